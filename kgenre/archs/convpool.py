@@ -1,0 +1,49 @@
+"""Conv-pool networks of Music-Genre-Analysis (R1), as published."""
+
+
+def convpool(image, dropout: float = 0.5):
+    """Four conv-pool blocks and a dense layer of 1024.
+
+    Conv 32 k4 s2 | 32 k3 s2 | 64 k2 s1 | 128 k2 s1, each relu, BN, max-pool 2; dropout, flatten,
+    dense 1024, BN, relu. Valid padding, so a picture needs at least 63 x 63 pixels.
+
+    Input shape: (batch, height, width, channels). Output shape: (batch, 1024).
+    """
+    from keras import layers
+
+    x = image
+    for filters, kernel, strides in ((32, 4, 2), (32, 3, 2), (64, 2, 1), (128, 2, 1)):
+        x = layers.Conv2D(filters, kernel, strides, activation="relu")(x)
+        x = layers.BatchNormalization()(x)
+        x = layers.MaxPooling2D(2)(x)
+    return dense_head(x, dropout)
+
+
+def convconvpool(image, dropout: float = 0.5):
+    """Two blocks of two convolutions and a pool, and a dense layer of 1024.
+
+    [Conv 32 k2 s2 relu x2, BN, max-pool 2] [Conv 64 k2 s1 relu x2, BN, max-pool 2]; then as `convpool`.
+    Valid padding, so a picture needs at least 32 x 32 pixels.
+
+    Input shape: (batch, height, width, channels). Output shape: (batch, 1024).
+    """
+    from keras import layers
+
+    x = image
+    for filters, strides in ((32, 2), (64, 1)):
+        x = layers.Conv2D(filters, 2, strides, activation="relu")(x)
+        x = layers.Conv2D(filters, 2, strides, activation="relu")(x)
+        x = layers.BatchNormalization()(x)
+        x = layers.MaxPooling2D(2)(x)
+    return dense_head(x, dropout)
+
+
+def dense_head(x, dropout: float):
+    """R1's head: dropout, flatten, dense 1024, BN, relu. (batch, h, w, c) -> (batch, 1024)."""
+    from keras import layers
+
+    x = layers.Dropout(dropout)(x)
+    x = layers.Flatten()(x)
+    x = layers.Dense(1024)(x)
+    x = layers.BatchNormalization()(x)
+    return layers.ReLU()(x)

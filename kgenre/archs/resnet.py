@@ -1,0 +1,108 @@
+"""ResNet50 on spectrogram pictures (R1): ImageNet weights, the top layers unfrozen."""
+
+import logging
+import socket
+from pathlib import Path
+
+from kgenre.archs.convpool import dense_head
+from kgenre.errors import KgenreError
+
+log = logging.getLogger(__name__)
+
+# keras.applications' "caffe" convention: blue, green, red means of ImageNet in 0..255.
+IMAGENET_MEAN = (103.939, 116.779, 123.68)
+DOWNLOAD_TIMEOUT_SECONDS = 20.0  # a network that swallows packets must not hang the start
+
+
+def resnet50(
+    image,
+    dropout: float = 0.5,
+    weights: str = "auto",
+    unfreeze: int = 8,
+    pooling: str = "average",
+    scaling: str = "imagenet",
+):
+    """keras.applications' ResNet50 without its top, then dropout and a dense layer of 1024.
+
+    Args:
+        weights: "imagenet"; "none", random; a file of weights (.weights.h5, .h5); or "auto": ImageNet
+            where it can be had, else random with a warning. With random weights every layer trains.
+        unfreeze: top layers of the backbone that train; 0 freezes all, -1 none. Frozen batch
+            normalisation runs in inference mode.
+        pooling: "average", over the whole picture (2.1 M weights in the head, any picture size), or R1's
+            "flatten", after the 7 x 7 average pool that keras.applications had then (1 x 4 x 2048
+            at 200 x 1024: 8.4 M weights; a picture needs at least 193 x 193 pixels).
+        scaling: "imagenet", the means its weights were trained with, or R1's "unit", plain [0, 1].
+
+    Input shape: (batch, height, width, 3) in [0, 1]. Output shape: (batch, 1024).
+
+    Raises:
+        KgenreError: not 3 channels, a weights file that is missing or does not fit, or "imagenet"
+            where it cannot be downloaded.
+    """
+    from keras import layers
+
+    if image.shape[-1] != 3:
+        raise KgenreError(f"`resnet50` needs 3 channels. Received: {image.shape[-1]}. Set --image-channels 3.")
+    backbone, loaded = load_backbone(tuple(image.shape[1:]), weights)
+    freeze(backbone, -1 if loaded == "none" else unfreeze)
+    x = image
+    if scaling == "imagenet":
+        x = layers.Rescaling(255.0, offset=[-mean for mean in IMAGENET_MEAN], name="imagenet_scaling")(x)
+    x = backbone(x)  # (batch, height / 32, width / 32, 2048)
+    x = layers.GlobalAveragePooling2D()(x) if pooling == "average" else layers.AveragePooling2D(7)(x)
+    return dense_head(x, dropout)
+
+
+def load_backbone(input_shape: tuple, weights: str):
+    """The backbone and the name of the weights that it really has: "imagenet", "none" or the file's."""
+    import keras
+
+    if weights in ("auto", "imagenet"):
+        try:
+            return imagenet_backbone(input_shape), "imagenet"
+        except KgenreError as error:
+            if weights == "imagenet":
+                raise
+            log.warning("%s Starting from random weights, with every layer trainable.", error)
+        weights = "none"
+    backbone = keras.applications.ResNet50(include_top=False, weights=None, input_shape=input_shape)
+    if weights != "none":
+        load_file(backbone, weights)
+    return backbone, weights
+
+
+def imagenet_backbone(input_shape: tuple):
+    """ResNet50 with the ImageNet weights that Keras downloads once and keeps in its cache."""
+    import keras
+
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_SECONDS)
+    try:
+        return keras.applications.ResNet50(include_top=False, weights="imagenet", input_shape=input_shape)
+    except Exception as error:  # keras.utils.get_file raises the bare class where a download fails
+        cause = str(error).splitlines()[0][:200]
+        raise KgenreError(
+            f"The ImageNet weights of ResNet50 could not be downloaded ({cause}). "
+            "Connect to the network, or name a file with --weights FILE."
+        ) from error
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def load_file(backbone, path: str) -> None:
+    """Loads a .weights.h5 or .h5 file of the backbone's own weights."""
+    if not Path(path).is_file():
+        raise KgenreError(f"`weights` must be auto, imagenet, none or a file. Received: {path}, which is no file.")
+    try:
+        backbone.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        cause = str(error).splitlines()[0][:200]
+        raise KgenreError(f"{path}: does not hold the weights of ResNet50 without its top ({cause}).") from error
+
+
+def freeze(backbone, unfreeze: int) -> None:
+    """Lets the last `unfreeze` layers train, or all with -1."""
+    frozen = 0 if unfreeze < 0 else max(0, len(backbone.layers) - unfreeze)
+    for layer in backbone.layers[:frozen]:
+        layer.trainable = False  # Keras then runs batch normalisation in inference mode

@@ -1,0 +1,1 @@
+"""Augmentation layers: active in training, the identity at inference."""

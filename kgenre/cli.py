@@ -1,0 +1,85 @@
+"""What the commands share: flags from the config, one line for a user's error, a console."""
+
+import argparse
+import dataclasses
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+from kgenre.config import Config, field_type
+from kgenre.errors import KgenreError
+
+
+def make_parser(name: str, description: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog=f"kgenre {name}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+def add_config_flags(parser: argparse.ArgumentParser) -> None:
+    """One flag for each field of Config; a flag not given leaves no attribute behind."""
+    for row in dataclasses.fields(Config):
+        plain, _ = field_type(row)
+        flag = "--" + row.name.replace("_", "-")
+        default = "its own" if row.default is None else row.default
+        text = f"{row.metadata['help']} (default: {default})".replace("%", "%%")
+        options = {"default": argparse.SUPPRESS, "help": text}
+        if plain is bool:
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, **options)
+        else:
+            metavar = None if row.metadata["choices"] else plain.__name__.upper()
+            parser.add_argument(flag, type=plain, choices=row.metadata["choices"], metavar=metavar, **options)
+
+
+def config_flags(args: argparse.Namespace) -> dict:
+    """The config's values that were given as flags."""
+    given = vars(args)
+    return {row.name: given[row.name] for row in dataclasses.fields(Config) if row.name in given}
+
+
+def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+    """Runs a command. A KgenreError becomes one line and exit status 2, Ctrl-C one line and 130."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    logging.getLogger("kgenre").setLevel(logging.INFO)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow loads: its start-up notes help nobody
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    try:
+        return command(args)
+    except KgenreError as error:
+        print(f"{error_prefix()}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{error_prefix()}: stopped", file=sys.stderr)
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # the reader of our output went away, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+
+
+def error_prefix() -> str:
+    return "kgenre"
+
+
+def progress(console=None):
+    """A rich progress bar with rate and time left, drawn on stderr."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console or stderr_console(),
+        transient=True,
+    )
+
+
+def stderr_console():
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)

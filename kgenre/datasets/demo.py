@@ -1,0 +1,552 @@
+"""A demo collection of composed songs: tables of genres and artists, the composer, the maker.
+
+Real music cannot be shipped, so 8 genres are composed from their chord progressions, rhythms and
+instruments. Loudness, crest, length, sample rate, file format and channels are drawn independently of the
+genre: what is left to tell genres apart is the music. Good for tests and first steps, not for results.
+"""
+
+import csv
+import difflib
+import json
+import multiprocessing
+import os
+import re
+import shutil
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import mutagen
+import numpy as np
+import soundfile
+import soxr
+from mutagen import id3
+
+from kgenre.datasets import synth
+from kgenre.datasets.synth import Fx
+from kgenre.errors import KgenreError
+
+DEMO_VERSION = "1"  # another version composes other songs: finished folders are rebuilt
+RATES = (22050, 44100, 48000)
+FORMATS = ("mp3", "ogg", "flac", "wav")
+RMS_DB = (-30.0, -18.0)  # with the crest below, peaks stay under -2 dB: room for what lossy coding adds
+CREST_DB = (12.5, 16.0)
+NOTE_NAMES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+CHORDS = {"": (0, 4, 7, 12), "m": (0, 3, 7, 12), "7": (0, 4, 7, 10), "m7": (0, 3, 7, 10), "maj7": (0, 4, 7, 11),
+          "sus": (0, 5, 7, 12), "m9": (0, 3, 10, 14)}
+FIRST = "Amber Blue Copper Distant Early Faded Golden Hidden Hollow Idle Ivory Late Little Lonely Mellow Midnight " \
+    "Northern Open Painted Paper Quiet Restless Rusty Scarlet Second Silver Slow Summer Velvet Wandering".split()
+SECOND = "Anchor Avenue Bridge Cabin Canyon Carousel Cloud Compass Courtyard Daybreak Embers Ferry Fields Garden " \
+    "Harbour Horizon Lantern Letter Meadow Mirror Orchard Postcard River Rooftop Signal Staircase Station Tide " \
+    "Valley Window".split()
+
+
+@dataclass(frozen=True)
+class Part:
+    """An instrument's share of a genre; artists choose among `voices`, songs among `patterns`.
+
+    A pattern is one bar: "." rests, "=" holds the note before, 1-9 are steps above the root of the chord,
+    "b" the half step above it, "l" the half step below the next root, "c" the chord, "p" root, fifth and
+    octave, "m" the next note of a melody. "/" parts the alternatives.
+    """
+
+    voices: str
+    low: int  # MIDI note from which roots, chords and melodies are placed
+    patterns: str
+    level_db: float = 0.0
+    presence: float = 0.85  # share of the sections in which it plays
+    pan: float = 0.0  # -1 left to 1 right
+    gate: float = 0.95  # share of its length for which a note is held
+    fx: Fx = Fx()
+
+
+@dataclass(frozen=True)
+class Genre:
+    """What the songs of a genre have in common. Chords and scales are written in C major or A minor."""
+
+    artists: str
+    bpm: tuple[float, float]
+    progressions: str  # one chord a bar; "/" parts the alternatives
+    scale: str
+    kits: str
+    drums: tuple[dict[str, str], ...]  # drum -> one bar: "X" accent, "x" stroke, "o" soft stroke
+    parts: tuple[Part, ...]
+    drum_db: float = 0.0
+    beats: int = 4  # in a bar
+    swing: tuple[float, float] = (0.0, 0.06)  # delay of every other sixteenth, in sixteenths
+    reverb_seconds: tuple[float, float] = (0.5, 2.0)
+    rubato: float = 0.0  # seconds by which the tempo drifts to and fro
+
+
+GENRES = {
+    "ambient": Genre(
+        artists="Pale Meridian/Hollow Tide/Aurelin/Slow Cartography",
+        bpm=(60, 100), reverb_seconds=(2.5, 5.0), kits="dusty deep", drum_db=-12,
+        progressions="Cmaj7 Fmaj7 Am7 Em7/Am7 Fmaj7 Cmaj7 Gsus/Fmaj7 Fmaj7 Cmaj7 Cmaj7/Dm7 Am7 Em7 Am7", scale="C D E G A",
+        drums=({}, dict(kick="x.......o.......", shaker="..o...o...o...o."), {}),
+        parts=(
+            Part("warm pad/strings/choir/glass pad", 50, "c===============", 0, 1.0, fx=Fx(send=0.8)),
+            Part("sine/cello/sub bass", 33, "1===============/1=======5=======", -5, 0.8, fx=Fx(send=0.3)),
+            Part("bell/piano/harp/rhodes/bell", 67, "....5.....8...3./1.....9.....5.../m.....m...m.....", -6, 0.7, 0.3,
+                 fx=Fx(send=0.9, echo_beats=0.75)),
+            Part("flute/violin/clarinet", 67, "m=======m===m===/m===============", -7, 0.5, -0.2, fx=Fx(send=0.9)),
+        )),
+    "blues": Genre(
+        artists="Odell Marsh/Delta Rosewood/Lucinda Crane Trio/Papa Whitlow/The Ferry Road Band",
+        bpm=(66, 132), reverb_seconds=(0.4, 1.6), kits="brushes studio tight", drum_db=-2,
+        progressions="C7 C7 C7 C7 F7 F7 C7 C7 G7 F7 C7 G7/C7 F7 C7 C7 F7 F7 C7 C7 G7 F7 C7 G7/"
+                     "Cm7 Cm7 Cm7 Cm7 Fm7 Fm7 Cm7 Cm7 G7 Fm7 Cm7 G7", scale="C Eb F Gb G Bb",
+        drums=(dict(kick="x.....x.....", snare="...x.....x..", ride="x.xx.xx.xx.x"),
+               dict(kick="x..x..x..x..", snare="...x.o...x.o", hat="x.xx.xx.xx.x"),
+               dict(kick="x....xx.....", snare="...x.....x..", ride="x..x.xx..x.x")),
+        parts=(
+            Part("double bass/finger bass", 36, "1==3==5==6==/1==3==5==l==/1.11.15.56.6", 0, 0.95),
+            Part("upright piano/guitar/organ/twang", 52, "..c=..c....c/c=....c=...c/.cc.c..cc.c.", -2, 0.85, -0.3),
+            Part("twang/harmonica/solo guitar/sax", 62, "m=mm=mm====./..mm=mm=.m==/m==m.mm===..", -1, 0.75, 0.2,
+                 fx=Fx(drive=1.5, high_hz=4500)),
+        )),
+    "chiptune": Genre(
+        artists="Pixel Magpie/Kilobyte Kid/Nova Cartridge/Sprite Parade",
+        bpm=(96, 168), reverb_seconds=(0.3, 1.0), kits="chip arcade", drum_db=-4,
+        progressions="C G Am F/Am F C G/F G Em Am/Am G F E/C Am Dm G", scale="C D E F G A B",
+        drums=(dict(kick="x...x...x...x...", snare="....x.......x...", hat="x.x.x.x.x.x.x.x."),
+               dict(kick="x..x..x.x..x..x.", snare="....x.......x..o", hat="xoxoxoxoxoxoxoxo"),
+               dict(kick="x.......x.x.....", snare="....x..o....x...")),
+        parts=(
+            Part("triangle/square/triangle", 36, "1.1.8.1.1.1.8.1./1.8.1.8.1.8.1.8./1.1.1.5.1.1.8.5.", 0, 0.95,
+                 gate=0.8, fx=Fx(send=0.05, crush_bits=5)),
+            Part("pulse 25/pulse 12/square", 60, "1358135813581358/8531853185318531/1535153515351535", -3, 0.85, 0.3,
+                 gate=0.9, fx=Fx(send=0.05, crush_bits=6)),
+            Part("square lead/pulse 25/pulse 12/square", 69, "m.mmm.m.m.m=m=../m==m==m=m.m.m===/m.m.m=m.mmm.m===", -1,
+                 0.8, -0.2, fx=Fx(send=0.15, crush_bits=6, echo_beats=0.5)),
+        )),
+    "classical": Genre(
+        artists="Quartetto Lunaria/Elin Vasterholt/Camerata Fiorel/Tobias Rehnquist/Anselm & Wray",
+        bpm=(66, 140), reverb_seconds=(1.2, 3.0), kits="studio", rubato=0.12,
+        progressions="C G7 C F C Dm G7 C/Am E7 Am Dm Am Dm E7 Am/C Am Dm G7 Em Am Dm G7/Am Dm G7 C F Dm E7 Am",
+        scale="C D E F G A B", drums=({},), beats=4,
+        parts=(
+            Part("cello/piano/double bass", 38, "1=======5=======/1=====..1=====../1===5===3===5===", -3, 0.85, 0.3),
+            Part("piano/strings/harpsichord/nylon guitar/harp", 55, "1.5.3.5.1.5.3.5./1=3=5=3=8=5=3=5=/c===c===c===c===", -2,
+                 0.95, -0.2),
+            Part("violin/flute/piano/clarinet/violin", 67, "m===m=m=m===m===/m=m=m=m=m=======/m=====m=m=m=m===", 0, 0.85,
+                 0.2),
+            Part("strings/violin/horn", 55, "c===============/3=======5=======", -7, 0.5, fx=Fx(send=0.5)),
+        )),
+    "hiphop": Genre(
+        artists="Lowlight Cassette/MC Ferrow/Dusk Avenue/Brickyard Theory/Junie Bloom",
+        bpm=(70, 108), reverb_seconds=(0.4, 1.5), kits="dusty deep tight", swing=(0.12, 0.38), drum_db=2,
+        progressions="Dm7 Am7 Dm7 Am7/Am7 Fmaj7 Dm7 Em7/Am7 Am7 Dm7 Dm7/Fmaj7 Em7 Am7 Am7", scale="A C D E G",
+        drums=(dict(kick="X......x..x.....", snare="....X.......X...", hat="x.x.x.x.x.x.x.xx"),
+               dict(kick="X..x...o..x..x..", snare="....X.......X..o", hat="x.xxx.x.x.xxx.x."),
+               dict(kick="X.x.......x.....", clap="....X.......X...", hat="xxx.xxxoxxx.xoxo"),
+               dict(kick="X.....x.x.......", snare="....X..o.o..X...", hat="x.o.x.o.x.o.x.x.")),
+        parts=(
+            Part("sub bass/finger bass", 33, "1==....1..1=..../1=.1...5..1..8../1=........1=..l.", 1, 0.9, fx=Fx(send=0.02)),
+            Part("rhodes/piano/nylon guitar/strings/organ", 57, "c=====..c===..../..c==...c=....c./c===....c=c=....", -2, 0.9,
+                 -0.2, fx=Fx(high_hz=3500, crush_bits=7)),
+            Part("flute/bell/sax/harp", 67, "..m.m.m=......../m=..m...m.m=..../....m=m.....m===", -6, 0.55, 0.3,
+                 fx=Fx(high_hz=4500, echo_beats=0.75)),
+        )),
+    "house": Genre(
+        artists="Velvet Transit/Marlo Deen/Night Orchard/Solenne",
+        bpm=(104, 132), reverb_seconds=(0.6, 2.2), kits="club tight deep", drum_db=1,
+        progressions="Am7 Am7 Fmaj7 G/Dm7 Am7 Dm7 Em7/Am7 Dm7 Am7 Dm7/Fmaj7 G Am7 Em7", scale="A C D E G",
+        drums=(dict(kick="X...X...X...X...", clap="....x.......x...", open="..x...x...x...x."),
+               dict(kick="X...X...X...X...", clap="....x.......x...", open="..x...x...x...x.", shaker="xoxoxoxoxoxoxoxo"),
+               dict(kick="X...X...X...X..o", rim="...x..x....x..x.", hat="..x...x...x...x.", conga="x..x..o..x....o.")),
+        parts=(
+            Part("saw bass/square bass/sub bass", 33, "..1...1...1...1./..1..11...1..8../1..1..1...1.5.8.", 0, 0.9, gate=0.8,
+                 fx=Fx(duck=0.5, send=0.03)),
+            Part("super saw/piano/organ/rhodes", 55, "c..c..c...c..c../..c...c..c....c./..c=....c.c=....", -1, 0.85,
+                 gate=0.7, fx=Fx(duck=0.5, echo_beats=0.75)),
+            Part("warm pad/strings/choir", 57, "c===============", -6, 0.6, fx=Fx(duck=0.7, send=0.5)),
+            Part("saw lead/bell/marimba/flute", 69, "m..m..m..m..m.../..m...m.m.....m./1.3.8.5.1.3.8.5.", -6, 0.5, 0.3,
+                 gate=0.6, fx=Fx(duck=0.3, echo_beats=0.75)),
+        )),
+    "metal": Genre(
+        artists="Iron Hollow/Gravemantle/Thornwake/Ashen Colossus/Vargheim",
+        bpm=(88, 176), reverb_seconds=(0.4, 1.4), kits="arena studio", drum_db=0,
+        progressions="Am Am F G/Am Bb Am G/Em Em F Em/Am F Dm E/Am Am Am Bb", scale="A B C D E F Ab",
+        drums=(dict(kick="xxxxxxxxxxxxxxxx", snare="....X.......X...", crash="x.......x......."),
+               dict(kick="x.xxx.xxx.xxx.xx", snare="....X.......X...", ride="x.x.x.x.x.x.x.x."),
+               dict(kick="x..x..x.x..x..x.", snare="....X.......X...", open="x...x...x...x..."),
+               dict(kick="x.......x.x.....", snare="........X.......", crash="x...x...x...x...")),
+        parts=tuple(
+            Part("metal guitar", 38, "1111p==.1111p==b/1.11p.111.11p.b./p..p..1.p..p..1./p=======p===p===", 1, 0.95, pan,
+                 0.9, Fx(drive=9, low_hz=90, high_hz=hz, send=0.08)) for pan, hz in ((-0.7, 4800), (0.7, 4200))
+        ) + (
+            Part("pick bass", 28, "1111111.1111111b/1.1111111.11111./1..1..1.1..1..1./1=======1===1===", -3, 0.95,
+                 fx=Fx(drive=2, high_hz=3000, send=0.03)),
+            Part("solo guitar/strings/solo guitar/choir", 64, "m.m.m.mmm=m=m===/mmmmmmmmm=====m=/m===m===m=m=m===", -3, 0.4,
+                 fx=Fx(drive=6, high_hz=5500, echo_beats=0.75, send=0.3)),
+        )),
+    "reggae": Genre(
+        artists="The Palmwine Steppers/Ras Caledon/Island Sunday/Lime Tree Rockers",
+        bpm=(66, 100), reverb_seconds=(0.6, 2.4), kits="tight studio deep", swing=(0.0, 0.2), drum_db=-1,
+        progressions="C F C F/Am Dm Am Dm/C Am Dm G/Am G F G/C G Am F", scale="A C D E G",
+        drums=(dict(kick="........X.......", rim="........X.....x.", hat="x.x.x.x.x.x.x.x."),
+               dict(kick="x.......X.......", snare="........X....o..", hat="x.xxx.xxx.xxx.xx"),
+               dict(kick="X...X...X...X...", rim="..o.....X..x....", hat="..x...x...x...x.")),
+        parts=(
+            Part("finger bass/sub bass/double bass", 33, "1=..3.5=....1.5./..1=1.3.5=..5.3./1=....5.8=..5...", 2, 0.95,
+                 fx=Fx(high_hz=1200, send=0.02)),
+            Part("guitar/upright piano/guitar/twang", 57, "..c...c...c...c./..c...cc..c...cc", 0, 0.95, -0.3, 0.5,
+                 Fx(low_hz=300, echo_beats=0.75)),
+            Part("organ/reed organ", 52, ".c.c.c.c.c.c.c.c/..c.cc....c.cc..", -4, 0.8, 0.3, 0.6, Fx(tremolo_hz=5.5)),
+            Part("reed organ/clarinet/horn/sax", 67, "m=..m.m=..m=..../..m=m=m=....m=../m===....m.m.m===", -4, 0.5, 0.1,
+                 fx=Fx(echo_beats=0.75, send=0.4)),
+        )),
+}
+
+
+@dataclass(frozen=True)
+class Artist:
+    """An artist's sound: every dial stands at another step than those of the others in the genre."""
+
+    name: str
+    slot: int  # place in the genre's table; chooses voices and patterns
+    kit: str
+    bpm: tuple[float, float]
+    keys: tuple[int, ...]  # transpositions in semitones
+    cents: float  # tuning
+    dark: float  # added to the slope of every instrument's spectrum
+    tilt_db: float
+    noise_db: float  # noise floor under the music
+    reverb_seconds: float
+    room: float  # factor on what is sent to the reverb
+    swing: float
+
+
+@dataclass(frozen=True)
+class Song:
+    """A row of the plan: what a file will be, known before a note is rendered."""
+
+    seed: int
+    genre: str
+    index: int  # place within the genre
+    artist: str
+    album: str
+    title: str
+    track_id: str
+    path: str  # relative to the manifest
+    seconds: float
+    format: str
+    rate: int
+    channels: int
+    rms_db: float
+    crest_db: float
+
+
+MANIFEST_COLUMNS = ("path", "genre", "artist", "album", "title", "track_id", "seconds")
+
+
+def artist_of(seed: int, genre: str, slot: int) -> Artist:
+    """The artist in a genre's `slot`, 0 to the number of its artists."""
+    row = GENRES[genre]
+    names, kits = row.artists.split("/"), row.kits.split()
+    rng = np.random.default_rng([seed, list(GENRES).index(genre), 1 << 20])  # shared by the genre's artists
+
+    def dial(low: float, high: float) -> float:
+        return low + (high - low) * (rng.permutation(len(names))[slot] + 0.5) / len(names)
+
+    bpm = dial(*row.bpm)
+    return Artist(
+        name=names[slot], slot=slot, kit=kits[slot % len(kits)],
+        bpm=(max(row.bpm[0], 0.88 * bpm), min(row.bpm[1], 1.12 * bpm)),
+        keys=tuple(int(key) for key in (rng.permutation(12)[slot] + np.array([0, 5, 7])) % 12 - 6),
+        cents=dial(-30, 30), dark=dial(-0.15, 0.55), tilt_db=dial(-5, 5), noise_db=dial(-62, -34),
+        reverb_seconds=dial(*row.reverb_seconds), room=dial(0.4, 1.6), swing=dial(*row.swing))
+
+
+def plan(seed: int = 0, songs_per_genre: int = 16, genres=None, seconds=(15.0, 30.0)) -> list[Song]:
+    """The songs of a collection, genre by genre; a song depends on the seed, its genre and its place alone.
+
+    Args:
+        seed: an integer of at least 0.
+        songs_per_genre: at least 1.
+        genres: names from `GENRES`; None takes all.
+        seconds: shortest and longest song.
+
+    Raises:
+        KgenreError: an argument is out of its domain.
+    """
+    genres = tuple(GENRES) if genres is None else tuple(genres)
+    for genre in genres:
+        if genre not in GENRES:
+            closest = difflib.get_close_matches(genre, GENRES, 1, 0) or list(GENRES)
+            raise KgenreError(f"`genres` must be among {', '.join(GENRES)}. Received: {genre!r}. "
+                              f"Did you mean {closest[0]!r}?")
+    if seed < 0 or songs_per_genre < 1 or not 1 <= seconds[0] <= seconds[1]:
+        raise KgenreError(
+            "A demo collection needs `seed` >= 0, `songs_per_genre` >= 1 and 1 <= shortest <= longest in `seconds`. "
+            f"Received: seed={seed}, songs_per_genre={songs_per_genre}, seconds={tuple(seconds)}. Change that value.")
+    return [_song(seed, genre, index, seconds) for genre in genres for index in range(songs_per_genre)]
+
+
+def _song(seed: int, genre: str, index: int, seconds) -> Song:
+    place = list(GENRES).index(genre)
+    names = GENRES[genre].artists.split("/")
+    rng = np.random.default_rng([seed, place, index, 1])
+    # four songs in a row have four formats, in an order of their own: even a small collection has all of them
+    formats = np.random.default_rng([seed, place, index // 4, 2]).permutation(FORMATS)
+    pairs = np.random.default_rng(seed).permutation(len(FIRST) * len(SECOND))
+    first, second = divmod(int(pairs[(place + len(GENRES) * index) % len(pairs)]), len(SECOND))
+    slot, record = index % len(names), index // len(names) // 2  # an album holds two songs
+    album = pairs[::-1][place + len(GENRES) * (slot + len(names) * record)]
+    form, track_id = str(formats[index % 4]), f"{genre}-{index:03d}"
+    return Song(
+        seed, genre, index, names[slot], f"{SECOND[album % len(SECOND)]} and {FIRST[album // len(SECOND)]}",
+        f"{FIRST[first]} {SECOND[second]}", track_id, f"{genre}/{track_id}.{form}",
+        round(float(rng.uniform(*seconds)), 3), form, int(rng.choice(RATES)), int(rng.choice((1, 2, 2))),
+        float(rng.uniform(*RMS_DB)), float(rng.uniform(*CREST_DB)))
+
+
+def _chord(name: str, key: int) -> tuple[int, tuple[int, ...]]:
+    """Root as a pitch class, and the steps of the chord above it."""
+    letter, flat, kind = re.fullmatch(r"([A-G])(b?)(.*)", name).groups()
+    return (NOTE_NAMES[letter] - len(flat) + key) % 12, CHORDS[kind]
+
+
+def _onsets(pattern: str) -> list[tuple[float, float, str]]:
+    """Start, length (both in bars) and token of each note of a one-bar pattern."""
+    return [(match.start() / len(pattern), len(match[0]) / len(pattern), match[0][0])
+            for match in re.finditer(r"[^.=]=*", pattern)]
+
+
+class _Melody:
+    """A walk over the scale whose moves return every second bar, which makes it a motif."""
+
+    def __init__(self, scale: str, low: int, key: int, rng: np.random.Generator):
+        tones = {_chord(tone, key)[0] for tone in scale.split()}
+        self.ladder = [midi for midi in range(low, low + 20) if midi % 12 in tones]
+        self.moves = rng.choice((-3, -2, -1, -1, 0, 1, 1, 2, 3), 24)
+        self.home, self.rng, self.count, self.place = int(rng.integers(2, len(self.ladder) - 2)), rng, 0, 0
+
+    def begin(self, bar: int) -> None:
+        if bar % 2 == 0:
+            self.count, self.place = 0, self.home + int(self.rng.choice((0, 0, 0, 1, -1, 2)))
+
+    def next(self, chord, strong: bool) -> int:
+        """MIDI note; on strong beats the nearest tone of the chord."""
+        self.place = min(len(self.ladder) - 1, max(0, self.place + int(self.moves[self.count % len(self.moves)])))
+        self.count += 1
+        midi = self.ladder[self.place]
+        if strong:
+            midi = min(range(midi - 4, midi + 5), key=lambda m: ((m - chord[0]) % 12 not in chord[1], abs(m - midi)))
+        return midi
+
+
+def _pitches(token: str, low: int, chord, after, melody: _Melody, strong: bool) -> list[int]:
+    """MIDI notes of a pattern's token over a chord, `after` being the chord of the next bar."""
+    (root, steps), base = chord, low + (chord[0] - low) % 12
+    if token == "m":
+        return [melody.next(chord, strong)]
+    if token == "c":  # every tone in the octave above `low`: voices move by small steps
+        return sorted({low + (root + step - low) % 12 for step in steps})
+    ladder = {"1": 0, "b": 1, "2": 2, "3": steps[1], "4": 5, "5": steps[2], "6": 9, "7": steps[3], "8": 12, "9": 14}
+    if token == "l":
+        return [low + (after[0] - low) % 12 - 1]
+    return [base, base + 7, base + 12] if token == "p" else [base + ladder[token]]
+
+
+@dataclass
+class _Take:
+    """What all tracks of a song share."""
+
+    song: Song
+    genre: Genre
+    artist: Artist
+    rng: np.random.Generator
+
+    def __post_init__(self):
+        rng, chords = self.rng, self.rng.choice(self.genre.progressions.split("/")).split()
+        self.key = int(rng.choice(self.artist.keys))
+        self.beat_seconds = 60 / rng.uniform(*self.artist.bpm)
+        self.bar_seconds = self.beat_seconds * self.genre.beats
+        self.bars = int(self.song.seconds / self.bar_seconds) + 2
+        self.offset = rng.uniform(0, self.bar_seconds)  # the file starts at any point of the form
+        first = int(rng.integers(len(chords)))
+        self.chords = [_chord(chords[(first + bar) % len(chords)], self.key) for bar in range(self.bars + 1)]
+        self.jitter = rng.uniform(0.001, 0.012)  # seconds by which players miss the beat
+        self.variant = self.artist.slot + int(rng.integers(2))
+        self.section = int(rng.integers(4))  # bars of the running section that lie before the file
+        self.drift = rng.uniform(0, 2 * np.pi)
+        self.size = int(np.ceil(self.song.seconds * synth.RATE)) + 1
+
+    def sections(self, presence: float) -> list[bool]:
+        """Whether a part plays in each bar; parts enter and leave at every fourth bar."""
+        plays = self.rng.random(self.bars // 4 + 2) < presence
+        return [bool(plays[(bar + self.section) // 4]) for bar in range(self.bars)]
+
+    def start(self, position: float) -> int:
+        """Sample at which a note at `position` (in bars) is played: swung, drifting, never quite on time."""
+        sixteenth = 16 * (position % 1)
+        swung = position + (self.artist.swing / 16 if abs(sixteenth % 2 - 1) < 1e-6 else 0)
+        drift = self.genre.rubato * np.sin(self.drift + 2 * np.pi * position / 4)
+        seconds = swung * self.bar_seconds - self.offset + drift + self.rng.normal(0, self.jitter)
+        return int(seconds * synth.RATE)
+
+    def pick(self, alternatives):
+        return alternatives[self.variant % len(alternatives)]
+
+    def notes(self, part: Part) -> np.ndarray:
+        """The dry track of a part."""
+        voice = synth.VOICES[part.voices.split("/")[self.artist.slot % len(part.voices.split("/"))]]
+        onsets = _onsets(self.pick(part.patterns.split("/")))
+        melody, track, made = _Melody(self.genre.scale, part.low, self.key, self.rng), np.zeros(self.size, "f4"), {}
+        for bar, plays in enumerate(self.sections(part.presence)):
+            melody.begin(bar)
+            for position, length, token in onsets if plays else ():
+                strong = position * 4 % 1 == 0
+                for midi in _pitches(token, part.low, self.chords[bar], self.chords[bar + 1], melody, strong):
+                    if (midi, length) not in made:
+                        seconds = length * part.gate * self.bar_seconds
+                        tuned = midi + self.artist.cents / 100
+                        made[midi, length] = synth.note(voice, tuned, seconds, self.artist.dark, self.rng)
+                    gain = self.rng.uniform(0.75, 1.0) + 0.15 * strong
+                    synth.add(track, made[midi, length], self.start(bar + position), gain)
+        return track
+
+    def drums(self) -> np.ndarray:
+        """The drum track, with fills before new sections."""
+        patterns, kit = self.pick(self.genre.drums), synth.KITS[self.artist.kit]
+        hits = {drum: synth.hit(synth.DRUMS[drum], kit, self.rng) for drum in (*patterns, "tom", "snare")}
+        track = np.zeros(self.size, "f4")
+        for bar, plays in enumerate(self.sections(0.88) if patterns else ()):
+            strokes = [(drum, position, token) for drum in patterns for position, _, token in _onsets(patterns[drum])]
+            if (bar + self.section) % 4 == 3 and self.rng.random() < 0.5:
+                strokes += [(str(self.rng.choice(("tom", "snare"))), step / 16, "x") for step in range(12, 16)
+                            if self.rng.random() < 0.7]
+            for drum, position, token in strokes if plays else ():
+                gain = {"X": 1.1, "x": 0.8, "o": 0.4}[token] * self.rng.uniform(0.8, 1.0)
+                synth.add(track, hits[drum], self.start(bar + position), gain)
+        return track
+
+
+def render(song: Song) -> np.ndarray:
+    """The song's waveform, float32 (samples, channels) at its rate, with its RMS and crest."""
+    genre, place = GENRES[song.genre], list(GENRES).index(song.genre)
+    artist = artist_of(song.seed, song.genre, song.index % len(genre.artists.split("/")))
+    take = _Take(song, genre, artist, np.random.default_rng([song.seed, place, song.index]))
+    rng, width = take.rng, take.rng.uniform(0.3, 1.0)
+    dry = np.zeros((take.size, song.channels), "f4")
+    wet = np.zeros_like(dry)
+    tracks = [(take.notes(part), part.level_db, part.pan, part.fx) for part in genre.parts]
+    tracks.append((take.drums(), genre.drum_db, 0.0, Fx(send=0.08)))
+    for y, level_db, pan, fx in tracks:
+        y = synth.effects(y, fx, take.beat_seconds, -take.offset) * np.float32(10 ** ((level_db + rng.normal(0, 1)) / 20))
+        angle = (1 + pan * width) * np.pi / 4
+        sides = np.array([[1.0]] if song.channels == 1 else [[np.cos(angle), np.sin(angle)]], "f4")
+        dry += y[:, None] * sides
+        wet += np.float32(fx.send * artist.room) * y[:, None] * sides
+    y = dry + synth.reverb(wet, artist.reverb_seconds, rng.uniform(3000, 8000), rng)
+    y = synth.tilt(y, artist.tilt_db + rng.normal(0, 2))
+    noise = synth.band(rng.standard_normal(take.size, "f4"), 0, rng.uniform(2000, 12000))
+    y += np.float32(synth.loudness(y) * 10 ** ((artist.noise_db + rng.normal(0, 2)) / 20)) * noise[:, None]
+    y = soxr.resample(y, synth.RATE, song.rate)[: round(song.seconds * song.rate)]
+    y[:441] *= np.linspace(0, 1, 441, dtype="f4")[:, None]
+    return synth.master(y, song.rate, song.rms_db, song.crest_db)
+
+
+def _write(song: Song, path: Path) -> None:
+    """Renders, encodes and tags one file."""
+    y = render(song)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    how = {"bitrate_mode": "CONSTANT", "compression_level": 0.5} if song.format == "mp3" else {}
+    with soundfile.SoundFile(path, "w", song.rate, song.channels, format=song.format.upper(), **how) as file:
+        for start in range(0, len(y), 1 << 15):  # libsndfile's Vorbis encoder overflows the stack on whole songs
+            file.write(y[start : start + (1 << 15)])
+    tags = {"title": song.title, "artist": song.artist, "album": song.album, "genre": song.genre}
+    file = mutagen.File(path)
+    if song.format in ("mp3", "wav"):
+        frames = {"title": id3.TIT2, "artist": id3.TPE1, "album": id3.TALB, "genre": id3.TCON}
+        if file.tags is None:
+            file.add_tags()
+        for tag, text in tags.items():
+            file.tags.add(frames[tag](encoding=3, text=[text]))
+    else:
+        file.update(tags)
+    file.save()
+
+
+def _check_ours(folder: Path) -> None:
+    empty = folder.is_dir() and not any(folder.iterdir())
+    if folder.exists() and not empty and not (folder / "demo.json").is_file():
+        raise KgenreError(f"Only a folder that holds demo.json is replaced by a demo collection. Received: {folder}. "
+                          "Name another folder or move this one away.")
+
+
+def _discard(folder: Path) -> None:
+    """Deletes a demo collection, finished or not, and nothing else."""
+    _check_ours(folder)
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def make_demo(folder, seed: int = 0, songs_per_genre: int = 16, workers: int | None = None, progress=None,
+              genres=None, seconds=(15.0, 30.0)) -> Path:
+    """Writes the collection as `folder`/GENRE/*.{mp3,ogg,flac,wav} and `folder`/manifest.csv.
+
+    The waveforms depend on `seed` and the other arguments of `plan` alone, not on `workers`. The songs are
+    made in `folder`.part, which takes the name `folder` when it is whole. A folder that already holds this
+    very collection is returned as it is; one that holds another demo collection is replaced.
+
+    Args:
+        folder: the collection's folder.
+        seed, songs_per_genre, genres, seconds: as in `plan`.
+        workers: processes; None takes one a core, 1 works in this process.
+        progress: called as progress(done, total) when a song is finished.
+
+    Raises:
+        KgenreError: an argument is out of its domain, or `folder` is no demo collection.
+    """
+    folder, songs = Path(folder), plan(seed, songs_per_genre, genres, seconds)
+    recipe = {"version": DEMO_VERSION, "seed": seed, "songs_per_genre": songs_per_genre,
+              "genres": list(genres or GENRES), "seconds": list(seconds)}
+    if (folder / "manifest.csv").is_file() and _recipe(folder) == recipe:
+        return folder
+    part, old = folder.with_name(folder.name + ".part"), folder.with_name(folder.name + ".old")
+    _check_ours(folder)
+    for leftover in (part, old):
+        _discard(leftover)
+    part.mkdir(parents=True)
+    (part / "demo.json").write_text(json.dumps(recipe, indent=1) + "\n")
+    _write_all(songs, part, min(workers or os.cpu_count() or 1, len(songs)), progress or (lambda done, total: None))
+    with open(part / "manifest.csv", "w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, MANIFEST_COLUMNS, extrasaction="ignore")
+        table.writeheader()
+        table.writerows(asdict(song) for song in songs)
+    if folder.exists():
+        folder.rename(old)
+    part.rename(folder)
+    _discard(old)
+    return folder
+
+
+def _recipe(folder: Path):
+    try:
+        return json.loads((folder / "demo.json").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _write_all(songs: list[Song], folder: Path, workers: int, progress) -> None:
+    if workers == 1:
+        for done, song in enumerate(songs, 1):
+            _write(song, folder / song.path)
+            progress(done, len(songs))
+        return
+    # not forked: a process that runs TensorFlow has threads whose locks a fork would freeze
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
+    try:
+        jobs = [pool.submit(_write, song, folder / song.path) for song in songs]
+        for done, job in enumerate(as_completed(jobs), 1):
+            job.result()
+            progress(done, len(songs))
+    except BrokenProcessPool as error:
+        raise KgenreError(f"A process that composes songs ended early in {folder}. Guard the calling script with "
+                          "`if __name__ == \"__main__\":`, or give workers=1.") from error
+    finally:
+        pool.shutdown(cancel_futures=True)

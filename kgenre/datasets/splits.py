@@ -1,0 +1,82 @@
+"""Splits of a collection into train, valid and test, by artist where artists are known."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
+
+SPLITS = ("train", "valid", "test")
+KNOWN_SHARE = 0.9  # a unit is used when at least this share of the tracks has it
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Tracks with a split, and how they came by it.
+
+    table: DataFrame with path, genre, split, artist, album, track_id.
+    protocol: one sentence on how the split was made.
+    """
+
+    name: str
+    table: pd.DataFrame
+    protocol: str
+
+    @property
+    def labels(self) -> list[str]:
+        return sorted(self.table["genre"].unique())
+
+    def rows(self, split: str) -> pd.DataFrame:
+        return self.table[self.table["split"] == split].reset_index(drop=True)
+
+
+def with_split(name: str, table: pd.DataFrame, seed: int = 0) -> Collection:
+    """The collection with its given split, or one made by artist, else album, else track.
+
+    Tracks without a split in a table that gives one to others are left out of all three.
+    """
+    if (table["split"] != "").any():
+        given = table[table["split"] != ""].reset_index(drop=True)
+        left_out = len(table) - len(given)
+        note = f"; {left_out} tracks without a split left out" if left_out else ""
+        return Collection(name, given, f"split given by the manifest{note}")
+    unit = next((unit for unit in ("artist", "album") if (table[unit] != "").mean() >= KNOWN_SHARE), "track")
+    groups, loose = split_groups(table, unit)
+    table = table.assign(split=pd.array(assign(table["genre"].to_numpy(), groups, seed), dtype="string"))
+    note = f", but by track in {', '.join(loose)} (fewer than 3 {unit}s)" if loose else ""
+    return Collection(name, table, f"split by {unit}{note}, seed {seed}")
+
+
+def split_groups(table: pd.DataFrame, unit: str) -> tuple[np.ndarray, list[str]]:
+    """A group for each track, which no split may part; and the genres with too few groups to do so."""
+    own = table["path"].to_numpy(dtype=object)
+    if unit == "track":
+        return own, []
+    groups = np.where(table[unit] == "", own, unit + ":" + table[unit].str.casefold())
+    counts = pd.Series(groups).groupby(table["genre"].to_numpy()).nunique()
+    loose = sorted(counts[counts < len(SPLITS)].index)
+    return np.where(table["genre"].isin(loose), own, groups), loose
+
+
+def assign(genres: np.ndarray, groups: np.ndarray, seed: int) -> list[str]:
+    """One of SPLITS for each track: two folds of up to ten for valid and test, groups kept whole."""
+    smallest = int(pd.Series(groups).groupby(genres).nunique().min())
+    folds = StratifiedGroupKFold(n_splits=int(np.clip(smallest, 3, 10)), shuffle=True, random_state=seed)
+    split = np.full(len(genres), "train", dtype=object)
+    if len(set(groups)) < 3:  # nothing to choose on, nothing to test on
+        return list(split)
+    for name, (_, rows) in zip(("test", "valid"), folds.split(genres, genres, groups)):
+        split[rows] = name
+    return list(split)
+
+
+def artist_overlap(rows: pd.DataFrame, train: pd.DataFrame) -> str:
+    """One sentence: the share of `rows` whose artist is also in `train`, "unknown" where artists are."""
+    if len(rows) == 0 or len(train) == 0:
+        return "none: no tracks to compare"
+    same = rows["path"].isin(train["path"]).mean()
+    prefix = f"{same:.1%} of the tracks themselves were trained on; " if same else ""
+    if (rows["artist"] == "").mean() > 1 - KNOWN_SHARE or (train["artist"] == "").mean() > 1 - KNOWN_SHARE:
+        return f"{prefix}artists unknown, so the overlap is unknown and the figure may be optimistic"
+    known = set(train["artist"].str.casefold()) - {""}
+    return f"{prefix}{rows['artist'].str.casefold().isin(known).mean():.1%} of the tracks have an artist that was trained on"

@@ -1,0 +1,255 @@
+"""tf.data pipelines: from a table of tracks to batches of waveforms.
+
+Decoded audio is kept up to a given number of bytes and never evicted: over passes that visit every
+track once, a cache that drops its oldest entry would drop each just before its next use. What is not
+kept is decoded again by seeking to the window that is wanted. Shuffling is done on pairs of (track,
+position), so it holds no audio at all.
+"""
+
+import itertools
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from kgenre import audio, slices
+from kgenre.errors import KgenreError
+
+log = logging.getLogger(__name__)
+
+BYTES_PER_SAMPLE = 4
+
+
+class AudioCache:
+    """Decoded tracks, float32, up to `limit` bytes in all; thread-safe. What came first stays."""
+
+    def __init__(self, limit: int):
+        self.limit, self.used = limit, 0
+        self.tracks: dict[str, np.ndarray] = {}
+        self.lock = threading.Lock()
+
+    def get(self, path: str) -> np.ndarray | None:
+        return self.tracks.get(path)
+
+    def has_room(self, n_bytes: float) -> bool:
+        return self.used + n_bytes <= self.limit
+
+    def add(self, path: str, samples: np.ndarray) -> None:
+        with self.lock:
+            if path not in self.tracks and self.has_room(samples.nbytes):
+                self.tracks[path] = samples
+                self.used += samples.nbytes
+
+
+class TrackReader:
+    """Reads windows of tracks through the cache and remembers the files that failed.
+
+    Args:
+        sample_rate: int, Hz.
+        clip, hop: int, samples of a slice and between the starts of slices.
+        cache_bytes: int, decoded audio to keep.
+
+    Attributes:
+        failures: {path: cause} of the files that could not be read so far.
+        seconds, peaks: {path: value} of the tracks that were read whole.
+        decoded: number of times that audio was decoded, which the cache is there to keep down.
+    """
+
+    def __init__(self, sample_rate: int, clip: int, hop: int, cache_bytes: int = 0):
+        self.sample_rate, self.clip, self.hop = sample_rate, clip, hop
+        self.cache = AudioCache(cache_bytes)
+        self.failures: dict[str, str] = {}
+        self.seconds: dict[str, float] = {}
+        self.peaks: dict[str, float] = {}
+        self.lengths: dict[str, float] = {}
+        self.decoded = 0
+
+    def window(self, path: str, position: float) -> np.ndarray:
+        """The slice at `position` in [0, 1] of the track: float32 (clip,).
+
+        Raises:
+            AudioError: the file cannot be read, or is silent.
+        """
+        held = self.cache.get(path)
+        if held is None and self.cache.has_room(self._length(path) * self.sample_rate * BYTES_PER_SAMPLE):
+            held = self._decode(path)
+            self.cache.add(path, held)
+        if held is not None:
+            start = round(position * max(0, len(held) - self.clip))
+            return slices.fill(held[start : start + self.clip], self.clip)
+        start = position * max(0.0, self._length(path) - self.clip / self.sample_rate)
+        return slices.fill(self._decode(path, start), self.clip)
+
+    def windows(self, path: str) -> Iterator[np.ndarray]:
+        """All slices of the track in order, float32 (clip,) each; a track that fails ends early, listed."""
+        held = self.cache.get(path)
+        if held is not None:
+            self._note(path, len(held), float(np.abs(held).max()))
+            yield from slices.cut_stream([held], self.clip, self.hop)
+            return
+        try:
+            yield from slices.cut_stream(self._stream(path), self.clip, self.hop)
+        except audio.AudioError as error:
+            self.failures[path] = error.cause
+
+    def _stream(self, path: str) -> Iterator[np.ndarray]:
+        """The track's blocks; keeps them while they fit the cache, and checks the whole at its end."""
+        kept, samples, peak = [], 0, 0.0
+        self.decoded += 1
+        for block in audio.stream(path, self.sample_rate):
+            samples += len(block)
+            peak = max(peak, float(np.abs(block).max()))
+            if kept is not None:
+                kept.append(block)
+                if not self.cache.has_room(samples * BYTES_PER_SAMPLE):
+                    kept = None
+            yield block
+        audio.check_length(path, samples, self.sample_rate)
+        self._note(path, samples, peak)
+        if kept:
+            self.cache.add(path, np.concatenate(kept))
+
+    def _note(self, path: str, samples: int, peak: float) -> None:
+        self.seconds[path], self.peaks[path] = samples / self.sample_rate, peak
+        if audio.is_silent(peak):
+            self.failures[path] = SILENT
+
+    def _decode(self, path: str, start: float | None = None) -> np.ndarray:
+        self.decoded += 1
+        if start is None:
+            return self._audible(path, audio.decode(path, self.sample_rate))
+        seconds = self.clip / self.sample_rate
+        try:
+            return audio.decode(path, self.sample_rate, start, seconds).samples
+        except audio.AudioError:
+            if start == 0:
+                raise
+            # A header that promises more than there is: the beginning is there if anything is.
+            return audio.decode(path, self.sample_rate, 0.0, seconds).samples
+
+    def _audible(self, path: str, decoded: audio.Audio) -> np.ndarray:
+        if "silent" in decoded.flags:
+            raise audio.AudioError(path, SILENT)
+        if "truncated" in decoded.flags:
+            log.warning("%s: truncated: %.1f s of audio, less than its header says", path, decoded.seconds)
+        return decoded.samples
+
+    def _length(self, path: str) -> float:
+        """Seconds that the header tells, 0 where it does not, so that such a file is decoded whole."""
+        if path not in self.lengths:
+            seconds = audio.probe(path).seconds
+            self.lengths[path] = 0.0 if np.isnan(seconds) else seconds
+        return self.lengths[path]
+
+
+SILENT = f"silent: no sample reaches {audio.SILENCE_DB:.0f} dB, so there is nothing to classify."
+
+
+def check_files(paths: Sequence[str], workers: int, advance: Callable[[], None] = lambda: None) -> dict[str, str]:
+    """Probes files in parallel: {path: cause} of those that no decoder opens or that hold too little."""
+
+    def fault(path: str) -> str | None:
+        try:
+            info = audio.probe(path)
+            if not np.isnan(info.seconds):
+                audio.check_length(path, round(info.seconds * info.sample_rate), info.sample_rate)
+            return None
+        except audio.AudioError as error:
+            return error.cause
+        finally:
+            advance()
+
+    with ThreadPoolExecutor(workers) as pool:
+        return {path: cause for path, cause in zip(paths, pool.map(fault, paths)) if cause}
+
+
+def check_bad_share(failures: dict[str, str], n_files: int, max_bad_share: float) -> None:
+    """Raises KgenreError where more than the stated share of the files is unusable."""
+    if len(failures) > max_bad_share * n_files:
+        path, cause = next(iter(failures.items()))
+        raise KgenreError(
+            f"{len(failures)} of {n_files} files cannot be used, more than `max_bad_share`={max_bad_share:g} allows. "
+            f"First: {path}: {cause} Mend or remove them, or raise --max-bad-share."
+        )
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """Which windows each epoch shows, drawn from seed and epoch alone.
+
+    An epoch shows every track `crops_per_track` times at random positions, in random order, and is
+    filled up to whole batches.
+    """
+
+    n_tracks: int
+    crops_per_track: int
+    batch_size: int
+    seed: int
+
+    @property
+    def steps(self) -> int:
+        return -(-self.n_tracks * self.crops_per_track // self.batch_size)
+
+    def epoch(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Track numbers and positions in [0, 1]: int64 (steps * batch_size,), float64 of the same shape."""
+        rng = np.random.default_rng([self.seed, epoch])
+        order = rng.permutation(np.repeat(np.arange(self.n_tracks), self.crops_per_track))
+        order = np.resize(order, self.steps * self.batch_size)
+        return order, rng.random(len(order))
+
+
+def training_batches(reader: TrackReader, paths, labels, plan: TrainingPlan, first_epoch: int = 0, workers: int = 2):
+    """Endless batches of random windows, epoch after epoch: tf.data of (waveform (batch, clip), label (batch,)).
+
+    The order depends on the plan alone, not on the workers. Where a file fails, the next track of the
+    table takes its place and `reader.failures` names it.
+    """
+    import tensorflow as tf
+
+    def pairs():
+        for epoch in itertools.count(first_epoch):
+            yield from zip(*plan.epoch(epoch))
+
+    def read(index, position):
+        for number in itertools.chain(range(index, len(paths)), range(index)):
+            path = paths[number]
+            if path in reader.failures:
+                continue
+            try:
+                return reader.window(path, float(position)), np.int32(labels[number])
+            except audio.AudioError as error:
+                reader.failures[path] = error.cause
+        raise KgenreError("No file of the training set can be read.")
+
+    def read_graph(index, position):
+        waveform, label = tf.numpy_function(read, [index, position], [tf.float32, tf.int32], stateful=False)
+        return tf.ensure_shape(waveform, (reader.clip,)), tf.ensure_shape(label, ())
+
+    signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((), tf.float64))
+    dataset = tf.data.Dataset.from_generator(pairs, output_signature=signature)
+    dataset = dataset.map(read_graph, num_parallel_calls=workers, deterministic=True)
+    return dataset.batch(plan.batch_size, drop_remainder=True).prefetch(2)
+
+
+def sliding_batches(reader: TrackReader, paths, batch_size: int, workers: int = 2):
+    """All slices of all tracks, in order of the tracks: tf.data of (track number (batch,), waveform (batch, clip)).
+
+    Tracks are decoded side by side as streams, so memory does not grow with their length.
+    """
+    import tensorflow as tf
+
+    signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((reader.clip,), tf.float32))
+
+    def read(number):
+        for window in reader.windows(paths[number]):
+            yield number, window
+
+    def windows(number):
+        return tf.data.Dataset.from_generator(read, args=(number,), output_signature=signature)
+
+    dataset = tf.data.Dataset.range(len(paths))
+    dataset = dataset.interleave(windows, cycle_length=workers, num_parallel_calls=workers, deterministic=True)
+    return dataset.batch(batch_size).prefetch(2)
