@@ -263,7 +263,7 @@ def _resampled(path, source, errors, sample_rate: int, start: float) -> Iterator
     resampler = None
     if source.sample_rate != sample_rate:
         resampler = soxr.ResampleStream(source.sample_rate, sample_rate, 1, dtype="float32", quality="HQ")
-    for mono, last in _with_last(_mono(path, source, errors, first)):
+    for mono, last in with_last(_mono(path, source, errors, first)):
         if resampler is not None:
             mono = resampler.resample_chunk(mono, last=last)
         drop, mono = max(0, drop - len(mono)), mono[drop:]
@@ -302,8 +302,8 @@ def _mix(block: np.ndarray) -> np.ndarray:
     return block @ np.full(channels, 1 / channels, "float32")
 
 
-def _with_last(items: Iterator) -> Iterator[tuple]:
-    """Each item with whether it is the last, which a resampler must be told."""
+def with_last(items: Iterator) -> Iterator[tuple]:
+    """Each item with whether it is the last."""
     items = iter(items)
     for item in items:
         break

@@ -43,27 +43,24 @@ def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) 
     """Runs a command. A KgenreError becomes one line and exit status 2, Ctrl-C one line and 130."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     logging.getLogger("kgenre").setLevel(logging.INFO)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow loads: its start-up notes help nobody
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    # Before TensorFlow loads: its start-up notes, errors about a GPU that is not there among them, help nobody.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         return command(args)
     except KgenreError as error:
-        print(f"{error_prefix()}: {error}", file=sys.stderr)
+        print(f"kgenre: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"{error_prefix()}: stopped", file=sys.stderr)
+        print("kgenre: stopped", file=sys.stderr)
         return 128 + signal.SIGINT
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
 
 
-def error_prefix() -> str:
-    return "kgenre"
-
-
-def progress(console=None):
+def progress():
     """A rich progress bar with rate and time left, drawn on stderr."""
+    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     return Progress(
@@ -74,12 +71,6 @@ def progress(console=None):
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=console or stderr_console(),
+        console=Console(stderr=True, highlight=False, soft_wrap=True),
         transient=True,
     )
-
-
-def stderr_console():
-    from rich.console import Console
-
-    return Console(stderr=True, highlight=False, soft_wrap=True)

@@ -81,7 +81,11 @@ def build_model(config: Config, n_classes: int) -> keras.Model:
         logits = layers.Dense(n_classes, dtype="float32", name="logits")(x)
     finally:
         keras.config.set_dtype_policy(before)
-    return keras.Model(waveform, logits, name=config.arch)
+    model = keras.Model(waveform, logits, name=config.arch)
+    for layer in model._flatten_layers():
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = config.bn_momentum
+    return model
 
 
 def front_end(config: Config):

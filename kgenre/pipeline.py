@@ -225,7 +225,7 @@ def training_batches(reader: TrackReader, paths, labels, plan: TrainingPlan, fir
         raise KgenreError("No file of the training set can be read.")
 
     def read_graph(index, position):
-        waveform, label = tf.numpy_function(read, [index, position], [tf.float32, tf.int32], stateful=False)
+        waveform, label = tf.numpy_function(read, [index, position], [tf.float32, tf.int32])
         return tf.ensure_shape(waveform, (reader.clip,)), tf.ensure_shape(label, ())
 
     signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((), tf.float64))
@@ -235,17 +235,18 @@ def training_batches(reader: TrackReader, paths, labels, plan: TrainingPlan, fir
 
 
 def sliding_batches(reader: TrackReader, paths, batch_size: int, workers: int = 2):
-    """All slices of all tracks, in order of the tracks: tf.data of (track number (batch,), waveform (batch, clip)).
+    """All slices of all tracks: tf.data of (track number (batch,), last of its track (batch,), waveform (batch, clip)).
 
-    Tracks are decoded side by side as streams, so memory does not grow with their length.
+    Tracks are decoded side by side as streams, so memory does not grow with their length; slices of
+    one track come in order. A track that fails may have no last slice, and is in `reader.failures`.
     """
     import tensorflow as tf
 
-    signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((reader.clip,), tf.float32))
+    signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((), tf.bool), tf.TensorSpec((reader.clip,), tf.float32))
 
     def read(number):
-        for window in reader.windows(paths[number]):
-            yield number, window
+        for window, last in audio.with_last(reader.windows(paths[number])):
+            yield number, last, window
 
     def windows(number):
         return tf.data.Dataset.from_generator(read, args=(number,), output_signature=signature)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from kgenre.archs.convpool import convconvpool, convpool
-from kgenre.archs.resnet import resnet50
+from kgenre.archs.resnet import resnet50, resolve_weights
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class Arch:
     source: the system or paper it is from.
     takes: the names of the config's fields that the builder reads.
     defaults: config values that differ from the general ones for this network.
+    resolve: what depends on the machine: config -> values to replace in it, settled before training
+        and recorded with the run.
     """
 
     build: Callable
@@ -28,6 +30,7 @@ class Arch:
     source: str
     takes: tuple[str, ...] = ("dropout",)
     defaults: dict = field(default_factory=dict)
+    resolve: Callable = lambda config: {}
 
 
 ARCHS = {
@@ -40,5 +43,6 @@ ARCHS = {
         takes=("dropout", "weights", "unfreeze", "pooling", "scaling"),
         # A pretrained backbone wants three channels and small steps; R1's zoom for it was 0.4.
         defaults={"image_channels": 3, "zoom_range": 0.4, "learning_rate": 3e-4},
+        resolve=resolve_weights,
     ),
 }

@@ -17,7 +17,7 @@ DOWNLOAD_TIMEOUT_SECONDS = 20.0  # a network that swallows packets must not hang
 def resnet50(
     image,
     dropout: float = 0.5,
-    weights: str = "auto",
+    weights: str = "none",
     unfreeze: int = 8,
     pooling: str = "average",
     scaling: str = "imagenet",
@@ -25,8 +25,7 @@ def resnet50(
     """keras.applications' ResNet50 without its top, then dropout and a dense layer of 1024.
 
     Args:
-        weights: "imagenet"; "none", random; a file of weights (.weights.h5, .h5); or "auto": ImageNet
-            where it can be had, else random with a warning. With random weights every layer trains.
+        weights: "imagenet"; "none", random; or a file of weights (.weights.h5, .h5).
         unfreeze: top layers of the backbone that train; 0 freezes all, -1 none. Frozen batch
             normalisation runs in inference mode.
         pooling: "average", over the whole picture (2.1 M weights in the head, any picture size), or R1's
@@ -44,8 +43,8 @@ def resnet50(
 
     if image.shape[-1] != 3:
         raise KgenreError(f"`resnet50` needs 3 channels. Received: {image.shape[-1]}. Set --image-channels 3.")
-    backbone, loaded = load_backbone(tuple(image.shape[1:]), weights)
-    freeze(backbone, -1 if loaded == "none" else unfreeze)
+    backbone = load_backbone(tuple(image.shape[1:]), weights)
+    freeze(backbone, unfreeze)
     x = image
     if scaling == "imagenet":
         x = layers.Rescaling(255.0, offset=[-mean for mean in IMAGENET_MEAN], name="imagenet_scaling")(x)
@@ -54,22 +53,29 @@ def resnet50(
     return dense_head(x, dropout)
 
 
+def resolve_weights(config) -> dict:
+    """What `weights="auto"` comes to here: ImageNet's, or none and every layer trainable, with a warning."""
+    weights = config.weights
+    if weights == "auto":
+        try:
+            imagenet_backbone((32, 32, 3))  # the smallest there is, to see whether its weights can be had
+            weights = "imagenet"
+        except KgenreError as error:
+            log.warning("%s Starting from random weights, with every layer trainable.", error)
+            weights = "none"
+    return {"weights": weights, "unfreeze": -1} if weights == "none" else {"weights": weights}
+
+
 def load_backbone(input_shape: tuple, weights: str):
-    """The backbone and the name of the weights that it really has: "imagenet", "none" or the file's."""
+    """ResNet50 without its top, with the weights that `resnet50` names."""
     import keras
 
-    if weights in ("auto", "imagenet"):
-        try:
-            return imagenet_backbone(input_shape), "imagenet"
-        except KgenreError as error:
-            if weights == "imagenet":
-                raise
-            log.warning("%s Starting from random weights, with every layer trainable.", error)
-        weights = "none"
+    if weights == "imagenet":
+        return imagenet_backbone(input_shape)
     backbone = keras.applications.ResNet50(include_top=False, weights=None, input_shape=input_shape)
     if weights != "none":
         load_file(backbone, weights)
-    return backbone, weights
+    return backbone
 
 
 def imagenet_backbone(input_shape: tuple):

@@ -30,8 +30,8 @@ from kgenre.errors import KgenreError
 DEMO_VERSION = "1"  # another version composes other songs: finished folders are rebuilt
 RATES = (22050, 44100, 48000)
 FORMATS = ("mp3", "ogg", "flac", "wav")
-RMS_DB = (-30.0, -18.0)  # with the crest below, peaks stay under -2 dB: room for what lossy coding adds
-CREST_DB = (12.5, 16.0)
+RMS_DB = (-29.0, -17.0)  # with the crest below, peaks stay under -2 dB: room for what lossy coding adds
+CREST_DB = (11.0, 15.0)
 NOTE_NAMES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 CHORDS = {"": (0, 4, 7, 12), "m": (0, 3, 7, 12), "7": (0, 4, 7, 10), "m7": (0, 3, 7, 10), "maj7": (0, 4, 7, 11),
           "sus": (0, 5, 7, 12), "m9": (0, 3, 10, 14)}
@@ -73,7 +73,6 @@ class Genre:
     drums: tuple[dict[str, str], ...]  # drum -> one bar: "X" accent, "x" stroke, "o" soft stroke
     parts: tuple[Part, ...]
     drum_db: float = 0.0
-    beats: int = 4  # in a bar
     swing: tuple[float, float] = (0.0, 0.06)  # delay of every other sixteenth, in sixteenths
     reverb_seconds: tuple[float, float] = (0.5, 2.0)
     rubato: float = 0.0  # seconds by which the tempo drifts to and fro
@@ -87,7 +86,9 @@ GENRES = {
         drums=({}, dict(kick="x.......o.......", shaker="..o...o...o...o."), {}),
         parts=(
             Part("warm pad/strings/choir/glass pad", 50, "c===============", 0, 1.0, fx=Fx(send=0.8)),
+            Part("warm pad", 45, "p===============", -3, 0.9, fx=Fx(high_hz=2500, send=0.8)),
             Part("sine/cello/sub bass", 33, "1===============/1=======5=======", -5, 0.8, fx=Fx(send=0.3)),
+            Part("wind", 57, "5===============", -10, 0.8, 0.2, fx=Fx(low_hz=700, send=0.5)),
             Part("bell/piano/harp/rhodes/bell", 67, "....5.....8...3./1.....9.....5.../m.....m...m.....", -6, 0.7, 0.3,
                  fx=Fx(send=0.9, echo_beats=0.75)),
             Part("flute/violin/clarinet", 67, "m=======m===m===/m===============", -7, 0.5, -0.2, fx=Fx(send=0.9)),
@@ -125,7 +126,7 @@ GENRES = {
         artists="Quartetto Lunaria/Elin Vasterholt/Camerata Fiorel/Tobias Rehnquist/Anselm & Wray",
         bpm=(66, 140), reverb_seconds=(1.2, 3.0), kits="studio", rubato=0.12,
         progressions="C G7 C F C Dm G7 C/Am E7 Am Dm Am Dm E7 Am/C Am Dm G7 Em Am Dm G7/Am Dm G7 C F Dm E7 Am",
-        scale="C D E F G A B", drums=({},), beats=4,
+        scale="C D E F G A B", drums=({},),
         parts=(
             Part("cello/piano/double bass", 38, "1=======5=======/1=====..1=====../1===5===3===5===", -3, 0.85, 0.3),
             Part("piano/strings/harpsichord/nylon guitar/harp", 55, "1.5.3.5.1.5.3.5./1=3=5=3=8=5=3=5=/c===c===c===c===", -2,
@@ -151,11 +152,11 @@ GENRES = {
         )),
     "house": Genre(
         artists="Velvet Transit/Marlo Deen/Night Orchard/Solenne",
-        bpm=(104, 132), reverb_seconds=(0.6, 2.2), kits="club tight deep", drum_db=1,
+        bpm=(104, 132), reverb_seconds=(0.6, 2.2), kits="club tight deep", drum_db=3,
         progressions="Am7 Am7 Fmaj7 G/Dm7 Am7 Dm7 Em7/Am7 Dm7 Am7 Dm7/Fmaj7 G Am7 Em7", scale="A C D E G",
-        drums=(dict(kick="X...X...X...X...", clap="....x.......x...", open="..x...x...x...x."),
-               dict(kick="X...X...X...X...", clap="....x.......x...", open="..x...x...x...x.", shaker="xoxoxoxoxoxoxoxo"),
-               dict(kick="X...X...X...X..o", rim="...x..x....x..x.", hat="..x...x...x...x.", conga="x..x..o..x....o.")),
+        drums=(dict(kick="X...X...X...X...", clap="....x.......x...", open="..X...X...X...X.", hat="xoxoxoxoxoxoxoxo"),
+               dict(kick="X...X...X...X...", clap="....x.......x...", open="..X...X...X...X.", shaker="xoxoxoxoxoxoxoxo"),
+               dict(kick="X...X...X...X..o", rim="...x..x....x..x.", open="..X...X...X...X.", conga="x..x..o..x....o.")),
         parts=(
             Part("saw bass/square bass/sub bass", 33, "..1...1...1...1./..1..11...1..8../1..1..1...1.5.8.", 0, 0.9, gate=0.8,
                  fx=Fx(duck=0.5, send=0.03)),
@@ -184,13 +185,13 @@ GENRES = {
         )),
     "reggae": Genre(
         artists="The Palmwine Steppers/Ras Caledon/Island Sunday/Lime Tree Rockers",
-        bpm=(66, 100), reverb_seconds=(0.6, 2.4), kits="tight studio deep", swing=(0.0, 0.2), drum_db=-1,
+        bpm=(66, 100), reverb_seconds=(0.6, 2.4), kits="tight studio deep", swing=(0.0, 0.2), drum_db=-2,
         progressions="C F C F/Am Dm Am Dm/C Am Dm G/Am G F G/C G Am F", scale="A C D E G",
-        drums=(dict(kick="........X.......", rim="........X.....x.", hat="x.x.x.x.x.x.x.x."),
-               dict(kick="x.......X.......", snare="........X....o..", hat="x.xxx.xxx.xxx.xx"),
+        drums=(dict(kick="........X.......", rim="........X.....x.", hat="o.x.o.x.o.x.o.x."),
+               dict(kick="x.......X.......", snare="........X....o..", hat="o.x.o.xxo.x.o.xx"),
                dict(kick="X...X...X...X...", rim="..o.....X..x....", hat="..x...x...x...x.")),
         parts=(
-            Part("finger bass/sub bass/double bass", 33, "1=..3.5=....1.5./..1=1.3.5=..5.3./1=....5.8=..5...", 2, 0.95,
+            Part("finger bass/sub bass/double bass", 33, "1=..3.5=....1.5./..1=1.3.5=..5.3./1=....5.8=..5...", 4, 0.95,
                  fx=Fx(high_hz=1200, send=0.02)),
             Part("guitar/upright piano/guitar/twang", 57, "..c...c...c...c./..c...cc..c...cc", 0, 0.95, -0.3, 0.5,
                  Fx(low_hz=300, echo_beats=0.75)),
@@ -256,7 +257,7 @@ def artist_of(seed: int, genre: str, slot: int) -> Artist:
         name=names[slot], slot=slot, kit=kits[slot % len(kits)],
         bpm=(max(row.bpm[0], 0.88 * bpm), min(row.bpm[1], 1.12 * bpm)),
         keys=tuple(int(key) for key in (rng.permutation(12)[slot] + np.array([0, 5, 7])) % 12 - 6),
-        cents=dial(-30, 30), dark=dial(-0.15, 0.55), tilt_db=dial(-5, 5), noise_db=dial(-62, -34),
+        cents=dial(-30, 30), dark=dial(-0.15, 0.45), tilt_db=dial(-3, 3), noise_db=dial(-62, -38),
         reverb_seconds=dial(*row.reverb_seconds), room=dial(0.4, 1.6), swing=dial(*row.swing))
 
 
@@ -364,7 +365,7 @@ class _Take:
         rng, chords = self.rng, self.rng.choice(self.genre.progressions.split("/")).split()
         self.key = int(rng.choice(self.artist.keys))
         self.beat_seconds = 60 / rng.uniform(*self.artist.bpm)
-        self.bar_seconds = self.beat_seconds * self.genre.beats
+        self.bar_seconds = 4 * self.beat_seconds
         self.bars = int(self.song.seconds / self.bar_seconds) + 2
         self.offset = rng.uniform(0, self.bar_seconds)  # the file starts at any point of the form
         first = int(rng.integers(len(chords)))
@@ -442,7 +443,7 @@ def render(song: Song) -> np.ndarray:
         dry += y[:, None] * sides
         wet += np.float32(fx.send * artist.room) * y[:, None] * sides
     y = dry + synth.reverb(wet, artist.reverb_seconds, rng.uniform(3000, 8000), rng)
-    y = synth.tilt(y, artist.tilt_db + rng.normal(0, 2))
+    y = synth.tilt(y, artist.tilt_db + rng.normal(0, 1.5))
     noise = synth.band(rng.standard_normal(take.size, "f4"), 0, rng.uniform(2000, 12000))
     y += np.float32(synth.loudness(y) * 10 ** ((artist.noise_db + rng.normal(0, 2)) / 20)) * noise[:, None]
     y = soxr.resample(y, synth.RATE, song.rate)[: round(song.seconds * song.rate)]

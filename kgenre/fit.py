@@ -1,0 +1,220 @@
+"""Fits a model: epochs, validation on whole tracks, best weights, and a state that survives a kill."""
+
+import json
+import logging
+import math
+import time
+
+import keras
+import numpy as np
+import pandas as pd
+
+from kgenre import cli
+from kgenre.config import Config
+from kgenre.errors import KgenreError
+from kgenre.inference import classify
+from kgenre.metrics import draw_curves
+from kgenre.model import build_model, reseed, slice_model
+from kgenre.pipeline import TrackReader, TrainingPlan, check_bad_share, training_batches
+from kgenre.run import Run, write_beside, write_text
+
+log = logging.getLogger(__name__)
+
+
+class State:
+    """What is known after the last whole epoch. state.json names the checkpoint that belongs to it.
+
+    Files are written in an order that leaves a valid state at any moment: the epoch's checkpoint, then
+    state.json in one rename, then the removal of checkpoints that it no longer names.
+    """
+
+    def __init__(self, run: Run):
+        self.run, self.history, self.best, self.stopped = run, [], 0, False
+        path = run / "state.json"
+        if path.is_file():
+            saved = json.loads(path.read_text(encoding="utf-8"))
+            self.history, self.best, self.stopped = saved["history"], saved["best"], saved["stopped"]
+
+    @property
+    def epochs(self) -> int:
+        return len(self.history)
+
+    def checkpoint(self, epoch: int):
+        return self.run / "checkpoints" / f"epoch-{epoch:04d}.keras"
+
+    def add(self, row: dict, model: keras.Model, patience: int) -> None:
+        """Takes in an epoch. Better is a higher valid accuracy, or an equal one at a lower loss."""
+        row = {"epoch": self.epochs + 1, **row}
+        if not self.history or _rank(row) > _rank(self.history[self.best - 1]):
+            self.best = row["epoch"]
+        self.history.append(row)
+        self.stopped = self.epochs - self.best >= patience
+        self.checkpoint(1).parent.mkdir(exist_ok=True)
+        write_beside(self.checkpoint(self.epochs), model.save)
+        saved = {"history": self.history, "best": self.best, "stopped": self.stopped}
+        self.run.save_json("state.json", saved)
+        write_text(self.run / "history.csv", self.table().to_csv(index=False))
+        self._remove_except(self.best, self.epochs)
+
+    def table(self) -> pd.DataFrame:
+        table = pd.DataFrame(self.history)
+        return table.assign(best=table["epoch"] == self.best)
+
+    def finish(self) -> None:
+        """Makes the best epoch's weights the run's model, without the optimizer's state."""
+        model = keras.saving.load_model(self.checkpoint(self.best), compile=False)
+        write_beside(self.run / "model.keras", model.save)
+        draw_curves(self.table(), self.run / "curves.png")
+        self._remove_except()
+        self.checkpoint(1).parent.rmdir()
+        (self.run / "state.json").unlink()
+
+    def _remove_except(self, *epochs: int) -> None:
+        for path in self.checkpoint(1).parent.glob("*"):
+            if path not in [self.checkpoint(epoch) for epoch in epochs]:
+                path.unlink()
+
+
+def _rank(row: dict) -> tuple[float, float]:
+    if math.isnan(row["valid_accuracy"]):  # no valid tracks: the last epoch is as good as any
+        return (0.0, row["epoch"])
+    return (row["valid_accuracy"], -row["valid_loss"])
+
+
+def fit(config: Config, run: Run) -> None:
+    """Trains on the run's tracks from its last whole epoch on, and leaves model.keras behind."""
+    labels, tracks = run.load_labels(), run.load_tracks()
+    rows = {split: tracks[tracks["split"] == split] for split in ("train", "valid")}
+    number = {label: i for i, label in enumerate(labels)}
+    reader = TrackReader(
+        config.sample_rate_hz, config.clip_samples, config.hop_samples, int(config.cache_gib * 2**30)
+    )
+    plan = TrainingPlan(len(rows["train"]), config.crops_per_track, config.batch_size, config.seed)
+    state = State(run)
+    model = resumed_model(state) if state.epochs else compiled_model(config, len(labels), plan.steps)
+    if state.epochs < config.epochs and not state.stopped:
+        train_paths, train_labels = list(rows["train"]["path"]), [number[genre] for genre in rows["train"]["genre"]]
+        dataset = training_batches(reader, train_paths, train_labels, plan, state.epochs, config.workers)
+        truth = {path: number[genre] for path, genre in zip(rows["valid"]["path"], rows["valid"]["genre"])}
+        watch = Watch(config, state, plan, reader, truth)
+        board = keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False)
+        model.fit(
+            dataset,
+            initial_epoch=state.epochs,
+            epochs=config.epochs,
+            steps_per_epoch=plan.steps,
+            callbacks=[watch, board],
+            shuffle=False,  # the plan has shuffled already
+            verbose=0,
+        )
+        report_failures(reader.failures, run)
+    state.finish()
+
+
+def compiled_model(config: Config, n_classes: int, steps: int) -> keras.Model:
+    """A new model with Adam and cross-entropy on its logits."""
+    model = build_model(config, n_classes)
+    rate = config.learning_rate
+    if config.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, config.epochs * steps)
+    model.compile(
+        keras.optimizers.Adam(rate),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        # On the CPU, XLA makes TensorFlow's step 1.4 times as slow (convpool).
+        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
+    )
+    return model
+
+
+def resumed_model(state: State) -> keras.Model:
+    """The model of the last whole epoch with its optimizer, as that epoch left them."""
+    try:
+        return keras.saving.load_model(state.checkpoint(state.epochs))
+    except (OSError, ValueError) as error:
+        path = state.checkpoint(state.epochs)
+        raise KgenreError(f"{path}: not a readable checkpoint ({str(error).splitlines()[0]}). Start a new run.") from error
+
+
+def report_failures(failures: dict[str, str], run: Run) -> None:
+    """Logs the files that failed while training and adds them to run.json."""
+    for path, cause in failures.items():
+        log.warning("left out: %s: %s", path, cause)
+    facts = run.load_facts()
+    run.save_json("run.json", {**facts, "bad_files": {**facts["bad_files"], **failures}})
+
+
+class Watch(keras.callbacks.Callback):
+    """Shows progress, validates on whole tracks, saves the state and stops when patience ends."""
+
+    def __init__(self, config: Config, state: State, plan: TrainingPlan, reader: TrackReader, truth: dict[str, int]):
+        super().__init__()
+        self.config, self.state, self.steps, self.reader, self.truth = config, state, plan.steps, reader, truth
+        self.n_files = plan.n_tracks + len(truth)
+        self.bar = cli.progress()
+
+    def on_train_begin(self, logs=None):
+        import tensorflow as tf
+
+        self.bar.start()
+        network = slice_model(self.model)
+        signature = [tf.TensorSpec((None, self.config.clip_samples), tf.float32)]
+        self.predict = tf.function(lambda windows: network(windows, training=False), input_signature=signature)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        reseed(self.model, self.config.seed, epoch)
+        self.began = time.monotonic()
+        self.task = self.bar.add_task(f"epoch {epoch + 1}/{self.config.epochs}", total=self.steps, rate="steps")
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = float(logs["loss"])
+        if not math.isfinite(loss):
+            self.bar.stop()
+            raise KgenreError(
+                f"The loss became {loss} at step {batch + 1}. Lower --learning-rate"
+                + (" or train with --precision float32." if self.config.precision != "float32" else ".")
+            )
+        rate = (batch + 1) / (time.monotonic() - self.began)
+        self.bar.update(self.task, completed=batch + 1, rate=f"steps, {rate:.1f}/s, loss {loss:.3f}")
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.bar.remove_task(self.task)
+        check_bad_share(self.reader.failures, self.n_files, self.config.max_bad_share)
+        logs.update(self.validate())
+        row = {name: float(logs[name]) for name in ("loss", "accuracy", "valid_loss", "valid_accuracy")}
+        row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        row["seconds"] = round(time.monotonic() - self.began, 2)
+        self.state.add(row, self.model, self.config.patience)
+        self.bar.console.print(self.line(row))
+        self.model.stop_training = self.state.stopped
+
+    def on_train_end(self, logs=None):
+        self.bar.stop()
+        why = f"no better epoch for {self.config.patience}" if self.state.stopped else "all epochs done"
+        print(f"stopped after epoch {self.state.epochs} ({why}); keeping epoch {self.state.best}", flush=True)
+
+    def line(self, row: dict) -> str:
+        mark = "  best so far" if self.state.best == self.state.epochs else ""
+        return (
+            f"epoch {self.state.epochs:3d}/{self.config.epochs}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.1%}  "
+            f"valid tracks: loss {row['valid_loss']:.3f}  accuracy {row['valid_accuracy']:.1%}  {row['seconds']:.0f} s{mark}"
+        )
+
+    def validate(self) -> dict[str, float]:
+        """Cross-entropy and accuracy of the mean over slices on the valid tracks; NaN where there are none."""
+        task = self.bar.add_task("validating", total=len(self.truth), rate="tracks")
+        results = classify(
+            lambda windows: [output.numpy() for output in self.predict(windows)],
+            self.reader,
+            list(self.truth),
+            self.config.batch_size,
+            self.config.workers,
+            lambda: self.bar.advance(task),
+        )
+        pairs = [(self.truth[result.path], result.probabilities) for result in results]
+        self.bar.remove_task(task)
+        if not pairs:
+            return {"valid_loss": math.nan, "valid_accuracy": math.nan}
+        own = np.array([probabilities[label] for label, probabilities in pairs])
+        hits = np.array([probabilities.argmax() == label for label, probabilities in pairs])
+        return {"valid_loss": float(-np.log(np.maximum(own, 1e-12)).mean()), "valid_accuracy": float(hits.mean())}

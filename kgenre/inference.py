@@ -1,0 +1,111 @@
+"""From a SavedModel and files to genres: what predict, evaluate and training's validation share."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kgenre.errors import KgenreError
+from kgenre.pipeline import TrackReader, sliding_batches
+
+log = logging.getLogger(__name__)
+
+# (slices, clip) -> probabilities (slices, classes), embeddings (slices, d)
+SlicePredictor = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class TrackResult:
+    """What the model says of one track."""
+
+    path: str
+    seconds: float
+    slice_probabilities: np.ndarray  # (slices, classes)
+    embedding: np.ndarray  # (d,), mean over slices
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Mean over slices, (classes,)."""
+        return self.slice_probabilities.mean(axis=0)
+
+
+class Predictor:
+    """An exported SavedModel with what it says of itself.
+
+    Attributes: labels, sample_rate, clip_samples, hop_samples.
+
+    Raises:
+        KgenreError: no SavedModel of kgenre's at the path.
+    """
+
+    def __init__(self, path):
+        import tensorflow as tf
+
+        self.path = find_saved_model(path)
+        try:
+            self.module = tf.saved_model.load(str(self.path))
+        except (OSError, ValueError) as error:
+            raise KgenreError(f"{self.path}: not a readable SavedModel ({str(error).splitlines()[0]}).") from error
+        if not {"about", "serving_default"} <= set(self.module.signatures):
+            raise KgenreError(f"{self.path}: a SavedModel, but not one that kgenre exported.")
+        about = {name: value.numpy() for name, value in self.module.signatures["about"]().items()}
+        self.labels = [label.decode() for label in about["labels"]]
+        self.sample_rate, self.clip_samples = int(about["sample_rate"]), int(about["clip_samples"])
+        self.hop_samples = int(about["hop_samples"])
+
+    def __call__(self, windows) -> tuple[np.ndarray, np.ndarray]:
+        """Windows (n, clip_samples) -> probabilities (n, classes), embeddings (n, d)."""
+        answer = self.module.signatures["serving_default"](waveform=windows)
+        return answer["probabilities"].numpy(), answer["embedding"].numpy()
+
+    def reader(self, cache_bytes: int = 0) -> TrackReader:
+        return TrackReader(self.sample_rate, self.clip_samples, self.hop_samples, cache_bytes)
+
+
+def find_saved_model(path) -> Path:
+    """The SavedModel in a run folder, a serving folder (its highest version), or the folder itself."""
+    path = Path(path)
+    for folder in (path, path / "saved_model"):
+        if (folder / "saved_model.pb").is_file():
+            return folder
+        versions = [child for child in folder.glob("*") if child.name.isdigit() and (child / "saved_model.pb").is_file()]
+        if versions:
+            return max(versions, key=lambda child: int(child.name))
+    if not path.exists():
+        raise KgenreError(f"{path}: no such model. `model` is a run folder or a SavedModel folder.")
+    raise KgenreError(f"{path}: holds no SavedModel. Finish the run with `kgenre train --resume --out {path}`.")
+
+
+def latest_run(models: Path = Path("models")) -> Path:
+    """The newest run folder with an exported model."""
+    exported = [path.parent.parent.parent for path in models.glob("*/saved_model/*/saved_model.pb")]
+    if not exported:
+        raise KgenreError(f"No trained model in {models.resolve()}. Train one with `kgenre train`, or name one with --model.")
+    return max(exported, key=lambda path: path.stat().st_mtime)
+
+
+def classify(
+    predict: SlicePredictor,
+    reader: TrackReader,
+    paths: Sequence[str],
+    batch_size: int = 32,
+    workers: int = 2,
+    advance: Callable[[], None] = lambda: None,
+) -> Iterator[TrackResult]:
+    """Classifies tracks, each as soon as its last slice is known; `reader.failures` has the others."""
+    parts: dict[int, list] = {}
+    for numbers, lasts, windows in sliding_batches(reader, paths, batch_size, workers):
+        for number, last, *answer in zip(numbers.numpy(), lasts.numpy(), *predict(windows)):
+            parts.setdefault(number, []).append(answer)
+            if last:
+                answers = parts.pop(number)
+                advance()
+                if paths[number] not in reader.failures:
+                    yield _track_result(paths[number], reader, answers)
+
+
+def _track_result(path: str, reader: TrackReader, answers: list) -> TrackResult:
+    probabilities, embeddings = (np.stack(column) for column in zip(*answers))
+    return TrackResult(path, reader.seconds[path], probabilities, embeddings.mean(axis=0))

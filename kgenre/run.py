@@ -1,0 +1,96 @@
+"""The run folder: what a training leaves behind, each file written beside and then renamed."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from kgenre.config import Config, config_json, make_config, read_config
+from kgenre.errors import KgenreError
+
+
+class Run:
+    """Paths and files of one run.
+
+    config.json (effective), run.json (facts: protocol, versions, weights), labels.txt, tracks.csv (the
+    split used), history.csv, curves.png, model.keras, saved_model/1/, metrics.json, confusion.csv,
+    confusion.png, logs/ (TensorBoard); and while it is not finished, state.json and checkpoints/.
+    """
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+
+    def __truediv__(self, name: str) -> Path:
+        return self.folder / name
+
+    @property
+    def begun(self) -> bool:
+        return (self / "config.json").is_file()
+
+    @property
+    def finished(self) -> bool:
+        return (self / "metrics.json").is_file()
+
+    def load_config(self) -> Config:
+        if not self.begun:
+            raise KgenreError(f"{self.folder}: not a run folder: it has no config.json. Name a folder that `kgenre train` made.")
+        return make_config(read_config(self / "config.json"), {})
+
+    def load_labels(self) -> list[str]:
+        return (self / "labels.txt").read_text(encoding="utf-8").splitlines()
+
+    def load_tracks(self) -> pd.DataFrame:
+        return pd.read_csv(self / "tracks.csv", dtype="string", keep_default_na=False)
+
+    def load_facts(self) -> dict:
+        return json.loads((self / "run.json").read_text(encoding="utf-8"))
+
+    def load_model(self):
+        """The trained Keras model, with the layers that kgenre registers."""
+        import keras
+
+        import kgenre.model  # noqa: F401  registers the layers
+
+        self.load_config()  # says what is wrong with the folder, if anything
+        path = self / "model.keras"
+        if not path.is_file():
+            raise KgenreError(f"{path}: missing: the run is not finished. `kgenre train --resume --out {self.folder}`.")
+        return keras.saving.load_model(path, compile=False)
+
+    def save_setup(self, config: Config, labels: list[str], tracks: pd.DataFrame, facts: dict) -> None:
+        """Writes what training starts from; config.json last, for its presence means that the rest is there."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_text(self / "labels.txt", "\n".join(labels) + "\n")
+        write_text(self / "tracks.csv", tracks.to_csv(index=False))
+        self.save_json("run.json", facts)
+        write_text(self / "config.json", config_json(config))
+
+    def save_json(self, name: str, value) -> None:
+        write_text(self / name, json.dumps(value, indent=2) + "\n")
+
+
+def write_text(path, text: str) -> None:
+    """Writes a UTF-8 file so that it is there whole or as it was."""
+    write_beside(path, lambda part: Path(part).write_text(text, encoding="utf-8"))
+
+
+def write_beside(path, write: Callable[[Path], object]) -> None:
+    """Calls `write` with a path beside `path`, of the same suffix, then renames it into place."""
+    path = Path(path)
+    part = path.with_name(f".part-{os.getpid()}-{path.name}")
+    try:
+        write(part)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def remove_parts(folder) -> None:
+    """Removes what writers that were killed left beside their files."""
+    for part in Path(folder).rglob(".part-*"):
+        part.unlink(missing_ok=True)
+    for part in Path(folder).rglob(".export-*"):
+        shutil.rmtree(part, ignore_errors=True)

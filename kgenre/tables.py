@@ -1,0 +1,82 @@
+"""Prints the tables of architectures, features and datasets, as the README shows them.
+
+    kgenre tables
+    kgenre tables --update README.md
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from kgenre import cli
+from kgenre.errors import KgenreError
+
+
+def main(argv=None) -> int:
+    parser = cli.make_parser("tables", __doc__)
+    parser.add_argument("--update", type=Path, metavar="FILE", help="replace the tables between the marks in a Markdown file")
+    return cli.run(_tables, parser.parse_args(argv))
+
+
+def _tables(args: argparse.Namespace) -> int:
+    if args.update is None:
+        print("\n\n".join(table() for table in TABLES.values()))
+        return 0
+    from kgenre.run import write_text
+
+    write_text(args.update, updated(args.update.read_text(encoding="utf-8"), args.update))
+    return 0
+
+
+def updated(text: str, name) -> str:
+    """The text with each table put between its marks, `<!-- table: NAME -->` and `<!-- end -->`."""
+    for table, make in TABLES.items():
+        begin = f"<!-- table: {table} -->"
+        before, mark, rest = text.partition(begin)
+        _, end, after = rest.partition("<!-- end -->")
+        if not mark or not end:
+            raise KgenreError(f"{name}: no place for the table {table}: it needs `{begin}` and `<!-- end -->`.")
+        text = f"{before}{begin}\n{make()}\n{end}{after}"
+    return text
+
+
+def arch_table() -> str:
+    from kgenre.archs import ARCHS
+    from kgenre.config import make_config
+
+    rows = []
+    for name, arch in ARCHS.items():
+        config = make_config({}, {"arch": name, "weights": "none"})
+        rows.append((f"`{name}`", arch.says, arch.source, f"{parameters(config):,}".replace(",", " ")))
+    return markdown(("`--arch`", "what it is", "from", "parameters (10 genres)"), rows)
+
+
+def parameters(config) -> int:
+    from kgenre.model import build_model
+
+    return build_model(config, 10).count_params()
+
+
+def feature_table() -> str:
+    from kgenre.features import FEATURES
+
+    return markdown(("`--feature`", "what it is"), [(f"`{name}`", row.says) for name, row in FEATURES.items()])
+
+
+def dataset_table() -> str:
+    from kgenre.datasets import DATASETS
+
+    return markdown(
+        ("`--data`", "what it is", "licence"), [(f"`{name}`", row.says, row.licence) for name, row in DATASETS.items()]
+    )
+
+
+def markdown(head: tuple, rows: list[tuple]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+TABLES = {"architectures": arch_table, "features": feature_table, "datasets": dataset_table}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+"""Trains a network to name genres, evaluates it once on test, and exports it.
+
+    kgenre train --arch resnet50
+    kgenre train --arch convpool --data ~/Music/by_genre --out models/mine
+    kgenre train --resume --out models/mine
+
+Writes a run folder: config.json, labels.txt, tracks.csv (the split), history.csv, curves.png,
+model.keras, saved_model/1/, metrics.json, confusion.csv, confusion.png, and logs/ for TensorBoard.
+A run that was killed goes on with --resume; nothing but its running epoch is lost.
+"""
+
+import argparse
+import dataclasses
+import importlib.metadata
+import sys
+import time
+from pathlib import Path
+
+import kgenre
+from kgenre import cli
+from kgenre.archs import ARCHS
+from kgenre.config import Config, make_config, read_config
+from kgenre.errors import KgenreError
+
+CHANGEABLE_ON_RESUME = {"epochs", "patience", "workers", "cache_gib", "max_bad_share"}
+
+
+def main(argv=None) -> int:
+    parser = cli.make_parser("train", __doc__)
+    parser.add_argument("--config", type=Path, metavar="FILE", help=".toml recipe, or the config.json of another run")
+    parser.add_argument("--out", type=Path, metavar="RUN", help="run folder (default: models/ARCH-DATE-TIME)")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out (default: the newest unfinished)")
+    cli.add_config_flags(parser)
+    return cli.run(_train, parser.parse_args(argv))
+
+
+def _train(args: argparse.Namespace) -> int:
+    from kgenre.run import Run, remove_parts
+
+    if args.resume:
+        run = Run(args.out or unfinished_run())
+        config = resumed_config(run, args)
+        remove_parts(run.folder)
+        print(f"resuming {run.folder}")
+    else:
+        file_values = read_config(args.config) if args.config else {}
+        config = make_config(file_values, cli.config_flags(args))
+        run = Run(args.out or Path("models") / f"{config.arch}-{time.strftime('%Y%m%d-%H%M%S')}")
+        if run.folder.exists() and any(run.folder.iterdir()):
+            raise KgenreError(f"{run.folder}: exists and is not empty. Name another --out, or add --resume to go on with it.")
+        if "data" not in {**file_values, **cli.config_flags(args)}:
+            print("no --data given: training on the demo collection")
+    if not run.finished:
+        train(config, run)
+    print_result(run)
+    return 0
+
+
+def unfinished_run(models: Path = Path("models")) -> Path:
+    from kgenre.run import Run
+
+    begun = [path.parent for path in models.glob("*/config.json") if not Run(path.parent).finished]
+    if not begun:
+        raise KgenreError(f"No unfinished run in {models.resolve()}. Name one with --out.")
+    return max(begun, key=lambda path: (path / "config.json").stat().st_mtime)
+
+
+def resumed_config(run, args: argparse.Namespace) -> Config:
+    """The run's own config; flags may change only what does not change its meaning."""
+    if args.config:
+        raise KgenreError("--config does not go with --resume: a run goes on with its own config.json.")
+    before = run.load_config()
+    flags = cli.config_flags(args)
+    for name, value in flags.items():
+        if name not in CHANGEABLE_ON_RESUME and value != getattr(before, name):
+            raise KgenreError(
+                f"`{name}` of a run cannot change. Received: {value}, begun with {getattr(before, name)}. "
+                f"Leave the flag out, or start a new run. Changeable: {', '.join(sorted(CHANGEABLE_ON_RESUME))}."
+            )
+    return dataclasses.replace(before, **flags)
+
+
+def train(config: Config, run) -> None:
+    """Trains, exports and evaluates; each step is skipped where an earlier try has done it.
+
+    The export comes before the figure, so that the figure is that of the very model that is served.
+    """
+    from kgenre.datasets.splits import Collection
+    from kgenre.evaluate import evaluate
+    from kgenre.export import export
+    from kgenre.fit import fit
+    from kgenre.inference import Predictor
+
+    if not run.begun:
+        config = begin(config, run)
+    if not (run / "model.keras").is_file():
+        fit(config, run)
+    saved_model = run / "saved_model" / "1"
+    if not saved_model.exists():
+        print("exporting and checking the export", flush=True)
+        labels, sizes = run.load_labels(), (config.sample_rate_hz, config.clip_samples, config.hop_samples)
+        export(run.load_model(), labels, *sizes, saved_model)
+    collection = Collection(config.data, run.load_tracks(), run.load_facts()["protocol"])
+    evaluate(
+        Predictor(saved_model), collection, "test", collection.table, run.folder, config.workers, config.max_bad_share
+    )
+
+
+def begin(config: Config, run) -> Config:
+    """Reads the collection, checks its files and writes what the run starts from; the effective config."""
+    from kgenre.audio import decoder_versions
+    from kgenre.datasets import load_collection
+    from kgenre.model import build_model
+    from kgenre.pipeline import check_bad_share, check_files
+
+    collection = load_collection(config.data, seed=config.seed)
+    paths = list(collection.table["path"])
+    with cli.progress() as bar:
+        task = bar.add_task("checking files", total=len(paths), rate="files")
+        failures = check_files(paths, config.workers, lambda: bar.advance(task))
+    for path, cause in failures.items():
+        print(f"left out: {path}: {cause}", file=sys.stderr)
+    check_bad_share(failures, len(paths), config.max_bad_share)
+    tracks = collection.table[~collection.table["path"].isin(failures)].reset_index(drop=True)
+    labels = trainable_genres(tracks, collection.name)
+    print(describe(tracks, labels, collection), flush=True)
+    resolved = ARCHS[config.arch].resolve(config)
+    config = dataclasses.replace(config, **resolved)
+    build_model(config, len(labels))  # what cannot be built should say so before there is a run folder
+    facts = {
+        "kgenre": kgenre.__version__,
+        "keras": importlib.metadata.version("keras"),
+        "tensorflow": importlib.metadata.version("tensorflow"),
+        "decoders": decoder_versions(),
+        "protocol": collection.protocol,
+        "resolved": resolved,
+        "bad_files": failures,
+    }
+    run.save_setup(config, labels, tracks, facts)
+    return config
+
+
+def trainable_genres(tracks, name: str) -> list[str]:
+    """The genres of the train rows; every other row must be of one of them."""
+    labels = sorted(tracks.loc[tracks["split"] == "train", "genre"].unique())
+    lost = sorted(set(tracks["genre"]) - set(labels))
+    if lost or len(labels) < 2:
+        received = f"no train tracks of: {', '.join(lost)}" if lost else f"train tracks of: {', '.join(labels) or 'none'}"
+        raise KgenreError(
+            f"{name}: at least two genres, each with train tracks, are needed. Received: {received}. "
+            "Add tracks (three a genre at least), or give a `split` in a manifest."
+        )
+    return labels
+
+
+def describe(tracks, labels: list[str], collection) -> str:
+    from kgenre.datasets.splits import SPLITS, artist_overlap
+
+    counts = ", ".join(f"{(tracks['split'] == split).sum()} {split}" for split in SPLITS)
+    train = tracks[tracks["split"] == "train"]
+    lines = [f"{collection.name}: {len(tracks)} tracks of {len(labels)} genres: {counts}", f"protocol: {collection.protocol}"]
+    for split in SPLITS[1:]:
+        rows = tracks[tracks["split"] == split]
+        lines.append(f"{split}: {artist_overlap(rows, train)}" if len(rows) else f"{split}: no tracks")
+    return "\n".join(lines)
+
+
+def print_result(run) -> None:
+    print((run / "report.txt").read_text(encoding="utf-8"))
+    print(f"run folder   {run.folder}")
+    print(f"SavedModel   {run / 'saved_model'}")
+    print(f"next         kgenre predict --model {run.folder} SONG.mp3")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
