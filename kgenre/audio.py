@@ -9,6 +9,7 @@ than a song, and a whole decode is the same samples as the blocks that it is mad
 import functools
 import importlib.metadata
 import math
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ class AudioError(KgenreError):
     """A file that cannot be used: its path and the cause in one line."""
 
     def __init__(self, path, cause: str):
-        super().__init__(f"{path}: {cause}")
+        super().__init__(f"{path}: {cause}".replace("\n", "\\n"))  # a file name may hold a line break
         self.path, self.cause = str(path), cause
 
 
@@ -64,7 +65,8 @@ class SoundfileSource:
     """An open file of libsndfile."""
 
     def __init__(self, path):
-        self.file = soundfile.SoundFile(str(path))
+        # As bytes, so that names in another encoding than UTF-8 open too; Windows has none of these.
+        self.file = soundfile.SoundFile(str(path) if os.name == "nt" else os.fsencode(path))
         self.sample_rate, self.channels = self.file.samplerate, self.file.channels
         # libsndfile gives 2**63 - 1 where the header does not say.
         self.frames = self.file.frames if self.file.frames < 1 << 60 else None
@@ -87,7 +89,8 @@ class AvSource:
     def __init__(self, path):
         import av  # 0.1 s that libsndfile's files need not pay
 
-        self.container = av.open(str(path), metadata_errors="ignore")
+        # With "file:", for FFmpeg takes the beginning of "Artist: Song.m4a" for a protocol.
+        self.container = av.open(f"file:{path}", metadata_errors="ignore")
         if not self.container.streams.audio:
             self.container.close()
             raise av.error.InvalidDataError(0, "no audio stream in this file", str(path))
@@ -118,8 +121,10 @@ class AvSource:
         import av
 
         to_float = av.AudioResampler(format="flt", layout=self.stream.layout, rate=self.sample_rate)
+        skip = None
         for frame in self.container.decode(self.stream):
-            skip = max(0, self.skip_to + self.origin - self._position(frame)) if self.skip_to else 0
+            if skip is None:  # only the first frame tells where it is: WMA's last one has no time stamp
+                skip = max(0, self.skip_to + self.origin - self._position(frame)) if self.skip_to else 0
             for part in to_float.resample(frame):
                 block = part.to_ndarray().reshape(-1, self.channels)
                 if len(block) > skip:
@@ -250,7 +255,7 @@ def _open(path):
         try:
             return decoder.open(path), name
         except decoder.errors() as error:
-            causes.append(f"{name}: {_first_line(error, path)}")
+            causes.append(f"{name}: {_first_line(error)}")
     raise AudioError(path, f"not an audio file that can be read ({'; '.join(causes)}).")
 
 
@@ -287,7 +292,7 @@ def _mono(path, source, errors, first: int) -> Iterator[np.ndarray]:
                 power_out += float(mono @ mono)
             yield mono
     except errors as error:
-        raise AudioError(path, f"broken in the middle: {_first_line(error, path)}") from error
+        raise AudioError(path, f"broken in the middle: {_first_line(error)}") from error
     if power_in > 0 and power_out < 1e-6 * power_in:  # -60 dB: opposite phase, not a quiet song
         raise AudioError(path, "the channels cancel each other (opposite phase). Invert one channel.")
 
@@ -328,8 +333,8 @@ def _flags(path, samples: np.ndarray, sample_rate: int, whole: bool) -> tuple[st
     return tuple(flags)
 
 
-def _first_line(error: Exception, path) -> str:
-    text = (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
-    text = text.replace(f"Error opening {str(path)!r}: ", "").removeprefix("Error : ").rstrip(".")
+def _first_line(error: Exception) -> str:
+    words = getattr(error, "strerror", None) or getattr(error, "error_string", None) or str(error)
+    text = (words or type(error).__name__).splitlines()[0].removeprefix("Error : ").rstrip(".")
     # libsndfile's words for an .mp3 in which it finds no frame; the file does exist.
     return "no mp3 frame found" if text.startswith("File does not exist or is not a regular") else text

@@ -128,6 +128,8 @@ def _difference(network, name, waveforms, served, clip_samples, hop_samples) -> 
         "slice_probabilities": probabilities,
         "embedding": embeddings,
     }
+    if any(served[f"{name}/{key}"].shape != value.shape for key, value in expected.items()):
+        return float("inf")
     scale = {"embedding": max(1.0, float(np.abs(embeddings).max()))}  # it has no natural range
     return max(
         float(np.abs(served[f"{name}/{key}"] - value).max()) / scale.get(key, 1.0) for key, value in expected.items()

@@ -5,7 +5,7 @@ def convpool(image, dropout: float = 0.5):
     """Four conv-pool blocks and a dense layer of 1024.
 
     Conv 32 k4 s2 | 32 k3 s2 | 64 k2 s1 | 128 k2 s1, each relu, BN, max-pool 2; dropout, flatten,
-    dense 1024, BN, relu. Valid padding, so a picture needs at least 63 x 63 pixels.
+    dense 1024, BN, relu. Valid padding, so a picture needs at least 118 x 118 pixels.
 
     Input shape: (batch, height, width, channels). Output shape: (batch, 1024).
     """

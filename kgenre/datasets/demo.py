@@ -2,16 +2,16 @@
 
 Real music cannot be shipped, so 8 genres are composed from their chord progressions, rhythms and
 instruments. Loudness, crest, length, sample rate, file format and channels are drawn independently of the
-genre: what is left to tell genres apart is the music. Good for tests and first steps, not for results.
+genre: what is left to tell genres apart is the music. Four or five artists share a genre, each with an own sound, so
+a split by artist is harder than one by song. Good for tests and first steps, not for results.
 """
 
 import csv
-import difflib
 import json
 import multiprocessing
 import os
-import re
 import shutil
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
@@ -23,6 +23,7 @@ import soundfile
 import soxr
 from mutagen import id3
 
+from kgenre.config import check_known
 from kgenre.datasets import synth
 from kgenre.datasets.synth import Fx
 from kgenre.errors import KgenreError
@@ -32,14 +33,16 @@ RATES = (22050, 44100, 48000)
 FORMATS = ("mp3", "ogg", "flac", "wav")
 RMS_DB = (-29.0, -17.0)  # with the crest below, peaks stay under -2 dB: room for what lossy coding adds
 CREST_DB = (11.0, 15.0)
-NOTE_NAMES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-CHORDS = {"": (0, 4, 7, 12), "m": (0, 3, 7, 12), "7": (0, 4, 7, 10), "m7": (0, 3, 7, 10), "maj7": (0, 4, 7, 11),
-          "sus": (0, 5, 7, 12), "m9": (0, 3, 10, 14)}
-FIRST = "Amber Blue Copper Distant Early Faded Golden Hidden Hollow Idle Ivory Late Little Lonely Mellow Midnight " \
-    "Northern Open Painted Paper Quiet Restless Rusty Scarlet Second Silver Slow Summer Velvet Wandering".split()
-SECOND = "Anchor Avenue Bridge Cabin Canyon Carousel Cloud Compass Courtyard Daybreak Embers Ferry Fields Garden " \
-    "Harbour Horizon Lantern Letter Meadow Mirror Orchard Postcard River Rooftop Signal Staircase Station Tide " \
-    "Valley Window".split()
+FIRST = (
+    "Amber Blue Copper Distant Early Faded Golden Hidden Hollow Idle Ivory Late Little Lonely Mellow Midnight Northern "
+    "Open Painted Paper Quiet Restless Rusty Scarlet Second Silver Slow Summer Velvet Wandering"
+).split()
+SECOND = (
+    "Anchor Avenue Bridge Cabin Canyon Carousel Cloud Compass Courtyard Daybreak Embers Ferry Fields Garden Harbour "
+    "Horizon Lantern Letter Meadow Mirror Orchard Postcard River Rooftop Signal Staircase Station Tide Valley Window"
+).split()
+MANIFEST_COLUMNS = ("path", "genre", "artist", "album", "title", "track_id", "seconds")
+ID3_FRAMES = {"title": id3.TIT2, "artist": id3.TPE1, "album": id3.TALB, "genre": id3.TCON}
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Part:
     low: int  # MIDI note from which roots, chords and melodies are placed
     patterns: str
     level_db: float = 0.0
-    presence: float = 0.85  # share of the sections in which it plays
+    presence: float = 0.85  # share of the sections in which it plays; one part of each genre always does
     pan: float = 0.0  # -1 left to 1 right
     gate: float = 0.95  # share of its length for which a note is held
     fx: Fx = Fx()
@@ -75,21 +78,24 @@ class Genre:
     drum_db: float = 0.0
     swing: tuple[float, float] = (0.0, 0.06)  # delay of every other sixteenth, in sixteenths
     reverb_seconds: tuple[float, float] = (0.5, 2.0)
-    rubato: float = 0.0  # seconds by which the tempo drifts to and fro
+    rubato: float = 0.0  # seconds by which the beat sways to and fro
 
 
+METAL_RIFFS = "1111p==.1111p==b/1.11p.111.11p.b./p..p..1.p..p..1./p=======p===p==="  # for both guitars
+# fmt: off
 GENRES = {
     "ambient": Genre(
         artists="Pale Meridian/Hollow Tide/Aurelin/Slow Cartography",
         bpm=(60, 100), reverb_seconds=(2.5, 5.0), kits="dusty deep", drum_db=-12,
-        progressions="Cmaj7 Fmaj7 Am7 Em7/Am7 Fmaj7 Cmaj7 Gsus/Fmaj7 Fmaj7 Cmaj7 Cmaj7/Dm7 Am7 Em7 Am7", scale="C D E G A",
+        progressions="Cmaj7 Fmaj7 Am7 Em7/Am7 Fmaj7 Cmaj7 Gsus/Fmaj7 Fmaj7 Cmaj7 Cmaj7/Dm7 Am7 Em7 Am7",
+        scale="C D E G A",
         drums=({}, dict(kick="x.......o.......", shaker="..o...o...o...o."), {}),
         parts=(
             Part("warm pad/strings/choir/glass pad", 50, "c===============", 0, 1.0, fx=Fx(send=0.8)),
             Part("warm pad", 45, "p===============", -3, 0.9, fx=Fx(high_hz=2500, send=0.8)),
             Part("sine/cello/sub bass", 33, "1===============/1=======5=======", -5, 0.8, fx=Fx(send=0.3)),
             Part("wind", 57, "5===============", -10, 0.8, 0.2, fx=Fx(low_hz=700, send=0.5)),
-            Part("bell/piano/harp/rhodes/bell", 67, "....5.....8...3./1.....9.....5.../m.....m...m.....", -6, 0.7, 0.3,
+            Part("bell/piano/harp/rhodes", 67, "....5.....8...3./1.....9.....5.../m.....m...m.....", -6, 0.7, 0.3,
                  fx=Fx(send=0.9, echo_beats=0.75)),
             Part("flute/violin/clarinet", 67, "m=======m===m===/m===============", -7, 0.5, -0.2, fx=Fx(send=0.9)),
         )),
@@ -102,7 +108,7 @@ GENRES = {
                dict(kick="x..x..x..x..", snare="...x.o...x.o", hat="x.xx.xx.xx.x"),
                dict(kick="x....xx.....", snare="...x.....x..", ride="x..x.xx..x.x")),
         parts=(
-            Part("double bass/finger bass", 36, "1==3==5==6==/1==3==5==l==/1.11.15.56.6", 0, 0.95),
+            Part("double bass/finger bass", 36, "1==3==5==6==/1==3==5==l==/1.11.15.56.6", 0, 1.0),
             Part("upright piano/guitar/organ/twang", 52, "..c=..c....c/c=....c=...c/.cc.c..cc.c.", -2, 0.85, -0.3),
             Part("twang/harmonica/solo guitar/sax", 62, "m=mm=mm====./..mm=mm=.m==/m==m.mm===..", -1, 0.75, 0.2,
                  fx=Fx(drive=1.5, high_hz=4500)),
@@ -115,7 +121,7 @@ GENRES = {
                dict(kick="x..x..x.x..x..x.", snare="....x.......x..o", hat="xoxoxoxoxoxoxoxo"),
                dict(kick="x.......x.x.....", snare="....x..o....x...")),
         parts=(
-            Part("triangle/square/triangle", 36, "1.1.8.1.1.1.8.1./1.8.1.8.1.8.1.8./1.1.1.5.1.1.8.5.", 0, 0.95,
+            Part("triangle/square/triangle", 36, "1.1.8.1.1.1.8.1./1.8.1.8.1.8.1.8./1.1.1.5.1.1.8.5.", 0, 1.0,
                  gate=0.8, fx=Fx(send=0.05, crush_bits=5)),
             Part("pulse 25/pulse 12/square", 60, "1358135813581358/8531853185318531/1535153515351535", -3, 0.85, 0.3,
                  gate=0.9, fx=Fx(send=0.05, crush_bits=6)),
@@ -129,10 +135,10 @@ GENRES = {
         scale="C D E F G A B", drums=({},),
         parts=(
             Part("cello/piano/double bass", 38, "1=======5=======/1=====..1=====../1===5===3===5===", -3, 0.85, 0.3),
-            Part("piano/strings/harpsichord/nylon guitar/harp", 55, "1.5.3.5.1.5.3.5./1=3=5=3=8=5=3=5=/c===c===c===c===", -2,
-                 0.95, -0.2),
-            Part("violin/flute/piano/clarinet/violin", 67, "m===m=m=m===m===/m=m=m=m=m=======/m=====m=m=m=m===", 0, 0.85,
-                 0.2),
+            Part("piano/strings/harpsichord/nylon guitar/harp", 55, "1.5.3.5.1.5.3.5./1=3=5=3=8=5=3=5=/c===c===c===c===",
+                 -2, 1.0, -0.2),
+            Part("violin/flute/piano/clarinet/violin", 67, "m===m=m=m===m===/m=m=m=m=m=======/m=====m=m=m=m===",
+                 0, 0.85, 0.2),
             Part("strings/violin/horn", 55, "c===============/3=======5=======", -7, 0.5, fx=Fx(send=0.5)),
         )),
     "hiphop": Genre(
@@ -144,9 +150,10 @@ GENRES = {
                dict(kick="X.x.......x.....", clap="....X.......X...", hat="xxx.xxxoxxx.xoxo"),
                dict(kick="X.....x.x.......", snare="....X..o.o..X...", hat="x.o.x.o.x.o.x.x.")),
         parts=(
-            Part("sub bass/finger bass", 33, "1==....1..1=..../1=.1...5..1..8../1=........1=..l.", 1, 0.9, fx=Fx(send=0.02)),
-            Part("rhodes/piano/nylon guitar/strings/organ", 57, "c=====..c===..../..c==...c=....c./c===....c=c=....", -2, 0.9,
-                 -0.2, fx=Fx(high_hz=3500, crush_bits=7)),
+            Part("sub bass/finger bass", 33, "1==....1..1=..../1=.1...5..1..8../1=........1=..l.",
+                 1, 0.9, fx=Fx(send=0.02)),
+            Part("rhodes/piano/nylon guitar/strings/organ", 57, "c=====..c===..../..c==...c=....c./c===....c=c=....",
+                 -2, 1.0, -0.2, fx=Fx(high_hz=3500, crush_bits=7)),
             Part("flute/bell/sax/harp", 67, "..m.m.m=......../m=..m...m.m=..../....m=m.....m===", -6, 0.55, 0.3,
                  fx=Fx(high_hz=4500, echo_beats=0.75)),
         )),
@@ -155,12 +162,14 @@ GENRES = {
         bpm=(104, 132), reverb_seconds=(0.6, 2.2), kits="club tight deep", drum_db=3,
         progressions="Am7 Am7 Fmaj7 G/Dm7 Am7 Dm7 Em7/Am7 Dm7 Am7 Dm7/Fmaj7 G Am7 Em7", scale="A C D E G",
         drums=(dict(kick="X...X...X...X...", clap="....x.......x...", open="..X...X...X...X.", hat="xoxoxoxoxoxoxoxo"),
-               dict(kick="X...X...X...X...", clap="....x.......x...", open="..X...X...X...X.", shaker="xoxoxoxoxoxoxoxo"),
-               dict(kick="X...X...X...X..o", rim="...x..x....x..x.", open="..X...X...X...X.", conga="x..x..o..x....o.")),
+               dict(kick="X...X...X...X...", clap="....x.......x...", open="..X...X...X...X.",
+                    shaker="xoxoxoxoxoxoxoxo"),
+               dict(kick="X...X...X...X..o", rim="...x..x....x..x.", open="..X...X...X...X.",
+                    conga="x..x..o..x....o.")),
         parts=(
-            Part("saw bass/square bass/sub bass", 33, "..1...1...1...1./..1..11...1..8../1..1..1...1.5.8.", 0, 0.9, gate=0.8,
-                 fx=Fx(duck=0.5, send=0.03)),
-            Part("super saw/piano/organ/rhodes", 55, "c..c..c...c..c../..c...c..c....c./..c=....c.c=....", -1, 0.85,
+            Part("saw bass/square bass/sub bass", 33, "..1...1...1...1./..1..11...1..8../1..1..1...1.5.8.",
+                 0, 0.9, gate=0.8, fx=Fx(duck=0.5, send=0.03)),
+            Part("super saw/piano/organ/rhodes", 55, "c..c..c...c..c../..c...c..c....c./..c=....c.c=....", -1, 1.0,
                  gate=0.7, fx=Fx(duck=0.5, echo_beats=0.75)),
             Part("warm pad/strings/choir", 57, "c===============", -6, 0.6, fx=Fx(duck=0.7, send=0.5)),
             Part("saw lead/bell/marimba/flute", 69, "m..m..m..m..m.../..m...m.m.....m./1.3.8.5.1.3.8.5.", -6, 0.5, 0.3,
@@ -174,14 +183,14 @@ GENRES = {
                dict(kick="x.xxx.xxx.xxx.xx", snare="....X.......X...", ride="x.x.x.x.x.x.x.x."),
                dict(kick="x..x..x.x..x..x.", snare="....X.......X...", open="x...x...x...x..."),
                dict(kick="x.......x.x.....", snare="........X.......", crash="x...x...x...x...")),
-        parts=tuple(
-            Part("metal guitar", 38, "1111p==.1111p==b/1.11p.111.11p.b./p..p..1.p..p..1./p=======p===p===", 1, 0.95, pan,
-                 0.9, Fx(drive=9, low_hz=90, high_hz=hz, send=0.08)) for pan, hz in ((-0.7, 4800), (0.7, 4200))
-        ) + (
+        parts=(
+            Part("metal guitar", 38, METAL_RIFFS, 1, 1.0, -0.7, 0.9, Fx(drive=9, low_hz=90, high_hz=4800, send=0.08)),
+            Part("metal guitar", 38, METAL_RIFFS, 1, 0.95, 0.7, 0.9, Fx(drive=9, low_hz=90, high_hz=4200, send=0.08)),
             Part("pick bass", 28, "1111111.1111111b/1.1111111.11111./1..1..1.1..1..1./1=======1===1===", -3, 0.95,
                  fx=Fx(drive=2, high_hz=3000, send=0.03)),
-            Part("solo guitar/strings/solo guitar/choir", 64, "m.m.m.mmm=m=m===/mmmmmmmmm=====m=/m===m===m=m=m===", -3, 0.4,
-                 fx=Fx(drive=6, high_hz=5500, echo_beats=0.75, send=0.3)),
+            Part("solo guitar/saw lead/solo guitar/twang", 64, "m.m.m.mmm=m=m===/mmmmmmmmm=====m=/m===m===m=m=m===",
+                 -3, 0.4, fx=Fx(drive=6, high_hz=5500, echo_beats=0.75, send=0.3)),
+            Part("choir/strings", 57, "c===============", -9, 0.3, fx=Fx(send=0.5)),
         )),
     "reggae": Genre(
         artists="The Palmwine Steppers/Ras Caledon/Island Sunday/Lime Tree Rockers",
@@ -191,7 +200,7 @@ GENRES = {
                dict(kick="x.......X.......", snare="........X....o..", hat="o.x.o.xxo.x.o.xx"),
                dict(kick="X...X...X...X...", rim="..o.....X..x....", hat="..x...x...x...x.")),
         parts=(
-            Part("finger bass/sub bass/double bass", 33, "1=..3.5=....1.5./..1=1.3.5=..5.3./1=....5.8=..5...", 4, 0.95,
+            Part("finger bass/sub bass/double bass", 33, "1=..3.5=....1.5./..1=1.3.5=..5.3./1=....5.8=..5...", 4, 1.0,
                  fx=Fx(high_hz=1200, send=0.02)),
             Part("guitar/upright piano/guitar/twang", 57, "..c...c...c...c./..c...cc..c...cc", 0, 0.95, -0.3, 0.5,
                  Fx(low_hz=300, echo_beats=0.75)),
@@ -200,6 +209,7 @@ GENRES = {
                  fx=Fx(echo_beats=0.75, send=0.4)),
         )),
 }
+# fmt: on
 
 
 @dataclass(frozen=True)
@@ -240,8 +250,6 @@ class Song:
     crest_db: float
 
 
-MANIFEST_COLUMNS = ("path", "genre", "artist", "album", "title", "track_id", "seconds")
-
 
 def artist_of(seed: int, genre: str, slot: int) -> Artist:
     """The artist in a genre's `slot`, 0 to the number of its artists."""
@@ -254,11 +262,19 @@ def artist_of(seed: int, genre: str, slot: int) -> Artist:
 
     bpm = dial(*row.bpm)
     return Artist(
-        name=names[slot], slot=slot, kit=kits[slot % len(kits)],
+        name=names[slot],
+        slot=slot,
+        kit=kits[slot % len(kits)],
         bpm=(max(row.bpm[0], 0.88 * bpm), min(row.bpm[1], 1.12 * bpm)),
         keys=tuple(int(key) for key in (rng.permutation(12)[slot] + np.array([0, 5, 7])) % 12 - 6),
-        cents=dial(-30, 30), dark=dial(-0.15, 0.45), tilt_db=dial(-3, 3), noise_db=dial(-62, -38),
-        reverb_seconds=dial(*row.reverb_seconds), room=dial(0.4, 1.6), swing=dial(*row.swing))
+        cents=dial(-30, 30),
+        dark=dial(-0.15, 0.45),
+        tilt_db=dial(-3, 3),
+        noise_db=dial(-62, -38),
+        reverb_seconds=dial(*row.reverb_seconds),
+        room=dial(0.4, 1.6),
+        swing=dial(*row.swing),
+    )
 
 
 def plan(seed: int = 0, songs_per_genre: int = 16, genres=None, seconds=(15.0, 30.0)) -> list[Song]:
@@ -268,143 +284,110 @@ def plan(seed: int = 0, songs_per_genre: int = 16, genres=None, seconds=(15.0, 3
         seed: an integer of at least 0.
         songs_per_genre: at least 1.
         genres: names from `GENRES`; None takes all.
-        seconds: shortest and longest song.
+        seconds: shortest and longest song, at least 1.
 
     Raises:
         KgenreError: an argument is out of its domain.
     """
-    genres = tuple(GENRES) if genres is None else tuple(genres)
+    genres = list(GENRES) if genres is None else list(dict.fromkeys(genres))
     for genre in genres:
-        if genre not in GENRES:
-            closest = difflib.get_close_matches(genre, GENRES, 1, 0) or list(GENRES)
-            raise KgenreError(f"`genres` must be among {', '.join(GENRES)}. Received: {genre!r}. "
-                              f"Did you mean {closest[0]!r}?")
-    if seed < 0 or songs_per_genre < 1 or not 1 <= seconds[0] <= seconds[1]:
+        check_known("genre", genre, GENRES)
+    shortest, longest = seconds
+    if seed < 0 or songs_per_genre < 1 or not genres or not 1 <= shortest <= longest:
         raise KgenreError(
-            "A demo collection needs `seed` >= 0, `songs_per_genre` >= 1 and 1 <= shortest <= longest in `seconds`. "
-            f"Received: seed={seed}, songs_per_genre={songs_per_genre}, seconds={tuple(seconds)}. Change that value.")
-    return [_song(seed, genre, index, seconds) for genre in genres for index in range(songs_per_genre)]
+            "A demo collection needs seed >= 0, songs_per_genre >= 1, one genre or more, and 1 <= shortest <= longest "
+            f"in `seconds`. Received: seed={seed}, songs_per_genre={songs_per_genre}, genres={genres}, "
+            f"seconds=({shortest}, {longest}). Change the one that does not fit."
+        )
+    return [_song(seed, genre, index, (shortest, longest)) for genre in genres for index in range(songs_per_genre)]
 
 
-def _song(seed: int, genre: str, index: int, seconds) -> Song:
-    place = list(GENRES).index(genre)
-    names = GENRES[genre].artists.split("/")
+def _song(seed: int, genre: str, index: int, seconds: tuple[float, float]) -> Song:
+    place, names = list(GENRES).index(genre), GENRES[genre].artists.split("/")
     rng = np.random.default_rng([seed, place, index, 1])
     # four songs in a row have four formats, in an order of their own: even a small collection has all of them
-    formats = np.random.default_rng([seed, place, index // 4, 2]).permutation(FORMATS)
-    pairs = np.random.default_rng(seed).permutation(len(FIRST) * len(SECOND))
-    first, second = divmod(int(pairs[(place + len(GENRES) * index) % len(pairs)]), len(SECOND))
+    file_format = str(np.random.default_rng([seed, place, index // 4, 2]).permutation(FORMATS)[index % 4])
     slot, record = index % len(names), index // len(names) // 2  # an album holds two songs
-    album = pairs[::-1][place + len(GENRES) * (slot + len(names) * record)]
-    form, track_id = str(formats[index % 4]), f"{genre}-{index:03d}"
+    first, second = _words(seed, place + len(GENRES) * index)
+    # albums draw on the same pairs of words from the other end
+    album_second, album_first = _words(seed, -1 - place - len(GENRES) * (slot + len(names) * record))
+    track_id = f"{genre}-{index:03d}"
     return Song(
-        seed, genre, index, names[slot], f"{SECOND[album % len(SECOND)]} and {FIRST[album // len(SECOND)]}",
-        f"{FIRST[first]} {SECOND[second]}", track_id, f"{genre}/{track_id}.{form}",
-        round(float(rng.uniform(*seconds)), 3), form, int(rng.choice(RATES)), int(rng.choice((1, 2, 2))),
-        float(rng.uniform(*RMS_DB)), float(rng.uniform(*CREST_DB)))
+        seed=int(seed),
+        genre=genre,
+        index=index,
+        artist=names[slot],
+        album=f"{album_first} and {album_second}",
+        title=f"{first} {second}",
+        track_id=track_id,
+        path=f"{genre}/{track_id}.{file_format}",
+        seconds=round(float(rng.uniform(*seconds)), 3),
+        format=file_format,
+        rate=int(rng.choice(RATES)),
+        channels=int(rng.choice((1, 2, 2))),
+        rms_db=float(rng.uniform(*RMS_DB)),
+        crest_db=float(rng.uniform(*CREST_DB)),
+    )
 
 
-def _chord(name: str, key: int) -> tuple[int, tuple[int, ...]]:
-    """Root as a pitch class, and the steps of the chord above it."""
-    letter, flat, kind = re.fullmatch(r"([A-G])(b?)(.*)", name).groups()
-    return (NOTE_NAMES[letter] - len(flat) + key) % 12, CHORDS[kind]
+def _words(seed: int, number: int) -> tuple[str, str]:
+    """The pair of words of that number, each pair once before any returns."""
+    pairs = np.random.default_rng(seed).permutation(len(FIRST) * len(SECOND))
+    first, second = divmod(int(pairs[number % len(pairs)]), len(SECOND))
+    return FIRST[first], SECOND[second]
 
 
-def _onsets(pattern: str) -> list[tuple[float, float, str]]:
-    """Start, length (both in bars) and token of each note of a one-bar pattern."""
-    return [(match.start() / len(pattern), len(match[0]) / len(pattern), match[0][0])
-            for match in re.finditer(r"[^.=]=*", pattern)]
-
-
-class _Melody:
-    """A walk over the scale whose moves return every second bar, which makes it a motif."""
-
-    def __init__(self, scale: str, low: int, key: int, rng: np.random.Generator):
-        tones = {_chord(tone, key)[0] for tone in scale.split()}
-        self.ladder = [midi for midi in range(low, low + 20) if midi % 12 in tones]
-        self.moves = rng.choice((-3, -2, -1, -1, 0, 1, 1, 2, 3), 24)
-        self.home, self.rng, self.count, self.place = int(rng.integers(2, len(self.ladder) - 2)), rng, 0, 0
-
-    def begin(self, bar: int) -> None:
-        if bar % 2 == 0:
-            self.count, self.place = 0, self.home + int(self.rng.choice((0, 0, 0, 1, -1, 2)))
-
-    def next(self, chord, strong: bool) -> int:
-        """MIDI note; on strong beats the nearest tone of the chord."""
-        self.place = min(len(self.ladder) - 1, max(0, self.place + int(self.moves[self.count % len(self.moves)])))
-        self.count += 1
-        midi = self.ladder[self.place]
-        if strong:
-            midi = min(range(midi - 4, midi + 5), key=lambda m: ((m - chord[0]) % 12 not in chord[1], abs(m - midi)))
-        return midi
-
-
-def _pitches(token: str, low: int, chord, after, melody: _Melody, strong: bool) -> list[int]:
-    """MIDI notes of a pattern's token over a chord, `after` being the chord of the next bar."""
-    (root, steps), base = chord, low + (chord[0] - low) % 12
-    if token == "m":
-        return [melody.next(chord, strong)]
-    if token == "c":  # every tone in the octave above `low`: voices move by small steps
-        return sorted({low + (root + step - low) % 12 for step in steps})
-    ladder = {"1": 0, "b": 1, "2": 2, "3": steps[1], "4": 5, "5": steps[2], "6": 9, "7": steps[3], "8": 12, "9": 14}
-    if token == "l":
-        return [low + (after[0] - low) % 12 - 1]
-    return [base, base + 7, base + 12] if token == "p" else [base + ladder[token]]
-
-
-@dataclass
 class _Take:
-    """What all tracks of a song share."""
+    """One performance of a song: its key, tempo and form, and its tracks."""
 
-    song: Song
-    genre: Genre
-    artist: Artist
-    rng: np.random.Generator
-
-    def __post_init__(self):
-        rng, chords = self.rng, self.rng.choice(self.genre.progressions.split("/")).split()
-        self.key = int(rng.choice(self.artist.keys))
-        self.beat_seconds = 60 / rng.uniform(*self.artist.bpm)
+    def __init__(self, song: Song):
+        genre = GENRES[song.genre]
+        artist = artist_of(song.seed, song.genre, song.index % len(genre.artists.split("/")))
+        rng = np.random.default_rng([song.seed, list(GENRES).index(song.genre), song.index])
+        self.genre, self.artist, self.rng = genre, artist, rng
+        self.key = int(rng.choice(artist.keys))
+        self.beat_seconds = 60 / rng.uniform(*artist.bpm)
         self.bar_seconds = 4 * self.beat_seconds
-        self.bars = int(self.song.seconds / self.bar_seconds) + 2
+        self.bars = int(song.seconds / self.bar_seconds) + 2
         self.offset = rng.uniform(0, self.bar_seconds)  # the file starts at any point of the form
-        first = int(rng.integers(len(chords)))
-        self.chords = [_chord(chords[(first + bar) % len(chords)], self.key) for bar in range(self.bars + 1)]
+        names = rng.choice(genre.progressions.split("/")).split()
+        first = int(rng.integers(len(names)))
+        self.chords = [synth.chord(names[(first + bar) % len(names)], self.key) for bar in range(self.bars + 1)]
         self.jitter = rng.uniform(0.001, 0.012)  # seconds by which players miss the beat
-        self.variant = self.artist.slot + int(rng.integers(2))
-        self.section = int(rng.integers(4))  # bars of the running section that lie before the file
-        self.drift = rng.uniform(0, 2 * np.pi)
-        self.size = int(np.ceil(self.song.seconds * synth.RATE)) + 1
-
-    def sections(self, presence: float) -> list[bool]:
-        """Whether a part plays in each bar; parts enter and leave at every fourth bar."""
-        plays = self.rng.random(self.bars // 4 + 2) < presence
-        return [bool(plays[(bar + self.section) // 4]) for bar in range(self.bars)]
-
-    def start(self, position: float) -> int:
-        """Sample at which a note at `position` (in bars) is played: swung, drifting, never quite on time."""
-        sixteenth = 16 * (position % 1)
-        swung = position + (self.artist.swing / 16 if abs(sixteenth % 2 - 1) < 1e-6 else 0)
-        drift = self.genre.rubato * np.sin(self.drift + 2 * np.pi * position / 4)
-        seconds = swung * self.bar_seconds - self.offset + drift + self.rng.normal(0, self.jitter)
-        return int(seconds * synth.RATE)
+        self.drift = rng.uniform(0, 2 * np.pi)  # where in its sway the tempo is
+        self.variant = artist.slot + int(rng.integers(2))  # an artist has two ways of playing each part
+        self.past_bars = int(rng.integers(4))  # of the section that runs when the file starts
+        self.size = int(np.ceil(song.seconds * synth.RATE)) + 1
 
     def pick(self, alternatives):
         return alternatives[self.variant % len(alternatives)]
 
+    def sections(self, presence: float) -> list[bool]:
+        """Whether a part plays in each bar; parts enter and leave at every fourth bar."""
+        plays = self.rng.random(self.bars // 4 + 2) < presence
+        return [bool(plays[(bar + self.past_bars) // 4]) for bar in range(self.bars)]
+
+    def start(self, position: float) -> int:
+        """Sample at which a note at `position` (in bars) is played: swung, swaying, never quite on time."""
+        off_beat = abs(16 * position % 2 - 1) < 1e-6  # the sixteenths between the eighths
+        sway = self.genre.rubato * np.sin(self.drift + np.pi / 2 * position)
+        seconds = (position + off_beat * self.artist.swing / 16) * self.bar_seconds + sway
+        return int((seconds - self.offset + self.rng.normal(0, self.jitter)) * synth.RATE)
+
     def notes(self, part: Part) -> np.ndarray:
         """The dry track of a part."""
-        voice = synth.VOICES[part.voices.split("/")[self.artist.slot % len(part.voices.split("/"))]]
-        onsets = _onsets(self.pick(part.patterns.split("/")))
-        melody, track, made = _Melody(self.genre.scale, part.low, self.key, self.rng), np.zeros(self.size, "f4"), {}
+        voices, made = part.voices.split("/"), {}
+        voice = synth.VOICES[voices[self.artist.slot % len(voices)]]
+        pattern = synth.onsets(self.pick(part.patterns.split("/")))
+        melody = synth.Melody(self.genre.scale, part.low, self.key, self.rng)
+        track = np.zeros(self.size, np.float32)
         for bar, plays in enumerate(self.sections(part.presence)):
             melody.begin(bar)
-            for position, length, token in onsets if plays else ():
+            for position, length, token in pattern if plays else ():
                 strong = position * 4 % 1 == 0
-                for midi in _pitches(token, part.low, self.chords[bar], self.chords[bar + 1], melody, strong):
-                    if (midi, length) not in made:
-                        seconds = length * part.gate * self.bar_seconds
-                        tuned = midi + self.artist.cents / 100
+                for midi in synth.pitches(token, part.low, *self.chords[bar : bar + 2], melody, strong):
+                    if (midi, length) not in made:  # a note sounds the same each time: that saves most of the work
+                        tuned, seconds = midi + self.artist.cents / 100, length * part.gate * self.bar_seconds
                         made[midi, length] = synth.note(voice, tuned, seconds, self.artist.dark, self.rng)
                     gain = self.rng.uniform(0.75, 1.0) + 0.15 * strong
                     synth.add(track, made[midi, length], self.start(bar + position), gain)
@@ -413,14 +396,15 @@ class _Take:
     def drums(self) -> np.ndarray:
         """The drum track, with fills before new sections."""
         patterns, kit = self.pick(self.genre.drums), synth.KITS[self.artist.kit]
-        hits = {drum: synth.hit(synth.DRUMS[drum], kit, self.rng) for drum in (*patterns, "tom", "snare")}
-        track = np.zeros(self.size, "f4")
-        for bar, plays in enumerate(self.sections(0.88) if patterns else ()):
-            strokes = [(drum, position, token) for drum in patterns for position, _, token in _onsets(patterns[drum])]
-            if (bar + self.section) % 4 == 3 and self.rng.random() < 0.5:
-                strokes += [(str(self.rng.choice(("tom", "snare"))), step / 16, "x") for step in range(12, 16)
-                            if self.rng.random() < 0.7]
-            for drum, position, token in strokes if plays else ():
+        drums = dict.fromkeys([*patterns, "tom", "snare"])
+        hits = {drum: synth.hit(synth.DRUMS[drum], kit, self.rng) for drum in drums}
+        beat = [(drum, position, token) for drum in patterns for position, _, token in synth.onsets(patterns[drum])]
+        track = np.zeros(self.size, np.float32)
+        for bar, plays in enumerate(self.sections(0.88)):
+            fill = (bar + self.past_bars) % 4 == 3 and self.rng.random() < 0.5
+            steps = (12 + self.rng.permutation(4)[:3]) / 16 if fill else ()
+            strokes = beat + [(str(self.rng.choice(("tom", "snare"))), float(step), "x") for step in steps]
+            for drum, position, token in strokes if plays and patterns else ():
                 gain = {"X": 1.1, "x": 0.8, "o": 0.4}[token] * self.rng.uniform(0.8, 1.0)
                 synth.add(track, hits[drum], self.start(bar + position), gain)
         return track
@@ -428,71 +412,40 @@ class _Take:
 
 def render(song: Song) -> np.ndarray:
     """The song's waveform, float32 (samples, channels) at its rate, with its RMS and crest."""
-    genre, place = GENRES[song.genre], list(GENRES).index(song.genre)
-    artist = artist_of(song.seed, song.genre, song.index % len(genre.artists.split("/")))
-    take = _Take(song, genre, artist, np.random.default_rng([song.seed, place, song.index]))
-    rng, width = take.rng, take.rng.uniform(0.3, 1.0)
-    dry = np.zeros((take.size, song.channels), "f4")
-    wet = np.zeros_like(dry)
+    take = _Take(song)
+    genre, artist, rng = take.genre, take.artist, take.rng
     tracks = [(take.notes(part), part.level_db, part.pan, part.fx) for part in genre.parts]
     tracks.append((take.drums(), genre.drum_db, 0.0, Fx(send=0.08)))
-    for y, level_db, pan, fx in tracks:
-        y = synth.effects(y, fx, take.beat_seconds, -take.offset) * np.float32(10 ** ((level_db + rng.normal(0, 1)) / 20))
-        angle = (1 + pan * width) * np.pi / 4
-        sides = np.array([[1.0]] if song.channels == 1 else [[np.cos(angle), np.sin(angle)]], "f4")
-        dry += y[:, None] * sides
-        wet += np.float32(fx.send * artist.room) * y[:, None] * sides
+    dry = np.zeros((take.size, song.channels), np.float32)
+    wet, width = np.zeros_like(dry), rng.uniform(0.3, 1.0)
+    for track, level_db, place, fx in tracks:
+        y = synth.effects(track, fx, take.beat_seconds, -take.offset)
+        y = synth.pan(y, song.channels, place * width) * synth.gain(level_db + rng.normal(0, 1))
+        dry += y
+        wet += np.float32(fx.send * artist.room) * y
     y = dry + synth.reverb(wet, artist.reverb_seconds, rng.uniform(3000, 8000), rng)
     y = synth.tilt(y, artist.tilt_db + rng.normal(0, 1.5))
-    noise = synth.band(rng.standard_normal(take.size, "f4"), 0, rng.uniform(2000, 12000))
-    y += np.float32(synth.loudness(y) * 10 ** ((artist.noise_db + rng.normal(0, 2)) / 20)) * noise[:, None]
+    hiss = synth.band(rng.standard_normal(take.size, np.float32), 0, rng.uniform(2000, 12000))
+    y += synth.gain(artist.noise_db + rng.normal(0, 2)) * np.float32(synth.loudness(y)) * hiss[:, None]
     y = soxr.resample(y, synth.RATE, song.rate)[: round(song.seconds * song.rate)]
-    y[:441] *= np.linspace(0, 1, 441, dtype="f4")[:, None]
     return synth.master(y, song.rate, song.rms_db, song.crest_db)
 
 
-def _write(song: Song, path: Path) -> None:
-    """Renders, encodes and tags one file."""
-    y = render(song)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    how = {"bitrate_mode": "CONSTANT", "compression_level": 0.5} if song.format == "mp3" else {}
-    with soundfile.SoundFile(path, "w", song.rate, song.channels, format=song.format.upper(), **how) as file:
-        for start in range(0, len(y), 1 << 15):  # libsndfile's Vorbis encoder overflows the stack on whole songs
-            file.write(y[start : start + (1 << 15)])
-    tags = {"title": song.title, "artist": song.artist, "album": song.album, "genre": song.genre}
-    file = mutagen.File(path)
-    if song.format in ("mp3", "wav"):
-        frames = {"title": id3.TIT2, "artist": id3.TPE1, "album": id3.TALB, "genre": id3.TCON}
-        if file.tags is None:
-            file.add_tags()
-        for tag, text in tags.items():
-            file.tags.add(frames[tag](encoding=3, text=[text]))
-    else:
-        file.update(tags)
-    file.save()
-
-
-def _check_ours(folder: Path) -> None:
-    empty = folder.is_dir() and not any(folder.iterdir())
-    if folder.exists() and not empty and not (folder / "demo.json").is_file():
-        raise KgenreError(f"Only a folder that holds demo.json is replaced by a demo collection. Received: {folder}. "
-                          "Name another folder or move this one away.")
-
-
-def _discard(folder: Path) -> None:
-    """Deletes a demo collection, finished or not, and nothing else."""
-    _check_ours(folder)
-    if folder.exists():
-        shutil.rmtree(folder)
-
-
-def make_demo(folder, seed: int = 0, songs_per_genre: int = 16, workers: int | None = None, progress=None,
-              genres=None, seconds=(15.0, 30.0)) -> Path:
+def make_demo(
+    folder,
+    seed: int = 0,
+    songs_per_genre: int = 16,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    genres=None,
+    seconds=(15.0, 30.0),
+) -> Path:
     """Writes the collection as `folder`/GENRE/*.{mp3,ogg,flac,wav} and `folder`/manifest.csv.
 
-    The waveforms depend on `seed` and the other arguments of `plan` alone, not on `workers`. The songs are
-    made in `folder`.part, which takes the name `folder` when it is whole. A folder that already holds this
-    very collection is returned as it is; one that holds another demo collection is replaced.
+    The waveforms depend on `seed` and the other arguments of `plan` alone, not on `workers`. Songs are made
+    in `folder`.part, which takes the name `folder` when it is whole; what an interrupted call leaves there,
+    the next one discards. A folder that holds this very collection is returned at once, one that holds
+    another demo collection is replaced.
 
     Args:
         folder: the collection's folder.
@@ -500,46 +453,40 @@ def make_demo(folder, seed: int = 0, songs_per_genre: int = 16, workers: int | N
         workers: processes; None takes one a core, 1 works in this process.
         progress: called as progress(done, total) when a song is finished.
 
+    Returns:
+        `folder`.
+
     Raises:
-        KgenreError: an argument is out of its domain, or `folder` is no demo collection.
+        KgenreError: an argument is out of its domain, or `folder` is something else than a demo collection.
     """
-    folder, songs = Path(folder), plan(seed, songs_per_genre, genres, seconds)
-    recipe = {"version": DEMO_VERSION, "seed": seed, "songs_per_genre": songs_per_genre,
-              "genres": list(genres or GENRES), "seconds": list(seconds)}
-    if (folder / "manifest.csv").is_file() and _recipe(folder) == recipe:
-        return folder
-    part, old = folder.with_name(folder.name + ".part"), folder.with_name(folder.name + ".old")
-    _check_ours(folder)
-    for leftover in (part, old):
-        _discard(leftover)
-    part.mkdir(parents=True)
-    (part / "demo.json").write_text(json.dumps(recipe, indent=1) + "\n")
-    _write_all(songs, part, min(workers or os.cpu_count() or 1, len(songs)), progress or (lambda done, total: None))
-    with open(part / "manifest.csv", "w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, MANIFEST_COLUMNS, extrasaction="ignore")
-        table.writeheader()
-        table.writerows(asdict(song) for song in songs)
-    if folder.exists():
-        folder.rename(old)
-    part.rename(folder)
-    _discard(old)
-    return folder
+    songs = plan(seed, songs_per_genre, genres, seconds)
+    recipe = {
+        "version": DEMO_VERSION,
+        "seed": int(seed),
+        "songs_per_genre": int(songs_per_genre),
+        "genres": list(dict.fromkeys(song.genre for song in songs)),
+        "seconds": [float(bound) for bound in seconds],
+    }
+    whole = Path(folder).resolve()
+    if _recipe(whole) != recipe or not (whole / "manifest.csv").is_file():
+        _check_ours(whole)
+        part = whole.with_name(whole.name + ".part")
+        _discard(part)
+        part.mkdir(parents=True)
+        (part / "demo.json").write_text(json.dumps(recipe, indent=1) + "\n")
+        _write_all(songs, part, min(workers or os.cpu_count() or 1, len(songs)), progress or (lambda done, total: None))
+        _write_manifest(songs, part / "manifest.csv")
+        _swap(part, whole)
+    return Path(folder)
 
 
-def _recipe(folder: Path):
-    try:
-        return json.loads((folder / "demo.json").read_text())
-    except (OSError, ValueError):
-        return None
-
-
-def _write_all(songs: list[Song], folder: Path, workers: int, progress) -> None:
+def _write_all(songs: list[Song], folder: Path, workers: int, progress: Callable[[int, int], None]) -> None:
     if workers == 1:
         for done, song in enumerate(songs, 1):
             _write(song, folder / song.path)
             progress(done, len(songs))
         return
-    # not forked: a process that runs TensorFlow has threads whose locks a fork would freeze
+    # spawned, not forked: a process that runs TensorFlow has threads whose locks a fork would freeze
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
     try:
         jobs = [pool.submit(_write, song, folder / song.path) for song in songs]
@@ -547,7 +494,67 @@ def _write_all(songs: list[Song], folder: Path, workers: int, progress) -> None:
             job.result()
             progress(done, len(songs))
     except BrokenProcessPool as error:
-        raise KgenreError(f"A process that composes songs ended early in {folder}. Guard the calling script with "
-                          "`if __name__ == \"__main__\":`, or give workers=1.") from error
+        raise KgenreError(
+            f"{folder}: a process that composes songs ended early. A script that calls make_demo needs "
+            'its calls under `if __name__ == "__main__":`, or workers=1.'
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _write(song: Song, path: Path) -> None:
+    """Renders, encodes and tags one file."""
+    y = render(song)
+    path.parent.mkdir(exist_ok=True)
+    # at a constant bit rate the size of an mp3 tells its length, not its music
+    how = {"bitrate_mode": "CONSTANT", "compression_level": 0.5} if song.format == "mp3" else {}
+    with soundfile.SoundFile(path, "w", song.rate, song.channels, format=song.format.upper(), **how) as file:
+        for start in range(0, len(y), 1 << 15):  # whole songs overflow the stack of libsndfile's Vorbis encoder
+            file.write(y[start : start + (1 << 15)])
+    tags = {"title": song.title, "artist": song.artist, "album": song.album, "genre": song.genre}
+    file = mutagen.File(path)
+    if file.tags is None:
+        file.add_tags()
+    if isinstance(file.tags, id3.ID3):
+        tags = {ID3_FRAMES[name].__name__: ID3_FRAMES[name](encoding=3, text=[text]) for name, text in tags.items()}
+    file.tags.update(tags)
+    file.save()
+
+
+def _write_manifest(songs: list[Song], path: Path) -> None:
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, MANIFEST_COLUMNS, extrasaction="ignore")
+        table.writeheader()
+        table.writerows(asdict(song) for song in songs)
+
+
+def _recipe(folder: Path) -> dict | None:
+    try:
+        return json.loads((folder / "demo.json").read_text())
+    except (OSError, ValueError):  # none, or not one of ours: _check_ours decides
+        return None
+
+
+def _check_ours(folder: Path) -> None:
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())) or (folder / "demo.json").is_file():
+        return
+    raise KgenreError(
+        "Only a folder that holds demo.json is replaced by a demo collection. "
+        f"Received: {folder}. Name another folder, or move this one away."
+    )
+
+
+def _discard(folder: Path) -> None:
+    _check_ours(folder)
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _swap(part: Path, whole: Path) -> None:
+    """Gives `part` the name `whole`; the old collection goes once the new one is in its place."""
+    old = whole.with_name(whole.name + ".old")
+    _discard(old)
+    if whole.exists():
+        whole.rename(old)
+    part.rename(whole)
+    _discard(old)

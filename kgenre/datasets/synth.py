@@ -1,9 +1,10 @@
-"""Instruments, drums, effects and mastering of the demo songs, in NumPy.
+"""The demo songs' score reading, instruments, drums, effects and mastering, in NumPy.
 
-Everything is mono float32 at `RATE` until `pan`; a note is computed whole, in array operations, and
+A track is mono float32 at `RATE`; a note is computed whole, in array operations, and
 depends only on its arguments and the generator that it is given.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,6 @@ from scipy import ndimage, signal
 
 RATE = 32000  # Hz: cymbals up to 16 kHz at two thirds of the cost of 48 kHz
 CYCLE_BITS = 12  # a cycle of 4096 points read without interpolation errs by -60 dB at harmonic 1
-HARMONICS = 64  # the 64th harmonic of a saw is at -36 dB: more cost time and are not heard
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Voice:
     index: float = 0.0  # FM: modulation in radians
 
 
+# fmt: off
 VOICES = {
     "piano": Voice(slope=1.5, duty=0.12, attack=0.003, decay=0.9, release=0.12, bright_seconds=0.25, unison=2,
                    detune_cents=1.5),
@@ -89,6 +90,7 @@ VOICES = {
     "metal guitar": Voice("pluck", slope=0.6, duty=0.08, decay=2.5, release=0.025),
     "solo guitar": Voice("pluck", slope=0.7, duty=0.15, decay=4.0, release=0.05),
 }
+# fmt: on
 
 
 @dataclass(frozen=True)
@@ -144,13 +146,72 @@ KITS = {
 }
 
 
+NOTE_NAMES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+CHORDS = {
+    "": (0, 4, 7, 12), "m": (0, 3, 7, 12), "sus": (0, 5, 7, 12),
+    "7": (0, 4, 7, 10), "m7": (0, 3, 7, 10), "maj7": (0, 4, 7, 11),
+}  # fmt: skip
+
+
+def chord(name: str, key: int = 0) -> tuple[int, tuple[int, ...]]:
+    """Root as a pitch class, transposed by `key` semitones, and the steps of the chord above it."""
+    letter, flat, kind = re.fullmatch(r"([A-G])(b?)(.*)", name).groups()
+    return (NOTE_NAMES[letter] - len(flat) + key) % 12, CHORDS[kind]
+
+
+def onsets(pattern: str) -> list[tuple[float, float, str]]:
+    """Start, length (both in bars) and token of each note of a one-bar pattern."""
+    found = re.finditer(r"[^.=]=*", pattern)
+    return [(match.start() / len(pattern), len(match[0]) / len(pattern), match[0][0]) for match in found]
+
+
+class Melody:
+    """A walk over the scale whose moves return every second bar, which makes it a motif."""
+
+    def __init__(self, scale: str, low: int, key: int, rng: np.random.Generator):
+        tones = {chord(tone, key)[0] for tone in scale.split()}
+        self.ladder = [midi for midi in range(low, low + 20) if midi % 12 in tones]
+        self.moves = rng.choice((-3, -2, -1, -1, 0, 1, 1, 2, 3), 24)
+        self.home, self.rng = int(rng.integers(2, len(self.ladder) - 2)), rng
+        self.count, self.place = 0, self.home
+
+    def begin(self, bar: int) -> None:
+        if bar % 2 == 0:
+            self.count, self.place = 0, self.home + int(self.rng.choice((0, 0, 0, 1, -1, 2)))
+
+    def next(self, root: int, steps: tuple[int, ...], strong: bool) -> int:
+        """MIDI note; on strong beats the nearest tone of the chord."""
+        self.place = min(len(self.ladder) - 1, max(0, self.place + int(self.moves[self.count % len(self.moves)])))
+        self.count += 1
+        midi = self.ladder[self.place]
+        if not strong:
+            return midi
+        return min(range(midi - 4, midi + 5), key=lambda near: ((near - root) % 12 not in steps, abs(near - midi)))
+
+
+def pitches(token: str, low: int, now, after, melody: Melody, strong: bool) -> list[int]:
+    """MIDI notes of a pattern's token over the chord `now`, `after` being the chord of the next bar."""
+    root, steps = now
+    base = low + (root - low) % 12
+    if token == "m":
+        return [melody.next(root, steps, strong)]
+    if token == "c":  # every tone in the octave above `low`: voices move by small steps
+        return sorted({low + (root + step - low) % 12 for step in steps})
+    if token == "p":
+        return [base, base + 7, base + 12]
+    if token == "l":
+        return [low + (after[0] - low) % 12 - 1]
+    above = {"1": 0, "b": 1, "2": 2, "3": steps[1], "4": 5, "5": steps[2], "6": 9, "7": steps[3], "8": 12, "9": 14}
+    return [base + above[token]]
+
+
 def _times(n: int) -> np.ndarray:
     return np.arange(n, dtype=np.float32) / np.float32(RATE)
 
 
 def _spectrum(voice: Voice, hz: float, dark: float) -> np.ndarray:
     """Amplitudes of the harmonics below 0.45 `RATE`; `dark` is added to the slope."""
-    k = np.arange(1, 1 + max(1, min(HARMONICS, int(0.45 * RATE / hz))))
+    k = np.arange(1, 1 + max(1, int(0.45 * RATE / hz)))
     if voice.partials:
         amplitudes = np.zeros(len(k))
         amplitudes[: len(voice.partials)] = voice.partials[: len(k)]
@@ -173,18 +234,20 @@ def wave(voice: Voice, hz: float, n: int, dark: float, rng: np.random.Generator)
     bright = _cycle(amplitudes)
     darker = _cycle(amplitudes * np.exp(-0.7 * np.arange(len(amplitudes)))) if voice.bright_seconds else None
     t = np.arange(n, dtype=np.uint32)
-    bend = np.uint32(0)
-    if voice.vibrato_hz:
-        swing = hz * (2 ** (voice.vibrato_cents / 1200) - 1) / (2 * np.pi * voice.vibrato_hz)  # cycles
-        phase = 2 * np.pi * rng.random()
-        bend = (swing * 2**32 * np.sin(2 * np.pi * voice.vibrato_hz * _times(n) + phase)).astype(np.int64)
-        bend = bend.astype(np.uint32)
+    bend = _vibrato(voice, hz, n, rng) if voice.vibrato_hz else np.uint32(0)
     y = np.zeros(n, dtype=np.float32)
     for cents in np.linspace(-1, 1, voice.unison) * voice.detune_cents if voice.unison > 1 else (0.0,):
         step = np.uint32(hz * 2 ** (cents / 1200) / RATE * 2**32)
         points = (t * step + bend + np.uint32(rng.integers(2**32))) >> np.uint32(32 - CYCLE_BITS)
         y += bright[points] if darker is None else _fade(bright[points], darker[points], voice.bright_seconds)
     return y / np.float32(np.sqrt(voice.unison))
+
+
+def _vibrato(voice: Voice, hz: float, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Phase offsets in 2 ** -32 cycles."""
+    depth = hz * (2 ** (voice.vibrato_cents / 1200) - 1) / (2 * np.pi * voice.vibrato_hz)  # cycles
+    turn = 2 * np.pi * (voice.vibrato_hz * _times(n) + rng.random())
+    return (depth * 2**32 * np.sin(turn)).astype(np.int64).astype(np.uint32)
 
 
 def _fade(bright: np.ndarray, darker: np.ndarray, seconds: float) -> np.ndarray:
@@ -206,10 +269,10 @@ def pluck(voice: Voice, hz: float, n: int, dark: float, rng: np.random.Generator
     y = np.zeros(size, dtype=np.float32)
     burst = np.fft.irfft(np.r_[0, amplitudes * phases, np.zeros(period // 2 - len(amplitudes))], period)
     y[1 : period + 1] = burst / np.sqrt(np.mean(burst**2))
-    gain = np.float32(0.5 * np.exp(-period / (RATE * voice.decay)))
+    half = np.float32(0.5 * np.exp(-period / (RATE * voice.decay)))
     for i in range(period + 1, size, period):
         count = min(period, size - i)
-        y[i : i + count] = gain * (y[i - period : i - period + count] + y[i - period - 1 : i - period - 1 + count])
+        y[i : i + count] = half * (y[i - period : i - period + count] + y[i - period - 1 : i - period - 1 + count])
     return np.interp(np.arange(n) * speed + 1, np.arange(size), y).astype(np.float32)
 
 
@@ -254,11 +317,15 @@ def hit(drum: Drum, kit: Kit, rng: np.random.Generator) -> np.ndarray:
     return (drum.level * ((1 - share) * tone + share * noise)).astype(np.float32)
 
 
-def add(track: np.ndarray, y: np.ndarray, start: int, gain: float) -> None:
+def gain(db: float) -> np.float32:
+    return np.float32(10 ** (db / 20))
+
+
+def add(track: np.ndarray, y: np.ndarray, start: int, factor: float) -> None:
     """Mixes a note into a track in place; what lies before or after the track is cut off."""
     first, last = max(0, -start), min(len(y), len(track) - start)
     if first < last:
-        track[start + first : start + last] += np.float32(gain) * y[first:last]
+        track[start + first : start + last] += np.float32(factor) * y[first:last]
 
 
 def band(y: np.ndarray, low_hz: float = 0.0, high_hz: float = 0.0) -> np.ndarray:
@@ -324,7 +391,13 @@ def tilt(y: np.ndarray, db: float) -> np.ndarray:
     """Turns the spectrum of (samples, channels) about 800 Hz: `db` more above it than below."""
     pole = np.exp(-2 * np.pi * 800.0 / RATE)
     low = signal.lfilter([1 - pole], [1, -pole], y, axis=0)
-    return (low * 10 ** (-db / 40) + (y - low) * 10 ** (db / 40)).astype(np.float32)
+    return (low * gain(-db / 2) + (y - low) * gain(db / 2)).astype(np.float32)
+
+
+def pan(y: np.ndarray, channels: int, place: float) -> np.ndarray:
+    """A track as (samples, channels), placed from -1 (left) to 1 (right) at constant power."""
+    angle = (1 + place) * np.pi / 4
+    return y[:, None] * np.array([[1.0]] if channels == 1 else [[np.cos(angle), np.sin(angle)]], np.float32)
 
 
 def master(y: np.ndarray, rate: int, rms_db: float, crest_db: float) -> np.ndarray:
@@ -344,10 +417,10 @@ def master(y: np.ndarray, rate: int, rms_db: float, crest_db: float) -> np.ndarr
     low, high = -1.0, 2.0
     for _ in range(20):
         exponent = (low + high) / 2
-        gain = level**exponent
-        crest = 20 * np.log10((gain * peak).max() / np.sqrt(np.mean(gain**2 * power)))
+        factor = level**exponent
+        crest = 20 * np.log10((factor * peak).max() / np.sqrt(np.mean(factor**2 * power)))
         low, high = (exponent, high) if crest < crest_db else (low, exponent)
-    y = y * np.interp(np.arange(len(y)) / hop - 0.5, np.arange(len(gain)), gain)[:, None]
-    limit = np.sqrt(np.mean(y**2)) * 10 ** (crest_db / 20)
+    y = y * np.interp(np.arange(len(y)) / hop - 0.5, np.arange(len(factor)), factor)[:, None]
+    limit = np.sqrt(np.mean(y**2)) * gain(crest_db)
     y = np.clip(y, -limit, limit)  # peaks that a gain of 10 ms steps lets through: few, and a dB or two
-    return (y * (10 ** (rms_db / 20) / np.sqrt(np.mean(y**2)))).astype(np.float32)
+    return (y * (gain(rms_db) / np.sqrt(np.mean(y**2)))).astype(np.float32)

@@ -1,0 +1,42 @@
+# Two commands: `make demo` and `make test`. Both make .venv first where it is missing.
+
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := models/demo
+
+.PHONY: demo test bench clean help
+
+help:
+	@echo "make demo   install, make the demo collection, train, evaluate, export, name a song's genre"
+	@echo "make test   install with the test tools, run all tests"
+	@echo "make bench  measure speed and memory, as ratios within one run"
+	@echo "make clean  remove .venv, the demo collection and the demo run"
+
+demo: .venv/installed
+	@if [ -e $(RUN)/config.json ]; then $(BIN)/python -m kgenre.train --resume --out $(RUN); \
+	else $(BIN)/python -m kgenre.train --config recipes/demo.toml --out $(RUN); fi
+	@echo; echo "A song of the test split, which the model has never heard:"
+	$(BIN)/python -m kgenre.predict --model $(RUN) "$$(grep ',test,' $(RUN)/tracks.csv | head -n 1 | cut -d, -f1)" --slices
+	@echo; echo "songs                  data/demo/"
+	@echo "figures and pictures   $(RUN)/report.txt, confusion.png, curves.png"
+	@echo "for TF Serving         $(RUN)/saved_model/"
+	@echo "your own music         $(BIN)/kgenre predict --model $(RUN) YOUR_SONG.mp3"
+
+test: .venv/installed-test
+	$(BIN)/python -m pytest --nbmake tests notebooks
+
+bench: .venv/installed-test
+	$(BIN)/python -m benchmarks
+
+.venv/installed: pyproject.toml requirements.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 14) else f"kgenre needs Python 3.11 to 3.13; this is {v[0]}.{v[1]}. Try: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e .
+	@touch $@
+
+.venv/installed-test: .venv/installed requirements-test.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
+	@touch $@
+
+clean:
+	rm -rf .venv data/demo $(RUN)

@@ -1,0 +1,292 @@
+"""The commands end to end: train, kill, resume, evaluate, predict, export, serve."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from kgenre import evaluate, export, predict, train
+from kgenre.audio import decode
+from kgenre.datasets.demo import make_demo
+from kgenre.inference import Predictor
+from kgenre.run import Run
+from kgenre.slices import cut
+
+GENRES = ("ambient", "house", "metal")
+# 130 frames: convpool needs 118.
+SMALL = ["--clip-seconds", "1.5", "--hop-length", "256", "--batch-size", "8", "--crops-per-track", "2", "--epochs", "3"]
+RATE = 22050
+
+# A server's process: TensorFlow and nothing of ours.
+SERVE = """
+import sys
+import numpy as np
+import tensorflow as tf
+model = tf.saved_model.load(sys.argv[1])
+waveform = np.load(sys.argv[2])
+answer = model.signatures["serving_default"](waveform=tf.constant(waveform[None]))
+about = model.signatures["about"]()
+assert not [name for name in sys.modules if name.startswith("kgenre")]
+labels = [label.decode() for label in about["labels"].numpy()]
+np.savez(sys.argv[3], labels=labels, **{name: value.numpy() for name, value in answer.items()})
+"""
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory) -> Path:
+    return make_demo(tmp_path_factory.mktemp("music") / "demo", genres=GENRES, songs_per_genre=6, seconds=(2.0, 3.5))
+
+
+@pytest.fixture(scope="module")
+def run(collection, tmp_path_factory) -> Run:
+    out = tmp_path_factory.mktemp("models") / "run"
+    assert train.main(["--data", str(collection / "manifest.csv"), "--out", str(out), *SMALL]) == 0
+    return Run(out)
+
+
+def fails(command, arguments, capsys) -> str:
+    """The one line that a command says as it exits with 2."""
+    assert command.main([str(argument) for argument in arguments]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert lines[-1].startswith("kgenre: "), lines
+    assert not any("Traceback" in line for line in lines)
+    return lines[-1]
+
+
+def test_run_folder_is_whole(run):
+    names = {path.name for path in run.folder.iterdir()}
+    assert names == {
+        "config.json", "run.json", "labels.txt", "tracks.csv", "history.csv", "curves.png", "model.keras",
+        "saved_model", "metrics.json", "report.txt", "confusion.csv", "confusion.png", "logs",
+    }  # fmt: skip
+    assert run.load_labels() == sorted(GENRES)
+    assert list(pd.read_csv(run / "history.csv")["epoch"]) == [1, 2, 3]
+    tracks = run.load_tracks()
+    artists = tracks.groupby("split")["artist"].agg(set)
+    assert not artists["train"] & artists["test"] and not artists["train"] & artists["valid"]
+    assert "split by artist" in run.load_facts()["protocol"]
+
+
+def test_metrics_are_those_of_predicting_every_test_track(run, tmp_path):
+    tracks = run.load_tracks()
+    test = tracks[tracks["split"] == "test"].set_index("path")
+    out = tmp_path / "genres.csv"
+    assert predict.main(["--model", str(run.folder), *test.index, "--csv", str(out)]) == 0
+    table = pd.read_csv(out).set_index("path")
+    hits = (table["genre"] == test["genre"].loc[table.index]).mean()
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["tracks"] == len(test) == len(table)
+    assert metrics["accuracy"] == pytest.approx(hits)
+    assert metrics["overlap"].startswith("0.0% of the tracks have an artist")
+
+
+def test_evaluate_again_gives_the_same_figures(run, capsys):
+    before = json.loads((run / "metrics.json").read_text())
+    assert evaluate.main(["--model", str(run.folder)]) == 0
+    assert f"accuracy           {before['accuracy']:.1%}" in capsys.readouterr().out
+    after = json.loads((run / "metrics.json").read_text())
+    assert after["per_genre"] == before["per_genre"]
+    assert after["log_loss"] == pytest.approx(before["log_loss"], abs=1e-5)
+
+
+def test_evaluate_says_when_there_are_no_test_rows(run, collection, tmp_path, capsys):
+    table = pd.read_csv(collection / "manifest.csv").assign(split="valid")
+    table["path"] = [str(collection / path) for path in table["path"]]
+    table.to_csv(tmp_path / "m.csv", index=False)
+    out = tmp_path / "out"
+    assert evaluate.main(["--model", str(run.folder), "--data", str(tmp_path / "m.csv"), "--out", str(out)]) == 0
+    assert "no test rows: valid" in capsys.readouterr().out
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["split"] == "valid" and metrics["tracks"] == len(table)
+    share = (run.load_tracks()["split"] == "train").mean()
+    assert metrics["overlap"].startswith(f"{share:.1%} of the tracks themselves were trained on")
+
+
+def test_predict_answers_for_good_files_and_lists_bad_ones(run, collection, tmp_path, capsys):
+    folder = tmp_path / "my music"
+    good = sorted(path for genre in GENRES for path in (collection / genre).rglob("*") if path.is_file())[:5]
+    for number, path in enumerate(good):
+        (folder / "alb\N{LATIN SMALL LETTER U WITH DIAERESIS}m").mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, folder / "alb\N{LATIN SMALL LETTER U WITH DIAERESIS}m" / f"song '{number}'{path.suffix}")
+    (folder / "empty.mp3").write_bytes(b"")
+    (folder / "text.mp3").write_text("these are words, not music\n" * 50)
+    soundfile.write(folder / "silence.wav", np.zeros(RATE), RATE)
+    soundfile.write(folder / "one.wav", np.ones(1) * 0.5, RATE)
+    soundfile.write(folder / "nan.wav", np.full(RATE, np.nan, "float32"), RATE, subtype="FLOAT")
+    assert predict.main(["--model", str(run.folder), str(folder), "--csv", str(tmp_path / "out.csv"), "--json", "--slices"]) == 1
+    out, err = capsys.readouterr()
+    failed = {Path(line.split(": ")[1]).name for line in err.splitlines() if line.startswith("failed: ")}
+    assert failed == {"empty.mp3", "text.mp3", "silence.wav", "one.wav", "nan.wav"}
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert len(rows) == len(good)
+    for row in rows:
+        assert sum(row["strengths"].values()) == pytest.approx(1, abs=1e-5)
+        mean = {genre: np.mean([part["strengths"][genre] for part in row["by_slice"]]) for genre in GENRES}
+        assert row["strengths"] == pytest.approx(mean, abs=1e-6)
+        assert row["slices"] == len(row["by_slice"]) == len(cut(decode(row["path"], RATE).samples, *2 * [round(1.5 * RATE)]))
+        assert row["genre"] == max(row["strengths"], key=row["strengths"].get)
+
+
+def test_predict_csv_columns(run, collection, tmp_path):
+    song = next((collection / "house").rglob("*.*"))
+    for flags, extra in (([], []), (["--slices"], ["start"])):
+        out = tmp_path / "out.csv"
+        assert predict.main(["--model", str(run / "saved_model" / "1"), str(song), "--csv", str(out), *flags]) == 0
+        table = pd.read_csv(out)
+        assert list(table.columns) == ["path", "genre", "seconds", "slices", *extra, *sorted(GENRES)]
+        assert len(table) == (table["slices"].iloc[0] if flags else 1)
+        assert table["seconds"].iloc[0] == pytest.approx(decode(song, RATE).seconds, abs=1e-3)
+
+
+@pytest.mark.parametrize("seconds", [1, 30, 300])
+def test_served_equals_trained_in_a_process_with_tensorflow_alone(run, tmp_path, seconds):
+    rng = np.random.default_rng(seconds)
+    time_axis = np.arange(seconds * RATE) / RATE
+    waveform = (0.3 * np.sin(2 * np.pi * (200 + 3 * time_axis) * time_axis) + 0.05 * rng.standard_normal(len(time_axis)))
+    np.save(tmp_path / "waveform.npy", waveform.astype("float32"))
+    arguments = [run / "saved_model" / "1", tmp_path / "waveform.npy", tmp_path / "answer.npz"]
+    subprocess.run([sys.executable, "-c", SERVE, *map(str, arguments)], check=True, cwd=tmp_path, capture_output=True)
+    served = np.load(tmp_path / "answer.npz")
+
+    from kgenre.model import slice_model
+
+    config = run.load_config()
+    slices = cut(waveform.astype("float32"), config.clip_samples, config.hop_samples)
+    probabilities, embedding = slice_model(run.load_model()).predict(slices, batch_size=16, verbose=0)
+    assert served["slice_probabilities"].shape == (1, *probabilities.shape)
+    # 1e-5: float32 sums in another order, as batches differ.
+    np.testing.assert_allclose(served["slice_probabilities"][0], probabilities, atol=1e-5)
+    np.testing.assert_allclose(served["probabilities"][0], probabilities.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(served["embedding"][0], embedding.mean(axis=0), rtol=1e-4, atol=1e-5)
+    assert list(served["labels"]) == sorted(GENRES)
+
+
+def test_served_model_is_finite_on_silence_and_nothing(run):
+    predictor = Predictor(run.folder)
+    for samples in (0, 1, 100, 5 * RATE):
+        answer = predictor.module.signatures["serving_default"](waveform=np.zeros((2, samples), "float32"))
+        assert all(np.isfinite(value.numpy()).all() for value in answer.values()), samples
+        np.testing.assert_allclose(answer["probabilities"].numpy().sum(axis=1), 1, atol=1e-5)
+
+
+def test_export_adds_versions(run, tmp_path, capsys):
+    for version in ("1", "2"):
+        assert export.main(["--model", str(run.folder), "--to", str(tmp_path / "genres")]) == 0
+        assert capsys.readouterr().out.startswith(str(tmp_path / "genres" / version))
+        labels = (tmp_path / "genres" / version / "assets.extra" / "labels.txt").read_text().splitlines()
+        assert labels == sorted(GENRES)
+    assert Predictor(tmp_path / "genres").path.name == "2"
+    assert sorted(path.name for path in (tmp_path / "genres").iterdir()) == ["1", "2"]
+
+
+def test_export_that_differs_is_refused_and_leaves_nothing(run, tmp_path, capsys, monkeypatch):
+    def shifted(waveform, clip, hop):  # a serving graph that cuts the track otherwise than training did
+        return original(waveform[:, clip // 2 :], clip, hop)
+
+    original = sys.modules["kgenre.slices"].cut_graph
+    monkeypatch.setattr("kgenre.slices.cut_graph", shifted)
+    line = fails(export, ["--model", run.folder, "--to", tmp_path / "genres"], capsys)
+    assert "differs from the trained one by" in line
+    assert list((tmp_path / "genres").iterdir()) == []
+
+
+def test_killed_training_resumes_and_ends_as_an_unbroken_one(run, collection, tmp_path):
+    out = tmp_path / "killed"
+    flags = ["--data", str(collection / "manifest.csv"), *SMALL]
+    log = (tmp_path / "log").open("wb")
+    process = subprocess.Popen([sys.executable, "-m", "kgenre.train", "--out", str(out), *flags], stdout=log, stderr=log)
+    deadline = time.monotonic() + 240
+    while not (out / "state.json").exists():  # the first epoch is done, the second is running
+        assert process.poll() is None, (tmp_path / "log").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    done = len(json.loads((out / "state.json").read_text())["history"])
+    assert 1 <= done < 3 and not (out / "model.keras").exists()
+    (out / ".part-1-state.json").write_text('{"half')  # what a kill while writing leaves
+
+    assert train.main(["--resume", "--out", str(out)]) == 0
+    ours, theirs = pd.read_csv(out / "history.csv"), pd.read_csv(run / "history.csv")
+    assert list(ours["epoch"]) == list(theirs["epoch"]) == [1, 2, 3]
+    # Same crops, dropout and zoom: what is left is the order of float32 sums, which training amplifies.
+    np.testing.assert_allclose(ours["loss"], theirs["loss"], rtol=0.02)
+    assert {path.name for path in out.iterdir()} == {path.name for path in run.folder.iterdir()}
+    assert Run(out).load_model().count_params() == run.load_model().count_params()
+
+
+def test_resume_of_a_finished_run_changes_nothing(run, capsys):
+    before = {path: path.stat().st_mtime_ns for path in run.folder.rglob("*") if path.is_file()}
+    assert train.main(["--resume", "--out", str(run.folder)]) == 0
+    assert {path: path.stat().st_mtime_ns for path in run.folder.rglob("*") if path.is_file()} == before
+    assert "accuracy" in capsys.readouterr().out
+
+
+def test_training_goes_on_past_files_that_break_in_the_middle(collection, tmp_path, capsys):
+    folder = tmp_path / "music"
+    shutil.copytree(collection, folder, ignore=shutil.ignore_patterns("manifest.csv", "demo.json"))
+    rng = np.random.default_rng(0)
+    for number in range(2):
+        path = folder / "house" / f"broken {number}.flac"
+        soundfile.write(path, 0.1 * rng.standard_normal(3 * RATE), RATE)
+        path.write_bytes(path.read_bytes()[:40000])
+    (folder / "metal" / "empty.ogg").write_bytes(b"")
+    flags = ["--data", str(folder), "--out", str(tmp_path / "run"), *SMALL, "--max-bad-share", "0.3", "--epochs", "1"]
+    assert train.main(flags) == 0
+    bad = {Path(path).name for path in Run(tmp_path / "run").load_facts()["bad_files"]}
+    evaluated = {Path(path).name for path in json.loads((tmp_path / "run" / "metrics.json").read_text())["bad_files"]}
+    assert bad | evaluated == {"broken 0.flac", "broken 1.flac", "empty.ogg"}
+    assert "empty file" in capsys.readouterr().err
+    line = fails(train, ["--data", folder, "--out", tmp_path / "strict", *SMALL, "--max-bad-share", "0"], capsys)
+    assert "1 of 21 files cannot be used" in line and not (tmp_path / "strict").exists()
+
+
+def test_user_errors_are_one_line(run, collection, tmp_path, capsys):
+    manifest = collection / "manifest.csv"
+    line = fails(train, ["--data", "dmeo", "--out", tmp_path / "x"], capsys)
+    assert "unknown data 'dmeo'. Did you mean demo?" in line
+    line = fails(train, ["--data", manifest, "--out", run.folder], capsys)
+    assert "exists and is not empty" in line
+    line = fails(train, ["--resume", "--out", run.folder, "--arch", "convconvpool"], capsys)
+    assert "`arch` of a run cannot change. Received: convconvpool, begun with convpool" in line
+    line = fails(train, ["--resume", "--out", tmp_path], capsys)
+    assert "not a run folder" in line
+    line = fails(train, ["--data", manifest, "--out", tmp_path / "x", *SMALL, "--clip-seconds", "0.2"], capsys)
+    assert "cannot take a picture of 128x18x1" in line
+    line = fails(train, ["--data", manifest, "--out", tmp_path / "x", "--arch", "resnet50", "--weights", "no.h5"], capsys)
+    assert "no.h5, which is no file" in line
+    assert not (tmp_path / "x").exists()
+    line = fails(predict, ["--model", run.folder, tmp_path / "nothing"], capsys)
+    assert "no such file, folder or match" in line
+    line = fails(predict, ["--model", tmp_path, next((collection / "house").rglob("*.*"))], capsys)
+    assert "holds no SavedModel" in line
+    line = fails(predict, ["--csv", tmp_path / "no" / "out.csv", manifest], capsys)
+    assert "no such folder" in line
+    other = pd.DataFrame({"path": ["a.wav", "b.wav"], "genre": ["polka", "house"], "split": "test"})
+    other.to_csv(tmp_path / "other.csv", index=False)
+    line = fails(evaluate, ["--model", run.folder, "--data", tmp_path / "other.csv"], capsys)
+    assert "genres that the model does not know: polka" in line
+
+
+def test_loss_that_is_not_finite_is_told(collection, tmp_path, capsys, monkeypatch):
+    from kgenre import fit
+
+    build = fit.build_model
+
+    def exploding(*arguments):
+        model = build(*arguments)
+        model.get_layer("logits").bias.assign(np.full(3, np.inf, "float32"))
+        return model
+
+    monkeypatch.setattr(fit, "build_model", exploding)
+    line = fails(train, ["--data", collection / "manifest.csv", "--out", tmp_path / "run", *SMALL], capsys)
+    assert "The loss became nan at step 1. Lower --learning-rate" in line
