@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
 
 from kgenre.config import Config, field_type
@@ -43,19 +44,45 @@ def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) 
     """Runs a command. A KgenreError becomes one line and exit status 2, Ctrl-C one line and 130."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     logging.getLogger("kgenre").setLevel(logging.INFO)
-    # Before TensorFlow loads: its start-up notes, errors about a GPU that is not there among them, help nobody.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         return command(args)
     except KgenreError as error:
         print(f"kgenre: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("kgenre: stopped", file=sys.stderr)
-        return 128 + signal.SIGINT
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+    except OSError as error:  # a full disk, a folder that may not be written
+        if error.filename is None:
+            raise
+        print(f"kgenre: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("kgenre: stopped", file=sys.stderr)
+        return 128 + signal.SIGINT
+
+
+def load_tensorflow() -> None:
+    """Imports TensorFlow without its start-up notes, which its C++ side writes whatever the log level.
+
+    They come back if the import fails. Starting the devices here brings out what they have to say.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as notes:
+        os.dup2(notes.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_logical_devices()
+        except BaseException:
+            notes.seek(0)
+            os.write(kept, notes.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def progress():

@@ -123,6 +123,7 @@ _RANGES = (
     ("batch_size", 1, 65536),
     ("crops_per_track", 1, 10000),
     ("learning_rate", 1e-9, 10),
+    ("seed", 0, 10**9),
     ("cache_gib", 0, 4096),
     ("workers", 1, 256),
     ("max_bad_share", 0, 1),

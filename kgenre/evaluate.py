@@ -27,6 +27,7 @@ def main(argv=None) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
+    cli.load_tensorflow()
     from kgenre.datasets import load_collection
     from kgenre.datasets.splits import Collection
     from kgenre.inference import Predictor

@@ -14,7 +14,7 @@ from kgenre.config import Config
 from kgenre.errors import KgenreError
 from kgenre.inference import classify
 from kgenre.metrics import draw_curves
-from kgenre.model import build_model, reseed, slice_model
+from kgenre.model import build_model, load_model, reseed, slice_model
 from kgenre.pipeline import TrackReader, TrainingPlan, check_bad_share, training_batches
 from kgenre.run import Run, write_beside, write_text
 
@@ -62,12 +62,9 @@ class State:
 
     def finish(self) -> None:
         """Makes the best epoch's weights the run's model, without the optimizer's state."""
-        model = keras.saving.load_model(self.checkpoint(self.best), compile=False)
-        write_beside(self.run / "model.keras", model.save)
         draw_curves(self.table(), self.run / "curves.png")
-        self._remove_except()
-        self.checkpoint(1).parent.rmdir()
-        (self.run / "state.json").unlink()
+        model = load_model(self.checkpoint(self.best))
+        write_beside(self.run / "model.keras", model.save)
 
     def _remove_except(self, *epochs: int) -> None:
         for path in self.checkpoint(1).parent.glob("*"):
@@ -91,7 +88,10 @@ def fit(config: Config, run: Run) -> None:
     )
     plan = TrainingPlan(len(rows["train"]), config.crops_per_track, config.batch_size, config.seed)
     state = State(run)
-    model = resumed_model(state) if state.epochs else compiled_model(config, len(labels), plan.steps)
+    if state.epochs:
+        model = load_model(state.checkpoint(state.epochs), compile=True)
+    else:
+        model = compiled_model(config, len(labels), plan.steps)
     if state.epochs < config.epochs and not state.stopped:
         train_paths, train_labels = list(rows["train"]["path"]), [number[genre] for genre in rows["train"]["genre"]]
         dataset = training_batches(reader, train_paths, train_labels, plan, state.epochs, config.workers)
@@ -125,15 +125,6 @@ def compiled_model(config: Config, n_classes: int, steps: int) -> keras.Model:
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
     return model
-
-
-def resumed_model(state: State) -> keras.Model:
-    """The model of the last whole epoch with its optimizer, as that epoch left them."""
-    try:
-        return keras.saving.load_model(state.checkpoint(state.epochs))
-    except (OSError, ValueError) as error:
-        path = state.checkpoint(state.epochs)
-        raise KgenreError(f"{path}: not a readable checkpoint ({str(error).splitlines()[0]}). Start a new run.") from error
 
 
 def report_failures(failures: dict[str, str], run: Run) -> None:

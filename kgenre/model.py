@@ -9,6 +9,7 @@ from kgenre.augment.zoom import ZoomRange
 from kgenre.config import Config
 from kgenre.errors import KgenreError
 from kgenre.features import FEATURES
+from kgenre.features.logmel import LogMel  # noqa: F401  registered by its import, for load_model
 
 
 @keras.saving.register_keras_serializable(package="kgenre")
@@ -86,6 +87,21 @@ def build_model(config: Config, n_classes: int) -> keras.Model:
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = config.bn_momentum
     return model
+
+
+def load_model(path, compile: bool = False) -> keras.Model:
+    """Loads a .keras file of this package, with the layers that importing this module registers.
+
+    Args:
+        compile: bool, bring back optimizer and loss too, to train on.
+
+    Raises:
+        KgenreError: missing, unreadable, or not a model.
+    """
+    try:
+        return keras.saving.load_model(path, compile=compile)
+    except (OSError, ValueError, TypeError) as error:
+        raise KgenreError(f"{path}: not a readable model ({str(error).splitlines()[0]}).") from error
 
 
 def front_end(config: Config):

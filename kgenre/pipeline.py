@@ -64,7 +64,7 @@ class TrackReader:
         self.failures: dict[str, str] = {}
         self.seconds: dict[str, float] = {}
         self.peaks: dict[str, float] = {}
-        self.lengths: dict[str, float] = {}
+        self.lengths: dict[str, int] = {}
         self.decoded = 0
 
     def window(self, path: str, position: float) -> np.ndarray:
@@ -74,14 +74,14 @@ class TrackReader:
             AudioError: the file cannot be read, or is silent.
         """
         held = self.cache.get(path)
-        if held is None and self.cache.has_room(self._length(path) * self.sample_rate * BYTES_PER_SAMPLE):
+        if held is None and self.cache.has_room(self._length(path) * BYTES_PER_SAMPLE):
             held = self._decode(path)
             self.cache.add(path, held)
         if held is not None:
             start = round(position * max(0, len(held) - self.clip))
             return slices.fill(held[start : start + self.clip], self.clip)
-        start = position * max(0.0, self._length(path) - self.clip / self.sample_rate)
-        return slices.fill(self._decode(path, start), self.clip)
+        start = round(position * max(0, self._length(path) - self.clip))
+        return slices.fill(self._decode(path, start / self.sample_rate), self.clip)
 
     def windows(self, path: str) -> Iterator[np.ndarray]:
         """All slices of the track in order, float32 (clip,) each; a track that fails ends early, listed."""
@@ -97,7 +97,8 @@ class TrackReader:
 
     def _stream(self, path: str) -> Iterator[np.ndarray]:
         """The track's blocks; keeps them while they fit the cache, and checks the whole at its end."""
-        kept, samples, peak = [], 0, 0.0
+        fits = self.cache.has_room(self._length(path) * BYTES_PER_SAMPLE)
+        kept, samples, peak = [] if fits else None, 0, 0.0
         self.decoded += 1
         for block in audio.stream(path, self.sample_rate):
             samples += len(block)
@@ -137,11 +138,14 @@ class TrackReader:
             log.warning("%s: truncated: %.1f s of audio, less than its header says", path, decoded.seconds)
         return decoded.samples
 
-    def _length(self, path: str) -> float:
-        """Seconds that the header tells, 0 where it does not, so that such a file is decoded whole."""
+    def _length(self, path: str) -> int:
+        """Samples that the header tells, 0 where it does not, so that such a file is decoded whole.
+
+        Rounded as soxr does, half-way cases up: a window must not depend on whether its track is cached.
+        """
         if path not in self.lengths:
             seconds = audio.probe(path).seconds
-            self.lengths[path] = 0.0 if np.isnan(seconds) else seconds
+            self.lengths[path] = 0 if np.isnan(seconds) else int(seconds * self.sample_rate + 0.500001)
         return self.lengths[path]
 
 
@@ -222,7 +226,7 @@ def training_batches(reader: TrackReader, paths, labels, plan: TrainingPlan, fir
                 return reader.window(path, float(position)), np.int32(labels[number])
             except audio.AudioError as error:
                 reader.failures[path] = error.cause
-        raise KgenreError("No file of the training set can be read.")
+        return np.zeros(reader.clip, "float32"), np.int32(0)  # none can be read: the epoch's end will tell
 
     def read_graph(index, position):
         waveform, label = tf.numpy_function(read, [index, position], [tf.float32, tf.int32])

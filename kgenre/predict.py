@@ -36,6 +36,7 @@ def _predict(args: argparse.Namespace) -> int:
         raise KgenreError(f"{args.csv.parent}: no such folder. Make it, or name another file with --csv.")
     paths = find_songs(args.songs)
 
+    cli.load_tensorflow()
     from kgenre.inference import Predictor, classify, latest_run
 
     if args.model is None:
@@ -49,12 +50,11 @@ def _predict(args: argparse.Namespace) -> int:
         for result in classify(predictor, reader, paths, workers=args.workers, advance=lambda: bar.advance(task)):
             row = track_row(result, predictor)
             rows.append(row)
-            write = bar.console.file.flush  # the bar is on stderr, answers are on stdout
-            write()
-            print(json.dumps(row) if args.json else track_text(row, args.slices), flush=True)
-            if not args.slices:
-                del row["by_slice"]
+            shown = row if args.slices else {name: row[name] for name in row if name != "by_slice"}
+            print(json.dumps(shown) if args.json else track_text(row, args.slices), flush=True)
     if args.csv:
+        order = {path: number for number, path in enumerate(paths)}
+        rows.sort(key=lambda row: order[row["path"]])  # answers come as they are ready
         write_csv(rows, predictor.labels, args.csv, args.slices)
     for path, cause in reader.failures.items():
         print(f"failed: {path}: {cause}", file=sys.stderr)

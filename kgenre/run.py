@@ -49,16 +49,14 @@ class Run:
         return json.loads((self / "run.json").read_text(encoding="utf-8"))
 
     def load_model(self):
-        """The trained Keras model, with the layers that kgenre registers."""
-        import keras
-
-        import kgenre.model  # noqa: F401  registers the layers
+        """The trained Keras model."""
+        from kgenre.model import load_model
 
         self.load_config()  # says what is wrong with the folder, if anything
         path = self / "model.keras"
         if not path.is_file():
             raise KgenreError(f"{path}: missing: the run is not finished. `kgenre train --resume --out {self.folder}`.")
-        return keras.saving.load_model(path, compile=False)
+        return load_model(path)
 
     def save_setup(self, config: Config, labels: list[str], tracks: pd.DataFrame, facts: dict) -> None:
         """Writes what training starts from; config.json last, for its presence means that the rest is there."""
@@ -67,6 +65,11 @@ class Run:
         write_text(self / "tracks.csv", tracks.to_csv(index=False))
         self.save_json("run.json", facts)
         write_text(self / "config.json", config_json(config))
+
+    def remove_state(self) -> None:
+        """Removes what only an unfinished training needs."""
+        (self / "state.json").unlink(missing_ok=True)
+        shutil.rmtree(self / "checkpoints", ignore_errors=True)
 
     def save_json(self, name: str, value) -> None:
         write_text(self / name, json.dumps(value, indent=2) + "\n")

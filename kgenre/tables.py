@@ -19,12 +19,17 @@ def main(argv=None) -> int:
 
 
 def _tables(args: argparse.Namespace) -> int:
+    cli.load_tensorflow()
     if args.update is None:
         print("\n\n".join(table() for table in TABLES.values()))
         return 0
     from kgenre.run import write_text
 
-    write_text(args.update, updated(args.update.read_text(encoding="utf-8"), args.update))
+    try:
+        text = args.update.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise KgenreError(f"{args.update}: not a readable text file ({error}).") from error
+    write_text(args.update, updated(text, args.update))
     return 0
 
 

@@ -22,7 +22,8 @@ from kgenre.archs import ARCHS
 from kgenre.config import Config, make_config, read_config
 from kgenre.errors import KgenreError
 
-CHANGEABLE_ON_RESUME = {"epochs", "patience", "workers", "cache_gib", "max_bad_share"}
+# Not epochs: the learning rate's schedule is laid out over them.
+CHANGEABLE_ON_RESUME = {"patience", "workers", "cache_gib", "max_bad_share"}
 
 
 def main(argv=None) -> int:
@@ -35,25 +36,41 @@ def main(argv=None) -> int:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from kgenre.run import Run, remove_parts
+    from kgenre.run import Run
 
-    if args.resume:
-        run = Run(args.out or unfinished_run())
+    run = Run(args.out or unfinished_run()) if args.resume else None
+    if run and run.begun:
         config = resumed_config(run, args)
-        remove_parts(run.folder)
         print(f"resuming {run.folder}")
     else:
-        file_values = read_config(args.config) if args.config else {}
-        config = make_config(file_values, cli.config_flags(args))
-        run = Run(args.out or Path("models") / f"{config.arch}-{time.strftime('%Y%m%d-%H%M%S')}")
-        if run.folder.exists() and any(run.folder.iterdir()):
-            raise KgenreError(f"{run.folder}: exists and is not empty. Name another --out, or add --resume to go on with it.")
-        if "data" not in {**file_values, **cli.config_flags(args)}:
-            print("no --data given: training on the demo collection")
+        config, run = new_run(args)
     if not run.finished:
         train(config, run)
     print_result(run)
     return 0
+
+
+def new_run(args: argparse.Namespace):
+    """The effective config and the run folder of a new run, checked before anything is made.
+
+    With --resume it begins anew where a kill came before there was anything to go on with; some other
+    flag must then say what to train, so that a misspelt --out does not start a run on the demo collection.
+    """
+    from kgenre.run import Run, remove_parts
+
+    flags, file_values = cli.config_flags(args), read_config(args.config) if args.config else {}
+    config = make_config(file_values, flags)
+    run = Run(args.out or Path("models") / f"{config.arch}-{time.strftime('%Y%m%d-%H%M%S')}")
+    if args.resume:
+        if not flags and not file_values:
+            raise KgenreError(f"{run.folder}: no run to go on with: it has no config.json. Name the run with --out.")
+        print(f"nothing to resume in {run.folder}: beginning anew")
+        remove_parts(run.folder)
+    elif run.folder.exists() and any(run.folder.iterdir()):
+        raise KgenreError(f"{run.folder}: exists and is not empty. Name another --out, or add --resume to go on with it.")
+    if "data" not in {**file_values, **flags}:
+        print("no --data given: training on the demo collection")
+    return config, run
 
 
 def unfinished_run(models: Path = Path("models")) -> Path:
@@ -66,18 +83,19 @@ def unfinished_run(models: Path = Path("models")) -> Path:
 
 
 def resumed_config(run, args: argparse.Namespace) -> Config:
-    """The run's own config; flags may change only what does not change its meaning."""
-    if args.config:
-        raise KgenreError("--config does not go with --resume: a run goes on with its own config.json.")
-    before = run.load_config()
-    flags = cli.config_flags(args)
-    for name, value in flags.items():
-        if name not in CHANGEABLE_ON_RESUME and value != getattr(before, name):
+    """The run's own config; what is given beside --resume may repeat it, and change what does not change its meaning."""
+    from kgenre.run import remove_parts
+
+    before, settled = run.load_config(), run.load_facts()["resolved"]
+    remove_parts(run.folder)
+    given = {**(read_config(args.config) if args.config else {}), **cli.config_flags(args)}
+    for name, value in given.items():
+        if name not in CHANGEABLE_ON_RESUME and name not in settled and value != getattr(before, name):
             raise KgenreError(
                 f"`{name}` of a run cannot change. Received: {value}, begun with {getattr(before, name)}. "
-                f"Leave the flag out, or start a new run. Changeable: {', '.join(sorted(CHANGEABLE_ON_RESUME))}."
+                f"Leave it out, or start a new run. Changeable: {', '.join(sorted(CHANGEABLE_ON_RESUME))}."
             )
-    return dataclasses.replace(before, **flags)
+    return dataclasses.replace(before, **{name: given[name] for name in CHANGEABLE_ON_RESUME & set(given)})
 
 
 def train(config: Config, run) -> None:
@@ -85,6 +103,7 @@ def train(config: Config, run) -> None:
 
     The export comes before the figure, so that the figure is that of the very model that is served.
     """
+    cli.load_tensorflow()
     from kgenre.datasets.splits import Collection
     from kgenre.evaluate import evaluate
     from kgenre.export import export
@@ -95,6 +114,7 @@ def train(config: Config, run) -> None:
         config = begin(config, run)
     if not (run / "model.keras").is_file():
         fit(config, run)
+    run.remove_state()
     saved_model = run / "saved_model" / "1"
     if not saved_model.exists():
         print("exporting and checking the export", flush=True)

@@ -201,7 +201,7 @@ def test_window_costs_the_window_alone(hour):
         window = decode(hour, 8000, start, 1.0).samples
         assert np.array_equal(window, whole[round(start * 8000) :][:8000])
     ended = time.perf_counter()
-    # Two seconds of an hour. 20 leaves room for a busy machine: decoding up to the windows would be 1.5 times the whole.
+    # Two seconds of an hour, where decoding up to them would take 1.5 times the whole. Half is for busy machines.
     assert ended - middle < (middle - began) / 2
 
 
@@ -249,7 +249,8 @@ def test_overshoot_is_clipped_and_nothing_else_is_changed(faulty):
     raw, rate = soundfile.read(path, dtype="float32")
     assert np.abs(raw).max() > 1.1  # lossy coding of a square wave at full scale
     decoded = decode(path, rate).samples
-    assert np.array_equal(decoded, np.clip(raw, -1, 1))
+    # 1e-6: the mp3 decoder rounds differently where it is asked for blocks instead of the whole.
+    np.testing.assert_allclose(decoded, np.clip(raw, -1, 1), rtol=0, atol=1e-6)
     for other in (16000, 48000):  # the resampler overshoots too
         assert np.abs(decode(path, other).samples).max() == 1.0
 
@@ -376,7 +377,7 @@ def test_nearly_opposite_channels_are_no_fault(tmp_path):
 
 
 @pytest.mark.parametrize("source", ["cbr.mp3", "song.m4a"])
-@pytest.mark.parametrize("name", ['a "b" \'c\'', "\N{MUSICAL NOTE}", "100 %d", "Artist: Song", "new\nline", b"\xe9t\xe9"])
+@pytest.mark.parametrize("name", ["\"'a b'", "\N{MUSICAL NOTE}", "100 %d", "Artist: Song", "new\nline", b"\xe9t\xe9"])
 def test_odd_file_names(songs, tmp_path, monkeypatch, source, name):
     """Relative names, which FFmpeg could take for a protocol, and names that are not UTF-8."""
     monkeypatch.chdir(tmp_path)

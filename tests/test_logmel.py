@@ -55,7 +55,7 @@ SIGNALS = sorted(make_signals(22050))
 def outputs(settings: tuple) -> dict[str, np.ndarray]:
     """LogMel of every signal, taken as one batch: {name: (frames, n_mels)}."""
     signals = make_signals(settings[0])
-    return dict(zip(signals, logmel(np.stack(list(signals.values())), *settings)))
+    return dict(zip(signals, logmel(np.stack(list(signals.values())), *settings), strict=True))
 
 
 def logmel(waveform: np.ndarray, *settings, **options) -> np.ndarray:
@@ -239,8 +239,8 @@ def test_get_config_round_trip():
     assert again.get_config() == layer.get_config()
     waveform = make_signals(16000)["chirp"][None]
     np.testing.assert_array_equal(again(waveform), layer(waveform))
-    assert [again.get_config()[name] for name in ("sample_rate", "n_fft", "hop_length", "n_mels")] == [16000, 400, 160, 64]
-    assert [again.get_config()[name] for name in ("fmin", "fmax", "top_db", "name")] == [125.0, 7500.0, 60.0, "front"]
+    names = ("sample_rate", "n_fft", "hop_length", "n_mels", "fmin", "fmax", "top_db", "name")
+    assert [again.get_config()[name] for name in names] == [16000, 400, 160, 64, 125.0, 7500.0, 60.0, "front"]
 
 
 def test_saved_file_round_trip(tmp_path):

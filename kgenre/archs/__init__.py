@@ -41,8 +41,8 @@ ARCHS = {
         "ImageNet ResNet50, top layers unfrozen, global average pool, dense 1024",
         "Music-Genre-Analysis; He et al. 2016",
         takes=("dropout", "weights", "unfreeze", "pooling", "scaling"),
-        # A pretrained backbone wants three channels and small steps; R1's zoom for it was 0.4.
-        defaults={"image_channels": 3, "zoom_range": 0.4, "learning_rate": 3e-4},
+        # A pretrained backbone wants three channels, small steps and few epochs; R1's zoom for it was 0.4.
+        defaults={"image_channels": 3, "zoom_range": 0.4, "learning_rate": 3e-4, "epochs": 20, "patience": 8},
         resolve=resolve_weights,
     ),
 }

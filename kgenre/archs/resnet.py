@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import warnings
 from pathlib import Path
 
 from kgenre.archs.convpool import dense_head
@@ -101,7 +102,8 @@ def load_file(backbone, path: str) -> None:
     if not Path(path).is_file():
         raise KgenreError(f"`weights` must be auto, imagenet, none or a file. Received: {path}, which is no file.")
     try:
-        backbone.load_weights(path)
+        with warnings.catch_warnings(action="ignore"):  # one for each part that is missing, beside the error
+            backbone.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
         cause = str(error).splitlines()[0][:200]
         raise KgenreError(f"{path}: does not hold the weights of ResNet50 without its top ({cause}).") from error

@@ -36,6 +36,9 @@ def read_manifest(path) -> pd.DataFrame:
     except (OSError, ValueError, ImportError) as error:
         raise KgenreError(f"{path}: not a readable manifest ({str(error).splitlines()[0]}).") from error
     table.columns = [str(name).strip().lower() for name in table.columns]
+    for name in COLUMNS:
+        if (times := list(table.columns).count(name)) > 1:
+            raise KgenreError(f"{path}: the column {name} is there {times} times. Name each column once.")
     missing = [name for name in ("path", "genre") if name not in table]
     if missing:
         raise KgenreError(
@@ -48,6 +51,7 @@ def read_manifest(path) -> pd.DataFrame:
             raise KgenreError(f"{path}: line {empty[0] + 2}: `{name}` is empty.")
     table = table.reindex(columns=COLUMNS, fill_value="")
     table["path"] = [str((path.parent / name).resolve()) for name in table["path"]]
+    table["genre"] = table["genre"].str.strip()
     table["split"] = [_split_name(path, line, name) for line, name in enumerate(table["split"], 2)]
     return _finish(table, str(path))
 
@@ -83,7 +87,7 @@ def find_audio(folder) -> list[Path]:
             folders.clear()
             continue
         seen.add(identity)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not _is_hidden(name))
         found += [Path(root, name) for name in sorted(files) if _is_audio_name(name)]
     return sorted(found)
 
@@ -103,6 +107,10 @@ def read_tags(path) -> dict[str, str]:
 
 def _id3(tags, frame: str) -> str:
     return str(tags[frame].text[0]).strip() if frame in tags and tags[frame].text else ""
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") and not name.startswith("..")  # "...And Justice for All" is an album
 
 
 def _is_audio_name(name: str) -> bool:

@@ -11,6 +11,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -135,8 +136,8 @@ GENRES = {
         scale="C D E F G A B", drums=({},),
         parts=(
             Part("cello/piano/double bass", 38, "1=======5=======/1=====..1=====../1===5===3===5===", -3, 0.85, 0.3),
-            Part("piano/strings/harpsichord/nylon guitar/harp", 55, "1.5.3.5.1.5.3.5./1=3=5=3=8=5=3=5=/c===c===c===c===",
-                 -2, 1.0, -0.2),
+            Part("piano/strings/harpsichord/nylon guitar/harp", 55,
+                 "1.5.3.5.1.5.3.5./1=3=5=3=8=5=3=5=/c===c===c===c===", -2, 1.0, -0.2),
             Part("violin/flute/piano/clarinet/violin", 67, "m===m=m=m===m===/m=m=m=m=m=======/m=====m=m=m=m===",
                  0, 0.85, 0.2),
             Part("strings/violin/horn", 55, "c===============/3=======5=======", -7, 0.5, fx=Fx(send=0.5)),
@@ -487,7 +488,9 @@ def _write_all(songs: list[Song], folder: Path, workers: int, progress: Callable
             progress(done, len(songs))
         return
     # spawned, not forked: a process that runs TensorFlow has threads whose locks a fork would freeze
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
+    # deaf to Ctrl-C, which reaches this process: it tells them to stop, and one traceback is enough
+    ignore = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), **ignore)
     try:
         jobs = [pool.submit(_write, song, folder / song.path) for song in songs]
         for done, job in enumerate(as_completed(jobs), 1):

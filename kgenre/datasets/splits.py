@@ -63,7 +63,7 @@ def assign(genres: np.ndarray, groups: np.ndarray, seed: int) -> list[str]:
     smallest = int(pd.Series(groups).groupby(genres).nunique().min())
     folds = StratifiedGroupKFold(n_splits=int(np.clip(smallest, 3, 10)), shuffle=True, random_state=seed)
     split = np.full(len(genres), "train", dtype=object)
-    if len(set(groups)) < 3:  # nothing to choose on, nothing to test on
+    if len(set(groups)) < 3 or pd.Series(genres).value_counts().max() < 3:  # nothing to choose on, nothing to test on
         return list(split)
     for name, (_, rows) in zip(("test", "valid"), folds.split(genres, genres, groups)):
         split[rows] = name

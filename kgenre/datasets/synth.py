@@ -407,7 +407,7 @@ def master(y: np.ndarray, rate: int, rms_db: float, crest_db: float) -> np.ndarr
     ratio grows with the power, so bisection finds the one that is asked for. A compressor alone could not
     raise the ratio of a dense mix, and loudness would then tell genres apart.
     """
-    ceiling = np.float32(4.5 * np.sqrt(np.mean(y**2)))
+    ceiling = gain(crest_db + 1) * np.float32(np.sqrt(np.mean(y**2)))
     y = ceiling * np.tanh(y / ceiling)  # single strokes, which no slow gain reaches, are rounded off first
     hop = rate // 100
     frames = np.pad(y, ((0, -len(y) % hop), (0, 0))).reshape(-1, hop * y.shape[1])

@@ -6,6 +6,7 @@ from keras import ops
 
 from kgenre.errors import KgenreError
 
+MEL_GROUPS = 8  # of 4, 8 and 16, by measurement
 AMIN = 1e-10  # librosa's floor under the power before the logarithm
 
 
@@ -49,14 +50,22 @@ class LogMel(keras.layers.Layer):
         self.sample_rate, self.n_fft, self.hop_length = sample_rate, n_fft, hop_length
         self.n_mels, self.fmin, self.fmax, self.top_db = n_mels, fmin, fmax, top_db
         self.window = np.hanning(n_fft + 1)[:-1].astype("float32")
-        self.filters = mel_filters(sample_rate, n_fft, n_mels, fmin, fmax).T  # (n_fft // 2 + 1, n_mels)
+        self.bands = mel_bands(mel_filters(sample_rate, n_fft, n_mels, fmin, fmax))
 
     def call(self, waveform):
         waveform = ops.cast(waveform, "float32")
+        if runs_on_tensorflow_cpu():
+            # One example at a time its frames stay in the processor's cache: twice the speed of whole batches.
+            return ops.map(lambda example: self.spectrogram(example[None])[0], waveform)
+        return self.spectrogram(waveform)
+
+    def spectrogram(self, waveform):
+        """(batch, samples) -> dB (batch, frames, n_mels)."""
         frames = frame(waveform, self.n_fft, self.hop_length) * self.window  # (batch, frames, n_fft)
         real, imaginary = ops.rfft(frames)  # (batch, frames, n_fft // 2 + 1) each
         power = ops.square(real) + ops.square(imaginary)
-        return decibels(ops.matmul(power, self.filters), self.top_db)  # (batch, frames, n_mels)
+        mel = ops.concatenate([ops.matmul(power[..., low:high], band) for low, high, band in self.bands], axis=-1)
+        return decibels(mel, self.top_db)  # (batch, frames, n_mels)
 
     def compute_output_shape(self, input_shape):
         samples = input_shape[1]
@@ -89,6 +98,30 @@ def decibels(power, top_db: float):
     level = 10.0 * ops.log10(ops.maximum(power, AMIN))
     level = level - ops.max(level, axis=tuple(range(1, len(level.shape))), keepdims=True)
     return ops.maximum(level, -top_db)
+
+
+def runs_on_tensorflow_cpu() -> bool:
+    """Whether the graph that is being built is TensorFlow's, on a machine without a GPU."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return not tf.config.list_physical_devices("GPU")
+
+
+def mel_bands(filters: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
+    """Cuts the mel matrix, 98 % zeros, into groups of neighbouring bands that span few bins each.
+
+    Returns:
+        (first bin, last bin + 1, float32 (bins, bands)) of each group; their products side by side are
+        the product with the whole matrix.
+    """
+    groups = []
+    for rows in np.array_split(filters, min(MEL_GROUPS, len(filters))):
+        bins = np.nonzero(rows.any(axis=0))[0]
+        low, high = (int(bins[0]), int(bins[-1]) + 1) if len(bins) else (0, 1)  # bands narrower than a bin are empty
+        groups.append((low, high, rows[:, low:high].T.copy()))
+    return groups
 
 
 def mel_filters(sample_rate, n_fft, n_mels, fmin, fmax) -> np.ndarray:

@@ -1,0 +1,26 @@
+"""Runs the benchmarks named on the command line, or all of them, each in a process of its own."""
+
+import subprocess
+import sys
+
+BENCHMARKS = {
+    "start": "import and --help",
+    "logmel": "log-mel layer against librosa",
+    "pipeline": "decode alone against decode, front end and convpool",
+    "memory": "peak memory of training against the size of the collection",
+}
+
+
+def main(names: list[str]) -> int:
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        print(f"unknown benchmark {unknown[0]!r}. Known: {', '.join(BENCHMARKS)}.", file=sys.stderr)
+        return 2
+    for name in names or BENCHMARKS:
+        print(f"\n{name}: {BENCHMARKS[name]}", flush=True)
+        subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,74 @@
+"""Peak resident memory of a training epoch over collections that are larger and larger than the cache."""
+
+import os
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+RATE, SECONDS, CACHE_BYTES = 22050, 60, 32 * 2**20
+SIZES = (20, 80, 320)  # 0.1, 0.4 and 1.7 GB decoded
+
+
+def write_tracks(folder: Path, n_tracks: int) -> list[str]:
+    """One minute of noise, linked under many names: what is decoded differs by name alone."""
+    source = folder / "source.wav"
+    if not source.exists():
+        soundfile.write(source, 0.1 * np.random.default_rng(0).standard_normal(RATE * SECONDS), RATE)
+    for number in range(n_tracks):
+        path = folder / f"{number}.wav"
+        if not path.exists():
+            os.link(source, path)
+    return [str(folder / f"{number}.wav") for number in range(n_tracks)]
+
+
+def train(paths: list[str]) -> int:
+    """Trains an epoch and a validation over the tracks; peak resident memory in MiB."""
+    import tensorflow as tf
+
+    from kgenre.config import Config
+    from kgenre.fit import compiled_model
+    from kgenre.inference import classify
+    from kgenre.model import slice_model
+    from kgenre.pipeline import TrackReader, TrainingPlan, training_batches
+
+    config = Config()
+    reader = TrackReader(config.sample_rate_hz, config.clip_samples, config.hop_samples, CACHE_BYTES)
+    # The same number of steps for every size: what grows is the collection alone.
+    plan = TrainingPlan(len(paths), max(1, 640 // len(paths)), config.batch_size, seed=0)
+    model = compiled_model(config, 2, plan.steps)
+    dataset = training_batches(reader, paths, [i % 2 for i in range(len(paths))], plan)
+    model.fit(dataset, steps_per_epoch=plan.steps, verbose=0, shuffle=False)
+    network = slice_model(model)
+    predict = tf.function(lambda windows: network(windows, training=False))
+    for _ in classify(lambda windows: [output.numpy() for output in predict(windows)], reader, paths[:40]):
+        pass
+    assert reader.cache.used <= CACHE_BYTES
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        peaks = {}
+        for size in SIZES:
+            write_tracks(Path(folder), size)
+            command = [sys.executable, "-m", "benchmarks.memory", folder, str(size)]
+            peaks[size] = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        print(f"  convpool, cache of {CACHE_BYTES >> 20} MiB, tracks of {SECONDS} s")
+        for size, peak in peaks.items():
+            decoded = size * SECONDS * RATE * 4 >> 20
+            print(f"  {size:4d} tracks, {decoded:5d} MiB decoded   peak {peak:5d} MiB   {peak / peaks[SIZES[0]]:5.2f} x the smallest")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        print(train(write_tracks(Path(sys.argv[1]), int(sys.argv[2]))))
+    else:
+        main()

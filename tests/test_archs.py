@@ -1,0 +1,286 @@
+"""Every row of ARCHS: its layers as published, its arithmetic, a step of training, its file."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from numpy.lib.stride_tricks import sliding_window_view
+
+from kgenre.archs import ARCHS
+from kgenre.config import Config, make_config
+from kgenre.errors import KgenreError
+from kgenre.fit import compiled_model
+from kgenre.model import build_model
+
+N_CLASSES = 8
+# The picture of Music-Genre-Analysis (R1): 1024 frames, 200 x 1024 x 3.
+PUBLISHED = {"clip_seconds": 23.777, "image_height": 200, "image_width": 1024, "image_channels": 3, "weights": "none"}
+DEFAULT = {"weights": "none"}  # 128 bands of 256 frames
+SMALL = {"sample_rate_hz": 8000, "clip_seconds": 1.28, "n_fft": 512, "hop_length": 80, "n_mels": 120}
+SMALL = {**SMALL, "image_height": 128, "image_width": 128, "weights": "none"}
+SMALLER = {"resnet50": {"image_height": 64, "image_width": 64}}  # a quarter of the work
+
+# R1's layer table followed by hand: (n - kernel) // stride + 1 for a convolution, n // 2 for a pool, and
+# (kernel^2 inputs + 1) outputs weights, 4 a channel for batch normalisation.
+HAND = {
+    ("convpool", "published"): (
+        [(99, 511, 32), (49, 255, 32), (24, 127, 32), (12, 63, 32)]
+        + [(11, 62, 64), (5, 31, 64), (4, 30, 128), (2, 15, 128)],
+        1568 + 128 + 9248 + 128 + 8256 + 256 + 32896 + 512 + 1024 * (2 * 15 * 128 + 1) + 4096,
+    ),
+    ("convpool", "default"): (
+        [(63, 127, 32), (31, 63, 32), (15, 31, 32), (7, 15, 32), (6, 14, 64), (3, 7, 64), (2, 6, 128), (1, 3, 128)],
+        (16 + 1) * 32 + 128 + 9248 + 128 + 8256 + 256 + 32896 + 512 + 1024 * (1 * 3 * 128 + 1) + 4096,
+    ),
+    ("convconvpool", "published"): (
+        [(100, 512, 32), (50, 256, 32), (25, 128, 32), (24, 127, 64), (23, 126, 64), (11, 63, 64)],
+        416 + 4128 + 128 + 8256 + 16448 + 256 + 1024 * (11 * 63 * 64 + 1) + 4096,
+    ),
+    ("convconvpool", "default"): (
+        [(64, 128, 32), (32, 64, 32), (16, 32, 32), (15, 31, 64), (14, 30, 64), (7, 15, 64)],
+        (4 + 1) * 32 + 4128 + 128 + 8256 + 16448 + 256 + 1024 * (7 * 15 * 64 + 1) + 4096,
+    ),
+}
+HEAD = ["Dropout", "Flatten", "Dense", "BatchNormalization", "ReLU", "Identity", "Dropout", "Dense"]
+
+
+def resnet50_parameters() -> int:
+    """He et al. 2016, table 1, with the biases that keras.applications gives every convolution."""
+    total, width = (7 * 7 * 3 + 1) * 64 + 4 * 64, 64
+    for filters, blocks in ((64, 3), (128, 4), (256, 6), (512, 3)):
+        total += (width + 1) * 4 * filters + 4 * 4 * filters  # the shortcut's projection, once a stage
+        for _ in range(blocks):
+            total += (width + 1) * filters + (9 * filters + 1) * filters + (filters + 1) * 4 * filters
+            total += 4 * (filters + filters + 4 * filters)
+            width = 4 * filters
+    return total
+
+
+def small_config(arch: str, **values) -> Config:
+    return make_config({**SMALL, **SMALLER.get(arch, {}), **values}, {"arch": arch})
+
+
+def waveforms(batch: int, samples: int) -> np.ndarray:
+    """Noise whose level rises from example to example by a factor of 100."""
+    noise = np.random.default_rng(0).standard_normal((batch, samples))
+    return (noise * np.geomspace(0.003, 0.3, batch)[:, None]).astype("float32")
+
+
+def logits(model, waveform) -> np.ndarray:
+    return keras.ops.convert_to_numpy(model(waveform))
+
+
+def values(model) -> dict[str, np.ndarray]:
+    return {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.variables}
+
+
+def kinds(model, *kept) -> list:
+    return [layer for layer in model.layers if isinstance(layer, kept)]
+
+
+@dataclasses.dataclass
+class Stepped:
+    """A model before and after one step of training."""
+
+    config: Config
+    model: keras.Model
+    waveform: np.ndarray
+    before: dict
+    loss: float
+    after: dict
+
+
+@pytest.fixture(scope="module", params=ARCHS)
+def stepped(request) -> Stepped:
+    config = small_config(request.param)
+    model = compiled_model(config, N_CLASSES, steps=10)
+    waveform, before = waveforms(4, config.clip_samples), values(model)
+    loss = model.train_on_batch(waveform, np.arange(4))[0]
+    return Stepped(config, model, waveform, before, float(loss), values(model))
+
+
+@pytest.mark.parametrize(("arch", "size"), HAND)
+def test_maps_and_parameters_are_those_worked_by_hand(arch, size):
+    model = build_model(make_config({"published": PUBLISHED, "default": DEFAULT}[size], {"arch": arch}), N_CLASSES)
+    maps, parameters = HAND[arch, size]
+    assert [layer.output.shape[1:] for layer in kinds(model, layers.Conv2D, layers.MaxPooling2D)] == maps
+    assert model.count_params() == parameters + (1024 + 1) * N_CLASSES
+    assert model.output.shape == (None, N_CLASSES)
+    assert model.get_layer("embedding").output.shape == (None, 1024)
+    assert [type(layer).__name__ for layer in model.layers[-len(HEAD) :]] == HEAD
+
+
+@pytest.mark.parametrize(
+    ("size", "pooling", "maps", "pooled"),
+    [
+        (PUBLISHED, "flatten", (7, 32, 2048), 1 * 4 * 2048),
+        (PUBLISHED, "average", (7, 32, 2048), 2048),
+        (DEFAULT, "average", (4, 8, 2048), 2048),
+    ],
+)
+def test_resnet50_maps_and_parameters(size, pooling, maps, pooled):
+    model = build_model(make_config({**size, "pooling": pooling}, {"arch": "resnet50"}), N_CLASSES)
+    backbone = model.get_layer("resnet50")
+    assert backbone.output.shape[1:] == maps
+    assert backbone.count_params() == resnet50_parameters() == 23_587_712  # the figure of keras.applications
+    assert model.count_params() == 23_587_712 + (pooled + 1) * 1024 + 4 * 1024 + (1024 + 1) * N_CLASSES
+    assert [type(layer).__name__ for layer in model.layers[-len(HEAD) :]] == HEAD
+
+
+# The convolutional networks as arithmetic in NumPy, float64. (filters, kernel, stride, pool after it)
+BLOCKS = {
+    "convpool": [(32, 4, 2, True), (32, 3, 2, True), (64, 2, 1, True), (128, 2, 1, True)],
+    "convconvpool": [(32, 2, 2, False), (32, 2, 2, True), (64, 2, 1, False), (64, 2, 1, True)],
+}
+
+
+def normalised(x, weights):
+    gamma, beta, mean, variance = (next(weights) for _ in range(4))
+    return (x - mean) / np.sqrt(variance + 1e-3) * gamma + beta
+
+
+def computed(picture: np.ndarray, blocks: list, weights) -> np.ndarray:
+    """Conv, relu, batch normalisation and max-pool of `blocks`, then R1's head: picture (h, w, c) -> logits."""
+    x = picture
+    for filters, kernel, stride, pool in blocks:
+        kernels, bias = next(weights), next(weights)
+        assert kernels.shape == (kernel, kernel, x.shape[-1], filters)
+        windows = sliding_window_view(x, (kernel, kernel), axis=(0, 1))[::stride, ::stride]  # (h, w, c, k, k)
+        x = np.maximum(0, np.einsum("hwcij,ijcf->hwf", windows, kernels) + bias)
+        if pool:
+            x = normalised(x, weights)
+            height, width = x.shape[0] // 2, x.shape[1] // 2
+            x = x[: 2 * height, : 2 * width].reshape(height, 2, width, 2, -1).max(axis=(1, 3))
+    x = x.reshape(-1) @ next(weights) + next(weights)
+    return np.maximum(0, normalised(x, weights)) @ next(weights) + next(weights)
+
+
+@pytest.mark.parametrize("arch", BLOCKS)
+def test_logits_equal_the_arithmetic_in_numpy(arch):
+    config = small_config(arch)
+    model = build_model(config, N_CLASSES)
+    rng = np.random.default_rng(5)
+    for variable in model.weights:  # statistics and offsets that a fresh model lacks; variances above 0
+        noise = rng.uniform(-0.3, 0.3, variable.shape)
+        scale = 0.1 if "kernel" in variable.path else 1.0
+        variable.assign(keras.ops.convert_to_numpy(variable) + scale * noise)
+    waveform = waveforms(1, config.clip_samples)
+    picture = keras.Model(model.input, model.get_layer("zoom_range").output)(waveform)
+    weights = iter([np.float64(keras.ops.convert_to_numpy(weight)) for weight in model.weights])
+    expected = computed(np.float64(keras.ops.convert_to_numpy(picture))[0], BLOCKS[arch], weights)
+    assert next(weights, None) is None
+    # float32 sums of some 10^3 terms, relative to the largest logit
+    np.testing.assert_allclose(logits(model, waveform)[0], expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+
+
+def test_a_step_of_training_moves_every_kernel_that_trains(stepped):
+    assert np.isfinite(stepped.loss) and stepped.loss > 0
+    kernels = [variable.path for variable in stepped.model.trainable_variables if variable.path.endswith("kernel")]
+    assert len(kernels) >= 4
+    for path in kernels:
+        assert not np.array_equal(stepped.before[path], stepped.after[path]), path
+    assert all(np.isfinite(value).all() for value in stepped.after.values())
+
+
+def test_a_step_of_training_leaves_frozen_variables_as_they_are(stepped):
+    frozen = {
+        variable.path
+        for layer in stepped.model._flatten_layers(include_self=False)
+        if not layer.trainable and not layer._layers
+        for variable in layer.variables
+    }
+    moved = {path for path in stepped.before if not np.array_equal(stepped.before[path], stepped.after[path])}
+    assert not frozen & moved
+    statistics = {path for path in stepped.before if "moving_" in path}
+    assert statistics - frozen <= moved  # of batch normalisation that trains, all move
+
+
+def test_example_does_not_depend_on_its_neighbours(stepped):
+    together = logits(stepped.model, stepped.waveform)
+    for i in range(len(together)):
+        alone = logits(stepped.model, stepped.waveform[i : i + 1])[0]
+        # Products of other batch sizes sum in another order: float32 rounding, relative to the largest logit.
+        np.testing.assert_allclose(together[i], alone, rtol=0, atol=1e-4 * np.abs(together).max())
+    assert np.abs(together[0] - together[-1]).max() > 1e-3 * np.abs(together).max()  # but its own sound matters
+
+
+def test_saved_file_round_trip(stepped, tmp_path):
+    stepped.model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(logits(again, stepped.waveform), logits(stepped.model, stepped.waveform))
+    for ours, theirs in zip(again.optimizer.variables, stepped.model.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+# float16 keeps 11 bits, bfloat16 8: a rounding of 2^-11 or 2^-8 in each of up to 50 layers, partly averaged out.
+@pytest.mark.parametrize(("precision", "tolerance"), [("mixed_float16", 0.01), ("mixed_bfloat16", 0.05)])
+@pytest.mark.parametrize("arch", ARCHS)
+def test_mixed_precision_gives_the_same_logits_in_float32(arch, precision, tolerance, full_logits):
+    config = small_config(arch, precision=precision)
+    model = build_model(config, N_CLASSES)
+    mixed = model(waveforms(3, config.clip_samples) * 3)  # up to full scale and above
+    assert keras.backend.standardize_dtype(mixed.dtype) == "float32"
+    assert keras.config.dtype_policy().name == "float32"  # as it was before
+    convolutions = [layer for layer in model._flatten_layers() if isinstance(layer, layers.Conv2D)]
+    assert {layer.compute_dtype for layer in convolutions} == {precision.removeprefix("mixed_")}
+    expected = full_logits(arch)
+    np.testing.assert_allclose(mixed, expected, rtol=0, atol=tolerance * np.abs(expected).max())
+
+
+@pytest.fixture(scope="module")
+def full_logits():
+    known = {}
+
+    def of(arch: str) -> np.ndarray:
+        if arch not in known:
+            config = small_config(arch)
+            known[arch] = logits(build_model(config, N_CLASSES), waveforms(3, config.clip_samples) * 3)
+        return known[arch]
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("arch", "least", "options"),
+    [
+        ("convpool", 118, {}),
+        ("convconvpool", 32, {}),
+        ("resnet50", 32, {}),
+        ("resnet50", 193, {"pooling": "flatten"}),  # a map of 7 x 7
+    ],
+)
+def test_smallest_picture(arch, least, options):
+    def build(height, width):
+        build_model(small_config(arch, image_height=height, image_width=width, **options), N_CLASSES)
+
+    build(least, least)
+    for height, width in ((least - 1, least), (least, least - 1)):
+        with pytest.raises(KgenreError) as caught:
+            build(height, width)
+        text = str(caught.value)
+        assert text.startswith(f"`{arch}` cannot take a picture of {height}x{width}x")
+        assert text.endswith("Set a larger --image-height, --image-width or --clip-seconds.")
+        assert "\n" not in text
+    assert keras.config.dtype_policy().name == "float32"
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_builder_takes_what_its_row_says(arch):
+    row = ARCHS[arch]
+    names = {field.name for field in dataclasses.fields(Config)}
+    assert set(row.takes) <= names and set(row.defaults) <= names
+    for name in row.defaults:
+        assert getattr(make_config({}, {"arch": arch}), name) == row.defaults[name]
+    model = build_model(small_config(arch, dropout=0.25), N_CLASSES)
+    assert {layer.rate for layer in kinds(model, layers.Dropout)} == {0.25}
+
+
+# One after the convolutions of each pool and one in the head; ResNet50 has 1 + 16 x 3 + 4 in its backbone.
+@pytest.mark.parametrize(("arch", "count"), [("convpool", 5), ("convconvpool", 3), ("resnet50", 54)])
+@pytest.mark.parametrize("momentum", [0.8, 0.95])
+def test_bn_momentum_reaches_every_batch_normalisation(arch, count, momentum):
+    model = build_model(small_config(arch, bn_momentum=momentum), N_CLASSES)
+    found = [layer.momentum for layer in model._flatten_layers() if isinstance(layer, layers.BatchNormalization)]
+    assert found == [momentum] * count

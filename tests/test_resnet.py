@@ -1,0 +1,252 @@
+"""ResNet50: what trains, where its weights come from, and what is said when they cannot be had."""
+
+import functools
+import hashlib
+import http.server
+import logging
+import socket
+import threading
+import warnings
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from keras.src.applications import resnet as keras_resnet
+from keras.src.backend import config as keras_backend_config
+from keras.src.legacy.saving import legacy_h5_format
+
+from kgenre.archs import ARCHS, resnet
+from kgenre.config import make_config
+from kgenre.errors import KgenreError
+from kgenre.model import build_model
+
+NAME = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"  # as keras.applications asks for it
+SMALL = {"sample_rate_hz": 8000, "clip_seconds": 0.5, "image_height": 64, "image_width": 32}
+# The last 8 layers of the backbone are "1_relu, 2_conv, 2_bn, 2_relu, 3_conv, 3_bn, add, out" of its last block.
+LAST_8 = [
+    "conv5_block3_2_conv/kernel",
+    "conv5_block3_2_conv/bias",
+    "conv5_block3_2_bn/gamma",
+    "conv5_block3_2_bn/beta",
+    "conv5_block3_3_conv/kernel",
+    "conv5_block3_3_conv/bias",
+    "conv5_block3_3_bn/gamma",
+    "conv5_block3_3_bn/beta",
+]
+
+
+def small_config(**values):
+    return make_config({**SMALL, "weights": "none", **values}, {"arch": "resnet50"})
+
+
+def backbone_of(**values) -> keras.Model:
+    return build_model(small_config(**values), 4).get_layer("resnet50")
+
+
+def assert_same_weights(ours: keras.Model, theirs: keras.Model) -> None:
+    for our, their in zip(ours.weights, theirs.weights, strict=True):
+        assert our.path == their.path
+        np.testing.assert_array_equal(our, their)
+
+
+@pytest.fixture(scope="module")
+def donor() -> keras.Model:
+    """A backbone all of whose weights, the statistics too, are drawn from a seed."""
+    backbone = keras.applications.ResNet50(include_top=False, weights=None, input_shape=(32, 32, 3))
+    rng = np.random.default_rng(0)
+    for variable in backbone.weights:
+        variable.assign(rng.uniform(0.5, 1.5, variable.shape).astype("float32"))
+    return backbone
+
+
+@pytest.fixture(scope="module")
+def spare() -> keras.Model:
+    """A backbone for tests that may spoil it."""
+    return resnet.load_backbone((32, 32, 3), "none")
+
+
+@pytest.fixture(scope="module")
+def shelf(donor, tmp_path_factory):
+    """A folder with the donor's weights in the form of keras.applications' downloads."""
+    folder = tmp_path_factory.mktemp("shelf")
+    with h5py.File(folder / NAME, "w") as file:
+        legacy_h5_format.save_weights_to_hdf5_group(file, donor)
+    return folder
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def serve(tmp_path, monkeypatch):
+    """Starts a web server of a folder, which keras.applications takes for its own; no download is kept elsewhere."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(keras_backend_config, "_KERAS_DIR", str(tmp_path / "keras"))
+    (tmp_path / "keras").mkdir()
+    servers = []
+
+    def start(folder) -> http.server.ThreadingHTTPServer:
+        handler = functools.partial(QuietHandler, directory=folder)
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        point_keras_to(server.server_port, monkeypatch)
+        return server
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def point_keras_to(port: int, monkeypatch) -> None:
+    monkeypatch.setattr(keras_resnet, "BASE_WEIGHTS_PATH", f"http://127.0.0.1:{port}/")
+
+
+def expect_hash(path, monkeypatch) -> None:
+    digest = hashlib.md5(path.read_bytes()).hexdigest()
+    monkeypatch.setitem(keras_resnet.WEIGHTS_HASHES, "resnet50", ("", digest))
+
+
+@pytest.mark.parametrize(("unfreeze", "trainable"), [(8, LAST_8), (5, LAST_8[4:]), (0, []), (1000, None), (-1, None)])
+def test_exactly_the_last_layers_train(spare, unfreeze, trainable):
+    spare.trainable = True
+    resnet.freeze(spare, unfreeze)
+    paths = [variable.path for variable in spare.trainable_variables]
+    if trainable is None:  # all: 53 convolutions with bias and 53 batch normalisations, two variables each
+        assert len(paths) == 4 * 53
+    else:
+        assert paths == trainable
+    assert len(spare.weights) == 6 * 53
+
+
+@pytest.mark.parametrize(("unfreeze", "count"), [(8, len(LAST_8)), (-1, 4 * 53)])
+def test_unfreeze_of_the_config(unfreeze, count):
+    assert len(backbone_of(unfreeze=unfreeze).trainable_variables) == count
+
+
+def test_frozen_batch_normalisation_runs_on_its_statistics(spare):
+    spare.trainable = True
+    resnet.freeze(spare, 0)
+    picture = np.random.default_rng(1).random((2, 32, 32, 3)).astype("float32") * 255
+    before = [keras.ops.convert_to_numpy(weight).copy() for weight in spare.weights]
+    in_training = keras.ops.convert_to_numpy(spare(picture, training=True))
+    np.testing.assert_array_equal(in_training, spare(picture, training=False))
+    for was, weight in zip(before, spare.weights, strict=True):
+        np.testing.assert_array_equal(was, weight)
+
+
+@pytest.mark.parametrize("scaling", ["imagenet", "unit"])
+def test_pixel_scaling(scaling):
+    model = build_model(small_config(scaling=scaling), 4)
+    waveform = np.random.default_rng(2).standard_normal((1, 4000)).astype("float32")
+    picture = keras.Model(model.input, model.get_layer("zoom_range").output)(waveform)
+    before = model.layers[model.layers.index(model.get_layer("resnet50")) - 1]
+    seen = keras.Model(model.input, before.output)(waveform)
+    picture, seen = np.float64(picture), np.float64(seen)
+    assert picture.min() >= 0 and picture.max() <= 1 and np.ptp(picture) > 0.1
+    # keras.applications' "caffe" mode: 0..255, less the means of blue, green and red, which all see one picture
+    expected = 255 * picture - [103.939, 116.779, 123.68] if scaling == "imagenet" else picture
+    np.testing.assert_allclose(seen, expected, rtol=0, atol=3e-5)  # float32 at 255
+
+
+def test_flatten_pools_7_by_7_and_average_pools_all():
+    rng = np.random.default_rng(3)
+    for pooling, size in (("average", (64, 96)), ("flatten", (224, 230))):
+        model = build_model(small_config(pooling=pooling, image_height=size[0], image_width=size[1]), 4)
+        backbone = model.get_layer("resnet50")
+        pool = model.layers[model.layers.index(backbone) + 1]
+        maps = rng.random((1, *backbone.output.shape[1:])).astype("float32")
+        expected = maps.mean(axis=(1, 2)) if pooling == "average" else maps[:, :7, :7].mean(axis=(1, 2))[:, None, None]
+        np.testing.assert_allclose(pool(maps), expected, rtol=1e-5)  # float32 mean of 49 numbers
+
+
+def test_weights_of_a_file(donor, tmp_path):
+    path = tmp_path / "mine.weights.h5"
+    donor.save_weights(path)
+    assert_same_weights(backbone_of(weights=str(path)), donor)
+
+
+def test_weights_of_a_legacy_file(donor, shelf):
+    assert_same_weights(backbone_of(weights=str(shelf / NAME)), donor)
+
+
+@pytest.mark.parametrize("fault", ["text", "cut", "other network", "other suffix"])
+def test_wrong_file_is_one_line(fault, spare, shelf, tmp_path):
+    path = tmp_path / {"other suffix": "wrong.npz"}.get(fault, "wrong.weights.h5")
+    if fault == "cut":
+        path.write_bytes((shelf / NAME).read_bytes()[:1_000_000])
+    elif fault == "other network":
+        keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]).save_weights(path)
+    else:
+        path.write_text("no weights")
+    with warnings.catch_warnings(), pytest.raises(KgenreError) as caught:
+        warnings.simplefilter("error")  # nothing but the one line
+        resnet.load_file(spare, str(path))
+    assert str(caught.value).startswith(f"{path}: does not hold the weights of ResNet50 without its top (")
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_file_names_the_choices(tmp_path):
+    path = tmp_path / "none.weights.h5"
+    with pytest.raises(KgenreError) as caught:
+        backbone_of(weights=str(path))
+    expected = f"`weights` must be auto, imagenet, none or a file. Received: {path}, which is no file."
+    assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_needs_three_channels(channels):
+    with pytest.raises(KgenreError) as caught:
+        build_model(small_config(image_channels=channels), 4)
+    assert str(caught.value) == f"`resnet50` needs 3 channels. Received: {channels}. Set --image-channels 3."
+
+
+def test_imagenet_is_downloaded_once(serve, shelf, donor, monkeypatch, caplog):
+    expect_hash(shelf / NAME, monkeypatch)
+    server = serve(shelf)
+    assert ARCHS["resnet50"].resolve(small_config(weights="auto")) == {"weights": "imagenet"}
+    server.shutdown()
+    server.server_close()  # from here on only what Keras has kept can answer
+    assert_same_weights(backbone_of(weights="imagenet"), donor)
+    assert not caplog.records
+    assert socket.getdefaulttimeout() is None
+
+
+@pytest.mark.parametrize("fault", ["missing", "refused", "silent", "damaged"])
+def test_imagenet_that_cannot_be_had(fault, serve, shelf, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(resnet, "DOWNLOAD_TIMEOUT_SECONDS", 0.3)
+    folder = tmp_path / "served"
+    folder.mkdir()
+    server = serve(folder)
+    if fault == "refused":
+        server.shutdown()
+        server.server_close()
+    if fault == "damaged":
+        expect_hash(shelf / NAME, monkeypatch)
+        (folder / NAME).write_bytes(b"not the weights")
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes the call and never answers
+        if fault == "silent":
+            point_keras_to(silent.getsockname()[1], monkeypatch)
+        with caplog.at_level(logging.WARNING):
+            resolved = ARCHS["resnet50"].resolve(small_config(weights="auto"))
+        with pytest.raises(KgenreError) as caught:
+            build_model(small_config(weights="imagenet"), 4)
+    assert resolved == {"weights": "none", "unfreeze": -1}
+    text = str(caught.value)
+    assert text.startswith("The ImageNet weights of ResNet50 could not be downloaded (")
+    assert text.endswith("). Connect to the network, or name a file with --weights FILE.") and "\n" not in text
+    [warning] = caplog.records
+    assert warning.getMessage() == f"{text} Starting from random weights, with every layer trainable."
+    assert socket.getdefaulttimeout() is None
+
+
+def test_weights_that_are_named_are_left_alone(tmp_path):
+    resolve = ARCHS["resnet50"].resolve
+    assert resolve(small_config(weights="imagenet")) == {"weights": "imagenet"}
+    assert resolve(small_config(weights="a.weights.h5")) == {"weights": "a.weights.h5"}
+    assert resolve(small_config(weights="none", unfreeze=8)) == {"weights": "none", "unfreeze": -1}
+    assert ARCHS["convpool"].resolve(make_config({}, {})) == {}

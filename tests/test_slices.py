@@ -1,0 +1,111 @@
+"""The slicing rule in closed form, and that arrays, streams and graphs follow the same one."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from kgenre.slices import cut, cut_stream, fill, slice_count, slice_starts
+
+CLIP = 100
+HOPS = (100, 75, 50, 33, 1)
+LENGTHS = (1, 2, 3, 49, 50, 99, 100, 101, 133, 149, 150, 151, 175, 199, 200, 201, 250, 299, 300, 301, 1000, 1033)
+
+
+def track(samples: int) -> np.ndarray:
+    """A track whose samples are their own places, from 1 on, so that a zero is nobody's."""
+    return np.arange(1, samples + 1, dtype="float32")
+
+
+def expected_starts(samples: int, hop: int) -> list[int]:
+    """The rule, step by step: hop on until a slice reaches the end, and move that one back to it."""
+    starts = [0]
+    while starts[-1] + CLIP < samples:
+        starts.append(min(len(starts) * hop, samples - CLIP))
+    return starts
+
+
+@pytest.mark.parametrize("hop", HOPS)
+@pytest.mark.parametrize("samples", LENGTHS)
+def test_starts_and_count(samples, hop):
+    expected = expected_starts(samples, hop)
+    assert slice_starts(samples, CLIP, hop).tolist() == expected
+    assert slice_count(samples, CLIP, hop) == len(expected)
+
+
+def test_count_of_a_song():
+    """30 s in slices of 5.94 s: five whole ones hold 29.7 s, the sixth ends with the track."""
+    rate, clip = 22050, round(5.94 * 22050)
+    assert slice_count(30 * rate, clip, clip) == 6
+    assert slice_starts(30 * rate, clip, clip)[-1] == 30 * rate - clip
+    assert slice_count(30 * rate, clip, clip // 2) == 10  # 1 + ceil(24.06 / 2.97)
+
+
+@pytest.mark.parametrize("hop", HOPS)
+@pytest.mark.parametrize("samples", LENGTHS)
+def test_cut_takes_every_sample_and_ends_with_the_track(samples, hop):
+    slices = cut(track(samples), CLIP, hop)
+    assert slices.shape == (len(expected_starts(samples, hop)), CLIP)
+    assert set(slices.reshape(-1)) == set(track(samples))
+    assert slices[0, 0] == 1
+    if samples >= CLIP:
+        assert slices[-1, -1] == samples
+        assert np.array_equal(slices[:, 0] - 1, expected_starts(samples, hop))
+        assert (np.diff(slices, axis=1) == 1).all()
+
+
+@pytest.mark.parametrize("samples", [1, 2, 33, 50, 99])
+def test_short_track_repeats(samples):
+    expected = track(samples)[np.arange(CLIP) % samples]
+    assert np.array_equal(cut(track(samples), CLIP, 50), expected[None])
+    assert np.array_equal(fill(track(samples), CLIP), expected)
+
+
+def test_fill_leaves_long_tracks_alone():
+    assert fill(track(150), CLIP).tolist() == track(150).tolist()
+
+
+@pytest.mark.parametrize("hop", HOPS)
+@pytest.mark.parametrize("samples", LENGTHS)
+def test_stream_cuts_the_same_however_it_comes(samples, hop):
+    rng = np.random.default_rng([samples, hop])
+    ragged = np.sort(rng.integers(0, samples + 1, 7))  # two equal cuts make an empty block
+    splits = [np.arange(size, samples, size) for size in (1, 7, 99, 100, 101, 5000)] + [ragged]
+    for places in splits:
+        slices = list(cut_stream(np.split(track(samples), places), CLIP, hop))
+        assert np.array_equal(np.stack(slices), cut(track(samples), CLIP, hop)), places
+
+
+def test_stream_of_nothing_has_no_slices():
+    assert list(cut_stream([], CLIP, 50)) == []
+    assert list(cut_stream([np.zeros(0, "float32")], CLIP, 50)) == []
+
+
+def test_stream_holds_one_slice_and_one_block():
+    blocks = (np.full(1000, number, "float32") for number in range(5000))
+    tracemalloc.start()
+    try:
+        total = sum(float(piece[0]) for piece in cut_stream(blocks, 1000, 500))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # Slice i starts in block i // 2; the last of the 9 999 starts the last block.
+    assert total == sum(number // 2 for number in range(9999))
+    assert peak < 100e3  # a slice and a block are 4 kB each, the whole stream 20 MB
+
+
+@pytest.mark.parametrize("hop", HOPS)
+def test_graph_cuts_the_same(hop):
+    """One traced function for all lengths, as a served model has."""
+    import tensorflow as tf
+
+    from kgenre.slices import cut_graph
+
+    traced = tf.function(
+        lambda waveform: cut_graph(waveform, CLIP, hop), input_signature=[tf.TensorSpec((None, None), tf.float32)]
+    )
+    for samples in LENGTHS:
+        batch = np.stack([track(samples), -track(samples)])
+        expected = np.stack([cut(row, CLIP, hop) for row in batch])
+        assert np.array_equal(traced(batch).numpy(), expected), samples
+    assert np.array_equal(traced(np.zeros((2, 0), "float32")).numpy(), np.zeros((2, 1, CLIP)))

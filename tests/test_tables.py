@@ -1,0 +1,69 @@
+"""The tables of the README: written from ARCHS, FEATURES and DATASETS."""
+
+import pytest
+
+from kgenre import tables
+from kgenre.archs import ARCHS
+from kgenre.datasets import DATASETS
+from kgenre.errors import KgenreError
+from kgenre.features import FEATURES
+
+MARKED = "# Title\n\n" + "".join(f"<!-- table: {name} -->\nold\n<!-- end -->\n\ntext\n" for name in tables.TABLES)
+
+
+def cells(table: str) -> list[list[str]]:
+    return [line.strip("|").replace("`", "").split(" | ") for line in table.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def written() -> dict[str, str]:
+    return {name: make() for name, make in tables.TABLES.items()}
+
+
+@pytest.mark.parametrize(("name", "rows"), [("architectures", ARCHS), ("features", FEATURES), ("datasets", DATASETS)])
+def test_a_line_for_every_row(name, rows, written):
+    head, rule, *lines = cells(written[name])
+    assert [line[0].strip() for line in lines] == list(rows)
+    assert [line[1].strip() for line in lines] == [row.says for row in rows.values()]
+    assert {len(line) for line in lines} == {len(head)} == {len(rule)}
+
+
+def test_parameters_are_those_worked_by_hand(written):
+    # convpool at 128 x 256 x 1 with 10 genres; the convolutions' and the head's terms as in test_archs.py
+    convpool = 17 * 32 + 128 + 9248 + 128 + 8256 + 256 + 32896 + 512 + 1024 * (384 + 1) + 4096 + 1025 * 10
+    resnet50 = 23_587_712 + 1024 * (2048 + 1) + 4096 + 1025 * 10
+    counts = {line[0].strip(): line[-1].strip() for line in cells(written["architectures"])}
+    assert counts["convpool"] == f"{convpool:,}".replace(",", " ") == "460 554"
+    assert counts["resnet50"] == f"{resnet50:,}".replace(",", " ")
+
+
+def test_update_puts_the_tables_between_their_marks(tmp_path, written, monkeypatch):
+    monkeypatch.setattr(tables, "TABLES", {name: lambda table=table: table for name, table in written.items()})
+    path = tmp_path / "README.md"
+    path.write_text(MARKED)
+    assert tables.main(["--update", str(path)]) == 0
+    text = path.read_text()
+    for table in written.values():
+        assert f" -->\n{table}\n<!-- end -->\n\ntext\n" in text
+    assert text.startswith("# Title\n\n") and "old" not in text
+    assert tables.main(["--update", str(path)]) == 0
+    assert path.read_text() == text  # once more changes nothing
+
+
+@pytest.mark.parametrize("name", tables.TABLES)
+def test_missing_mark_is_told(name, monkeypatch):
+    monkeypatch.setattr(tables, "TABLES", dict.fromkeys(tables.TABLES, str))
+    for lost in (f"<!-- table: {name} -->", "<!-- end -->"):
+        with pytest.raises(KgenreError) as caught:
+            tables.updated(MARKED.replace(lost, ""), "README.md")
+        assert str(caught.value).startswith("README.md: no place for the table ")
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
+def test_unreadable_file_is_one_line(content, tmp_path, capsys):
+    path = tmp_path / "README.md"
+    if content:
+        path.write_bytes(content)
+    assert tables.main(["--update", str(path)]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"kgenre: {path}: not a readable text file (")
