@@ -15,7 +15,9 @@ SAMPLE_RATE = 22050
 
 
 def compare(seconds: float, batch: int) -> None:
-    waveforms = (0.1 * np.random.default_rng(0).standard_normal((batch, round(seconds * SAMPLE_RATE)))).astype("float32")
+    waveforms = (0.1 * np.random.default_rng(0).standard_normal((batch, round(seconds * SAMPLE_RATE)))).astype(
+        "float32"
+    )
     layer, tensor = LogMel(), tf.constant(waveforms)
     graph, compiled = tf.function(layer), tf.function(layer, jit_compile=True)
 
@@ -31,9 +33,13 @@ def compare(seconds: float, batch: int) -> None:
 
         return run
 
-    reference = np.stack([librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=SAMPLE_RATE), ref=np.max) for y in waveforms])
+    reference = np.stack(
+        [librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=SAMPLE_RATE), ref=np.max) for y in waveforms]
+    )
     error = np.abs(graph(tensor).numpy().transpose(0, 2, 1) - reference).max()
-    rates = best_rates({"librosa": with_librosa, "LogMel": with_layer(graph), "LogMel, jit_compile": with_layer(compiled)})
+    rates = best_rates(
+        {"librosa": with_librosa, "LogMel": with_layer(graph), "LogMel, jit_compile": with_layer(compiled)}
+    )
     print(f"  {batch} x {seconds:g} s, float32, largest difference {error:.1e} dB")
     show(rates, "clips/s", "librosa")
 

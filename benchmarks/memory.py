@@ -63,8 +63,8 @@ def main() -> None:
             peaks[size] = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         print(f"  convpool, cache of {CACHE_BYTES >> 20} MiB, tracks of {SECONDS} s")
         for size, peak in peaks.items():
-            decoded = size * SECONDS * RATE * 4 >> 20
-            print(f"  {size:4d} tracks, {decoded:5d} MiB decoded   peak {peak:5d} MiB   {peak / peaks[SIZES[0]]:5.2f} x the smallest")
+            decoded, growth = size * SECONDS * RATE * 4 >> 20, peak / peaks[SIZES[0]]
+            print(f"  {size:4d} tracks, {decoded:5d} MiB decoded   peak {peak:5d} MiB   {growth:5.2f} x the smallest")
 
 
 if __name__ == "__main__":

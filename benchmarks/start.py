@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from benchmarks.timing import best_rates, show
+from benchmarks.timing import best_rates
 
 COMMANDS = {
     "python -c pass": ["-c", "pass"],

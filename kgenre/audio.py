@@ -309,15 +309,12 @@ def _mix(block: np.ndarray) -> np.ndarray:
 
 def with_last(items: Iterator) -> Iterator[tuple]:
     """Each item with whether it is the last."""
-    items = iter(items)
-    for item in items:
-        break
-    else:
-        return
-    for following in items:
-        yield item, False
+    items, nothing = iter(items), object()
+    item = next(items, nothing)
+    while item is not nothing:
+        following = next(items, nothing)
+        yield item, following is nothing
         item = following
-    yield item, True
 
 
 def _flags(path, samples: np.ndarray, sample_rate: int, whole: bool) -> tuple[str, ...]:

@@ -61,7 +61,9 @@ class Config:
     weights: str = _of("auto", "resnet50: auto (ImageNet if it can be had), imagenet, none, or a file")
     unfreeze: int = _of(8, "resnet50: top layers of the backbone that train; -1 for all")
     pooling: str = _of("average", "resnet50: global average, or flatten as R1 did", ("average", "flatten"))
-    scaling: str = _of("imagenet", "resnet50: pixel scaling its weights expect, or unit as R1 did", ("imagenet", "unit"))
+    scaling: str = _of(
+        "imagenet", "resnet50: pixel scaling its weights expect, or unit as R1 did", ("imagenet", "unit")
+    )
 
     # Augmentation, in training only.
     zoom_range: float = _of(0.3, "height and width are scaled by factors from [1 - z, 1 + z]; 0 for none")

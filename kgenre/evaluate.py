@@ -17,12 +17,18 @@ from kgenre.errors import KgenreError
 
 def main(argv=None) -> int:
     parser = cli.make_parser("evaluate", __doc__)
-    parser.add_argument("--model", required=True, type=Path, metavar="RUN", help="run folder, or a SavedModel folder with --data")
+    parser.add_argument(
+        "--model", required=True, type=Path, metavar="RUN", help="run folder, or a SavedModel folder with --data"
+    )
     parser.add_argument("--data", help="demo, a folder of genre folders, or a manifest (default: the run's own tracks)")
     parser.add_argument("--split", default="test", choices=("train", "valid", "test", "all"), help="(default: test)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default: the run folder's own)")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for the results (default: the run folder's own)"
+    )
     parser.add_argument("--workers", type=int, default=2, help="decoding threads (default: 2)")
-    parser.add_argument("--max-bad-share", type=float, default=0.1, help="give up beyond this share of bad files (default: 0.1)")
+    parser.add_argument(
+        "--max-bad-share", type=float, default=0.1, help="give up beyond this share of bad files (default: 0.1)"
+    )
     return cli.run(_evaluate, parser.parse_args(argv))
 
 
@@ -51,7 +57,9 @@ def _evaluate(args: argparse.Namespace) -> int:
 def default_folder(run, own: bool) -> Path:
     """The run folder for its own test figure; a folder beside it for any other."""
     if not run.begun:
-        raise KgenreError(f"{run.folder}: a SavedModel without its run folder. Name a folder for the results with --out.")
+        raise KgenreError(
+            f"{run.folder}: a SavedModel without its run folder. Name a folder for the results with --out."
+        )
     return run.folder if own else run / "evaluation"
 
 
@@ -151,7 +159,9 @@ def summary(metrics: dict) -> str:
         lines.append(f"  note               {metrics['note']}")
     lines += ["", f"  {'genre':<16} precision  recall      f1  tracks"]
     for genre, row in metrics["per_genre"].items():
-        lines.append(f"  {genre:<16} {row['precision']:9.2f} {row['recall']:7.2f} {row['f1']:7.2f} {row['tracks']:7.0f}")
+        lines.append(
+            f"  {genre:<16} {row['precision']:9.2f} {row['recall']:7.2f} {row['f1']:7.2f} {row['tracks']:7.0f}"
+        )
     if metrics["bad_files"]:
         lines += ["", f"  {len(metrics['bad_files'])} files left out:"]
         lines += [f"    {path}: {cause}" for path, cause in metrics["bad_files"].items()]

@@ -34,7 +34,9 @@ np.savez(answers, **{f"{name}/{key}": value for name, out in results.items() for
 
 def main(argv=None) -> int:
     parser = cli.make_parser("export", __doc__)
-    parser.add_argument("--model", required=True, type=Path, metavar="RUN", help="run folder, as `kgenre train` leaves it")
+    parser.add_argument(
+        "--model", required=True, type=Path, metavar="RUN", help="run folder, as `kgenre train` leaves it"
+    )
     parser.add_argument("--to", required=True, type=Path, metavar="DIR", help="serving folder; a new version is added")
     return cli.run(_export, parser.parse_args(argv))
 
@@ -47,7 +49,9 @@ def _export(args: argparse.Namespace) -> int:
     model, config = run.load_model(), run.load_config()
     taken = [int(child.name) for child in args.to.glob("*") if child.name.isdigit()]
     folder = args.to / str(max(taken, default=0) + 1)
-    difference = export(model, run.load_labels(), config.sample_rate_hz, config.clip_samples, config.hop_samples, folder)
+    difference = export(
+        model, run.load_labels(), config.sample_rate_hz, config.clip_samples, config.hop_samples, folder
+    )
     print(f"{folder}  (reloaded with TensorFlow alone: largest difference {difference:.1e})")
     return 0
 

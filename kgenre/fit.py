@@ -83,9 +83,7 @@ def fit(config: Config, run: Run) -> None:
     labels, tracks = run.load_labels(), run.load_tracks()
     rows = {split: tracks[tracks["split"] == split] for split in ("train", "valid")}
     number = {label: i for i, label in enumerate(labels)}
-    reader = TrackReader(
-        config.sample_rate_hz, config.clip_samples, config.hop_samples, int(config.cache_gib * 2**30)
-    )
+    reader = TrackReader(config.sample_rate_hz, config.clip_samples, config.hop_samples, int(config.cache_gib * 2**30))
     plan = TrainingPlan(len(rows["train"]), config.crops_per_track, config.batch_size, config.seed)
     state = State(run)
     if state.epochs:
@@ -186,10 +184,10 @@ class Watch(keras.callbacks.Callback):
 
     def line(self, row: dict) -> str:
         mark = "  best so far" if self.state.best == self.state.epochs else ""
-        return (
-            f"epoch {self.state.epochs:3d}/{self.config.epochs}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.1%}  "
-            f"valid tracks: loss {row['valid_loss']:.3f}  accuracy {row['valid_accuracy']:.1%}  {row['seconds']:.0f} s{mark}"
-        )
+        train = f"loss {row['loss']:.3f}  accuracy {row['accuracy']:.1%}"
+        valid = f"loss {row['valid_loss']:.3f}  accuracy {row['valid_accuracy']:.1%}"
+        head = f"epoch {self.state.epochs:3d}/{self.config.epochs}"
+        return f"{head}  {train}  valid tracks: {valid}  {row['seconds']:.0f} s{mark}"
 
     def validate(self) -> dict[str, float]:
         """Cross-entropy and accuracy of the mean over slices on the valid tracks; NaN where there are none."""

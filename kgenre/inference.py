@@ -70,7 +70,9 @@ def find_saved_model(path) -> Path:
     for folder in (path, path / "saved_model"):
         if (folder / "saved_model.pb").is_file():
             return folder
-        versions = [child for child in folder.glob("*") if child.name.isdigit() and (child / "saved_model.pb").is_file()]
+        versions = [
+            child for child in folder.glob("*") if child.name.isdigit() and (child / "saved_model.pb").is_file()
+        ]
         if versions:
             return max(versions, key=lambda child: int(child.name))
     if not path.exists():
@@ -82,7 +84,9 @@ def latest_run(models: Path = Path("models")) -> Path:
     """The newest run folder with an exported model."""
     exported = [path.parent.parent.parent for path in models.glob("*/saved_model/*/saved_model.pb")]
     if not exported:
-        raise KgenreError(f"No trained model in {models.resolve()}. Train one with `kgenre train`, or name one with --model.")
+        raise KgenreError(
+            f"No trained model in {models.resolve()}. Train one with `kgenre train`, or name one with --model."
+        )
     return max(exported, key=lambda path: path.stat().st_mtime)
 
 

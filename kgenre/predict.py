@@ -24,7 +24,9 @@ def main(argv=None) -> int:
     parser = cli.make_parser("predict", __doc__)
     parser.add_argument("songs", nargs="+", metavar="FILE|DIR|GLOB", help="songs, folders of songs, or quoted patterns")
     parser.add_argument("--model", type=Path, help="run folder or SavedModel folder (default: the newest in models/)")
-    parser.add_argument("--csv", type=Path, metavar="OUT", help="also write path, genre, seconds, slices and one column a label")
+    parser.add_argument(
+        "--csv", type=Path, metavar="OUT", help="also write path, genre, seconds, slices and one column a label"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object a track instead of a line")
     parser.add_argument("--slices", action="store_true", help="give the strengths of each slice too")
     parser.add_argument("--workers", type=int, default=2, help="decoding threads (default: 2)")
@@ -80,7 +82,9 @@ def find_songs(names: list[str]) -> list[str]:
             files = sorted(file for file in glob.glob(name, recursive=True) if Path(file).is_file())
         if not files:
             rule = "holds no audio files" if path.is_dir() else "no such file, folder or match"
-            raise KgenreError(f"{name}: {rule}. Name songs, folders of songs, or a quoted pattern such as 'album/*.mp3'.")
+            raise KgenreError(
+                f"{name}: {rule}. Name songs, folders of songs, or a quoted pattern such as 'album/*.mp3'."
+            )
         found.update(dict.fromkeys(files))
     return list(found)
 
@@ -125,7 +129,14 @@ def write_csv(rows: list[dict], labels: list[str], path: Path, slices: bool) -> 
 
     def record(row: dict, strengths: dict, start: dict) -> dict:
         best = max(strengths, key=strengths.get)
-        return {"path": row["path"], "genre": best, "seconds": row["seconds"], "slices": row["slices"], **start, **strengths}
+        return {
+            "path": row["path"],
+            "genre": best,
+            "seconds": row["seconds"],
+            "slices": row["slices"],
+            **start,
+            **strengths,
+        }
 
     if slices:
         records = [record(row, part["strengths"], {"start": part["start"]}) for row in rows for part in row["by_slice"]]

@@ -36,7 +36,9 @@ class Run:
 
     def load_config(self) -> Config:
         if not self.begun:
-            raise KgenreError(f"{self.folder}: not a run folder: it has no config.json. Name a folder that `kgenre train` made.")
+            raise KgenreError(
+                f"{self.folder}: not a run folder: it has no config.json. Name a folder that `kgenre train` made."
+            )
         return make_config(read_config(self / "config.json"), {})
 
     def load_labels(self) -> list[str]:

@@ -1,7 +1,7 @@
 """Prints the tables of architectures, features and datasets, as the README shows them.
 
-    kgenre tables
-    kgenre tables --update README.md
+kgenre tables
+kgenre tables --update README.md
 """
 
 import argparse
@@ -14,7 +14,9 @@ from kgenre.errors import KgenreError
 
 def main(argv=None) -> int:
     parser = cli.make_parser("tables", __doc__)
-    parser.add_argument("--update", type=Path, metavar="FILE", help="replace the tables between the marks in a Markdown file")
+    parser.add_argument(
+        "--update", type=Path, metavar="FILE", help="replace the tables between the marks in a Markdown file"
+    )
     return cli.run(_tables, parser.parse_args(argv))
 
 

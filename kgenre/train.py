@@ -30,7 +30,9 @@ def main(argv=None) -> int:
     parser = cli.make_parser("train", __doc__)
     parser.add_argument("--config", type=Path, metavar="FILE", help=".toml recipe, or the config.json of another run")
     parser.add_argument("--out", type=Path, metavar="RUN", help="run folder (default: models/ARCH-DATE-TIME)")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --out (default: the newest unfinished)")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the run in --out (default: the newest unfinished)"
+    )
     cli.add_config_flags(parser)
     return cli.run(_train, parser.parse_args(argv))
 
@@ -67,7 +69,9 @@ def new_run(args: argparse.Namespace):
         print(f"nothing to resume in {run.folder}: beginning anew")
         remove_parts(run.folder)
     elif run.folder.exists() and any(run.folder.iterdir()):
-        raise KgenreError(f"{run.folder}: exists and is not empty. Name another --out, or add --resume to go on with it.")
+        raise KgenreError(
+            f"{run.folder}: exists and is not empty. Name another --out, or add --resume to go on with it."
+        )
     if "data" not in {**file_values, **flags}:
         print("no --data given: training on the demo collection")
     return config, run
@@ -83,7 +87,7 @@ def unfinished_run(models: Path = Path("models")) -> Path:
 
 
 def resumed_config(run, args: argparse.Namespace) -> Config:
-    """The run's own config; what is given beside --resume may repeat it, and change what does not change its meaning."""
+    """The run's own config. What is given beside --resume may repeat it, or change what leaves its meaning alone."""
     from kgenre.run import remove_parts
 
     before, settled = run.load_config(), run.load_facts()["resolved"]
@@ -165,7 +169,9 @@ def trainable_genres(tracks, name: str) -> list[str]:
     labels = sorted(tracks.loc[tracks["split"] == "train", "genre"].unique())
     lost = sorted(set(tracks["genre"]) - set(labels))
     if lost or len(labels) < 2:
-        received = f"no train tracks of: {', '.join(lost)}" if lost else f"train tracks of: {', '.join(labels) or 'none'}"
+        received = (
+            f"no train tracks of: {', '.join(lost)}" if lost else f"train tracks of: {', '.join(labels) or 'none'}"
+        )
         raise KgenreError(
             f"{name}: at least two genres, each with train tracks, are needed. Received: {received}. "
             "Add tracks (three a genre at least), or give a `split` in a manifest."
@@ -178,7 +184,10 @@ def describe(tracks, labels: list[str], collection) -> str:
 
     counts = ", ".join(f"{(tracks['split'] == split).sum()} {split}" for split in SPLITS)
     train = tracks[tracks["split"] == "train"]
-    lines = [f"{collection.name}: {len(tracks)} tracks of {len(labels)} genres: {counts}", f"protocol: {collection.protocol}"]
+    lines = [
+        f"{collection.name}: {len(tracks)} tracks of {len(labels)} genres: {counts}",
+        f"protocol: {collection.protocol}",
+    ]
     for split in SPLITS[1:]:
         rows = tracks[tracks["split"] == split]
         lines.append(f"{split}: {artist_overlap(rows, train)}" if len(rows) else f"{split}: no tracks")

@@ -4,10 +4,10 @@ SONGS lists the good files by name and `make_songs` writes them; `make_faulty` w
 the decoder must refuse or flag. Nothing here imports the package.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 
 import av
@@ -94,34 +94,42 @@ class Song:
     channels: int = 2
 
     def samples(self) -> np.ndarray:
-        return music(SONG_SECONDS, self.rate, self.channels, seed=self.rate + self.channels)
+        """float32 (samples, channels), the same for all rows of one rate and channels; read-only."""
+        return _song_samples(self.rate, self.channels)
+
+
+@functools.cache
+def _song_samples(rate: int, channels: int) -> np.ndarray:
+    samples = music(SONG_SECONDS, rate, channels, seed=rate + channels)
+    samples.flags.writeable = False
+    return samples
 
 
 SONGS = {
-    "pcm8.wav": Song(partial(write_sound, subtype="PCM_U8")),
-    "pcm16.wav": Song(partial(write_sound, subtype="PCM_16")),
-    "pcm24.wav": Song(partial(write_sound, subtype="PCM_24")),
-    "float.wav": Song(partial(write_sound, subtype="FLOAT")),
+    "pcm8.wav": Song(functools.partial(write_sound, subtype="PCM_U8")),
+    "pcm16.wav": Song(functools.partial(write_sound, subtype="PCM_16")),
+    "pcm24.wav": Song(functools.partial(write_sound, subtype="PCM_24")),
+    "float.wav": Song(functools.partial(write_sound, subtype="FLOAT")),
     "mono.wav": Song(channels=1),
     "eight.wav": Song(channels=8),
     "4k.wav": Song(rate=4000, channels=1),
     "48k.wav": Song(rate=48000),
     "192k.flac": Song(rate=192000),
-    "pcm16.flac": Song(partial(write_sound, subtype="PCM_16")),
-    "pcm24.flac": Song(partial(write_sound, subtype="PCM_24"), rate=48000, channels=1),
+    "pcm16.flac": Song(functools.partial(write_sound, subtype="PCM_16")),
+    "pcm24.flac": Song(functools.partial(write_sound, subtype="PCM_24"), rate=48000, channels=1),
     "song.aiff": Song(),
     "song.ogg": Song(),
     "eight.ogg": Song(channels=8),
     "song.opus": Song(rate=48000),
-    "cbr.mp3": Song(partial(write_sound, bitrate_mode="CONSTANT")),
-    "vbr.mp3": Song(partial(write_sound, bitrate_mode="VARIABLE", compression_level=0.3)),
+    "cbr.mp3": Song(functools.partial(write_sound, bitrate_mode="CONSTANT")),
+    "vbr.mp3": Song(functools.partial(write_sound, bitrate_mode="VARIABLE", compression_level=0.3)),
     "22k.mp3": Song(rate=22050, channels=1),
-    "song.m4a": Song(partial(write_av, codec="aac", aac_pns="0")),
-    "mono.m4a": Song(partial(write_av, codec="aac"), rate=48000, channels=1),
-    "song.wma": Song(partial(write_av, codec="wmav2")),
-    "mono.wma": Song(partial(write_av, codec="wmav2"), channels=1),
+    "song.m4a": Song(functools.partial(write_av, codec="aac", aac_pns="0")),
+    "mono.m4a": Song(functools.partial(write_av, codec="aac"), rate=48000, channels=1),
+    "song.wma": Song(functools.partial(write_av, codec="wmav2")),
+    "mono.wma": Song(functools.partial(write_av, codec="wmav2"), channels=1),
 }
-AV_SONGS = tuple(name for name, song in SONGS.items() if song.write is not write_sound and "codec" in song.write.keywords)
+AV_SONGS = tuple(name for name, song in SONGS.items() if getattr(song.write, "func", None) is write_av)
 
 
 def make_songs(folder: Path) -> dict[str, Path]:

@@ -14,7 +14,13 @@ from mutagen import id3
 
 from kgenre.audio import decode
 from kgenre.datasets import DATASETS, load_collection
-from kgenre.datasets.collection import COLUMNS, find_audio, read_folder, read_manifest, read_tags
+from kgenre.datasets.collection import (
+    COLUMNS,
+    find_audio,
+    read_folder,
+    read_manifest,
+    read_tags,
+)
 from kgenre.datasets.demo import make_demo
 from kgenre.datasets.splits import SPLITS, artist_overlap, with_split
 from kgenre.errors import KgenreError

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from scipy import stats
 
-from kgenre.datasets import demo, synth
+from kgenre.datasets import demo, demo_genres, demo_songs, synth
 from kgenre.errors import KgenreError
 
 MINIATURE = {"seed": 3, "songs_per_genre": 4, "genres": ("blues", "house"), "seconds": (2.0, 3.0)}
@@ -39,9 +39,9 @@ def snapshot(folder):
 # The plan
 
 
-@pytest.mark.parametrize("genre", demo.GENRES)
+@pytest.mark.parametrize("genre", demo_genres.GENRES)
 def test_tables_name_what_there_is(genre):
-    row = demo.GENRES[genre]
+    row = demo_genres.GENRES[genre]
     for part in row.parts:
         assert set(part.voices.split("/")) <= set(synth.VOICES)
         assert {len(pattern) for pattern in part.patterns.split("/")} <= {12, 16}
@@ -51,16 +51,16 @@ def test_tables_name_what_there_is(genre):
     assert any(part.presence == 1 for part in row.parts), "a section could be silent"
 
 
-@pytest.mark.parametrize("genre", demo.GENRES)
+@pytest.mark.parametrize("genre", demo_genres.GENRES)
 def test_genre_has_every_format_and_several_artists(genre):
-    songs = demo.plan(genres=[genre])
-    assert [sum(song.format == name for song in songs) for name in demo.FORMATS] == [4, 4, 4, 4]
-    counts = [sum(song.artist == name for song in songs) for name in demo.GENRES[genre].artists.split("/")]
+    songs = demo_songs.plan(genres=[genre])
+    assert [sum(song.format == name for song in songs) for name in demo_songs.FORMATS] == [4, 4, 4, 4]
+    counts = [sum(song.artist == name for song in songs) for name in demo_genres.GENRES[genre].artists.split("/")]
     assert sum(counts) == 16 and len(counts) >= 4 and min(counts) >= 3
 
 
 def test_names_are_unique():
-    songs = demo.plan()
+    songs = demo_songs.plan()
     assert len(songs) == 128
     for field in ("path", "title", "track_id"):
         assert len({getattr(song, field) for song in songs}) == 128
@@ -70,33 +70,33 @@ def test_names_are_unique():
 
 
 def test_artists_of_a_genre_differ_in_every_dial():
-    for genre, row in demo.GENRES.items():
-        artists = [demo.artist_of(0, genre, slot) for slot in range(len(row.artists.split("/")))]
+    for genre, row in demo_genres.GENRES.items():
+        artists = [demo_songs.artist_of(0, genre, slot) for slot in range(len(row.artists.split("/")))]
         for dial in ("bpm", "keys", "cents", "dark", "tilt_db", "noise_db", "reverb_seconds", "room", "swing"):
             assert len({getattr(artist, dial) for artist in artists}) == len(artists), (genre, dial)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_delivery_does_not_tell_the_genre(seed):
-    songs = demo.plan(seed)
+    songs = demo_songs.plan(seed)
     for field in ("seconds", "rms_db", "crest_db"):
-        groups = [[getattr(song, field) for song in songs if song.genre == genre] for genre in demo.GENRES]
+        groups = [[getattr(song, field) for song in songs if song.genre == genre] for genre in demo_genres.GENRES]
         assert stats.f_oneway(*groups).pvalue > 0.005, field  # 9 such tests: chance alone fails one in 23 seeds
     for field in ("format", "rate", "channels"):
         kinds = sorted({getattr(song, field) for song in songs})
         table = [
             [sum(getattr(song, field) == kind and song.genre == genre for song in songs) for kind in kinds]
-            for genre in demo.GENRES
+            for genre in demo_genres.GENRES
         ]
         assert len(kinds) == {"format": 4, "rate": 3, "channels": 2}[field]
         assert stats.chi2_contingency(table).pvalue > 0.005, field
 
 
 def test_song_does_not_depend_on_the_size_of_the_collection():
-    few = demo.plan(songs_per_genre=3, genres=["reggae", "blues"])
+    few = demo_songs.plan(songs_per_genre=3, genres=["reggae", "blues"])
     assert [song.genre for song in few] == ["reggae"] * 3 + ["blues"] * 3
-    assert set(few) < set(demo.plan())
-    assert not set(demo.plan(seed=1)) & set(demo.plan())
+    assert set(few) < set(demo_songs.plan())
+    assert not set(demo_songs.plan(seed=1)) & set(demo_songs.plan())
 
 
 @pytest.mark.parametrize(
@@ -118,10 +118,10 @@ def test_arguments_out_of_their_domain(arguments, text, tmp_path):
 # The sound
 
 
-@pytest.mark.parametrize("genre", demo.GENRES)
+@pytest.mark.parametrize("genre", demo_genres.GENRES)
 def test_every_artist_sounds(genre):
-    for song in demo.plan(5, songs_per_genre=5, genres=[genre], seconds=(2.0, 2.5)):
-        y = demo.render(song)
+    for song in demo_songs.plan(5, songs_per_genre=5, genres=[genre], seconds=(2.0, 2.5)):
+        y = demo_songs.render(song)
         assert y.dtype == np.float32 and y.shape == (round(song.seconds * song.rate), song.channels)
         assert np.isfinite(y).all() and np.abs(y).max() <= 10 ** (-2 / 20) + 1e-3
         assert 20 * np.log10(np.sqrt(np.mean(y**2))) == pytest.approx(song.rms_db, abs=1e-3)
@@ -130,17 +130,17 @@ def test_every_artist_sounds(genre):
 
 
 def test_same_seed_same_samples():
-    for song in demo.plan(7, songs_per_genre=1, seconds=(2.0, 2.0)):
-        assert np.array_equal(demo.render(song), demo.render(song)), song.genre
+    for song in demo_songs.plan(7, songs_per_genre=1, seconds=(2.0, 2.0)):
+        assert np.array_equal(demo_songs.render(song), demo_songs.render(song)), song.genre
 
 
 def test_other_seed_other_samples(monkeypatch):
-    one = demo.plan(0, 1, ["metal"], (2.0, 2.0))[0]
+    one = demo_songs.plan(0, 1, ["metal"], (2.0, 2.0))[0]
     other = dataclasses.replace(one, seed=1)
-    assert not np.array_equal(demo.render(one), demo.render(other))
-    artist_of = demo.artist_of  # the same musicians still play another piece
+    assert not np.array_equal(demo_songs.render(one), demo_songs.render(other))
+    artist_of = demo_songs.artist_of  # the same musicians still play another piece
     monkeypatch.setattr(demo, "artist_of", lambda seed, genre, slot: artist_of(0, genre, slot))
-    assert not np.array_equal(demo.render(one), demo.render(other))
+    assert not np.array_equal(demo_songs.render(one), demo_songs.render(other))
 
 
 @pytest.mark.parametrize("voice", ["square", "guitar", "rhodes", "organ"])
@@ -162,7 +162,7 @@ def test_score_is_read_as_written():
     assert read == {"1": [45], "5": [52], "l": [40], "8": [57], "p": [45, 52, 57], "c": [36, 40, 43, 45]}
 
 
-@pytest.mark.parametrize("crest_db", demo.CREST_DB)
+@pytest.mark.parametrize("crest_db", demo_songs.CREST_DB)
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
 def test_master_sets_loudness_and_crest(kind, crest_db):
     rng = np.random.default_rng(0)
@@ -183,16 +183,16 @@ def test_master_sets_loudness_and_crest(kind, crest_db):
 def test_manifest_lists_the_files(miniature):
     with open(miniature / "manifest.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    songs = demo.plan(**MINIATURE)
+    songs = demo_songs.plan(**MINIATURE)
     assert list(rows[0]) == ["path", "genre", "artist", "album", "title", "track_id", "seconds"]
     assert rows == [{name: str(getattr(song, name)) for name in rows[0]} for song in songs]
     files = {str(path.relative_to(miniature)) for path in miniature.rglob("*") if path.is_file()}
     assert files == {row["path"] for row in rows} | {"manifest.csv", "demo.json"}
-    assert {song.format for song in songs} == set(demo.FORMATS)
+    assert {song.format for song in songs} == set(demo_songs.FORMATS)
 
 
 def test_files_are_as_planned(miniature):
-    for song in demo.plan(**MINIATURE):
+    for song in demo_songs.plan(**MINIATURE):
         y, rate = soundfile.read(miniature / song.path, always_2d=True)
         assert (rate, y.shape[1]) == (song.rate, song.channels)
         assert -1 / rate <= len(y) / rate - song.seconds <= (LOSSY_PAD_SECONDS if song.format == "mp3" else 1 / rate)
@@ -201,9 +201,9 @@ def test_files_are_as_planned(miniature):
         assert 20 * np.log10(np.sqrt(np.mean(y**2))) == pytest.approx(song.rms_db, abs=1.0), song.path
 
 
-@pytest.mark.parametrize("form", demo.FORMATS)
+@pytest.mark.parametrize("form", demo_songs.FORMATS)
 def test_tags_are_read_back(miniature, form):
-    for song in (song for song in demo.plan(**MINIATURE) if song.format == form):
+    for song in (song for song in demo_songs.plan(**MINIATURE) if song.format == form):
         tags = mutagen.File(miniature / song.path).tags
         names = {"title": "TIT2", "artist": "TPE1", "album": "TALB", "genre": "TCON"}
         if form in ("mp3", "wav"):
@@ -217,7 +217,7 @@ def test_tags_are_read_back(miniature, form):
 def test_processes_make_the_same_samples(miniature, tmp_path):
     demo.make_demo(tmp_path / "mini", workers=2, **MINIATURE)
     assert (tmp_path / "mini" / "manifest.csv").read_text() == (miniature / "manifest.csv").read_text()
-    for song in demo.plan(**MINIATURE):
+    for song in demo_songs.plan(**MINIATURE):
         one, other = (soundfile.read(folder / song.path)[0] for folder in (miniature, tmp_path / "mini"))
         assert np.array_equal(one, other), song.path
 

@@ -140,6 +140,16 @@ def test_lengths_about_a_frame_and_a_hop(samples):
     assert LogMel(*settings).compute_output_shape((None, samples)) == (None, 1 + samples // 512, 128)
 
 
+@pytest.mark.filterwarnings("ignore:Empty filters")
+@pytest.mark.parametrize("n_mels", [1, 3, 9, 250])  # of 250 bands, those narrower than a bin are empty
+def test_few_and_many_bands(n_mels):
+    settings = (22050, 1024, 512, n_mels, 0.0, None)
+    waveform = make_signals(22050)["noise"]
+    ours = logmel(waveform[None], *settings)[0]
+    assert_close(ours, derived(waveform, *settings))
+    assert_close(ours, librosa_logmel(waveform, *settings))
+
+
 @pytest.mark.parametrize("top_db", [20.0, 50.0, 120.0])
 def test_range_is_clipped_at_top_db(top_db):
     waveform = make_signals(22050)["tone 1 kHz"]

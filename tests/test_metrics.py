@@ -7,7 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kgenre.metrics import confusion_table, draw_confusion, draw_curves, track_metrics, wilson_interval
+from kgenre.metrics import (
+    confusion_table,
+    draw_confusion,
+    draw_curves,
+    track_metrics,
+    wilson_interval,
+)
 
 LABELS = ["blues", "folk", "jazz", "rock"]
 # No track is of rock and none is named so.
@@ -71,12 +77,15 @@ def test_certain_and_wrong_is_finite():
 
 
 def test_top3_takes_three_genres_even_where_they_tie():
-    n = 10
+    n = 40
     labels = [f"genre {i}" for i in range(n)]
-    # All equal: whatever three are taken, three tracks of ten have them.
-    assert track_metrics(np.arange(n), np.full((n, n), 0.1), labels)["top3_accuracy"] == pytest.approx(3 / n)
-    # A network that is certain of "genre 0" leaves nine zeros: its two others are the first of them.
-    assert track_metrics(np.arange(n), one_hot([0] * n, n), labels)["top3_accuracy"] == pytest.approx(3 / n)
+    for probabilities, first in (
+        (np.full((n, n), 1 / n), [0, 1, 2]),  # of equal ones the first, as with accuracy
+        (one_hot([7] * n, n), [7, 0, 1]),  # a network that is certain leaves zeros: of them the first two
+    ):
+        others = np.setdiff1d(np.arange(n), first)
+        assert track_metrics(np.array(first), probabilities[:3], labels)["top3_accuracy"] == 1.0
+        assert track_metrics(others, probabilities[3:], labels)["top3_accuracy"] == 0.0
 
 
 def test_figures_are_plain_numbers():

@@ -5,10 +5,17 @@ import numpy as np
 import pytest
 
 from kgenre.archs import ARCHS
-from kgenre.config import make_config
+from kgenre.config import _RANGES, make_config
 from kgenre.errors import KgenreError
 from kgenre.features import FEATURES
-from kgenre.model import SpectrogramImage, build_model, front_end, load_model, reseed, slice_model
+from kgenre.model import (
+    SpectrogramImage,
+    build_model,
+    front_end,
+    load_model,
+    reseed,
+    slice_model,
+)
 
 SMALL = {"sample_rate_hz": 8000, "clip_seconds": 0.8, "n_fft": 512, "hop_length": 160, "n_mels": 40}  # 41 frames
 
@@ -159,6 +166,15 @@ def test_reseed_reaches_every_random_layer_with_a_state_of_its_own():
     assert len(states) == len(set(states)) == 3
     reseed(model, 0, 1)
     assert not set(states) & {tuple(keras.ops.convert_to_numpy(generator.state)) for generator in generators}
+
+
+@pytest.mark.filterwarnings("ignore:Empty filters")
+@pytest.mark.parametrize("name", ["zoom_range", "dropout", "bn_momentum", "top_db", "seed", "n_mels", "image_channels"])
+def test_layers_take_what_the_config_lets_pass(name):
+    [(low, high)] = [row[1:] for row in _RANGES if row[0] == name]
+    for value in (low, high):
+        model = build_model(small_config(image_height=40, image_width=40, **{name: value}), 5)
+        assert np.isfinite(keras.ops.convert_to_numpy(model(waveforms(), training=True))).all()
 
 
 @pytest.mark.parametrize("arch", ARCHS)

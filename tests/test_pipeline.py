@@ -13,7 +13,14 @@ from kgenre import slices
 from kgenre.audio import AudioError, decode
 from kgenre.errors import KgenreError
 from kgenre.pipeline import (
-    SILENT, AudioCache, TrackReader, TrainingPlan, check_bad_share, check_files, sliding_batches, training_batches,
+    SILENT,
+    AudioCache,
+    TrackReader,
+    TrainingPlan,
+    check_bad_share,
+    check_files,
+    sliding_batches,
+    training_batches,
 )  # fmt: skip
 
 RATE = 8000

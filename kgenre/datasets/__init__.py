@@ -33,7 +33,9 @@ def _demo(folder: Path) -> Path:
 
 
 DATASETS = {
-    "demo": Dataset(_demo, "8 composed genres of 16 songs, made on the spot in under a minute", "made by this package: CC0"),
+    "demo": Dataset(
+        _demo, "8 composed genres of 16 songs, made on the spot in under a minute", "made by this package: CC0"
+    ),
 }
 
 

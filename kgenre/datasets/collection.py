@@ -136,7 +136,9 @@ def _finish(table: pd.DataFrame, name: str) -> pd.DataFrame:
         raise KgenreError(f"{name}: lists {table['path'][repeated].iloc[0]} twice. List each track once.")
     if table["genre"].nunique() < 2:
         raise KgenreError(f"{name}: at least two genres are needed. Received: {', '.join(table['genre'].unique())}.")
-    table["track_id"] = table["track_id"].where(table["track_id"] != "", table["path"].map(lambda path: Path(path).stem))
+    table["track_id"] = table["track_id"].where(
+        table["track_id"] != "", table["path"].map(lambda path: Path(path).stem)
+    )
     if (table["artist"] == "").all():
         tags = [read_tags(path) for path in table["path"]]
         table["artist"] = [tag["artist"] for tag in tags]

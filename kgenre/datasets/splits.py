@@ -79,4 +79,5 @@ def artist_overlap(rows: pd.DataFrame, train: pd.DataFrame) -> str:
     if (rows["artist"] == "").mean() > 1 - KNOWN_SHARE or (train["artist"] == "").mean() > 1 - KNOWN_SHARE:
         return f"{prefix}artists unknown, so the overlap is unknown and the figure may be optimistic"
     known = set(train["artist"].str.casefold()) - {""}
-    return f"{prefix}{rows['artist'].str.casefold().isin(known).mean():.1%} of the tracks have an artist that was trained on"
+    shared = rows["artist"].str.casefold().isin(known).mean()
+    return f"{prefix}{shared:.1%} of the tracks have an artist that was trained on"

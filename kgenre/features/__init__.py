@@ -16,7 +16,9 @@ class Feature:
 
 
 def _logmel(config):
-    from kgenre.features.logmel import LogMel  # brings Keras, which `--help` can do without
+    from kgenre.features.logmel import (
+        LogMel,  # brings Keras, which `--help` can do without
+    )
 
     return LogMel(
         sample_rate=config.sample_rate_hz,

@@ -43,7 +43,13 @@ class LogMel(keras.layers.Layer):
         self, sample_rate=22050, n_fft=2048, hop_length=512, n_mels=128, fmin=0.0, fmax=None, top_db=80.0, **kwargs
     ):
         super().__init__(**{"dtype": "float32", **kwargs})
-        sizes = {"sample_rate": sample_rate, "n_fft": n_fft, "hop_length": hop_length, "n_mels": n_mels, "top_db": top_db}
+        sizes = {
+            "sample_rate": sample_rate,
+            "n_fft": n_fft,
+            "hop_length": hop_length,
+            "n_mels": n_mels,
+            "top_db": top_db,
+        }
         for size, value in sizes.items():
             if value <= 0:
                 raise KgenreError(f"`{size}` must be positive. Received: {size}={value}.")
