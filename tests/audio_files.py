@@ -155,7 +155,8 @@ def make_faulty(folder: Path, songs: dict[str, Path]) -> None:
         (folder / f"header_{name}").write_bytes(songs[name].read_bytes()[:n_bytes])
     for name in ("pcm16.wav", "pcm16.flac", "song.ogg", "song.opus", "cbr.mp3", "song.m4a", "song.wma"):
         cut_short(songs[name], folder / f"half_{name}")
-    write_av(folder / "index_first.m4a", SONGS["song.m4a"].samples(), 44100, "aac", {"movflags": "faststart"}, aac_pns="0")
+    song = SONGS["song.m4a"]
+    song.write(folder / "index_first.m4a", song.samples(), song.rate, container_options={"movflags": "faststart"})
     cut_short(folder / "index_first.m4a", folder / "half_index_first.m4a")
     (folder / "mp3_named.wav").write_bytes(songs["cbr.mp3"].read_bytes())
     (folder / "m4a_named.mp3").write_bytes(songs["song.m4a"].read_bytes())

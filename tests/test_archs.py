@@ -162,10 +162,12 @@ def test_logits_equal_the_arithmetic_in_numpy(arch):
     config = small_config(arch)
     model = build_model(config, N_CLASSES)
     rng = np.random.default_rng(5)
-    for variable in model.weights:  # statistics and offsets that a fresh model lacks; variances above 0
-        noise = rng.uniform(-0.3, 0.3, variable.shape)
-        scale = 0.1 if "kernel" in variable.path else 1.0
-        variable.assign(keras.ops.convert_to_numpy(variable) + scale * noise)
+    # Statistics and offsets that a fresh model lacks. Variances stay above 0; some gammas do not, for with
+    # gammas above 0 batch normalisation and max-pool could change places.
+    spread = {"kernel": 0.03, "gamma": 1.5}
+    for variable in model.weights:
+        noise = rng.uniform(-1, 1, variable.shape) * spread.get(variable.name, 0.3)
+        variable.assign(keras.ops.convert_to_numpy(variable) + noise)
     waveform = waveforms(1, config.clip_samples)
     picture = keras.Model(model.input, model.get_layer("zoom_range").output)(waveform)
     weights = iter([np.float64(keras.ops.convert_to_numpy(weight)) for weight in model.weights])

@@ -66,6 +66,11 @@ def spare() -> keras.Model:
     return resnet.load_backbone((32, 32, 3), "none")
 
 
+def thaw(backbone: keras.Model) -> None:
+    for layer in backbone.layers:  # the model's own `trainable` is True already and says nothing to them
+        layer.trainable = True
+
+
 @pytest.fixture(scope="module")
 def shelf(donor, tmp_path_factory):
     """A folder with the donor's weights in the form of keras.applications' downloads."""
@@ -113,7 +118,7 @@ def expect_hash(path, monkeypatch) -> None:
 
 @pytest.mark.parametrize(("unfreeze", "trainable"), [(8, LAST_8), (5, LAST_8[4:]), (0, []), (1000, None), (-1, None)])
 def test_exactly_the_last_layers_train(spare, unfreeze, trainable):
-    spare.trainable = True
+    thaw(spare)
     resnet.freeze(spare, unfreeze)
     paths = [variable.path for variable in spare.trainable_variables]
     if trainable is None:  # all: 53 convolutions with bias and 53 batch normalisations, two variables each
@@ -129,7 +134,7 @@ def test_unfreeze_of_the_config(unfreeze, count):
 
 
 def test_frozen_batch_normalisation_runs_on_its_statistics(spare):
-    spare.trainable = True
+    thaw(spare)
     resnet.freeze(spare, 0)
     picture = np.random.default_rng(1).random((2, 32, 32, 3)).astype("float32") * 255
     before = [keras.ops.convert_to_numpy(weight).copy() for weight in spare.weights]

@@ -61,17 +61,29 @@ class LogMel(keras.layers.Layer):
     def call(self, waveform):
         waveform = ops.cast(waveform, "float32")
         if runs_on_tensorflow_cpu():
-            # One example at a time its frames stay in the processor's cache: twice the speed of whole batches.
-            return ops.map(lambda example: self.spectrogram(example[None])[0], waveform)
-        return self.spectrogram(waveform)
+            return self.one_by_one(waveform)
+        frames = frame(waveform, self.n_fft, self.hop_length)  # (batch, frames, n_fft)
+        mel = self.mel_power(ops.reshape(frames, (-1, self.n_fft)))  # (batch * frames, n_mels)
+        return decibels(ops.reshape(mel, (-1, frames.shape[1], self.n_mels)), self.top_db)
 
-    def spectrogram(self, waveform):
-        """(batch, samples) -> dB (batch, frames, n_mels)."""
-        frames = frame(waveform, self.n_fft, self.hop_length) * self.window  # (batch, frames, n_fft)
-        real, imaginary = ops.rfft(frames)  # (batch, frames, n_fft // 2 + 1) each
+    def one_by_one(self, waveform):
+        """The same, an example at a time: its frames stay in the cache, which is 1.3 times as fast on a CPU."""
+        import tensorflow as tf
+
+        n_frames = 1 + waveform.shape[1] // self.hop_length
+
+        def spectrogram(example):
+            padded = tf.pad(example, [[self.n_fft // 2, self.n_fft]])
+            frames = tf.signal.frame(padded, self.n_fft, self.hop_length)[:n_frames]  # (frames, n_fft)
+            return decibels(self.mel_power(frames)[None], self.top_db)[0]
+
+        return tf.map_fn(spectrogram, waveform)  # (batch, frames, n_mels)
+
+    def mel_power(self, frames):
+        """Frames (n, n_fft) -> power in the mel bands (n, n_mels)."""
+        real, imaginary = ops.rfft(frames * self.window)  # (n, n_fft // 2 + 1) each
         power = ops.square(real) + ops.square(imaginary)
-        mel = ops.concatenate([ops.matmul(power[..., low:high], band) for low, high, band in self.bands], axis=-1)
-        return decibels(mel, self.top_db)  # (batch, frames, n_mels)
+        return ops.concatenate([ops.matmul(power[:, low:high], band) for low, high, band in self.bands], axis=-1)
 
     def compute_output_shape(self, input_shape):
         samples = input_shape[1]
