@@ -6,11 +6,11 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Callable
 
 from kgenre.config import Config, field_type
 from kgenre.errors import KgenreError
+from kgenre.quiet import filtered_stderr
 
 
 def make_parser(name: str, description: str) -> argparse.ArgumentParser:
@@ -42,69 +42,58 @@ def config_flags(args: argparse.Namespace) -> dict:
 
 def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """Runs a command. A KgenreError becomes one line and exit status 2, Ctrl-C one line and 130."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    logging.getLogger("kgenre").setLevel(logging.INFO)
-    try:
-        return command(args)
-    except KgenreError as error:
-        print(f"kgenre: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
-    except OSError as error:  # a full disk, a folder that may not be written
-        if error.filename is None:
-            raise
-        print(f"kgenre: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("kgenre: stopped", file=sys.stderr)
-        return 128 + signal.SIGINT
-
-
-def load_tensorflow() -> None:
-    """Imports TensorFlow without its start-up notes, which its C++ side writes whatever the log level.
-
-    They come back if the import fails. Starting the devices here brings out what they have to say.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as notes:
-        os.dup2(notes.fileno(), 2)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="surrogateescape")  # file names of other encodings go out as they came
+    with filtered_stderr():
+        logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", force=True)
+        logging.getLogger("kgenre").setLevel(logging.INFO)
         try:
-            import tensorflow as tf
-
-            tf.config.list_logical_devices()
-        except BaseException:
-            notes.seek(0)
-            os.write(kept, notes.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            return command(args)
+        except KgenreError as error:
+            print(f"kgenre: {error}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print("kgenre: stopped", file=sys.stderr)
+            return 128 + signal.SIGINT
+        except BrokenPipeError:  # the reader of our output went away, as `| head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 128 + signal.SIGPIPE
+        except OSError as error:  # a full disk, a folder that may not be written
+            if error.filename is None:
+                raise
+            print(f"kgenre: {error.filename}: {error.strerror}", file=sys.stderr)
+            return 2
 
 
 def progress():
-    """A rich progress bar with rate and time left, drawn on stderr."""
+    """A rich progress bar with rate and time left, drawn on stderr. Tasks have a `unit`, of which the rate is told."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.text import Text
 
+    class RateColumn(ProgressColumn):
+        def render(self, task) -> Text:
+            return Text(f"{task.speed:.1f} {task.fields['unit']}/s" if task.speed else task.fields["unit"])
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
+        RateColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=Console(stderr=True, highlight=False, soft_wrap=True),
+        console=console,
+        disable=not console.is_terminal,  # a log file would get an empty line of each bar
         transient=True,
+        redirect_stdout=sys.stdout.isatty(),  # rich would send answers meant for a file or pipe to the terminal
     )

@@ -33,7 +33,6 @@ def main(argv=None) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    cli.load_tensorflow()
     from kgenre.datasets import load_collection
     from kgenre.datasets.splits import Collection
     from kgenre.inference import Predictor
@@ -87,7 +86,7 @@ def evaluate(predictor, collection, split: str, train, out, workers: int = 2, ma
     check_genres(rows, predictor.labels, collection.name)
     paths, reader = list(rows["path"]), predictor.reader()
     with cli.progress() as bar:
-        task = bar.add_task(f"evaluating {split}", total=len(paths), rate="tracks")
+        task = bar.add_task(f"evaluating {split}", total=len(paths), unit="tracks")
         results = classify(predictor, reader, paths, workers=workers, advance=lambda: bar.advance(task))
         answers = {result.path: result.probabilities for result in results}
     check_bad_share(reader.failures, len(paths), max_bad_share)

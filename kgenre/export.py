@@ -42,7 +42,6 @@ def main(argv=None) -> int:
 
 
 def _export(args: argparse.Namespace) -> int:
-    cli.load_tensorflow()
     from kgenre.run import Run
 
     run = Run(args.model)

@@ -153,7 +153,8 @@ class Watch(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         reseed(self.model, self.config.seed, epoch)
         self.began = time.monotonic()
-        self.task = self.bar.add_task(f"epoch {epoch + 1}/{self.config.epochs}", total=self.steps, rate="steps")
+        self.title = f"epoch {epoch + 1}/{self.config.epochs}"
+        self.task = self.bar.add_task(self.title, total=self.steps, unit="steps")
 
     def on_train_batch_end(self, batch, logs=None):
         loss = float(logs["loss"])
@@ -163,8 +164,7 @@ class Watch(keras.callbacks.Callback):
                 f"The loss became {loss} at step {batch + 1}. Lower --learning-rate"
                 + (" or train with --precision float32." if self.config.precision != "float32" else ".")
             )
-        rate = (batch + 1) / (time.monotonic() - self.began)
-        self.bar.update(self.task, completed=batch + 1, rate=f"steps, {rate:.1f}/s, loss {loss:.3f}")
+        self.bar.update(self.task, completed=batch + 1, description=f"{self.title}, loss {loss:.3f}")
 
     def on_epoch_end(self, epoch, logs=None):
         self.bar.remove_task(self.task)
@@ -191,7 +191,7 @@ class Watch(keras.callbacks.Callback):
 
     def validate(self) -> dict[str, float]:
         """Cross-entropy and accuracy of the mean over slices on the valid tracks; NaN where there are none."""
-        task = self.bar.add_task("validating", total=len(self.truth), rate="tracks")
+        task = self.bar.add_task("validating", total=len(self.truth), unit="tracks")
         results = classify(
             lambda windows: [output.numpy() for output in self.predict(windows)],
             self.reader,

@@ -85,6 +85,7 @@ def draw_curves(history: pd.DataFrame, path) -> None:
     left.set(xlabel="epoch", ylabel="cross-entropy")
     right.set(xlabel="epoch", ylabel="accuracy", ylim=(0, 1))
     for axes in (left, right):
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         axes.legend()
     save_figure(figure, path)

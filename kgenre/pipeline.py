@@ -171,11 +171,14 @@ def check_files(paths: Sequence[str], workers: int, advance: Callable[[], None] 
 
 
 def check_bad_share(failures: dict[str, str], n_files: int, max_bad_share: float) -> None:
-    """Raises KgenreError where more than the stated share of the files is unusable."""
-    if len(failures) > max_bad_share * n_files:
+    """Raises KgenreError where more than the stated share of the files is unusable, or all of them."""
+    if len(failures) > max_bad_share * n_files or len(failures) == n_files > 0:
         path, cause = next(iter(failures.items()))
+        rule = (
+            "so nothing is left" if len(failures) == n_files else f"more than `max_bad_share`={max_bad_share:g} allows"
+        )
         raise KgenreError(
-            f"{len(failures)} of {n_files} files cannot be used, more than `max_bad_share`={max_bad_share:g} allows. "
+            f"{len(failures)} of {n_files} files cannot be used, {rule}. "
             f"First: {path}: {cause} Mend or remove them, or raise --max-bad-share."
         )
 

@@ -38,7 +38,6 @@ def _predict(args: argparse.Namespace) -> int:
         raise KgenreError(f"{args.csv.parent}: no such folder. Make it, or name another file with --csv.")
     paths = find_songs(args.songs)
 
-    cli.load_tensorflow()
     from kgenre.inference import Predictor, classify, latest_run
 
     if args.model is None:
@@ -48,7 +47,7 @@ def _predict(args: argparse.Namespace) -> int:
     reader = predictor.reader()
     rows = []
     with cli.progress() as bar:
-        task = bar.add_task("listening", total=len(paths), rate="tracks")
+        task = bar.add_task("listening", total=len(paths), unit="tracks")
         for result in classify(predictor, reader, paths, workers=args.workers, advance=lambda: bar.advance(task)):
             row = track_row(result, predictor)
             rows.append(row)
@@ -143,7 +142,8 @@ def write_csv(rows: list[dict], labels: list[str], path: Path, slices: bool) -> 
     else:
         records = [record(row, row["strengths"], {}) for row in rows]
     columns = ["path", "genre", "seconds", "slices", *(["start"] if slices else []), *labels]
-    write_beside(path, lambda part: pd.DataFrame(records, columns=columns).to_csv(part, index=False))
+    table = pd.DataFrame(records, columns=columns)
+    write_beside(path, lambda part: table.to_csv(part, index=False, errors="surrogateescape"))
 
 
 if __name__ == "__main__":

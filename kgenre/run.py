@@ -45,7 +45,8 @@ class Run:
         return (self / "labels.txt").read_text(encoding="utf-8").splitlines()
 
     def load_tracks(self) -> pd.DataFrame:
-        return pd.read_csv(self / "tracks.csv", dtype="string", keep_default_na=False)
+        path = self / "tracks.csv"
+        return pd.read_csv(path, dtype="string", keep_default_na=False, encoding_errors="surrogateescape")
 
     def load_facts(self) -> dict:
         return json.loads((self / "run.json").read_text(encoding="utf-8"))
@@ -78,8 +79,8 @@ class Run:
 
 
 def write_text(path, text: str) -> None:
-    """Writes a UTF-8 file so that it is there whole or as it was."""
-    write_beside(path, lambda part: Path(part).write_text(text, encoding="utf-8"))
+    """Writes a UTF-8 file so that it is there whole or as it was; bytes of odd file names go in as they are."""
+    write_beside(path, lambda part: Path(part).write_text(text, encoding="utf-8", errors="surrogateescape"))
 
 
 def write_beside(path, write: Callable[[Path], object]) -> None:

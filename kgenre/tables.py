@@ -21,7 +21,6 @@ def main(argv=None) -> int:
 
 
 def _tables(args: argparse.Namespace) -> int:
-    cli.load_tensorflow()
     if args.update is None:
         print("\n\n".join(table() for table in TABLES.values()))
         return 0

@@ -107,7 +107,6 @@ def train(config: Config, run) -> None:
 
     The export comes before the figure, so that the figure is that of the very model that is served.
     """
-    cli.load_tensorflow()
     from kgenre.datasets.splits import Collection
     from kgenre.evaluate import evaluate
     from kgenre.export import export
@@ -140,7 +139,7 @@ def begin(config: Config, run) -> Config:
     collection = load_collection(config.data, seed=config.seed)
     paths = list(collection.table["path"])
     with cli.progress() as bar:
-        task = bar.add_task("checking files", total=len(paths), rate="files")
+        task = bar.add_task("checking files", total=len(paths), unit="files")
         failures = check_files(paths, config.workers, lambda: bar.advance(task))
     for path, cause in failures.items():
         print(f"left out: {path}: {cause}", file=sys.stderr)
@@ -195,7 +194,7 @@ def describe(tracks, labels: list[str], collection) -> str:
 
 
 def print_result(run) -> None:
-    print((run / "report.txt").read_text(encoding="utf-8"))
+    print((run / "report.txt").read_text(encoding="utf-8", errors="surrogateescape"))
     print(f"run folder   {run.folder}")
     print(f"SavedModel   {run / 'saved_model'}")
     print(f"next         kgenre predict --model {run.folder} SONG.mp3")

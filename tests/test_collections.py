@@ -391,3 +391,18 @@ def test_artist_overlap_is_computed():
     assert artist_overlap(test, train.assign(artist="")) == unknown
     assert artist_overlap(both.assign(artist=""), train) == "12.5% of the tracks themselves were trained on; " + unknown
     assert artist_overlap(test.iloc[:0], train) == artist_overlap(test, train.iloc[:0]) == "none: no tracks to compare"
+
+
+def test_one_rare_genre_does_not_decide_how_all_are_split():
+    table = table_of({**{f"genre {number}": [2] * 10 for number in range(5)}, "rare": [1, 1, 1]}, "artist")
+    rows = with_split("made", table, 0).table
+    assert set(rows.loc[rows["genre"] == "rare", "split"]) == set(SPLITS)
+    # Ten folds of 103 tracks, and one rare track more at most; by the rare genre's 3 artists it would be a third.
+    assert all(9 <= (rows["split"] == name).sum() <= 13 for name in ("test", "valid"))
+
+
+def test_genre_of_a_single_track_is_trained_on():
+    for seed in range(10):
+        table = table_of({"rock": [1] * 8, "jazz": [1] * 8, "polka": [1]}, "artist")
+        rows = with_split("made", table, seed).table
+        assert set(rows.loc[rows["genre"] == "polka", "split"]) == {"train"}

@@ -139,7 +139,7 @@ def test_other_seed_other_samples(monkeypatch):
     other = dataclasses.replace(one, seed=1)
     assert not np.array_equal(demo_songs.render(one), demo_songs.render(other))
     artist_of = demo_songs.artist_of  # the same musicians still play another piece
-    monkeypatch.setattr(demo, "artist_of", lambda seed, genre, slot: artist_of(0, genre, slot))
+    monkeypatch.setattr(demo_songs, "artist_of", lambda seed, genre, slot: artist_of(0, genre, slot))
     assert not np.array_equal(demo_songs.render(one), demo_songs.render(other))
 
 

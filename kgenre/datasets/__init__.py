@@ -27,7 +27,7 @@ def _demo(folder: Path) -> Path:
     from kgenre.datasets.demo import make_demo
 
     with progress() as bar:
-        task = bar.add_task("composing the demo collection", total=None, rate="")
+        task = bar.add_task("composing the demo collection", total=None, unit="songs")
         make_demo(folder / "demo", progress=lambda done, total: bar.update(task, completed=done, total=total))
     return folder / "demo" / "manifest.csv"
 

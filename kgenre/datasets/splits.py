@@ -1,5 +1,6 @@
 """Splits of a collection into train, valid and test, by artist where artists are known."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,15 +60,30 @@ def split_groups(table: pd.DataFrame, unit: str) -> tuple[np.ndarray, list[str]]
 
 
 def assign(genres: np.ndarray, groups: np.ndarray, seed: int) -> list[str]:
-    """One of SPLITS for each track: two folds of up to ten for valid and test, groups kept whole."""
-    smallest = int(pd.Series(groups).groupby(genres).nunique().min())
-    folds = StratifiedGroupKFold(n_splits=int(np.clip(smallest, 3, 10)), shuffle=True, random_state=seed)
+    """One of SPLITS for each track: two folds of three to ten for valid and test, groups kept whole.
+
+    There are as many folds as the median genre has groups, so that one rare genre does not decide for all.
+    """
     split = np.full(len(genres), "train", dtype=object)
     if len(set(groups)) < 3 or pd.Series(genres).value_counts().max() < 3:  # nothing to choose on, nothing to test on
         return list(split)
-    for name, (_, rows) in zip(("test", "valid"), folds.split(genres, genres, groups)):
-        split[rows] = name
+    per_genre = pd.Series(groups).groupby(genres).nunique()
+    folds = StratifiedGroupKFold(int(np.clip(per_genre.median(), 3, 10)), shuffle=True, random_state=seed)
+    with warnings.catch_warnings(action="ignore"):  # about genres of fewer tracks than folds
+        for name, (_, rows) in zip(("test", "valid"), folds.split(genres, genres, groups)):
+            split[rows] = name
+    spread(split, genres, groups)
     return list(split)
+
+
+def spread(split: np.ndarray, genres: np.ndarray, groups: np.ndarray) -> None:
+    """Moves a rare genre's smallest groups to the splits that lack it, train before all, in place."""
+    for genre in sorted(set(genres)):
+        for name in SPLITS:
+            counts = {other: pd.Series(groups[(genres == genre) & (split == other)]).value_counts() for other in SPLITS}
+            donor = max(SPLITS, key=lambda other: len(counts[other]))
+            if len(counts[name]) == 0 and (len(counts[donor]) > 1 or name == "train"):
+                split[groups == counts[donor].sort_index().idxmin()] = name
 
 
 def artist_overlap(rows: pd.DataFrame, train: pd.DataFrame) -> str:
