@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from kgenre.errors import KgenreError
-from kgenre.features.logmel import LogMel, decibels
+from kgenre.features.logmel import LogMel
+from kgenre.features.stft import decibels
 
 # (sample_rate, n_fft, hop_length, n_mels, fmin, fmax)
 SETTINGS = [
