@@ -21,7 +21,7 @@ def _of(default, help: str, choices: Iterable[str] | None = None):
 
 @dataclass(frozen=True)
 class Config:
-    """All settings. Order of precedence: these < the architecture's own < `--config FILE` < flags.
+    """All settings. Order of precedence: these < the feature's < the architecture's < `--config FILE` < flags.
 
     Raises:
         KgenreError: a value outside its range, naming the rule and what was received.
@@ -134,10 +134,13 @@ _RANGES = (
 
 
 def make_config(file_values: dict, flag_values: dict) -> Config:
-    """The effective config: defaults < the architecture's < the file's < the flags."""
-    arch = flag_values.get("arch", file_values.get("arch", Config.arch))
+    """The effective config: defaults < the feature's < the architecture's < the file's < the flags."""
+    given = {**file_values, **flag_values}
+    arch = given.get("arch", Config.arch)
     check_known("arch", arch, ARCHS)
-    return Config(**{**ARCHS[arch].defaults, **file_values, **flag_values})
+    feature = given.get("feature", ARCHS[arch].defaults.get("feature", Config.feature))
+    check_known("feature", feature, FEATURES)
+    return Config(**{**FEATURES[feature].defaults, **ARCHS[arch].defaults, **given})
 
 
 def read_config(path) -> dict:

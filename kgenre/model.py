@@ -9,30 +9,30 @@ from kgenre.augment.zoom import ZoomRange
 from kgenre.config import Config
 from kgenre.errors import KgenreError
 from kgenre.features import FEATURES
-from kgenre.features.logmel import LogMel  # noqa: F401  registered by its import, for load_model
+from kgenre.features import chroma, cqt, logmel, logstft, mfcc  # noqa: F401  registered by import, for load_model
 
 
 @keras.saving.register_keras_serializable(package="kgenre")
 class SpectrogramImage(layers.Layer):
-    """Turns decibels into a picture: frequency down, time across, [-top_db, 0] dB as [0, 1].
+    """Turns a spectrogram into a picture: frequency down, time across, [low, high] as [0, 1].
 
     Args:
-        top_db: float, dB, the spectrogram's range.
+        low, high: float, values that become 0 and 1.
         height, width: int or None, size to resize to (bilinear); None keeps the spectrogram's.
         channels: int, equal channels to repeat the picture in.
         frame_scaling: bool, scale each time frame to [0, 1] by itself (R1; it erases the level contour).
 
-    Input shape: (batch, frames, bins), float32 dB.
+    Input shape: (batch, frames, bins), float32.
     Output shape: (batch, height or bins, width or frames, channels), float32.
     """
 
-    def __init__(self, top_db=80.0, height=None, width=None, channels=1, frame_scaling=False, **kwargs):
+    def __init__(self, low=-80.0, high=0.0, height=None, width=None, channels=1, frame_scaling=False, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
-        self.top_db, self.height, self.width = top_db, height, width
+        self.low, self.high, self.height, self.width = low, high, height, width
         self.channels, self.frame_scaling = channels, frame_scaling
 
-    def call(self, decibels):
-        x = 1.0 + decibels / self.top_db
+    def call(self, spectrogram):
+        x = (spectrogram - self.low) / (self.high - self.low)
         if self.frame_scaling:
             low, high = ops.min(x, axis=2, keepdims=True), ops.max(x, axis=2, keepdims=True)
             x = (x - low) / ops.maximum(high - low, 1e-6)
@@ -47,7 +47,7 @@ class SpectrogramImage(layers.Layer):
         return (batch, self.height or bins, self.width or frames, self.channels)
 
     def get_config(self):
-        names = ("top_db", "height", "width", "channels", "frame_scaling")
+        names = ("low", "high", "height", "width", "channels", "frame_scaling")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
@@ -108,7 +108,7 @@ def front_end(config: Config):
     """Waveform (batch, samples) -> picture (batch, height, width, channels) in [0, 1], float32."""
     feature = FEATURES[config.feature].build(config)
     image = SpectrogramImage(
-        config.top_db,
+        *FEATURES[config.feature].shades(config),
         config.image_height,
         config.image_width,
         config.image_channels,

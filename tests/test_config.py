@@ -141,7 +141,7 @@ def test_missing_file_is_told(tmp_path):
     [
         ({"arch": "convpol"}, f"unknown arch 'convpol'. Did you mean convpool? Known: {KNOWN_ARCHS}."),
         ({"arch": 3}, f"unknown arch 3. Known: {KNOWN_ARCHS}."),
-        ({"feature": "logmell"}, "unknown feature 'logmell'. Did you mean logmel? Known: logmel."),
+        ({"feature": "logmell"}, "unknown feature 'logmell'. Did you mean logmel? Known: chroma_cens, "),
         ({"pooling": "max"}, "unknown pooling 'max'. Known: average, flatten."),
         ({"precision": "float64"}, "unknown precision 'float64'. Did you mean float32? Known: float32, mixed_"),
         ({"epochs": "3"}, "`epochs` must be int. Received: epochs='3'."),

@@ -53,7 +53,7 @@ def resized(picture: np.ndarray, height: int, width: int) -> np.ndarray:
 @pytest.mark.parametrize("top_db", [80.0, 40.0])
 def test_range_becomes_0_to_1_frequency_down_time_across(top_db):
     decibels = np.maximum(spectrogram(), -top_db)
-    image = picture_of(decibels, top_db)
+    image = picture_of(decibels, -top_db)
     assert image.min() == 0.0 and image.max() == 1.0
     for frame, band in ((0, 0), (3, 1), (6, 4)):
         # float32 rounding of a number up to 1
@@ -63,14 +63,14 @@ def test_range_becomes_0_to_1_frequency_down_time_across(top_db):
 @pytest.mark.parametrize("size", [(10, 21), (3, 4), (5, 20), (9, 7), (5, None), (None, 3), (None, None)])
 def test_resize_is_bilinear(size):
     decibels = spectrogram()
-    image = picture_of(decibels, 80.0, *size)
+    image = picture_of(decibels, -80.0, 0.0, *size)
     height, width = size[0] or 5, size[1] or 7
     for ours, theirs in zip(image[..., 0], 1 + np.float64(decibels) / 80, strict=True):
         np.testing.assert_allclose(ours, resized(theirs.T, height, width), rtol=0, atol=1e-6)  # float32 weights
 
 
 def test_channels_are_equal():
-    image = picture_of(spectrogram(), 80.0, 9, 11, channels=3)
+    image = picture_of(spectrogram(), -80.0, 0.0, 9, 11, channels=3)
     assert image.shape == (2, 9, 11, 3) and np.ptp(image[..., 0]) > 0.5
     np.testing.assert_array_equal(image[..., 1], image[..., 0])
     np.testing.assert_array_equal(image[..., 2], image[..., 0])
@@ -90,22 +90,12 @@ def test_frame_scaling_fills_0_to_1_in_every_frame():
 
 
 def test_image_round_trip():
-    layer = SpectrogramImage(60.0, 9, 11, 3, True, name="image")
+    layer = SpectrogramImage(-60.0, 0.0, 9, 11, 3, True, name="image")
     again = SpectrogramImage.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
     np.testing.assert_array_equal(again(spectrogram()), layer(spectrogram()))
     assert layer.compute_output_shape((None, 7, 5)) == (None, 9, 11, 3)
     assert SpectrogramImage().compute_output_shape((None, 7, 5)) == (None, 5, 7, 1)
-
-
-@pytest.mark.parametrize("feature", FEATURES)
-def test_every_feature_is_independent_of_its_neighbours(feature):
-    make_picture = front_end(small_config(feature=feature))
-    quiet, loud = 0.001 * waveforms(1), 10 * waveforms(1)[:, ::-1].copy()
-    alone = keras.ops.convert_to_numpy(make_picture(quiet))[0]
-    beside = keras.ops.convert_to_numpy(make_picture(np.concatenate([quiet, loud])))[0]
-    assert alone.min() >= 0 and alone.max() == 1.0 and np.ptp(alone) > 0.2
-    np.testing.assert_allclose(beside, alone, rtol=0, atol=1e-6)  # float32 sums in another order, of 80 dB
 
 
 def test_logmel_takes_the_config_values():

@@ -153,6 +153,9 @@ class ChromaCqt(keras.layers.Layer):
         fold = librosa.filters.cq_to_chroma(n_bins, bins_per_octave=self.BINS, n_chroma=12, fmin=C1_HZ)
         self.fold = fold.T.astype("float32")  # (252, 12)
 
+    def build(self, input_shape):
+        self.cqt.build(input_shape)
+
     def call(self, waveform):
         chroma = ops.matmul(self.cqt(waveform), self.fold)  # (batch, frames, 12)
         return self.energy_normalized(chroma) if self.cens else unit_maximum(chroma)

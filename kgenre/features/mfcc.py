@@ -40,6 +40,9 @@ class Mfcc(keras.layers.Layer):
 
         self.basis = dct(np.eye(n_mels), axis=0, norm="ortho")[:n_mfcc].T.astype("float32")  # (n_mels, n_mfcc)
 
+    def build(self, input_shape):
+        self.mel.build(input_shape)
+
     def call(self, waveform):
         waveform = ops.cast(waveform, "float32")
         frames = self.mel.frame_count(waveform.shape[1])
