@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kgenre.archs import ARCHS
+from kgenre.archs.cnn import BLOCK_PLACES, BLOCKS
+from kgenre.archs.recurrent import CELLS
 from kgenre.errors import KgenreError
 from kgenre.features import FEATURES
 
@@ -64,6 +66,11 @@ class Config:
     scaling: str = _of(
         "imagenet", "resnet50: pixel scaling its weights expect, or unit as R1 did", ("imagenet", "unit")
     )
+
+    block: str = _of("basic", "CNNs of R4: what stands in for a convolution", BLOCKS)
+    block_at: str = _of("second", "CNNs of R4: the convolutions that it stands in for", BLOCK_PLACES)
+    rnn: str = _of("gru", "crnn, crnn_parallel: recurrent cell", CELLS)
+    bidirectional: bool = _of(False, "crnn, crnn_parallel: read the frames both ways")
 
     # Augmentation, in training only.
     zoom_range: float = _of(0.3, "height and width are scaled by factors from [1 - z, 1 + z]; 0 for none")

@@ -8,8 +8,7 @@ from kgenre.archs import ARCHS
 from kgenre.augment.zoom import ZoomRange
 from kgenre.config import Config
 from kgenre.errors import KgenreError
-from kgenre.features import FEATURES
-from kgenre.features import chroma, cqt, logmel, logstft, mfcc  # noqa: F401  registered by import, for load_model
+from kgenre.features import FEATURES, chroma, cqt, logmel, logstft, mfcc  # noqa: F401  registered by import, for load_model
 
 
 @keras.saving.register_keras_serializable(package="kgenre")

@@ -7,8 +7,14 @@ choices, the README's table and the tests follow from the table.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from kgenre.archs.bbnn import bbnn
+from kgenre.archs.cnn import freqcnn, squarecnn, tempcnn
 from kgenre.archs.convpool import convconvpool, convpool
+from kgenre.archs.homebrew import homebrew
+from kgenre.archs.melcrop import melcrop
+from kgenre.archs.recurrent import crnn, crnn_parallel
 from kgenre.archs.resnet import resnet50, resolve_weights
+from kgenre.archs.resnet18 import resnet18
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,11 @@ class Arch:
     resolve: Callable = lambda config: {}
 
 
+# R4 looks at 640 frames of hop 1024: whole clips of 30 s, one at a time.
+_R4 = "CNNs and RNNs on FMA-small"
+_R4_DEFAULTS = {"feature": "cqt", "hop_length": 1024, "clip_seconds": 29.7, "crops_per_track": 2, "batch_size": 16}
+_BLOCKS = ("block", "block_at", "dropout")
+
 ARCHS = {
     "convpool": Arch(convpool, "four conv-pool blocks, dense 1024", "Music-Genre-Analysis"),
     "convconvpool": Arch(convconvpool, "two double conv-pool blocks, dense 1024", "Music-Genre-Analysis"),
@@ -44,5 +55,53 @@ ARCHS = {
         # A pretrained backbone wants three channels, small steps and few epochs; R1's zoom for it was 0.4.
         defaults={"image_channels": 3, "zoom_range": 0.4, "learning_rate": 3e-4, "epochs": 20, "patience": 8},
         resolve=resolve_weights,
+    ),
+    "resnet18": Arch(
+        resnet18,
+        "ResNet18, global average pool",
+        "ATML GTZAN; He et al. 2016",
+        takes=("weights", "unfreeze"),
+        # Nobody ships ImageNet weights of it for Keras: from scratch unless a file is named.
+        defaults={"feature": "logstft", "weights": "none", "unfreeze": -1, "learning_rate": 3e-4},
+    ),
+    "homebrew": Arch(
+        homebrew,
+        "four tall convolutions on 216 x 216 log-frequency pictures, dense 364-182",
+        "ATML GTZAN",
+        defaults={"feature": "logstft", "image_height": 216, "image_width": 216},
+    ),
+    "melcrop": Arch(
+        melcrop,
+        "five conv blocks on 128 x 128 mel crops of 4 s, dense 256",
+        "Song-genre CNN; Elbir and Aydin 2020",
+        defaults={"sample_rate_hz": 16000, "clip_seconds": 4.08, "crops_per_track": 6},
+    ),
+    "freqcnn": Arch(
+        freqcnn, "1 x 5 convolutions along time, frequency by frequency", _R4, takes=_BLOCKS, defaults=_R4_DEFAULTS
+    ),
+    "tempcnn": Arch(
+        tempcnn, "a convolution over all frequencies, then 1 x 5 along time", _R4, takes=_BLOCKS, defaults=_R4_DEFAULTS
+    ),
+    "squarecnn": Arch(squarecnn, "3 x 3 convolutions of 8, 32, 128, 256", _R4, takes=_BLOCKS, defaults=_R4_DEFAULTS),
+    "bbnn": Arch(
+        bbnn,
+        "three Inception blocks that broadcast their input",
+        f"{_R4}; Liu et al. 2019",
+        takes=(),
+        defaults=_R4_DEFAULTS,
+    ),
+    "crnn": Arch(
+        crnn,
+        "square CNN, then an LSTM or GRU of 128",
+        _R4,
+        takes=("rnn", "bidirectional", *_BLOCKS),
+        defaults=_R4_DEFAULTS,
+    ),
+    "crnn_parallel": Arch(
+        crnn_parallel,
+        "square CNN beside an LSTM or GRU of 128",
+        _R4,
+        takes=("rnn", "bidirectional", *_BLOCKS),
+        defaults=_R4_DEFAULTS,
     ),
 }

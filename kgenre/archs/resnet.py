@@ -106,7 +106,7 @@ def load_file(backbone, path: str) -> None:
             backbone.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
         cause = str(error).splitlines()[0][:200]
-        raise KgenreError(f"{path}: does not hold the weights of ResNet50 without its top ({cause}).") from error
+        raise KgenreError(f"{path}: does not hold the weights of {backbone.name} without its top ({cause}).") from error
 
 
 def freeze(backbone, unfreeze: int) -> None:

@@ -1,0 +1,116 @@
+"""The convolutional networks of R4: along time, over all frequencies at once, and square."""
+
+from kgenre.errors import KgenreError
+
+BLOCKS = ("basic", "resnet", "densenet")
+BLOCK_PLACES = ("second", "all")
+CHROMA_BINS = 12
+
+
+def freqcnn(image, block: str = "basic", block_at: str = "second", dropout: float = 0.5):
+    """Frequency CNN: 1 x 5 convolutions of 16, 16, 32, 32, each frequency by itself until the dense layers.
+
+    Max-pool 4, 4, 4, 6 in time; flatten; dense 512-128-32, of chroma 256-32.
+
+    Input shape: (batch, bins, frames of at least 384, channels). Output shape: (batch, 32).
+    """
+    needs_frames(image, 384)
+    x = conv_pool(image, (16, 16, 32, 32), (1, 5), ((1, 4), (1, 4), (1, 4), (1, 6)), block, block_at)
+    sizes = (256, 32) if image.shape[1] <= CHROMA_BINS else (512, 128, 32)
+    return dense_layers(x, sizes, dropout)
+
+
+def tempcnn(image, block: str = "basic", block_at: str = "second", dropout: float = 0.5):
+    """Temporal CNN: a first convolution of 64 over all bins x 5 frames, then 1 x 5 of 128, 256, 512.
+
+    Max-pool 4, 4, 4, 6 in time; dense 256-32.
+
+    Input shape: (batch, bins, frames of at least 384, channels). Output shape: (batch, 32).
+    """
+    from keras import layers
+
+    needs_frames(image, 384)
+    x = layers.ZeroPadding2D((0, 2))(image)
+    x = layers.Conv2D(64, (image.shape[1], 5), use_bias=False)(x)  # (batch, 1, frames, 64)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.MaxPooling2D((1, 4))(x)
+    x = conv_pool(x, (128, 256, 512), (1, 5), ((1, 4), (1, 4), (1, 6)), block, "all" if block_at == "all" else "first")
+    return dense_layers(x, (256, 32), dropout)
+
+
+def squarecnn(image, block: str = "basic", block_at: str = "second", dropout: float = 0.5):
+    """Square CNN: 3 x 3 convolutions of 8, 32, 128, 256, pooled to one pixel; dense 128-32.
+
+    Pools (2, 4) (2, 4) (3, 4) (6, 6) of mel bands, the last (5, 6) of 84 CQT bins; of chroma (2, 4)
+    (2, 4) (2, 4) (1, 6) with a last convolution of 1 x 5.
+
+    Input shape: (batch, bins, frames of at least 384, channels). Output shape: (batch, 32).
+    """
+    needs_frames(image, 384)
+    return dense_layers(square_map(image, 6, block, block_at), (128, 32), dropout)
+
+
+def square_map(image, last_time_pool: int, block: str, block_at: str):
+    """The square CNN's last map: (batch, 1 or more, frames / 64 / last_time_pool, 256)."""
+    bins = image.shape[1]
+    if bins <= CHROMA_BINS:
+        x = conv_pool(image, (8, 32, 128), (3, 3), ((2, 4), (2, 4), (2, 4)), block, block_at)
+        return conv_pool(x, (256,), (1, 5), ((1, last_time_pool),), "basic", "all")
+    pools = (
+        (2, 4),
+        (2, 4),
+        (3, 4),
+        (max(1, min(6, bins // 12)) if bins >= 96 else max(1, min(5, bins // 12)), last_time_pool),
+    )
+    return conv_pool(image, (8, 32, 128, 256), (3, 3), pools, block, block_at)
+
+
+def conv_pool(x, filters: tuple, kernel: tuple, pools: tuple, block: str, block_at: str):
+    """Convolutions and max-pools in turn; `block` stands in for the second convolution, the first, or all."""
+    from keras import layers
+
+    place = {"first": 0, "second": 1}.get(block_at)
+    for number, (size, pool) in enumerate(zip(filters, pools, strict=True)):
+        x = conv_block(x, size, kernel, block if block_at == "all" or number == place else "basic")
+        x = layers.MaxPooling2D(pool)(x)
+    return x
+
+
+def conv_block(x, filters: int, kernel: tuple, block: str):
+    """One convolution and what stands in for it: (batch, h, w, c) -> (batch, h, w, filters).
+
+    basic: convolution, BN, relu. resnet: two of them, the second's relu after a 1 x 1 shortcut is added.
+    densenet: two of half the filters, the input of each joined to what goes on; a 1 x 1 convolution ends it.
+    """
+    from keras import layers
+
+    def conv(y, size: int, shape: tuple):
+        return layers.BatchNormalization()(layers.Conv2D(size, shape, padding="same", use_bias=False)(y))
+
+    if block == "basic":
+        return layers.ReLU()(conv(x, filters, kernel))
+    if block == "resnet":
+        y = conv(layers.ReLU()(conv(x, filters, kernel)), filters, kernel)
+        return layers.ReLU()(layers.Add()([y, conv(x, filters, (1, 1))]))
+    for _ in range(2):
+        x = layers.Concatenate()([x, layers.ReLU()(conv(x, filters // 2, kernel))])
+    return layers.ReLU()(conv(x, filters, (1, 1)))
+
+
+def dense_layers(x, sizes: tuple, dropout: float):
+    """Flatten, then dropout and a relu layer of each size: (batch, h, w, c) -> (batch, sizes[-1])."""
+    from keras import layers
+
+    x = layers.Flatten()(x)
+    for size in sizes:
+        x = layers.Dropout(dropout)(x)
+        x = layers.Dense(size, activation="relu")(x)
+    return x
+
+
+def needs_frames(image, frames: int) -> None:
+    if image.shape[2] < frames:
+        raise KgenreError(
+            f"this network pools over at least {frames} frames. Received: a picture of {image.shape[1]}x{image.shape[2]}. "
+            "Set a larger --clip-seconds or a smaller --hop-length."
+        )

@@ -1,0 +1,22 @@
+"""The "homebrew" network on log-frequency pictures (R5)."""
+
+
+def homebrew(image, dropout: float = 0.5):
+    """Convolutions of 128 (5 x 1), 64 (5 x 1), 64 (4 x 1), 64 (4 x 1), dense 364 and 182.
+
+    Each convolution with BN, LeakyReLU of 0.2, max-pool 2 and dropout. The source names neither the
+    last kernel nor the pools: the one before it and 2 x 2 are taken.
+
+    Input shape: (batch, height, width, channels), 216 x 216 as published. Output shape: (batch, 182).
+    """
+    from keras import layers
+
+    x = image
+    for filters, kernel in ((128, (5, 1)), (64, (5, 1)), (64, (4, 1)), (64, (4, 1))):
+        x = layers.Conv2D(filters, kernel)(x)
+        x = layers.LeakyReLU(0.2)(layers.BatchNormalization()(x))
+        x = layers.Dropout(dropout)(layers.MaxPooling2D(2)(x))
+    x = layers.Flatten()(x)
+    for size in (364, 182):
+        x = layers.LeakyReLU(0.2)(layers.Dense(size)(x))
+    return x

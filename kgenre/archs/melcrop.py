@@ -1,0 +1,20 @@
+"""A deep CNN on random 128 x 128 mel crops (R3), after MusicRecNet of Elbir and Aydin 2020."""
+
+
+def melcrop(image, dropout: float = 0.5):
+    """Blocks of convolution, BN, relu, max-pool and dropout, as MusicRecNet's three but five; dense 256.
+
+    Filters 32, 64, 128, 256, 256 of 3 x 3; dropout .25 in the blocks.
+
+    Input shape: (batch, height, width, channels), at least 32 x 32. Output shape: (batch, 256).
+    """
+    from keras import layers
+
+    x = image
+    for filters in (32, 64, 128, 256, 256):
+        x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization()(x))
+        x = layers.Dropout(0.25)(layers.MaxPooling2D(2)(x))
+    x = layers.Dropout(dropout)(layers.GlobalAveragePooling2D()(x))  # (batch, 256)
+    x = layers.BatchNormalization()(layers.Dense(256, use_bias=False)(x))
+    return layers.ReLU()(x)

@@ -1,0 +1,53 @@
+"""The convolutional recurrent networks of R4: one after the other, and side by side."""
+
+from kgenre.archs.cnn import dense_layers, needs_frames, square_map
+
+CELLS = ("lstm", "gru")
+
+
+def crnn(
+    image,
+    rnn: str = "gru",
+    bidirectional: bool = False,
+    block: str = "basic",
+    block_at: str = "second",
+    dropout: float = 0.5,
+):
+    """The square CNN without its last pool in time, then a recurrent layer of 128; dense 128-32.
+
+    Input shape: (batch, bins, frames of at least 64, channels). Output shape: (batch, 32).
+    """
+    needs_frames(image, 64)
+    x = square_map(image, 1, block, block_at)  # (batch, height, frames / 64, 256)
+    return dense_layers(recurrent(x, rnn, bidirectional), (128, 32), dropout)
+
+
+def crnn_parallel(
+    image,
+    rnn: str = "gru",
+    bidirectional: bool = False,
+    block: str = "basic",
+    block_at: str = "second",
+    dropout: float = 0.5,
+):
+    """The square CNN beside a recurrent layer of 128 over means of 20 frames; joined, dense 256-32.
+
+    Input shape: (batch, bins, frames of at least 384, channels). Output shape: (batch, 32).
+    """
+    from keras import layers
+
+    needs_frames(image, 384)
+    left = layers.Flatten()(square_map(image, 6, block, block_at))
+    right = recurrent(layers.AveragePooling2D((1, 20))(image), rnn, bidirectional)
+    return dense_layers(layers.Concatenate()([left, right]), (256, 32), dropout)
+
+
+def recurrent(x, rnn: str, bidirectional: bool):
+    """The last state of a recurrent layer over time: (batch, height, frames, c) -> (batch, 128 or 256)."""
+    from keras import layers
+
+    height, frames, channels = x.shape[1:]
+    x = layers.Permute((2, 1, 3))(x)
+    x = layers.Reshape((frames, height * channels))(x)  # (batch, frames, height * c)
+    cell = {"lstm": layers.LSTM, "gru": layers.GRU}[rnn](128)
+    return layers.Bidirectional(cell)(x) if bidirectional else cell(x)
