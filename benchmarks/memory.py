@@ -50,7 +50,8 @@ def train(paths: list[str]) -> int:
     predict = tf.function(lambda windows: network(windows, training=False))
     for _ in classify(lambda windows: [output.numpy() for output in predict(windows)], reader, paths[:40]):
         pass
-    assert reader.cache.used <= CACHE_BYTES
+    if reader.cache.used > CACHE_BYTES:
+        raise RuntimeError(f"the cache holds {reader.cache.used} bytes of {CACHE_BYTES}")
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 

@@ -23,6 +23,7 @@ from kgenre.errors import KgenreError
 BLOCK_FRAMES = 1 << 17  # 3 s at 44.1 kHz: long enough that Python's share of the time vanishes
 MIN_SECONDS = 0.1  # less holds not one period of 10 Hz: there is nothing to hear a genre in
 SILENCE_DB = -80.0  # peak level under which a file counts as silent (16-bit dither is at -90)
+TRUNCATED_SECONDS = 0.5  # missing at the end; less may be an mp3's encoder delay and padding
 RESAMPLER_MARGIN_SECONDS = 0.1  # context around a window; soxr HQ reaches about 10 ms each way
 
 
@@ -68,11 +69,13 @@ class SoundfileSource:
         # As bytes, so that names in another encoding than UTF-8 open too; Windows has none of these.
         self.file = soundfile.SoundFile(str(path) if os.name == "nt" else os.fsencode(path))
         self.sample_rate, self.channels = self.file.samplerate, self.file.channels
-        # libsndfile gives 2**63 - 1 where the header does not say.
-        self.frames = self.file.frames if self.file.frames < 1 << 60 else None
+        if self.file.frames >= 1 << 60:  # libsndfile's word for a header that does not say; it cannot read such a FLAC
+            self.file.close()
+            raise RuntimeError("its header does not tell its length")
+        self.frames = self.file.frames
 
     def seek(self, frame: int) -> None:
-        self.file.seek(min(frame, self.frames or frame))
+        self.file.seek(min(frame, self.frames))
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Yields float32 (frames, channels). Always float: int16 would wrap on an ogg's overs."""
@@ -95,6 +98,9 @@ class AvSource:
             self.container.close()
             raise av.error.InvalidDataError(0, "no audio stream in this file", str(path))
         self.stream = self.container.streams.audio[0]
+        if self.stream.codec_context is None or not self.stream.rate:
+            self.container.close()
+            raise av.error.InvalidDataError(0, "no decoder for its codec, or encrypted", str(path))
         self.sample_rate, self.channels = self.stream.rate, self.stream.channels
         if self.container.duration is None:
             self.frames = None
@@ -325,7 +331,7 @@ def _flags(path, samples: np.ndarray, sample_rate: int, whole: bool) -> tuple[st
     if (level >= 0.9999).mean() > 1e-3:
         flags.append("clipped")
     said = probe(path).seconds if whole else math.nan
-    if said - len(samples) / sample_rate > 0.5:  # not for an mp3's encoder delay and padding
+    if said - len(samples) / sample_rate > TRUNCATED_SECONDS:
         flags.append("truncated")
     return tuple(flags)
 

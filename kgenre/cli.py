@@ -13,15 +13,22 @@ from kgenre.errors import KgenreError
 from kgenre.quiet import filtered_stderr
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with a flag in one line, without the usage of thirty others before it."""
+
+    def error(self, message: str):
+        self.exit(2, f"kgenre: {message}. `{self.prog} --help` tells of every flag.\n")
+
+
 def make_parser(name: str, description: str) -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(
-        prog=f"kgenre {name}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    return Parser(prog=f"kgenre {name}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
-def add_config_flags(parser: argparse.ArgumentParser) -> None:
-    """One flag for each field of Config; a flag not given leaves no attribute behind."""
+def add_config_flags(parser: argparse.ArgumentParser, names: tuple[str, ...] | None = None) -> None:
+    """One flag for each field of Config, or for those named; a flag not given leaves no attribute behind."""
     for row in dataclasses.fields(Config):
+        if names is not None and row.name not in names:
+            continue
         plain, _ = field_type(row)
         flag = "--" + row.name.replace("_", "-")
         default = "its own" if row.default is None else row.default
@@ -38,6 +45,17 @@ def config_flags(args: argparse.Namespace) -> dict:
     """The config's values that were given as flags."""
     given = vars(args)
     return {row.name: given[row.name] for row in dataclasses.fields(Config) if row.name in given}
+
+
+def list_failures(failures: dict[str, str], word: str = "left out") -> None:
+    """Tells on stderr, a line each, which files could not be used and why."""
+    for path, cause in failures.items():
+        print(f"{word}: {one_line(path)}: {cause}", file=sys.stderr)
+
+
+def one_line(path: str) -> str:
+    """A path as it is shown: odd bytes and line breaks in it escaped."""
+    return path if path.isprintable() else path.encode("unicode_escape", "surrogateescape").decode()
 
 
 def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
@@ -59,9 +77,10 @@ def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) 
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 128 + signal.SIGPIPE
         except OSError as error:  # a full disk, a folder that may not be written
-            if error.filename is None:
+            if error.strerror is None:
                 raise
-            print(f"kgenre: {error.filename}: {error.strerror}", file=sys.stderr)
+            place = f"{error.filename}: " if error.filename else ""
+            print(f"kgenre: {place}{error.strerror}", file=sys.stderr)
             return 2
 
 

@@ -8,10 +8,12 @@ evaluated is the exported model, the very one that is served.
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from kgenre import cli
+from kgenre.config import make_config
 from kgenre.errors import KgenreError
 
 
@@ -25,10 +27,7 @@ def main(argv=None) -> int:
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for the results (default: the run folder's own)"
     )
-    parser.add_argument("--workers", type=int, default=2, help="decoding threads (default: 2)")
-    parser.add_argument(
-        "--max-bad-share", type=float, default=0.1, help="give up beyond this share of bad files (default: 0.1)"
-    )
+    cli.add_config_flags(parser, ("workers", "max_bad_share"))
     return cli.run(_evaluate, parser.parse_args(argv))
 
 
@@ -41,28 +40,41 @@ def _evaluate(args: argparse.Namespace) -> int:
     predictor, run = Predictor(args.model), Run(args.model)
     train = run.load_tracks() if run.begun else None
     if args.data:
-        collection = load_collection(args.data)
+        collection = load_collection(args.data, seed=run.load_config().seed if run.begun else 0)
     elif train is not None:
         collection = Collection(run.load_config().data, train, run.load_facts()["protocol"])
     else:
         raise KgenreError(f"{args.model}: a SavedModel without its run folder. Name the tracks with --data.")
-    out = args.out or default_folder(run, own=not args.data and args.split == "test")
-    metrics = evaluate(predictor, collection, args.split, train, out, args.workers, args.max_bad_share)
+    out = args.out or default_folder(run, "" if not args.data and args.split == "test" else args.split)
+    check_writable(out)
+    flags = {name: value for name, value in cli.config_flags(args).items() if name != "data"}
+    config = make_config({}, flags)
+    metrics = evaluate(predictor, collection, args.split, train, out, config.workers, config.max_bad_share)
     print(summary(metrics))
     print(f"written to {out}")
     return 0
 
 
-def default_folder(run, own: bool) -> Path:
-    """The run folder for its own test figure; a folder beside it for any other."""
+def check_writable(out: Path) -> None:
+    """Raises KgenreError now rather than after the work."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise KgenreError(f"{out}: cannot be made: {error.strerror}. Name another folder with --out.") from error
+    if not os.access(out, os.W_OK):
+        raise KgenreError(f"{out}: may not be written to. Name another folder with --out.")
+
+
+def default_folder(run, other: str) -> Path:
+    """The run folder for its own test figure; a folder in it for any other split or data."""
     if not run.begun:
         raise KgenreError(
             f"{run.folder}: a SavedModel without its run folder. Name a folder for the results with --out."
         )
-    return run.folder if own else run / "evaluation"
+    return run / f"evaluation-{other}" if other else run.folder
 
 
-def evaluate(predictor, collection, split: str, train, out, workers: int = 2, max_bad_share: float = 0.1) -> dict:
+def evaluate(predictor, collection, split: str, train, out, workers: int, max_bad_share: float) -> dict:
     """Classifies the tracks of a split and writes metrics.json, confusion.csv, confusion.png, report.txt.
 
     Args:
@@ -108,7 +120,7 @@ def write_report(rows, answers, failures, labels, collection, split, note, train
         "data": collection.name,
         "split": split,
         "note": note,
-        "protocol": collection.protocol,
+        "protocol": "every track, whatever its split" if split == "all" else collection.protocol,
         "overlap": "unknown: the training tracks are not known" if learnt is None else artist_overlap(kept, learnt),
         **track_metrics(truth, probabilities, labels),
         "bad_files": failures,

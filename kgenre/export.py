@@ -154,8 +154,11 @@ def _write(model, labels, sample_rate: int, clip_samples: int, hop_samples: int,
 
     @tf.function(input_signature=[tf.TensorSpec((None, clip_samples), tf.float32)])
     def in_blocks(slices):
-        probabilities = tf.TensorArray(tf.float32, size=0, dynamic_size=True, infer_shape=False)
-        embeddings = tf.TensorArray(tf.float32, size=0, dynamic_size=True, infer_shape=False)
+        shapes = [(None, output.shape[-1]) for output in network.outputs]
+        probabilities, embeddings = (
+            tf.TensorArray(tf.float32, size=0, dynamic_size=True, infer_shape=False, element_shape=shape)
+            for shape in shapes
+        )
         block = 0
         for start in tf.range(0, tf.shape(slices)[0], SLICES_AT_ONCE):
             one, other = network(slices[start : start + SLICES_AT_ONCE], training=False)

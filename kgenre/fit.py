@@ -1,7 +1,7 @@
 """Fits a model: epochs, validation on whole tracks, best weights, and a state that survives a kill."""
 
+import dataclasses
 import json
-import logging
 import math
 import time
 
@@ -17,8 +17,6 @@ from kgenre.metrics import draw_curves
 from kgenre.model import build_model, load_model, reseed, slice_model
 from kgenre.pipeline import TrackReader, TrainingPlan, check_bad_share, training_batches
 from kgenre.run import Run, write_beside, write_text
-
-log = logging.getLogger(__name__)
 
 
 class State:
@@ -60,10 +58,16 @@ class State:
         table = pd.DataFrame(self.history)
         return table.assign(best=table["epoch"] == self.best)
 
-    def finish(self) -> None:
-        """Makes the best epoch's weights the run's model, without the optimizer's state."""
+    def finish(self, config: Config, n_classes: int) -> None:
+        """Makes the best epoch's weights the run's model, in float32 and without the optimizer's state.
+
+        Weights are float32 under every precision. A network that computes in half precision rounds otherwise
+        on each machine and in each graph, so what is served would not be what was evaluated.
+        """
         draw_curves(self.table(), self.run / "curves.png")
-        model = load_model(self.checkpoint(self.best))
+        trained = load_model(self.checkpoint(self.best))
+        model = build_model(dataclasses.replace(config, precision="float32", **without_download(config)), n_classes)
+        model.set_weights(trained.get_weights())
         write_beside(self.run / "model.keras", model.save)
 
     def _remove_except(self, *epochs: int) -> None:
@@ -94,19 +98,24 @@ def fit(config: Config, run: Run) -> None:
         train_paths, train_labels = list(rows["train"]["path"]), [number[genre] for genre in rows["train"]["genre"]]
         dataset = training_batches(reader, train_paths, train_labels, plan, state.epochs, config.workers)
         truth = {path: number[genre] for path, genre in zip(rows["valid"]["path"], rows["valid"]["genre"])}
-        watch = Watch(config, state, plan, reader, truth)
         board = keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False)
-        model.fit(
-            dataset,
-            initial_epoch=state.epochs,
-            epochs=config.epochs,
-            steps_per_epoch=plan.steps,
-            callbacks=[watch, board],
-            shuffle=False,  # the plan has shuffled already
-            verbose=0,
-        )
+        with cli.progress() as bar:
+            model.fit(
+                dataset,
+                initial_epoch=state.epochs,
+                epochs=config.epochs,
+                steps_per_epoch=plan.steps,
+                callbacks=[Watch(config, state, plan, reader, truth, bar), board],
+                shuffle=False,  # the plan has shuffled already
+                verbose=0,
+            )
         report_failures(reader.failures, run)
-    state.finish()
+    state.finish(config, len(labels))
+
+
+def without_download(config: Config) -> dict:
+    """Config values that build the same network without starting weights, which are replaced anyway."""
+    return {} if config.weights in ("auto", "none") else {"weights": "none"}
 
 
 def compiled_model(config: Config, n_classes: int, steps: int) -> keras.Model:
@@ -115,8 +124,11 @@ def compiled_model(config: Config, n_classes: int, steps: int) -> keras.Model:
     rate = config.learning_rate
     if config.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, config.epochs * steps)
+    optimizer = keras.optimizers.Adam(rate)
+    if config.precision == "mixed_float16":  # small gradients would vanish
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     model.compile(
-        keras.optimizers.Adam(rate),
+        optimizer,
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         # On the CPU, XLA makes TensorFlow's step 1.4 times as slow (convpool).
@@ -126,9 +138,8 @@ def compiled_model(config: Config, n_classes: int, steps: int) -> keras.Model:
 
 
 def report_failures(failures: dict[str, str], run: Run) -> None:
-    """Logs the files that failed while training and adds them to run.json."""
-    for path, cause in failures.items():
-        log.warning("left out: %s: %s", path, cause)
+    """Lists the files that failed while training and adds them to run.json."""
+    cli.list_failures(failures)
     facts = run.load_facts()
     run.save_json("run.json", {**facts, "bad_files": {**facts["bad_files"], **failures}})
 
@@ -136,16 +147,15 @@ def report_failures(failures: dict[str, str], run: Run) -> None:
 class Watch(keras.callbacks.Callback):
     """Shows progress, validates on whole tracks, saves the state and stops when patience ends."""
 
-    def __init__(self, config: Config, state: State, plan: TrainingPlan, reader: TrackReader, truth: dict[str, int]):
+    def __init__(self, config: Config, state: State, plan: TrainingPlan, reader: TrackReader, truth: dict, bar):
         super().__init__()
         self.config, self.state, self.steps, self.reader, self.truth = config, state, plan.steps, reader, truth
         self.n_files = plan.n_tracks + len(truth)
-        self.bar = cli.progress()
+        self.bar = bar
 
     def on_train_begin(self, logs=None):
         import tensorflow as tf
 
-        self.bar.start()
         network = slice_model(self.model)
         signature = [tf.TensorSpec((None, self.config.clip_samples), tf.float32)]
         self.predict = tf.function(lambda windows: network(windows, training=False), input_signature=signature)
@@ -159,7 +169,6 @@ class Watch(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         loss = float(logs["loss"])
         if not math.isfinite(loss):
-            self.bar.stop()
             raise KgenreError(
                 f"The loss became {loss} at step {batch + 1}. Lower --learning-rate"
                 + (" or train with --precision float32." if self.config.precision != "float32" else ".")
@@ -178,9 +187,8 @@ class Watch(keras.callbacks.Callback):
         self.model.stop_training = self.state.stopped
 
     def on_train_end(self, logs=None):
-        self.bar.stop()
         why = f"no better epoch for {self.config.patience}" if self.state.stopped else "all epochs done"
-        print(f"stopped after epoch {self.state.epochs} ({why}); keeping epoch {self.state.best}", flush=True)
+        self.bar.console.print(f"stopped after epoch {self.state.epochs} ({why}); keeping epoch {self.state.best}")
 
     def line(self, row: dict) -> str:
         mark = "  best so far" if self.state.best == self.state.epochs else ""

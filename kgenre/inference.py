@@ -77,7 +77,11 @@ def find_saved_model(path) -> Path:
             return max(versions, key=lambda child: int(child.name))
     if not path.exists():
         raise KgenreError(f"{path}: no such model. `model` is a run folder or a SavedModel folder.")
-    raise KgenreError(f"{path}: holds no SavedModel. Finish the run with `kgenre train --resume --out {path}`.")
+    unfinished = (path / "config.json").is_file()
+    step = (
+        f"Finish the run with `kgenre train --resume --out {path}`" if unfinished else "Name a run or SavedModel folder"
+    )
+    raise KgenreError(f"{path}: holds no SavedModel. {step}.")
 
 
 def latest_run(models: Path = Path("models")) -> Path:

@@ -65,22 +65,23 @@ class TrackReader:
         self.seconds: dict[str, float] = {}
         self.peaks: dict[str, float] = {}
         self.lengths: dict[str, int] = {}
+        self.truncated: set[str] = set()
         self.decoded = 0
 
     def window(self, path: str, position: float) -> np.ndarray:
         """The slice at `position` in [0, 1] of the track: float32 (clip,).
 
         Raises:
-            AudioError: the file cannot be read, or is silent.
+            AudioError: the file cannot be read; or it is silent, which shows only where it is decoded whole.
         """
+        start = round(position * max(0, self._length(path) - self.clip))
         held = self.cache.get(path)
         if held is None and self.cache.has_room(self._length(path) * BYTES_PER_SAMPLE):
             held = self._decode(path)
             self.cache.add(path, held)
         if held is not None:
-            start = round(position * max(0, len(held) - self.clip))
+            start = max(0, min(start, len(held) - self.clip))
             return slices.fill(held[start : start + self.clip], self.clip)
-        start = round(position * max(0, self._length(path) - self.clip))
         return slices.fill(self._decode(path, start / self.sample_rate), self.clip)
 
     def windows(self, path: str) -> Iterator[np.ndarray]:
@@ -109,6 +110,8 @@ class TrackReader:
                     kept = None
             yield block
         audio.check_length(path, samples, self.sample_rate)
+        if self._length(path) - samples > audio.TRUNCATED_SECONDS * self.sample_rate:
+            self._warn_truncated(path, samples)
         self._note(path, samples, peak)
         if kept:
             self.cache.add(path, np.concatenate(kept))
@@ -135,17 +138,25 @@ class TrackReader:
         if "silent" in decoded.flags:
             raise audio.AudioError(path, SILENT)
         if "truncated" in decoded.flags:
-            log.warning("%s: truncated: %.1f s of audio, less than its header says", path, decoded.seconds)
+            self._warn_truncated(path, len(decoded.samples))
         return decoded.samples
 
+    def _warn_truncated(self, path: str, samples: int) -> None:
+        if path not in self.truncated:
+            self.truncated.add(path)
+            log.warning("%s: truncated: %.1f s of audio, less than its header says", path, samples / self.sample_rate)
+
     def _length(self, path: str) -> int:
-        """Samples that the header tells, 0 where it does not, so that such a file is decoded whole.
+        """Samples that the header tells, or counted where it does not.
 
         Rounded as soxr does, half-way cases up: a window must not depend on whether its track is cached.
         """
         if path not in self.lengths:
             seconds = audio.probe(path).seconds
-            self.lengths[path] = 0 if np.isnan(seconds) else int(seconds * self.sample_rate + 0.500001)
+            if np.isnan(seconds):
+                self.lengths[path] = sum(len(block) for block in audio.stream(path, self.sample_rate))
+            else:
+                self.lengths[path] = int(seconds * self.sample_rate + 0.500001)
         return self.lengths[path]
 
 

@@ -11,10 +11,12 @@ are listed on stderr with the reason, and the exit status is then 1; the others 
 import argparse
 import glob
 import json
+import os
 import sys
 from pathlib import Path
 
 from kgenre import cli
+from kgenre.config import make_config
 from kgenre.errors import KgenreError
 
 TOP = 3  # genres named on a line
@@ -29,13 +31,14 @@ def main(argv=None) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object a track instead of a line")
     parser.add_argument("--slices", action="store_true", help="give the strengths of each slice too")
-    parser.add_argument("--workers", type=int, default=2, help="decoding threads (default: 2)")
+    cli.add_config_flags(parser, ("workers",))
     return cli.run(_predict, parser.parse_args(argv))
 
 
 def _predict(args: argparse.Namespace) -> int:
-    if args.csv and not args.csv.parent.is_dir():
-        raise KgenreError(f"{args.csv.parent}: no such folder. Make it, or name another file with --csv.")
+    if args.csv:
+        check_csv(args.csv)
+    workers = make_config({}, cli.config_flags(args)).workers
     paths = find_songs(args.songs)
 
     from kgenre.inference import Predictor, classify, latest_run
@@ -48,7 +51,7 @@ def _predict(args: argparse.Namespace) -> int:
     rows = []
     with cli.progress() as bar:
         task = bar.add_task("listening", total=len(paths), unit="tracks")
-        for result in classify(predictor, reader, paths, workers=args.workers, advance=lambda: bar.advance(task)):
+        for result in classify(predictor, reader, paths, workers=workers, advance=lambda: bar.advance(task)):
             row = track_row(result, predictor)
             rows.append(row)
             shown = row if args.slices else {name: row[name] for name in row if name != "by_slice"}
@@ -57,9 +60,17 @@ def _predict(args: argparse.Namespace) -> int:
         order = {path: number for number, path in enumerate(paths)}
         rows.sort(key=lambda row: order[row["path"]])  # answers come as they are ready
         write_csv(rows, predictor.labels, args.csv, args.slices)
-    for path, cause in reader.failures.items():
-        print(f"failed: {path}: {cause}", file=sys.stderr)
+    cli.list_failures(reader.failures, "failed")
     return 1 if reader.failures else 0
+
+
+def check_csv(path: Path) -> None:
+    """Raises KgenreError now rather than after the work."""
+    if path.is_dir() or not path.parent.is_dir():
+        rule = "is a folder" if path.is_dir() else f"no such folder: {path.parent}"
+        raise KgenreError(f"{path}: {rule}. Name a file in a folder that exists with --csv.")
+    if not os.access(path.resolve() if path.exists() else path.parent, os.W_OK):
+        raise KgenreError(f"{path}: may not be written. Name another file with --csv.")
 
 
 def find_songs(names: list[str]) -> list[str]:
@@ -143,7 +154,14 @@ def write_csv(rows: list[dict], labels: list[str], path: Path, slices: bool) -> 
         records = [record(row, row["strengths"], {}) for row in rows]
     columns = ["path", "genre", "seconds", "slices", *(["start"] if slices else []), *labels]
     table = pd.DataFrame(records, columns=columns)
-    write_beside(path, lambda part: table.to_csv(part, index=False, errors="surrogateescape"))
+
+    def write(part):
+        table.to_csv(part, index=False, errors="surrogateescape")
+
+    if path.exists() and not path.is_file():  # a pipe or device has no place beside it
+        write(path)
+    else:
+        write_beside(path.resolve(), write)
 
 
 if __name__ == "__main__":

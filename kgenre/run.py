@@ -34,6 +34,13 @@ class Run:
     def finished(self) -> bool:
         return (self / "metrics.json").is_file()
 
+    def is_foreign(self, but_setup: bool = False) -> bool:
+        """Whether the folder holds something; `but_setup` overlooks what a kill while a run began leaves."""
+        if not self.folder.is_dir():
+            return self.folder.exists()
+        overlooked = ("labels.txt", "tracks.csv", "run.json") if but_setup else ()
+        return any(path.name not in overlooked for path in self.folder.iterdir())
+
     def load_config(self) -> Config:
         if not self.begun:
             raise KgenreError(
@@ -42,7 +49,7 @@ class Run:
         return make_config(read_config(self / "config.json"), {})
 
     def load_labels(self) -> list[str]:
-        return (self / "labels.txt").read_text(encoding="utf-8").splitlines()
+        return (self / "labels.txt").read_text(encoding="utf-8").rstrip("\n").split("\n")
 
     def load_tracks(self) -> pd.DataFrame:
         path = self / "tracks.csv"
@@ -89,14 +96,17 @@ def write_beside(path, write: Callable[[Path], object]) -> None:
     part = path.with_name(f".part-{os.getpid()}-{path.name}")
     try:
         write(part)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())  # a power cut must not find the new name on an empty file
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
 
 
 def remove_parts(folder) -> None:
-    """Removes what writers that were killed left beside their files."""
-    for part in Path(folder).rglob(".part-*"):
-        part.unlink(missing_ok=True)
-    for part in Path(folder).rglob(".export-*"):
+    """Removes what writers of a run that were killed left beside their files."""
+    for place in (Path(folder), Path(folder) / "checkpoints"):
+        for part in place.glob(".part-[0-9]*-*"):
+            part.unlink(missing_ok=True)
+    for part in (Path(folder) / "saved_model").glob(".export-*"):
         shutil.rmtree(part, ignore_errors=True)

@@ -47,6 +47,7 @@ def _train(args: argparse.Namespace) -> int:
     else:
         config, run = new_run(args)
     if not run.finished:
+        print(f"run folder {run.folder}; if stopped, go on with: kgenre train --resume --out {run.folder}", flush=True)
         train(config, run)
     print_result(run)
     return 0
@@ -55,8 +56,8 @@ def _train(args: argparse.Namespace) -> int:
 def new_run(args: argparse.Namespace):
     """The effective config and the run folder of a new run, checked before anything is made.
 
-    With --resume it begins anew where a kill came before there was anything to go on with; some other
-    flag must then say what to train, so that a misspelt --out does not start a run on the demo collection.
+    With --resume it begins anew where a kill came before there was anything to go on with; the data must
+    then be named, so that a misspelt --out does not start a run on the demo collection.
     """
     from kgenre.run import Run, remove_parts
 
@@ -64,11 +65,14 @@ def new_run(args: argparse.Namespace):
     config = make_config(file_values, flags)
     run = Run(args.out or Path("models") / f"{config.arch}-{time.strftime('%Y%m%d-%H%M%S')}")
     if args.resume:
-        if not flags and not file_values:
-            raise KgenreError(f"{run.folder}: no run to go on with: it has no config.json. Name the run with --out.")
+        if "data" not in {**file_values, **flags}:
+            raise KgenreError(
+                f"{run.folder}: no run to go on with. If it was stopped before its first line, type the first command "
+                "again; else name the run with --out."
+            )
         print(f"nothing to resume in {run.folder}: beginning anew")
         remove_parts(run.folder)
-    elif run.folder.exists() and any(run.folder.iterdir()):
+    if run.is_foreign(but_setup=args.resume):
         raise KgenreError(
             f"{run.folder}: exists and is not empty. Name another --out, or add --resume to go on with it."
         )
@@ -90,11 +94,11 @@ def resumed_config(run, args: argparse.Namespace) -> Config:
     """The run's own config. What is given beside --resume may repeat it, or change what leaves its meaning alone."""
     from kgenre.run import remove_parts
 
-    before, settled = run.load_config(), run.load_facts()["resolved"]
+    before, asked = run.load_config(), run.load_facts()["asked"]
     remove_parts(run.folder)
     given = {**(read_config(args.config) if args.config else {}), **cli.config_flags(args)}
     for name, value in given.items():
-        if name not in CHANGEABLE_ON_RESUME and name not in settled and value != getattr(before, name):
+        if name not in CHANGEABLE_ON_RESUME and value not in (getattr(before, name), asked.get(name)):
             raise KgenreError(
                 f"`{name}` of a run cannot change. Received: {value}, begun with {getattr(before, name)}. "
                 f"Leave it out, or start a new run. Changeable: {', '.join(sorted(CHANGEABLE_ON_RESUME))}."
@@ -141,14 +145,13 @@ def begin(config: Config, run) -> Config:
     with cli.progress() as bar:
         task = bar.add_task("checking files", total=len(paths), unit="files")
         failures = check_files(paths, config.workers, lambda: bar.advance(task))
-    for path, cause in failures.items():
-        print(f"left out: {path}: {cause}", file=sys.stderr)
+    cli.list_failures(failures)
     check_bad_share(failures, len(paths), config.max_bad_share)
     tracks = collection.table[~collection.table["path"].isin(failures)].reset_index(drop=True)
     labels = trainable_genres(tracks, collection.name)
     print(describe(tracks, labels, collection), flush=True)
     resolved = ARCHS[config.arch].resolve(config)
-    config = dataclasses.replace(config, **resolved)
+    asked, config = config, dataclasses.replace(config, **resolved)
     build_model(config, len(labels))  # what cannot be built should say so before there is a run folder
     facts = {
         "kgenre": kgenre.__version__,
@@ -157,6 +160,7 @@ def begin(config: Config, run) -> Config:
         "decoders": decoder_versions(),
         "protocol": collection.protocol,
         "resolved": resolved,
+        "asked": {setting: getattr(asked, setting) for setting in resolved},
         "bad_files": failures,
     }
     run.save_setup(config, labels, tracks, facts)
@@ -167,6 +171,11 @@ def trainable_genres(tracks, name: str) -> list[str]:
     """The genres of the train rows; every other row must be of one of them."""
     labels = sorted(tracks.loc[tracks["split"] == "train", "genre"].unique())
     lost = sorted(set(tracks["genre"]) - set(labels))
+    if (tracks["split"] == "train").all():
+        raise KgenreError(
+            f"{name}: no valid and no test tracks: nothing to choose the epoch on and to judge by. "
+            "Add tracks (three a genre at least), or give a `split` in the manifest."
+        )
     if lost or len(labels) < 2:
         received = (
             f"no train tracks of: {', '.join(lost)}" if lost else f"train tracks of: {', '.join(labels) or 'none'}"
@@ -190,6 +199,9 @@ def describe(tracks, labels: list[str], collection) -> str:
     for split in SPLITS[1:]:
         rows = tracks[tracks["split"] == split]
         lines.append(f"{split}: {artist_overlap(rows, train)}" if len(rows) else f"{split}: no tracks")
+    small = [split for split in SPLITS[1:] if 0 < (tracks["split"] == split).sum() < 20]
+    if small:
+        lines.append(f"note: fewer than 20 tracks in {' and '.join(small)}: the figures will be rough")
     return "\n".join(lines)
 
 

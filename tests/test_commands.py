@@ -272,6 +272,12 @@ def test_user_errors_are_one_line(run, collection, tmp_path, capsys):
     manifest = collection / "manifest.csv"
     line = fails(train, ["--data", "dmeo", "--out", tmp_path / "x"], capsys)
     assert "unknown data 'dmeo'. Did you mean demo?" in line
+    line = fails(train, ["--data", tmp_path / "nope", "--out", tmp_path / "x"], capsys)
+    assert "nope: no such folder or file" in line
+    line = fails(train, ["--resume", "--out", tmp_path / "typo", "--patience", "5"], capsys)
+    assert "no run to go on with" in line
+    line = fails(predict, ["--workers", "0", manifest], capsys)
+    assert "`workers` must be from 1 to 256" in line
     line = fails(train, ["--data", manifest, "--out", run.folder], capsys)
     assert "exists and is not empty" in line
     line = fails(train, ["--resume", "--out", run.folder, "--arch", "convconvpool"], capsys)
@@ -291,6 +297,8 @@ def test_user_errors_are_one_line(run, collection, tmp_path, capsys):
     assert "holds no SavedModel" in line
     line = fails(predict, ["--csv", tmp_path / "no" / "out.csv", manifest], capsys)
     assert "no such folder" in line
+    line = fails(predict, ["--csv", tmp_path, manifest], capsys)
+    assert "is a folder" in line
     other = pd.DataFrame({"path": ["a.wav", "b.wav"], "genre": ["polka", "house"], "split": "test"})
     other.to_csv(tmp_path / "other.csv", index=False)
     line = fails(evaluate, ["--model", run.folder, "--data", tmp_path / "other.csv"], capsys)
@@ -340,3 +348,59 @@ def test_answers_go_to_the_file_while_the_bar_is_on_the_terminal(run, collection
     shown = os.read(main_end, 100_000).decode()
     assert (tmp_path / "answers").read_text().startswith(f"{song}: ")
     assert "listening" in shown and str(song) not in shown
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_every_precision_trains_resumes_and_exports(collection, tmp_path, precision):
+    out = tmp_path / "run"
+    flags = ["--data", str(collection / "manifest.csv"), *SMALL, "--epochs", "2", "--precision", precision]
+    process = subprocess.Popen([sys.executable, "-m", "kgenre.train", "--out", str(out), *flags])
+    while not (out / "state.json").exists():
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    assert train.main(["--resume", "--out", str(out), *flags]) == 0  # exporting checks the two to 1e-5
+    assert len(pd.read_csv(out / "history.csv")) == 2
+    policies = {layer.dtype_policy.compute_dtype for layer in Run(out).load_model().layers}
+    assert policies == {"float32"}
+
+
+def test_half_precision_scales_its_loss():
+    import keras
+
+    from kgenre.config import make_config
+    from kgenre.fit import compiled_model
+
+    model = compiled_model(make_config({}, {"precision": "mixed_float16"}), 3, 10)
+    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+
+
+def test_resume_leaves_a_foreign_folder_alone(collection, tmp_path, capsys):
+    home = tmp_path / "home"
+    (home / "Downloads").mkdir(parents=True)
+    for name in (".part-movie.mkv", "Downloads/.part-1-x", "labels.txt"):
+        (home / name).write_text("mine")
+    line = fails(train, ["--resume", "--out", home, "--data", collection / "manifest.csv"], capsys)
+    assert "exists and is not empty" in line
+    assert sorted(path.name for path in home.rglob("*.*")) == [".part-1-x", ".part-movie.mkv", "labels.txt"]
+
+
+def test_collection_without_valid_and_test_is_refused_before_training(collection, tmp_path, capsys):
+    table = pd.read_csv(collection / "manifest.csv").assign(split="train")
+    table["path"] = [str(collection / path) for path in table["path"]]
+    table.to_csv(tmp_path / "m.csv", index=False)
+    line = fails(train, ["--data", tmp_path / "m.csv", "--out", tmp_path / "run", *SMALL], capsys)
+    assert "no valid and no test tracks" in line and not (tmp_path / "run").exists()
+
+
+def test_predict_says_that_a_file_is_truncated(run, songs, tmp_path, capfd):
+    whole = Path(songs["cbr.mp3"]).read_bytes()
+    (tmp_path / "half.mp3").write_bytes(whole[: len(whole) // 2])
+    assert predict.main(["--model", str(run.folder), str(tmp_path / "half.mp3")]) == 0
+    assert "half.mp3: truncated:" in capfd.readouterr().err
+
+
+def test_served_model_takes_an_empty_batch(run):
+    answer = Predictor(run.folder).module.signatures["serving_default"](waveform=np.zeros((0, 5000), "float32"))
+    assert answer["probabilities"].shape == (0, 3)

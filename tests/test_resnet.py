@@ -7,6 +7,7 @@ import logging
 import socket
 import threading
 import warnings
+from pathlib import Path
 
 import h5py
 import keras
@@ -252,6 +253,6 @@ def test_imagenet_that_cannot_be_had(fault, serve, shelf, tmp_path, monkeypatch,
 def test_weights_that_are_named_are_left_alone(tmp_path):
     resolve = ARCHS["resnet50"].resolve
     assert resolve(small_config(weights="imagenet")) == {"weights": "imagenet"}
-    assert resolve(small_config(weights="a.weights.h5")) == {"weights": "a.weights.h5"}
+    assert resolve(small_config(weights="a.weights.h5")) == {"weights": str(Path("a.weights.h5").resolve())}
     assert resolve(small_config(weights="none", unfreeze=8)) == {"weights": "none", "unfreeze": -1}
     assert ARCHS["convpool"].resolve(make_config({}, {})) == {}

@@ -64,7 +64,10 @@ def resolve_weights(config) -> dict:
         except KgenreError as error:
             log.warning("%s Starting from random weights, with every layer trainable.", error)
             weights = "none"
-    return {"weights": weights, "unfreeze": -1} if weights == "none" else {"weights": weights}
+    if weights == "none":
+        return {"weights": "none", "unfreeze": -1}
+    # A file is named from where the command is typed; a run may be resumed from elsewhere.
+    return {"weights": weights if weights == "imagenet" else str(Path(weights).resolve())}
 
 
 def load_backbone(input_shape: tuple, weights: str):
@@ -83,6 +86,7 @@ def imagenet_backbone(input_shape: tuple):
     """ResNet50 with the ImageNet weights that Keras downloads once and keeps in its cache."""
     import keras
 
+    keras.applications.ResNet50(include_top=False, weights=None, input_shape=input_shape)  # faults of the shape first
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_SECONDS)
     try:

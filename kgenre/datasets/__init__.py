@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kgenre.config import check_known
+from kgenre.errors import KgenreError
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +55,13 @@ def load_collection(data: str, folder: Path = Path("data"), seed: int = 0):
     path = Path(data)
     if data in DATASETS:
         table = read_manifest(DATASETS[data].prepare(folder))
-    elif path.is_dir():
+    elif data and path.is_dir():
         table = read_folder(path)
     elif path.is_file() and path.suffix.lower() in (".csv", ".parquet"):
         table = read_manifest(path)
+    elif path.exists() or len(path.parts) > 1 or path.suffix:
+        rule = "is neither a folder nor a .csv or .parquet manifest" if path.exists() else "no such folder or file"
+        raise KgenreError(f"{data}: {rule}. `data` is a name ({', '.join(DATASETS)}), a folder, or a manifest.")
     else:
         check_known("data", data, DATASETS, where="`data` is a name, a folder, or a .csv or .parquet manifest: ")
     return with_split(data, table, seed)

@@ -1,11 +1,14 @@
 """Collections of tracks: from a folder of genre folders, or a manifest, to one table."""
 
+import logging
 import os
 from pathlib import Path
 
 import pandas as pd
 
 from kgenre.errors import KgenreError
+
+log = logging.getLogger(__name__)
 
 # What a scan of a folder takes for audio. The decoder judges by content; this only spares it the covers.
 AUDIO_SUFFIXES = frozenset(
@@ -81,7 +84,11 @@ def read_folder(folder) -> pd.DataFrame:
 def find_audio(folder) -> list[Path]:
     """All audio files under a folder, sorted; each folder is entered once, however links point."""
     found, seen = [], set()
-    for root, folders, files in os.walk(folder, followlinks=True):
+
+    def unreadable(error: OSError) -> None:
+        log.warning("left out: %s: folder cannot be read: %s", error.filename, error.strerror)
+
+    for root, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
         identity = (os.stat(root).st_dev, os.stat(root).st_ino)
         if identity in seen:
             folders.clear()
@@ -118,7 +125,7 @@ def _is_audio_name(name: str) -> bool:
 
 
 def _read_csv(path) -> pd.DataFrame:
-    return pd.read_csv(path, dtype="string", keep_default_na=False, encoding="utf-8-sig")
+    return pd.read_csv(path, dtype="string", keep_default_na=False, encoding="utf-8-sig", index_col=False)
 
 
 def _split_name(path, line: int, name: str) -> str:
@@ -134,6 +141,9 @@ def _finish(table: pd.DataFrame, name: str) -> pd.DataFrame:
     repeated = table["path"].duplicated()
     if repeated.any():
         raise KgenreError(f"{name}: lists {table['path'][repeated].iloc[0]} twice. List each track once.")
+    for genre in table["genre"].unique():
+        if not genre.isprintable():
+            raise KgenreError(f"{name}: a genre's name must be printable, on one line. Received: {genre!r}.")
     if table["genre"].nunique() < 2:
         raise KgenreError(f"{name}: at least two genres are needed. Received: {', '.join(table['genre'].unique())}.")
     table["track_id"] = table["track_id"].where(
