@@ -21,6 +21,9 @@ DEFAULT = {"weights": "none"}  # 128 bands of 256 frames
 SMALL = {"sample_rate_hz": 8000, "clip_seconds": 1.28, "n_fft": 512, "hop_length": 80, "n_mels": 120}
 SMALL = {**SMALL, "image_height": 128, "image_width": 128, "weights": "none"}
 SMALLER = {"resnet50": {"image_height": 64, "image_width": 64}}  # a quarter of the work
+# The networks of R4 pool over 384 frames at least.
+LONG = {"feature": "logmel", "image_height": 84, "image_width": 384}
+SMALLER |= dict.fromkeys(("freqcnn", "tempcnn", "squarecnn", "crnn", "crnn_parallel", "bbnn"), LONG)
 
 # R1's layer table followed by hand: (n - kernel) // stride + 1 for a convolution, n // 2 for a pool, and
 # (kernel^2 inputs + 1) outputs weights, 4 a channel for batch normalisation.
@@ -288,3 +291,89 @@ def test_bn_momentum_reaches_every_batch_normalisation(arch, count, momentum):
     model = build_model(small_config(arch, bn_momentum=momentum), N_CLASSES)
     found = [layer.momentum for layer in model._flatten_layers() if isinstance(layer, layers.BatchNormalization)]
     assert found == [momentum] * count
+
+
+def gru(inputs: int) -> int:
+    """Three gates of 128 with two biases each, as cuDNN's and Keras's GRU have."""
+    return 3 * (inputs * 128 + 128 * 128 + 2 * 128)
+
+
+def resnet18_parameters() -> int:
+    """He et al. 2016, table 1: 18 layers, one input channel, no biases."""
+    total, width = 49 * 64 + 4 * 64, 64
+    for filters in (64, 128, 256, 512):
+        total += 9 * width * filters + 3 * 9 * filters * filters + 4 * 4 * filters
+        total += 0 if width == filters else width * filters + 4 * filters  # the shortcut
+        width = filters
+    return total
+
+
+# The tables of R3, R4 and R5 followed by hand, at their own sizes with 8 genres: convolutions and their batch
+# normalisation (4 a channel), then dense layers, then the logits. R4: 84 bins x 640 frames.
+SQUARE = 9 * 8 + 32 + 9 * 8 * 32 + 128 + 9 * 32 * 128 + 512 + 9 * 128 * 256 + 1024
+BY_HAND = {
+    "freqcnn": 5 * 16 + 64 + 5 * 256 + 64 + 5 * 16 * 32 + 128 + 5 * 32 * 32 + 128
+    + (84 * 1 * 32 + 1) * 512 + 513 * 128 + 129 * 32 + 33 * 8,
+    "tempcnn": 84 * 5 * 64 + 256 + 5 * 64 * 128 + 512 + 5 * 128 * 256 + 1024 + 5 * 256 * 512 + 2048
+    + 513 * 256 + 257 * 32 + 33 * 8,
+    "squarecnn": SQUARE + 257 * 128 + 129 * 32 + 33 * 8,
+    "crnn": SQUARE + gru(256) + 129 * 128 + 129 * 32 + 33 * 8,
+    "crnn_parallel": SQUARE + gru(84) + (256 + 128 + 1) * 256 + 257 * 32 + 33 * 8,
+    # Each block: four streams of BN and 1 x 1 convolution of 16, then 3 x 3 and 5 x 5 behind two of them.
+    "bbnn": 160 + 64 + sum(4 * (4 * c + 16 * c + 16) + 64 + 9 * 256 + 16 + 64 + 25 * 256 + 16 for c in (16, 80, 144))
+    + 4 * 208 + 208 * 32 + 32 + 128 + 33 * 8,
+    # 216 - 4 = 212, 106, 102, 51, 48, 24, 21, 10 rows; 216, 108, 54, 27, 13 columns.
+    "homebrew": 5 * 128 + 128 + 512 + 5 * 128 * 64 + 64 + 256 + 2 * (4 * 64 * 64 + 64 + 256)
+    + (10 * 13 * 64 + 1) * 364 + 365 * 182 + 183 * 8,
+    "melcrop": 9 * 32 + 128 + 9 * 32 * 64 + 256 + 9 * 64 * 128 + 512 + 9 * 128 * 256 + 1024 + 9 * 256 * 256 + 1024
+    + 256 * 256 + 1024 + 257 * 8,
+    "resnet18": resnet18_parameters() + 513 * 8,
+}  # fmt: skip
+
+
+def test_every_network_is_counted_by_hand():
+    assert set(BY_HAND) | {arch for arch, _ in HAND} | {"resnet50"} == set(ARCHS)
+
+
+@pytest.mark.parametrize("arch", BY_HAND)
+def test_parameters_are_those_worked_by_hand(arch):
+    assert build_model(make_config({}, {"arch": arch}), N_CLASSES).count_params() == BY_HAND[arch]
+
+
+@pytest.mark.parametrize("arch", ["freqcnn", "tempcnn", "squarecnn", "crnn", "crnn_parallel"])
+@pytest.mark.parametrize("feature", ["logmel", "cqt", "chroma_stft", "chroma_cqt", "chroma_cens"])
+def test_networks_of_r4_take_its_features(arch, feature):
+    model = build_model(make_config({}, {"arch": arch, "feature": feature}), N_CLASSES)
+    bins = {"logmel": 128, "cqt": 84}.get(feature, 12)
+    assert model.get_layer("zoom_range").output.shape == (None, bins, 640, 1)
+    assert model.get_layer("embedding").output.shape == (None, 32)
+
+
+@pytest.mark.parametrize(
+    ("block", "place", "added"),
+    [
+        # In place of 5 * 16 * 16 + 64: two convolutions of 16 and a 1 x 1 shortcut, each with BN.
+        ("resnet", "second", 5 * 256 + 64 + 256 + 64),
+        # Two of 8 on 16 and 24 channels, and 1 x 1 on 32, each with BN.
+        ("densenet", "second", 5 * 16 * 8 + 32 + 5 * 24 * 8 + 32 + 32 * 16 + 64 - (5 * 256 + 64)),
+    ],
+)
+def test_blocks_of_r4(block, place, added):
+    config = make_config({}, {"arch": "freqcnn", "block": block, "block_at": place})
+    assert build_model(config, N_CLASSES).count_params() == BY_HAND["freqcnn"] + added
+
+
+def test_recurrent_cells_of_r4():
+    def parameters(**values) -> int:
+        return build_model(make_config({}, {"arch": "crnn", **values}), N_CLASSES).count_params()
+
+    lstm = 4 * (256 * 128 + 128 * 128 + 128)
+    assert parameters(rnn="lstm") - parameters(rnn="gru") == lstm - gru(256)
+    assert parameters(bidirectional=True) - parameters() == gru(256) + 128 * 128  # the dense layer sees both
+
+
+def test_too_few_frames_for_r4_are_told():
+    with pytest.raises(
+        KgenreError, match="pools over at least 384 frames. Received: a picture of 84x128. Set a larger"
+    ):
+        build_model(make_config({}, {"arch": "freqcnn", "clip_seconds": 5.94}), N_CLASSES)

@@ -99,9 +99,7 @@ def _unit(config):
 
 FEATURES = {
     "logmel": Feature(_logmel, "mel power spectrogram in dB below its maximum, as librosa computes it", _decibels),
-    "logstft": Feature(
-        _logstft, "spectrum at log-spaced frequencies (`--n-mels` of them) in dB", _decibels, {"fmin_hz": 32.7}
-    ),
+    "logstft": Feature(_logstft, "spectrum at log-spaced frequencies, in dB", _decibels, {"fmin_hz": 32.7}),
     "mfcc": Feature(
         _mfcc, "20 mel-frequency cepstral coefficients, their deltas and second deltas", lambda c: (-200, 200)
     ),
