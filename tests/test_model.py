@@ -11,7 +11,6 @@ from kgenre.features import FEATURES
 from kgenre.model import (
     SpectrogramImage,
     build_model,
-    front_end,
     load_model,
     reseed,
     slice_model,
