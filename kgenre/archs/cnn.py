@@ -56,12 +56,8 @@ def square_map(image, last_time_pool: int, block: str, block_at: str):
     if bins <= CHROMA_BINS:
         x = conv_pool(image, (8, 32, 128), (3, 3), ((2, 4), (2, 4), (2, 4)), block, block_at)
         return conv_pool(x, (256,), (1, 5), ((1, last_time_pool),), "basic", "all")
-    pools = (
-        (2, 4),
-        (2, 4),
-        (3, 4),
-        (max(1, min(6, bins // 12)) if bins >= 96 else max(1, min(5, bins // 12)), last_time_pool),
-    )
+    height = max(1, min(6 if bins >= 96 else 5, bins // 12))  # what the other pools leave of 128 bands or 84 bins
+    pools = ((2, 4), (2, 4), (3, 4), (height, last_time_pool))
     return conv_pool(image, (8, 32, 128, 256), (3, 3), pools, block, block_at)
 
 
@@ -111,6 +107,6 @@ def dense_layers(x, sizes: tuple, dropout: float):
 def needs_frames(image, frames: int) -> None:
     if image.shape[2] < frames:
         raise KgenreError(
-            f"this network pools over at least {frames} frames. Received: a picture of {image.shape[1]}x{image.shape[2]}. "
-            "Set a larger --clip-seconds or a smaller --hop-length."
+            f"this network pools over at least {frames} frames. Received: a picture of "
+            f"{image.shape[1]}x{image.shape[2]}. Set a larger --clip-seconds or a smaller --hop-length."
         )
