@@ -192,7 +192,7 @@ def test_wrong_file_is_one_line(fault, spare, shelf, tmp_path):
     with warnings.catch_warnings(), pytest.raises(KgenreError) as caught:
         warnings.simplefilter("error")  # nothing but the one line
         resnet.load_file(spare, str(path))
-    assert str(caught.value).startswith(f"{path}: does not hold the weights of ResNet50 without its top (")
+    assert str(caught.value).startswith(f"{path}: does not hold the weights of resnet50 without its top (")
     assert "\n" not in str(caught.value)
 
 
