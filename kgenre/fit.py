@@ -66,7 +66,8 @@ class State:
         """
         draw_curves(self.table(), self.run / "curves.png")
         trained = load_model(self.checkpoint(self.best))
-        model = build_model(dataclasses.replace(config, precision="float32", **without_download(config)), n_classes)
+        # Starting weights would be fetched only to be replaced.
+        model = build_model(dataclasses.replace(config, precision="float32", weights="none"), n_classes)
         model.set_weights(trained.get_weights())
         write_beside(self.run / "model.keras", model.save)
 
@@ -111,11 +112,6 @@ def fit(config: Config, run: Run) -> None:
             )
         report_failures(reader.failures, run)
     state.finish(config, len(labels))
-
-
-def without_download(config: Config) -> dict:
-    """Config values that build the same network without starting weights, which are replaced anyway."""
-    return {} if config.weights in ("auto", "none") else {"weights": "none"}
 
 
 def compiled_model(config: Config, n_classes: int, steps: int) -> keras.Model:

@@ -6,7 +6,6 @@ filtering: should this one crash, its last words still come through.
 
 import contextlib
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,11 +28,6 @@ for line in sys.stdin.buffer:
         sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
 """
-
-
-def is_noise(line: str) -> bool:
-    """Whether a line is one of the notes that are dropped."""
-    return re.match(NOISE, line) is not None
 
 
 @contextlib.contextmanager

@@ -7,9 +7,6 @@ from keras import ops
 from kgenre.errors import KgenreError
 from kgenre.features.stft import BandMatrix, by_frame, decibels, frame_count, hann, power_spectrum
 
-MEL_SCALES = ("slaney", "htk")
-LOGARITHMS = ("db", "offset")
-
 
 @keras.saving.register_keras_serializable(package="kgenre")
 class LogMel(keras.layers.Layer):
