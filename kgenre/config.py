@@ -60,8 +60,10 @@ class Config:
     # Keras's 0.99 needs some 500 steps to forget its start; a small collection has 30 an epoch, and a model
     # that learns would be judged on statistics that it does not have (valid at chance for 6 epochs, measured).
     bn_momentum: float = _of(0.9, "share of the old batch-normalisation statistics that a step keeps")
-    weights: str = _of("auto", "resnet50: auto (ImageNet if it can be had), imagenet, none, or a file")
-    unfreeze: int = _of(8, "resnet50: top layers of the backbone that train; -1 for all")
+    weights: str = _of(
+        "auto", "resnet50: auto (ImageNet's if they can be had), imagenet, none, or a file; musicnn: msd, mtt, none"
+    )
+    unfreeze: int = _of(8, "pretrained networks: top layers of the backbone that train; -1 for all")
     pooling: str = _of("average", "resnet50: global average, or flatten as R1 did", ("average", "flatten"))
     scaling: str = _of(
         "imagenet", "resnet50: pixel scaling its weights expect, or unit as R1 did", ("imagenet", "unit")

@@ -12,6 +12,7 @@ from kgenre.archs.cnn import freqcnn, squarecnn, tempcnn
 from kgenre.archs.convpool import convconvpool, convpool
 from kgenre.archs.homebrew import homebrew
 from kgenre.archs.melcrop import melcrop
+from kgenre.archs.musicnn import musicnn
 from kgenre.archs.recurrent import crnn, crnn_parallel
 from kgenre.archs.resnet import resnet50, resolve_weights
 from kgenre.archs.resnet18 import resnet18
@@ -103,5 +104,20 @@ ARCHS = {
         _R4,
         takes=("rnn", "bidirectional", *_BLOCKS),
         defaults=_R4_DEFAULTS,
+    ),
+    "musicnn": Arch(
+        musicnn,
+        "musicnn's front end of tall and wide filters, mid end and 200-d embedding, trained to tag music",
+        "Pons and Serra 2019",
+        takes=("weights", "unfreeze"),
+        # Slices of 187 frames, as it was trained on. Frozen until told otherwise: a few hundred tracks spoil it.
+        defaults={
+            "feature": "musicnn_mel",
+            "clip_seconds": 2.98,
+            "weights": "msd",
+            "unfreeze": 0,
+            "zoom_range": 0.0,
+            "crops_per_track": 6,
+        },
     ),
 }

@@ -1,0 +1,81 @@
+"""musicnn (Pons and Serra 2019): tall and wide filters on mel bands, trained to tag music."""
+
+from kgenre.errors import KgenreError
+from kgenre.features import FEATURES
+
+EMBEDDING = 200
+
+
+def musicnn(image, weights: str = "none", unfreeze: int = -1):
+    """musicnn's penultimate layer: 200 values of a slice of any length; it was trained on 187 frames (3 s).
+
+    Args:
+        weights: "msd" or "mtt", trained on the tags of the Million Song Dataset or of MagnaTagATune
+            (see archs/musicnn_weights.py); or "none", random.
+        unfreeze: top layers that train; 0 freezes all, -1 none. Frozen batch normalisation runs in
+            inference mode.
+
+    Input shape: (batch, 96, frames, 1), the picture of `musicnn_mel`. Output shape: (batch, 200).
+
+    Raises:
+        KgenreError: another picture, or weights that cannot be had.
+
+    Reference: a forward pass written for itself on the same checkpoint, to 1e-5 (tests/test_musicnn.py).
+    """
+    from keras import layers
+
+    from kgenre.archs.musicnn_weights import load_into
+    from kgenre.archs.resnet import freeze
+
+    bands = FEATURES["musicnn_mel"].defaults["n_mels"]
+    if image.shape[1] != bands or image.shape[3] != 1:
+        raise KgenreError(
+            f"`musicnn` looks at {bands} mel bands of one channel. Received: a picture of {image.shape[1]} x "
+            f"{image.shape[2]} x {image.shape[3]}. Leave --n-mels, --image-height and --image-channels as they are."
+        )
+    network = backbone(image.shape[2])
+    if weights != "none":
+        load_into(network, weights)
+    freeze(network, unfreeze)
+    low, high = FEATURES["musicnn_mel"].shades(None)
+    x = layers.Rescaling(high - low, offset=low, dtype="float32", name="musicnn_units")(image)
+    return network(layers.Permute((2, 1, 3))(x))  # (batch, frames, 96, 1) -> (batch, 200)
+
+
+def backbone(frames: int):
+    """The network from mel (batch, frames, 96, 1) to penultimate layer (batch, 200).
+
+    Layers are named as the variables of its checkpoints; the front end's maps of timbre (204 each) and of
+    time (51 each) go on beside three convolutions over all of them (64 each): (batch, frames, 753).
+    """
+    import keras
+    from keras import layers
+
+    def norm(x, number: int):
+        return layers.BatchNormalization(name=f"batch_normalization_{number}".removesuffix("_0"))(x)
+
+    def conv(x, number: int, filters: int, kernel: tuple, padding: str = "valid"):
+        name = f"conv2d_{number}".removesuffix("_0")
+        return layers.Conv2D(filters, kernel, padding=padding, activation="relu", name=name)(x)
+
+    def over_bands(x):  # (batch, frames, bands, filters) -> (batch, frames, 1, filters)
+        return layers.MaxPooling2D((1, x.shape[2]))(x)
+
+    inputs = keras.Input((frames, 96, 1))
+    mel = norm(inputs, 0)
+    padded = layers.ZeroPadding2D((3, 0))(mel)
+    maps = [over_bands(norm(conv(padded, 0, 204, (7, 38)), 1)), over_bands(norm(conv(padded, 1, 204, (7, 67)), 2))]
+    for number, length in ((2, 128), (3, 64), (4, 32)):
+        maps.append(over_bands(norm(conv(mel, number, 51, (length, 1), "same"), number + 1)))
+    x = front = layers.Concatenate()(maps)  # (batch, frames, 1, 561)
+    middle = []
+    for number in (5, 6, 7):  # a convolution over all channels is 7 frames long and 1 wide where they stand last
+        y = norm(conv(layers.ZeroPadding2D((3, 0))(x), number, 64, (7, 1)), number + 1)
+        x = layers.Add()([y, x]) if middle else y
+        middle.append(x)
+    x = layers.Reshape((frames, 753))(layers.Concatenate()([front, *middle]))
+    pools = [layers.GlobalMaxPooling1D()(x), layers.GlobalAveragePooling1D()(x)]
+    x = layers.Concatenate(name="pooled")([layers.Reshape((753, 1))(pool) for pool in pools])
+    x = norm(layers.Flatten()(x), 9)  # (batch, 1506): the maximum and the mean of a map side by side
+    x = layers.Dense(EMBEDDING, activation="relu", name="dense")(layers.Dropout(0.5)(x))
+    return keras.Model(inputs, norm(x, 10), name="musicnn")
