@@ -1,6 +1,8 @@
 """Every row of ARCHS: its layers as published, its arithmetic, a step of training, its file."""
 
+import contextlib
 import dataclasses
+import functools
 
 import keras
 import numpy as np
@@ -24,6 +26,9 @@ SMALLER = {"resnet50": {"image_height": 64, "image_width": 64}}  # a quarter of 
 # The networks of R4 pool over 384 frames at least.
 LONG = {"feature": "logmel", "image_height": 84, "image_width": 384}
 SMALLER |= dict.fromkeys(("freqcnn", "tempcnn", "squarecnn", "crnn", "crnn_parallel", "bbnn"), LONG)
+SMALLER["vggish"] = {"feature": "vggish_mel", "sample_rate_hz": 16000, "hop_length": 160, "n_mels": 64}
+SMALLER["vggish"] |= {"image_height": 64, "image_width": 200}  # two patches
+NARROW = {"vggish": {"width": 1 / 8}}  # 72 M parameters in full
 
 # R1's layer table followed by hand: (n - kernel) // stride + 1 for a convolution, n // 2 for a pool, and
 # (kernel^2 inputs + 1) outputs weights, 4 a channel for batch normalisation.
@@ -65,6 +70,21 @@ def small_config(arch: str, **values) -> Config:
     return make_config({**SMALL, **SMALLER.get(arch, {}), **values}, {"arch": arch})
 
 
+@contextlib.contextmanager
+def narrow(arch: str):
+    """Within it, the network has the sizes of NARROW, if any."""
+    row = ARCHS[arch]
+    with pytest.MonkeyPatch.context() as patch:
+        build = functools.partial(row.build, **NARROW.get(arch, {}))
+        patch.setitem(ARCHS, arch, dataclasses.replace(row, build=build))
+        yield
+
+
+def small_model(config: Config) -> keras.Model:
+    with narrow(config.arch):
+        return build_model(config, N_CLASSES)
+
+
 def waveforms(batch: int, samples: int) -> np.ndarray:
     """Noise whose level rises from example to example by a factor of 100."""
     noise = np.random.default_rng(0).standard_normal((batch, samples))
@@ -98,7 +118,8 @@ class Stepped:
 @pytest.fixture(scope="module", params=ARCHS)
 def stepped(request) -> Stepped:
     config = small_config(request.param)
-    model = compiled_model(config, N_CLASSES, steps=10)
+    with narrow(config.arch):
+        model = compiled_model(config, N_CLASSES, steps=10)
     waveform, before = waveforms(4, config.clip_samples), values(model)
     loss = model.train_on_batch(waveform, np.arange(4))[0]
     return Stepped(config, model, waveform, before, float(loss), values(model))
@@ -226,7 +247,7 @@ def test_saved_file_round_trip(stepped, tmp_path):
 @pytest.mark.parametrize("arch", ARCHS)
 def test_mixed_precision_gives_the_same_logits_in_float32(arch, precision, tolerance, full_logits):
     config = small_config(arch, precision=precision)
-    model = build_model(config, N_CLASSES)
+    model = small_model(config)
     mixed = model(waveforms(3, config.clip_samples) * 3)  # up to full scale and above
     assert keras.backend.standardize_dtype(mixed.dtype) == "float32"
     assert keras.config.dtype_policy().name == "float32"  # as it was before
@@ -243,7 +264,7 @@ def full_logits():
     def of(arch: str) -> np.ndarray:
         if arch not in known:
             config = small_config(arch)
-            known[arch] = logits(build_model(config, N_CLASSES), waveforms(3, config.clip_samples) * 3)
+            known[arch] = logits(small_model(config), waveforms(3, config.clip_samples) * 3)
         return known[arch]
 
     return of
@@ -280,7 +301,7 @@ def test_builder_takes_what_its_row_says(arch):
     assert set(row.takes) <= names and set(row.defaults) <= names
     for name in row.defaults:
         assert getattr(make_config({}, {"arch": arch}), name) == row.defaults[name]
-    model = build_model(small_config(arch, dropout=0.25), N_CLASSES)
+    model = small_model(small_config(arch, dropout=0.25))
     assert {layer.rate for layer in kinds(model, layers.Dropout)} == {0.25}
 
 
@@ -328,6 +349,8 @@ BY_HAND = {
     "melcrop": 9 * 32 + 128 + 9 * 32 * 64 + 256 + 9 * 64 * 128 + 512 + 9 * 128 * 256 + 1024 + 9 * 256 * 256 + 1024
     + 256 * 256 + 1024 + 257 * 8,
     "resnet18": resnet18_parameters() + 513 * 8,
+    "vggish": sum((9 * a + 1) * b for a, b in ((1, 64), (64, 128), (128, 256), (256, 256), (256, 512), (512, 512)))
+    + (6 * 4 * 512 + 1) * 4096 + 4097 * 4096 + 4097 * 128 + 129 * 256 + 257 * 8,
 }  # fmt: skip
 
 
@@ -337,7 +360,8 @@ def test_every_network_is_counted_by_hand():
 
 @pytest.mark.parametrize("arch", BY_HAND)
 def test_parameters_are_those_worked_by_hand(arch):
-    assert build_model(make_config({}, {"arch": arch}), N_CLASSES).count_params() == BY_HAND[arch]
+    model = build_model(make_config({}, {"arch": arch, "weights": "none"}), N_CLASSES)
+    assert model.count_params() == BY_HAND[arch]
 
 
 @pytest.mark.parametrize("arch", ["freqcnn", "tempcnn", "squarecnn", "crnn", "crnn_parallel"])
