@@ -46,7 +46,8 @@ def vggish(
 
     Args:
         weights: "hub", the TF-Hub module google/vggish/1; "none", random; or a folder that holds the module.
-        unfreeze: top layers of the backbone that train; 0 freezes all, -1 none.
+        unfreeze: top layers of the backbone that train, pools counted (8: all from conv4_1 on);
+            0 freezes all, -1 none.
         pool: what joins the embeddings of the patches, a row of POOLS.
         width: filters and units, as a share of VGGish's.
         figure: mean and standard deviation that `check_figure` expects of the weights.
