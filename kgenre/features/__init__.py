@@ -156,7 +156,7 @@ FEATURES = {
         "energy-normalized, smoothed chroma",
         _unit,
         _pitch_classes,
-        "component of a vector of length 1",
+        "component of a unit vector",
         _R4,
     ),
     "vggish_mel": Feature(

@@ -17,7 +17,7 @@ from kgenre.errors import KgenreError
 from kgenre.features import FEATURES
 
 SECONDS = 30.0  # the length of a clip of the usual collections
-MAX_SECONDS = 600.0  # more columns than any picture shows, and a gigabyte of frames
+MAX_SECONDS = 300.0  # far more columns than a picture has, and gigabytes of frames for a constant-Q transform
 FLAGS = ("feature", "sample_rate_hz", "n_fft", "hop_length", "n_mels", "fmin_hz", "fmax_hz", "top_db")
 EXTEND = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
 LABELS = 22  # that an axis has room for
@@ -101,7 +101,7 @@ def draw(spectrogram, config, title: str, path, start: float = 0.0, seconds: flo
     axes.set(xlabel="time in s", ylabel=axis_name(bin_names))
     axes.set_title(textwrap.fill(title, 110, replace_whitespace=False), loc="left", fontsize=10, parse_math=False)
     beyond = (bool(spectrogram.min() < low), bool(spectrogram.max() > high))
-    figure.colorbar(picture, label=row.unit, extend=EXTEND[beyond])
+    figure.colorbar(picture, label=row.unit, extend=EXTEND[beyond], format="%g")
     with warnings.catch_warnings(action="ignore"):  # of letters in a song's name that the font lacks
         save_figure(figure, path)
 
