@@ -12,6 +12,7 @@ COMMANDS = {
     "evaluate": "accuracy of a trained model on whole tracks, with protocol and overlap",
     "predict": "name the genres of songs",
     "export": "write a SavedModel for TF Serving and check it",
+    "features": "draw what a network looks at in a song",
     "tables": "print the tables of architectures, features and datasets",
 }
 
@@ -29,7 +30,13 @@ def main(argv=None) -> int:
     except KgenreError as error:
         print(f"kgenre: {error}", file=sys.stderr)
         return 2
-    return importlib.import_module(f"kgenre.{arguments[0]}").main(arguments[1:])
+    return command_module(arguments[0]).main(arguments[1:])
+
+
+def command_module(name: str):
+    """The module that `python -m kgenre.NAME` runs: of a package, its __main__."""
+    module = importlib.import_module(f"kgenre.{name}")
+    return importlib.import_module(f"kgenre.{name}.__main__") if hasattr(module, "__path__") else module
 
 
 def usage() -> str:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from kgenre.config import Config, field_type
 from kgenre.errors import KgenreError
@@ -45,6 +46,15 @@ def config_flags(args: argparse.Namespace) -> dict:
     """The config's values that were given as flags."""
     given = vars(args)
     return {row.name: given[row.name] for row in dataclasses.fields(Config) if row.name in given}
+
+
+def check_file(path: Path, flag: str) -> None:
+    """Raises KgenreError for a file that cannot be written: now, rather than after the work."""
+    if path.is_dir() or not path.parent.is_dir():
+        rule = "is a folder" if path.is_dir() else f"no such folder: {path.parent}"
+        raise KgenreError(f"{path}: {rule}. Name a file in a folder that exists with {flag}.")
+    if not os.access(path.resolve() if path.exists() else path.parent, os.W_OK):
+        raise KgenreError(f"{path}: may not be written. Name another file with {flag}.")
 
 
 def list_failures(failures: dict[str, str], word: str = "left out") -> None:

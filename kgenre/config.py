@@ -13,6 +13,7 @@ from pathlib import Path
 from kgenre.archs import ARCHS
 from kgenre.archs.cnn import BLOCK_PLACES, BLOCKS
 from kgenre.archs.recurrent import CELLS
+from kgenre.archs.vggish import POOLS
 from kgenre.errors import KgenreError
 from kgenre.features import FEATURES
 
@@ -61,9 +62,11 @@ class Config:
     # that learns would be judged on statistics that it does not have (valid at chance for 6 epochs, measured).
     bn_momentum: float = _of(0.9, "share of the old batch-normalisation statistics that a step keeps")
     weights: str = _of(
-        "auto", "resnet50: auto (ImageNet's if they can be had), imagenet, none, or a file; musicnn: msd, mtt, none"
+        "auto",
+        "resnet50, vggish: auto (pretrained if to be had), none, imagenet or hub by name, or a file or hub folder; "
+        "musicnn: msd, mtt, none",
     )
-    unfreeze: int = _of(8, "pretrained networks: top layers of the backbone that train; -1 for all")
+    unfreeze: int = _of(8, "resnet50, vggish, musicnn: top layers of the backbone that train; -1 for all")
     pooling: str = _of("average", "resnet50: global average, or flatten as R1 did", ("average", "flatten"))
     scaling: str = _of(
         "imagenet", "resnet50: pixel scaling its weights expect, or unit as R1 did", ("imagenet", "unit")
@@ -73,6 +76,7 @@ class Config:
     block_at: str = _of("second", "CNNs of R4: the convolutions that it stands in for", BLOCK_PLACES)
     rnn: str = _of("gru", "crnn, crnn_parallel: recurrent cell", CELLS)
     bidirectional: bool = _of(False, "crnn, crnn_parallel: read the frames both ways")
+    pool: str = _of("mean", "vggish: what joins the embeddings of a slice's patches", POOLS)
 
     # Augmentation, in training only.
     zoom_range: float = _of(0.3, "height and width are scaled by factors from [1 - z, 1 + z]; 0 for none")
@@ -149,7 +153,32 @@ def make_config(file_values: dict, flag_values: dict) -> Config:
     check_known("arch", arch, ARCHS)
     feature = given.get("feature", ARCHS[arch].defaults.get("feature", Config.feature))
     check_known("feature", feature, FEATURES)
-    return Config(**{**FEATURES[feature].defaults, **ARCHS[arch].defaults, **given})
+    config = Config(**{**FEATURES[feature].defaults, **ARCHS[arch].defaults, **given})
+    _check_feature(config)
+    return config
+
+
+def _check_feature(config: Config) -> None:
+    """Raises KgenreError for a feature, or settings of it, that the network cannot have been made for."""
+    known = ARCHS[config.arch].features
+    if known is not None and config.feature not in known:
+        raise KgenreError(
+            f"`{config.arch}` takes the feature {' or '.join(known)}. Received: feature={config.feature}. "
+            "Leave --feature out, or choose another --arch."
+        )
+    if known is None or config.weights == "none":
+        return
+    picture = {name: getattr(Config, name) for name in _PICTURE}
+    for name, needed in {**picture, **FEATURES[config.feature].defaults}.items():
+        if getattr(config, name) != needed:
+            raise KgenreError(
+                f"The pretrained weights of `{config.arch}` need {name}={needed}. "
+                f"Received: {name}={getattr(config, name)}. Leave it out, or start from random weights "
+                "with --weights none."
+            )
+
+
+_PICTURE = ("image_height", "image_width", "image_channels", "frame_scaling")
 
 
 def read_config(path) -> dict:

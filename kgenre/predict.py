@@ -11,7 +11,6 @@ are listed on stderr with the reason, and the exit status is then 1; the others 
 import argparse
 import glob
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -37,7 +36,7 @@ def main(argv=None) -> int:
 
 def _predict(args: argparse.Namespace) -> int:
     if args.csv:
-        check_csv(args.csv)
+        cli.check_file(args.csv, "--csv")
     workers = make_config({}, cli.config_flags(args)).workers
     paths = find_songs(args.songs)
 
@@ -62,15 +61,6 @@ def _predict(args: argparse.Namespace) -> int:
         write_csv(rows, predictor.labels, args.csv, args.slices)
     cli.list_failures(reader.failures, "failed")
     return 1 if reader.failures else 0
-
-
-def check_csv(path: Path) -> None:
-    """Raises KgenreError now rather than after the work."""
-    if path.is_dir() or not path.parent.is_dir():
-        rule = "is a folder" if path.is_dir() else f"no such folder: {path.parent}"
-        raise KgenreError(f"{path}: {rule}. Name a file in a folder that exists with --csv.")
-    if not os.access(path.resolve() if path.exists() else path.parent, os.W_OK):
-        raise KgenreError(f"{path}: may not be written. Name another file with --csv.")
 
 
 def find_songs(names: list[str]) -> list[str]:

@@ -1,6 +1,8 @@
 """Every row of ARCHS: its layers as published, its arithmetic, a step of training, its file."""
 
+import contextlib
 import dataclasses
+import functools
 
 import keras
 import numpy as np
@@ -26,6 +28,9 @@ LONG = {"feature": "logmel", "image_height": 84, "image_width": 384}
 # musicnn looks at 96 bands and nothing else.
 SMALLER["musicnn"] = {"image_height": None, "image_width": None, "n_mels": 96, "unfreeze": -1}
 SMALLER |= dict.fromkeys(("freqcnn", "tempcnn", "squarecnn", "crnn", "crnn_parallel", "bbnn"), LONG)
+SMALLER["vggish"] = {"feature": "vggish_mel", "sample_rate_hz": 16000, "hop_length": 160, "n_mels": 64}
+SMALLER["vggish"] |= {"image_height": 64, "image_width": 200}  # two patches
+NARROW = {"vggish": {"width": 1 / 8}}  # 72 M parameters in full
 
 # R1's layer table followed by hand: (n - kernel) // stride + 1 for a convolution, n // 2 for a pool, and
 # (kernel^2 inputs + 1) outputs weights, 4 a channel for batch normalisation.
@@ -67,6 +72,21 @@ def small_config(arch: str, **values) -> Config:
     return make_config({**SMALL, **SMALLER.get(arch, {}), **values}, {"arch": arch})
 
 
+@contextlib.contextmanager
+def narrow(arch: str):
+    """Within it, the network has the sizes of NARROW, if any."""
+    row = ARCHS[arch]
+    with pytest.MonkeyPatch.context() as patch:
+        build = functools.partial(row.build, **NARROW.get(arch, {}))
+        patch.setitem(ARCHS, arch, dataclasses.replace(row, build=build))
+        yield
+
+
+def small_model(config: Config) -> keras.Model:
+    with narrow(config.arch):
+        return build_model(config, N_CLASSES)
+
+
 def waveforms(batch: int, samples: int) -> np.ndarray:
     """Noise whose level rises from example to example by a factor of 100."""
     noise = np.random.default_rng(0).standard_normal((batch, samples))
@@ -100,7 +120,8 @@ class Stepped:
 @pytest.fixture(scope="module", params=ARCHS)
 def stepped(request) -> Stepped:
     config = small_config(request.param)
-    model = compiled_model(config, N_CLASSES, steps=10)
+    with narrow(config.arch):
+        model = compiled_model(config, N_CLASSES, steps=10)
     waveform, before = waveforms(4, config.clip_samples), values(model)
     loss = model.train_on_batch(waveform, np.arange(4))[0]
     return Stepped(config, model, waveform, before, float(loss), values(model))
@@ -228,7 +249,7 @@ def test_saved_file_round_trip(stepped, tmp_path):
 @pytest.mark.parametrize("arch", ARCHS)
 def test_mixed_precision_gives_the_same_logits_in_float32(arch, precision, tolerance, full_logits):
     config = small_config(arch, precision=precision)
-    model = build_model(config, N_CLASSES)
+    model = small_model(config)
     mixed = model(waveforms(3, config.clip_samples) * 3)  # up to full scale and above
     assert keras.backend.standardize_dtype(mixed.dtype) == "float32"
     assert keras.config.dtype_policy().name == "float32"  # as it was before
@@ -245,7 +266,7 @@ def full_logits():
     def of(arch: str) -> np.ndarray:
         if arch not in known:
             config = small_config(arch)
-            known[arch] = logits(build_model(config, N_CLASSES), waveforms(3, config.clip_samples) * 3)
+            known[arch] = logits(small_model(config), waveforms(3, config.clip_samples) * 3)
         return known[arch]
 
     return of
@@ -282,7 +303,7 @@ def test_builder_takes_what_its_row_says(arch):
     assert set(row.takes) <= names and set(row.defaults) <= names
     for name in row.defaults:
         assert getattr(make_config({}, {"arch": arch}), name) == row.defaults[name]
-    model = build_model(small_config(arch, dropout=0.25), N_CLASSES)
+    model = small_model(small_config(arch, dropout=0.25))
     assert {layer.rate for layer in kinds(model, layers.Dropout)} == {0.25}
 
 
@@ -333,6 +354,8 @@ BY_HAND = {
     # Fronts of 204, 204, 51, 51, 51; three of 64 over all channels x 7; 2 x 753 pooled.
     "musicnn": 204 * (7 * 38 + 7 * 67 + 2) + 51 * (128 + 64 + 32 + 3) + 64 * (7 * 561 + 2 * 7 * 64 + 3)
     + 1507 * 200 + 4 * (1 + 408 + 153 + 192 + 1506 + 200) + 201 * 8,
+    "vggish": sum((9 * a + 1) * b for a, b in ((1, 64), (64, 128), (128, 256), (256, 256), (256, 512), (512, 512)))
+    + (6 * 4 * 512 + 1) * 4096 + 4097 * 4096 + 4097 * 128 + 129 * 256 + 257 * 8,
 }  # fmt: skip
 
 
@@ -342,8 +365,8 @@ def test_every_network_is_counted_by_hand():
 
 @pytest.mark.parametrize("arch", BY_HAND)
 def test_parameters_are_those_worked_by_hand(arch):
-    config = make_config({}, {"arch": arch, "weights": "none"})
-    assert build_model(config, N_CLASSES).count_params() == BY_HAND[arch]
+    model = build_model(make_config({}, {"arch": arch, "weights": "none"}), N_CLASSES)
+    assert model.count_params() == BY_HAND[arch]
 
 
 @pytest.mark.parametrize("arch", ["freqcnn", "tempcnn", "squarecnn", "crnn", "crnn_parallel"])

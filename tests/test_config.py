@@ -29,7 +29,7 @@ OTHER = {
     "feature": "logmel", "n_fft": 1024, "hop_length": 256, "n_mels": 96, "fmin_hz": 30.0, "fmax_hz": 7500.0,
     "top_db": 60.0, "image_height": 200, "image_width": 1024, "image_channels": 2, "frame_scaling": True,
     "dropout": 0.2, "bn_momentum": 0.7, "weights": "none", "unfreeze": 20, "pooling": "flatten", "scaling": "unit",
-    "block": "densenet", "block_at": "all", "rnn": "lstm", "bidirectional": True,
+    "block": "densenet", "block_at": "all", "rnn": "lstm", "bidirectional": True, "pool": "concat",
     "zoom_range": 0.1, "epochs": 7, "patience": 3, "batch_size": 5, "crops_per_track": 2, "learning_rate": 1e-4,
     "schedule": "constant", "precision": "mixed_float16", "seed": 12, "cache_gib": 0.5, "workers": 1,
     "max_bad_share": 0.3,

@@ -14,8 +14,9 @@ from kgenre.archs.homebrew import homebrew
 from kgenre.archs.melcrop import melcrop
 from kgenre.archs.musicnn import musicnn
 from kgenre.archs.recurrent import crnn, crnn_parallel
-from kgenre.archs.resnet import resnet50, resolve_weights
+from kgenre.archs.resnet import resnet50, resolve_imagenet
 from kgenre.archs.resnet18 import resnet18
+from kgenre.archs.vggish import resolve_module, vggish
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Arch:
     defaults: config values that differ from the general ones for this network.
     resolve: what depends on the machine: config -> values to replace in it, settled before training
         and recorded with the run.
+    features: names of the features that it takes; None for any. Pretrained weights need them at their
+        own settings.
     """
 
     build: Callable
@@ -38,6 +41,7 @@ class Arch:
     takes: tuple[str, ...] = ("dropout",)
     defaults: dict = field(default_factory=dict)
     resolve: Callable = lambda config: {}
+    features: tuple[str, ...] | None = None
 
 
 # R4 looks at 640 frames of hop 1024: whole clips of 30 s, one at a time.
@@ -55,7 +59,7 @@ ARCHS = {
         takes=("dropout", "weights", "unfreeze", "pooling", "scaling"),
         # A pretrained backbone wants three channels, small steps and few epochs; R1's zoom for it was 0.4.
         defaults={"image_channels": 3, "zoom_range": 0.4, "learning_rate": 3e-4, "epochs": 20, "patience": 8},
-        resolve=resolve_weights,
+        resolve=resolve_imagenet,
     ),
     "resnet18": Arch(
         resnet18,
@@ -119,5 +123,25 @@ ARCHS = {
             "zoom_range": 0.0,
             "crops_per_track": 6,
         },
+        features=("musicnn_mel",),
+    ),
+    "vggish": Arch(
+        vggish,
+        "VGGish on patches of 0.96 s, weights of TF-Hub, top layers unfrozen, dense 256",
+        "Genre_Pred; Hershey et al. 2017",
+        takes=("dropout", "weights", "unfreeze", "pool"),
+        # Five patches and no frame over: R2 took the 31 of a clip at once, six times the cost of a slice, where
+        # short crops from anywhere in a track teach more. A pretrained network wants small steps and few
+        # epochs, and its filters know the one size of a mel band: no zoom.
+        defaults={
+            "feature": "vggish_mel",
+            "clip_seconds": 4.815,
+            "zoom_range": 0.0,
+            "learning_rate": 1e-4,
+            "epochs": 20,
+            "patience": 8,
+        },
+        resolve=resolve_module,
+        features=("vggish_mel",),
     ),
 }

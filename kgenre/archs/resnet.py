@@ -1,8 +1,10 @@
 """ResNet50 on spectrogram pictures (R1): ImageNet weights, the top layers unfrozen."""
 
+import contextlib
 import logging
 import socket
 import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kgenre.archs.convpool import dense_head
@@ -54,20 +56,31 @@ def resnet50(
     return dense_head(x, dropout)
 
 
-def resolve_weights(config) -> dict:
-    """What `weights="auto"` comes to here: ImageNet's, or none and every layer trainable, with a warning."""
-    weights = config.weights
+def resolve_imagenet(config) -> dict:
+    """What `weights` comes to for `resnet50`, by `resolve_weights`."""
+    # The smallest there is, to see whether its weights can be had.
+    return resolve_weights(config.weights, "imagenet", lambda: imagenet_backbone((32, 32, 3)))
+
+
+def resolve_weights(weights: str, name: str, fetch: Callable[[], object]) -> dict:
+    """What `weights` comes to here: of "auto", pretrained, or none and every layer trainable, with a warning.
+
+    Args:
+        weights: as the config has it.
+        name: what stands for the pretrained weights.
+        fetch: gets them, or raises KgenreError.
+    """
     if weights == "auto":
         try:
-            imagenet_backbone((32, 32, 3))  # the smallest there is, to see whether its weights can be had
-            weights = "imagenet"
+            fetch()
+            weights = name
         except KgenreError as error:
             log.warning("%s Starting from random weights, with every layer trainable.", error)
             weights = "none"
     if weights == "none":
         return {"weights": "none", "unfreeze": -1}
     # A file is named from where the command is typed; a run may be resumed from elsewhere.
-    return {"weights": weights if weights == "imagenet" else str(Path(weights).resolve())}
+    return {"weights": weights if weights == name else str(Path(weights).resolve())}
 
 
 def load_backbone(input_shape: tuple, weights: str):
@@ -87,16 +100,24 @@ def imagenet_backbone(input_shape: tuple):
     import keras
 
     keras.applications.ResNet50(include_top=False, weights=None, input_shape=input_shape)  # faults of the shape first
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_SECONDS)
     try:
-        return keras.applications.ResNet50(include_top=False, weights="imagenet", input_shape=input_shape)
+        with download_timeout():
+            return keras.applications.ResNet50(include_top=False, weights="imagenet", input_shape=input_shape)
     except Exception as error:  # keras.utils.get_file raises the bare class where a download fails
         cause = str(error).splitlines()[0][:200]
         raise KgenreError(
             f"The ImageNet weights of ResNet50 could not be downloaded ({cause}). "
             "Connect to the network, or name a file with --weights FILE."
         ) from error
+
+
+@contextlib.contextmanager
+def download_timeout() -> Iterator[None]:
+    """Within it, a connection that says nothing for some time is given up."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_SECONDS)
+    try:
+        yield
     finally:
         socket.setdefaulttimeout(before)
 

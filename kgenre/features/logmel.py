@@ -125,6 +125,16 @@ def mel_filters(sample_rate, n_fft, n_mels, fmin, fmax, mel_scale="slaney") -> n
     return htk_filters(sample_rate, n_fft, n_mels, fmin, top)
 
 
+def mel_hz(sample_rate, n_mels, fmin, fmax, mel_scale="slaney") -> np.ndarray:
+    """Centre of each band of `mel_filters`: float64 (n_mels,) Hz."""
+    import librosa
+
+    top = sample_rate / 2 if fmax is None else fmax
+    if mel_scale == "slaney":
+        return librosa.mel_frequencies(n_mels + 2, fmin=fmin, fmax=top)[1:-1]
+    return 700.0 * np.expm1(np.linspace(_mel(fmin), _mel(top), n_mels + 2)[1:-1] / 1127.0)
+
+
 def htk_filters(sample_rate, n_fft, n_mels, fmin, fmax) -> np.ndarray:
     """Filters that are triangles on the mel axis itself, of height 1; the zero bin counts nowhere.
 

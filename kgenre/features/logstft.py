@@ -43,7 +43,7 @@ class LogStft(keras.layers.Layer):
                 f"the sample rate. Received: fmin_hz={fmin}, fmax_hz={top}, sample_rate_hz={sample_rate}."
             )
         self.window = hann(n_fft, n_fft)
-        bins = np.geomspace(fmin, top, n_bins) * n_fft / sample_rate
+        bins = log_hz(sample_rate, n_bins, fmin, fmax) * n_fft / sample_rate
         self.read_off = BandMatrix(np.maximum(0, 1 - np.abs(bins[:, None] - np.arange(n_fft // 2 + 1))))
 
     def call(self, waveform):
@@ -63,3 +63,8 @@ class LogStft(keras.layers.Layer):
     def get_config(self):
         names = ("sample_rate", "n_fft", "hop_length", "n_bins", "fmin", "fmax", "top_db")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def log_hz(sample_rate, n_bins, fmin, fmax) -> np.ndarray:
+    """The frequencies that are read off: float64 (n_bins,) Hz."""
+    return np.geomspace(fmin, sample_rate / 2 if fmax is None else fmax, n_bins)

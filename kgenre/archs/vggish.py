@@ -1,0 +1,236 @@
+"""VGGish (Hershey et al. 2017) on its own log-mel patches, with the weights of TF-Hub (R2).
+
+A network of Keras's own layers and not the hub's module as a layer, which Keras 3 could not train. Its
+weights are read from the module's checkpoint and believed only when front end and network together give
+the figure that is published with the module.
+"""
+
+import http.client
+import re
+import tarfile
+import warnings
+import zlib
+from pathlib import Path
+
+from kgenre.archs.resnet import download_timeout, freeze, resolve_weights
+from kgenre.errors import KgenreError
+from kgenre.features import FEATURES
+
+HANDLE = "https://tfhub.dev/google/vggish/1"
+FRAMES, BANDS = 96, 64  # of a patch: 0.96 s
+# The module's names and sizes; a pool follows each group of convolutions.
+CONVOLUTIONS = (
+    {"conv1": 64},
+    {"conv2": 128},
+    {"conv3_1": 256, "conv3_2": 256},
+    {"conv4_1": 512, "conv4_2": 512},
+)
+DENSE = {"fc1_1": 4096, "fc1_2": 4096, "fc2": 128}
+# Mean and standard deviation of the embeddings of a unit sine of 1 kHz and 3 s, published to 10 %.
+FIGURE, TOLERANCE = (-0.0333, 0.380), 0.1
+NEXT = f"Name a folder that holds {HANDLE} with --weights, or start from random weights with --weights none."
+
+
+def vggish(
+    image,
+    dropout: float = 0.5,
+    weights: str = "none",
+    unfreeze: int = -1,
+    pool: str = "mean",
+    width: float = 1.0,
+    figure: tuple[float, float] = FIGURE,
+):
+    """VGGish on each patch of 96 frames, its embeddings joined, then a dense layer of 256.
+
+    Patches do not overlap; frames that fill none are left out.
+
+    Args:
+        weights: "hub", the TF-Hub module google/vggish/1; "none", random; or a folder that holds the module.
+        unfreeze: top layers of the backbone that train, pools counted (8: all from conv4_1 on);
+            0 freezes all, -1 none.
+        pool: what joins the embeddings of the patches, a row of POOLS.
+        width: filters and units, as a share of VGGish's.
+        figure: mean and standard deviation that `check_figure` expects of the weights.
+
+    Input shape: (batch, 64, at least 96 frames, 1), `vggish_mel` as a picture. Output shape: (batch, 256).
+
+    Raises:
+        KgenreError: another picture, weights that cannot be downloaded, or a module that is not VGGish.
+    """
+    from keras import layers, ops
+
+    bands, frames, channels = image.shape[1:]
+    if bands != BANDS or channels != 1:
+        raise KgenreError(
+            f"`vggish` needs {BANDS} mel bands in 1 channel. Received: {bands} in {channels}. "
+            "Leave out --n-mels, --image-height and --image-channels."
+        )
+    if frames < FRAMES:
+        raise KgenreError(
+            f"`vggish` needs {FRAMES} frames at least. Received: {frames}. "
+            "Set a larger --clip-seconds (0.975 at its own hop), or a smaller --hop-length."
+        )
+    backbone = vggish_backbone(width)
+    if weights != "none":
+        path = find_module(weights)
+        load_module(backbone, path)
+        check_figure(backbone, path, figure)
+    freeze(backbone, unfreeze)
+    x = backbone(patches(image))  # (batch * patches, 128)
+    x = POOLS[pool](ops.reshape(x, (-1, frames // FRAMES, x.shape[-1])))
+    return layers.Dense(256, activation="relu")(layers.Dropout(dropout)(x))
+
+
+def patches(image):
+    """Picture (batch, 64, frames, 1) -> log-mel patches (batch * patches, 96, 64, 1)."""
+    from keras import layers, ops
+
+    low, high = FEATURES["vggish_mel"].shades(None)  # the same for every config
+    x = layers.Rescaling(high - low, offset=low)(image)
+    x = layers.Permute((2, 1, 3))(x)  # (batch, frames, 64, 1)
+    x = layers.Cropping2D(((0, image.shape[2] % FRAMES), (0, 0)))(x)
+    return ops.reshape(x, (-1, FRAMES, BANDS, 1))
+
+
+def vggish_backbone(width: float = 1.0):
+    """VGGish: log-mel patches (n, 96, 64, 1) -> embeddings (n, 128), before any activation.
+
+    Convolutions 3 x 3 of 64 | 128 | 256, 256 | 512, 512, each relu, a 2 x 2 max-pool after each group; dense
+    4096, 4096 relu, 128.
+    """
+    import keras
+    from keras import layers
+
+    # Nine layers without batch normalisation: Glorot's start would leave the last a 20th of its input.
+    options = {"activation": "relu", "kernel_initializer": "he_uniform"}
+    inputs = x = keras.Input((FRAMES, BANDS, 1))
+    for group in CONVOLUTIONS:
+        for name, filters in group.items():
+            x = layers.Conv2D(round(width * filters), 3, padding="same", name=name, **options)(x)
+        x = layers.MaxPooling2D(2)(x)
+    x = layers.Flatten()(x)  # (n, 6 * 4 * 512): time, frequency, channels, as TF-Slim's
+    for name, units in DENSE.items():
+        x = layers.Dense(round(width * units), name=name, **(options if name != "fc2" else {}))(x)
+    return keras.Model(inputs, x, name="vggish")
+
+
+def mean(x):
+    """(batch, patches, d) -> (batch, d)."""
+    from keras import layers
+
+    return layers.GlobalAveragePooling1D()(x)
+
+
+def concat(x):
+    """(batch, patches, d) -> (batch, patches * d), as R2."""
+    from keras import layers
+
+    return layers.Flatten()(x)
+
+
+def attention(x):
+    """Mean weighted by the softmax of learnt scores (Ilse et al. 2018): (batch, patches, d) -> (batch, d)."""
+    from keras import layers, ops
+
+    scores = layers.Dense(1)(layers.Dense(128, activation="tanh")(x))  # (batch, patches, 1)
+    return ops.sum(x * layers.Softmax(axis=1)(scores), axis=1)
+
+
+POOLS = {"mean": mean, "concat": concat, "attention": attention}
+
+
+def resolve_module(config) -> dict:
+    """What `weights` comes to for `vggish`, by `resolve_weights`."""
+    return resolve_weights(config.weights, "hub", lambda: find_module("hub"))
+
+
+def find_module(weights: str) -> str:
+    """The module's folder: TF-Hub's own cache for "hub", filled once, or the folder that is named.
+
+    Raises:
+        KgenreError: no download, or no folder of a module.
+    """
+    with warnings.catch_warnings(action="ignore"):  # of packages that it imports
+        import tensorflow_hub as hub
+    import tensorflow as tf
+
+    if weights != "hub":
+        if not (Path(weights) / "saved_model.pb").is_file():
+            raise KgenreError(
+                "`weights` of `vggish` must be auto, hub, none or the folder of a TF-Hub module. "
+                f"Received: {weights}, which holds no saved_model.pb."
+            )
+        return hub.resolve(weights)
+    try:
+        with download_timeout():
+            return hub.resolve(HANDLE)
+    except (OSError, EOFError, http.client.HTTPException, tarfile.TarError, zlib.error, tf.errors.OpError) as error:
+        cause = (str(error) or type(error).__name__).splitlines()[0][:200]
+        raise KgenreError(
+            f"The weights of VGGish could not be downloaded from TF-Hub ({cause}). "
+            f"Connect to the network, or name a folder that holds {HANDLE} with --weights."
+        ) from error
+
+
+def load_module(backbone, path: str) -> None:
+    """Gives the backbone the variables of a module's checkpoint, in the order in which the module made them.
+
+    Raises:
+        KgenreError: no checkpoint, or variables of another number or other shapes.
+    """
+    import tensorflow as tf
+
+    try:
+        checkpoint = tf.train.load_checkpoint(str(Path(path) / "variables" / "variables"))
+        shapes = checkpoint.get_variable_to_shape_map()
+        names = sorted((name for name in shapes if name.endswith("/VARIABLE_VALUE")), key=_with_numbers)
+        found, needed = [tuple(shapes[name]) for name in names], [tuple(weight.shape) for weight in backbone.weights]
+        if found != needed:
+            raise KgenreError(f"{path}: not a module of VGGish ({_difference(found, needed)}). {NEXT}")
+        backbone.set_weights([checkpoint.get_tensor(name) for name in names])
+    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:  # the last of a file cut short
+        cause = str(error).splitlines()[0][:200]
+        raise KgenreError(f"{path}: the module's variables cannot be read ({cause}). {NEXT}") from error
+
+
+def _with_numbers(name: str) -> list:
+    """Sorts `_variables/10/...` behind `_variables/9/...`."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+
+
+def _difference(found: list, needed: list) -> str:
+    if len(found) != len(needed):
+        return f"{len(found)} variables, VGGish has {len(needed)}"
+    number = next(i for i, (ours, theirs) in enumerate(zip(needed, found)) if ours != theirs)
+    return f"its variable {number + 1} has the shape {found[number]}, VGGish's {needed[number]}"
+
+
+def check_figure(backbone, path: str, figure: tuple[float, float] = FIGURE) -> None:
+    """Compares the embeddings of a sine, through our front end and `backbone`, with what they must be.
+
+    Raises:
+        KgenreError: mean or standard deviation more than 10 % off.
+    """
+    import numpy as np
+
+    embeddings = embeddings_of_sine(backbone)
+    received = (embeddings.mean(), embeddings.std())
+    if not np.allclose(received, figure, rtol=TOLERANCE, atol=0):
+        raise KgenreError(
+            f"{path}: not the weights of VGGish: of a 1 kHz sine its embeddings must have the mean {figure[0]:.4f} and "
+            f"the deviation {figure[1]:.3f}. Received: {received[0]:.4f} and {received[1]:.3f}. {NEXT}"
+        )
+
+
+def embeddings_of_sine(backbone):
+    """Embeddings of 3 s of a unit sine of 1 kHz: NumPy (3, 128)."""
+    import keras
+    import numpy as np
+
+    from kgenre.config import make_config
+    from kgenre.model import front_end
+
+    config = make_config({}, {"feature": "vggish_mel"})
+    sine = np.sin(2 * np.pi * 1000.0 * np.arange(3 * config.sample_rate_hz) / config.sample_rate_hz)
+    picture = front_end(config)(keras.ops.convert_to_tensor(sine[None], "float32"))
+    return np.float64(keras.ops.convert_to_numpy(backbone(patches(picture), training=False)))
