@@ -1,12 +1,18 @@
 """Augmentation: every row of AUGMENTS, what each does by its definition, and the stream. Zoom: test_zoom.py."""
 
+import argparse
+from pathlib import Path
+
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from audio_files import music, tone, write_sound
 
+from kgenre import train
 from kgenre.augment import AUGMENTS, PLACES, built
+from kgenre.augment import __main__ as augment_command
 from kgenre.augment.mixup import Mixup
 from kgenre.augment.random_layers import PictureNoise, RandomGain, SpecAugment, TimeShift
 from kgenre.augment.stretch import Pitch, Tempo, stretched
@@ -15,6 +21,7 @@ from kgenre.errors import KgenreError
 from kgenre.fit import compiled_model
 from kgenre.model import build_model, load_model, reseed
 from kgenre.pipeline import TrackReader, TrainingPlan, training_batches
+from kgenre.run import Run
 
 RATE = 8000
 CLIP = 4000
@@ -367,15 +374,19 @@ def test_all_at_once_train_a_step_and_resume(tracks, tmp_path):
     model = compiled_model(config, len(tracks), plan.steps)
     waveforms, labels = stream(tracks, config, plan, epochs=1)
     waveforms[0] = 0  # silence
-    model.save(tmp_path / "before.keras")
-    reseed(model, 0, 0)
-    loss = model.train_on_batch(waveforms, labels)[0]
-    assert np.isfinite(loss) and 0.5 < loss < 10
-    resumed = load_model(tmp_path / "before.keras", compile=True)
-    reseed(resumed, 0, 0)
-    assert resumed.train_on_batch(waveforms, labels)[0] == pytest.approx(loss, rel=1e-5)
+
+    def loss_of_step(model, epoch: int) -> float:
+        reseed(model, 0, epoch)
+        model.reset_metrics()
+        return float(model.train_on_batch(waveforms, labels)[0])
+
+    assert 0.5 < loss_of_step(model, 0) < 10
+    model.save(tmp_path / "after_one.keras")
+    resumed = load_model(tmp_path / "after_one.keras", compile=True)
+    second = loss_of_step(model, 1)
+    assert loss_of_step(resumed, 1) == pytest.approx(second, rel=1e-5)  # the same draws, but for float32 sums
+    assert abs(loss_of_step(load_model(tmp_path / "after_one.keras", compile=True), 2) / second - 1) > 1e-3
     assert all(np.isfinite(keras.ops.convert_to_numpy(weight)).all() for weight in resumed.weights)
-    assert len(model.layers) == len(resumed.layers)
 
 
 def test_reseed_reaches_every_layer():
@@ -387,3 +398,37 @@ def test_reseed_reaches_every_layer():
         reseed(model, 0, epoch)
         states |= {tuple(keras.ops.convert_to_numpy(layer.generator.state)) for layer in layers}
     assert len(states) == 2 * len(LAYERS)
+
+
+# --- commands and documents -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", [["zoom", "mixup"], ["mixup", "zoom", "zoom"], None, ["zoom"], ["none"]], ids=str)
+def test_list_of_a_run_cannot_change_but_may_be_repeated(given, tmp_path):
+    run, config = Run(tmp_path / "run"), config_of("zoom", "mixup")
+    run.save_setup(config, ["a", "b"], pd.DataFrame({"path": ["x"]}), {"asked": {}})
+    args = argparse.Namespace(config=None, **({} if given is None else {"augment": given}))
+    if given is None or "mixup" in given:
+        assert train.resumed_config(run, args) == config
+        return
+    with pytest.raises(KgenreError, match="^`augment` of a run cannot change"):
+        train.resumed_config(run, args)
+
+
+def test_every_augmentation_is_drawn_and_described(tmp_path):
+    assert augment_command.main(["--out", str(tmp_path / "augment.png")]) == 0
+    assert (tmp_path / "augment.png").read_bytes().startswith(b"\x89PNG")
+    text = (Path(__file__).parents[1] / "docs" / "augmentation.md").read_text(encoding="utf-8")
+    for name, row in AUGMENTS.items():
+        flag = row.strength.replace("_", "-")
+        assert f"| `{name}` | `--{flag}` {getattr(Config, row.strength):g} |" in text
+
+
+def test_pictures_differ_from_the_plain_one():
+    config = make_config({**augment_command.SETTINGS, "clip_seconds": 1.0}, {})
+    rng = np.random.default_rng(0)
+    song, other = (0.1 * rng.standard_normal(2 * config.sample_rate_hz).astype("float32") for _ in range(2))
+    plain = augment_command.picture("", config, song, other)
+    for name in AUGMENTS:
+        picture = augment_command.picture(name, config, song, other)
+        assert picture.shape == plain.shape and np.abs(picture - plain).max() > 0.01, name
