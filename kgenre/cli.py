@@ -32,14 +32,22 @@ def add_config_flags(parser: argparse.ArgumentParser, names: tuple[str, ...] | N
             continue
         plain, _ = field_type(row)
         flag = "--" + row.name.replace("_", "-")
-        default = "its own" if row.default is None else row.default
-        text = f"{row.metadata['help']} (default: {default})".replace("%", "%%")
+        text = f"{row.metadata['help']} (default: {_default(row)})".replace("%", "%%")
         options = {"default": argparse.SUPPRESS, "help": text}
-        if plain is bool:
+        if plain is tuple:  # without argparse's choices: the config tells an unknown name with the closest one
+            options["help"] = f"{', '.join(row.metadata['choices'])}, or none: {text}"
+            parser.add_argument(flag, nargs="*", metavar="NAME", **options)
+        elif plain is bool:
             parser.add_argument(flag, action=argparse.BooleanOptionalAction, **options)
         else:
             metavar = None if row.metadata["choices"] else plain.__name__.upper()
             parser.add_argument(flag, type=plain, choices=row.metadata["choices"], metavar=metavar, **options)
+
+
+def _default(row) -> str:
+    if isinstance(row.default, tuple):
+        return " ".join(row.default) or "none"
+    return "its own" if row.default is None else str(row.default)
 
 
 def config_flags(args: argparse.Namespace) -> dict:

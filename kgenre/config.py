@@ -14,6 +14,7 @@ from kgenre.archs import ARCHS
 from kgenre.archs.cnn import BLOCK_PLACES, BLOCKS
 from kgenre.archs.recurrent import CELLS
 from kgenre.archs.vggish import POOLS
+from kgenre.augment import AUGMENTS
 from kgenre.errors import KgenreError
 from kgenre.features import FEATURES
 
@@ -78,8 +79,19 @@ class Config:
     bidirectional: bool = _of(False, "crnn, crnn_parallel: read the frames both ways")
     pool: str = _of("mean", "vggish: what joins the embeddings of a slice's patches", POOLS)
 
-    # Augmentation, in training only.
-    zoom_range: float = _of(0.3, "height and width are scaled by factors from [1 - z, 1 + z]; 0 for none")
+    # Augmentation, in training only. Each name below has its strength behind it, which counts where it is listed.
+    augment: tuple[str, ...] = _of(("zoom",), "what is changed at random in training", AUGMENTS)
+    # A tenth is what two performances of a song differ by; much more, and a ballad becomes a dance.
+    tempo_range: float = _of(0.1, "tempo: factors from [1 - t, 1 + t]")
+    # Two semitones either way change the key, which tells no genre, and not yet the voices.
+    pitch_semitones: float = _of(2.0, "pitch: semitones up or down at most")
+    mixup_alpha: float = _of(0.2, "mixup: a of the Beta(a, a) that shares are drawn from")  # as published
+    gain_db: float = _of(6.0, "gain: dB up or down at most")  # most of what decades of mastering differ by
+    shift_share: float = _of(0.5, "shift: share of the width at most, either way; 0.5 is any place")
+    zoom_range: float = _of(0.3, "zoom: height and width are scaled by factors from [1 - z, 1 + z]; 0 for none")
+    noise_std: float = _of(0.05, "noise: standard deviation in a picture of [0, 1]; 0.05 is 4 dB of 80")
+    # Two masks of up to 15 % each way hide a quarter of the picture on average.
+    mask_share: float = _of(0.15, "specaugment: share of height or width that one of its four masks takes at most")
 
     # Training.
     epochs: int = _of(40, "epochs at most; training stops early when valid accuracy no longer rises")
@@ -98,6 +110,7 @@ class Config:
 
     def __post_init__(self):
         for row in dataclasses.fields(self):
+            object.__setattr__(self, row.name, as_held(row.name, getattr(self, row.name)))
             _check_type(row, getattr(self, row.name))
         for name, low, high in _RANGES:
             value = getattr(self, name)
@@ -132,7 +145,14 @@ _RANGES = (
     ("dropout", 0, 0.95),
     ("bn_momentum", 0, 0.9999),
     ("unfreeze", -1, 1000),
+    ("tempo_range", 0, 0.5),
+    ("pitch_semitones", 0, 12),
+    ("mixup_alpha", 0.01, 100),
+    ("gain_db", 0, 60),
+    ("shift_share", 0, 0.5),
     ("zoom_range", 0, 0.95),
+    ("noise_std", 0, 1),
+    ("mask_share", 0, 1),
     ("epochs", 1, 100000),
     ("patience", 1, 100000),
     ("batch_size", 1, 65536),
@@ -219,14 +239,39 @@ def field_type(row) -> tuple[type, bool]:
     if isinstance(row.type, types.UnionType):
         plain = [part for part in typing.get_args(row.type) if part is not types.NoneType]
         return plain[0], True
-    return row.type, False
+    return typing.get_origin(row.type) or row.type, False
+
+
+def as_held(name: str, value):
+    """A setting as Config holds it: a list of names in the table's order, each once; "none" alone is no name."""
+    row = Config.__dataclass_fields__[name]
+    if field_type(row)[0] is not tuple or not isinstance(value, (list, tuple)):
+        return value
+    if list(value) == ["none"]:
+        return ()
+    known = row.metadata["choices"]
+    if not all(part in known for part in value):  # for the check to tell
+        return tuple(value)
+    return tuple(part for part in known if part in value)
 
 
 def _check_type(row, value) -> None:
     plain, optional = field_type(row)
+    if plain is tuple:
+        _check_names(row, value)
+        return
     accepted = (int, float) if plain is float else plain
     wrong = not isinstance(value, accepted) or (isinstance(value, bool) and plain is not bool)
     if wrong and not (optional and value is None):
         raise KgenreError(f"`{row.name}` must be {plain.__name__}. Received: {row.name}={value!r}.")
     if row.metadata["choices"]:
         check_known(row.name, value, row.metadata["choices"])
+
+
+def _check_names(row, value) -> None:
+    if not isinstance(value, tuple) or not all(isinstance(part, str) for part in value):
+        raise KgenreError(f"`{row.name}` must be a list of names. Received: {row.name}={value!r}.")
+    if "none" in value:
+        raise KgenreError(f"`{row.name}`: none stands alone. Received: {' '.join(value)}.")
+    for part in value:
+        check_known(row.name, part, row.metadata["choices"])

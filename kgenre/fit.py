@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from kgenre import cli
+from kgenre.augment import built
 from kgenre.config import Config
 from kgenre.errors import KgenreError
 from kgenre.inference import classify
@@ -97,7 +98,11 @@ def fit(config: Config, run: Run) -> None:
         model = compiled_model(config, len(labels), plan.steps)
     if state.epochs < config.epochs and not state.stopped:
         train_paths, train_labels = list(rows["train"]["path"]), [number[genre] for genre in rows["train"]["genre"]]
-        dataset = training_batches(reader, train_paths, train_labels, plan, state.epochs, config.workers)
+        of_window, of_batch = built(config, "window"), built(config, "batch")
+        if of_batch:  # which mix labels
+            train_labels = np.eye(len(labels))[train_labels]
+        start = (state.epochs, config.workers)
+        dataset = training_batches(reader, train_paths, train_labels, plan, *start, of_window, of_batch)
         truth = {path: number[genre] for path, genre in zip(rows["valid"]["path"], rows["valid"]["genre"])}
         board = keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False)
         with cli.progress() as bar:
@@ -115,7 +120,10 @@ def fit(config: Config, run: Run) -> None:
 
 
 def compiled_model(config: Config, n_classes: int, steps: int) -> keras.Model:
-    """A new model with Adam and cross-entropy on its logits."""
+    """A new model with Adam and cross-entropy on its logits; of shares of the classes where labels are mixed.
+
+    Accuracy is then against the heavier label.
+    """
     model = build_model(config, n_classes)
     rate = config.learning_rate
     if config.schedule == "cosine":
@@ -123,9 +131,11 @@ def compiled_model(config: Config, n_classes: int, steps: int) -> keras.Model:
     optimizer = keras.optimizers.Adam(rate)
     if config.precision == "mixed_float16":  # small gradients would vanish
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    losses = keras.losses
+    kind = losses.CategoricalCrossentropy if built(config, "batch") else losses.SparseCategoricalCrossentropy
     model.compile(
         optimizer,
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        kind(from_logits=True),
         metrics=["accuracy"],
         # On the CPU, XLA makes TensorFlow's step 1.4 times as slow (convpool).
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",

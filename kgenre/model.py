@@ -5,7 +5,7 @@ import numpy as np
 from keras import layers, ops
 
 from kgenre.archs import ARCHS
-from kgenre.augment.zoom import ZoomRange
+from kgenre.augment import built, random_layers, zoom  # noqa: F401  registered by import, for load_model
 from kgenre.config import Config
 from kgenre.errors import KgenreError
 from kgenre.features import FEATURES, chroma, cqt, logmel, logstft, mfcc  # noqa: F401  registered by import, for load_model
@@ -65,8 +65,12 @@ def build_model(config: Config, n_classes: int) -> keras.Model:
     keras.config.set_dtype_policy(config.precision)
     try:
         waveform = keras.Input((config.clip_samples,), name="waveform", dtype="float32")
-        picture = front_end(config)(waveform)
-        picture = ZoomRange(config.zoom_range, seed=config.seed, name="zoom_range")(picture)
+        x = waveform
+        for layer in built(config, "waveform").values():
+            x = layer(x)
+        picture = front_end(config)(x)
+        for layer in built(config, "picture").values():
+            picture = layer(picture)
         values = {name: getattr(config, name) for name in arch.takes}
         try:
             embedding = arch.build(picture, **values)

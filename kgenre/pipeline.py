@@ -68,21 +68,22 @@ class TrackReader:
         self.truncated: set[str] = set()
         self.decoded = 0
 
-    def window(self, path: str, position: float) -> np.ndarray:
-        """The slice at `position` in [0, 1] of the track: float32 (clip,).
+    def window(self, path: str, position: float, samples: int | None = None) -> np.ndarray:
+        """The window at `position` in [0, 1] of the track: float32 (samples,), a slice if not given.
 
         Raises:
             AudioError: the file cannot be read; or it is silent, which shows only where it is decoded whole.
         """
-        start = round(position * max(0, self._length(path) - self.clip))
+        samples = samples or self.clip
+        start = round(position * max(0, self._length(path) - samples))
         held = self.cache.get(path)
         if held is None and self.cache.has_room(self._length(path) * BYTES_PER_SAMPLE):
             held = self._decode(path)
             self.cache.add(path, held)
         if held is not None:
-            start = max(0, min(start, len(held) - self.clip))
-            return slices.fill(held[start : start + self.clip], self.clip)
-        return slices.fill(self._decode(path, start / self.sample_rate), self.clip)
+            start = max(0, min(start, len(held) - samples))
+            return slices.fill(held[start : start + samples], samples)
+        return slices.fill(self._decode(path, start / self.sample_rate, samples), samples)
 
     def windows(self, path: str) -> Iterator[np.ndarray]:
         """All slices of the track in order, float32 (clip,) each; a track that fails ends early, listed."""
@@ -121,11 +122,11 @@ class TrackReader:
         if audio.is_silent(peak):
             self.failures[path] = SILENT
 
-    def _decode(self, path: str, start: float | None = None) -> np.ndarray:
+    def _decode(self, path: str, start: float | None = None, samples: int = 0) -> np.ndarray:
         self.decoded += 1
         if start is None:
             return self._audible(path, audio.decode(path, self.sample_rate))
-        seconds = self.clip / self.sample_rate
+        seconds = samples / self.sample_rate
         try:
             return audio.decode(path, self.sample_rate, start, seconds).samples
         except audio.AudioError:
@@ -218,38 +219,90 @@ class TrainingPlan:
         order = np.resize(order, self.steps * self.batch_size)
         return order, rng.random(len(order))
 
+    def strengths(self, epoch: int, changes: dict) -> np.ndarray:
+        """What each change draws for each window, float64 (steps * batch_size, changes).
 
-def training_batches(reader: TrackReader, paths, labels, plan: TrainingPlan, first_epoch: int = 0, workers: int = 2):
-    """Endless batches of random windows, epoch after epoch: tf.data of (waveform (batch, clip), label (batch,)).
+        Each draws from seed, epoch and its own name: it draws the same whatever else is listed.
+        """
+        n = self.steps * self.batch_size
+        columns = [
+            change.draw(np.random.default_rng([self.seed, epoch, *name.encode()]), n)
+            for name, change in changes.items()
+        ]
+        return np.stack(columns, axis=1) if columns else np.zeros((n, 0))
 
-    The order depends on the plan alone, not on the workers. Where a file fails, the next track of the
-    table takes its place and `reader.failures` names it.
+
+def training_batches(
+    reader: TrackReader,
+    paths,
+    labels,
+    plan: TrainingPlan,
+    first_epoch: int = 0,
+    workers: int = 2,
+    of_window: dict | None = None,
+    of_batch: dict | None = None,
+):
+    """Endless batches of random windows, epoch after epoch: tf.data of (waveform (batch, clip), label).
+
+    The order and what is drawn depend on the plan alone, not on the workers. Where a file fails, the next
+    track of the table takes its place and `reader.failures` names it.
+
+    Args:
+        labels: whole numbers (tracks,), which come as int32 (batch,); or shares of the classes
+            (tracks, classes), which come as float32 (batch, classes), and which `of_batch` asks for.
+        of_window, of_batch: {name: change} of augment.built: augmentation of a window and of a batch.
     """
     import tensorflow as tf
 
-    def pairs():
-        for epoch in itertools.count(first_epoch):
-            yield from zip(*plan.epoch(epoch))
+    of_window, of_batch = of_window or {}, of_batch or {}
+    labels = np.asarray(labels)
+    labels = labels.astype("int32" if labels.ndim == 1 else "float32")
 
-    def read(index, position):
+    def windows():
+        for epoch in itertools.count(first_epoch):
+            yield from zip(*plan.epoch(epoch), plan.strengths(epoch, {**of_window, **of_batch}))
+
+    def read(index, position, strengths):
         for number in itertools.chain(range(index, len(paths)), range(index)):
             path = paths[number]
             if path in reader.failures:
                 continue
             try:
-                return reader.window(path, float(position)), np.int32(labels[number])
+                changes = list(zip(of_window.values(), strengths))
+                return changed_window(reader, path, float(position), changes), labels[number]
             except audio.AudioError as error:
                 reader.failures[path] = error.cause
-        return np.zeros(reader.clip, "float32"), np.int32(0)  # none can be read: the epoch's end will tell
+        return np.zeros(reader.clip, "float32"), np.zeros_like(labels[0])  # none can be read: the epoch's end will tell
 
-    def read_graph(index, position):
-        waveform, label = tf.numpy_function(read, [index, position], [tf.float32, tf.int32])
-        return tf.ensure_shape(waveform, (reader.clip,)), tf.ensure_shape(label, ())
+    def read_graph(index, position, strengths):
+        waveform, label = tf.numpy_function(read, [index, position, strengths], [tf.float32, tf.as_dtype(labels.dtype)])
+        waveform, label = tf.ensure_shape(waveform, (reader.clip,)), tf.ensure_shape(label, labels.shape[1:])
+        return waveform, label, strengths[len(of_window) :]
 
-    signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((), tf.float64))
-    dataset = tf.data.Dataset.from_generator(pairs, output_signature=signature)
+    def changed_batch(waveforms, labels, strengths):
+        for place, change in enumerate(of_batch.values()):
+            waveforms, labels = change.apply(waveforms, labels, strengths[:, place])
+        return waveforms, labels
+
+    signature = [((), tf.int64), ((), tf.float64), ((len(of_window) + len(of_batch),), tf.float64)]
+    signature = tuple(tf.TensorSpec(*spec) for spec in signature)
+    dataset = tf.data.Dataset.from_generator(windows, output_signature=signature)
     dataset = dataset.map(read_graph, num_parallel_calls=workers, deterministic=True)
-    return dataset.batch(plan.batch_size, drop_remainder=True).prefetch(2)
+    return dataset.batch(plan.batch_size, drop_remainder=True).map(changed_batch).prefetch(2)
+
+
+def changed_window(reader: TrackReader, path: str, position: float, changes: list) -> np.ndarray:
+    """A window of a track with changes applied in order, each given as (change, strength): float32 (clip,).
+
+    From the last to the first, each says how much it must be given, so that none has to pad.
+    """
+    sizes = [reader.clip]
+    for change, strength in reversed(changes):
+        sizes.append(change.reads(sizes[-1], strength))
+    waveform = reader.window(path, position, sizes.pop())
+    for change, strength in changes:
+        waveform = change.apply(waveform, strength, sizes.pop())
+    return waveform
 
 
 def sliding_batches(reader: TrackReader, paths, batch_size: int, workers: int = 2):

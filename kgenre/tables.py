@@ -1,4 +1,4 @@
-"""Prints the tables of architectures, features and datasets, as the README shows them.
+"""Prints the tables of architectures, features, augmentations and datasets, as the README shows them.
 
 kgenre tables
 kgenre tables --update README.md
@@ -69,6 +69,17 @@ def feature_table() -> str:
     return markdown(("`--feature`", "what it is"), [(f"`{name}`", row.says) for name, row in FEATURES.items()])
 
 
+def augment_table() -> str:
+    from kgenre.augment import AUGMENTS
+    from kgenre.config import Config
+
+    rows = []
+    for name, row in AUGMENTS.items():
+        flag = f"`--{row.strength.replace('_', '-')}` {getattr(Config, row.strength):g}"
+        rows.append((f"`{name}`", row.says, row.source, flag))
+    return markdown(("`--augment`", "what it is", "from", "strength"), rows)
+
+
 def dataset_table() -> str:
     from kgenre.datasets import DATASETS
 
@@ -82,7 +93,12 @@ def markdown(head: tuple, rows: list[tuple]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-TABLES = {"architectures": arch_table, "features": feature_table, "datasets": dataset_table}
+TABLES = {
+    "architectures": arch_table,
+    "features": feature_table,
+    "augmentations": augment_table,
+    "datasets": dataset_table,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

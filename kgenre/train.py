@@ -19,7 +19,7 @@ from pathlib import Path
 import kgenre
 from kgenre import cli
 from kgenre.archs import ARCHS
-from kgenre.config import Config, make_config, read_config
+from kgenre.config import Config, as_held, make_config, read_config
 from kgenre.errors import KgenreError
 
 # Not epochs: the learning rate's schedule is laid out over them.
@@ -98,7 +98,7 @@ def resumed_config(run, args: argparse.Namespace) -> Config:
     remove_parts(run.folder)
     given = {**(read_config(args.config) if args.config else {}), **cli.config_flags(args)}
     for name, value in given.items():
-        if name not in CHANGEABLE_ON_RESUME and value not in (getattr(before, name), asked.get(name)):
+        if name not in CHANGEABLE_ON_RESUME and as_held(name, value) not in (getattr(before, name), asked.get(name)):
             raise KgenreError(
                 f"`{name}` of a run cannot change. Received: {value}, begun with {getattr(before, name)}. "
                 f"Leave it out, or start a new run. Changeable: {', '.join(sorted(CHANGEABLE_ON_RESUME))}."

@@ -15,6 +15,7 @@ from kgenre.archs import ARCHS
 from kgenre.config import (
     _RANGES,
     Config,
+    as_held,
     config_json,
     field_type,
     make_config,
@@ -30,6 +31,8 @@ OTHER = {
     "top_db": 60.0, "image_height": 200, "image_width": 1024, "image_channels": 2, "frame_scaling": True,
     "dropout": 0.2, "bn_momentum": 0.7, "weights": "none", "unfreeze": 20, "pooling": "flatten", "scaling": "unit",
     "block": "densenet", "block_at": "all", "rnn": "lstm", "bidirectional": True, "pool": "concat",
+    "augment": ("mixup", "noise"), "tempo_range": 0.2, "pitch_semitones": 1.0, "mixup_alpha": 0.4, "gain_db": 3.0,
+    "shift_share": 0.1, "noise_std": 0.02, "mask_share": 0.3,
     "zoom_range": 0.1, "epochs": 7, "patience": 3, "batch_size": 5, "crops_per_track": 2, "learning_rate": 1e-4,
     "schedule": "constant", "precision": "mixed_float16", "seed": 12, "cache_gib": 0.5, "workers": 1,
     "max_bad_share": 0.3,
@@ -120,8 +123,8 @@ def test_recipes_of_r1_see_1024_frames_at_200_rows():
         ("a.json", b'{"epochs": ', "a.json: not a readable .toml or .json config ("),
         ("a.toml", b"data = '\xff\xfe'", "a.toml: not a readable .toml or .json config ("),
         ("a.json", b"[1, 2]", "a.json: a config is a table of settings. Received: list."),
-        ("a.toml", b"epoch = 3", "a.toml: unknown setting 'epoch'. Did you mean epochs? Known: arch, batch_size, "),
-        ("a.json", b'{"zzz": 3}', "a.json: unknown setting 'zzz'. Known: arch, batch_size, "),
+        ("a.toml", b"epoch = 3", "a.toml: unknown setting 'epoch'. Did you mean epochs? Known: arch, augment, "),
+        ("a.json", b'{"zzz": 3}', "a.json: unknown setting 'zzz'. Known: arch, augment, "),
         ("a.toml", b"[training]\nepochs = 3", "a.toml: unknown setting 'training'. "),
     ],
 )
@@ -154,6 +157,11 @@ def test_missing_file_is_told(tmp_path):
         ({"fmax_hz": "high"}, "`fmax_hz` must be float. Received: fmax_hz='high'."),
         ({"frame_scaling": 1}, "`frame_scaling` must be bool. Received: frame_scaling=1."),
         ({"data": 7}, "`data` must be str. Received: data=7."),
+        ({"augment": ["zom"]}, "unknown augment 'zom'. Did you mean zoom? Known: gain, mixup, noise, "),
+        ({"augment": "zoom"}, "`augment` must be a list of names. Received: augment='zoom'."),
+        ({"augment": [1]}, "`augment` must be a list of names. Received: augment=(1,)."),
+        ({"augment": None}, "`augment` must be a list of names. Received: augment=None."),
+        ({"augment": ["none", "zoom"]}, "`augment`: none stands alone. Received: none zoom."),
         ({"pooling": ["average"]}, "`pooling` must be str. Received: pooling=['average']."),
         ({"learning_rate": float("nan")}, "`learning_rate` must be from 1e-09 to 10. Received: learning_rate=nan."),
         (
@@ -194,13 +202,35 @@ def test_samples_of_a_slice_and_of_its_hop():
     assert Config().hop_samples == Config().clip_samples == round(5.94 * 22050)
 
 
+@pytest.mark.parametrize(
+    ("listed", "held"),
+    [
+        ([], ()),
+        (["none"], ()),
+        (["zoom"], ("zoom",)),
+        (["specaugment", "zoom", "mixup", "zoom"], ("mixup", "zoom", "specaugment")),
+    ],
+    ids=str,
+)
+def test_augment_is_a_list_in_the_order_of_the_table(listed, held, tmp_path):
+    assert Config.augment == ("zoom",)
+    (tmp_path / "a.toml").write_text(f"augment = {json.dumps(listed)}")
+    from_flags = make_config({"augment": ["gain"]}, parsed("--augment", *listed))
+    for config in (from_flags, make_config(read_config(tmp_path / "a.toml"), {}), Config(augment=tuple(listed))):
+        assert config.augment == held
+        (tmp_path / "config.json").write_text(config_json(config))
+        assert json.loads((tmp_path / "config.json").read_text())["augment"] == list(held)
+        assert make_config(read_config(tmp_path / "config.json"), {}) == config
+
+
 # Flags
 @pytest.mark.parametrize("name", FIELDS)
 def test_every_field_has_a_flag(name):
     flag = "--" + name.replace("_", "-")
-    arguments = [flag] if OTHER[name] is True else [flag, str(OTHER[name])]
-    assert parsed(*arguments) == {name: OTHER[name]}
-    assert type(parsed(*arguments)[name]) is field_type(FIELDS[name])[0]
+    values = OTHER[name] if isinstance(OTHER[name], tuple) else [OTHER[name]]
+    arguments = [flag] if OTHER[name] is True else [flag, *map(str, values)]
+    assert {key: as_held(key, value) for key, value in parsed(*arguments).items()} == {name: OTHER[name]}
+    assert type(as_held(name, parsed(*arguments)[name])) is field_type(FIELDS[name])[0]
 
 
 def test_flags_not_given_leave_the_file_alone():
@@ -223,7 +253,8 @@ def test_help_names_every_default():
     words = " ".join(parser.format_help().split())
     for name, row in FIELDS.items():
         assert f"--{name.replace('_', '-')}" in words
-        assert f"(default: {'its own' if row.default is None else row.default})" in words
+        default = "its own" if row.default is None else row.default
+        assert f"(default: {' '.join(default) if isinstance(default, tuple) else default})" in words
         assert " ".join(row.metadata["help"].split()[:4]) in words
 
 
@@ -305,5 +336,5 @@ def test_reader_that_goes_away_ends_the_command_quietly():
 
 def test_config_json_is_for_people():
     text = config_json(Config())
-    assert text.endswith("}\n") and json.loads(text) == dataclasses.asdict(Config())
+    assert text.endswith("}\n") and json.loads(text) == {**dataclasses.asdict(Config()), "augment": ["zoom"]}
     assert text.splitlines()[1] == '  "data": "demo",'

@@ -1,9 +1,10 @@
-"""The tables of the README: written from ARCHS, FEATURES and DATASETS."""
+"""The tables of the README: written from ARCHS, FEATURES, AUGMENTS and DATASETS."""
 
 import pytest
 
 from kgenre import tables
 from kgenre.archs import ARCHS
+from kgenre.augment import AUGMENTS
 from kgenre.datasets import DATASETS
 from kgenre.errors import KgenreError
 from kgenre.features import FEATURES
@@ -20,7 +21,10 @@ def written() -> dict[str, str]:
     return {name: make() for name, make in tables.TABLES.items()}
 
 
-@pytest.mark.parametrize(("name", "rows"), [("architectures", ARCHS), ("features", FEATURES), ("datasets", DATASETS)])
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [("architectures", ARCHS), ("features", FEATURES), ("augmentations", AUGMENTS), ("datasets", DATASETS)],
+)
 def test_a_line_for_every_row(name, rows, written):
     head, rule, *lines = cells(written[name])
     assert [line[0].strip() for line in lines] == list(rows)

@@ -120,7 +120,7 @@ ARCHS = {
             "clip_seconds": 2.98,
             "weights": "msd",
             "unfreeze": 0,
-            "zoom_range": 0.0,
+            "augment": (),
             "crops_per_track": 6,
         },
         features=("musicnn_mel",),
@@ -136,7 +136,7 @@ ARCHS = {
         defaults={
             "feature": "vggish_mel",
             "clip_seconds": 4.815,
-            "zoom_range": 0.0,
+            "augment": (),
             "learning_rate": 1e-4,
             "epochs": 20,
             "patience": 8,
