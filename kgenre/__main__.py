@@ -12,6 +12,8 @@ COMMANDS = {
     "evaluate": "accuracy of a trained model on whole tracks, with protocol and overlap",
     "predict": "name the genres of songs",
     "export": "write a SavedModel for TF Serving and check it",
+    "embed": "write the embeddings of songs to a file",
+    "baseline": "classic classifiers on embeddings or statistics, chosen without the test tracks",
     "tables": "print the tables of architectures, features and datasets",
 }
 

@@ -64,13 +64,13 @@ def _predict(args: argparse.Namespace) -> int:
     return 1 if reader.failures else 0
 
 
-def check_csv(path: Path) -> None:
+def check_csv(path: Path, flag: str = "--csv") -> None:
     """Raises KgenreError now rather than after the work."""
     if path.is_dir() or not path.parent.is_dir():
         rule = "is a folder" if path.is_dir() else f"no such folder: {path.parent}"
-        raise KgenreError(f"{path}: {rule}. Name a file in a folder that exists with --csv.")
+        raise KgenreError(f"{path}: {rule}. Name a file in a folder that exists with {flag}.")
     if not os.access(path.resolve() if path.exists() else path.parent, os.W_OK):
-        raise KgenreError(f"{path}: may not be written. Name another file with --csv.")
+        raise KgenreError(f"{path}: may not be written. Name another file with {flag}.")
 
 
 def find_songs(names: list[str]) -> list[str]:
