@@ -183,6 +183,7 @@ def baseline(vectors, collection, names, choose: str, pca: int | None, seed: int
         **({} if has_probabilities(fitted) else {"log_loss": None}),  # of margins it would mean nothing
     }
     answers, learnt = dict(zip(plan.report["path"], probabilities)), plan.learn.iloc[plan.final]
+    Path(out).mkdir(parents=True, exist_ok=True)
     write_text(Path(out) / "classifiers.csv", pd.DataFrame(more["choosing"]["tried"]).to_csv(index=False))
     return write_report(
         plan.report, answers, vectors.failures, labels, collection, plan.split, plan.note, learnt, Path(out), more
@@ -193,11 +194,13 @@ def choose_among(names, x, y, folds, seed: int, workers: int, pca: int | None) -
     """The tuned classifiers, best first, and {name: cause} of those that cannot be had or fitted."""
     choices, left_out = [], {}
     with cli.progress() as bar:
-        for name in bar.track(names, description="tuning"):
+        task = bar.add_task("tuning", total=len(names), unit="classifiers")
+        for name in names:
             try:
                 choices.append(tune(name, x, y, folds, seed, workers, pca))
             except KgenreError as error:
                 left_out[name] = str(error)
+            bar.advance(task)
     if not choices:
         raise KgenreError(next(iter(left_out.values())))
     return sorted(choices, key=lambda choice: -choice.score), left_out

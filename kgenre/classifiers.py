@@ -86,7 +86,7 @@ def _lda(seed):
 def _qda(seed):
     from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 
-    return QuadraticDiscriminantAnalysis()
+    return QuadraticDiscriminantAnalysis(solver="eigen")  # the other refuses genres of fewer tracks than features
 
 
 def _xgboost(seed):
@@ -128,7 +128,7 @@ CLASSIFIERS = {
     ),
     "bayes": Classifier(_bayes, {"var_smoothing": (1e-9, 1e-2, 0.1, 1.0)}, "naive Bayes, Gaussian", _BOTH),
     "lda": Classifier(_lda, {"shrinkage": (None, "auto", 0.1, 0.5)}, "linear discriminants", _R4),
-    "qda": Classifier(_qda, {"reg_param": (0.01, 0.1, 0.5, 0.9)}, "quadratic discriminants", _BOTH),
+    "qda": Classifier(_qda, {"shrinkage": ("auto", 0.1, 0.5, 0.9)}, "quadratic discriminants", _BOTH),
     "xgboost": Classifier(
         _xgboost, {"max_depth": (3, 6), "learning_rate": (0.05, 0.2)}, "300 gradient-boosted trees", _R2
     ),

@@ -129,10 +129,6 @@ def write_parquet(path, header: dict, table: pd.DataFrame, vectors: Iterator) ->
     import pyarrow
     from pyarrow import parquet
 
-    try:
-        "".join(table["path"]).encode()
-    except UnicodeEncodeError as error:
-        raise KgenreError(f"{path}: a file name is not UTF-8, which Parquet cannot hold. Name an .npz file.") from error
     (_, first), vectors = peek(vectors)
     vector = pyarrow.list_(pyarrow.float32(), first.shape[1])
     fields = [(name, pyarrow.string()) for name in TEXTS]
@@ -208,6 +204,16 @@ FORMATS = {
     ),
     ".parquet": Format(write_parquet, parquet_header, parquet_columns, parquet_stream),
 }
+
+
+def check_names(path, names) -> None:
+    """Raises KgenreError where a file of this suffix cannot hold one of the names of songs."""
+    if Path(path).suffix.lower() != ".parquet":
+        return
+    try:
+        "".join(names).encode()
+    except UnicodeEncodeError as error:
+        raise KgenreError(f"{path}: a file name is not UTF-8, which Parquet cannot hold. Name an .npz file.") from error
 
 
 def stream_vectors(path) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -17,7 +17,7 @@ import pandas as pd
 
 import kgenre
 from kgenre.audio import decoder_versions
-from kgenre.embeddings import FORMATS, TEXTS, check_suffix, read_about, stream_vectors, write_npz
+from kgenre.embeddings import FORMATS, TEXTS, check_names, check_suffix, read_about, stream_vectors, write_npz
 from kgenre.errors import KgenreError
 from kgenre.run import write_beside
 
@@ -65,6 +65,7 @@ class Store:
 
     def __init__(self, path, header: dict, rows: pd.DataFrame):
         check_suffix(path)
+        check_names(path, rows["path"])
         self.path, self.header, self.rows = Path(path), header, rows.set_index("path", drop=False)[list(TEXTS)]
         self.folder = self.path.with_name(f".{self.path.name}.parts")
         self.signatures = {path: signature(path) for path in rows["path"]}

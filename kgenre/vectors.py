@@ -47,8 +47,10 @@ def of_stats(request: Request) -> Vectors:
     n_tracks, todo = len(request.rows), store.lacking
     with cli.progress() as bar:
         task = bar.add_task("statistics", total=n_tracks, completed=n_tracks - len(todo), unit="tracks")
-        store.fill(stats.of_tracks(todo, request.workers, failures, lambda: bar.advance(task)))
-    cli.list_failures(failures)
+        try:
+            store.fill(stats.of_tracks(todo, request.workers, failures, lambda: bar.advance(task)))
+        finally:
+            cli.list_failures(failures)
     return stored(request, store.path, failures, "stats")
 
 
