@@ -51,7 +51,7 @@ def of_stats(request: Request) -> Vectors:
             store.fill(stats.of_tracks(todo, request.workers, failures, lambda: bar.advance(task)))
         finally:
             cli.list_failures(failures)
-    return stored(request, store.path, failures, "stats")
+    return stored(request, store.path, failures)
 
 
 def of_model(request: Request) -> Vectors:
@@ -70,7 +70,8 @@ def of_file(request: Request) -> Vectors:
     return stored(request, Path(request.on), {})
 
 
-def stored(request: Request, path: Path, failures: dict[str, str], says: str = "") -> Vectors:
+def stored(request: Request, path: Path, failures: dict[str, str]) -> Vectors:
+    """The collection's tracks out of an embedding file."""
     from kgenre.embeddings import read_embeddings
 
     embeddings, pool = read_embeddings(path, slices=False), request.pool or "mean"
@@ -81,7 +82,8 @@ def stored(request: Request, path: Path, failures: dict[str, str], says: str = "
     for name in request.rows["path"]:
         if name not in wanted:
             failures.setdefault(name, f"not in {path}.")
-    return Vectors(wanted, failures, says or f"{pool} embedding of {embeddings.header['model']}", embeddings.header)
+    model = embeddings.header["model"]
+    return Vectors(wanted, failures, model if model == "stats" else f"{pool} embedding of {model}", embeddings.header)
 
 
 def of_fma(request: Request) -> Vectors:
