@@ -13,6 +13,8 @@ COMMANDS = {
     "predict": "name the genres of songs",
     "export": "write a SavedModel for TF Serving and check it",
     "features": "draw what a network looks at in a song",
+    "embed": "write the embeddings of songs to a file",
+    "baseline": "classic classifiers on embeddings or statistics, chosen without the test tracks",
     "tables": "print the tables of architectures, features and datasets",
 }
 

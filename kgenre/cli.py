@@ -1,12 +1,13 @@
 """What the commands share: flags from the config, one line for a user's error, a console."""
 
 import argparse
+import contextlib
 import dataclasses
 import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kgenre.config import Config, field_type
@@ -80,7 +81,7 @@ def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) 
     """Runs a command. A KgenreError becomes one line and exit status 2, Ctrl-C one line and 130."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="surrogateescape")  # file names of other encodings go out as they came
-    with filtered_stderr():
+    with filtered_stderr(), python_strings():
         logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", force=True)
         logging.getLogger("kgenre").setLevel(logging.INFO)
         try:
@@ -100,6 +101,15 @@ def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) 
             place = f"{error.filename}: " if error.filename else ""
             print(f"kgenre: {place}{error.strerror}", file=sys.stderr)
             return 2
+
+
+@contextlib.contextmanager
+def python_strings() -> Iterator[None]:
+    """Within it pandas keeps strings as Python's: pyarrow's, its choice where installed, refuse odd file names."""
+    import pandas as pd
+
+    with pd.option_context("mode.string_storage", "python"):
+        yield
 
 
 def progress():

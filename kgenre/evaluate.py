@@ -102,10 +102,17 @@ def evaluate(predictor, collection, split: str, train, out, workers: int, max_ba
         results = classify(predictor, reader, paths, workers=workers, advance=lambda: bar.advance(task))
         answers = {result.path: result.probabilities for result in results}
     check_bad_share(reader.failures, len(paths), max_bad_share)
-    return write_report(rows, answers, reader.failures, predictor.labels, collection, split, note, train, Path(out))
+    learnt = None if train is None else train[train["split"] == "train"]
+    return write_report(rows, answers, reader.failures, predictor.labels, collection, split, note, learnt, Path(out))
 
 
-def write_report(rows, answers, failures, labels, collection, split, note, train, out) -> dict:
+def write_report(rows, answers, failures, labels, collection, split, note, learnt, out, more=None) -> dict:
+    """Writes metrics.json, confusion.csv, confusion.png and report.txt of answers {path: probabilities}.
+
+    Args:
+        learnt: rows that the model was fitted on, or None where they are not known.
+        more: values to add to the metrics, or to put in their place; `method` is shown in the report.
+    """
     import numpy as np
 
     from kgenre.datasets.splits import artist_overlap
@@ -115,7 +122,6 @@ def write_report(rows, answers, failures, labels, collection, split, note, train
     kept = rows[rows["path"].isin(answers)]
     truth = np.array([labels.index(genre) for genre in kept["genre"]])
     probabilities = np.stack([answers[path] for path in kept["path"]])
-    learnt = None if train is None else train[train["split"] == "train"]
     metrics = {
         "data": collection.name,
         "split": split,
@@ -124,6 +130,7 @@ def write_report(rows, answers, failures, labels, collection, split, note, train
         "overlap": "unknown: the training tracks are not known" if learnt is None else artist_overlap(kept, learnt),
         **track_metrics(truth, probabilities, labels),
         "bad_files": failures,
+        **(more or {}),
     }
     table = confusion_table(truth, probabilities.argmax(axis=1), labels)
     out.mkdir(parents=True, exist_ok=True)
@@ -134,12 +141,12 @@ def write_report(rows, answers, failures, labels, collection, split, note, train
     return metrics
 
 
-def rows_of(collection, split: str):
+def rows_of(collection, split: str, chosen: str = "the epoch"):
     """Rows to evaluate, the split that they are of, and a note where it is not the one asked for."""
     rows, note = (collection.table if split == "all" else collection.rows(split)), ""
     if len(rows) == 0 and split == "test":
         rows, split = collection.rows("valid"), "valid"
-        note = "no test rows: valid, on which the epoch was chosen, is reported, so the figure is a little optimistic"
+        note = f"no test rows: valid, on which {chosen} was chosen, is reported, so the figure is a little optimistic"
     if len(rows) == 0:
         raise KgenreError(f"{collection.name}: no tracks in the split {split!r}. Name another with --split.")
     return rows.reset_index(drop=True), split, note
@@ -166,6 +173,8 @@ def summary(metrics: dict) -> str:
         f"  protocol           {metrics['protocol']}",
         f"  overlap            {metrics['overlap']}",
     ]
+    if metrics.get("method"):
+        lines.append(f"  method             {metrics['method']}")
     if metrics["note"]:
         lines.append(f"  note               {metrics['note']}")
     lines += ["", f"  {'genre':<16} precision  recall      f1  tracks"]

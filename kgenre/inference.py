@@ -1,5 +1,7 @@
 """From a SavedModel and files to genres: what predict, evaluate and training's validation share."""
 
+import functools
+import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,18 +25,23 @@ class TrackResult:
     path: str
     seconds: float
     slice_probabilities: np.ndarray  # (slices, classes)
-    embedding: np.ndarray  # (d,), mean over slices
+    slice_embeddings: np.ndarray  # (slices, d)
 
     @property
     def probabilities(self) -> np.ndarray:
         """Mean over slices, (classes,)."""
         return self.slice_probabilities.mean(axis=0)
 
+    @property
+    def embedding(self) -> np.ndarray:
+        """Mean over slices, (d,)."""
+        return self.slice_embeddings.mean(axis=0)
+
 
 class Predictor:
     """An exported SavedModel with what it says of itself.
 
-    Attributes: labels, sample_rate, clip_samples, hop_samples.
+    Attributes: labels, sample_rate, clip_samples, hop_samples, name, identity.
 
     Raises:
         KgenreError: no SavedModel of kgenre's at the path.
@@ -43,7 +50,7 @@ class Predictor:
     def __init__(self, path):
         import tensorflow as tf
 
-        self.path = find_saved_model(path)
+        self.path, self.name = find_saved_model(path), str(path)
         try:
             self.module = tf.saved_model.load(str(self.path))
         except (OSError, ValueError) as error:
@@ -60,8 +67,23 @@ class Predictor:
         answer = self.module.signatures["serving_default"](waveform=windows)
         return answer["probabilities"].numpy(), answer["embedding"].numpy()
 
+    @functools.cached_property
+    def identity(self) -> str:
+        """Hash of the SavedModel's files: of its weights, graph and labels."""
+        digest = hashlib.sha256()
+        for file in sorted(path for path in self.path.rglob("*") if path.is_file()):
+            digest.update(file.relative_to(self.path).as_posix().encode() + b"\0")
+            with file.open("rb") as content:
+                digest.update(hashlib.file_digest(content, "sha256").digest())
+        return digest.hexdigest()[:16]
+
     def reader(self, cache_bytes: int = 0) -> TrackReader:
         return TrackReader(self.sample_rate, self.clip_samples, self.hop_samples, cache_bytes)
+
+
+def open_model(name=None) -> Predictor:
+    """The model of a run folder or SavedModel folder; the newest run's if none is named."""
+    return Predictor(latest_run() if name is None else name)
 
 
 def find_saved_model(path) -> Path:
@@ -116,4 +138,4 @@ def classify(
 
 def _track_result(path: str, reader: TrackReader, answers: list) -> TrackResult:
     probabilities, embeddings = (np.stack(column) for column in zip(*answers))
-    return TrackResult(path, reader.seconds[path], probabilities, embeddings.mean(axis=0))
+    return TrackResult(path, reader.seconds[path], probabilities, embeddings)

@@ -14,9 +14,10 @@ import pandas as pd
 import pytest
 import soundfile
 
-from kgenre import evaluate, export, predict, train
+from kgenre import baseline, embed, evaluate, export, predict, train
 from kgenre.audio import decode
 from kgenre.datasets.demo import make_demo
+from kgenre.embeddings import read_embeddings
 from kgenre.inference import Predictor
 from kgenre.run import Run
 from kgenre.slices import cut
@@ -188,6 +189,30 @@ def test_served_model_is_finite_on_silence_and_nothing(run):
         answer = predictor.module.signatures["serving_default"](waveform=np.zeros((2, samples), "float32"))
         assert all(np.isfinite(value.numpy()).all() for value in answer.values()), samples
         np.testing.assert_allclose(answer["probabilities"].numpy().sum(axis=1), 1, atol=1e-5)
+
+
+def test_embeddings_are_those_that_are_served(run, tmp_path):
+    to = tmp_path / "embeddings.npz"
+    assert embed.main(["--model", str(run.folder), "--data", str(run / "tracks.csv"), "--to", str(to)]) == 0
+    read, predictor = read_embeddings(to), Predictor(run.folder)
+    assert sorted(read.table["path"]) == sorted(run.load_tracks()["path"])
+    assert read.header["identity"] == predictor.identity == Predictor(run.folder / "saved_model").identity
+    for row, path in enumerate(read.table["path"][:3]):
+        waveform = decode(path, predictor.sample_rate).samples
+        served = predictor.module.signatures["serving_default"](waveform=waveform[None])
+        np.testing.assert_allclose(read.mean[row], served["embedding"][0], atol=1e-4)
+        assert read.table["slices"][row] == served["slice_probabilities"].shape[1]
+    shutil.copytree(predictor.path, tmp_path / "other")
+    (tmp_path / "other" / "assets.extra" / "labels.txt").write_text("other\n")
+    assert Predictor(tmp_path / "other").identity != predictor.identity
+
+
+def test_baseline_on_a_run_takes_its_embeddings(run, collection, tmp_path):
+    arguments = ["--data", str(collection / "manifest.csv"), "--classifier", "bayes", "--pool", "concat", "--out"]
+    assert baseline.main(["--on", str(run.folder), *arguments, str(tmp_path)]) == 0
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert f"on concat embedding of {run.folder}; chosen on valid" in metrics["method"]
+    assert len(read_embeddings(tmp_path / "features.npz").table) == 18
 
 
 def test_export_adds_versions(run, tmp_path, capsys):
