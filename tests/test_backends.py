@@ -1,0 +1,88 @@
+"""Features and networks on Keras's other backends: the answers and gradients of TensorFlow, without TensorFlow."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import backend_answers
+import numpy as np
+import pytest
+
+from kgenre.archs import ARCHS
+from kgenre.features import FEATURES
+from kgenre.model import build_model
+
+BACKENDS = ("jax", "torch")
+# What the arithmetic of float32 leaves between two orders of summation: 3e-6 of the largest value in the networks
+# and 2e-5 in a constant-Q bin 80 dB under the loudest, as measured; a wrong padding or gate is off by 1e-2 and more.
+TOLERANCE = 1e-4
+ROWS = [*FEATURES, *ARCHS, "zoom", "saved"]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory) -> Path:
+    """Files that TensorFlow saved: a network of convolutions, and a recurrent one on another feature."""
+    folder = tmp_path_factory.mktemp("models")
+    for arch, feature in (("melcrop", "logmel"), ("crnn", "mfcc")):
+        config = backend_answers.smallest_config(arch, feature=feature, bidirectional=True)
+        build_model(config, backend_answers.N_CLASSES).save(folder / f"{arch}.keras")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(models) -> dict[str, np.ndarray]:
+    return backend_answers.answers(models)
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def found(request, models, tmp_path_factory) -> dict[str, np.ndarray]:
+    """The other backend's answers, from a process of its own: a backend is chosen when Keras is imported."""
+    if importlib.util.find_spec(request.param) is None:
+        pytest.skip(f"{request.param} is not installed")
+    out = tmp_path_factory.mktemp(request.param) / "answers.npz"
+    # Most of JAX's time goes into compiling programs that run a few times.
+    environment = {**os.environ, "KERAS_BACKEND": request.param, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    command = [sys.executable, backend_answers.__file__, str(models), str(out)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    with np.load(out) as arrays:
+        return dict(arrays)
+
+
+def test_same_arrays(found, expected):
+    assert {name: array.shape for name, array in found.items()} == {
+        name: array.shape for name, array in expected.items()
+    }
+    assert {name.partition(":")[0] for name in found} == set(ROWS)
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_answers_agree(row, found, expected):
+    for name in of_row(row, expected, gradients=False):
+        largest = np.abs(expected[name]).max()
+        assert largest > 0, name
+        np.testing.assert_allclose(found[name], expected[name], rtol=0, atol=TOLERANCE * largest, err_msg=name)
+
+
+@pytest.mark.parametrize("row", [*FEATURES, *ARCHS])
+def test_gradients_agree(row, found, expected):
+    """Of each weight, by norm; in all examples but a minority.
+
+    Where a relu or a max-pool stands within rounding of its kink, each backend takes a side, and the
+    example's gradients differ by 1e-3. That is right, and which example it is depends on the machine.
+    """
+    for name in of_row(row, expected, gradients=True):
+        wanted, got = (arrays[name].reshape(len(arrays[name]), -1) for arrays in (expected, found))
+        size, difference = np.linalg.norm(wanted, axis=1), np.linalg.norm(got - wanted, axis=1)
+        assert np.isfinite(difference).all(), name
+        assert (size > 0).all() == (row != "chroma_cens"), name  # which is quantized: it has no gradient
+        assert np.median(difference / np.maximum(size, 1e-30)) < TOLERANCE, name
+
+
+def of_row(row: str, arrays: dict, gradients: bool) -> list[str]:
+    """The names of a row's arrays; never none."""
+    names = [name for name in arrays if name.startswith(f"{row}: ") and (": gradient" in name) == gradients]
+    assert names
+    return names
