@@ -1,31 +1,9 @@
 """What features and networks answer on the Keras backend of this process, as arrays to compare between backends.
 
-    KERAS_BACKEND=jax python tests/backend_answers.py MODELS OUT.npz
-
-Only gradients are taken by each backend's own means; everything else is kgenre as it is. Run so, TensorFlow is
-locked out: what passes needs none of it.
+Only gradients are taken by each backend's own means; everything else is kgenre as it is.
 """
 
-import sys
-from importlib.machinery import ModuleSpec
 from pathlib import Path
-
-
-class LockedOut:
-    """Finder and loader of a module that is there but may not be imported."""
-
-    def find_spec(self, name, path=None, target=None):
-        return ModuleSpec(name, self) if name == "tensorflow" else None
-
-    def create_module(self, spec):
-        raise ModuleNotFoundError(f"{spec.name} is locked out", name=spec.name)
-
-    def exec_module(self, module):
-        pass
-
-
-if __name__ == "__main__":
-    sys.meta_path.insert(0, LockedOut())
 
 import keras
 import numpy as np
@@ -36,7 +14,6 @@ from kgenre.augment.zoom import zoom
 from kgenre.config import Config, make_config
 from kgenre.features import FEATURES
 from kgenre.model import build_model, load_model
-
 
 EXAMPLES = 3
 # Pictures no larger than the networks need: most of the time goes into compiling and running them.
@@ -135,7 +112,9 @@ def with_gradients(row: str, function, variables: list, inputs: np.ndarray) -> d
     found = {}
     for one in inputs:
         arrays, gradients = differentiate(one)
-        places = [f"gradient {number} of {variable.path}" for number, variable in enumerate(variables)]
+        places = [
+            f"gradient {number} of {variable.path.rpartition('/')[2]}" for number, variable in enumerate(variables)
+        ]
         for name, array in {**arrays, **dict(zip(places, gradients, strict=True))}.items():
             found.setdefault(f"{row}: {name}", []).append(keras.ops.convert_to_numpy(array))
     return {name: np.stack(parts) for name, parts in found.items()}
@@ -182,6 +161,3 @@ def _jax(function, variables):
 
 
 GRADIENTS = {"tensorflow": _tensorflow, "torch": _torch, "jax": _jax}
-
-if __name__ == "__main__":
-    np.savez(sys.argv[2], **answers(Path(sys.argv[1])))
