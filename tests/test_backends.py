@@ -1,5 +1,6 @@
 """Features and networks on Keras's other backends: the answers and gradients of TensorFlow, without TensorFlow."""
 
+import importlib
 import importlib.util
 import os
 import subprocess
@@ -127,3 +128,12 @@ def of_row(row: str, arrays: dict, gradients: bool) -> list[str]:
     names = [name for name in arrays if name.startswith(f"{row}: ") and (": gradient" in name) == gradients]
     assert names
     return names
+
+
+@pytest.mark.parametrize("command", ["train --data demo --out", "export --model run --to"])
+def test_commands_that_need_tensorflow_say_so(command, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+    name, *arguments = [*command.split(), str(tmp_path / "out")]
+    assert importlib.import_module(f"kgenre.{name}").main(arguments) == 2
+    assert "need Keras's TensorFlow backend. Received: jax. Set KERAS_BACKEND=tensorflow" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
