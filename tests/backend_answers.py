@@ -109,12 +109,10 @@ def drawn(number: int, weight) -> np.ndarray:
 def with_gradients(row: str, function, variables: list, inputs: np.ndarray) -> dict[str, np.ndarray]:
     """What `function(input)` -> (loss, arrays by name) gives for each input, and the loss's gradients, by name."""
     differentiate = GRADIENTS[keras.backend.backend()](function, variables)
-    places = [f"gradient {number} of {variable.path.rpartition('/')[2]}" for number, variable in enumerate(variables)]
+    places = [f"gradient {i} of {variable.path.rpartition('/')[2]}" for i, variable in enumerate(variables)]
     found = {}
     for one in inputs:
         arrays, gradients = differentiate(one)
-            f"gradient {number} of {variable.path.rpartition('/')[2]}" for number, variable in enumerate(variables)
-        ]
         for name, array in {**arrays, **dict(zip(places, gradients, strict=True))}.items():
             found.setdefault(f"{row}: {name}", []).append(keras.ops.convert_to_numpy(array))
     return {name: np.stack(parts) for name, parts in found.items()}
