@@ -42,8 +42,10 @@ def main(argv=None) -> int:
 
 
 def _export(args: argparse.Namespace) -> int:
+    from kgenre.model import check_backend
     from kgenre.run import Run
 
+    check_backend()
     run = Run(args.model)
     model, config = run.load_model(), run.load_config()
     taken = [int(child.name) for child in args.to.glob("*") if child.name.isdigit()]

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import time
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -13,7 +14,7 @@ from kgenre import cli
 from kgenre.augment import built
 from kgenre.config import Config
 from kgenre.errors import KgenreError
-from kgenre.inference import classify
+from kgenre.inference import SlicePredictor, classify
 from kgenre.metrics import draw_curves
 from kgenre.model import build_model, load_model, reseed, slice_model
 from kgenre.pipeline import TrackReader, TrainingPlan, check_bad_share, training_batches
@@ -160,11 +161,7 @@ class Watch(keras.callbacks.Callback):
         self.bar = bar
 
     def on_train_begin(self, logs=None):
-        import tensorflow as tf
-
-        network = slice_model(self.model)
-        signature = [tf.TensorSpec((None, self.config.clip_samples), tf.float32)]
-        self.predict = tf.function(lambda windows: network(windows, training=False), input_signature=signature)
+        self.predict = slice_predictor(self.model)
 
     def on_epoch_begin(self, epoch, logs=None):
         reseed(self.model, self.config.seed, epoch)
@@ -204,20 +201,44 @@ class Watch(keras.callbacks.Callback):
         return f"{head}  {train}  valid tracks: {valid}  {row['seconds']:.0f} s{mark}"
 
     def validate(self) -> dict[str, float]:
-        """Cross-entropy and accuracy of the mean over slices on the valid tracks; NaN where there are none."""
         task = self.bar.add_task("validating", total=len(self.truth), unit="tracks")
-        results = classify(
-            lambda windows: [output.numpy() for output in self.predict(windows)],
-            self.reader,
-            list(self.truth),
-            self.config.batch_size,
-            self.config.workers,
-            lambda: self.bar.advance(task),
-        )
-        pairs = [(self.truth[result.path], result.probabilities) for result in results]
+        sizes = (self.config.batch_size, self.config.workers)
+        figures = validate(self.predict, self.reader, self.truth, *sizes, lambda: self.bar.advance(task))
         self.bar.remove_task(task)
-        if not pairs:
-            return {"valid_loss": math.nan, "valid_accuracy": math.nan}
-        own = np.array([probabilities[label] for label, probabilities in pairs])
-        hits = np.array([probabilities.argmax() == label for label, probabilities in pairs])
-        return {"valid_loss": float(-np.log(np.maximum(own, 1e-12)).mean()), "valid_accuracy": float(hits.mean())}
+        return figures
+
+
+def slice_predictor(model: keras.Model) -> SlicePredictor:
+    """What `classify` asks of a model that is being trained; it follows the weights as they change."""
+    import tensorflow as tf
+
+    network = slice_model(model)
+    signature = [tf.TensorSpec(model.input.shape, tf.float32)]
+    graph = tf.function(lambda windows: network(windows, training=False), input_signature=signature)
+    return lambda windows: [output.numpy() for output in graph(windows)]
+
+
+def validate(
+    predict: SlicePredictor,
+    reader: TrackReader,
+    truth: dict[str, int],
+    batch_size: int,
+    workers: int,
+    advance: Callable[[], None] = lambda: None,
+) -> dict[str, float]:
+    """Cross-entropy and accuracy of the mean over slices.
+
+    Args:
+        predict: SlicePredictor, as `slice_predictor` gives it.
+        truth: {path: label number} of the tracks to classify.
+
+    Returns:
+        valid_loss and valid_accuracy; NaN where there are no tracks.
+    """
+    results = classify(predict, reader, list(truth), batch_size, workers, advance)
+    pairs = [(truth[result.path], result.probabilities) for result in results]
+    if not pairs:
+        return {"valid_loss": math.nan, "valid_accuracy": math.nan}
+    own = np.array([probabilities[label] for label, probabilities in pairs])
+    hits = np.array([probabilities.argmax() == label for label, probabilities in pairs])
+    return {"valid_loss": float(-np.log(np.maximum(own, 1e-12)).mean()), "valid_accuracy": float(hits.mean())}

@@ -50,6 +50,16 @@ class SpectrogramImage(layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
+def check_backend() -> None:
+    """Raises KgenreError where Keras's backend is not TensorFlow, whose graphs are trained and exported."""
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise KgenreError(
+            f"Training and export need Keras's TensorFlow backend. Received: {backend}. "
+            "Set KERAS_BACKEND=tensorflow for this command; the model.keras that it leaves loads under any backend."
+        )
+
+
 def build_model(config: Config, n_classes: int) -> keras.Model:
     """The model that is trained: waveform (batch, clip_samples) -> logits (batch, n_classes), float32.
 

@@ -116,7 +116,9 @@ def train(config: Config, run) -> None:
     from kgenre.export import export
     from kgenre.fit import fit
     from kgenre.inference import Predictor
+    from kgenre.model import check_backend
 
+    check_backend()
     if not run.begun:
         config = begin(config, run)
     if not (run / "model.keras").is_file():

@@ -62,7 +62,7 @@ def _one_by_one(waveform, function, n_fft: int, hop_length: int, n_frames: int, 
 
 def power_spectrum(frames, window: np.ndarray):
     """|DFT|^2 of windowed frames: (n, n_fft), (n_fft,) -> (n, n_fft // 2 + 1)."""
-    real, imaginary = ops.rfft(frames * window)  # (n, n_fft // 2 + 1) each
+    real, imaginary = ops.rfft(ops.multiply(frames, window))  # (n, n_fft // 2 + 1) each
     return ops.square(real) + ops.square(imaginary)
 
 

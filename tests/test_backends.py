@@ -1,0 +1,139 @@
+"""Features and networks on Keras's other backends: the answers and gradients of TensorFlow, without TensorFlow."""
+
+import importlib
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import backend_answers
+import numpy as np
+import pytest
+
+from kgenre.archs import ARCHS
+from kgenre.features import FEATURES
+from kgenre.model import build_model
+
+BACKENDS = ("jax", "torch")
+# Run in a process of its own, for a backend is chosen when Keras is imported. TensorFlow looks installed, but to
+# import it fails: what passes needs none of it.
+OTHER_PROCESS = """
+import sys
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+class LockedOut:
+    def find_spec(self, name, path=None, target=None):
+        return ModuleSpec(name, self) if name == "tensorflow" else None
+
+    def create_module(self, spec):
+        raise ModuleNotFoundError(spec.name + " is locked out", name=spec.name)
+
+    def exec_module(self, module):
+        pass
+
+sys.meta_path.insert(0, LockedOut())
+sys.path.insert(0, sys.argv[1])
+import backend_answers
+import numpy as np
+
+np.savez(sys.argv[3], **backend_answers.answers(Path(sys.argv[2])))
+"""
+# What the arithmetic of float32 leaves between two orders of summation: 3e-6 of the largest value in the networks
+# and 2e-5 in a constant-Q bin 80 dB under the loudest, as measured; a wrong padding or gate is off by 1e-2 and more.
+TOLERANCE = 1e-4
+ROWS = [*FEATURES, *ARCHS, "zoom", "saved"]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory) -> Path:
+    """Files that TensorFlow saved: a network of convolutions, and a recurrent one on another feature."""
+    folder = tmp_path_factory.mktemp("models")
+    for arch, feature in (("melcrop", "logmel"), ("crnn", "mfcc")):
+        config = backend_answers.smallest_config(arch, feature=feature, bidirectional=True)
+        build_model(config, backend_answers.N_CLASSES).save(folder / f"{arch}.keras")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def started(models, tmp_path_factory):
+    """{backend: (process, file of its answers)} of those that are installed, at work while TensorFlow answers here."""
+    running = {}
+    for backend in BACKENDS:
+        if importlib.util.find_spec(backend) is None:
+            continue
+        folder = tmp_path_factory.mktemp(backend)
+        # Most of JAX's time goes into compiling programs that run three times.
+        environment = {**os.environ, "KERAS_BACKEND": backend, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+        arguments = [str(Path(__file__).parent), str(models), str(folder / "answers.npz")]
+        with open(folder / "log", "w") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-c", OTHER_PROCESS, *arguments], env=environment, stdout=log, stderr=log
+            )
+        running[backend] = (process, folder / "answers.npz")
+    yield running
+    for process, _ in running.values():
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def expected(started, models) -> dict[str, np.ndarray]:
+    return backend_answers.answers(models)
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def found(request, started, expected) -> dict[str, np.ndarray]:
+    if request.param not in started:
+        pytest.skip(f"{request.param} is not installed")
+    process, answers = started[request.param]
+    assert process.wait() == 0, (answers.parent / "log").read_text()[-3000:]
+    with np.load(answers) as arrays:
+        return dict(arrays)
+
+
+def test_same_arrays(found, expected):
+    assert {name: array.shape for name, array in found.items()} == {
+        name: array.shape for name, array in expected.items()
+    }
+    assert {name.partition(":")[0] for name in found} == set(ROWS)
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_answers_agree(row, found, expected):
+    for name in of_row(row, expected, gradients=False):
+        largest = np.abs(expected[name]).max()
+        assert largest > 0, name
+        np.testing.assert_allclose(found[name], expected[name], rtol=0, atol=TOLERANCE * largest, err_msg=name)
+
+
+@pytest.mark.parametrize("row", [*FEATURES, *ARCHS])
+def test_gradients_agree(row, found, expected):
+    """Of each weight, by norm; in all examples but a minority.
+
+    Where a relu or a max-pool stands within rounding of its kink, each backend takes a side, and the
+    example's gradients differ by 1e-3. That is right, and which example it is depends on the machine.
+    """
+    for name in of_row(row, expected, gradients=True):
+        wanted, got = (arrays[name].reshape(len(arrays[name]), -1) for arrays in (expected, found))
+        size, difference = np.linalg.norm(wanted, axis=1), np.linalg.norm(got - wanted, axis=1)
+        assert np.isfinite(difference).all(), name
+        assert (size > 0).all() == (row != "chroma_cens"), name  # which is quantized: it has no gradient
+        assert np.median(difference / np.maximum(size, 1e-30)) < TOLERANCE, name
+
+
+def of_row(row: str, arrays: dict, gradients: bool) -> list[str]:
+    """The names of a row's arrays; never none."""
+    names = [name for name in arrays if name.startswith(f"{row}: ") and (": gradient" in name) == gradients]
+    assert names
+    return names
+
+
+@pytest.mark.parametrize("command", ["train --data demo --out", "export --model run --to"])
+def test_commands_that_need_tensorflow_say_so(command, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+    name, *arguments = [*command.split(), str(tmp_path / "out")]
+    assert importlib.import_module(f"kgenre.{name}").main(arguments) == 2
+    assert "need Keras's TensorFlow backend. Received: jax. Set KERAS_BACKEND=tensorflow" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
