@@ -22,10 +22,16 @@ def musicnn(image, weights: str = "none", unfreeze: int = -1):
 
     Reference: a forward pass written for itself on the same checkpoint, to 1e-5 (tests/test_musicnn.py).
     """
-    from keras import layers
-
-    from kgenre.archs.musicnn_weights import load_into
     from kgenre.archs.resnet import freeze
+
+    network = pretrained(image, weights)
+    freeze(network, unfreeze)
+    return network(mel_of(image))  # (batch, 200)
+
+
+def pretrained(image, weights: str):
+    """The backbone for a picture of `musicnn_mel`, with the weights that `musicnn` names."""
+    from kgenre.archs.musicnn_weights import load_into
 
     bands = FEATURES["musicnn_mel"].defaults["n_mels"]
     if image.shape[1] != bands or image.shape[3] != 1:
@@ -36,10 +42,16 @@ def musicnn(image, weights: str = "none", unfreeze: int = -1):
     network = backbone(image.shape[2])
     if weights != "none":
         load_into(network, weights)
-    freeze(network, unfreeze)
+    return network
+
+
+def mel_of(image):
+    """The picture's values as they were: (batch, 96, frames, 1) -> (batch, frames, 96, 1)."""
+    from keras import layers
+
     low, high = FEATURES["musicnn_mel"].shades(None)
     x = layers.Rescaling(high - low, offset=low, dtype="float32", name="musicnn_units")(image)
-    return network(layers.Permute((2, 1, 3))(x))  # (batch, frames, 96, 1) -> (batch, 200)
+    return layers.Permute((2, 1, 3))(x)
 
 
 def backbone(frames: int):
