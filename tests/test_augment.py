@@ -273,7 +273,7 @@ def clicks(rate: int, samples: int) -> np.ndarray:
 
 
 def onsets(wave: np.ndarray, rate: int, distance: float) -> np.ndarray:
-    """Seconds of the loudest 5 ms in every `distance`, whose bounds lie in the middle between the clicks."""
+    """Seconds of the loudest 100 samples in every `distance`, whose bounds lie in the middle between the clicks."""
     level = np.abs(wave[: len(wave) // 100 * 100]).reshape(-1, 100).mean(axis=1)
     first = np.argmax(level > 0.25)
     step = distance * rate / 100
@@ -385,7 +385,6 @@ def test_all_at_once_train_a_step_and_resume(tracks, tmp_path):
     resumed = load_model(tmp_path / "after_one.keras", compile=True)
     second = loss_of_step(model, 1)
     assert loss_of_step(resumed, 1) == pytest.approx(second, rel=1e-5)  # the same draws, but for float32 sums
-    assert abs(loss_of_step(load_model(tmp_path / "after_one.keras", compile=True), 2) / second - 1) > 1e-3
     assert all(np.isfinite(keras.ops.convert_to_numpy(weight)).all() for weight in resumed.weights)
 
 

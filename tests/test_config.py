@@ -105,7 +105,7 @@ def test_every_field_survives_json(tmp_path):
 def test_recipes_load(path):
     values = read_config(path)
     config = make_config(values, {})
-    assert values and all(getattr(config, name) == value for name, value in values.items())
+    assert values and all(getattr(config, name) == as_held(name, value) for name, value in values.items())
 
 
 def test_recipes_of_r1_see_1024_frames_at_200_rows():
