@@ -12,8 +12,8 @@ from pathlib import Path
 
 from kgenre.archs import ARCHS
 from kgenre.archs.cnn import BLOCK_PLACES, BLOCKS
+from kgenre.archs.pools import POOLS
 from kgenre.archs.recurrent import CELLS
-from kgenre.archs.vggish import POOLS
 from kgenre.augment import AUGMENTS
 from kgenre.errors import KgenreError
 from kgenre.features import FEATURES

@@ -42,7 +42,9 @@ def saved_model() -> Path:
         log.info("preparing the default model, once (half a minute)")
         config, labels = settings()
         try:
-            export(build(config, labels), labels, config.sample_rate_hz, config.clip_samples, config.hop_samples, folder)
+            export(
+                build(config, labels), labels, config.sample_rate_hz, config.clip_samples, config.hop_samples, folder
+            )
         except (KgenreError, OSError):
             if not folder.is_dir():  # else another process was faster
                 raise
@@ -103,7 +105,7 @@ def network(config: Config, n_classes: int):
 
 
 def tags(slice_embeddings: np.ndarray) -> dict[str, float]:
-    """Strengths of musicnn's 50 tags, mean over slices: embeddings of the default model (slices, 200) -> {tag: [0, 1]}."""
+    """musicnn's 50 tags, strongest first, mean over slices: embeddings (slices, 200) -> {tag: [0, 1]}."""
     arrays = load("msd")
     logits = slice_embeddings @ arrays["dense_1/kernel"] + arrays["dense_1/bias"]
     strengths = (1 / (1 + np.exp(-logits))).mean(axis=0)

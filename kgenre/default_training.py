@@ -33,7 +33,7 @@ def main(argv=None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--data", required=True, help="manifest with path, genre and split")
-    parser.add_argument("--out", required=True, type=Path, help="folder for config.json, labels.txt, head.npz, figures.json")
+    parser.add_argument("--out", required=True, type=Path, help="folder for head.npz and what goes with it")
     parser.add_argument("--seed", type=int, default=0, help="of the altered copies (default: 0)")
     return cli.run(_make, parser.parse_args(argv))
 

@@ -23,7 +23,7 @@ def main(argv=None) -> int:
     parser = cli.make_parser("embed", __doc__)
     parser.add_argument("songs", nargs="*", metavar="FILE|DIR|GLOB", help="songs, folders of songs, or quoted patterns")
     parser.add_argument("--data", help="instead of songs: demo, a folder of genre folders, or a manifest")
-    parser.add_argument("--model", help="run folder or SavedModel folder (default: the newest in models/)")
+    parser.add_argument("--model", help="musicnn, vggish, a run or SavedModel folder (default: the default model)")
     parser.add_argument("--to", required=True, type=Path, metavar="FILE", help="file to write, .npz or .parquet")
     cli.add_config_flags(parser, ("workers", "seed"))
     return cli.run(_embed, parser.parse_args(argv))
@@ -42,8 +42,6 @@ def _embed(args: argparse.Namespace) -> int:
     from kgenre.inference import open_model
 
     model = open_model(args.model)
-    if args.model is None:
-        print(f"model: {model.name}", file=sys.stderr)
     failures, new = embed(model, rows, args.to, config.workers)
     print(f"{args.to}: {len(rows) - len(failures)} tracks, {new} of them new")
     cli.list_failures(failures, "failed")

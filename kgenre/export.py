@@ -35,7 +35,7 @@ np.savez(answers, **{f"{name}/{key}": value for name, out in results.items() for
 def main(argv=None) -> int:
     parser = cli.make_parser("export", __doc__)
     parser.add_argument(
-        "--model", required=True, type=Path, metavar="RUN", help="run folder, as `kgenre train` leaves it"
+        "--model", type=Path, metavar="RUN", help="run folder, as `kgenre train` leaves it (default: the default model)"
     )
     parser.add_argument("--to", required=True, type=Path, metavar="DIR", help="serving folder; a new version is added")
     return cli.run(_export, parser.parse_args(argv))
@@ -43,18 +43,27 @@ def main(argv=None) -> int:
 
 def _export(args: argparse.Namespace) -> int:
     from kgenre.model import check_backend
-    from kgenre.run import Run
 
     check_backend()
-    run = Run(args.model)
-    model, config = run.load_model(), run.load_config()
+    model, labels, config = load(args.model)
     taken = [int(child.name) for child in args.to.glob("*") if child.name.isdigit()]
     folder = args.to / str(max(taken, default=0) + 1)
-    difference = export(
-        model, run.load_labels(), config.sample_rate_hz, config.clip_samples, config.hop_samples, folder
-    )
+    difference = export(model, labels, config.sample_rate_hz, config.clip_samples, config.hop_samples, folder)
     print(f"{folder}  (reloaded with TensorFlow alone: largest difference {difference:.1e})")
     return 0
+
+
+def load(folder: Path | None):
+    """Keras model, labels and config of a run; of the default model if none is named."""
+    if folder is None:
+        from kgenre import default
+
+        config, labels = default.settings()
+        return default.build(config, labels), labels, config
+    from kgenre.run import Run
+
+    run = Run(folder)
+    return run.load_model(), run.load_labels(), run.load_config()
 
 
 def export(model, labels, sample_rate: int, clip_samples: int, hop_samples: int, folder) -> float:

@@ -47,10 +47,10 @@ class Predictor:
         KgenreError: no SavedModel of kgenre's at the path.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, name: str | None = None):
         import tensorflow as tf
 
-        self.path, self.name = find_saved_model(path), str(path)
+        self.path, self.name = find_saved_model(path), name or str(path)
         try:
             self.module = tf.saved_model.load(str(self.path))
         except (OSError, ValueError) as error:
@@ -81,9 +81,21 @@ class Predictor:
         return TrackReader(self.sample_rate, self.clip_samples, self.hop_samples, cache_bytes)
 
 
-def open_model(name=None) -> Predictor:
-    """The model of a run folder or SavedModel folder; the newest run's if none is named."""
-    return Predictor(latest_run() if name is None else name)
+def open_model(name=None):
+    """The model of a name: the default model if none, a row of PRETRAINED, a run folder or a SavedModel folder.
+
+    Returns:
+        Predictor, or what has its attributes, `reader` and call.
+    """
+    from kgenre.pretrained import PRETRAINED
+
+    if name is None:
+        from kgenre import default
+
+        return Predictor(default.saved_model(), default.NAME)
+    if str(name) in PRETRAINED and not Path(name).exists():
+        return PRETRAINED[str(name)]()
+    return Predictor(name)
 
 
 def find_saved_model(path) -> Path:
@@ -104,16 +116,6 @@ def find_saved_model(path) -> Path:
         f"Finish the run with `kgenre train --resume --out {path}`" if unfinished else "Name a run or SavedModel folder"
     )
     raise KgenreError(f"{path}: holds no SavedModel. {step}.")
-
-
-def latest_run(models: Path = Path("models")) -> Path:
-    """The newest run folder with an exported model."""
-    exported = [path.parent.parent.parent for path in models.glob("*/saved_model/*/saved_model.pb")]
-    if not exported:
-        raise KgenreError(
-            f"No trained model in {models.resolve()}. Train one with `kgenre train`, or name one with --model."
-        )
-    return max(exported, key=lambda path: path.stat().st_mtime)
 
 
 def classify(

@@ -1,6 +1,6 @@
 """Names the genres of songs.
 
-    kgenre predict SONG.mp3
+    kgenre predict SONG.mp3 --tags
     kgenre predict ~/Music --csv genres.csv
     kgenre predict --model models/RUN 'albums/**/*.flac' --json --slices
 
@@ -18,18 +18,19 @@ from kgenre import cli
 from kgenre.config import make_config
 from kgenre.errors import KgenreError
 
-TOP = 3  # genres named on a line
+TOP, TOP_TAGS = 3, 8  # genres and tags named on a line
 
 
 def main(argv=None) -> int:
     parser = cli.make_parser("predict", __doc__)
     parser.add_argument("songs", nargs="+", metavar="FILE|DIR|GLOB", help="songs, folders of songs, or quoted patterns")
-    parser.add_argument("--model", type=Path, help="run folder or SavedModel folder (default: the newest in models/)")
+    parser.add_argument("--model", type=Path, help="run folder or SavedModel folder (default: the default model)")
     parser.add_argument(
         "--csv", type=Path, metavar="OUT", help="also write path, genre, seconds, slices and one column a label"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object a track instead of a line")
     parser.add_argument("--slices", action="store_true", help="give the strengths of each slice too")
+    parser.add_argument("--tags", action="store_true", help="give the tags of the default model too")
     cli.add_config_flags(parser, ("workers",))
     return cli.run(_predict, parser.parse_args(argv))
 
@@ -37,21 +38,23 @@ def main(argv=None) -> int:
 def _predict(args: argparse.Namespace) -> int:
     if args.csv:
         cli.check_file(args.csv, "--csv")
+    if args.tags and args.model:
+        raise KgenreError("`--tags` are of the default model. Leave out --tags, or --model.")
     workers = make_config({}, cli.config_flags(args)).workers
     paths = find_songs(args.songs)
 
-    from kgenre.inference import Predictor, classify, latest_run
+    from kgenre import default
+    from kgenre.inference import classify, open_model
 
-    if args.model is None:
-        args.model = latest_run()
-        print(f"model: {args.model}", file=sys.stderr)
-    predictor = Predictor(args.model)
+    predictor = open_model(args.model)
     reader = predictor.reader()
     rows = []
     with cli.progress() as bar:
         task = bar.add_task("listening", total=len(paths), unit="tracks")
         for result in classify(predictor, reader, paths, workers=workers, advance=lambda: bar.advance(task)):
             row = track_row(result, predictor)
+            if args.tags:
+                row["tags"] = default.tags(result.slice_embeddings)
             rows.append(row)
             shown = row if args.slices else {name: row[name] for name in row if name != "by_slice"}
             print(json.dumps(shown) if args.json else track_text(row, args.slices), flush=True)
@@ -111,13 +114,15 @@ def track_row(result, predictor) -> dict:
 def track_text(row: dict, slices: bool) -> str:
     """One line: path and its strongest genres; with `slices`, a line for each slice below it."""
     lines = [f"{row['path']}: {strongest(row['strengths'])}"]
+    if "tags" in row:
+        lines.append(f"  tags: {strongest(row['tags'], TOP_TAGS)}")
     if slices:
         lines += [f"  {part['start']:7.1f} s  {strongest(part['strengths'])}" for part in row["by_slice"]]
     return "\n".join(lines)
 
 
-def strongest(strengths: dict[str, float]) -> str:
-    ranked = sorted(strengths.items(), key=lambda item: -item[1])[:TOP]
+def strongest(strengths: dict[str, float], top: int = TOP) -> str:
+    ranked = sorted(strengths.items(), key=lambda item: -item[1])[:top]
     return ", ".join(f"{genre} {value:.0%}" for genre, value in ranked)
 
 

@@ -14,6 +14,7 @@ from kgenre.archs.homebrew import homebrew
 from kgenre.archs.melcrop import melcrop
 from kgenre.archs.musicnn import musicnn
 from kgenre.archs.recurrent import crnn, crnn_parallel
+from kgenre.archs.resattn import resattn
 from kgenre.archs.resnet import resnet50, resolve_imagenet
 from kgenre.archs.resnet18 import resnet18
 from kgenre.archs.vggish import resolve_module, vggish
@@ -143,5 +144,11 @@ ARCHS = {
         },
         resolve=resolve_module,
         features=("vggish_mel",),
+    ),
+    "resattn": Arch(
+        resattn,
+        "four residual stages, attention over time; zoom, SpecAugment and mixup in training",
+        "kgenre",
+        defaults={"n_mels": 96, "hop_length": 441, "augment": ("mixup", "zoom", "specaugment")},
     ),
 }

@@ -12,6 +12,7 @@ import warnings
 import zlib
 from pathlib import Path
 
+from kgenre.archs.pools import POOLS
 from kgenre.archs.resnet import download_timeout, freeze, resolve_weights
 from kgenre.errors import KgenreError
 from kgenre.features import FEATURES
@@ -112,31 +113,6 @@ def vggish_backbone(width: float = 1.0):
     for name, units in DENSE.items():
         x = layers.Dense(round(width * units), name=name, **(options if name != "fc2" else {}))(x)
     return keras.Model(inputs, x, name="vggish")
-
-
-def mean(x):
-    """(batch, patches, d) -> (batch, d)."""
-    from keras import layers
-
-    return layers.GlobalAveragePooling1D()(x)
-
-
-def concat(x):
-    """(batch, patches, d) -> (batch, patches * d), as R2."""
-    from keras import layers
-
-    return layers.Flatten()(x)
-
-
-def attention(x):
-    """Mean weighted by the softmax of learnt scores (Ilse et al. 2018): (batch, patches, d) -> (batch, d)."""
-    from keras import layers, ops
-
-    scores = layers.Dense(1)(layers.Dense(128, activation="tanh")(x))  # (batch, patches, 1)
-    return ops.sum(x * layers.Softmax(axis=1)(scores), axis=1)
-
-
-POOLS = {"mean": mean, "concat": concat, "attention": attention}
 
 
 def resolve_module(config) -> dict:

@@ -1,0 +1,35 @@
+"""A small residual network with attention over time: our own, to learn from a few hundred songs."""
+
+from kgenre.archs.pools import attention
+
+STAGES = (32, 64, 128, 192)
+
+
+def resattn(image, dropout: float = 0.5):
+    """Stem 3 x 3 of 32; residual stages of 32, 64, 128, 192, each halving both sides; attention over time.
+
+    Frequencies are averaged away only at the end, so a stage still knows a bass from a hi-hat; the attention
+    lets a bar that tells the genre outweigh one that does not.
+
+    Input shape: (batch, height, width, channels), 16 x 16 at least. Output shape: (batch, 192).
+    """
+    from keras import layers
+
+    x = layers.BatchNormalization()(image)
+    x = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(32, 3, padding="same", use_bias=False)(x)))
+    for filters in STAGES:
+        x = layers.AveragePooling2D(2)(residual(x, filters))
+    x = layers.Permute((2, 1, 3))(x)  # (batch, width / 16, height / 16, 192)
+    x = layers.TimeDistributed(layers.GlobalAveragePooling1D())(x)  # (batch, width / 16, 192)
+    return attention(layers.Dropout(dropout)(x))
+
+
+def residual(x, filters: int):
+    """Two 3 x 3 convolutions, their sum with a 1 x 1 shortcut: (batch, h, w, c) -> (batch, h, w, filters)."""
+    from keras import layers
+
+    def conv(y, kernel: int):
+        return layers.BatchNormalization()(layers.Conv2D(filters, kernel, padding="same", use_bias=False)(y))
+
+    y = conv(layers.ReLU()(conv(x, 3)), 3)
+    return layers.ReLU()(layers.Add()([y, conv(x, 1)]))
