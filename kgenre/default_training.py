@@ -169,6 +169,9 @@ def logistic(x, y, weights, c: float) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=c, max_iter=300, tol=1e-3).fit(x, y, sample_weight=weights)
+    if len(model.intercept_) == 1:  # of two genres scikit-learn gives the difference of their logits
+        half, bias = model.coef_.T / 2, model.intercept_[0] / 2
+        return np.hstack([-half, half]), np.array([-bias, bias])
     return model.coef_.T, model.intercept_
 
 

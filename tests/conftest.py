@@ -1,6 +1,7 @@
 """Fixtures that several test files share. What writes the files is in audio_files.py."""
 
 import os
+import shutil
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes would bury a failure
 
@@ -19,4 +20,27 @@ def faulty(songs, tmp_path_factory):
     """The folder of files that must be refused or flagged; audio_files.make_faulty lists them."""
     folder = tmp_path_factory.mktemp("faulty")
     audio_files.make_faulty(folder, songs)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    """A wheel like musicnn's, its variables drawn from a seed."""
+    import musicnn_reference
+
+    return musicnn_reference.write_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture
+def cache(wheel, tmp_path, monkeypatch):
+    """A cache folder that holds the drawn wheel alone, whose hash is the expected one."""
+    import musicnn_reference
+
+    from kgenre.archs import musicnn_weights
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(musicnn_weights, "SHA256", musicnn_reference.sha256(wheel))
+    folder = tmp_path / "kgenre"
+    folder.mkdir()
+    shutil.copy(wheel, folder)
     return folder

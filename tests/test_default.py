@@ -1,0 +1,195 @@
+"""The default model: put together, exported and asked as a user would; and what makes its head."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+from musicnn_reference import RATE, clip, drawn, mel_of, reference
+from scipy.special import expit, softmax
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+from kgenre import default, default_training, embed, export, predict
+from kgenre.archs import musicnn_weights
+from kgenre.datasets.demo import make_demo
+from kgenre.embeddings import read_embeddings
+from kgenre.inference import Predictor, open_model
+
+GENRES = ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock"]
+
+
+@pytest.fixture
+def song(tmp_path):
+    """9 s: three whole slices and a rest."""
+    soundfile.write(tmp_path / "song.wav", np.tile(clip(3.0)[0], 3), RATE, subtype="FLOAT")
+    return tmp_path / "song.wav"
+
+
+@pytest.fixture
+def ready(cache, monkeypatch, exported):
+    """A cache in which the default model of the drawn weights lies exported."""
+    monkeypatch.setattr(default, "saved_model", lambda: exported)
+
+
+@pytest.fixture(scope="module")
+def exported(wheel, tmp_path_factory):
+    """The default model of the drawn weights, exported once for all tests, by way of the cache."""
+    import shutil
+
+    from musicnn_reference import sha256
+
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        patch.setattr(musicnn_weights, "SHA256", sha256(wheel))
+        (folder / "kgenre").mkdir()
+        shutil.copy(wheel, folder / "kgenre")
+        made = default.saved_model()
+        assert made == folder / "kgenre" / f"default-{default.identity()}" / "1"
+        before = (made / "saved_model.pb").stat().st_mtime_ns
+        assert default.saved_model() == made  # a second call finds it
+        assert (made / "saved_model.pb").stat().st_mtime_ns == before
+        return made
+
+
+def test_head_is_what_the_model_card_says():
+    config, labels = default.settings()
+    assert labels == GENRES
+    assert (config.arch, config.weights, config.clip_seconds) == ("musicnn", "msd", 2.98)
+    with np.load(default.place() / "head.npz") as head:
+        assert head["kernel"].shape == (1706, 10) and head["bias"].shape == (10,)
+    assert sum(path.stat().st_size for path in default.place().iterdir()) < 100_000
+    figures = json.loads((default.place() / "figures.json").read_text())
+    card = (default.place() / "README.md").read_text()
+    assert f"{figures['accuracy']:.1%}" in card and figures["split"] == "valid"
+
+
+def test_answers_as_head_and_forward_pass(exported):
+    waveforms = clip(2.98)
+    embeddings, _, pooled = reference(mel_of(waveforms), drawn(0))
+    with np.load(default.place() / "head.npz") as head:
+        logits = np.hstack([embeddings, pooled]) @ head["kernel"].astype("float64") + head["bias"]
+    predictor = Predictor(exported)
+    probabilities, embedded = predictor(waveforms)
+    assert predictor.labels == GENRES
+    # float32 under a softmax of logits of some tens
+    np.testing.assert_allclose(probabilities, softmax(logits, axis=1), atol=1e-3)
+    np.testing.assert_allclose(embedded, embeddings, atol=1e-4 * np.abs(embeddings).max())
+
+
+def test_predict_without_a_model(ready, song, capsys):
+    assert predict.main([str(song), "--json", "--tags"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert sorted(row["strengths"]) == GENRES and row["slices"] == 4
+    assert sum(row["strengths"].values()) == pytest.approx(1, abs=1e-5)
+    assert sorted(row["tags"]) == sorted(musicnn_weights.TAGS["msd"])
+    assert list(row["tags"].values()) == sorted(row["tags"].values(), reverse=True)
+
+
+def test_tags_are_the_networks_own(ready):
+    waveforms = clip(2.98)
+    embeddings, logits, _ = reference(mel_of(waveforms), drawn(0))
+    found = default.tags(embeddings.astype("float32"))
+    expected = dict(zip(musicnn_weights.TAGS["msd"], expit(logits).mean(axis=0)))
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_tags_of_another_model_are_refused(song, capsys):
+    assert predict.main([str(song), "--tags", "--model", "models/x"]) == 2
+    assert "`--tags` are of the default model. Leave out --tags, or --model." in capsys.readouterr().err
+
+
+def test_embed_without_a_model(ready, song, tmp_path, capsys):
+    assert embed.main([str(song), "--to", str(tmp_path / "e.npz")]) == 0
+    written = read_embeddings(tmp_path / "e.npz")
+    assert written.header["model"] == "default" and written.mean.shape == (1, 200)
+    assert written.slice_embeddings.shape == (4, 200)
+    assert open_model("musicnn").identity == open_model().identity  # the same network, its embedding musicnn's own
+
+
+def test_export_without_a_model(cache, tmp_path, capsys):
+    assert export.main(["--to", str(tmp_path / "serve")]) == 0
+    assert Predictor(tmp_path / "serve").labels == GENRES
+
+
+def test_offline_one_line_says_what_to_type(cache, song, capsys, monkeypatch):
+    (cache / musicnn_weights.WHEEL).unlink()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    assert predict.main([str(song)]) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("kgenre: The weights of musicnn could not be fetched")
+    assert musicnn_weights.FETCH in last and str(cache) in last
+
+
+def test_head_of_a_collection(cache, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(default_training, "COPIES", 1)
+    genres = ("ambient", "house", "metal")
+    made = make_demo(tmp_path / "demo", genres=genres, songs_per_genre=6, seconds=(2.0, 3.5))
+    assert default_training.main(["--data", str(made / "manifest.csv"), "--out", str(tmp_path / "head")]) == 0
+    assert (tmp_path / "head" / "labels.txt").read_text().split() == list(genres)
+    figures = json.loads((tmp_path / "head" / "figures.json").read_text())
+    assert figures["split"] == "valid" and figures["fitted_on"] + figures["tracks"] < 18  # test tracks are left out
+    with np.load(tmp_path / "head" / "head.npz") as head:
+        assert head["kernel"].shape == (1706, 3) and np.isfinite(head["kernel"]).all()
+
+
+def test_altered_copies_stay_sound():
+    rng = np.random.default_rng(0)
+    samples = clip(3.0)[0]
+    copies = [default_training.altered(samples, RATE, rng) for _ in range(40)]
+    lengths = np.array([len(copy) for copy in copies]) / len(samples)
+    assert 0.85 < lengths.min() and lengths.max() < 1.17
+    assert all(copy.dtype == np.float32 and np.isfinite(copy).all() for copy in copies)
+    levels = np.array([copy.std() for copy in copies]) / samples.std()
+    assert levels.min() < 0.5 and levels.max() > 1.3
+    assert np.isfinite(default_training.altered(np.zeros(RATE, "float32"), RATE, rng)).all()
+
+
+def test_equaliser_gains_are_those_asked_for():
+    time = np.arange(RATE) / RATE
+    for hz, db in ((300, 6.0), (3000, -12.0)):
+        sine = np.sin(2 * np.pi * hz * time)
+        gains = np.where(np.array([0, 100, 300, 1000, 3000, 8000]) == hz, db, 0.0)
+        heard = default_training.equalised(sine, RATE, gains)
+        assert 20 * np.log10(heard.std() / sine.std()) == pytest.approx(db, abs=0.05)
+
+
+def test_discriminant_is_scikit_learns_where_tracks_weigh_alike():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], 30)
+    x = rng.standard_normal((90, 12)) + 0.7 * rng.standard_normal((3, 12))[y]
+    kernel, bias = default_training.discriminant(x, y, np.ones(90), shrinkage=0.3)
+    theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.3, priors=np.full(3, 1 / 3)).fit(x, y)
+    ours = x @ kernel + bias
+    np.testing.assert_allclose(softmax(ours, axis=1), theirs.predict_proba(x), atol=1e-6)
+
+
+def test_slices_weigh_by_track_and_genre():
+    truth = np.array([0, 0, 1])
+    row = np.array([0, 0, 0, 0, 1, 2, 2])
+    weights = default_training.slice_weights(row, truth)
+    np.testing.assert_allclose(np.bincount(row, weights), np.array([1, 1, 2]) / 4 * 7)
+
+
+def test_temperature_undoes_overconfidence():
+    """Slices of one track each, whose features tell the genre of 70 %: probabilities should say about 0.7."""
+    rng = np.random.default_rng(0)
+    truth = np.arange(300) % 2
+    seen = np.where(rng.random(300) < 0.7, truth, 1 - truth)
+    x = 0.01 * rng.standard_normal((300, 1706)) + seen[:, None] * (np.arange(1706) < 40)
+    data = {"x": x.astype("float32"), "row": np.arange(300), "plain": np.ones(300, bool)}
+    temperature = default_training.find_temperature(data, truth, np.arange(300).astype(str))
+    head = default_training.fit(data, truth, np.ones(300, bool))
+    sure = default_training.track_probabilities(data, head, np.arange(300), temperature).max(axis=1)
+    assert 0.6 < sure.mean() < 0.8
+
+
+def test_groups_keep_artists_whole():
+    import pandas as pd
+
+    table = pd.DataFrame({
+        "genre": ["jazz", "jazz", "jazz", "rock"],
+        "track_id": ["jazz.00011", "jazz.00019", "jazz.00020", "x"],
+        "artist": ["", "", "", "Somebody"],
+    }).astype("string")  # fmt: skip
+    assert list(default_training.groups(table)) == ["jazz-1", "jazz-1", "jazz-2", "Somebody"]
