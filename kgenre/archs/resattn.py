@@ -2,25 +2,27 @@
 
 from kgenre.archs.pools import attention
 
-STAGES = (32, 64, 128, 192)
+STAGES = (24, 48, 96, 128)
 
 
 def resattn(image, dropout: float = 0.5):
-    """Stem 3 x 3 of 32; residual stages of 32, 64, 128, 192, each halving both sides; attention over time.
+    """Stem 3 x 3 of 24, stride 2; residual stages of 24, 48, 96, 128, each halving both sides; attention over time.
 
     Frequencies are averaged away only at the end, so a stage still knows a bass from a hi-hat; the attention
     lets a bar that tells the genre outweigh one that does not.
 
-    Input shape: (batch, height, width, channels), 16 x 16 at least. Output shape: (batch, 192).
+    Input shape: (batch, height, width, channels), 32 x 32 at least. Output shape: (batch, 128).
     """
     from keras import layers
 
     x = layers.BatchNormalization()(image)
-    x = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(32, 3, padding="same", use_bias=False)(x)))
+    x = layers.ReLU()(
+        layers.BatchNormalization()(layers.Conv2D(STAGES[0], 3, strides=2, padding="same", use_bias=False)(x))
+    )
     for filters in STAGES:
         x = layers.AveragePooling2D(2)(residual(x, filters))
-    x = layers.Permute((2, 1, 3))(x)  # (batch, width / 16, height / 16, 192)
-    x = layers.TimeDistributed(layers.GlobalAveragePooling1D())(x)  # (batch, width / 16, 192)
+    x = layers.Permute((2, 1, 3))(x)  # (batch, width / 32, height / 32, 128)
+    x = layers.TimeDistributed(layers.GlobalAveragePooling1D())(x)  # (batch, width / 32, 128)
     return attention(layers.Dropout(dropout)(x))
 
 
