@@ -11,29 +11,31 @@ from kgenre.pipeline import TrackReader
 class VggishEmbedder:
     """TF-Hub's VGGish, an embedding of 128 for every 0.96 s; it names no genres.
 
+    Args:
+        module: "hub", or a folder that holds the module.
+        sizes: `width` and `figure` as of archs.vggish, of a module of another size.
+
     Raises:
         KgenreError: the module cannot be had.
     """
 
     name, labels = "vggish", []
 
-    def __init__(self, module: str = "hub"):
+    def __init__(self, module: str = "hub", **sizes):
         import keras
 
-        from kgenre.archs import vggish
+        from kgenre.archs.vggish import FIGURE, FRAMES, check_figure, find_module, load_module, patches, vggish_backbone
         from kgenre.config import make_config
         from kgenre.model import front_end
 
         config = make_config({}, {"arch": "vggish", "clip_seconds": 0.975})  # 96 frames and the last one's window
         self.sample_rate, self.clip_samples = config.sample_rate_hz, config.clip_samples
-        self.hop_samples = vggish.FRAMES * config.hop_length
-        path = vggish.find_module(module)
-        network = vggish.vggish_backbone()
-        vggish.load_module(network, path)
-        vggish.check_figure(network, path)
+        self.hop_samples = FRAMES * config.hop_length
+        path, network = find_module(module), vggish_backbone(sizes.get("width", 1.0))
+        load_module(network, path)
+        check_figure(network, path, sizes.get("figure", FIGURE))
         waveform = keras.Input((self.clip_samples,), dtype="float32")
-        patches = vggish.patches(front_end(config)(waveform))
-        self.model = keras.Model(waveform, network(patches))
+        self.model = keras.Model(waveform, network(patches(front_end(config)(waveform))))
         self.identity = hashlib.sha256(b"".join(weight.tobytes() for weight in network.get_weights())).hexdigest()[:16]
 
     def __call__(self, windows) -> tuple[np.ndarray, np.ndarray]:

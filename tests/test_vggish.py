@@ -13,13 +13,16 @@ import threading
 import keras
 import numpy as np
 import pytest
+import soundfile
 import tensorflow as tf
 import tensorflow_hub as hub
 
 from kgenre.archs import ARCHS
 from kgenre.config import make_config
 from kgenre.errors import KgenreError
+from kgenre.inference import classify
 from kgenre.model import build_model, front_end
+from kgenre.pretrained import VggishEmbedder
 
 vggish = importlib.import_module("kgenre.archs.vggish")  # the builder has the module's name
 RATE = 16000
@@ -184,6 +187,18 @@ def test_embeddings_are_those_of_the_module(module, weights, frames_over):
     np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
     theirs = hub.load(module)(waveform)
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4 * np.abs(expected).max())
+
+
+def test_embedder_hears_a_song_as_the_module_does(module, figure, tmp_path):
+    """From a file, slice after slice of one patch each, as `kgenre embed --model vggish` does."""
+    waveform = music(0.96 * 4 + 0.015)
+    soundfile.write(tmp_path / "song.wav", waveform, RATE, subtype="FLOAT")
+    embedder = VggishEmbedder(module, width=WIDTH, figure=figure)
+    (result,) = classify(embedder, embedder.reader(), [str(tmp_path / "song.wav")])
+    theirs = hub.load(module)(waveform).numpy()
+    assert result.slice_probabilities.shape == (4, 0)
+    np.testing.assert_allclose(result.slice_embeddings, theirs, rtol=0, atol=1e-4 * np.abs(theirs).max())
+    assert embedder.identity == VggishEmbedder(module, width=WIDTH, figure=figure).identity
 
 
 def test_full_network_has_the_variables_of_the_module():
