@@ -53,8 +53,24 @@ def arch_table() -> str:
     rows = []
     for name, arch in ARCHS.items():
         config = make_config({}, {"arch": name, "weights": "none"})
-        rows.append((f"`{name}`", arch.says, arch.source, f"{parameters(config):,}".replace(",", " ")))
-    return markdown(("`--arch`", "what it is", "from", "parameters (10 genres)"), rows)
+        count = f"{parameters(config):,}".replace(",", " ")
+        rows.append((f"`{name}`", arch.says, arch.source, taken(name, arch), count))
+    return markdown(("`--arch`", "what it is", "from", "`--feature`", "parameters (10 genres)"), rows)
+
+
+def taken(name: str, arch) -> str:
+    """The features that a network takes as they are, and what the others need."""
+    from kgenre.config import make_config
+    from kgenre.features import FEATURES
+
+    if arch.features:
+        return ", ".join(f"`{feature}`" for feature in arch.features)
+    small = []
+    for feature, row in FEATURES.items():
+        config = make_config({}, {"arch": name, "feature": feature, "weights": "none"})
+        if (config.image_height or len(row.bins(config))) < arch.least_rows:
+            small.append(f"`{feature}`")
+    return f"any; with `--image-height {arch.least_rows}` or more: {', '.join(small)}" if small else "any"
 
 
 def parameters(config) -> int:

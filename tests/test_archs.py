@@ -30,6 +30,7 @@ SMALLER["musicnn"] = {"image_height": None, "image_width": None, "n_mels": 96, "
 SMALLER |= dict.fromkeys(("freqcnn", "tempcnn", "squarecnn", "crnn", "crnn_parallel", "bbnn"), LONG)
 SMALLER["vggish"] = {"feature": "vggish_mel", "sample_rate_hz": 16000, "hop_length": 160, "n_mels": 64}
 SMALLER["vggish"] |= {"image_height": 64, "image_width": 200}  # two patches
+SMALLER["resattn"] = {"augment": ("zoom",)}  # mixup wants labels as shares
 NARROW = {"vggish": {"width": 1 / 8}}  # 72 M parameters in full
 
 # R1's layer table followed by hand: (n - kernel) // stride + 1 for a convolution, n // 2 for a pool, and
@@ -355,7 +356,7 @@ BY_HAND = {
     # Fronts of 204, 204, 51, 51, 51; three of 64 over all channels x 7; 2 x 753 pooled.
     "musicnn": 204 * (7 * 38 + 7 * 67 + 2) + 51 * (128 + 64 + 32 + 3) + 64 * (7 * 561 + 2 * 7 * 64 + 3)
     + 1507 * 200 + 4 * (1 + 408 + 153 + 192 + 1506 + 200) + 201 * 8,
-    "resattn": 4 + 9 * 24 + 4 * 24 + sum(9 * a * b + 9 * b * b + a * b + 12 * b for a, b in STAGES)
+    "resattn": 9 * 24 + 2 * 24 + sum(9 * a * b + 9 * b * b + a * b + 6 * b for a, b in STAGES)
     + 129 * 128 + 129 + 129 * 8,
     "vggish": sum((9 * a + 1) * b for a, b in ((1, 64), (64, 128), (128, 256), (256, 256), (256, 512), (512, 512)))
     + (6 * 4 * 512 + 1) * 4096 + 4097 * 4096 + 4097 * 128 + 129 * 256 + 257 * 8,
@@ -409,3 +410,15 @@ def test_too_few_frames_for_r4_are_told():
         KgenreError, match="pools over at least 384 frames. Received: a picture of 84x128. Set a larger"
     ):
         build_model(make_config({}, {"arch": "freqcnn", "clip_seconds": 5.94}), N_CLASSES)
+
+
+@pytest.mark.parametrize("arch", [name for name, row in ARCHS.items() if row.least_rows > 1])
+def test_least_rows_are_the_least(arch):
+    def build(rows: int):
+        values = {"arch": arch, "weights": "none", "image_height": rows, "image_width": 128}
+        return build_model(make_config({}, values), N_CLASSES)
+
+    least = ARCHS[arch].least_rows
+    assert build(least).output.shape == (None, N_CLASSES)
+    with pytest.raises(KgenreError, match="cannot take a picture.*--image-height"):
+        build(least - 1)

@@ -34,6 +34,7 @@ class Arch:
         and recorded with the run.
     features: names of the features that it takes; None for any. Pretrained weights need them at their
         own settings.
+    least_rows: rows that a picture must have; a feature of fewer bins needs --image-height.
     """
 
     build: Callable
@@ -43,6 +44,7 @@ class Arch:
     defaults: dict = field(default_factory=dict)
     resolve: Callable = lambda config: {}
     features: tuple[str, ...] | None = None
+    least_rows: int = 1
 
 
 # R4 looks at 640 frames of hop 1024: whole clips of 30 s, one at a time.
@@ -51,8 +53,10 @@ _R4_DEFAULTS = {"feature": "cqt", "hop_length": 1024, "clip_seconds": 29.7, "cro
 _BLOCKS = ("block", "block_at", "dropout")
 
 ARCHS = {
-    "convpool": Arch(convpool, "four conv-pool blocks, dense 1024", "Music-Genre-Analysis"),
-    "convconvpool": Arch(convconvpool, "two double conv-pool blocks, dense 1024", "Music-Genre-Analysis"),
+    "convpool": Arch(convpool, "four conv-pool blocks, dense 1024", "Music-Genre-Analysis", least_rows=118),
+    "convconvpool": Arch(
+        convconvpool, "two double conv-pool blocks, dense 1024", "Music-Genre-Analysis", least_rows=32
+    ),
     "resnet50": Arch(
         resnet50,
         "ImageNet ResNet50, top layers unfrozen, global average pool, dense 1024",
@@ -61,6 +65,7 @@ ARCHS = {
         # A pretrained backbone wants three channels, small steps and few epochs; R1's zoom for it was 0.4.
         defaults={"image_channels": 3, "zoom_range": 0.4, "learning_rate": 3e-4, "epochs": 20, "patience": 8},
         resolve=resolve_imagenet,
+        least_rows=32,
     ),
     "resnet18": Arch(
         resnet18,
@@ -81,6 +86,7 @@ ARCHS = {
         "five conv blocks on 128 x 128 mel crops of 4 s, dense 256",
         "Song-genre CNN; Elbir and Aydin 2020",
         defaults={"sample_rate_hz": 16000, "clip_seconds": 4.08, "crops_per_track": 6},
+        least_rows=32,
     ),
     "freqcnn": Arch(
         freqcnn, "1 x 5 convolutions along time, frequency by frequency", _R4, takes=_BLOCKS, defaults=_R4_DEFAULTS
@@ -150,5 +156,6 @@ ARCHS = {
         "four residual stages, attention over time; zoom, SpecAugment and mixup in training",
         "kgenre",
         defaults={"n_mels": 96, "hop_length": 441, "augment": ("mixup", "zoom", "specaugment")},
+        least_rows=31,
     ),
 }
