@@ -33,10 +33,10 @@ from kgenre.archs import ARCHS
 from kgenre.config import Config, make_config
 from kgenre.datasets import load_collection
 from kgenre.errors import KgenreError
-from kgenre.fit import compiled_model, slice_predictor, validate
+from kgenre.fit import batches, compiled_model, slice_predictor, validate
 from kgenre.metrics import wilson_interval
 from kgenre.model import reseed
-from kgenre.pipeline import AudioCache, TrackReader, TrainingPlan, check_bad_share, check_files, training_batches
+from kgenre.pipeline import AudioCache, TrackReader, TrainingPlan, check_bad_share, check_files
 from kgenre.run import write_text
 from kgenre.tables import markdown
 from kgenre.train import trainable_genres
@@ -162,13 +162,13 @@ def train_for(config: Config, tracks: Tracks, seconds: float) -> dict:
     reader, train = tracks.reader(config), tracks.numbers["train"]
     plan = TrainingPlan(len(train), config.crops_per_track, config.batch_size, config.seed)
     model = compiled_model(dataclasses.replace(config, schedule="constant"), len(tracks.labels), plan.steps)
-    batches = training_batches(reader, list(train), list(train.values()), plan, workers=config.workers)
+    dataset = batches(config, reader, list(train), list(train.values()), len(tracks.labels), plan)
     budget = Budget(config, seconds)
-    model.fit(batches, epochs=10**6, steps_per_epoch=plan.steps, callbacks=[budget], shuffle=False, verbose=0)
+    model.fit(dataset, epochs=10**6, steps_per_epoch=plan.steps, callbacks=[budget], shuffle=False, verbose=0)
     valid = validate(slice_predictor(model), reader, tracks.numbers["valid"], config.batch_size, config.workers)
     check_bad_share(reader.failures, sum(map(len, tracks.numbers.values())), config.max_bad_share)
     return {
-        "picture": list(model.get_layer("zoom_range").output.shape[1:]),
+        "picture": list(model.get_layer("spectrogram_image").output.shape[1:]),
         "parameters": model.count_params(),
         "trainable": sum(math.prod(weight.shape) for weight in model.trainable_weights),
         "steps": len(budget.ends),

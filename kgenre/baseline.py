@@ -61,8 +61,8 @@ def _baseline(args: argparse.Namespace) -> int:
         check_known("classifier", args.classifier, [*CLASSIFIERS, "all"])
     flags = cli.config_flags(args)
     flags.pop("data")
-    config, pca = make_config({}, flags), pca_components(args.pca)
-    out = args.out or Path("models") / f"baseline-{Path(args.on).stem}"
+    config, pca = make_config(seed_of(args.on), flags), pca_components(args.pca)
+    out = args.out or default_folder(args.on, args.data)
     check_writable(out)
     collection = load_collection(args.data, seed=config.seed)
     request = Request(args.on, collection.table, out, args.pool, config.workers, args.fma_features)
@@ -74,6 +74,21 @@ def _baseline(args: argparse.Namespace) -> int:
     print(summary(metrics))
     print(f"written to {out}")
     return 0
+
+
+def seed_of(on: str) -> dict:
+    """The seed of a run, so that a collection without a split of its own is split as the network saw it."""
+    from kgenre.run import Run
+
+    run = Run(on)
+    return {"seed": run.load_config().seed} if run.begun else {}
+
+
+def default_folder(on: str, data: str) -> Path:
+    """models/baseline-VECTORS-DATA, each by the last part of its name that tells something."""
+    names = [part for part in Path(on).parts if part not in ("saved_model", "1", "models")]
+    told = Path(data).parent.name if Path(data).stem == "manifest" else Path(data).stem
+    return Path("models") / f"baseline-{Path(names[-1] if names else on).stem}-{told}"
 
 
 def pca_components(text: str) -> int | None:
@@ -182,7 +197,8 @@ def baseline(vectors, collection, names, choose: str, pca: int | None, seed: int
         "settings": {"pca": pca, "seed": seed, "vectors": vectors.facts},
         **({} if has_probabilities(fitted) else {"log_loss": None}),  # of margins it would mean nothing
     }
-    answers, learnt = dict(zip(plan.report["path"], probabilities)), plan.learn.iloc[plan.final]
+    answers = dict(zip(plan.report["path"], probabilities))
+    learnt = pd.concat([plan.learn.iloc[plan.final], vectors.taught], ignore_index=True)
     Path(out).mkdir(parents=True, exist_ok=True)
     write_text(Path(out) / "classifiers.csv", pd.DataFrame(more["choosing"]["tried"]).to_csv(index=False))
     return write_report(

@@ -5,6 +5,7 @@ The two are put together and exported once to the user's cache, so that the defa
 like every other: `predict`, `embed`, `evaluate` and TF Serving know no difference.
 """
 
+import functools
 import hashlib
 import logging
 import sysconfig
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import kgenre
-from kgenre.archs.musicnn_weights import TAGS, cache_folder, load
+from kgenre.archs.musicnn_weights import SHA256, TAGS, cache_folder, load
 from kgenre.config import Config, make_config, read_config
 from kgenre.errors import KgenreError
 
@@ -24,7 +25,21 @@ FILES = ("config.json", "labels.txt", "head.npz")
 # In a clone or an editable install, beside the package; in a wheel's, where its data files go.
 PLACES = (
     Path(__file__).resolve().parent.parent / "models" / "default",
-    Path(sysconfig.get_path("data")) / "share" / "kgenre" / "default",
+    *(
+        Path(sysconfig.get_path("data", scheme)) / "share" / "kgenre" / "default"
+        for scheme in (sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user"))
+    ),
+)
+# Code that the exported graph is made of: where it changes, the graph in the cache is old.
+SOURCES = (
+    "default.py",
+    "export.py",
+    "model.py",
+    "slices.py",
+    "archs/musicnn.py",
+    "features/__init__.py",
+    "features/logmel.py",
+    "features/stft.py",
 )
 
 
@@ -52,10 +67,11 @@ def saved_model() -> Path:
 
 
 def identity() -> str:
-    """Hash of what the export is made from."""
-    digest = hashlib.sha256(kgenre.__version__.encode())
-    for name in FILES:
-        digest.update((place() / name).read_bytes())
+    """Hash of what the export is made from: head, weights and code."""
+    digest = hashlib.sha256(f"{kgenre.__version__} {SHA256}".encode())
+    package = Path(__file__).resolve().parent
+    for path in (*(place() / name for name in FILES), *(package / name for name in SOURCES)):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -106,7 +122,13 @@ def network(config: Config, n_classes: int):
 
 def tags(slice_embeddings: np.ndarray) -> dict[str, float]:
     """musicnn's 50 tags, strongest first, mean over slices: embeddings (slices, 200) -> {tag: [0, 1]}."""
-    arrays = load("msd")
-    logits = slice_embeddings @ arrays["dense_1/kernel"] + arrays["dense_1/bias"]
-    strengths = (1 / (1 + np.exp(-logits))).mean(axis=0)
+    kernel, bias = tag_layer()
+    strengths = (1 / (1 + np.exp(-(slice_embeddings @ kernel + bias)))).mean(axis=0)
     return dict(sorted(zip(TAGS["msd"], strengths.tolist()), key=lambda pair: -pair[1]))
+
+
+@functools.cache
+def tag_layer() -> tuple[np.ndarray, np.ndarray]:
+    """Kernel (200, 50) and bias (50,) of musicnn's last layer."""
+    arrays = load("msd")
+    return arrays["dense_1/kernel"], arrays["dense_1/bias"]

@@ -2,11 +2,11 @@
 
     python -m kgenre.default_training --data MANIFEST --out models/default
 
-Train tracks teach, valid tracks choose the temperature's and the report's figure; then the head is fitted
-again on both. Test tracks are never opened. Every track counts as much as its genre's others and every genre
-as much as another, and what is learnt from are slices of one length, cut from the tracks as they are and
-from altered copies (speed, equaliser, band limit, level, noise, repeated short cuts), so that a cut of 2 s
-and a whole song, of any rate and level, are one thing to it.
+Train tracks teach and valid tracks judge, as the head would be served; then it is fitted again on both.
+Test tracks are never opened. Every track counts as much as its genre's others and every genre as much as
+another, and what is learnt from are slices of one length, cut from the tracks as they are and from altered
+copies (speed, equaliser, band limit, level, noise, repeated short cuts), so that a cut of 2 s and a whole
+song, of any rate and level, are one thing to it.
 """
 
 import argparse
@@ -19,15 +19,16 @@ import numpy as np
 from kgenre import cli
 from kgenre.config import config_json, make_config
 from kgenre.errors import KgenreError
+from kgenre.metrics import track_metrics
 
 COPIES = 6  # altered copies of each track
 SLICES = 7  # of each altered copy, at most: a long track teaches little more
-OVERLAP = 2  # slices start every half of their length
+OVERLAP = 2  # slices of a copy start every half of their length
 BATCH = 32
 
 
 def main(argv=None) -> int:
-    parser = argparse.ArgumentParser(
+    parser = cli.Parser(
         prog="python -m kgenre.default_training",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -40,54 +41,82 @@ def main(argv=None) -> int:
 
 def _make(args: argparse.Namespace) -> int:
     from kgenre.datasets import load_collection
+    from kgenre.pipeline import check_bad_share
     from kgenre.run import write_beside, write_text
+    from kgenre.train import trainable_genres
 
     table = load_collection(args.data).table
     table = table[table["split"].isin(("train", "valid"))].reset_index(drop=True)
-    labels, valid = sorted(table["genre"].unique()), (table["split"] == "valid").to_numpy()
-    truth = np.array([labels.index(genre) for genre in table["genre"]])
-    if valid.all() or not valid.any():
-        raise KgenreError(f"{args.data}: both train and valid tracks are needed. Give a `split` in the manifest.")
-    config = make_config({"seed": args.seed}, {"arch": "musicnn"})
-    data = extract(list(table["path"]), config, args.seed)
-    figures = judge(data, truth, valid, labels)
-    temperature = find_temperature(data, truth, groups(table))
-    kernel, bias = fit(data, truth, np.ones(len(truth), bool))
+    config = make_config({"data": Path(args.data).name, "seed": args.seed}, {"arch": "musicnn"})
+    data, failures = extract(list(table["path"]), config, args.seed)
+    cli.list_failures(failures)
+    check_bad_share(failures, len(table), config.max_bad_share)
+    kept = ~table["path"].isin(failures)
+    labels, valid = trainable_genres(table[kept], args.data), (table["split"] == "valid").to_numpy() & kept.to_numpy()
+    if not valid.any():
+        raise KgenreError(f"{args.data}: no valid tracks to judge by. Give a `split` in the manifest.")
+    truth = np.array([labels.index(genre) if genre in labels else 0 for genre in table["genre"]])
+    learnt = kept.to_numpy() & ~valid
+    first = make_head(data, truth, learnt, groups(table))
+    probabilities = track_probabilities(data, (first["kernel"], first["bias"]), np.flatnonzero(valid))
+    figures = {"fitted_on": int(learnt.sum()), "split": "valid", **track_metrics(truth[valid], probabilities, labels)}
+    head = make_head(data, truth, kept.to_numpy(), groups(table))
     args.out.mkdir(parents=True, exist_ok=True)
-    head = {"kernel": (kernel / temperature).astype("float16"), "bias": (bias / temperature).astype("float32")}
     write_beside(args.out / "head.npz", lambda part: np.savez(part, **head))
     write_text(args.out / "labels.txt", "\n".join(labels) + "\n")
     write_text(args.out / "config.json", config_json(config))
-    write_text(args.out / "figures.json", json.dumps({**figures, "temperature": temperature}, indent=2) + "\n")
+    write_text(args.out / "figures.json", json.dumps(figures, indent=2) + "\n")
     print(json.dumps(figures, indent=2))
     return 0
 
 
-def extract(paths: list[str], config, seed: int) -> dict[str, np.ndarray]:
-    """Features of slices: x (slices, 1706), row (slices,) number of the track, plain (slices,) not altered."""
+def make_head(data: dict, truth: np.ndarray, learnt: np.ndarray, of: np.ndarray) -> dict[str, np.ndarray]:
+    """The head as it is shipped: its temperature in it, rounded to half precision."""
+    kernel, bias = fit(data, truth, learnt)
+    temperature = find_temperature(data, truth, learnt, of)
+    return {"kernel": (kernel / temperature).astype("float16"), "bias": (bias / temperature).astype("float32")}
+
+
+def extract(paths: list[str], config, seed: int) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Features of slices: x (slices, 1706), row (slices,) number of the track, plain (slices,) not altered.
+
+    A track as it is gives the slices that are served; and {path: cause} of those that cannot be used.
+    """
     import keras
     import tensorflow as tf
 
-    from kgenre.audio import decode
+    from kgenre.audio import AudioError, decode
     from kgenre.default import network
+    from kgenre.pipeline import SILENT
     from kgenre.slices import cut
 
     model = network(config, 2)
     features = tf.function(keras.Model(model.input, model.get_layer("features").output), reduce_retracing=True)
-    parts, rows, plain = [], [], []
+    parts, rows, plain, failures = [], [], [], {}
     with cli.progress() as bar:
         for row, path in enumerate(bar.track(paths, description="listening")):
-            samples = decode(path, config.sample_rate_hz).samples
+            try:
+                decoded = decode(path, config.sample_rate_hz)
+            except AudioError as error:
+                failures[path] = error.cause
+                continue
+            if "silent" in decoded.flags:
+                failures[path] = SILENT
+                continue
+            samples = decoded.samples
             for copy in range(1 + COPIES):
                 rng = np.random.default_rng([seed, row, copy])
                 heard = altered(samples, config.sample_rate_hz, rng) if copy else samples
-                slices = cut(heard, config.clip_samples, config.clip_samples // OVERLAP)
+                hop = config.clip_samples // OVERLAP if copy else config.hop_samples
+                slices = cut(heard, config.clip_samples, hop)
                 if copy and len(slices) > SLICES:
                     slices = slices[rng.choice(len(slices), SLICES, replace=False)]
                 parts += [features(slices[i : i + BATCH]).numpy() for i in range(0, len(slices), BATCH)]
                 rows += [row] * len(slices)
                 plain += [copy == 0] * len(slices)
-    return {"x": np.concatenate(parts), "row": np.array(rows), "plain": np.array(plain)}
+    if not parts:
+        raise KgenreError("No track can be used: " + next(iter(failures.values()), "there is none."))
+    return {"x": np.concatenate(parts), "row": np.array(rows), "plain": np.array(plain)}, failures
 
 
 def altered(samples: np.ndarray, rate: int, rng) -> np.ndarray:
@@ -187,31 +216,24 @@ def track_probabilities(data: dict, head, tracks: np.ndarray, temperature: float
     return np.stack(answers)
 
 
-def judge(data: dict, truth: np.ndarray, valid: np.ndarray, labels: list[str]) -> dict:
-    """Track metrics on valid of the head fitted on train alone."""
-    from kgenre.metrics import track_metrics
-
-    probabilities = track_probabilities(data, fit(data, truth, ~valid), np.flatnonzero(valid))
-    return {"fitted_on": int((~valid).sum()), "split": "valid", **track_metrics(truth[valid], probabilities, labels)}
-
-
 def groups(table) -> np.ndarray:
     """What no fold may part: the artist where it is known, else ten neighbours by number, who often share one."""
     number = table["track_id"].str.extract(r"(\d+)$")[0].fillna("0").astype(int) // 10
     return np.where(table["artist"] == "", table["genre"] + "-" + number.astype(str), table["artist"])
 
 
-def find_temperature(data: dict, truth: np.ndarray, of: np.ndarray) -> float:
-    """The temperature of least cross-entropy of whole tracks, over five folds that keep groups whole."""
+def find_temperature(data: dict, truth: np.ndarray, learnt: np.ndarray, of: np.ndarray) -> float:
+    """The temperature of least cross-entropy of whole tracks, over five folds of `learnt` that keep groups whole."""
     from scipy.optimize import minimize_scalar
     from sklearn.model_selection import StratifiedGroupKFold
 
-    folds = StratifiedGroupKFold(5, shuffle=True, random_state=0).split(truth, truth, of)
+    tracks = np.flatnonzero(learnt)
+    folds = StratifiedGroupKFold(5, shuffle=True, random_state=0).split(tracks, truth[tracks], of[tracks])
     fitted = []
-    for learnt, rest in folds:
+    for some, rest in folds:
         mask = np.zeros(len(truth), bool)
-        mask[learnt] = True
-        fitted.append((fit(data, truth, mask), rest))
+        mask[tracks[some]] = True
+        fitted.append((fit(data, truth, mask), tracks[rest]))
 
     def loss(log_temperature: float) -> float:
         losses = []

@@ -34,10 +34,10 @@ def main(argv=None) -> int:
 def _evaluate(args: argparse.Namespace) -> int:
     from kgenre.datasets import load_collection
     from kgenre.datasets.splits import Collection
-    from kgenre.inference import Predictor
+    from kgenre.inference import open_model
     from kgenre.run import Run
 
-    predictor, run = Predictor(args.model), Run(args.model)
+    predictor, run = open_model(args.model), Run(args.model)
     train = run.load_tracks() if run.begun else None
     if args.data:
         collection = load_collection(args.data, seed=run.load_config().seed if run.begun else 0)

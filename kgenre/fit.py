@@ -98,12 +98,8 @@ def fit(config: Config, run: Run) -> None:
     else:
         model = compiled_model(config, len(labels), plan.steps)
     if state.epochs < config.epochs and not state.stopped:
-        train_paths, train_labels = list(rows["train"]["path"]), [number[genre] for genre in rows["train"]["genre"]]
-        of_window, of_batch = built(config, "window"), built(config, "batch")
-        if of_batch:  # which mix labels
-            train_labels = np.eye(len(labels))[train_labels]
-        start = (state.epochs, config.workers)
-        dataset = training_batches(reader, train_paths, train_labels, plan, *start, of_window, of_batch)
+        train_labels = [number[genre] for genre in rows["train"]["genre"]]
+        dataset = batches(config, reader, list(rows["train"]["path"]), train_labels, len(labels), plan, state.epochs)
         truth = {path: number[genre] for path, genre in zip(rows["valid"]["path"], rows["valid"]["genre"])}
         board = keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False)
         with cli.progress() as bar:
@@ -118,6 +114,16 @@ def fit(config: Config, run: Run) -> None:
             )
         report_failures(reader.failures, run)
     state.finish(config, len(labels))
+
+
+def batches(
+    config: Config, reader: TrackReader, paths, labels, n_classes: int, plan: TrainingPlan, first_epoch: int = 0
+):
+    """Training batches with the config's augmentation, as `compiled_model` of the same config takes them."""
+    of_window, of_batch = built(config, "window"), built(config, "batch")
+    if of_batch:  # which mix labels
+        labels = np.eye(n_classes)[labels]
+    return training_batches(reader, paths, labels, plan, first_epoch, config.workers, of_window, of_batch)
 
 
 def compiled_model(config: Config, n_classes: int, steps: int) -> keras.Model:

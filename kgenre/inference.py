@@ -69,12 +69,16 @@ class Predictor:
 
     @functools.cached_property
     def identity(self) -> str:
-        """Hash of the SavedModel's files: of its weights, graph and labels."""
-        digest = hashlib.sha256()
-        for file in sorted(path for path in self.path.rglob("*") if path.is_file()):
-            digest.update(file.relative_to(self.path).as_posix().encode() + b"\0")
-            with file.open("rb") as content:
-                digest.update(hashlib.file_digest(content, "sha256").digest())
+        """Hash of weights, labels and sizes; not of the files, which differ from one export to the next."""
+        import tensorflow as tf
+
+        weights = tf.train.load_checkpoint(str(self.path / "variables" / "variables"))
+        names = sorted(name for name in weights.get_variable_to_shape_map() if name.endswith("/VARIABLE_VALUE"))
+        values = sorted(np.asarray(weights.get_tensor(name)).tobytes() for name in names)
+        about = (self.labels, self.sample_rate, self.clip_samples, self.hop_samples)
+        digest = hashlib.sha256(repr(about).encode())
+        for value in values:
+            digest.update(hashlib.sha256(value).digest())
         return digest.hexdigest()[:16]
 
     def reader(self, cache_bytes: int = 0) -> TrackReader:
@@ -87,14 +91,15 @@ def open_model(name=None):
     Returns:
         Predictor, or what has its attributes, `reader` and call.
     """
-    from kgenre.pretrained import PRETRAINED
+    from kgenre.config import check_known
+    from kgenre.pretrained import DEFAULT, PRETRAINED
 
-    if name is None:
-        from kgenre import default
-
-        return Predictor(default.saved_model(), default.NAME)
-    if str(name) in PRETRAINED and not Path(name).exists():
-        return PRETRAINED[str(name)]()
+    name = DEFAULT if name is None else str(name)
+    if not Path(name).exists():
+        if name in PRETRAINED:
+            return PRETRAINED[name]()
+        if len(Path(name).parts) == 1:
+            check_known("model", name, PRETRAINED, where="a model is a run folder, a SavedModel folder or a name: ")
     return Predictor(name)
 
 
@@ -111,7 +116,7 @@ def find_saved_model(path) -> Path:
             return max(versions, key=lambda child: int(child.name))
     if not path.exists():
         raise KgenreError(f"{path}: no such model. `model` is a run folder or a SavedModel folder.")
-    unfinished = (path / "config.json").is_file()
+    unfinished = (path / "config.json").is_file() and (path / "run.json").is_file()
     step = (
         f"Finish the run with `kgenre train --resume --out {path}`" if unfinished else "Name a run or SavedModel folder"
     )

@@ -12,6 +12,7 @@ import argparse
 import glob
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from kgenre import cli
@@ -47,6 +48,10 @@ def _predict(args: argparse.Namespace) -> int:
     from kgenre.inference import classify, open_model
 
     predictor = open_model(args.model)
+    if not predictor.labels:
+        raise KgenreError(
+            f"{predictor.name} gives embeddings and names no genres. Use `kgenre embed`, or another --model."
+        )
     reader = predictor.reader()
     rows = []
     with cli.progress() as bar:
@@ -61,7 +66,8 @@ def _predict(args: argparse.Namespace) -> int:
     if args.csv:
         order = {path: number for number, path in enumerate(paths)}
         rows.sort(key=lambda row: order[row["path"]])  # answers come as they are ready
-        write_csv(rows, predictor.labels, args.csv, args.slices)
+        tags = sorted(rows[0]["tags"]) if args.tags and rows else []
+        write_csv(rows, predictor.labels, args.csv, args.slices, tags)
     cli.list_failures(reader.failures, "failed")
     return 1 if reader.failures else 0
 
@@ -126,8 +132,8 @@ def strongest(strengths: dict[str, float], top: int = TOP) -> str:
     return ", ".join(f"{genre} {value:.0%}" for genre, value in ranked)
 
 
-def write_csv(rows: list[dict], labels: list[str], path: Path, slices: bool) -> None:
-    """Columns path, genre, seconds, slices and one a label; with `slices`, a row a slice with its start."""
+def write_csv(rows: list[dict], labels: list[str], path: Path, slices: bool, tags: Sequence[str] = ()) -> None:
+    """Columns path, genre, seconds, slices, one a label and one a tag; with `slices`, a row a slice with its start."""
     import pandas as pd
 
     from kgenre.run import write_beside
@@ -141,6 +147,7 @@ def write_csv(rows: list[dict], labels: list[str], path: Path, slices: bool) -> 
             "slices": row["slices"],
             **start,
             **strengths,
+            **{f"tag:{tag}": row["tags"][tag] for tag in tags},  # of the whole track
         }
 
     if slices:
@@ -148,6 +155,7 @@ def write_csv(rows: list[dict], labels: list[str], path: Path, slices: bool) -> 
     else:
         records = [record(row, row["strengths"], {}) for row in rows]
     columns = ["path", "genre", "seconds", "slices", *(["start"] if slices else []), *labels]
+    columns += [f"tag:{tag}" for tag in tags]
     table = pd.DataFrame(records, columns=columns)
 
     def write(part):

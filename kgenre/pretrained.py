@@ -1,9 +1,11 @@
-"""Pretrained networks that give embeddings without being trained first, by name."""
+"""Models that need not be trained first, by name."""
 
 import hashlib
+import shutil
 
 import numpy as np
 
+from kgenre.errors import KgenreError
 from kgenre.inference import Predictor
 from kgenre.pipeline import TrackReader
 
@@ -47,10 +49,21 @@ class VggishEmbedder:
         return TrackReader(self.sample_rate, self.clip_samples, self.hop_samples, cache_bytes)
 
 
-def _musicnn() -> Predictor:
+def _default(name: str = "default") -> Predictor:
+    """The default model; made anew where a cleaner has been at the cache."""
     from kgenre import default
 
-    return Predictor(default.saved_model(), "musicnn")  # its embedding is musicnn's own
+    folder = default.saved_model()
+    try:
+        return Predictor(folder, name)
+    except KgenreError:
+        shutil.rmtree(folder.parent)
+        return Predictor(default.saved_model(), name)
 
 
-PRETRAINED = {"musicnn": _musicnn, "vggish": VggishEmbedder}
+def _musicnn() -> Predictor:
+    return _default("musicnn")  # the default model's embedding is musicnn's own
+
+
+DEFAULT = "default"
+PRETRAINED = {DEFAULT: _default, "musicnn": _musicnn, "vggish": VggishEmbedder}

@@ -28,7 +28,7 @@ class Run:
 
     @property
     def begun(self) -> bool:
-        return (self / "config.json").is_file()
+        return all((self / name).is_file() for name in ("run.json", "config.json"))
 
     @property
     def finished(self) -> bool:
@@ -44,7 +44,8 @@ class Run:
     def load_config(self) -> Config:
         if not self.begun:
             raise KgenreError(
-                f"{self.folder}: not a run folder: it has no config.json. Name a folder that `kgenre train` made."
+                f"{self.folder}: not a run folder: config.json or run.json is missing. "
+                "Name a folder that `kgenre train` made."
             )
         return make_config(read_config(self / "config.json"), {})
 

@@ -84,7 +84,8 @@ def new_run(args: argparse.Namespace):
 def unfinished_run(models: Path = Path("models")) -> Path:
     from kgenre.run import Run
 
-    begun = [path.parent for path in models.glob("*/config.json") if not Run(path.parent).finished]
+    runs = [Run(path.parent) for path in models.glob("*/config.json")]
+    begun = [run.folder for run in runs if run.begun and not run.finished]
     if not begun:
         raise KgenreError(f"No unfinished run in {models.resolve()}. Name one with --out.")
     return max(begun, key=lambda path: (path / "config.json").stat().st_mtime)

@@ -29,12 +29,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Vectors:
-    """One vector a track, {path: (d,)}; why others have none, {path: cause}; and what they are, in words."""
+    """One vector a track, {path: (d,)}; why others have none, {path: cause}; and what they are, in words.
+
+    taught: rows that the network behind the vectors was itself fitted or chosen on, as far as that is known.
+    """
 
     of: dict[str, np.ndarray]
     failures: dict[str, str]
     says: str
     facts: dict = dataclasses.field(default_factory=dict)
+    taught: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
 
 
 def of_stats(request: Request) -> Vectors:
@@ -83,7 +87,19 @@ def stored(request: Request, path: Path, failures: dict[str, str]) -> Vectors:
         if name not in wanted:
             failures.setdefault(name, f"not in {path}.")
     model = embeddings.header["model"]
-    return Vectors(wanted, failures, model if model == "stats" else f"{pool} embedding of {model}", embeddings.header)
+    says = model if model == "stats" else f"{pool} embedding of {model}"
+    return Vectors(wanted, failures, says, embeddings.header, taught_by(model))
+
+
+def taught_by(model: str) -> pd.DataFrame:
+    """The train and valid tracks of the run of this name; none of another model."""
+    from kgenre.run import Run
+
+    run = Run(model)
+    if not run.begun:
+        return pd.DataFrame()
+    tracks = run.load_tracks()
+    return tracks[tracks["split"].isin(("train", "valid"))]
 
 
 def of_fma(request: Request) -> Vectors:

@@ -179,6 +179,34 @@ def test_report_tells_the_overlap_with_all_that_was_fitted_on(tmp_path):
     }  # fmt: skip
 
 
+def test_tracks_that_the_network_was_trained_on_count_as_overlap(tmp_path):
+    """Vectors of a run: the report's overlap is with the run's own tracks too."""
+    collection, made = toy()
+    reported = collection.rows("test").head(1)
+    taught = dataclasses.replace(made, taught=reported)
+    assert "of the tracks themselves were trained on" not in judge(collection, made, tmp_path / "a")["overlap"]
+    assert "8.3% of the tracks themselves were trained on" in judge(collection, taught, tmp_path / "b")["overlap"]
+
+
+def test_a_run_tells_its_tracks_and_its_seed(tmp_path):
+    from kgenre.config import make_config
+    from kgenre.run import Run
+
+    collection, _ = toy()
+    run = Run(tmp_path / "run")
+    run.save_setup(make_config({"seed": 3}, {}), collection.labels, collection.table, {})
+    assert baseline.seed_of(str(run.folder)) == {"seed": 3} and baseline.seed_of("stats") == {}
+    taught = vectors.taught_by(str(run.folder))
+    assert len(taught) == len(collection.rows("train")) + len(collection.rows("valid"))
+    assert len(vectors.taught_by("stats")) == 0
+
+
+def test_results_of_two_collections_have_two_folders():
+    names = [("models/a/saved_model", "data/x/manifest.csv"), ("models/b/saved_model", "y"), ("stats", "y")]
+    folders = [baseline.default_folder(on, data).as_posix() for on, data in names]
+    assert folders == ["models/baseline-a-x", "models/baseline-b-y", "models/baseline-stats-y"]
+
+
 def test_needed_splits(tmp_path):
     collection, made = toy(n_valid=0)
     with pytest.raises(KgenreError, match="toy: no usable valid tracks. Use --choose cv, or give the manifest"):

@@ -1,15 +1,19 @@
 """The default model: put together, exported and asked as a user would; and what makes its head."""
 
 import json
+import shutil
+import types
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
-from musicnn_reference import RATE, clip, drawn, mel_of, reference
+from musicnn_reference import RATE, clip, drawn, mel_of, reference, sha256
 from scipy.special import expit, softmax
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from kgenre import default, default_training, embed, export, predict
+from kgenre import default, default_training, embed, export, predict, pretrained
 from kgenre.archs import musicnn_weights
 from kgenre.datasets.demo import make_demo
 from kgenre.embeddings import read_embeddings
@@ -34,10 +38,6 @@ def ready(cache, monkeypatch, exported):
 @pytest.fixture(scope="module")
 def exported(wheel, tmp_path_factory):
     """The default model of the drawn weights, exported once for all tests, by way of the cache."""
-    import shutil
-
-    from musicnn_reference import sha256
-
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("cache")
         patch.setenv("XDG_CACHE_HOME", str(folder))
@@ -107,9 +107,43 @@ def test_embed_without_a_model(ready, song, tmp_path, capsys):
     assert open_model("musicnn").identity == open_model().identity  # the same network, its embedding musicnn's own
 
 
-def test_export_without_a_model(cache, tmp_path, capsys):
+def test_export_without_a_model(cache, exported, tmp_path, capsys):
     assert export.main(["--to", str(tmp_path / "serve")]) == 0
-    assert Predictor(tmp_path / "serve").labels == GENRES
+    served = Predictor(tmp_path / "serve")
+    assert served.labels == GENRES
+    assert served.identity == Predictor(exported).identity  # files differ from export to export, the model does not
+
+
+def test_a_cache_that_was_cleaned_is_made_anew(cache, exported):
+    folder = cache / f"default-{default.identity()}" / "1"
+    shutil.copytree(exported, folder)
+    shutil.rmtree(folder / "variables")
+    assert open_model().identity == Predictor(exported).identity
+
+
+def test_code_of_the_graph_has_a_part_in_the_caches_name(cache, monkeypatch):
+    before = default.identity()
+    monkeypatch.setattr(default, "SOURCES", default.SOURCES[1:])
+    assert default.identity() != before
+    assert all((Path(default.__file__).parent / name).is_file() for name in default.SOURCES)
+
+
+def test_tags_go_into_the_csv(ready, song, tmp_path, capsys):
+    assert predict.main([str(song), "--tags", "--csv", str(tmp_path / "out.csv")]) == 0
+    table = pd.read_csv(tmp_path / "out.csv")
+    assert [name for name in table if name.startswith("tag:")] == [
+        f"tag:{tag}" for tag in sorted(musicnn_weights.TAGS["msd"])
+    ]
+    assert table.filter(like="tag:").to_numpy().min() >= 0
+
+
+def test_names_of_models(song, capsys, monkeypatch):
+    assert predict.main([str(song), "--model", "musicn"]) == 2
+    assert "unknown model 'musicn'. Did you mean musicnn? Known: default, musicnn, vggish." in capsys.readouterr().err
+    nameless = types.SimpleNamespace(name="vggish", labels=[])
+    monkeypatch.setitem(pretrained.PRETRAINED, "vggish", lambda: nameless)
+    assert predict.main([str(song), "--model", "vggish"]) == 2
+    assert "vggish" in (said := capsys.readouterr().err) and "names no genres. Use `kgenre embed`" in said
 
 
 def test_offline_one_line_says_what_to_type(cache, song, capsys, monkeypatch):
@@ -178,8 +212,9 @@ def test_temperature_undoes_overconfidence():
     seen = np.where(rng.random(300) < 0.7, truth, 1 - truth)
     x = 0.01 * rng.standard_normal((300, 1706)) + seen[:, None] * (np.arange(1706) < 40)
     data = {"x": x.astype("float32"), "row": np.arange(300), "plain": np.ones(300, bool)}
-    temperature = default_training.find_temperature(data, truth, np.arange(300).astype(str))
-    head = default_training.fit(data, truth, np.ones(300, bool))
+    every = np.ones(300, bool)
+    temperature = default_training.find_temperature(data, truth, every, np.arange(300).astype(str))
+    head = default_training.fit(data, truth, every)
     sure = default_training.track_probabilities(data, head, np.arange(300), temperature).max(axis=1)
     assert 0.6 < sure.mean() < 0.8
 

@@ -168,6 +168,14 @@ def test_tracks_of_an_earlier_call_stay(run, manifest):
     assert table["track_id"].tolist() == ["a", "b", "c"] and set(table["genre"]) == {""}
 
 
+def test_tracks_on_a_disk_that_is_away_stay(run, manifest):
+    folder = manifest.parent
+    assert run(Level(), folder / "a.wav", data=False)[0] == 0
+    (folder / "a.wav").rename(folder / "away")
+    assert run(Level(), folder / "b.wav", data=False)[0] == 0
+    assert read_embeddings(folder / "out.npz").table["track_id"].tolist() == ["a", "b"]
+
+
 @pytest.mark.parametrize("change", [{"identity": "two"}, {"hop_samples": RATE}])
 def test_another_model_or_setting_is_refused(run, manifest, change):
     assert run(Level())[0] == 0

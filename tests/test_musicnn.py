@@ -50,6 +50,19 @@ def test_trains_whole_in_part_or_not_at_all(cache, unfreeze, moving):
     assert sum(moved) == {0: 0, 2: 6, -1: len(moved)}[unfreeze]
 
 
+def test_frozen_network_gives_in_training_what_it_gives_at_inference(cache):
+    model = model_of("msd", dropout=0.5)
+    embed = keras.Model(model.input, model.get_layer("embedding").output)
+    waveforms = clip(2.98)
+    np.testing.assert_array_equal(embed(waveforms, training=True), embed(waveforms, training=False))
+
+
+@pytest.mark.parametrize("values", [{"fmin_hz": 500.0}, {"fmax_hz": 4000.0}, {"hop_length": 512}])
+def test_pretrained_weights_need_their_own_front_end(values):
+    with pytest.raises(KgenreError, match="The pretrained weights of `musicnn` need"):
+        make_config(values, {"arch": "musicnn"})
+
+
 def test_is_fetched_once_and_then_read_from_the_cache(cache):
     first = musicnn_weights.load("msd")
     (cache / musicnn_weights.WHEEL).unlink()

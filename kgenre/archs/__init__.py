@@ -120,7 +120,7 @@ ARCHS = {
         musicnn,
         "musicnn's front end of tall and wide filters, mid end and 200-d embedding, trained to tag music",
         "Pons and Serra 2019",
-        takes=("weights", "unfreeze"),
+        takes=("weights", "unfreeze", "dropout"),
         # Slices of 187 frames, as it was trained on. Frozen until told otherwise: a few hundred tracks spoil it.
         defaults={
             "feature": "musicnn_mel",

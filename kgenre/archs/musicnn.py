@@ -6,7 +6,7 @@ from kgenre.features import FEATURES
 EMBEDDING = 200
 
 
-def musicnn(image, weights: str = "none", unfreeze: int = -1):
+def musicnn(image, weights: str = "none", unfreeze: int = -1, dropout: float = 0.5):
     """musicnn's penultimate layer: 200 values of a slice of any length; it was trained on 187 frames (3 s).
 
     Args:
@@ -14,6 +14,7 @@ def musicnn(image, weights: str = "none", unfreeze: int = -1):
             (see archs/musicnn_weights.py); or "none", random.
         unfreeze: top layers that train; 0 freezes all, -1 none. Frozen batch normalisation runs in
             inference mode.
+        dropout: before the last dense layer; none where all is frozen, for it would only add noise.
 
     Input shape: (batch, 96, frames, 1), the picture of `musicnn_mel`. Output shape: (batch, 200).
 
@@ -24,12 +25,12 @@ def musicnn(image, weights: str = "none", unfreeze: int = -1):
     """
     from kgenre.archs.resnet import freeze
 
-    network = pretrained(image, weights)
+    network = pretrained(image, weights, dropout if unfreeze else 0.0)
     freeze(network, unfreeze)
     return network(mel_of(image))  # (batch, 200)
 
 
-def pretrained(image, weights: str):
+def pretrained(image, weights: str, dropout: float = 0.0):
     """The backbone for a picture of `musicnn_mel`, with the weights that `musicnn` names."""
     from kgenre.archs.musicnn_weights import load_into
 
@@ -39,7 +40,7 @@ def pretrained(image, weights: str):
             f"`musicnn` looks at {bands} mel bands of one channel. Received: a picture of {image.shape[1]} x "
             f"{image.shape[2]} x {image.shape[3]}. Leave --n-mels, --image-height and --image-channels as they are."
         )
-    network = backbone(image.shape[2])
+    network = backbone(image.shape[2], dropout)
     if weights != "none":
         load_into(network, weights)
     return network
@@ -54,7 +55,7 @@ def mel_of(image):
     return layers.Permute((2, 1, 3))(x)
 
 
-def backbone(frames: int):
+def backbone(frames: int, dropout: float = 0.0):
     """The network from mel (batch, frames, 96, 1) to penultimate layer (batch, 200).
 
     Layers are named as the variables of its checkpoints; the front end's maps of timbre (204 each) and of
@@ -89,5 +90,5 @@ def backbone(frames: int):
     pools = [layers.GlobalMaxPooling1D()(x), layers.GlobalAveragePooling1D()(x)]
     x = layers.Concatenate(name="pooled")([layers.Reshape((753, 1))(pool) for pool in pools])
     x = norm(layers.Flatten()(x), 9)  # (batch, 1506): the maximum and the mean of a map side by side
-    x = layers.Dense(EMBEDDING, activation="relu", name="dense")(layers.Dropout(0.5)(x))
+    x = layers.Dense(EMBEDDING, activation="relu", name="dense")(layers.Dropout(dropout)(x))
     return keras.Model(inputs, norm(x, 10), name="musicnn")

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 WHEEL = "musicnn-0.1.0-py3-none-any.whl"
 SHA256 = "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa"
 CHECKPOINTS = {"msd": "MSD_musicnn", "mtt": "MTT_musicnn"}
-FETCH = "pip download --no-deps musicnn==0.1.0"
+FETCH = "pip download --no-deps --only-binary=:all: musicnn==0.1.0"  # never runs what it fetches
 
 TAGS = {
     "msd": (
@@ -69,7 +69,7 @@ def load(weights: str, folder: Path | None = None) -> dict[str, np.ndarray]:
     try:
         with np.load(kept) as file:
             return dict(file)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise KgenreError(f"{kept}: damaged ({error}). Remove it; it is then made again.") from error
 
 

@@ -11,7 +11,7 @@ def resattn(image, dropout: float = 0.5):
     Frequencies are averaged away only at the end, so a stage still knows a bass from a hi-hat; the attention
     lets a bar that tells the genre outweigh one that does not.
 
-    Input shape: (batch, height, width, channels), 32 x 32 at least. Output shape: (batch, 128).
+    Input shape: (batch, height, width, channels), 31 x 31 at least. Output shape: (batch, 128).
     """
     from keras import layers
 

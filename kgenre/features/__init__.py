@@ -173,6 +173,6 @@ FEATURES = {
         lambda config: (0.0, 6.0),
         _mel_hz,
         "log10(10000 power + 1)",
-        dict(sample_rate_hz=16000, n_fft=512, hop_length=256, n_mels=96),
+        dict(sample_rate_hz=16000, n_fft=512, hop_length=256, n_mels=96, fmin_hz=0.0, fmax_hz=None),
     ),
 }
