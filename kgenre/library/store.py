@@ -404,6 +404,12 @@ class Library:
         with self.writing():
             self._db.execute("UPDATE tracks SET path = ? WHERE id = ?", (path, track_id))
 
+    def note_tags(self, path: bytes, size: int, mtime_ns: int, file_hash: bytes, genre: str) -> None:
+        """Notes a genre that was written to a file, and what the file is like since: no scan need open it."""
+        query = "UPDATE tracks SET size = ?, mtime_ns = ?, file_hash = ?, genre = ? WHERE path = ? AND state = 'ok'"
+        with self.writing():
+            self._db.execute(query, (size, mtime_ns, file_hash, genre, path))
+
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
         """Several queries that see one state of the file."""
