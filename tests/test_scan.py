@@ -218,9 +218,10 @@ def test_a_folder_has_its_real_name_where_a_link_points_to_it(album, tmp_path):
     assert names == [b"song 1.flac", b"song 2.ogg", b"song 3.mp3", b"z album/0.wav", b"b link/far.flac"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
 def test_what_may_not_be_read_is_tried_again(library, album):
     (album / "song 0.wav").chmod(0)
+    if os.access(album / "song 0.wav", os.R_OK):
+        pytest.skip("who runs this may read everything, as the superuser may")
     report = quick(library, album)
     assert report.counts["failed"] == 1 and "Permission denied" in library.failures()["reason"][0]
     (album / "song 0.wav").chmod(0o644)
