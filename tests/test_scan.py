@@ -137,6 +137,14 @@ def test_moved_and_tagged_at_once_keeps_its_id(library, album):
     assert library.path_of(ogg).endswith("new.ogg")
 
 
+def test_of_a_moved_file_parts_are_read(album):
+    path = album / "song 0.wav"
+    answers = listening.listen(Job(os.fsencode(path), 0, 0, {file_hash(path): b"known"}), Settings(RATE, RATE, RATE))
+    assert next(answers).audio_hash == b"known"
+    answers = listening.listen(Job(os.fsencode(path), 0, 0, {b"other": b"known"}), Settings(RATE, RATE, RATE))
+    assert next(answers).audio_hash == audio_hash(path)
+
+
 def test_audio_hash_is_of_the_audio(originals, album):
     for path in originals.iterdir():
         copy = album / path.name
