@@ -1,0 +1,106 @@
+"""What `kgenre similar`, `kgenre path` and `kgenre find` share: the library, the songs, the list that comes out."""
+
+import argparse
+import functools
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kgenre import cli
+from kgenre.errors import KgenreError
+from kgenre.library.filters import matching, song_table
+from kgenre.library.playlists import csv_text, m3u8
+from kgenre.library.store import Library, Space, find_library
+
+SHOWN = 5  # songs that are named where several fit
+
+
+class Songs:
+    """The songs of a library that a model has heard, as a table and as vectors of the same order.
+
+    Attributes:
+        table: of `song_table`, a row a song; of copies of the same audio all are in it.
+        first: for each row the row of the first copy of the same audio, int64 (songs,).
+    """
+
+    def __init__(self, library: Library, space: Space):
+        self.library, self.space = library, space
+        table = song_table(library, space)
+        self.table = table[table["confidence"].notna()]
+        if self.table.empty:
+            raise KgenreError(f"{library.path}: {space.name} has heard no song that is there now.")
+        first = library.copies()
+        rows = {track_id: row for row, track_id in enumerate(self.table.index)}
+        self.first = np.array([rows[first.get(track_id, track_id)] for track_id in rows], "int64")
+
+    @functools.cached_property
+    def vectors(self) -> np.ndarray:
+        """Mean embeddings, float32 (songs, d); read when they are first asked for."""
+        return self.library.vectors(self.space)[1]
+
+    def row(self, name: str) -> int:
+        """The row of a song, by its path, or by words of its path, artist and title that fit no other: as they
+        stand, or else in any order.
+
+        Raises:
+            KgenreError: none, or several.
+        """
+        paths = self.table["path"].tolist()
+        for path in (os.path.abspath(name), os.path.realpath(name)):
+            if path in paths:
+                return paths.index(path)
+        if os.path.exists(name):
+            raise KgenreError(
+                f"{name}: not in {self.library.path}, or it failed. `kgenre explore DIR` adds what is new."
+            )
+        names = self.table["path"] + " " + self.table["artist"] + " " + self.table["title"]
+        names = [text.casefold() for text in names]
+        rows = [row for row, text in enumerate(names) if name.casefold() in text]
+        if not rows:
+            words = name.casefold().split()
+            rows = [row for row, text in enumerate(names) if all(word in text for word in words)]
+        if len({self.first[row] for row in rows}) != 1:
+            some = "; ".join(cli.one_line(paths[row]) for row in rows[:SHOWN])
+            rule = (
+                f"{len(rows)} songs fit it: {some}{'; ...' if len(rows) > SHOWN else ''}" if rows else "no song fits it"
+            )
+            raise KgenreError(f"{name}: {rule}. Name a file, or words of one song's path, artist or title.")
+        return rows[0]
+
+    def wanted(self, where: str | None) -> np.ndarray:
+        """Which songs to choose from, bool (songs,): one copy of each, of those that a filter lets through."""
+        mask = np.ones(len(self.table), bool) if where is None else matching(where, self.table, self.space.labels)
+        rows = np.flatnonzero(mask)
+        _, one = np.unique(self.first[rows], return_index=True)
+        mask = np.zeros(len(self.table), bool)
+        mask[rows[one]] = True
+        return mask
+
+
+def open_songs(args: argparse.Namespace, near=".") -> Songs:
+    """The songs of the library that the flags name, or else of the one that `near` lies in."""
+    if args.to is not None:
+        cli.check_file(args.to, "--to")
+    library = Library(args.library or find_library(near), create=False)
+    return Songs(library, library.space(args.model))
+
+
+def place_of(song: str) -> str:
+    """Where to look for the library of a song: beside it if it is a file, else here."""
+    return song if os.path.exists(song) else "."
+
+
+def give(args: argparse.Namespace, songs: pd.DataFrame) -> None:
+    """Writes the list where the flags say."""
+    from kgenre.run import write_text
+
+    base = (args.to.parent if args.to else Path(".")).resolve() if args.relative else None
+    text = csv_text(songs) if args.csv else m3u8(songs, base)
+    if args.to is not None:
+        write_text(args.to, text)
+    else:
+        sys.stdout.write(text)
+        sys.stdout.flush()
