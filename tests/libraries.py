@@ -1,0 +1,69 @@
+"""Libraries of invented tracks for tests and measurements, filled through the store without any audio."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from kgenre.library.store import Heard, Library, Track
+
+LABELS = ("blues", "classical", "hip-hop", "jazz", "metal", "vocal")
+
+
+@dataclass(frozen=True)
+class InventedModel:
+    """As much of a model as a space needs."""
+
+    name: str = "invented"
+    identity: str = "invented-1"
+    labels: tuple = LABELS
+    sample_rate: int = 8000
+    clip_samples: int = 16000
+    hop_samples: int = 16000
+
+
+def make_library(path, n: int, d: int = 16, seed: int = 0, slices: int = 3, root: str = "/music") -> Library:
+    """A library of `n` tracks: ten an album, each label a cluster of its own, some without tags, one in 50 failed.
+
+    Args:
+        path: the file.
+        n: tracks that can be used, up to 100 000.
+        d: length of the embeddings, at least as many as there are labels.
+        seed: of all that is drawn.
+        slices: of each track.
+        root: folder that the paths begin with; nothing is there.
+
+    Returns:
+        Library, with one space of InventedModel.
+    """
+    rng = np.random.default_rng(seed)
+    library = Library(path)
+    space = library.open_space(InventedModel())
+    with library.writing():
+        library.add_root(os.fsencode(root))
+        for number in range(n):
+            genre = (number // 10) % len(LABELS)  # an album is of one genre
+            embeddings = rng.normal(0, 0.3, (slices, d)) + 2.0 * (np.arange(d) == genre)
+            probabilities = rng.dirichlet(np.ones(len(LABELS)) + 8.0 * (np.arange(len(LABELS)) == genre), slices)
+            track = invented_track(number, genre, root)
+            library.save([track])
+            starts = 2.0 * np.arange(slices)
+            library.save_heard(space, track.audio_hash, Heard(starts, embeddings, probabilities))
+        for number in range(0, n, 50):
+            library.fail(f"{root}/broken/{number}.mp3".encode(), 1, 1, "empty file: 0 bytes. Replace the file.")
+    return library
+
+
+def invented_track(number: int, genre: int, root: str = "/music") -> Track:
+    album = number // 10
+    tagged = number % 7 > 0
+    path = os.fsencode(f"{root}/{LABELS[genre]}/Album {album}/{number % 10:02d} Söng {number}.mp3")
+    digest = hashlib.blake2b(path, digest_size=16).digest()
+    return Track(
+        path, 1000 + number, 10**18 + number, digest, digest,
+        title=f"Söng {number}" if tagged else "", artist=f"Artist {album // 3}" if tagged else "",
+        album=f"Album {album}" if tagged else "", year=1950 + album % 75 if tagged else None,
+        genre=LABELS[(genre + (number % 11 == 0)) % len(LABELS)] if tagged else "",
+        seconds=120.0 + number % 300, gain_db=-6.0 + number % 12,
+    )  # fmt: skip
