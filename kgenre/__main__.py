@@ -15,6 +15,9 @@ COMMANDS = {
     "features": "draw what a network looks at in a song",
     "embed": "write the embeddings of songs to a file",
     "baseline": "classic classifiers on embeddings or statistics, chosen without the test tracks",
+    "similar": "list the songs of a library that are nearest to one",
+    "path": "list songs that lead from one song of a library to another",
+    "find": "list the songs of a library that a filter lets through",
     "tables": "print the tables of architectures, features and datasets",
 }
 

@@ -83,8 +83,8 @@ class Known:
     mtime_ns: int
     state: str
     heard: bool  # its audio has vectors in the space asked for
-    usable: bool  # it has a hash of its audio: it was read without fault when it last was
     file_hash: bytes | None
+    audio_hash: bytes | None  # None where it could not be used
 
 
 class Library:
@@ -350,7 +350,7 @@ class Library:
     def known(self, space: Space) -> dict[bytes, Known]:
         """{path: what is known} of all files, removed ones too, in one query."""
         query = """SELECT t.path, t.id, t.size, t.mtime_ns, t.state, v.audio_hash IS NOT NULL,
-            t.audio_hash IS NOT NULL, t.file_hash FROM tracks t
+            t.file_hash, t.audio_hash FROM tracks t
             LEFT JOIN vectors v ON v.space_id = ? AND v.audio_hash = t.audio_hash"""
         return {path: Known(*rest) for path, *rest in self._db.execute(query, (space.id,))}
 
@@ -362,10 +362,6 @@ class Library:
         """Seconds, gain and note of a track with this audio, if the library holds one, removed or not."""
         query = "SELECT seconds, gain_db, reason FROM tracks WHERE audio_hash = ? LIMIT 1"
         return self._db.execute(query, (audio_hash,)).fetchone()
-
-    def audio_hash_of(self, track_id: int) -> bytes | None:
-        row = self._db.execute("SELECT audio_hash FROM tracks WHERE id = ?", (track_id,)).fetchone()
-        return row and row[0]
 
     def save(self, tracks: Iterable[Track]) -> None:
         """Adds tracks, or takes their paths' rows for them."""
@@ -407,6 +403,12 @@ class Library:
         """Gives a track the path that its file has now; what was noted of it stays."""
         with self.writing():
             self._db.execute("UPDATE tracks SET path = ? WHERE id = ?", (path, track_id))
+
+    def note_tags(self, path: bytes, size: int, mtime_ns: int, file_hash: bytes, genre: str) -> None:
+        """Notes a genre that was written to a file, and what the file is like since: no scan need open it."""
+        query = "UPDATE tracks SET size = ?, mtime_ns = ?, file_hash = ?, genre = ? WHERE path = ? AND state = 'ok'"
+        with self.writing():
+            self._db.execute(query, (size, mtime_ns, file_hash, genre, path))
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
