@@ -25,6 +25,9 @@ void main() {
   result = vec4(shade.rgb, 1.0) * shade.a * inside;
 }`;
 
+const MARGIN = 0.3; // of the picture that is drawn beyond each edge, so that a pan can be shown by moving the canvas
+const QUICK_MS = 12; // where a drawing takes longer (no graphics card, a phone), moves between drawings shift the canvas
+const SETTLED_MS = 90;
 const CELLS = 256; // of the picking grid, a side: at 100 000 points one or two points a cell
 
 export class Points {
@@ -34,7 +37,9 @@ export class Points {
     this.x = x;
     this.y = y;
     this.view = { x: 0, y: 0, pixels: 1 }; // middle of the picture, and pixels a unit of the map
-    this.drawn = 0;
+    this.drawn = this.frames = this.cost = 0;
+    this.whole = 1;
+    this.stale = true;
     this.gl = canvas.getContext("webgl2", { antialias: false, alpha: true, premultipliedAlpha: true });
     if (!this.gl) throw new Error("no WebGL 2");
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
@@ -43,6 +48,7 @@ export class Points {
     this.colours = new Uint8Array(4 * x.length);
     this.makeGrid();
     this.prepare();
+    this.resize();
   }
 
   prepare() {
@@ -71,6 +77,7 @@ export class Points {
     gl.enableVertexAttribArray(1);
     gl.vertexAttribPointer(1, 4, gl.UNSIGNED_BYTE, true, 0, 0);
     this.buffer(gl.ELEMENT_ARRAY_BUFFER, this.order);
+    this.stale = true;
     this.request();
   }
 
@@ -90,21 +97,53 @@ export class Points {
     this.gl.bindBuffer(this.gl.ARRAY_BUFFER, this.colourBuffer);
     this.gl.bufferSubData(this.gl.ARRAY_BUFFER, 0, colours);
     this.gl.bufferSubData(this.gl.ELEMENT_ARRAY_BUFFER, 0, this.order);
+    this.stale = true;
     this.request();
   }
 
+  // Shows the view: by drawing, or where drawing is slow by moving what was drawn until the view has settled.
   request() {
     if (this.waiting) return;
     this.waiting = true;
-    requestAnimationFrame(() => { this.waiting = false; this.draw(); });
+    requestAnimationFrame(() => {
+      this.waiting = false;
+      const shift = this.cost > QUICK_MS && !this.stale ? this.shift() : null;
+      clearTimeout(this.settling);
+      if (shift) {
+        this.canvas.style.transform = shift;
+        this.settling = setTimeout(() => this.draw(), SETTLED_MS);
+      } else {
+        this.draw();
+      }
+      this.frames++;
+      if (this.onFrame) this.onFrame();
+    });
   }
 
-  get ratio() { return window.devicePixelRatio || 1; }
+  // The CSS transform from the view that was drawn to the present one; null where it would show an edge.
+  shift() {
+    const was = this.drawnView, scale = this.view.pixels / was.pixels;
+    if (scale > 1.8 || scale < 0.75) return null;
+    const dx = (was.x - this.view.x) * this.view.pixels, dy = (this.view.y - was.y) * this.view.pixels;
+    const reach = ((1 + 2 * MARGIN) * scale - 1) / 2;
+    if (Math.abs(dx) > reach * this.width || Math.abs(dy) > reach * this.height) return null;
+    const out = ((1 + 2 * MARGIN) * (1 - scale)) / 2; // the transform's origin is the canvas's corner
+    return `translate(${dx + out * this.width}px, ${dy + out * this.height}px) scale(${scale})`;
+  }
+
+  get ratio() { return Math.min(2, window.devicePixelRatio || 1); }
 
   resize() {
-    const { clientWidth, clientHeight } = this.canvas;
-    this.canvas.width = Math.max(1, Math.round(clientWidth * this.ratio));
-    this.canvas.height = Math.max(1, Math.round(clientHeight * this.ratio));
+    const stage = this.canvas.parentElement, style = this.canvas.style, whole = 1 + 2 * MARGIN;
+    this.width = Math.max(1, stage.clientWidth);
+    this.height = Math.max(1, stage.clientHeight);
+    style.left = `${-MARGIN * this.width}px`;
+    style.top = `${-MARGIN * this.height}px`;
+    style.width = `${whole * this.width}px`;
+    style.height = `${whole * this.height}px`;
+    this.canvas.width = Math.round(whole * this.width * this.ratio);
+    this.canvas.height = Math.round(whole * this.height * this.ratio);
+    this.stale = true;
     this.request();
   }
 
@@ -123,15 +162,21 @@ export class Points {
     gl.uniform2f(this.uniforms.shift, -this.view.x * scale[0], -this.view.y * scale[1]);
     gl.uniform1f(this.uniforms.size, this.pointSize() * this.ratio);
     gl.drawElements(gl.POINTS, this.order.length, gl.UNSIGNED_INT, 0);
+    if (this.drawn < 3 || this.drawn % 50 === 0) { // reading a pixel waits for the drawing, so that its time is known
+      const begun = performance.now();
+      gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
+      this.cost = performance.now() - begun;
+    }
     this.drawn++;
-    if (this.onDraw) this.onDraw();
+    this.stale = false;
+    this.drawnView = { ...this.view };
+    this.canvas.style.transform = "none";
   }
 
   // Shows the given points (all, where none are named) with a margin.
   fit(rows) {
     const { low, high } = bounds(this.x, this.y, rows);
-    const width = this.canvas.clientWidth, height = this.canvas.clientHeight;
-    const pixels = 0.9 * Math.min(width / Math.max(high[0] - low[0], 1e-6), height / Math.max(high[1] - low[1], 1e-6));
+    const pixels = 0.9 * Math.min(this.width / Math.max(high[0] - low[0], 1e-6), this.height / Math.max(high[1] - low[1], 1e-6));
     if (!rows) this.whole = pixels;
     this.view = { x: (low[0] + high[0]) / 2, y: (low[1] + high[1]) / 2, pixels: Math.min(pixels, 60 * this.whole) };
     this.request();
@@ -154,15 +199,15 @@ export class Points {
 
   toMap(px, py) {
     return [
-      this.view.x + (px - this.canvas.clientWidth / 2) / this.view.pixels,
-      this.view.y - (py - this.canvas.clientHeight / 2) / this.view.pixels,
+      this.view.x + (px - this.width / 2) / this.view.pixels,
+      this.view.y - (py - this.height / 2) / this.view.pixels,
     ];
   }
 
   toPixels(x, y) {
     return [
-      this.canvas.clientWidth / 2 + (x - this.view.x) * this.view.pixels,
-      this.canvas.clientHeight / 2 - (y - this.view.y) * this.view.pixels,
+      this.width / 2 + (x - this.view.x) * this.view.pixels,
+      this.height / 2 - (y - this.view.y) * this.view.pixels,
     ];
   }
 
