@@ -148,7 +148,7 @@ export class Points {
   }
 
   pointSize() { // pixels: 3 of a crowd, 9 of a few, growing with the zoom
-    const crowd = Math.max(3, Math.min(9, 160 / Math.sqrt(this.x.length)));
+    const crowd = Math.max(3, Math.min(9, 260 / Math.sqrt(this.x.length)));
     return Math.min(22, crowd * Math.max(1, Math.sqrt(this.view.pixels / this.whole)));
   }
 
