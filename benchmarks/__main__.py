@@ -7,6 +7,7 @@ BENCHMARKS = {
     "start": "import and --help",
     "logmel": "log-mel layer against librosa",
     "pipeline": "decode alone against decode, front end and convpool",
+    "library": "scans of music against its bare decoding, and of 100 000 unchanged tracks",
     "memory": "peak memory of training against the size of the collection",
 }
 

@@ -67,6 +67,8 @@ def audio_spans(file: BinaryIO) -> list[Span]:
 
 
 def _at(file: BinaryIO, place: int, n_bytes: int) -> bytes:
+    if place >= os.fstat(file.fileno()).st_size:  # a place that a damaged header names may be more than seek takes
+        return b""
     file.seek(place)
     return file.read(n_bytes)
 

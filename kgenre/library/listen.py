@@ -63,8 +63,9 @@ def _hear(path: str, settings: Settings, tags: Tags) -> Iterator:
     limit = settings.windows or MAX_SLICES
     samples = round(said * settings.sample_rate)
     whole = slices.slice_count(samples, settings.clip, settings.hop) <= limit
+    note = ""
     if not whole:
-        yield from _spread(path, settings, level, samples, limit)
+        note = yield from _spread(path, settings, level, samples, limit)
     if level.samples == 0:  # short; or its header promises more than there is, and every window lies behind the end
         yield from _whole(path, settings, level, limit)
     audio.check_length(path, level.samples, settings.sample_rate)
@@ -72,7 +73,6 @@ def _hear(path: str, settings: Settings, tags: Tags) -> Iterator:
         yield Failed(SILENT)
         return
     heard = level.samples / settings.sample_rate
-    note = ""
     if whole and said - heard > audio.TRUNCATED_SECONDS:
         note = f"truncated: {heard:.1f} s of audio, less than its header says ({said:.1f} s)."
     yield Done(heard if whole else said, level.gain_db if tags.gain_db is None else tags.gain_db, note)
@@ -103,7 +103,10 @@ def _whole(path: str, settings: Settings, level: Level, limit: int) -> Iterator[
 
 
 def _spread(path: str, settings: Settings, level: Level, samples: int, limit: int) -> Iterator[Window]:
-    """`limit` windows, each in the middle of its share of the track; they cost no more than themselves."""
+    """`limit` windows, each in the middle of its share of the track; they cost no more than themselves.
+
+    Returns a note where the file ends before one of them.
+    """
     for number in range(limit):
         start = round((number + 0.5) / limit * (samples - settings.clip)) / settings.sample_rate
         blocks, have = [], 0
@@ -113,6 +116,7 @@ def _spread(path: str, settings: Settings, level: Level, samples: int, limit: in
             if have >= settings.clip:
                 break
         if have < audio.MIN_SECONDS * settings.sample_rate:
-            return  # behind the end
+            return f"truncated: ends before {start:.1f} s, and its header says {samples / settings.sample_rate:.1f} s."
         window = np.concatenate(blocks)[: settings.clip]
         yield Window(start, slices.fill(level.add(window), settings.clip))
+    return ""

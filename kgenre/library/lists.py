@@ -47,7 +47,8 @@ class Songs:
             raise KgenreError(f"{library.path}: {space.name} has heard no song that is there now.")
 
     def row(self, name: str) -> int:
-        """The row of a song, by its path, or by words of its path, artist and title that fit no other.
+        """The row of a song, by its path, or by words of its path, artist and title that fit no other: as they
+        stand, or else in any order.
 
         Raises:
             KgenreError: none, or several.
@@ -60,9 +61,12 @@ class Songs:
             raise KgenreError(
                 f"{name}: not in {self.library.path}, or it failed. `kgenre explore DIR` adds what is new."
             )
-        words = name.casefold().split()
         names = self.table["path"] + " " + self.table["artist"] + " " + self.table["title"]
-        rows = [row for row, text in enumerate(names) if words and all(word in text.casefold() for word in words)]
+        names = [text.casefold() for text in names]
+        rows = [row for row, text in enumerate(names) if name.casefold() in text]
+        if not rows:
+            words = name.casefold().split()
+            rows = [row for row, text in enumerate(names) if all(word in text for word in words)]
         if len({self.first[row] for row in rows}) != 1:
             some = "; ".join(cli.one_line(paths[row]) for row in rows[:SHOWN])
             rule = (

@@ -1,0 +1,153 @@
+"""Scans: music heard against its bare decoding, and 100 000 unchanged tracks compared.
+
+    python -m benchmarks.library [FOLDER] [--model RUN]
+
+Without a folder it makes songs of its own; without a model, convpool with random weights.
+"""
+
+import os
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.timing import best_rates, show
+from kgenre import audio
+from kgenre.library.scan import scan
+from kgenre.library.store import Heard, Library, Track
+from kgenre.library.walk import walk
+
+UNCHANGED = 100_000
+SHORTEST_SECONDS = 10.0
+CORES = os.cpu_count()
+
+
+class RandomModel:
+    """The default network, which has learnt nothing."""
+
+    name = identity = "random"
+
+    def __init__(self):
+        import tensorflow as tf
+
+        from kgenre.config import Config
+        from kgenre.model import build_model, slice_model
+
+        config = Config()
+        self.labels, self.sample_rate = [str(i) for i in range(8)], config.sample_rate_hz
+        self.clip_samples, self.hop_samples = config.clip_samples, config.hop_samples
+        network = slice_model(build_model(config, 8))
+        signature = [tf.TensorSpec((None, config.clip_samples), tf.float32)]
+        self.predict = tf.function(lambda windows: network(windows, training=False), input_signature=signature)
+
+    def __call__(self, windows):
+        return [output.numpy() for output in self.predict(windows)]
+
+
+def decode_bare(paths: list[str], rate: int) -> int:
+    """Decodes and resamples each file and drops it, in as many processes as there are cores; returns the seconds."""
+    code = (
+        "import sys\nfrom kgenre import audio\n"
+        "print(sum(len(block) for path in sys.argv[2:] for block in audio.stream(path, int(sys.argv[1]))))"
+    )
+    shares = [paths[start::CORES] for start in range(CORES)]
+    runs = [
+        subprocess.Popen([sys.executable, "-c", code, str(rate), *share], stdout=subprocess.PIPE, text=True)
+        for share in shares
+        if share
+    ]
+    return round(sum(int(run.communicate()[0]) for run in runs) / rate)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", nargs="?", type=Path)
+    parser.add_argument("--model")
+    args = parser.parse_args()
+    if args.model is None:
+        model = RandomModel()
+    else:
+        from kgenre.inference import open_model
+
+        model = open_model(args.model)
+    with tempfile.TemporaryDirectory() as place:
+        if args.folder is None:
+            from benchmarks.pipeline import write_songs
+
+            args.folder = Path(place) / "songs"
+            args.folder.mkdir()
+            write_songs(args.folder)
+        hear(args.folder, model, Path(place))
+    with tempfile.TemporaryDirectory() as place:
+        rescan(model, Path(place))
+
+
+def hear(folder: Path, model, place: Path) -> None:
+    paths = [path for path in walk(os.fsencode(folder)).files]
+    seconds = {path: seconds_of(path) for path in paths}
+    songs = [os.fsdecode(path) for path in paths if seconds[path] >= SHORTEST_SECONDS]
+    chosen = place / "chosen"
+    chosen.mkdir()
+    for number, song in enumerate(songs):
+        (chosen / f"{number}{Path(song).suffix}").symlink_to(Path(song).resolve())
+    total = round(sum(seconds[os.fsencode(song)] for song in songs))
+    files = iter(range(10**6))
+
+    def scanned(windows=None) -> int:
+        with Library(place / f"{next(files)}.sqlite") as library:
+            report = scan(library, chosen, model, windows)
+        if report.failures:
+            raise RuntimeError(f"failed: {report.failures}")
+        return total
+
+    candidates = {"bare decode": lambda: decode_bare(songs, model.sample_rate), "scan": scanned,
+                  "scan, 3 windows a track": lambda: scanned(3)}  # fmt: skip
+    rates = best_rates(candidates, rounds=3)
+    print(
+        f"  {len(songs)} songs, {total / 60:.0f} minutes, {CORES} cores, {model.name}; processes start anew each time"
+    )
+    show(rates, "x real time", "bare decode")
+    for name, rate in rates.items():
+        print(f"  {name:<44} {rate * len(songs) / total:9.1f} tracks/s")
+
+
+def seconds_of(path: bytes) -> float:
+    try:
+        return audio.probe(os.fsdecode(path)).seconds
+    except audio.AudioError:
+        return 0.0
+
+
+def rescan(model, place: Path) -> None:
+    """Empty files that the library knows already: what is left of a scan is the walk and the comparison."""
+    music = place / "music"
+    with Library(place / "library.sqlite") as library:
+        space = library.open_space(model)
+        tracks = []
+        for number in range(UNCHANGED):
+            path = music / f"artist {number // 100}" / f"album {number // 10 % 10}" / f"{number % 10}.mp3"
+            if number % 10 == 0:
+                path.parent.mkdir(parents=True)
+            path.touch()
+            digest = number.to_bytes(16, "big")
+            about = path.stat()
+            tracks.append(Track(os.fsencode(path), about.st_size, about.st_mtime_ns, digest, digest, seconds=200.0))
+        heard = Heard(np.zeros(1), np.zeros((1, 64)), np.full((1, len(model.labels)), 1 / len(model.labels)))
+        with library.writing():
+            library.save(tracks)
+            for track in tracks:
+                library.save_heard(space, track.audio_hash, heard)
+        began = time.perf_counter()
+        report = scan(library, music, model)
+        print(f"  {report.counts['unchanged']} unchanged tracks compared in {time.perf_counter() - began:.2f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""Kills a scan at random points, goes on with it, and compares the library with one of a scan in peace.
+
+    python tests/scan_kills.py FOLDER --kills 20 [--model RUN]
+
+Without a model it takes LevelModel, made slow so that there is something to kill.
+"""
+
+import argparse
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from libraries import LevelModel
+
+from kgenre.library.scan import scan
+from kgenre.library.store import Library
+
+
+class SlowModel(LevelModel):
+    def __call__(self, windows):
+        time.sleep(0.05)
+        return super().__call__(windows)
+
+
+def scan_here(file: Path, folder: Path, run: str | None) -> None:
+    """The process that is killed; says "begun" when files are about to be read."""
+    if run is None:
+        model = SlowModel()
+    else:
+        from kgenre.inference import open_model
+
+        model = open_model(run)
+    with Library(file) as library:
+        scan(library, folder, model, progress=lambda done, todo: print(f"{done} of {todo}", flush=True))
+
+
+def scan_apart(file: Path, folder: Path, run: str | None = None) -> subprocess.Popen:
+    command = [sys.executable, __file__, str(folder), "--into", str(file), *(["--model", run] if run else [])]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def kill_and_resume(file: Path, folder: Path, kills: int, seed: int = 0, run: str | None = None) -> list[str]:
+    """Scans into `file` with as many kills; what the process last said of its progress at each.
+
+    Half of the kills come a random time after the start of the work, so that they hit it anywhere.
+    """
+    said, rng = [], random.Random(seed)
+    for number in range(kills):
+        process = scan_apart(file, folder, run)
+        first = process.stdout.readline().split()  # "0 of TODO"
+        todo = int(first[2]) if first else 0
+        stop_at = rng.randint(0, max(1, todo // (kills - number)))
+        last = " ".join(first)
+        while not last.startswith(f"{stop_at} ") and (line := process.stdout.readline()):
+            last = line.strip()
+        time.sleep(rng.uniform(0, 0.1))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        said.append(last)
+        check_whole(file)
+    process = scan_apart(file, folder, run)
+    for _ in process.stdout:
+        pass
+    process.stdout.close()
+    if process.wait():
+        raise RuntimeError(f"the last scan ended with {process.returncode}")
+    return said
+
+
+def check_whole(file: Path) -> None:
+    connection = sqlite3.connect(file)
+    (answer,) = connection.execute("PRAGMA integrity_check").fetchone()
+    connection.close()
+    if answer != "ok":
+        raise RuntimeError(f"{file}: {answer}")
+
+
+def contents(file: Path) -> dict:
+    """{path: all that is kept of it}, whatever the ids."""
+    with Library(file, create=False) as library:
+        space, held = library.space(), {}
+        for track_id, row in library.tracks().iterrows():
+            held[row["path"]] = [*row.fillna(-1).tolist(), *library.slices(space, track_id)]
+        ids, means = library.vectors(space)
+        for track_id, mean in zip(ids, means):
+            held[library.path_of(track_id)].append(mean)
+        return held | dict(library.failures().itertuples(index=False))
+
+
+def differences(a: dict, b: dict, tolerance: float = 0.0) -> list[str]:
+    """Paths of which two libraries do not hold the same; numbers of the model may differ by `tolerance`."""
+
+    def same(one, other) -> bool:
+        if isinstance(one, list) and isinstance(other, list):
+            return len(one) == len(other) and all(map(same, one, other))
+        if isinstance(one, np.ndarray):
+            return one.shape == other.shape and np.allclose(one, other, rtol=tolerance, atol=tolerance)
+        return one == other
+
+    return [path for path in a.keys() | b.keys() if path not in a or path not in b or not same(a[path], b[path])]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--model")
+    parser.add_argument("--into", type=Path)
+    args = parser.parse_args()
+    if args.into:
+        return scan_here(args.into, args.folder, args.model)
+    with tempfile.TemporaryDirectory() as place:
+        began = time.monotonic()
+        said = kill_and_resume(Path(place) / "killed.sqlite", args.folder, args.kills, run=args.model)
+        print(f"killed at: {'; '.join(said)} ({time.monotonic() - began:.0f} s)")
+        process = scan_apart(Path(place) / "peace.sqlite", args.folder, args.model)
+        process.communicate()
+        killed, peace = contents(Path(place) / "killed.sqlite"), contents(Path(place) / "peace.sqlite")
+        # The model's answers differ in the last bit with the batch that a slice is in; float16 makes a step of it.
+        print(f"{len(peace)} files, {len(differences(killed, peace, 2e-3 if args.model else 0))} differ")
+
+
+if __name__ == "__main__":
+    main()

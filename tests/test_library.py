@@ -1,0 +1,310 @@
+"""The library's file, neighbours, the way between songs, and the filter language."""
+
+import itertools
+import shutil
+import sqlite3
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+from libraries import LABELS, InventedModel, make_library
+
+from kgenre.errors import KgenreError
+from kgenre.library import neighbours
+from kgenre.library.filters import matching, song_table
+from kgenre.library.neighbours import nearest, song_path
+from kgenre.library.schema import MIGRATIONS
+from kgenre.library.store import Heard, Library, find_library, library_place
+
+N = 140
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory):
+    """The file of a library that nobody has open."""
+    with make_library(tmp_path_factory.mktemp("library") / "library.sqlite", N) as library:
+        pass
+    return library.path
+
+
+@pytest.fixture
+def filled(closed):
+    with Library(closed) as library:
+        yield library
+
+
+@pytest.fixture
+def library(closed, tmp_path):
+    """A copy that a test may write to."""
+    shutil.copy(closed, tmp_path / "library.sqlite")
+    with Library(tmp_path / "library.sqlite") as library:
+        yield library
+
+
+def test_tables_and_arrays_agree(filled):
+    space, tracks = filled.space(), filled.tracks()
+    ids, means = filled.vectors(space)
+    also, probabilities = filled.probabilities(space)
+    assert len(tracks) == N and list(ids) == list(also) == list(tracks.index) == sorted(ids)
+    assert means.shape == (N, 16) and means.dtype == np.float32 and probabilities.shape == (N, len(LABELS))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    by_track = {row[0]: row[1:] for row in filled.all_slices(space)}
+    for track_id, mean in zip(ids, means):
+        starts, embeddings, strengths = filled.slices(space, track_id)
+        for one, other in zip(by_track[track_id], (starts, embeddings, strengths)):
+            np.testing.assert_array_equal(one, other)
+        assert starts.tolist() == [0, 2, 4] and strengths.shape == (3, len(LABELS))
+        np.testing.assert_allclose(embeddings.mean(axis=0), mean, atol=2e-3)  # float16 has 11 bits
+    assert tracks["folder"].iloc[0] == "blues/Album 0" and np.isnan(tracks["year"].iloc[0])
+    assert len(filled.failures()) == 3 and list(filled.failures()["path"]) == sorted(filled.failures()["path"])
+    assert (space.clip_seconds, space.hop_seconds, space.windows, space.labels) == (2.0, 2.0, None, LABELS)
+
+
+def test_paths_by_id_and_back(filled):
+    for track_id, path in filled.tracks()["path"].head(3).items():
+        assert filled.path_of(track_id) == path and filled.id_of(path) == track_id
+        assert filled.path_of(np.int64(track_id)) == path
+    failed = filled.failures()["path"][0]
+    assert filled.id_of(failed) is None
+    for wrong in (0, -1, 10**6, 1 << 63, 1 << 200, "1", 1.0, None, "1 OR 1=1", N + 1):  # N + 1 is a failed file
+        with pytest.raises(KgenreError, match="no track has the id"):
+            filled.path_of(wrong)
+        with pytest.raises(KgenreError, match="no track has the id"):
+            filled.slices(filled.space(), wrong)
+
+
+def test_positions_corrections_and_meta(library):
+    space = library.space()
+    ids, _ = library.vectors(space)
+    assert library.positions(space)[1].shape == (0, 2)
+    library.set_positions(space, ids[:5], np.arange(10.0).reshape(5, 2))
+    library.set_positions(space, ids[4:6], np.array([[-1.0, -2.0], [-3.0, -4.0]]))
+    held, xy = library.positions(space)
+    assert list(held) == list(ids[:6]) and xy.dtype == np.float32
+    assert xy.tolist() == [[0, 1], [2, 3], [4, 5], [6, 7], [-1, -2], [-3, -4]]
+    library.correct(ids[0], "metal")
+    library.correct(ids[0], "jazz")
+    library.correct(ids[1], "blues")
+    library.correct(ids[1], None)
+    assert library.corrections() == {ids[0]: "jazz"}
+    library.mark_removed([int(ids[0])])
+    assert library.corrections() == {} and len(library.positions(space)[0]) == 5 and len(library.tracks()) == N - 1
+    with pytest.raises(KgenreError, match="no track"):
+        library.correct(ids[0], "jazz")
+    assert library.meta("map", "none") == "none"
+    library.set_meta("map", {"perplexity": 30})
+    assert library.meta("map") == {"perplexity": 30}
+
+
+def test_each_thread_may_use_it(library):
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(len(library.tracks()))) for _ in range(4)]
+    with library.writing():  # readers see what was, and do not wait
+        library.mark_removed([1])
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert found == [N] * 4 and len(library.tracks()) == N - 1
+
+
+def test_a_transaction_is_all_or_nothing(library):
+    with pytest.raises(ZeroDivisionError), library.writing():
+        library.mark_removed([1])
+        raise ZeroDivisionError
+    assert len(library.tracks()) == N
+
+
+def test_spaces_by_name_and_identity(library):
+    first = library.space()
+    second = library.open_space(InventedModel(identity="invented-2"))
+    assert library.space() == second and library.space("invented-1") == first == library.space(first.identity)
+    assert library.vectors(second)[0].shape == (0,) and library.vectors(second)[1].shape == (0, 0)
+    assert library.open_space(InventedModel()) == first == library.space()
+    assert library.open_space(InventedModel(), windows=3).windows == 3
+    with pytest.raises(KgenreError, match=r"no vectors of the model 'other'\. Known: invented \(invented-1\)"):
+        library.space("other")
+
+
+def test_large_embeddings_stay_finite(library):
+    space = library.open_space(InventedModel(identity="large"))
+    audio = next(held.audio_hash for held in library.known(space).values() if held.audio_hash)
+    library.save_heard(space, audio, Heard(np.zeros(1), np.full((1, 4), 1e6), np.full((1, len(LABELS)), 1 / 6)))
+    ids, means = library.vectors(space)
+    assert means.tolist() == [[1e6] * 4] and np.isfinite(library.slices(space, ids[0])[1]).all()
+
+
+def test_what_is_no_library_is_refused(tmp_path):
+    (tmp_path / "text.sqlite").write_text("no database " * 100)
+    with pytest.raises(KgenreError, match=r"cannot be opened as a library \(file is not a database\)"):
+        Library(tmp_path / "text.sqlite")
+    foreign = sqlite3.connect(tmp_path / "foreign.sqlite")
+    foreign.execute("CREATE TABLE photos (id)")
+    foreign.close()
+    with pytest.raises(KgenreError, match="not a library of kgenre"):
+        Library(tmp_path / "foreign.sqlite")
+    Library(tmp_path / "new.sqlite").close()
+    newer = sqlite3.connect(tmp_path / "new.sqlite")
+    newer.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    newer.close()
+    with pytest.raises(KgenreError, match="made by a newer kgenre"):
+        Library(tmp_path / "new.sqlite")
+    with pytest.raises(KgenreError, match="no such library"):
+        Library(tmp_path / "none.sqlite", create=False)
+    with pytest.raises(KgenreError, match="nothing has been listened to"):
+        Library(tmp_path / "fresh.sqlite").space()
+
+
+def test_an_older_library_is_brought_up_to_date(library, monkeypatch):
+    monkeypatch.setattr("kgenre.library.schema.MIGRATIONS", (*MIGRATIONS, ("ALTER TABLE tracks ADD COLUMN mood TEXT",)))
+    with Library(library.path) as newer:
+        assert len(newer.tracks()) == N
+    connection = sqlite3.connect(library.path)
+    assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS) + 1,)
+    assert connection.execute("SELECT count(mood) FROM tracks").fetchone() == (0,)
+    connection.close()
+
+
+def test_the_library_of_a_folder_is_found_from_below(tmp_path):
+    below = tmp_path / "Artist" / "Album"
+    below.mkdir(parents=True)
+    with pytest.raises(KgenreError, match="lies in no folder with a library"):
+        find_library(below)
+    Library(library_place(tmp_path)).close()
+    assert find_library(below / "song.mp3") == find_library(tmp_path) == tmp_path / ".kgenre" / "library.sqlite"
+
+
+def test_nearest_is_exact(monkeypatch):
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(60, 7))
+    vectors[7] = 3 * vectors[3]  # the same direction
+    vectors[9] = 0
+    monkeypatch.setattr(neighbours, "BLOCK_BYTES", 4 * 60 * 8)  # blocks of eight
+    rows, distances = nearest(vectors, np.arange(60), 10)
+    for row, (found, away) in enumerate(zip(rows, distances)):
+        length = np.linalg.norm(vectors, axis=1) * np.linalg.norm(vectors[row])
+        cosine = 1 - np.divide(vectors @ vectors[row], length, out=np.zeros(60), where=length > 0)
+        cosine[row] = np.inf
+        np.testing.assert_allclose(away, np.sort(cosine)[:10], atol=1e-6)
+        np.testing.assert_allclose(cosine[found], away, atol=1e-6)
+        assert row not in found and len(set(found)) == 10
+    assert rows[3][0] == 7 and rows[7][0] == 3 and distances[3][0] == pytest.approx(0, abs=1e-6)
+    assert nearest(vectors, 0, 1000)[0].shape == (1, 59)
+    assert nearest(vectors[:1], 0, 5)[0].shape == (1, 0)
+
+
+def test_a_path_leads_from_one_song_to_the_other():
+    angles = np.deg2rad(np.arange(0, 91, 2.0))
+    circle = np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=1) * np.linspace(1, 5, 46)[:, None]
+    vectors = np.concatenate([np.array([[0.0, 0, 1]] * 20), circle])  # a crowd that is off the way
+    path = song_path(vectors, 20, 65, 10)
+    assert path.tolist() == list(range(20, 66, 5))
+    assert song_path(vectors, 65, 20, 10).tolist() == path.tolist()[::-1]
+    assert sorted(song_path(vectors[20:25], 0, 4, 99)) == [0, 1, 2, 3, 4]
+    assert song_path(np.array([[1.0, 0], [-1, 0], [0, 1]]), 0, 1, 3).tolist() == [0, 2, 1]
+    for first, last, n in ((3, 3, 5), (0, 1, 1)):
+        with pytest.raises(KgenreError, match="two different songs"):
+            song_path(vectors, first, last, n)
+
+
+SONGS = pd.DataFrame(
+    {
+        "title": ["So What", "Caf\u00e9", "Run (Live)", "", "vocal"],
+        "artist": ["Miles Davis", "Edith", "Run", "", "Miles Davis"],
+        "album": "", "genre": ["Jazz", "Chanson", "Rock", "", "jazz"], "folder": ["j", "c", "r/live", ".", "j"],
+        "path": ["/m/j/1.mp3", "/m/c/2.mp3", "/m/r/live/3.mp3", "/m/4.mp3", "/m/j/5.mp3"],
+        "predicted": ["jazz", "vocal", "rock", "hip-hop", "jazz"],
+        "year": [1959, 1961, 1984, np.nan, 1970], "seconds": [545.0, 180, 240, 5, 300],
+        "confidence": [0.9, 0.6, 0.5, 0.4, 0.7], "strength of jazz": [0.9, 0.2, 0.1, 0.3, 0.7],
+        "strength of vocal": [0.0, 0.6, 0.2, 0.1, 0.55], "strength of Hip-Hop": [0.1, 0.1, 0.2, 0.4, 0.0],
+        "strength of year": [0.0, 0.1, 0.5, 0.2, np.nan],
+    }
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("jazz > 0.6 and not vocal", [0]),
+        ("jazz>60%", [0, 4]),
+        ("JAZZ", [0, 4]),
+        ("not jazz", [1, 2, 3]),
+        ("not not jazz", [0, 4]),
+        ("jazz or vocal and year < 1965", [0, 1, 4]),
+        ("(jazz or vocal) and year < 1965", [0, 1]),
+        ("not (jazz or vocal)", [2, 3]),
+        ("not jazz or vocal", [1, 2, 3, 4]),
+        ("year", [0, 1, 2, 4]),
+        ("not year", [3]),
+        ("year >= 1961 and year <= 1970", [1, 4]),
+        ("year != 1961", [0, 2, 3, 4]),
+        ("year == 1961", [1]),
+        ("'year' >= 0.2", [2, 3]),
+        ("'year'", [2]),
+        ("artist = 'miles davis'", [0, 4]),
+        ('artist != "Miles Davis"', [1, 2, 3]),
+        ("title = cafe\u0301", [1]),
+        ("title ~ '(live)'", [2]),
+        ("folder !~ j", [1, 2, 3]),
+        ("artist", [0, 1, 2, 4]),
+        ("title = vocal", [4]),
+        ("genre = jazz and predicted = jazz", [0, 4]),
+        ("hip-hop = .4", [3]),
+        ("seconds < 10 or confidence >= +0.9", [0, 3]),
+        ("  ( ( jazz ) )  ", [0, 4]),
+        ("path ~ /live/", [2]),
+    ],
+)
+def test_filters(text, rows):
+    mask = matching(text, SONGS, ["jazz", "vocal", "Hip-Hop", "year"])
+    assert mask.dtype == bool and np.flatnonzero(mask).tolist() == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "The filter is empty"),
+        ("jaz > 0.6", "unknown name 'jaz'. Did you mean jazz?"),
+        ("jazz >", "expected a number. Received: the end"),
+        ("jazz > much", "expected a number. Received: 'much' at character 8"),
+        ("jazz ~ 0.6", "numbers are compared with = != > >= < <=. Received: '~' at character 6"),
+        ("title > a", "text is compared with = != ~ !~"),
+        ("title =", "expected a text"),
+        ("(jazz", "a bracket is not closed"),
+        ("jazz)", "expected `and`, `or` or the end. Received: ')' at character 5"),
+        ("jazz vocal", "expected `and`, `or` or the end. Received: 'vocal'"),
+        ("jazz and", "expected a name or `(`. Received: the end"),
+        ("and jazz", "expected a name or `(`. Received: 'and'"),
+        ("> 0.5", "expected a name"),
+        ("title = 'open", 'not understood from "\'open" on'),
+        ("__import__('os')", "unknown name '__import__'"),
+        ("(" * 60 + "jazz" + ")" * 60, "more than 50 brackets"),
+    ],
+)
+def test_filters_that_are_none(text, says):
+    with pytest.raises(KgenreError) as error:
+        matching(text, SONGS, ["jazz", "vocal"])
+    assert says in str(error.value)
+
+
+def test_filters_agree_with_python():
+    """Every combination of and, or, not over three comparisons means what Python makes of it."""
+    parts = {"jazz > 0.25": lambda s: s["strength of jazz"] > 0.25, "year < 1965": lambda s: s["year"] < 1965,
+             "seconds > 200": lambda s: s["seconds"] > 200}  # fmt: skip
+    values = [np.asarray(of(SONGS)) for of in parts.values()]
+    for nots in itertools.product(("", "not "), repeat=3):
+        for joins in itertools.product(("and", "or"), repeat=2):
+            text = " ".join(itertools.chain(*zip((n + p for n, p in zip(nots, parts)), (*joins, ""))))
+            code = f"{nots[0]}a {joins[0]} {nots[1]}b {joins[1]} {nots[2]}c"
+            expected = [bool(eval(code, {"a": a, "b": b, "c": c})) for a, b, c in zip(*values)]
+            assert matching(text, SONGS, ["jazz"]).tolist() == expected, text
+
+
+def test_song_table_of_a_library(filled):
+    space = filled.space()
+    table = song_table(filled, space)
+    _, probabilities = filled.probabilities(space)
+    assert table["predicted"].tolist() == [LABELS[i] for i in probabilities.argmax(axis=1)]
+    np.testing.assert_array_equal(table["confidence"], probabilities.max(axis=1))
+    assert matching("hip-hop", table, LABELS).sum() == (probabilities[:, LABELS.index("hip-hop")] >= 0.5).sum() > 0

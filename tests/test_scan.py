@@ -1,0 +1,413 @@
+"""Scans: what is heard, what is known again, what fails, and what a kill costs."""
+
+import os
+import shutil
+from pathlib import Path
+
+import mutagen
+import numpy as np
+import psutil
+import pytest
+from audio_files import cut_short, music, tone, write_sound
+from libraries import LevelModel
+from scan_kills import contents, differences, kill_and_resume, scan_apart
+
+from kgenre.audio import decode
+from kgenre.errors import KgenreError
+from kgenre.library import listen as listening
+from kgenre.library.fingerprint import audio_hash, file_hash
+from kgenre.library.messages import About, Done, Job, Settings
+from kgenre.library.scan import scan
+from kgenre.library.store import Library
+from kgenre.library.walk import walk
+from kgenre.slices import cut, slice_count, slice_starts
+
+RATE = 8000
+FORMATS = {".wav": {}, ".flac": {}, ".ogg": {}, ".mp3": {}}
+
+
+@pytest.fixture
+def library(tmp_path):
+    with Library(tmp_path / "library.sqlite") as library:
+        yield library
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory) -> Path:
+    """Four album of two to five seconds in four formats, tagged."""
+    folder = tmp_path_factory.mktemp("originals")
+    for number, suffix in enumerate(FORMATS):
+        path = folder / f"song {number}{suffix}"
+        write_sound(path, music(2.0 + number, RATE if suffix != ".mp3" else 16000, 2, seed=number),
+                    RATE if suffix != ".mp3" else 16000)  # fmt: skip
+        if suffix != ".wav":
+            tags = mutagen.File(path, easy=True)
+            tags.update(title=f"Title {number}", artist="The \U0001f3b5 Band", date="1971-05-01", genre="jazz")
+            tags.save()
+    return folder
+
+
+@pytest.fixture
+def album(originals, tmp_path) -> Path:
+    return Path(shutil.copytree(originals, tmp_path / "album"))
+
+
+def counts(report) -> dict:
+    return {name: number for name, number in report.counts.items() if number}
+
+
+def quick(library, folder, model=None, **options):
+    return scan(library, folder, model or LevelModel(), **{"workers": 1, **options})
+
+
+def test_scan_keeps_what_predict_would_hear(library, album):
+    model = LevelModel()
+    report = quick(library, album, model, workers=2)
+    assert counts(report) == {"heard": 4} and library.failures().empty
+    space, tracks = library.space(), library.tracks()
+    ids, means = library.vectors(space)
+    assert list(ids) == list(tracks.index) and sum(model.heard) == sum(len(library.slices(space, i)[0]) for i in ids)
+    for track_id, mean in zip(ids, means):
+        audio = decode(tracks["path"][track_id], RATE)
+        windows = cut(audio.samples, model.clip_samples, model.hop_samples)
+        probabilities, embeddings = LevelModel()(windows)
+        starts, held, held_probabilities = library.slices(space, track_id)
+        np.testing.assert_allclose(starts, slice_starts(len(audio.samples), 8000, 4000) / RATE, rtol=1e-6)
+        np.testing.assert_allclose(held, embeddings, rtol=1e-3, atol=1e-6)  # float16 has 11 bits
+        np.testing.assert_allclose(held_probabilities, probabilities, atol=1e-3)
+        np.testing.assert_allclose(mean, embeddings.mean(axis=0), rtol=1e-5, atol=1e-7)
+        rms_db = 10 * np.log10(np.mean(audio.samples.astype("float64") ** 2))
+        assert tracks["seconds"][track_id] == pytest.approx(audio.seconds)
+        assert tracks["gain_db"][track_id] == pytest.approx(-18 - rms_db, abs=1e-3)
+    tagged = tracks[tracks["title"] == "Title 2"].iloc[0]
+    assert (tagged["artist"], tagged["year"], tagged["genre"]) == ("The \U0001f3b5 Band", 1971, "jazz")
+    assert tagged["folder"] == "."
+
+
+def test_unchanged_moved_copied_tagged_removed_and_returned(library, album, tmp_path):
+    quick(library, album)
+    space, before = library.space(), library.tracks()
+    first, flac, ogg, mp3 = before.index
+    library.correct(flac, "blues")
+
+    def again():
+        model = LevelModel()
+        report = quick(library, album, model)
+        return counts(report), sum(model.heard)
+
+    assert again() == ({"unchanged": 4}, 0)
+    (album / "deep").mkdir()
+    (album / "song 1.flac").rename(album / "deep" / "moved.flac")
+    shutil.copy(album / "song 2.ogg", album / "copy.ogg")
+    tags = mutagen.File(album / "song 3.mp3")
+    tags.tags.add(mutagen.id3.TIT2(text="Another"))
+    tags.tags.add(mutagen.id3.APIC(data=bytes(5000)))
+    tags.save()
+    assert again() == ({"unchanged": 2, "removed": 1, "moved": 1, "copies": 1, "tagged": 1}, 0)
+    after = library.tracks()
+    assert after["path"][flac].endswith("moved.flac") and after["title"][mp3] == "Another"
+    assert library.corrections() == {flac: "blues"}
+    assert list(library.copies().values()) == [ogg, ogg]
+    ids, means = library.vectors(space)
+    assert len(ids) == 5 and (means[list(ids).index(ogg)] == means[-1]).all()
+
+    (album / "song 0.wav").rename(tmp_path / "kept.wav")  # keeps its time
+    assert again() == ({"unchanged": 4, "removed": 1}, 0)
+    assert first not in library.tracks().index and len(library.vectors(space)[0]) == 4
+    (tmp_path / "kept.wav").rename(album / "song 0.wav")
+    assert again() == ({"unchanged": 4, "returned": 1}, 0)
+    assert first in library.tracks().index
+
+    write_sound(album / "song 0.wav", music(1.5, RATE, 1, seed=9), RATE)
+    heard, n_slices = again()
+    assert heard == {"unchanged": 4, "heard": 1} and n_slices == 2
+    assert library.tracks()["seconds"][first] == pytest.approx(1.5)
+
+
+def test_moved_and_tagged_at_once_keeps_its_id(library, album):
+    quick(library, album)
+    ogg = library.id_of(album / "song 2.ogg")
+    (album / "song 2.ogg").rename(album / "new.ogg")
+    tags = mutagen.File(album / "new.ogg")
+    tags["comment"] = "x" * 100_000  # more pages of headers
+    tags.save()
+    model = LevelModel()
+    assert quick(library, album, model).counts["moved"] == 1 and not model.heard
+    assert library.path_of(ogg).endswith("new.ogg")
+
+
+def test_audio_hash_is_of_the_audio(originals, album):
+    for path in originals.iterdir():
+        copy = album / path.name
+        tags = mutagen.File(copy)
+        if tags.tags is None:
+            tags.add_tags()
+        if isinstance(tags.tags, mutagen.id3.ID3):
+            tags.tags.add(mutagen.id3.TPE1(text="Someone else " * 1000))
+        else:
+            tags["artist"] = "Someone else " * 10_000
+        tags.save()
+        assert audio_hash(copy) == audio_hash(path) and file_hash(copy) != file_hash(path)
+        data = bytearray(copy.read_bytes())
+        place = len(data) // 2 + 3 if path.suffix != ".wav" else 2000  # tags of a wav file come last
+        data[place if path.suffix not in (".flac", ".ogg") else -500] ^= 1
+        copy.write_bytes(data)
+        assert audio_hash(copy) != audio_hash(path)
+    assert len({audio_hash(path) for path in originals.iterdir()}) == 4
+
+
+def test_m4a_hash_survives_tags(tmp_path):
+    from audio_files import write_av
+
+    path = tmp_path / "song.m4a"
+    write_av(path, music(1.0, 44100), 44100, "aac")
+    before = audio_hash(path)
+    tags = mutagen.File(path)
+    tags["\xa9ART"] = ["Someone"]
+    tags.save()
+    assert audio_hash(path) == before
+
+
+@pytest.mark.parametrize(
+    "says", [b"fLaC", b"OggS", b"RIFF\x10\0\0\0WAVE", b"FORM\0\0\0\x10AIFF", b"\0\0\0\1ftyp", b"ID3\4\0\0"]
+)
+def test_audio_hash_of_damaged_files_ends(says, tmp_path):
+    rng = np.random.default_rng(0)
+    for length in (0, 3, 40, 5000):
+        for filler in (rng.bytes(length), bytes(length), b"\xff" * length):
+            (tmp_path / "x").write_bytes(says + filler)
+            assert len(audio_hash(tmp_path / "x")) == 16
+
+
+def test_odd_names_links_and_what_is_no_music(library, originals, tmp_path):
+    root = tmp_path / "My \u266b Music"
+    song = (originals / "song 0.wav").read_bytes()
+    odd = [b"two  blanks.wav", b"it's \"quoted\".WAV", "\U0001f3b8 emoji.wav".encode(), b"latin \xe9\xff.wav",
+           b"two\nlines.wav", b"#hash.wav", b"-dash.wav", b"%41.wav"]  # fmt: skip
+    for number, name in enumerate(odd):
+        place = os.path.join(os.fsencode(root), b"dir \xff %d" % (number % 2))
+        os.makedirs(place, exist_ok=True)
+        with open(os.path.join(place, name), "wb") as file:
+            file.write(song)
+    for name in ("list.m3u8", "cover.jpg", "._song.wav", "notes.txt", ".hidden/song.wav"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_bytes(song)
+    (root / "folder.wav").mkdir()
+    (root / "folder.wav" / "loop").symlink_to(root)
+    (root / "self.wav").symlink_to(root / "self.wav")
+    (root / "nothing.mp3").symlink_to(root / "gone.mp3")
+    os.mkfifo(root / "pipe.mp3")
+    report = quick(library, root)
+    assert counts(report) == {"heard": 1, "copies": len(odd) - 1}
+    assert {os.fsencode(path).rsplit(b"/", 1)[1] for path in library.tracks()["path"]} == set(odd)
+    assert {Path(path).name: reason for path, reason in library.failures().itertuples(index=False)} == {
+        "self.wav": "a link to nothing.",
+        "nothing.mp3": "a link to nothing.",
+        "pipe.mp3": "is not a file.",
+    }
+
+
+def test_a_folder_has_its_real_name_where_a_link_points_to_it(album, tmp_path):
+    (album / "z album").mkdir()
+    (album / "song 0.wav").rename(album / "z album" / "0.wav")
+    (album / "a link").symlink_to(album / "z album")
+    (tmp_path / "elsewhere").mkdir()
+    shutil.copy(album / "song 1.flac", tmp_path / "elsewhere" / "far.flac")
+    (album / "b link").symlink_to(tmp_path / "elsewhere")
+    names = [os.path.relpath(path, os.fsencode(album)) for path in walk(os.fsencode(album)).files]
+    assert names == [b"song 1.flac", b"song 2.ogg", b"song 3.mp3", b"z album/0.wav", b"b link/far.flac"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
+def test_what_may_not_be_read_is_tried_again(library, album):
+    (album / "song 0.wav").chmod(0)
+    report = quick(library, album)
+    assert report.counts["failed"] == 1 and "Permission denied" in library.failures()["reason"][0]
+    (album / "song 0.wav").chmod(0o644)
+    assert counts(quick(library, album)) == {"unchanged": 3, "heard": 1}
+    album.chmod(0)
+    report = quick(library, album.parent)
+    album.chmod(0o755)
+    assert not report.counts["removed"] and "folder cannot be read" in report.failures[str(album)]
+
+
+def test_every_broken_file_is_listed_with_its_reason(library, originals, tmp_path, faulty):
+    root = tmp_path / "music"
+    root.mkdir()
+    for number in range(24):
+        write_sound(root / f"good {number}.flac", tone(100 + 10 * number, 0.5, RATE), RATE)
+    flac = originals / "song 1.flac"
+    cut_short(flac, root / "broken 0.flac", 0.6)
+    (root / "broken 1.mp3").write_bytes(b"")
+    (root / "broken 2.wav").write_bytes(np.random.default_rng(0).bytes(3000))
+    shutil.copy(faulty / "nan.wav", root / "broken 3.wav")
+    shutil.copy(faulty / "silence.flac", root / "broken 4.flac")
+    shutil.copy(faulty / "text.mp3", root / "broken 5.mp3")
+    report = quick(library, root, workers=2)
+    assert counts(report) == {"heard": 24, "failed": 6}
+    reasons = [reason for _, reason in library.failures().itertuples(index=False)]
+    for reason, part in zip(
+        reasons, ("broken in the middle", "empty file", "not an audio file", "NaN", "silent", "not an audio")
+    ):
+        assert part in reason
+    model = LevelModel()
+    assert counts(quick(library, root, model)) == {"unchanged": 30} and not model.heard
+    assert counts(quick(library, root, retry=True)) == {"unchanged": 24, "failed": 6}
+    shutil.copy(flac, root / "broken 0.flac")
+    assert counts(quick(library, root)) == {"unchanged": 29, "heard": 1} and len(library.failures()) == 5
+
+
+def test_files_that_hang_or_crash_their_reader_are_left_behind(library, originals, tmp_path):
+    root = tmp_path / "music"
+    root.mkdir()
+    names = [
+        "crash.wav",
+        "error.wav",
+        "hang.wav",
+        "late crash.wav",
+        "late hang.wav",
+        "stop.wav",
+        *(f"ok {i}.wav" for i in range(4)),
+    ]
+    for number, name in enumerate(names):
+        write_sound(root / name, music(2.5, RATE, 1, seed=number), RATE)
+    report = quick(library, root, workers=2, limit_seconds=1.0, listener="listeners:moody")
+    assert counts(report) == {"heard": 4, "failed": 6}
+    assert [reason for _, reason in library.failures().itertuples(index=False)] == [
+        "its decoder crashed (SIGKILL).",
+        "its reader failed (ValueError: an unforeseen fault).",
+        "given up: its decoder gave nothing for 1 s.",
+        "its decoder crashed (SIGKILL).",
+        "given up: its decoder gave nothing for 1 s.",
+        "its decoder stopped (exit status 3).",
+    ]
+    assert not psutil.Process().children()
+
+
+def test_a_process_that_cannot_begin_is_no_fault_of_the_files(library, album, capfd):
+    with pytest.raises(KgenreError, match="ended before it could begin"):
+        quick(library, album, listener="no_such_module:listen")
+    assert "no_such_module" in capfd.readouterr().err
+    assert library.failures().empty and library.tracks().empty
+
+
+def test_kills_cost_no_more_than_the_tracks_in_flight(tmp_path):
+    root = tmp_path / "music"
+    root.mkdir()
+    for number in range(24):
+        write_sound(root / f"{number}.wav", music(8.0, RATE, 1, seed=number % 22), RATE)  # two copies
+    (root / "broken.wav").write_bytes(b"RIFF")
+    said = kill_and_resume(tmp_path / "killed.sqlite", root, kills=3)
+    assert len(said) == 3 and said[0].endswith("of 25") and int(said[-1].split()[2]) < 25
+    with Library(tmp_path / "peace.sqlite") as library:
+        scan(library, root, LevelModel())
+    assert not differences(contents(tmp_path / "killed.sqlite"), contents(tmp_path / "peace.sqlite"))
+
+
+def test_reading_processes_end_with_a_killed_scan(tmp_path):
+    root = tmp_path / "music"
+    root.mkdir()
+    for number in range(8):
+        write_sound(root / f"{number}.wav", music(8.0, RATE, 1, seed=number), RATE)
+    process = scan_apart(tmp_path / "library.sqlite", root)
+    while process.stdout.readline().split()[0] != "1":
+        pass
+    readers = psutil.Process(process.pid).children()
+    process.kill()
+    process.communicate()
+    assert readers and not psutil.wait_procs(readers, timeout=20)[1]
+
+
+def test_ctrl_c_leaves_what_was_heard(library, tmp_path):
+    root = tmp_path / "music"
+    root.mkdir()
+    for number in range(30):
+        write_sound(root / f"{number:02d}.wav", tone(100 + number, 2.0, RATE), RATE)
+    with pytest.raises(KeyboardInterrupt):
+        quick(library, root, LevelModel(stops_at=2))
+    assert len(library.tracks()) == 10  # 32 slices, three a track
+    assert counts(quick(library, root)) == {"unchanged": 10, "heard": 20}
+
+
+def test_each_model_has_its_space(library, album):
+    quick(library, album)
+    first = library.space()
+    report = quick(library, album, LevelModel(identity="level-2", labels=("quiet", "loud")))
+    assert counts(report) == {"heard": 4}
+    second = library.space()
+    assert [space.identity for space in library.spaces()] == ["level-2", "level-1"]
+    assert second.labels == ("quiet", "loud") and library.space("level-1") == first
+    third = quick(library, album, windows=1) and library.space()
+    assert (third.windows, third.identity) == (1, "level-1")
+    for space, n_slices in ((first, 9), (second, 9), (third, 1)):
+        ids, _ = library.vectors(space)
+        assert len(ids) == 4 and len(library.slices(space, ids[3])[0]) == n_slices
+    assert counts(quick(library, album)) == {"unchanged": 4}
+
+
+def test_answers_that_are_not_finite_are_a_fault(library, album):
+    write_sound(album / "loud.wav", tone(440, 1.0, RATE, 0.95), RATE)
+    shutil.copy(album / "loud.wav", album / "loud copy.wav")
+    assert counts(quick(library, album, LevelModel(spoils=True))) == {"heard": 4, "failed": 2}
+    assert set(library.failures()["reason"]) == {"the model's answer is not finite."}
+    assert np.isfinite(library.vectors(library.space())[1]).all()
+
+
+def test_an_empty_folder_where_tracks_are_known_is_refused(library, album):
+    quick(library, album)
+    for path in album.iterdir():
+        path.unlink()
+    with pytest.raises(KgenreError, match="holds no audio, but 4 tracks of it are known"):
+        quick(library, album)
+    assert len(library.tracks()) == 4
+    with pytest.raises(KgenreError, match="no such folder"):
+        quick(library, album / "none")
+
+
+def said_of(path, settings) -> list:
+    answers = listening.listen(Job(os.fsencode(path), 0, 0, {}), settings)
+    assert isinstance(next(answers), About)
+    said = [answers.send(True)]
+    return said + list(answers)
+
+
+@pytest.mark.parametrize("suffix", [".flac", ".mp3", ".ogg", ".wav"])
+def test_windows_are_spread_evenly(suffix, tmp_path):
+    path, settings = tmp_path / f"song{suffix}", Settings(16000, 16000, 16000, windows=3)
+    write_sound(path, music(20.0, 16000, 1), 16000)
+    *windows, done = said_of(path, settings)
+    seconds = decode(path, 16000).seconds
+    assert isinstance(done, Done) and done.seconds == pytest.approx(seconds, abs=0.01)
+    expected = [(i + 0.5) / 3 * (seconds - 1) for i in range(3)]
+    assert [window.start for window in windows] == pytest.approx(expected, abs=0.01)
+    for window in windows:
+        np.testing.assert_allclose(window.samples, decode(path, 16000, window.start, 1.0).samples, atol=1e-6)
+
+
+def test_long_mixes_are_heard_in_places(monkeypatch, tmp_path):
+    monkeypatch.setattr(listening, "MAX_SLICES", 5)
+    settings = Settings(RATE, RATE, RATE)
+    write_sound(tmp_path / "mix.flac", music(30.0, RATE, 1), RATE)
+    *windows, done = said_of(tmp_path / "mix.flac", settings)
+    assert [window.start for window in windows] == pytest.approx([2.9, 8.7, 14.5, 20.3, 26.1])
+    assert done.seconds == 30.0
+    write_sound(tmp_path / "song.flac", music(5.0, RATE, 1), RATE)
+    assert len(said_of(tmp_path / "song.flac", settings)) == 6
+
+
+def test_a_header_that_promises_too_much(tmp_path):
+    write_sound(tmp_path / "song.mp3", music(8.0, 16000, 1), 16000)
+    cut_short(tmp_path / "song.mp3", tmp_path / "half.mp3")
+    *windows, done = said_of(tmp_path / "half.mp3", Settings(RATE, RATE, RATE))
+    assert 3.5 < done.seconds < 4.5 and len(windows) == slice_count(round(done.seconds * RATE), RATE, RATE)
+    assert done.note.startswith(f"truncated: {done.seconds:.1f} s of audio")
+    *windows, done = said_of(tmp_path / "half.mp3", Settings(RATE, RATE, RATE, windows=4))
+    assert len(windows) == 2 and done.note.startswith("truncated: ends before 4.4 s")
+    cut_short(tmp_path / "song.mp3", tmp_path / "scrap.mp3", 0.1)  # no window lies in what is left
+    *windows, done = said_of(tmp_path / "scrap.mp3", Settings(RATE, RATE, RATE, windows=2))
+    assert [window.start for window in windows] == [0.0] and isinstance(done, Done)
+
+
+def test_a_rescan_of_what_is_unchanged_starts_no_reader(library, album):
+    quick(library, album)
+    assert counts(quick(library, album, listener="no_such_module:listen")) == {"unchanged": 4}
