@@ -1,12 +1,13 @@
 """What the page may ask of a library: tracks by id, neighbours, ways, playlists, corrections, heat-maps. No web here."""
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from kgenre.errors import KgenreError
-from kgenre.library import head, heat, media, payload
+from kgenre.library import head, heat, media, payload, retag
 from kgenre.library.neighbours import nearest, song_path
 from kgenre.library.playlists import csv_text, m3u8
 from kgenre.library.store import Library, Space
@@ -27,6 +28,7 @@ class Explorer:
     def __init__(self, library: Library, space: Space, quality=None, open_model: Callable | None = None):
         self.library, self.space, self.quality, self.open_model = library, space, quality, open_model
         self.lock, self.model = threading.Lock(), None
+        self.kept: bytes | None = None
         self.ids, self.vectors = library.vectors(space)
         self.first = library.copies()
         kept = library.meta(self._head_name)
@@ -39,14 +41,19 @@ class Explorer:
 
     def _predict(self) -> None:
         """The genres of all tracks by the head in use: labels, ids, probabilities (tracks, classes)."""
+        self.kept = None
         if self.head is None:
             self.prediction = (self.space.labels, *self.library.probabilities(self.space))
         else:
             self.prediction = (self.head.labels, *head.apply(self.head, self.library.all_slices(self.space)))
 
-    def data(self) -> dict:
-        page = payload.payload(self.library, self.space, self.quality, self.prediction)
-        return {**page, "retrained": self.head is not None, "heat": self.open_model is not None}
+    def data(self) -> bytes:
+        """What the page begins with, as JSON; kept until something changes."""
+        if self.kept is None:
+            page = payload.payload(self.library, self.space, self.quality, self.prediction)
+            page |= {"retrained": self.head is not None, "heat": self.open_model is not None}
+            self.kept = payload.encoded(page)
+        return self.kept
 
     def row(self, track: int) -> int:
         """Raises KgenreError of a track that this space does not hold."""
@@ -122,7 +129,34 @@ class Explorer:
         with self.library.writing():
             for track in tracks:
                 self.library.correct(track, genre)
+        self.kept = None
         return len(self.library.corrections())
+
+    def write_tags(self, tracks: Sequence[int], write: bool) -> dict:
+        """What writing the genres into the files would change; with `write` it is done, and can be undone."""
+        table, corrections = self.songs(tracks), self.library.corrections()
+        planned = retag.plan(self.library, {t: corrections.get(t, table.at[t, "predicted"]) for t in tracks})
+        if not write:
+            changes = [[payload.shown(one.path), "; ".join(one.before), "; ".join(one.after)] for one in planned.changes]
+            undo = self.library.meta("tags backup") is not None
+            return {"changes": changes, "failures": _shown(planned.failures), "undo": undo}
+        with self.lock:
+            written = retag.write(self.library, planned.changes)
+            if written.backup:
+                self.library.set_meta("tags backup", os.fsdecode(written.backup))
+            self.kept = None
+        return {"written": len(written.changes), "failures": _shown(planned.failures | written.failures)}
+
+    def undo_tags(self) -> dict:
+        """Takes back the last writing of tags."""
+        with self.lock:
+            backup = self.library.meta("tags backup")
+            if backup is None:
+                raise KgenreError("No tags were written that could be taken back.")
+            undone = retag.undo(self.library, backup)
+            self.library.set_meta("tags backup", None)
+            self.kept = None
+        return {"written": len(undone.changes), "failures": _shown(undone.failures)}
 
     def retrain(self, tags: bool) -> dict:
         """Fits the head anew, puts it in use and keeps it: the report, and what the page holds of genres."""
@@ -178,6 +212,10 @@ class Explorer:
             "shape": list(found.picture.shape),
             "seconds": seconds,
         }
+
+
+def _shown(failures: dict[str, str]) -> list[list[str]]:
+    return [[payload.shown(path), payload.shown(reason)] for path, reason in failures.items()]
 
 
 def tagged(genres, labels) -> dict[int, str]:

@@ -165,7 +165,7 @@ def quality(vectors: np.ndarray, positions: np.ndarray, seed: int = 0) -> Qualit
 
 def unit_vectors(vectors: np.ndarray) -> np.ndarray:
     """Vectors scaled to length one, float32; a vector of zeros stays."""
-    vectors = np.asarray(vectors, "float32")
+    vectors = np.nan_to_num(np.asarray(vectors, "float32"))  # one bad track must not spoil the map
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.where(length > 0, length, 1)
 

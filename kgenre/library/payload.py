@@ -29,7 +29,7 @@ def payload(library, space, quality=None, prediction=None, offline: bool = False
     tracks = tracks.loc[ids]
     corrections, rows = library.corrections(), {int(track): row for row, track in enumerate(ids)}
     return {
-        "name": " + ".join(map(shown, library.roots())) or "library",
+        "name": " + ".join(root_name(root, offline) for root in library.roots()) or "library",
         "offline": offline,
         "model": space.name,
         "clip_seconds": space.clip_seconds,
@@ -45,7 +45,7 @@ def payload(library, space, quality=None, prediction=None, offline: bool = False
         "folder": coded(tracks["folder"]),
         "tag": coded(tracks["genre"]),
         "corrections": {rows[track]: genre for track, genre in corrections.items() if track in rows},
-        "failures": [[shown(path), reason] for path, reason in library.failures().itertuples(index=False)],
+        "failures": [] if offline else [[shown(path), why] for path, why in library.failures().itertuples(index=False)],
         **predictions(library, space, ids, prediction),
     }
 
@@ -67,6 +67,11 @@ def predictions(library, space, ids, prediction=None) -> dict:
         "top": packed(best, "<u2"),
         "strength": packed(np.rint(strength * 255), "u1"),
     }
+
+
+def root_name(root: str, offline: bool) -> str:
+    """A scanned folder; of a page that may be sent, not where it lies."""
+    return shown(PurePath(root).name if offline else root)
 
 
 def titles(tracks: pd.DataFrame) -> list[str]:

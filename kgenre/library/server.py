@@ -15,7 +15,7 @@ from fastapi import Body, FastAPI
 from fastapi.responses import FileResponse, JSONResponse, Response
 
 from kgenre.errors import KgenreError
-from kgenre.library import media, payload
+from kgenre.library import media
 from kgenre.library.explorer import Explorer
 
 DEFAULT_PORT = 8642
@@ -120,7 +120,7 @@ def _add_page(app: FastAPI, token: str) -> None:
 def _add_answers(app: FastAPI, explorer: Explorer) -> None:
     @app.get("/data")
     def data():
-        return Response(payload.encoded(explorer.data()), media_type="application/json")
+        return Response(explorer.data(), media_type="application/json")
 
     @app.get("/track/{track}")
     def track(track: int):
@@ -175,6 +175,14 @@ def _add_changes(app: FastAPI, explorer: Explorer) -> None:
     @app.post("/retrain")
     def retrain(tags: bool = Body(False, embed=True)):
         return explorer.retrain(tags)
+
+    @app.post("/tags")
+    def tags(ids: list[int] = Body(), write: bool = Body()):
+        return explorer.write_tags(ids, write)
+
+    @app.post("/untag")
+    def untag():
+        return explorer.undo_tags()
 
     @app.post("/forget")
     def forget():

@@ -555,11 +555,12 @@ async function start() {
   };
   legend = COLOURS.prediction[1](tracks);
   stage = new Stage($("stage"), tracks, { hover: card, click, select: (rows, add) => select(rows, add), tool }, visible);
-  if (offline) for (const id of ["sound"]) $(id).hidden = true;
+  if (offline) for (const id of ["sound", "failures"]) $(id).hidden = true;
   wire();
   fillGenres();
   foot();
   follow();
+  setTimeout(() => tracks.index(), 300); // so that the first letter typed is answered as quickly as the second
   window.kgenre = { state, tracks, stage }; // for those who like to look inside
   document.documentElement.dataset.ready = String(Math.round(performance.now()));
 }

@@ -111,13 +111,18 @@ export class Points {
       clearTimeout(this.settling);
       if (shift) {
         this.canvas.style.transform = shift;
-        this.settling = setTimeout(() => this.draw(), SETTLED_MS);
+        if (!this.held) this.settling = setTimeout(() => this.draw(), SETTLED_MS);
       } else {
         this.draw();
       }
       this.frames++;
       if (this.onFrame) this.onFrame();
     });
+  }
+
+  hold(held) { // while a finger is down nothing is drawn anew before an edge shows
+    this.held = held;
+    if (!held) this.request();
   }
 
   // The CSS transform from the view that was drawn to the present one; null where it would show an edge.

@@ -35,6 +35,7 @@ export class Stage {
     const ratio = window.devicePixelRatio || 1;
     this.overlay.width = Math.round(this.points.width * ratio);
     this.overlay.height = Math.round(this.points.height * ratio);
+    this.blank = true;
     if (!first && !this.moved) this.points.fit();
   }
 
@@ -55,6 +56,7 @@ export class Stage {
     this.overlay.setPointerCapture(event.pointerId);
     const at = this.place(event);
     this.pointers.set(event.pointerId, at);
+    this.points.hold(true);
     this.on.hover(-1);
     if (this.pointers.size === 2) { // two fingers move and zoom, whatever the tool
       this.shape = this.drag = null;
@@ -99,7 +101,7 @@ export class Stage {
   }
 
   pointerup(event) {
-    this.pointers.delete(event.pointerId);
+    this.release(event);
     const drag = this.drag, shape = this.shape;
     this.drag = this.shape = null;
     if (!drag) return;
@@ -113,9 +115,14 @@ export class Stage {
   }
 
   pointercancel(event) {
-    this.pointers.delete(event.pointerId);
+    this.release(event);
     this.drag = this.shape = null;
     this.drawOverlay();
+  }
+
+  release(event) {
+    this.pointers.delete(event.pointerId);
+    if (!this.pointers.size) this.points.hold(false);
   }
 
   pointerleave() { if (!this.pointers.size) this.hover(-1e6, -1e6); }
@@ -158,6 +165,9 @@ export class Stage {
   }
 
   drawOverlay() {
+    const { current, hover, near, way } = this.marks, empty = current < 0 && hover < 0 && !way.length && !this.shape;
+    if (empty && this.blank) return; // clearing an empty canvas costs a frame where there is no graphics card
+    this.blank = empty;
     const c = this.context, ratio = window.devicePixelRatio || 1, style = getComputedStyle(document.documentElement);
     const accent = style.getPropertyValue("--accent"), text = style.getPropertyValue("--text");
     c.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -166,7 +176,6 @@ export class Stage {
     const radius = this.points.pointSize() / 2;
     c.lineWidth = 1.5;
     c.strokeStyle = accent;
-    const { current, hover, near, way } = this.marks;
     if (current >= 0) {
       c.globalAlpha = 0.55;
       c.beginPath();
