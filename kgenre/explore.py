@@ -16,6 +16,7 @@ import webbrowser
 from pathlib import Path
 
 from kgenre import cli
+from kgenre.errors import KgenreError
 
 METHODS = ("tsne", "umap")
 
@@ -49,7 +50,7 @@ def _explore(args: argparse.Namespace) -> int:
     from kgenre.library.store import Library, library_place
 
     if not args.folder.is_dir():
-        raise cli.KgenreError(f"{args.folder}: no such folder. Name a folder of music.")
+        raise KgenreError(f"{args.folder}: no such folder. Name a folder of music.")
     with Library(args.library or library_place(args.folder)) as library:
         model = open_model(args.model)
         print(f"library: {library.path}\nmodel: {model.name}", file=sys.stderr)
@@ -61,7 +62,7 @@ def _explore(args: argparse.Namespace) -> int:
             write_page(library, space, quality, args.html)
         elif listening is not None:
             _serve(library, space, quality, model, listening, args.no_browser)
-    return 1 if report.failed else 0
+    return 1 if report.failures else 0
 
 
 def _listen(port: int | None):
@@ -85,7 +86,9 @@ def _scan(library, args: argparse.Namespace, model):
             retry=args.retry,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    print(report, file=sys.stderr)
+    counts = ", ".join(f"{number} {name}" for name, number in report.counts.items() if number)
+    print(f"scan: {counts or 'no music'}", file=sys.stderr)
+    cli.list_failures(report.failures, "failed")
     return report
 
 

@@ -10,7 +10,7 @@ const NEIGHBOURS = 20;
 const audio = $("audio");
 const state = {
   selection: [], chosen: null, current: -1, hits: null, colour: "prediction", folder: -1, hidden: new Set(),
-  near: [], out: new Set(), way: [], wayFrom: -1, within: 1, details: null, slice: -1, playing: -1, queue: null, sound: true,
+  near: [], out: new Set(), way: [], wayFrom: -1, within: 1, details: null, slice: -1, heat: null, playing: -1, queue: null, sound: true,
 };
 let tracks, stage, legend, offline;
 
@@ -275,7 +275,7 @@ function trackPart(row) {
   if (d) {
     const chosen = state.slice < 0 ? d.deciding : state.slice;
     part.append(timeline(d, tracks.data.clip_seconds, chosen, (slice) => { playSlice(row, d, slice); drawPanel(); }));
-    const heat = el("div");
+    const heat = el("div", {}, state.heat && state.heat.row === row && state.heat.slice === chosen ? heatMap(state.heat.answer) : null);
     const why = button("What decided?", "Silence parts of the slice and see what the genre loses (H)", () => tell(showHeat(why, heat)), { id: "why", disabled: !tracks.data.heat });
     const path = button(state.wayFrom >= 0 ? "Now click the other song…" : "Path to…", "Songs that lead from this one to the next one clicked (W)", startWay, { id: "way" });
     part.append(el("div", { class: "row" }, button(audio.paused ? "▶ Play" : "❚❚ Pause", "Play or pause (Space)", toggle, { class: "main", id: "play" }), path, why), heat);
@@ -294,8 +294,9 @@ async function showHeat(why, place) {
   why.disabled = true;
   why.textContent = "Asking the model…";
   try {
-    const answer = await json(`/heat/${tracks.ids[state.current]}/${state.slice}`);
-    place.replaceChildren(heatMap(answer));
+    const row = state.current, slice = state.slice;
+    state.heat = { row, slice, answer: await json(`/heat/${tracks.ids[row]}/${slice}`) };
+    if (state.current === row) place.replaceChildren(heatMap(state.heat.answer));
   } finally {
     why.disabled = false;
     why.textContent = "What decided?";
