@@ -33,7 +33,9 @@ def update_map(library: Library, space: Space, method: str | None = None, remap:
     new = np.setdiff1d(np.arange(len(ids)), kept)
     fresh = remap or method != about.get("method") or len(new) > len(kept)
     if not len(ids) or (not len(new) and not fresh and "quality" in about):
-        return Quality(**{name: np.nan if value is None else value for name, value in about.get("quality", _NONE).items()})
+        return Quality(
+            **{name: np.nan if value is None else value for name, value in about.get("quality", _NONE).items()}
+        )
     if fresh:
         log.info("laying out the map of %d tracks%s", len(ids), ", turned to lie on the old one" if len(kept) else "")
         positions = mapping.align(mapping.layout(vectors, 0, method, workers), old, kept)

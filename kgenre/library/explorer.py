@@ -137,7 +137,9 @@ class Explorer:
         table, corrections = self.songs(tracks), self.library.corrections()
         planned = retag.plan(self.library, {t: corrections.get(t, table.at[t, "predicted"]) for t in tracks})
         if not write:
-            changes = [[payload.shown(one.path), "; ".join(one.before), "; ".join(one.after)] for one in planned.changes]
+            changes = [
+                [payload.shown(one.path), "; ".join(one.before), "; ".join(one.after)] for one in planned.changes
+            ]
             undo = self.library.meta("tags backup") is not None
             return {"changes": changes, "failures": _shown(planned.failures), "undo": undo}
         with self.lock:
