@@ -1,4 +1,4 @@
-"""The map, the retrained head and the heat-map as arrays: what is near stays near, what is held stays, what is taught is learnt."""
+"""The map, the retrained head, the heat-map and covers: what is near stays near, what is held stays."""
 
 import base64
 

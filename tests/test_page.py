@@ -151,8 +151,9 @@ def test_nothing_changes_without_the_pages_token(client, server, token, path, pl
 
 @pytest.mark.parametrize(
     "path",
-    ["/page/../server.py", "/page/..%2fserver.py", "/page/%2e%2e/server.py", "/page/..%5cserver.py", "/page//etc/passwd",
-     "/page/index.html", "/audio/../../../etc/passwd", "/audio/..%2f..%2f..%2fetc%2fpasswd", "/audio/%2fetc%2fpasswd",
+    ["/page/../server.py", "/page/..%2fserver.py", "/page/%2e%2e/server.py", "/page/..%5cserver.py",
+     "/page//etc/passwd", "/page/index.html",
+     "/audio/../../../etc/passwd", "/audio/..%2f..%2f..%2fetc%2fpasswd", "/audio/%2fetc%2fpasswd",
      "/cover/..%2flibrary.sqlite", "/audio/1%00", "/library.sqlite", "/docs", "/openapi.json"],
 )  # fmt: skip
 def test_files_are_had_by_id_alone(client, path):
@@ -304,7 +305,7 @@ def test_a_lasso_becomes_a_playlist(server, tab, place):
     selected = tab.evaluate("kgenre.state.selection")
     assert set(album) <= set(selected) and len(selected) < TRACKS
     grey = tab.evaluate(
-        f"Array.from({{length: kgenre.tracks.n}}, (_, i) => kgenre.stage.points.colours.slice(4 * i, 4 * i + 3).join())"
+        "Array.from({length: kgenre.tracks.n}, (_, i) => kgenre.stage.points.colours.slice(4 * i, 4 * i + 3).join())"
     )
     outside = {grey[row] for row in range(len(grey)) if row not in selected}
     assert len(outside) == 1 and not outside & {grey[row] for row in selected}  # one grey, and all are still there

@@ -1,4 +1,4 @@
-"""What the page may ask of a library: tracks by id, neighbours, ways, playlists, corrections, heat-maps. No web here."""
+"""What the page may ask of a library, without the web: tracks, neighbours, ways, playlists, corrections, heat-maps."""
 
 import os
 import threading

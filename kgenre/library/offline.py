@@ -15,10 +15,11 @@ def page_html(data: dict) -> str:
     scripts = [page_text(name) for name in PAGE_FILES if name.endswith(".js")]
     script = "\n".join(BEFORE.sub("", text) for text in scripts)  # in the order in which one uses the other
     style = page_text("style.css")
+    secure = '<meta http-equiv="Content-Security-Policy" content="{}">'
     policy = f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:"
     page = page_text("index.html")
     parts = {
-        '<meta name="kgenre-token" content="{{token}}">': f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+        '<meta name="kgenre-token" content="{{token}}">': secure.format(policy),
         '<link rel="stylesheet" href="/page/style.css">': f"<style>{style}</style>",
         '<script type="module" src="/page/app.js"></script>':
             f'<script type="application/json" id="data">{payload.encoded(data).decode()}</script>\n'
