@@ -271,14 +271,14 @@ def test_files_that_hang_or_crash_their_reader_are_left_behind(library, original
     ]
     for number, name in enumerate(names):
         write_sound(root / name, music(2.5, RATE, 1, seed=number), RATE)
-    report = quick(library, root, workers=2, limit_seconds=1.0, listener="listeners:moody")
+    report = quick(library, root, workers=2, limit_seconds=3.0, listener="listeners:moody")
     assert counts(report) == {"heard": 4, "failed": 6}
     assert [reason for _, reason in library.failures().itertuples(index=False)] == [
         "its decoder crashed (SIGKILL).",
         "its reader failed (ValueError: an unforeseen fault).",
-        "given up: its decoder gave nothing for 1 s.",
+        "given up: its decoder gave nothing for 3 s.",
         "its decoder crashed (SIGKILL).",
-        "given up: its decoder gave nothing for 1 s.",
+        "given up: its decoder gave nothing for 3 s.",
         "its decoder stopped (exit status 3).",
     ]
     assert not psutil.Process().children()

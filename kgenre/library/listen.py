@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from kgenre import audio, slices
-from kgenre.library.fingerprint import audio_hash, file_hash
+from kgenre.library.fingerprint import audio_hash_steps, file_hash
 from kgenre.library.messages import About, Alive, Done, Failed, Job, Settings, Window
 from kgenre.library.tags import Tags, read_tags
 from kgenre.pipeline import SILENT
@@ -44,7 +44,7 @@ def listen(job: Job, settings: Settings) -> Iterator:
     """Answers for one file: About, then, if it is sent True, Windows and Done; or Failed at any time."""
     try:
         of_file = file_hash(os.fsdecode(job.path))
-        of_audio = job.gone.get(of_file) or audio_hash(os.fsdecode(job.path))
+        of_audio = job.gone.get(of_file) or (yield from _hash(os.fsdecode(job.path)))
     except OSError as error:
         yield Failed(f"cannot be opened: {error.strerror}.", again=True)
         return
@@ -54,6 +54,16 @@ def listen(job: Job, settings: Settings) -> Iterator:
             yield from _hear(os.fsdecode(job.path), settings, tags)
         except audio.AudioError as error:
             yield Failed(error.cause)
+
+
+def _hash(path: str) -> Iterator:
+    steps = audio_hash_steps(path)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+        yield Alive()
 
 
 def _hear(path: str, settings: Settings, tags: Tags) -> Iterator:

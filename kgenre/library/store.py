@@ -13,78 +13,18 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from kgenre.errors import KgenreError
+from kgenre.library.records import SAVE, Heard, Known, Space, Track, as_text, slices_of, space_of
 from kgenre.library.schema import migrate
 
 PLACE = Path(".kgenre") / "library.sqlite"  # in the folder of the music
 TEXTS = ("title", "artist", "album", "genre")
-FLOAT16_MAX = 65504.0
-IDS_AT_ONCE = 10_000
-
-
-@dataclass(frozen=True)
-class Space:
-    """The vectors of one model with one way of listening.
-
-    windows: windows a track that were listened to; None for whole tracks.
-    """
-
-    id: int
-    name: str
-    identity: str
-    config_hash: str
-    labels: tuple[str, ...]
-    clip_seconds: float
-    hop_seconds: float
-    windows: int | None
-
-
-@dataclass(frozen=True)
-class Track:
-    """What is kept of a file that can be used. `note` tells what is odd about it, "" if nothing."""
-
-    path: bytes
-    size: int
-    mtime_ns: int
-    file_hash: bytes
-    audio_hash: bytes
-    title: str = ""
-    artist: str = ""
-    album: str = ""
-    year: int | None = None
-    genre: str = ""
-    seconds: float | None = None
-    gain_db: float | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What a model said of a track: starts (slices,) in seconds, embeddings (slices, d), probabilities
-    (slices, classes)."""
-
-    starts: np.ndarray
-    embeddings: np.ndarray
-    probabilities: np.ndarray
-
-
-@dataclass(frozen=True)
-class Known:
-    """What a scan needs to know of a path that the library holds."""
-
-    id: int
-    size: int
-    mtime_ns: int
-    state: str
-    heard: bool  # its audio has vectors in the space asked for
-    file_hash: bytes | None
-    audio_hash: bytes | None  # None where it could not be used
 
 
 class Library:
@@ -223,7 +163,7 @@ class Library:
     def spaces(self) -> list[Space]:
         """All spaces, the one used last first."""
         query = "SELECT id, name, identity, config_hash, config FROM spaces ORDER BY used DESC, id DESC"
-        return [_space(*row) for row in self._db.execute(query)]
+        return [space_of(*row) for row in self._db.execute(query)]
 
     def space(self, identity: str | None = None) -> Space:
         """The space of a model, by its identity or name; the one that was used last if none is named.
@@ -287,12 +227,12 @@ class Library:
         row = self._db.execute(_SLICES + " AND t.id = ?", (space.id, int(track_id))).fetchone()
         if row is None:
             raise KgenreError(f"{self.path}: {space.name} has not listened to the track with the id {track_id}.")
-        return _slices(*row[1:], len(space.labels))
+        return slices_of(*row[1:], len(space.labels))
 
     def all_slices(self, space: Space) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
         """Id, and starts, embeddings and probabilities as `slices` gives, of each track in order of ids."""
         for row in self._db.execute(_SLICES + " ORDER BY t.id", (space.id,)):
-            yield row[0], *_slices(*row[1:], len(space.labels))
+            yield row[0], *slices_of(*row[1:], len(space.labels))
 
     # The map, corrections, and odds and ends of the page.
 
@@ -366,18 +306,13 @@ class Library:
     def save(self, tracks: Iterable[Track]) -> None:
         """Adds tracks, or takes their paths' rows for them."""
         with self.writing():
-            self._db.executemany(_SAVE, (astuple(track) for track in tracks))
+            self._db.executemany(SAVE, (astuple(track) for track in tracks))
 
     def save_heard(self, space: Space, audio_hash: bytes, heard: Heard) -> None:
-        rounded = [np.clip(part, -FLOAT16_MAX, FLOAT16_MAX).astype("<f2") for part in (heard.embeddings,
-                                                                                      heard.probabilities)]  # fmt: skip
-        means = [part.mean(axis=0, dtype="float64").astype("<f4") for part in (heard.embeddings, heard.probabilities)]
         key = (space.id, audio_hash)
         with self.writing():
-            blobs = [part.tobytes() for part in means]
-            self._db.execute("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)", (*key, *blobs))
-            blobs = [heard.starts.astype("<f4").tobytes(), *(part.tobytes() for part in rounded)]
-            self._db.execute("INSERT OR REPLACE INTO slices VALUES (?, ?, ?, ?, ?)", (*key, *blobs))
+            self._db.execute("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)", (*key, *heard.means()))
+            self._db.execute("INSERT OR REPLACE INTO slices VALUES (?, ?, ?, ?, ?)", (*key, *heard.slices()))
 
     def fail(self, path: bytes, size: int, mtime_ns: int, reason: str) -> None:
         """Notes why a file cannot be used. With `mtime_ns` -1 the next scan looks again, changed or not."""
@@ -400,9 +335,9 @@ class Library:
             self._db.executemany(query, ((i,) for i in ids))
 
     def move(self, track_id: int, path: bytes) -> None:
-        """Gives a track the path that its file has now; what was noted of it stays."""
+        """Gives a track the path that its file has now, if no other has it; what was noted of it stays."""
         with self.writing():
-            self._db.execute("UPDATE tracks SET path = ? WHERE id = ?", (path, track_id))
+            self._db.execute("UPDATE OR IGNORE tracks SET path = ? WHERE id = ?", (path, track_id))
 
     def note_tags(self, path: bytes, size: int, mtime_ns: int, file_hash: bytes, genre: str) -> None:
         """Notes a genre that was written to a file, and what the file is like since: no scan need open it."""
@@ -425,23 +360,6 @@ class Library:
 
 _SLICES = """SELECT t.id, s.starts, s.embeddings, s.probabilities FROM tracks t
     JOIN slices s ON s.space_id = ? AND s.audio_hash = t.audio_hash WHERE t.state = 'ok'"""
-_COLUMNS = ["reason" if field.name == "note" else field.name for field in fields(Track)]
-_SAVE = (
-    f"INSERT INTO tracks ({', '.join(_COLUMNS)}, state) VALUES ({', '.join('?' * len(_COLUMNS))}, 'ok') "
-    f"ON CONFLICT (path) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS)}, state = 'ok'"
-)
-
-
-def _space(number: int, name: str, identity: str, config_hash: str, config: str) -> Space:
-    config = json.loads(config)
-    clip, hop = (config[part] / config["sample_rate"] for part in ("clip_samples", "hop_samples"))
-    return Space(number, name, identity, config_hash, tuple(config["labels"]), clip, hop, config["windows"])
-
-
-def _slices(starts: bytes, embeddings: bytes, probabilities: bytes, n_classes: int):
-    starts = np.frombuffer(starts, "<f4")
-    embeddings = np.frombuffer(embeddings, "<f2").reshape(len(starts), -1).astype("float32")
-    return starts, embeddings, np.frombuffer(probabilities, "<f2").reshape(len(starts), n_classes).astype("float32")
 
 
 def _folder_namer(roots: list[str]):
@@ -456,11 +374,6 @@ def _folder_namer(roots: list[str]):
         return named[folder]
 
     return name
-
-
-def as_text(text: str) -> str:
-    """Text as SQLite can hold it: without half characters and NULs, which tags and file names may have."""
-    return text.encode("utf-8", "backslashreplace").decode().replace("\0", " ")
 
 
 def library_place(folder) -> Path:

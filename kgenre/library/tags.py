@@ -4,6 +4,8 @@ import re
 import struct
 from dataclasses import dataclass
 
+import mutagen
+
 R128_DB = 5.0  # ReplayGain 2 aims at -18 LUFS, Opus's R128_TRACK_GAIN at -23
 
 # Names of ID3, Vorbis comments, MP4, ASF and APE, in lower case; the first that is there counts.
@@ -32,8 +34,6 @@ class Tags:
 
 def read_tags(path) -> Tags:
     """Tags of a file; none where they cannot be read, for without them a track is still a track."""
-    import mutagen
-
     try:
         file = mutagen.File(path)
         held = {str(name).lower(): value for name, value in (file.tags or {}).items()} if file is not None else {}
