@@ -15,7 +15,7 @@ from kgenre.library import head, heat, media
 from kgenre.library import map as mapping
 from kgenre.library.chart import update_map
 from kgenre.library.explorer import tagged
-from kgenre.library.store import Heard
+from kgenre.library.records import Heard
 
 JPEG = b"\xff\xd8\xff\xe0 a picture"
 

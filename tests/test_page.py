@@ -17,7 +17,8 @@ from kgenre.library.chart import update_map
 from kgenre.library.explorer import Explorer
 from kgenre.library.offline import page_html
 from kgenre.library.payload import payload
-from kgenre.library.store import Heard, Library, Track
+from kgenre.library.records import Heard, Track
+from kgenre.library.store import Library
 
 httpx = pytest.importorskip("httpx", reason="httpx is not installed")
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from kgenre.library import map as mapping
 from kgenre.library.map import Quality
-from kgenre.library.store import Library, Space
+from kgenre.library.records import Space
+from kgenre.library.store import Library
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,8 @@ from kgenre.errors import KgenreError
 from kgenre.library import head, heat, media, payload, retag
 from kgenre.library.neighbours import nearest, song_path
 from kgenre.library.playlists import csv_text, m3u8
-from kgenre.library.store import Library, Space
+from kgenre.library.records import Space
+from kgenre.library.store import Library
 
 MOST_NEIGHBOURS = 500
 GENRE_CHARACTERS = 80
