@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from audio_files import music, write_sound
-from libraries import LABELS, make_library
+from libraries import LABELS, LevelModel, make_library
 
+from kgenre import explore
 from kgenre.library.chart import update_map
 from kgenre.library.explorer import Explorer
 from kgenre.library.offline import page_html
@@ -242,6 +243,33 @@ def test_a_port_that_is_taken_is_told():
         assert taken.getsockname()[0] == "127.0.0.1"
         with pytest.raises(KgenreError, match="--port"):
             listen(taken.getsockname()[1])
+
+
+def test_explore_goes_from_a_folder_to_a_page(songs, tmp_path, monkeypatch, capsys):
+    music_folder = tmp_path / "Music"
+    music_folder.mkdir()
+    for name in ("song.ogg", "22k.mp3", "mono.wav"):
+        shutil.copy(songs[name], music_folder)
+    (music_folder / "broken.mp3").write_bytes(b"no music")
+    monkeypatch.setattr("kgenre.inference.open_model", lambda name: LevelModel())
+    arguments = [
+        str(music_folder),
+        "--library",
+        str(tmp_path / "l.sqlite"),
+        "--html",
+        str(tmp_path / "map.html"),
+        "--workers",
+        "1",
+    ]
+    assert explore.main(arguments) == 1  # one file failed
+    said = capsys.readouterr()
+    assert "3 heard" in said.err and "1 failed" in said.err and "broken.mp3" in said.err and "map.html" in said.out
+    page = (tmp_path / "map.html").read_text(encoding="utf-8")
+    assert '"ids":' in page and str(tmp_path) not in page and "broken.mp3" not in page
+    assert explore.main(arguments) == 0
+    assert "3 unchanged" in capsys.readouterr().err
+    assert explore.main([str(tmp_path / "nowhere"), "--no-browser"]) == 2
+    assert "no such folder" in capsys.readouterr().err
 
 
 # In a browser.

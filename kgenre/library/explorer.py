@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from kgenre.audio import decode
 from kgenre.errors import KgenreError
 from kgenre.library import head, heat, media, payload, retag
 from kgenre.library.neighbours import nearest, song_path
 from kgenre.library.playlists import csv_text, m3u8
 from kgenre.library.records import Space
 from kgenre.library.store import Library
+from kgenre.slices import fill
 
 MOST_NEIGHBOURS = 500
 GENRE_CHARACTERS = 80
@@ -31,7 +33,7 @@ class Explorer:
         self.lock, self.model = threading.Lock(), None
         self.kept: bytes | None = None
         self.ids, self.vectors = library.vectors(space)
-        self.first = library.copies()
+        self.first, self.table = library.copies(), library.tracks()
         kept = library.meta(self._head_name)
         self.head = head.head_of(kept) if kept else None
         self._predict()
@@ -80,7 +82,7 @@ class Explorer:
             "slices": np.round(strengths, 3).tolist(),
             "deciding": int(strengths[:, mean.argmax()].argmax()),
             "playable": media.audio_type(path) is not None,
-            "gain_db": payload.finite(self.library.tracks().at[track, "gain_db"]),
+            "gain_db": payload.finite(self.table.at[track, "gain_db"]),
         }
 
     def neighbours(self, track: int, n: int, within: float) -> list[list]:
@@ -113,7 +115,7 @@ class Explorer:
             self.row(track)
         labels, ids, probabilities = self.prediction
         known = probabilities[np.searchsorted(ids, tracks)]
-        table = self.library.tracks().loc[list(tracks)]
+        table = self.table.loc[list(tracks)]
         return table.assign(predicted=[labels[i] for i in known.argmax(axis=1)], confidence=known.max(axis=1))
 
     def playlist(self, tracks: Sequence[int], kind: str) -> bytes:
@@ -147,7 +149,7 @@ class Explorer:
             written = retag.write(self.library, planned.changes)
             if written.backup:
                 self.library.set_meta("tags backup", os.fsdecode(written.backup))
-            self.kept = None
+            self._look_again()
         return {"written": len(written.changes), "failures": _shown(planned.failures | written.failures)}
 
     def undo_tags(self) -> dict:
@@ -158,14 +160,16 @@ class Explorer:
                 raise KgenreError("No tags were written that could be taken back.")
             undone = retag.undo(self.library, backup)
             self.library.set_meta("tags backup", None)
-            self.kept = None
+            self._look_again()
         return {"written": len(undone.changes), "failures": _shown(undone.failures)}
+
+    def _look_again(self) -> None:
+        self.table, self.kept = self.library.tracks(), None
 
     def retrain(self, tags: bool) -> dict:
         """Fits the head anew, puts it in use and keeps it: the report, and what the page holds of genres."""
         with self.lock:
-            table = self.library.tracks()
-            known = self.library.corrections()
+            table, known = self.table, self.library.corrections()
             if tags:
                 known = tagged(table["genre"], (*self.space.labels, *known.values())) | known
             groups = {track: f"{artist}\0{album or folder}" for track, artist, album, folder in
@@ -193,16 +197,13 @@ class Explorer:
         """Heat-map of the genre of a track in one of its slices, by the model as it was trained."""
         if self.open_model is None:
             raise KgenreError("There is no model at hand for heat-maps. Start with `kgenre explore DIR --model ...`.")
-        path, row = self.library.path_of(track), self.row(track)
+        path = self.library.path_of(track)
         starts, _, by_slice = self.library.slices(self.space, track)
         if not 0 <= number < len(starts):
             raise KgenreError(f"The track has the slices 0 to {len(starts) - 1}. Received: {number}.")
-        label = int(self.library.probabilities(self.space)[1][row].argmax())
+        label = int(by_slice.mean(axis=0).argmax())
         with self.lock:
             self.model = self.model or self.open_model()
-            from kgenre.audio import decode
-            from kgenre.slices import fill
-
             seconds = self.model.clip_samples / self.model.sample_rate
             samples = decode(path, self.model.sample_rate, float(starts[number]), seconds).samples
             found = heat.heat_map(self.model, fill(samples, self.model.clip_samples), self.model.sample_rate, label)

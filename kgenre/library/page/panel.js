@@ -53,7 +53,7 @@ function bar(name, share, colour) {
   inner.style.width = `${100 * share}%`;
   inner.style.background = colour;
   return el("div", { class: "genre" }, el("span", { text: name, title: name }), el("span", { class: "meter" }, inner),
-    el("span", { text: `${Math.round(100 * share)} %` }));
+    el("span", { text: percent(share) }));
 }
 
 // A list of tracks. options: { current, far: row -> text, first: row -> node before the text, most }.
@@ -141,7 +141,7 @@ export function heatMap(answer) {
   return el("section", {}, canvas, el("div", { class: "small soft", text: words }));
 }
 
-export function percent(share) { return `${Math.round(100 * share)} %`; }
+export function percent(share) { return `${Math.round(100 * share)}\u00a0%`; }
 
 function sized(canvas) {
   const ratio = window.devicePixelRatio || 1, { width, height } = canvas.getBoundingClientRect();
