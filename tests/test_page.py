@@ -267,7 +267,7 @@ def test_explore_goes_from_a_folder_to_a_page(songs, tmp_path, monkeypatch, caps
     page = (tmp_path / "map.html").read_text(encoding="utf-8")
     assert '"ids":' in page and str(tmp_path) not in page and "broken.mp3" not in page
     assert explore.main(arguments) == 0
-    assert "3 unchanged" in capsys.readouterr().err
+    assert "4 unchanged" in capsys.readouterr().err
     assert explore.main([str(tmp_path / "nowhere"), "--no-browser"]) == 2
     assert "no such folder" in capsys.readouterr().err
 

@@ -5,15 +5,14 @@ import hashlib
 import re
 
 from kgenre.library import payload
-from kgenre.library.server import PAGE_FILES, page_text
+from kgenre.library.server import SCRIPTS, page_text
 
-BEFORE = re.compile(r"^(import .*;\n|export (?=class|function|const|async))", re.MULTILINE)
+BEFORE = re.compile(r"^(import .*;\n|export (?=class|function|const|let|async))", re.MULTILINE)
 
 
 def page_html(data: dict) -> str:
     """The whole page with `data`, of payload(..., offline=True)."""
-    scripts = [page_text(name) for name in PAGE_FILES if name.endswith(".js")]
-    script = "\n".join(BEFORE.sub("", text) for text in scripts)  # in the order in which one uses the other
+    script = "\n".join(BEFORE.sub("", page_text(name)) for name in SCRIPTS)
     style = page_text("style.css")
     secure = '<meta http-equiv="Content-Security-Policy" content="{}">'
     policy = f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:"

@@ -20,14 +20,9 @@ from kgenre.library import media
 from kgenre.library.explorer import Explorer
 
 DEFAULT_PORT = 8642
-PAGE_FILES = {
-    "style.css": "text/css",
-    "points.js": "text/javascript",
-    "data.js": "text/javascript",
-    "stage.js": "text/javascript",
-    "panel.js": "text/javascript",
-    "app.js": "text/javascript",
-}
+# Scripts in the order in which one uses the other when it is read, not when it is called.
+SCRIPTS = ("points.js", "data.js", "state.js", "stage.js", "panel.js", "sound.js", "select.js", "parts.js", "app.js")
+PAGE_FILES = {"style.css": "text/css", **dict.fromkeys(SCRIPTS, "text/javascript")}
 TOKEN_HEADER = "x-kgenre-token"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; "

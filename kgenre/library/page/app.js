@@ -1,57 +1,28 @@
-// The page: what is selected, searched, coloured and heard, and the keys. The map is in stage.js, texts in panel.js.
+// The page: colours, search, links, keys, and how it begins. The map is in stage.js, the side panel in parts.js.
 
 import { COLOURS, Tracks, css, rampColour } from "./data.js";
-import { button, duration, el, genreBars, heading, heatMap, openDialog, timeline, trackList } from "./panel.js";
+import { el, genreBars, heading, openDialog } from "./panel.js";
+import { LINKED, drawPanel, failuresTable, save, startWay } from "./parts.js";
+import { focus, goTo, select, step } from "./select.js";
+import { toggle } from "./sound.js";
 import { Stage } from "./stage.js";
+import { $, audio, begin, json, offline, setStage, stage, state, tell, tracks } from "./state.js";
 
-const $ = (id) => document.getElementById(id);
-const LINKED = 2000; // tracks that a link holds at most
-const NEIGHBOURS = 20;
-const audio = $("audio");
-const state = {
-  selection: [], chosen: null, current: -1, hits: null, colour: "prediction", folder: -1, hidden: new Set(),
-  near: [], out: new Set(), way: [], wayFrom: -1, within: 1, details: null, slice: -1, heat: null, playing: -1, queue: null, sound: true,
-};
-let tracks, stage, legend, offline;
+let legend;
 
-// Talking to the server.
-
-async function ask(path, body) {
-  const token = document.querySelector('meta[name="kgenre-token"]').content;
-  const options = body === undefined ? {} : {
-    method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json", "X-Kgenre-Token": token } };
-  let answer;
-  try { answer = await fetch(path, options); } catch { throw new Error("kgenre does not answer. Is it still running in the terminal?"); }
-  if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).error || `error ${answer.status}`);
-  return answer;
-}
-
-const json = async (path, body) => (await ask(path, body)).json();
-
-function say(text) {
-  $("message").textContent = text;
-  $("message").classList.add("shown");
-  clearTimeout(say.timer);
-  say.timer = setTimeout(() => $("message").classList.remove("shown"), 3500);
-}
-
-function tell(promise) { return promise.catch((error) => say(error.message)); }
-
-// Colours and what is shown.
-
-function visible(row) { // by legend, folder and search; the rest is grey and cannot be meant
+export function visible(row) { // by legend, folder and search; the rest is grey and cannot be meant
   if (legend.of && state.hidden.has(legend.of[row])) return false;
   if (state.folder >= 0 && tracks.folder.codes[row] !== state.folder) return false;
   return !state.hits || state.hits[row] === 1;
 }
 
-function recolour() {
+export function recolour() {
   legend = COLOURS[state.colour][1](tracks);
   drawLegend();
   repaint();
 }
 
-function repaint() {
+export function repaint() {
   const dark = isDark(), grey = dark ? [88, 95, 103, 150] : [188, 193, 198, 140];
   const colours = new Uint8Array(4 * tracks.n), front = new Uint8Array(tracks.n);
   const chosen = state.selection.length ? state.chosen : null;
@@ -130,295 +101,6 @@ function restyle() { // what is drawn on canvases does not follow the style shee
 function keep(name, value) { try { localStorage.setItem(`kgenre ${name}`, value); } catch { /* private window */ } }
 function kept(name) { try { return localStorage.getItem(`kgenre ${name}`); } catch { return null; } }
 
-// Selecting.
-
-function select(rows, add = false) {
-  state.selection = add ? [...new Set([...state.selection, ...rows])] : rows;
-  state.chosen = new Uint8Array(tracks.n);
-  for (const row of state.selection) state.chosen[row] = 1;
-  repaint();
-  drawPanel();
-  link();
-}
-
-async function focus(row, play = false) {
-  state.current = row;
-  state.near = state.way = [];
-  state.out = new Set();
-  state.details = null;
-  state.slice = -1;
-  stage.mark({ current: row, near: [], way: [] });
-  drawPanel();
-  link();
-  if (row < 0 || offline) { if (row >= 0) setNear(nearOnMap(row)); return; }
-  const id = tracks.ids[row];
-  try {
-    const details = await json(`/track/${id}`);
-    if (state.current !== row) return;
-    state.details = details;
-    state.slice = details.deciding;
-    if (play) playSlice(row, details, details.deciding);
-    drawPanel();
-    await fetchNear();
-  } catch (error) { say(error.message); }
-}
-
-async function fetchNear() {
-  const row = state.current, found = await json(`/neighbours/${tracks.ids[row]}?n=${NEIGHBOURS}&within=${state.within}`);
-  if (state.current === row) setNear(found.map(([id, far]) => [tracks.rowOf.get(id), far]).filter(([other]) => other !== undefined));
-}
-
-function setNear(near) {
-  state.near = near;
-  stage.mark({ near: near.map(([row]) => row) });
-  drawPanel();
-}
-
-function nearOnMap(row) { // of the offline page, which has no vectors
-  const far = (i) => Math.hypot(tracks.x[i] - tracks.x[row], tracks.y[i] - tracks.y[row]);
-  return Array.from({ length: tracks.n }, (_, i) => i).filter((i) => i !== row).sort((a, b) => far(a) - far(b))
-    .slice(0, NEIGHBOURS).map((i) => [i, null]);
-}
-
-async function goTo(row) { // the way from wayFrom to here
-  const from = state.wayFrom;
-  state.wayFrom = -1;
-  if (row < 0 || row === from) { drawPanel(); return; }
-  const ids = await json(`/way/${tracks.ids[from]}/${tracks.ids[row]}?n=12`);
-  const way = ids.map((id) => tracks.rowOf.get(id)).filter((step) => step !== undefined);
-  select(way);
-  state.near = [];
-  state.way = way;
-  stage.mark({ way, near: [] });
-  stage.show(way);
-}
-
-function step(by) { // through the selection, or the neighbours, or the search's hits
-  let rows = state.selection.length ? state.selection : state.near.map(([row]) => row);
-  if (!rows.length && state.hits) rows = Array.from(state.hits.keys()).filter(visible);
-  if (!rows.length) return say("Select or search tracks first; N and P go through them.");
-  const at = rows.indexOf(state.current), row = rows[at < 0 ? 0 : (at + by + rows.length) % rows.length];
-  focus(row, state.sound);
-  stage.show([row]);
-}
-
-// Hearing.
-
-function playSlice(row, details, slice) {
-  const id = tracks.ids[row], start = details.starts[slice];
-  state.playing = row;
-  state.slice = slice;
-  audio.volume = details.gain_db ? Math.min(1, 10 ** (details.gain_db / 20)) : 1;
-  const decoded = () => { // what the browser cannot play, decoded for it
-    audio.onerror = () => say("This file cannot be played.");
-    audio.src = `/clip/${id}?start=${start}&seconds=30`;
-    audio.play().catch(() => {});
-  };
-  if (!details.playable) { decoded(); return; }
-  audio.onerror = decoded;
-  const source = `/audio/${id}`;
-  const begin = () => { audio.currentTime = start; audio.play().catch(() => {}); };
-  if (audio.getAttribute("src") === source && audio.readyState > 0) begin();
-  else {
-    audio.onloadedmetadata = () => { audio.onloadedmetadata = null; begin(); };
-    audio.preload = "auto";
-    audio.src = source;
-    audio.load();
-  }
-}
-
-function toggle() {
-  if (offline) return say("The offline page holds no sound.");
-  if (!audio.paused) { state.queue = null; audio.pause(); return; }
-  if (state.current >= 0 && state.details && (state.playing !== state.current || !audio.src)) playSlice(state.current, state.details, state.slice);
-  else if (audio.src) audio.play().catch(() => {});
-  else if (state.selection.length) audition();
-  else say("Click a track to hear the slice that decided its genre.");
-}
-
-async function audition() { // the deciding slices of the selection, one after the other
-  const queue = { rows: [...state.selection], seconds: Math.max(6, Math.min(20, tracks.data.clip_seconds)) };
-  state.queue = queue;
-  for (const row of queue.rows) {
-    if (state.queue !== queue) return;
-    await focus(row, true);
-    if (state.current !== row) break;
-    await new Promise((done) => setTimeout(done, 1000 * queue.seconds));
-  }
-  if (state.queue === queue) { state.queue = null; audio.pause(); }
-}
-
-// The panel.
-
-function drawPanel() {
-  const parts = [];
-  if (state.current >= 0) parts.push(trackPart(state.current));
-  if (state.selection.length) parts.push(selectionPart());
-  if (state.current >= 0 && state.near.length) parts.push(nearPart());
-  if (!parts.length) parts.push(welcome());
-  const scrolled = $("panel").scrollTop;
-  $("panel").replaceChildren(...parts);
-  $("panel").scrollTop = scrolled;
-}
-
-function welcome() {
-  return el("section", {}, el("h2", { text: tracks.data.name }),
-    el("p", { class: "soft", text: "Tracks that sound alike lie together; distances between far islands mean nothing." }),
-    el("p", { text: offline ? "Point at a track to see it, click to keep it here." : "Point at a track to see it. Click it to hear the slice that decided its genre." }),
-    el("p", { text: "Choose Lasso or Box, draw around tracks, and take them along as a playlist." }),
-    el("p", { class: "soft", text: "? shows the keys." }), corrected());
-}
-
-function trackPart(row) {
-  const d = state.details, part = el("section", {}, heading(tracks, row), ...genreBars(tracks, row));
-  part.append(el("div", { class: "soft small", text: `${d ? d.path : tracks.text("folder", row)} · ${duration(tracks.seconds[row])}` }));
-  if (d) {
-    const chosen = state.slice < 0 ? d.deciding : state.slice;
-    part.append(timeline(d, tracks.data.clip_seconds, chosen, (slice) => { playSlice(row, d, slice); drawPanel(); }));
-    const heat = el("div", {}, state.heat && state.heat.row === row && state.heat.slice === chosen ? heatMap(state.heat.answer) : null);
-    const why = button("What decided?", "Silence parts of the slice and see what the genre loses (H)", () => tell(showHeat(why, heat)), { id: "why", disabled: !tracks.data.heat });
-    const path = button(state.wayFrom >= 0 ? "Now click the other song…" : "Path to…", "Songs that lead from this one to the next one clicked (W)", startWay, { id: "way" });
-    part.append(el("div", { class: "row" }, button(audio.paused ? "▶ Play" : "❚❚ Pause", "Play or pause (Space)", toggle, { class: "main", id: "play" }), path, why), heat);
-  }
-  if (!offline && !state.selection.length) part.append(correction([row]));
-  return part;
-}
-
-function startWay() {
-  if (state.current < 0 || offline) return;
-  state.wayFrom = state.wayFrom >= 0 ? -1 : state.current;
-  drawPanel();
-}
-
-async function showHeat(why, place) {
-  why.disabled = true;
-  why.textContent = "Asking the model…";
-  try {
-    const row = state.current, slice = state.slice;
-    state.heat = { row, slice, answer: await json(`/heat/${tracks.ids[row]}/${slice}`) };
-    if (state.current === row) place.replaceChildren(heatMap(state.heat.answer));
-  } finally {
-    why.disabled = false;
-    why.textContent = "What decided?";
-  }
-}
-
-function selectionPart() {
-  const rows = state.selection, seconds = rows.reduce((sum, row) => sum + tracks.seconds[row], 0);
-  const head = el("h2", {}, el("span", { text: `${rows.length.toLocaleString()} selected` }), el("span", { class: "soft", text: duration(seconds) }),
-    button("Clear", "Select nothing (Esc)", () => select([])));
-  const part = el("section", { id: "selection" }, head);
-  if (offline) part.append(el("div", { class: "row" }, button("⤓ CSV", "Titles, artists, albums and genres of the selection", () => save("csv"))));
-  else part.append(
-    el("div", { class: "row" }, button("⤓ Playlist", "Save as .m3u8 for VLC, mpv, foobar2000 and others (S)", () => tell(save("m3u8")), { class: "main", id: "save" }),
-      button("⤓ CSV", "Save as a table", () => tell(save("csv"))), button(state.queue ? "■ Stop" : "▶ Listen through", "The deciding slices one after the other", () => {
-        if (state.queue) { state.queue = null; audio.pause(); drawPanel(); } else tell(audition());
-      }), button("Link", "Copy a link to this selection", copyLink), button("Tags…", "Write the genre into the files: shows what would change first", () => tell(tagDialog(rows)))),
-    correction(rows));
-  part.append(trackList(tracks, rows, (row) => { focus(row, state.sound); stage.show([row]); }, { current: state.current }));
-  return part;
-}
-
-function correction(rows) {
-  const input = el("input", { type: "text", id: "genre", list: "genres", placeholder: "Right genre  G", "aria-label": "Right genre", maxLength: 80 });
-  const give = (genre) => tell(correct(rows, genre));
-  input.addEventListener("keydown", (event) => { if (event.key === "Enter" && input.value.trim()) give(input.value.trim()); });
-  const some = rows.some((row) => tracks.corrections.has(row));
-  return el("section", {}, el("div", { class: "row" }, input, button("Correct", "Note this genre for the track or selection", () => input.value.trim() && give(input.value.trim()), { id: "correct" }),
-    some ? button("Undo", "Take the correction back", () => give(null)) : null), corrected());
-}
-
-function corrected() {
-  const n = tracks.corrections.size;
-  if (offline || (!n && !tracks.retrained)) return null;
-  const tags = el("input", { type: "checkbox", id: "learn-tags" });
-  return el("div", { class: "row small" }, el("span", { class: "soft", text: tracks.retrained ? `retrained · ${n} corrections` : `${n} corrections` }),
-    n ? button("Retrain", "Learn the genres anew from your corrections, in seconds (R)", () => tell(retrain($("learn-tags")?.checked)), { id: "retrain" }) : null,
-    n ? el("label", { title: "Tracks whose genre tag names one of the genres are learnt from too" }, tags, " trust tags too") : null,
-    tracks.retrained ? button("Back", "Back to the model's own genres", () => tell(forget()), { id: "forget" }) : null);
-}
-
-function nearPart() {
-  const range = el("input", { type: "range", min: 0, max: 1, step: 0.01, value: state.within, title: "Only tracks nearer than this", "aria-label": "Largest distance" });
-  range.addEventListener("change", () => { state.within = Number(range.value); tell(fetchNear()); });
-  const far = new Map(state.near), rows = state.near.map(([row]) => row);
-  const box = (row) => el("input", { type: "checkbox", checked: !state.out.has(row), "aria-label": "Take along", on: {
-    click: (event) => { event.stopPropagation(); if (!state.out.delete(row)) state.out.add(row); } } });
-  return el("section", { id: "near" }, el("h2", {}, el("span", { text: offline ? "Nearest on the map" : "Nearest" }), el("span", { class: "soft" }),
-    button("Select", "Select this track and the ticked ones", () => select([state.current, ...rows.filter((row) => !state.out.has(row))])),
-    button("Add", "Add the ticked ones to the selection", () => select(rows.filter((row) => !state.out.has(row)), true))),
-  offline ? null : el("div", { class: "row small soft" }, "within", range, state.within.toFixed(2)),
-  trackList(tracks, rows, (row) => { focus(row, state.sound); stage.show([row]); }, { first: box, far: (row) => (far.get(row) === null ? "" : far.get(row).toFixed(2)) }));
-}
-
-// What the selection is for.
-
-async function save(kind) {
-  const rows = state.selection;
-  if (!rows.length) return say("Select tracks first: Lasso or Box, then draw around them.");
-  const blob = offline ? new Blob([offlineTable(rows)], { type: "text/csv" })
-    : await (await ask("/playlist", { ids: rows.map((row) => tracks.ids[row]), kind })).blob();
-  const anchor = el("a", { href: URL.createObjectURL(blob), download: `kgenre ${rows.length} tracks.${kind}` });
-  anchor.click();
-  setTimeout(() => URL.revokeObjectURL(anchor.href), 10000);
-  say(`Saved ${rows.length} tracks as ${kind}.`);
-}
-
-function offlineTable(rows) {
-  const cell = (text) => `"${String(text).replace(/"/g, '""')}"`;
-  const line = (row) => [tracks.titles[row], tracks.text("artist", row), tracks.text("album", row), tracks.year[row] || "", tracks.text("tag", row), tracks.genre(row)];
-  return [["title", "artist", "album", "year", "genre", "predicted"], ...rows.map(line)].map((cells) => cells.map(cell).join(",")).join("\n") + "\n";
-}
-
-async function correct(rows, genre) {
-  await json("/correct", { ids: rows.map((row) => tracks.ids[row]), genre });
-  for (const row of rows) { if (genre) tracks.corrections.set(row, genre); else tracks.corrections.delete(row); }
-  drawPanel();
-  say(genre ? `${rows.length === 1 ? "1 track is" : `${rows.length} tracks are`} ${genre}. Retrain makes the others follow.` : "Taken back.");
-}
-
-async function retrain(tags) {
-  say("Learning…");
-  const report = await json("/retrain", { tags: Boolean(tags) });
-  setGenres(report);
-  const share = (value) => `${(100 * value).toFixed(1)} %`;
-  openDialog("Retrained", el("p", { text: report.before === null
-    ? `Learnt from ${report.known} tracks of one album: too few to say how good it is. Correct tracks of other albums too.`
-    : `On the ${report.known} tracks whose genre is known: ${share(report.before)} right before, ${share(report.after)} after.`, id: "accuracy" }),
-  report.before === null ? "" : el("p", { class: "soft", text: "After is measured on albums that were left out of the learning, in turn." }));
-}
-
-async function forget() {
-  setGenres(await json("/forget", {}));
-  say("Back to the model's own genres.");
-}
-
-function setGenres(data) {
-  tracks.setGenres(data);
-  fillGenres();
-  setColour(state.colour);
-  if (state.current >= 0) focus(state.current);
-  else drawPanel();
-}
-
-async function tagDialog(rows) {
-  const ids = rows.map((row) => tracks.ids[row]), plan = await json("/tags", { ids, write: false });
-  const table = el("table", {}, ...plan.changes.slice(0, 500).map(([name, old, now]) => el("tr", {}, el("td", { text: name }), el("td", { class: "soft", text: old || "no tag" }), el("td", { text: now }))));
-  const write = button(`Write ${plan.changes.length} tags`, "Change the files; what they held is kept for undo", () => tell((async () => {
-    const done = await json("/tags", { ids, write: true });
-    openDialog("Tags written", el("p", { text: `${done.written} files changed.` }), failuresTable(done.failures), undo());
-  })()), { class: "main", id: "write-tags", disabled: !plan.changes.length });
-  const undo = () => button("Undo", "Give the files of the last writing their old genre back", () => tell((async () => {
-    const done = await json("/untag", {});
-    openDialog("Undone", el("p", { text: `${done.written} files have their old genre again.` }), failuresTable(done.failures));
-  })()), { id: "undo-tags" });
-  openDialog("Genre tags: nothing is written yet", el("p", { class: "soft", text: "The genre that you corrected, or else the one heard, would go into these files:" }), table, el("p", { class: "row" }, write, plan.undo ? undo() : null));
-}
-
-function failuresTable(failures) {
-  return el("table", {}, ...failures.slice(0, 2000).map(([path, reason]) => el("tr", {}, el("td", { text: path }), el("td", { class: "bad", text: reason }))));
-}
-
 function showFailures() {
   const all = tracks.data.failures;
   openDialog(`${all.length.toLocaleString()} files could not be used`, all.length ? failuresTable(all) : el("p", { text: "Every file could be read." }));
@@ -439,7 +121,7 @@ function showHelp() {
 
 // Links.
 
-function link() {
+export function link() {
   const parts = [];
   if (state.selection.length && state.selection.length <= LINKED) parts.push(`sel=${state.selection.map((row) => tracks.ids[row].toString(36)).join(".")}`);
   if (state.current >= 0) parts.push(`track=${tracks.ids[state.current].toString(36)}`);
@@ -459,11 +141,6 @@ function follow() {
   if ($("search").value) search();
   if (sel.length) select(sel);
   if (current !== undefined) focus(current); else drawPanel();
-}
-
-function copyLink() {
-  if (state.selection.length > LINKED) return say(`A link holds at most ${LINKED} tracks.`);
-  navigator.clipboard.writeText(location.href).then(() => say("Link copied."), () => say("The address bar has the link."));
 }
 
 // Starting.
@@ -507,7 +184,7 @@ function card(row, px, py) {
   box.style.top = `${Math.max(4, Math.min(py + 14, stage.points.height - box.offsetHeight - 8))}px`;
 }
 
-function fillGenres() {
+export function fillGenres() {
   const all = new Set([...tracks.labels, ...tracks.corrections.values()]);
   $("genres").replaceChildren(...[...all].map((name) => el("option", { value: name })));
 }
@@ -543,8 +220,7 @@ function foot() {
 
 async function start() {
   const inlined = document.getElementById("data");
-  tracks = new Tracks(inlined ? JSON.parse(inlined.textContent) : await json("/data"));
-  offline = tracks.data.offline;
+  begin(new Tracks(inlined ? JSON.parse(inlined.textContent) : await json("/data")));
   document.title = `${tracks.data.name} · kgenre`;
   if (kept("theme")) document.documentElement.dataset.theme = kept("theme");
   const tool = (name) => { for (const one of ["pan", "lasso", "box"]) $(`tool-${one}`).setAttribute("aria-checked", String(one === name)); };
@@ -555,7 +231,7 @@ async function start() {
     return tell(focus(row, state.sound));
   };
   legend = COLOURS.prediction[1](tracks);
-  stage = new Stage($("stage"), tracks, { hover: card, click, select: (rows, add) => select(rows, add), tool }, visible);
+  setStage(new Stage($("stage"), tracks, { hover: card, click, select: (rows, add) => select(rows, add), tool }, visible));
   if (offline) for (const id of ["sound", "failures"]) $(id).hidden = true;
   wire();
   fillGenres();
