@@ -10,6 +10,7 @@ The page can be reached from this machine alone, and nothing leaves it.
 """
 
 import argparse
+import functools
 import os
 import sys
 import webbrowser
@@ -47,6 +48,7 @@ def _explore(args: argparse.Namespace) -> int:
 
     from kgenre.inference import open_model
     from kgenre.library.chart import update_map
+    from kgenre.library.map import STEPS
     from kgenre.library.store import Library, library_place
 
     if not args.folder.is_dir():
@@ -56,7 +58,11 @@ def _explore(args: argparse.Namespace) -> int:
         print(f"library: {library.path}\nmodel: {model.name}", file=sys.stderr)
         report = _scan(library, args, model)
         space = library.space()
-        quality = update_map(library, space, args.map, args.remap, args.workers or os.cpu_count() or 1)
+        workers = args.workers or os.cpu_count() or 1
+        with cli.progress() as bar:
+            task = bar.add_task("laying out the map", total=STEPS, unit="steps", visible=False)
+            show = functools.partial(bar.update, task, advance=1, visible=True)
+            quality = update_map(library, space, args.map, args.remap, workers, show)
         print(f"{len(library.tracks())} tracks on the map{quality_text(quality)}", file=sys.stderr)
         if args.html:
             write_page(library, space, quality, args.html)

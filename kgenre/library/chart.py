@@ -1,6 +1,7 @@
 """The stored map kept up to date: new tracks are placed, and nothing that was on it moves."""
 
 import logging
+from collections.abc import Callable
 
 import numpy as np
 
@@ -12,7 +13,14 @@ from kgenre.library.store import Library
 log = logging.getLogger(__name__)
 
 
-def update_map(library: Library, space: Space, method: str | None = None, remap: bool = False, workers: int = 2):
+def update_map(
+    library: Library,
+    space: Space,
+    method: str | None = None,
+    remap: bool = False,
+    workers: int = 2,
+    advance: Callable[[], None] = lambda: None,
+) -> Quality:
     """Gives every track of a space a place on its map.
 
     Args:
@@ -20,6 +28,7 @@ def update_map(library: Library, space: Space, method: str | None = None, remap:
         method: a name in map.METHODS; None is the one that the map was made with, tsne at first.
         remap: lay all tracks out anew, and turn the new map to lie on the old.
         workers: threads.
+        advance: called map.STEPS times while all tracks are laid out.
 
     Returns:
         Quality of the map.
@@ -39,7 +48,7 @@ def update_map(library: Library, space: Space, method: str | None = None, remap:
         )
     if fresh:
         log.info("laying out the map of %d tracks%s", len(ids), ", turned to lie on the old one" if len(kept) else "")
-        positions = mapping.align(mapping.layout(vectors, 0, method, workers), old, kept)
+        positions = mapping.align(mapping.layout(vectors, 0, method, workers, advance), old, kept)
     else:
         positions = np.empty((len(ids), 2), "float32")
         positions[kept] = old

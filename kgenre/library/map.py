@@ -4,12 +4,14 @@ Vectors are compared by angle (they are scaled to length one), as the nearest tr
 float32 (tracks, 2); what they mean is which tracks are near each other, not the distance between islands.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from kgenre.errors import KgenreError
 
+STEPS = 15  # of 50 of t-SNE's iterations, 250 of them with early exaggeration
 METHODS = ("tsne", "umap")
 NEIGHBOURS = 10  # tracks around each that the two figures of quality look at
 SAMPLE = 2000  # tracks that the figures are computed on: about a second, and within 1 % of all of them
@@ -39,7 +41,13 @@ def perplexity_of(tracks: int) -> float:
     return float(min(max(np.sqrt(tracks) / 2, 5.0), 50.0, max(1.0, (tracks - 1) / 3)))
 
 
-def layout(vectors: np.ndarray, seed: int = 0, method: str = "tsne", workers: int = 2) -> np.ndarray:
+def layout(
+    vectors: np.ndarray,
+    seed: int = 0,
+    method: str = "tsne",
+    workers: int = 2,
+    advance: Callable[[], None] = lambda: None,
+) -> np.ndarray:
     """Positions of all tracks from nothing: t-SNE begun at the two principal axes.
 
     Args:
@@ -47,6 +55,7 @@ def layout(vectors: np.ndarray, seed: int = 0, method: str = "tsne", workers: in
         seed: the same vectors and seed give the same map, up to the order in which threads add.
         method: a name in METHODS; umap needs umap-learn.
         workers: threads.
+        advance: called STEPS times by t-SNE.
 
     Reference:
         Linderman et al., "Fast interpolation-based t-SNE", 2019, is what openTSNE does from 10 000 tracks on.
@@ -66,6 +75,8 @@ def layout(vectors: np.ndarray, seed: int = 0, method: str = "tsne", workers: in
         negative_gradient_method="fft" if large else "bh",
         random_state=seed,
         n_jobs=workers if large else 1,  # of 2 000 tracks two threads take twice as long as one
+        callbacks=lambda *_: advance(),
+        callbacks_every_iters=750 // STEPS,
     )
     return np.asarray(tsne.fit(reduced), "float32")
 

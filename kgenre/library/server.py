@@ -207,5 +207,6 @@ def serve(explorer: Explorer, listening: socket.socket) -> None:
     """Answers until the process is interrupted."""
     import uvicorn
 
+    explorer.data()  # a second's work for 100 000 tracks, which the page need not wait for
     app = make_app(explorer, listening.getsockname()[1])
     uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False)).run(sockets=[listening])

@@ -40,7 +40,7 @@ export class Points {
     this.drawn = this.frames = this.cost = 0;
     this.whole = 1;
     this.stale = true;
-    this.gl = canvas.getContext("webgl2", { antialias: false, alpha: true, premultipliedAlpha: true });
+    this.gl = canvas.getContext("webgl2", { antialias: false, alpha: false });
     if (!this.gl) throw new Error("no WebGL 2");
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     canvas.addEventListener("webglcontextrestored", () => this.prepare());
@@ -161,7 +161,8 @@ export class Points {
     const gl = this.gl, { width, height } = this.canvas;
     const scale = [(2 * this.view.pixels * this.ratio) / width, (2 * this.view.pixels * this.ratio) / height];
     gl.viewport(0, 0, width, height);
-    gl.clearColor(0, 0, 0, 0);
+    // Opaque, in the page's colour: one layer less to blend where there is no graphics card.
+    gl.clearColor(...getComputedStyle(this.canvas).backgroundColor.match(/[\d.]+/g).slice(0, 3).map((c) => c / 255), 1);
     gl.clear(gl.COLOR_BUFFER_BIT);
     gl.uniform2f(this.uniforms.scale, ...scale);
     gl.uniform2f(this.uniforms.shift, -this.view.x * scale[0], -this.view.y * scale[1]);

@@ -14,6 +14,7 @@ export class Stage {
     this.visible = visible;
     this.points = new Points(element.querySelector("#points"), tracks.x, tracks.y);
     this.overlay = element.querySelector("#overlay");
+    this.glass = element.querySelector("#glass"); // above all that is drawn, and touched in its stead
     this.context = this.overlay.getContext("2d");
     this.pointers = new Map();
     this.marks = { current: -1, hover: -1, near: [], way: [] };
@@ -23,9 +24,9 @@ export class Stage {
     this.points.fit();
     this.setTool("pan");
     for (const kind of ["pointerdown", "pointermove", "pointerup", "pointercancel", "pointerleave", "wheel"]) {
-      this.overlay.addEventListener(kind, (event) => this[kind](event), { passive: false });
+      this.glass.addEventListener(kind, (event) => this[kind](event), { passive: false });
     }
-    this.overlay.addEventListener("dblclick", (event) => this.points.zoom(2, ...this.place(event)));
+    this.glass.addEventListener("dblclick", (event) => this.points.zoom(2, ...this.place(event)));
   }
 
   resize() {
@@ -35,7 +36,6 @@ export class Stage {
     const ratio = window.devicePixelRatio || 1;
     this.overlay.width = Math.round(this.points.width * ratio);
     this.overlay.height = Math.round(this.points.height * ratio);
-    this.blank = true;
     if (!first && !this.moved) this.points.fit();
   }
 
@@ -53,7 +53,7 @@ export class Stage {
     if (event.button > 0) return;
     event.preventDefault();
     document.activeElement?.blur();
-    this.overlay.setPointerCapture(event.pointerId);
+    this.glass.setPointerCapture(event.pointerId);
     const at = this.place(event);
     this.pointers.set(event.pointerId, at);
     this.points.hold(true);
@@ -166,8 +166,8 @@ export class Stage {
 
   drawOverlay() {
     const { current, hover, near, way } = this.marks, empty = current < 0 && hover < 0 && !way.length && !this.shape;
-    if (empty && this.blank) return; // clearing an empty canvas costs a frame where there is no graphics card
-    this.blank = empty;
+    this.overlay.hidden = empty; // an empty canvas costs a third of a frame where there is no graphics card
+    if (empty) return;
     const c = this.context, ratio = window.devicePixelRatio || 1, style = getComputedStyle(document.documentElement);
     const accent = style.getPropertyValue("--accent"), text = style.getPropertyValue("--text");
     c.setTransform(ratio, 0, 0, ratio, 0, 0);
