@@ -16,11 +16,10 @@ import argparse
 import sys
 
 from kgenre import cli
+from kgenre.library.flags import add_flags, positive
 
 
 def main(argv=None) -> int:
-    from kgenre.library.lists import add_flags, positive
-
     parser = cli.make_parser("find", __doc__)
     parser.add_argument("filter", metavar="FILTER")
     parser.add_argument("-n", type=positive, metavar="N", help="songs at most (default: all)")

@@ -10,11 +10,10 @@ import argparse
 import sys
 
 from kgenre import cli
+from kgenre.library.flags import add_flags, add_where_flag, positive
 
 
 def main(argv=None) -> int:
-    from kgenre.library.lists import add_flags, add_where_flag, positive
-
     parser = cli.make_parser("path", __doc__)
     parser.add_argument("first", metavar="SONG", help="a file, or words that fit one song")
     parser.add_argument("last", metavar="SONG")

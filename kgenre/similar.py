@@ -11,11 +11,10 @@ import argparse
 import sys
 
 from kgenre import cli
+from kgenre.library.flags import add_flags, add_where_flag, positive
 
 
 def main(argv=None) -> int:
-    from kgenre.library.lists import add_flags, add_where_flag, positive
-
     parser = cli.make_parser("similar", __doc__)
     parser.add_argument("song", metavar="SONG", help="a file, or words that fit one song")
     parser.add_argument("-n", type=positive, default=30, metavar="N", help="songs to list (default: 30)")

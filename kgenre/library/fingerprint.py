@@ -1,7 +1,7 @@
 """Two hashes by which a file is known again: of parts of it, where it was moved; of its audio, where it was tagged.
 
 The hash of the file reads 192 KiB, so that a moved library of a terabyte is recognised in minutes: together
-with the size it is as good as certain, for encoded music does not repeat itself. The hash of the audio reads
+with size and time of change, which a move keeps, it is as good as certain. The hash of the audio reads
 all that is not tags, for about a hundredth of the time that decoding takes. It is of the encoded bytes: a copy
 in another format is another recording.
 """

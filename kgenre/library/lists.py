@@ -1,6 +1,7 @@
 """What `kgenre similar`, `kgenre path` and `kgenre find` share: the library, the songs, the list that comes out."""
 
 import argparse
+import functools
 import os
 import sys
 from pathlib import Path
@@ -17,34 +18,28 @@ from kgenre.library.store import Library, Space, find_library
 SHOWN = 5  # songs that are named where several fit
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--library", type=Path, metavar="FILE", help="library (default: the one of the folder of the song, or of this)"
-    )
-    parser.add_argument("--model", metavar="NAME", help="use what this model said (default: the one used last)")
-    parser.add_argument("--to", type=Path, metavar="FILE", help="write the list there instead of printing it")
-    parser.add_argument("--csv", action="store_true", help="a CSV table instead of an m3u8 playlist")
-    parser.add_argument("--relative", action="store_true", help="paths relative to the list (or to this folder)")
-
-
 class Songs:
     """The songs of a library that a model has heard, as a table and as vectors of the same order.
 
     Attributes:
         table: of `song_table`, a row a song; of copies of the same audio all are in it.
-        vectors: float32 (songs, d).
         first: for each row the row of the first copy of the same audio, int64 (songs,).
     """
 
     def __init__(self, library: Library, space: Space):
-        ids, self.vectors = library.vectors(space)
         self.library, self.space = library, space
-        self.table = song_table(library, space).loc[ids]
-        first = library.copies()
-        rows = {track_id: row for row, track_id in enumerate(ids)}
-        self.first = np.array([rows[first.get(track_id, track_id)] for track_id in ids.tolist()], "int64")
-        if not len(ids):
+        table = song_table(library, space)
+        self.table = table[table["confidence"].notna()]
+        if self.table.empty:
             raise KgenreError(f"{library.path}: {space.name} has heard no song that is there now.")
+        first = library.copies()
+        rows = {track_id: row for row, track_id in enumerate(self.table.index)}
+        self.first = np.array([rows[first.get(track_id, track_id)] for track_id in rows], "int64")
+
+    @functools.cached_property
+    def vectors(self) -> np.ndarray:
+        """Mean embeddings, float32 (songs, d); read when they are first asked for."""
+        return self.library.vectors(self.space)[1]
 
     def row(self, name: str) -> int:
         """The row of a song, by its path, or by words of its path, artist and title that fit no other: as they
@@ -109,14 +104,3 @@ def give(args: argparse.Namespace, songs: pd.DataFrame) -> None:
     else:
         sys.stdout.write(text)
         sys.stdout.flush()
-
-
-def add_where_flag(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--where", metavar="FILTER", help="only songs that `kgenre find FILTER` would list")
-
-
-def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number

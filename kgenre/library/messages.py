@@ -19,7 +19,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Job:
-    """A file to listen to, as the walk found it, and the files of its size that are gone: {file hash: audio hash}."""
+    """A file to listen to, as the walk found it.
+
+    gone: the files of its size and time that are not there any more, {file hash: audio hash}.
+    """
 
     path: bytes
     size: int

@@ -1,6 +1,6 @@
 """Exact neighbours of songs and the way from one song to another, by cosine distance of their vectors.
 
-One matrix product in blocks: 100 000 songs answer in hundredths of a second what is nearest to one of
+One matrix product in blocks: 100 000 songs answer in some tenths of a second what is nearest to one of
 them, with no index to build or keep.
 """
 

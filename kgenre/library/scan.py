@@ -163,13 +163,13 @@ class _Hearing:
         self.batch: list[tuple[_Track, Window]] = []
 
     def jobs(self, todo: list[bytes], files: dict[bytes, tuple[int, int]]) -> Iterator[Job]:
-        """A job for each path, with the files of its size that are gone."""
-        by_size: dict[int, dict] = defaultdict(dict)
+        """A job for each path, with the files of its size and time that are gone: a move keeps both."""
+        gone: dict[tuple[int, int], dict] = defaultdict(dict)
         for held in self.gone:
             if held.audio_hash is not None:
-                by_size[held.size][held.file_hash] = held.audio_hash
+                gone[held.size, held.mtime_ns][held.file_hash] = held.audio_hash
         for path in todo:
-            yield Job(path, *files[path], by_size.get(files[path][0], {}))
+            yield Job(path, *files[path], gone.get(files[path], {}))
 
     def take(self, worker, job: Job, message) -> None:
         """Takes in what a process says of a file."""

@@ -14,7 +14,7 @@ MIGRATIONS = (
             path BLOB NOT NULL UNIQUE,  -- the bytes that the system knows it by
             size INTEGER NOT NULL,
             mtime_ns INTEGER NOT NULL,  -- -1: look again at the next scan
-            file_hash BLOB,  -- of parts of the file: by it and the size a moved file is known
+            file_hash BLOB,  -- of parts of the file: by it, size and time a moved file is known
             audio_hash BLOB,  -- of the encoded audio without tags; NULL where the file cannot be used
             title TEXT NOT NULL DEFAULT '',
             artist TEXT NOT NULL DEFAULT '',

@@ -209,4 +209,5 @@ def serve(explorer: Explorer, listening: socket.socket) -> None:
 
     explorer.data()  # a second's work for 100 000 tracks, which the page need not wait for
     app = make_app(explorer, listening.getsockname()[1])
-    uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False)).run(sockets=[listening])
+    settings = {"log_level": "warning", "server_header": False, "proxy_headers": False, "timeout_graceful_shutdown": 1}
+    uvicorn.Server(uvicorn.Config(app, **settings)).run(sockets=[listening])
