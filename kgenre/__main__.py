@@ -14,6 +14,7 @@ COMMANDS = {
     "export": "write a SavedModel for TF Serving and check it",
     "features": "draw what a network looks at in a song",
     "embed": "write the embeddings of songs to a file",
+    "explore": "a map of your music: scan, look, listen, make playlists",
     "baseline": "classic classifiers on embeddings or statistics, chosen without the test tracks",
     "similar": "list the songs of a library that are nearest to one",
     "path": "list songs that lead from one song of a library to another",

@@ -1,0 +1,133 @@
+"""A map of your music: scans a folder, listens, lays the tracks out, opens the map in the browser.
+
+    kgenre explore ~/Music
+    kgenre explore ~/Music --windows 3                # three stretches of each track: several times as fast
+    kgenre explore ~/Music --html map.html            # one file to keep or send instead, without the sound
+
+What was found out is kept in DIR/.kgenre/library.sqlite: the next time only new and changed files are
+listened to, and the map stays as it was. Ctrl-C at any time loses nothing but the tracks in flight.
+The page can be reached from this machine alone, and nothing leaves it.
+"""
+
+import argparse
+import functools
+import os
+import sys
+import webbrowser
+from pathlib import Path
+
+from kgenre import cli
+from kgenre.errors import KgenreError
+
+METHODS = ("tsne", "umap")
+
+
+def main(argv=None) -> int:
+    parser = cli.make_parser("explore", __doc__)
+    parser.add_argument("folder", metavar="DIR", type=Path, help="folder of music")
+    parser.add_argument("--model", help="run folder or SavedModel folder (default: as of `kgenre predict`)")
+    parser.add_argument("--library", type=Path, metavar="FILE", help="library (default: DIR/.kgenre/library.sqlite)")
+    parser.add_argument("--windows", type=int, metavar="N", help="listen to N stretches a track (default: all of it)")
+    parser.add_argument("--workers", type=int, metavar="N", help="reading processes (default: one a core)")
+    parser.add_argument("--retry", action="store_true", help="try files again that failed before")
+    parser.add_argument("--map", choices=METHODS, help="how the map is made (default: tsne; umap needs umap-learn)")
+    parser.add_argument("--remap", action="store_true", help="lay out all tracks anew, turned to lie on the old map")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--serve", action="store_true", help="answer to a browser until Ctrl-C (the default)")
+    what.add_argument("--html", type=Path, metavar="FILE", help="write the map as one offline file and stop")
+    what.add_argument("--scan-only", action="store_true", help="stop after scan and map")
+    parser.add_argument("--port", type=int, help="of the page (default: 8642, or any that is free)")
+    parser.add_argument("--no-browser", action="store_true", help="only print the page's address")
+    return cli.run(_explore, parser.parse_args(argv))
+
+
+def _explore(args: argparse.Namespace) -> int:
+    if args.html:
+        cli.check_file(args.html, "--html")
+    listening = None if args.html or args.scan_only else _listen(args.port)
+
+    from kgenre.inference import open_model
+    from kgenre.library.chart import update_map
+    from kgenre.library.map import STEPS
+    from kgenre.library.store import Library, library_place
+
+    if not args.folder.is_dir():
+        raise KgenreError(f"{args.folder}: no such folder. Name a folder of music.")
+    with Library(args.library or library_place(args.folder)) as library:
+        model = open_model(args.model)
+        print(f"library: {library.path}\nmodel: {model.name}", file=sys.stderr)
+        report = _scan(library, args, model)
+        space = library.space()
+        workers = args.workers or os.cpu_count() or 1
+        with cli.progress() as bar:
+            task = bar.add_task("laying out the map", total=STEPS, unit="steps", visible=False)
+            show = functools.partial(bar.update, task, advance=1, visible=True)
+            quality = update_map(library, space, args.map, args.remap, workers, show)
+        print(f"{len(library.tracks())} tracks on the map{quality_text(quality)}", file=sys.stderr)
+        if args.html:
+            write_page(library, space, quality, args.html)
+        elif listening is not None:
+            _serve(library, space, quality, model, listening, args.no_browser)
+    return 1 if report.failures else 0
+
+
+def _listen(port: int | None):
+    """Before the work, so that a port that is taken is told at once."""
+    from kgenre.library.server import listen
+
+    return listen(port)
+
+
+def _scan(library, args: argparse.Namespace, model):
+    from kgenre.library.scan import scan
+
+    with cli.progress() as bar:
+        task = bar.add_task("listening", total=None, unit="tracks")
+        report = scan(
+            library,
+            args.folder,
+            model,
+            windows=args.windows,
+            workers=args.workers,
+            retry=args.retry,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    counts = ", ".join(f"{number} {name}" for name, number in report.counts.items() if number)
+    print(f"scan: {counts or 'no music'}", file=sys.stderr)
+    cli.list_failures(report.failures, "failed")
+    return report
+
+
+def quality_text(quality) -> str:
+    if quality.trustworthiness != quality.trustworthiness:  # NaN of too few tracks
+        return ""
+    return f"; trustworthiness {quality.trustworthiness:.3f}, {quality.preservation:.0%} of the 10 nearest kept"
+
+
+def write_page(library, space, quality, path: Path) -> None:
+    """Writes the offline page."""
+    from kgenre.library.explorer import Explorer
+    from kgenre.library.offline import page_html
+    from kgenre.library.payload import payload
+    from kgenre.run import write_text
+
+    prediction = Explorer(library, space).prediction
+    write_text(path, page_html(payload(library, space, quality, prediction, offline=True)))
+    print(f"{path}: the map in one file, {path.stat().st_size / 1e6:.1f} MB; without sound, covers and paths")
+
+
+def _serve(library, space, quality, model, listening, quiet: bool) -> None:
+    from kgenre.library.explorer import Explorer
+    from kgenre.library.server import serve
+
+    explorer = Explorer(library, space, quality, lambda: model)
+    address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+    print(f"{address}   Ctrl-C ends it", flush=True)
+    listening.listen()  # so that a browser that is quicker than the server waits
+    if not quiet:
+        webbrowser.open(address)
+    serve(explorer, listening)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

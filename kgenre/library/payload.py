@@ -1,0 +1,106 @@
+"""What the page is given of a library: columns of numbers as base64, of texts as lists."""
+
+import base64
+import json
+import math
+import os
+from pathlib import PurePath
+
+import numpy as np
+import pandas as pd
+
+TOP = 3  # genres of a track that the page holds; the others are fetched with the track
+
+
+def payload(library, space, quality=None, prediction=None, offline: bool = False) -> dict:
+    """All tracks that are on the map, a row each in order of ids.
+
+    Args:
+        library: Library.
+        space: Space.
+        quality: map.Quality or None.
+        prediction: labels, ids and probabilities of a retrained head, in place of the model's.
+        offline: whether the page has no server behind it.
+    """
+    ids, xy = library.positions(space)
+    tracks = library.tracks()
+    kept = np.isin(ids, tracks.index.to_numpy())
+    ids, xy = ids[kept], xy[kept]
+    tracks = tracks.loc[ids]
+    corrections, rows = library.corrections(), {int(track): row for row, track in enumerate(ids)}
+    return {
+        "name": " + ".join(root_name(root, offline) for root in library.roots()) or "library",
+        "offline": offline,
+        "model": space.name,
+        "clip_seconds": space.clip_seconds,
+        "quality": quality and {name: finite(value) for name, value in vars(quality).items()},
+        "ids": packed(ids, "<i4"),
+        "x": packed(xy[:, 0], "<f4"),
+        "y": packed(xy[:, 1], "<f4"),
+        "titles": titles(tracks),
+        "year": packed(tracks["year"].fillna(0).clip(0, 9999), "<i2"),
+        "seconds": packed(tracks["seconds"].fillna(0), "<f4"),
+        "artist": coded(tracks["artist"]),
+        "album": coded(tracks["album"]),
+        "folder": coded(tracks["folder"]),
+        "tag": coded(tracks["genre"]),
+        "corrections": {rows[track]: genre for track, genre in corrections.items() if track in rows},
+        "failures": [] if offline else [[shown(path), why] for path, why in library.failures().itertuples(index=False)],
+        **predictions(library, space, ids, prediction),
+    }
+
+
+def predictions(library, space, ids, prediction=None) -> dict:
+    """Labels and the TOP genres of each track: their numbers, and their strengths as shares of 255."""
+    labels, known, probabilities = prediction or (space.labels, *library.probabilities(space))
+    columns = min(TOP, len(labels))
+    table = np.zeros((len(ids), len(labels)), "float32")
+    place = np.minimum(np.searchsorted(known, ids), max(len(known) - 1, 0))
+    if len(known):
+        found = known[place] == ids
+        table[found] = probabilities[place[found]]
+    best = np.argsort(-table, axis=1, kind="stable")[:, :columns]
+    strength = np.take_along_axis(table, best, axis=1)
+    return {
+        "labels": list(labels),
+        "columns": columns,
+        "top": packed(best, "<u2"),
+        "strength": packed(np.rint(strength * 255), "u1"),
+    }
+
+
+def root_name(root: str, offline: bool) -> str:
+    """A scanned folder; of a page that may be sent, not where it lies."""
+    return shown(PurePath(root).name if offline else root)
+
+
+def titles(tracks: pd.DataFrame) -> list[str]:
+    """The tag's title, or the file's name where there is none."""
+    return [
+        shown(title) or PurePath(shown(path)).stem for title, path in zip(tracks["title"], tracks["path"], strict=True)
+    ]
+
+
+def shown(text: str) -> str:
+    """Text as a page can show it: bytes that are no UTF-8 become the replacement character."""
+    return os.fsencode(text).decode("utf-8", "replace") if not text.isascii() else text
+
+
+def coded(column: pd.Series) -> dict:
+    """Each name once, and each row's number of its name."""
+    codes, names = pd.factorize(np.array([shown(text) for text in column], dtype=object))
+    return {"names": list(names), "codes": packed(codes, "<i4")}
+
+
+def packed(values, kind: str) -> str:
+    return base64.b64encode(np.asarray(values).astype(kind).tobytes()).decode()
+
+
+def finite(value: float) -> float | None:
+    """JSON has no NaN."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def encoded(values) -> bytes:
+    """JSON in ASCII: safe in a script element too, for `<` is escaped."""
+    return json.dumps(values, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c").encode()

@@ -1,0 +1,244 @@
+"""The map, the retrained head, the heat-map and covers: what is near stays near, what is held stays."""
+
+import base64
+
+import mutagen
+import numpy as np
+import pytest
+from libraries import LABELS, InventedModel, invented_track, make_library
+from mutagen.flac import Picture
+from mutagen.id3 import APIC
+from mutagen.mp4 import MP4Cover
+
+from kgenre.errors import KgenreError
+from kgenre.library import head, heat, media
+from kgenre.library import map as mapping
+from kgenre.library.chart import update_map
+from kgenre.library.explorer import tagged
+from kgenre.library.records import Heard
+
+JPEG = b"\xff\xd8\xff\xe0 a picture"
+
+
+def clusters(n: int, seed: int = 0, kinds: int = 4, d: int = 16) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    kind = np.arange(n) % kinds
+    return (3.0 * np.eye(kinds, d)[kind] + rng.normal(0, 0.3, (n, d))).astype("float32"), kind
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """Vectors, kinds and a map of 200 tracks."""
+    vectors, kind = clusters(200)
+    return vectors, kind, mapping.layout(vectors, seed=0)
+
+
+def nearest_kind(points, positions, kind) -> np.ndarray:
+    middles = np.stack([positions[kind == one].mean(axis=0) for one in range(kind.max() + 1)])
+    return np.linalg.norm(points[:, None] - middles, axis=2).argmin(axis=1)
+
+
+def test_the_perplexity_grows_with_the_library_and_is_one_that_openTSNE_takes():
+    assert [mapping.perplexity_of(n) for n in (100, 10_000, 100_000)] == [5, 50, 50]
+    assert 22 < mapping.perplexity_of(2000) < 23
+    for n in range(2, 40):
+        assert mapping.perplexity_of(n) <= max(1, (n - 1) / 3)
+
+
+def test_kinds_of_music_are_islands_of_the_map(drawn):
+    vectors, kind, positions = drawn
+    assert positions.dtype == np.float32 and positions.shape == (200, 2)
+    assert (nearest_kind(positions, positions, kind) == kind).all()
+    quality = mapping.quality(vectors, positions)
+    assert quality.trustworthiness > 0.9
+    assert quality.preservation > 4 * 10 / 200  # chance is 10 of 199
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 9])
+def test_a_handful_of_tracks_has_a_map_too(n):
+    positions = mapping.layout(clusters(n)[0])
+    assert positions.shape == (n, 2) and np.isfinite(positions).all()
+    assert np.isnan(mapping.quality(clusters(n)[0], positions).trustworthiness)
+
+
+def test_one_track_without_a_finite_vector_does_not_spoil_the_map():
+    vectors, _ = clusters(6)
+    vectors[3] = np.nan
+    assert np.isfinite(mapping.layout(vectors)).all()
+
+
+@pytest.mark.parametrize("large", [10, 10_000], ids=["grid", "tree"])
+def test_new_tracks_lie_with_their_kind_wherever_the_map_lies(drawn, large, monkeypatch):
+    # openTSNE moves a map to the origin before it places anything: a map far from it must be answered for there.
+    vectors, kind, positions = drawn
+    monkeypatch.setattr(mapping, "LARGE", large)
+    far = positions + np.float32([500, -300])
+    before = far.copy()
+    new, new_kind = clusters(40, seed=1)
+    placed = mapping.place(new, vectors, far)
+    assert (nearest_kind(placed, far, kind) == new_kind).all()
+    np.testing.assert_array_equal(far, before)
+    spread = np.linalg.norm(far[kind == 0] - far[kind == 0].mean(axis=0), axis=1).max()
+    assert np.linalg.norm(placed[new_kind == 0] - far[kind == 0].mean(axis=0), axis=1).max() < 1.5 * spread
+
+
+def test_a_map_that_was_turned_mirrored_and_moved_is_laid_on_the_old_one():
+    old = np.random.default_rng(0).normal(size=(50, 2)).astype("float32")
+    turned = old @ np.array([[0.6, 0.8], [0.8, -0.6]], "float32") + 7
+    np.testing.assert_allclose(mapping.align(turned, old, np.arange(50)), old, atol=1e-5)
+    np.testing.assert_allclose(mapping.align(turned, old[10:], np.arange(10, 50)), old, atol=1e-5)
+
+
+def test_quality_of_a_perfect_map_is_one_and_of_a_random_one_is_chance():
+    rng = np.random.default_rng(0)
+    angle = rng.uniform(0, 2 * np.pi, 300)
+    vectors = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    assert mapping.quality(vectors, vectors) == mapping.Quality(1.0, 1.0)
+    shuffled = mapping.quality(vectors, rng.permutation(vectors))
+    assert 0.3 < shuffled.trustworthiness < 0.7 and shuffled.preservation < 0.1
+
+
+def add_tracks(library, numbers) -> None:
+    space = library.space()
+    rng = np.random.default_rng(9)
+    for number in numbers:
+        track = invented_track(number, number % len(LABELS))
+        vectors = rng.normal(0, 0.3, (3, 16)) + 2.0 * (np.arange(16) == number % len(LABELS))
+        library.save([track])
+        library.save_heard(space, track.audio_hash, Heard(np.arange(3), vectors, np.full((3, len(LABELS)), 1 / 6)))
+
+
+def test_ten_new_albums_do_not_move_the_map_and_a_new_map_lies_on_the_old(tmp_path):
+    with make_library(tmp_path / "library.sqlite", 120) as library:
+        space = library.space()
+        first = update_map(library, space)
+        ids, old = library.positions(space)
+        assert len(ids) == 120 and first.trustworthiness > 0.8
+        assert update_map(library, space) == first
+        add_tracks(library, range(1000, 1020))
+        update_map(library, space)
+        now_ids, now = library.positions(space)
+        assert len(now_ids) == 140
+        np.testing.assert_array_equal(now[np.isin(now_ids, ids)], old)
+        update_map(library, space, remap=True)
+        _, again = library.positions(space)
+        moved = np.linalg.norm(again - now, axis=1).mean()
+        mirrored = np.linalg.norm(again * [-1, 1] - now, axis=1).mean()
+        assert 0 < moved < mirrored
+
+
+def test_another_method_makes_another_map(tmp_path):
+    pytest.importorskip("umap", reason="umap-learn is not installed")
+    vectors, kind = clusters(60)
+    positions = mapping.layout(vectors, method="umap")
+    assert (nearest_kind(positions, positions, kind) == kind).all()
+    placed = mapping.place(vectors[:4], vectors, positions, method="umap")
+    assert (nearest_kind(placed, positions, kind) == kind[:4]).all()
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    with make_library(tmp_path_factory.mktemp("library") / "library.sqlite", 180) as library:
+        yield library
+
+
+def test_what_is_corrected_is_learnt_for_albums_that_were_not_corrected(library):
+    space, table = library.space(), library.tracks()
+    jazz = table.index[table["path"].str.contains("/jazz/")]
+    known = dict.fromkeys(jazz[:20].tolist(), "bebop")  # a name that the model does not know
+    groups = table["path"].str.rsplit("/", n=1).str[0].to_dict()
+    taught, report = head.retrain(library.all_slices(space), space.labels, known, groups)
+    assert taught.labels == (*LABELS, "bebop")
+    assert report == head.Report(20, 0.0, 1.0)
+    ids, probabilities = head.apply(taught, library.all_slices(space))
+    answers = dict(zip(ids.tolist(), probabilities.argmax(axis=1)))
+    assert all(taught.labels[answers[track]] == "bebop" for track in jazz[20:].tolist())
+    metal = table.index[table["path"].str.contains("/metal/")]
+    assert all(taught.labels[answers[track]] == "metal" for track in metal.tolist())  # nothing else is forgotten
+
+
+def test_a_head_is_the_same_after_it_was_kept_as_json_and_answers_by_the_mean_of_slices(library):
+    space = library.space()
+    known = {int(track): LABELS[row // 10 % 6] for row, track in enumerate(library.tracks().index[:60])}
+    taught, _ = head.retrain(library.all_slices(space), space.labels, known, {})
+    again = head.head_of(head.head_values(taught))
+    ids, probabilities = head.apply(again, library.all_slices(space))
+    _, embeddings, _ = library.slices(space, int(ids[7]))
+    np.testing.assert_allclose(probabilities[7], taught(embeddings).mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_accuracy_is_not_told_of_one_album_and_nothing_is_learnt_of_nothing(library):
+    space, ids = library.space(), library.tracks().index
+    album = {int(track): "bebop" for track in ids[:5]}
+    _, report = head.retrain(library.all_slices(space), space.labels, album, dict.fromkeys(album, "one album"))
+    assert (report.known, report.before, report.after) == (5, None, None)
+    with pytest.raises(KgenreError, match="no correction"):
+        head.retrain(library.all_slices(space), space.labels, {}, {})
+    with pytest.raises(KgenreError, match="has been listened to"):
+        head.retrain(library.all_slices(space), space.labels, {10**6: "jazz"}, {})
+
+
+def test_a_tag_names_a_label_whatever_its_case_and_hyphens():
+    assert tagged({1: "Hip Hop", 2: "hiphop", 3: "Polka", 4: ""}, LABELS) == {1: "hip-hop", 2: "hip-hop"}
+
+
+def test_the_hottest_cell_is_what_the_model_listens_to():
+    rate, model = 8000, InventedModel()
+    time = np.arange(model.clip_samples) / rate
+    samples = (0.1 * np.random.default_rng(0).standard_normal(len(time))).astype("float32")
+    part = (time >= 0.6) & (time < 0.8)  # parts of 0.2 s: the fourth
+    samples += np.where(part, np.sin(2 * np.pi * 600 * time), 0).astype("float32")
+
+    def predict(windows):
+        level = np.abs(windows @ (part * np.exp(2j * np.pi * 600 * time))) / part.sum()
+        return np.stack([level, 1 - level], axis=1), None
+
+    found = heat.heat_map(predict, samples, rate, label=0)
+    band, column = np.unravel_index(found.heat.argmax(), found.heat.shape)
+    assert (found.edges_hz[band], found.edges_hz[band + 1], column) == (400, 800, 3)
+    assert found.heat.max() > 0.7 * found.probability
+    np.testing.assert_allclose(np.delete(found.heat.ravel(), found.heat.argmax()), 0, atol=0.2)
+    assert found.picture.dtype == np.uint8 and found.picture.max() == 255
+
+
+def with_cover(path, picture: bytes):
+    file = mutagen.File(path)
+    if path.suffix == ".mp3":
+        file.add_tags()
+        file.tags.add(APIC(mime="image/jpeg", type=3, data=picture))
+    elif path.suffix == ".m4a":
+        file["covr"] = [MP4Cover(picture)]
+    else:
+        block = Picture()
+        block.data = picture
+        if path.suffix == ".flac":
+            file.add_picture(block)
+        else:
+            file["metadata_block_picture"] = [base64.b64encode(block.write()).decode()]
+    file.save()
+
+
+@pytest.mark.parametrize("name", ["cbr.mp3", "pcm16.flac", "song.ogg", "song.opus", "song.m4a"])
+def test_covers_are_found_and_what_is_no_picture_is_not_served(name, songs, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(songs[name].read_bytes())
+    assert media.cover(str(path)) is None
+    with_cover(path, b"<svg onload='alert(1)'/>")
+    assert media.cover(str(path)) is None
+    (tmp_path / "cover.jpg").write_bytes(JPEG)
+    assert media.cover(str(path)) == (JPEG, "image/jpeg")
+    path.write_bytes(songs[name].read_bytes())
+    with_cover(path, b"\x89PNG\r\n\x1a\n...")
+    assert media.cover(str(path))[1] == "image/png"
+
+
+def test_a_clip_is_the_stretch_that_was_asked_for(songs):
+    import io
+
+    import soundfile
+
+    samples, rate = soundfile.read(io.BytesIO(media.clip(str(songs["song.wma"]), 2.0, 1.5)))
+    assert rate == 44100 and len(samples) == pytest.approx(1.5 * rate, abs=100)
+    with pytest.raises(KgenreError, match="seconds"):
+        media.clip(str(songs["song.ogg"]), 0.0, 1e9)

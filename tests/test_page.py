@@ -1,0 +1,488 @@
+"""The page: its server closed to everything but the page, and the page in a real browser."""
+
+import csv
+import io
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from audio_files import music, write_sound
+from libraries import LABELS, LevelModel, make_library
+
+from kgenre import explore
+from kgenre.library.chart import update_map
+from kgenre.library.explorer import Explorer
+from kgenre.library.offline import page_html
+from kgenre.library.payload import payload
+from kgenre.library.records import Heard, Track
+from kgenre.library.store import Library
+
+httpx = pytest.importorskip("httpx", reason="httpx is not installed")
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+BROWSER_FLAGS = ("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
+                 "--ignore-gpu-blocklist", "--autoplay-policy=no-user-gesture-required")  # fmt: skip
+EVIL = "<img src=x onerror='window.pwned=1'><script>window.pwned=1</script>"
+TRACKS = 120
+
+# The server's process: the invented library, and a model that hears only how loud it is.
+SERVE = """
+import sys
+import numpy as np
+from libraries import InventedModel
+from kgenre.library.chart import update_map
+from kgenre.library.explorer import Explorer
+from kgenre.library.server import listen, serve
+from kgenre.library.store import Library
+
+class Model(InventedModel):
+    def __call__(self, windows):
+        level = np.clip(np.abs(windows).mean(axis=1, keepdims=True), 0, 1)
+        return np.repeat(level, 6, axis=1) / 6, None
+
+library = Library(sys.argv[1], create=False)
+space = library.space()
+listening = listen(0)
+listening.listen()
+print(listening.getsockname()[1], flush=True)
+serve(Explorer(library, space, update_map(library, space), Model), listening)
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A folder with a library of invented tracks, and three real files that it holds: an ogg, an aiff, an evil one."""
+    folder = tmp_path_factory.mktemp("music")
+    with make_library(folder / "library.sqlite", TRACKS, root=str(folder)) as library:
+        space = library.space()
+        for name, title in {"song.ogg": "Real Song", "song.aiff": "Unplayable", "evil.ogg": EVIL}.items():
+            write_sound(folder / name, music(7.0, 22050, 1), 22050)
+            digest = name.ljust(16).encode()
+            path = bytes(folder / name)
+            about = {"title": title, "artist": EVIL, "album": EVIL, "genre": EVIL, "year": 1999, "seconds": 7.0}
+            library.save([Track(path, 1, 1, digest, digest, **about)])
+            probabilities = np.eye(len(LABELS))[[3, 3, 3]] * [[0.5], [0.9], [0.6]] + 0.01  # the second slice decides
+            library.save_heard(space, digest, Heard(np.array([0.0, 2.0, 4.0]), 2.0 * np.eye(3, 16), probabilities))
+        update_map(library, space)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(place):
+    """The address of a server in its own process."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVE, str(place / "library.sqlite")], stdout=subprocess.PIPE, text=True,
+        cwd=Path(__file__).parent,
+    )  # fmt: skip
+    yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    with httpx.Client(base_url=server, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def token(client) -> dict[str, str]:
+    return {"X-Kgenre-Token": re.search('kgenre-token" content="([^"]+)"', client.get("/").text)[1]}
+
+
+def track_id(place, name: str) -> int:
+    with Library(place / "library.sqlite") as library:
+        return library.id_of(place / name)
+
+
+READ = ("/", "/page/app.js", "/data", "/track/1", "/neighbours/1", "/way/1/2", "/cover/1", "/audio/1")
+
+
+@pytest.mark.parametrize("path", READ)
+def test_every_answer_is_for_our_own_page_alone(client, server, path):
+    answer = client.get(path)
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "access-control-allow-origin" not in answer.headers
+    for headers in (
+        {"Host": "evil.example"},
+        {"Host": f"evil.example:{server.rsplit(':', 1)[1]}"},  # DNS rebinding
+        {"Host": "127.0.0.1:1"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ):
+        refused = client.get(path, headers=headers)
+        assert refused.status_code == 403, headers
+        assert set(refused.json()) == {"error"}
+
+
+def test_a_link_from_elsewhere_opens_the_page_and_nothing_else(client):
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    assert client.get("/", headers=headers).status_code == 200
+    assert client.get("/data", headers=headers).status_code == 403
+
+
+CHANGES = {
+    "/playlist": {"ids": [1], "kind": "csv"},
+    "/correct": {"ids": [1], "genre": "evil"},
+    "/retrain": {"tags": True},
+    "/forget": {},
+    "/tags": {"ids": [1], "write": True},
+    "/untag": {},
+}
+
+
+@pytest.mark.parametrize("path", CHANGES)
+def test_nothing_changes_without_the_pages_token(client, server, token, path, place):
+    for headers in ({}, {"X-Kgenre-Token": "guess"}, {"X-Kgenre-Token": "é".encode()}, {**token, "Origin": "http://evil.example"},
+                    {**token, "Host": "evil.example"}, {**token, "Sec-Fetch-Site": "cross-site"}):  # fmt: skip
+        assert client.post(path, json=CHANGES[path], headers=headers).status_code == 403
+    chunked = client.post(path, content=iter([b"{}"]), headers=token)
+    assert chunked.status_code == 403 and "length" in chunked.json()["error"]
+    with Library(place / "library.sqlite") as library:
+        assert "evil" not in library.corrections().values()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/page/../server.py", "/page/..%2fserver.py", "/page/%2e%2e/server.py", "/page/..%5cserver.py",
+     "/page//etc/passwd", "/page/index.html",
+     "/audio/../../../etc/passwd", "/audio/..%2f..%2f..%2fetc%2fpasswd", "/audio/%2fetc%2fpasswd",
+     "/cover/..%2flibrary.sqlite", "/audio/1%00", "/library.sqlite", "/docs", "/openapi.json"],
+)  # fmt: skip
+def test_files_are_had_by_id_alone(client, path):
+    import http.client
+
+    connection = http.client.HTTPConnection("127.0.0.1", client.base_url.port)  # httpx would tidy the path
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    assert answer.status in (403, 404, 422)
+    text = answer.read().decode()
+    assert "root:" not in text and "import" not in text and "SQLite" not in text
+
+
+@pytest.mark.parametrize("bad", ["-1", "0", "99999", str(2**31), str(2**63), str(10**30), "1.5", "one", "1e3"])
+@pytest.mark.parametrize(
+    "path", ["/track/{}", "/audio/{}", "/clip/{}", "/cover/{}", "/neighbours/{}", "/way/1/{}", "/heat/{}/0"]
+)
+def test_ids_out_of_range_are_a_users_error(client, path, bad):
+    answer = client.get(path.format(bad))
+    assert 400 <= answer.status_code < 500
+    assert "Traceback" not in answer.text
+
+
+def test_numbers_out_of_range_are_a_users_error(client, token, place):
+    song = track_id(place, "song.ogg")
+    for path in (f"/heat/{song}/99", f"/heat/{song}/-1", f"/clip/{song}?seconds=1e9", f"/clip/{song}?start=nan",
+                 "/neighbours/1?n=0", "/neighbours/1?n=100000", "/way/1/2?n=1", "/way/1/1"):  # fmt: skip
+        assert client.get(path).status_code == 400, path
+    for ids in ([], [99999], [-1], [2**70], ["one"], "1"):
+        assert client.post("/playlist", json={"ids": ids, "kind": "m3u8"}, headers=token).status_code in (400, 422), ids
+    for genre in ("x" * 81, "\u0000", "a\u200bb"):
+        assert client.post("/correct", json={"ids": [1], "genre": genre}, headers=token).status_code == 400
+    assert client.post("/playlist", json={"ids": [1], "kind": "../x"}, headers=token).status_code == 400
+    assert client.post("/correct", content=b"{broken", headers=token).status_code == 422
+
+
+def test_songs_are_streamed_by_range_and_decoded_where_browsers_cannot(client, place):
+    song, unplayable = track_id(place, "song.ogg"), track_id(place, "song.aiff")
+    data = (place / "song.ogg").read_bytes()
+    part = client.get(f"/audio/{song}", headers={"Range": "bytes=1000-1999"})
+    assert part.status_code == 206 and part.content == data[1000:2000]
+    assert part.headers["content-range"] == f"bytes 1000-1999/{len(data)}"
+    assert client.get(f"/audio/{song}", headers={"Range": "bytes=99999999-"}).status_code == 416
+    assert client.get(f"/audio/{unplayable}").status_code == 415
+    assert client.get(f"/clip/{unplayable}?start=2&seconds=1").content[:4] == b"RIFF"
+    assert client.get("/audio/1").status_code == 404  # the invented tracks have no files
+    assert client.get("/track/1").status_code == 200
+
+
+def test_neighbours_and_ways(client, place):
+    song = track_id(place, "song.ogg")
+    near = client.get(f"/neighbours/{song}?n=5").json()
+    assert [one for one, _ in near] != [] and song not in [one for one, _ in near]
+    distances = [far for _, far in near]
+    assert distances == sorted(distances) and distances[0] == pytest.approx(0, abs=1e-3)  # the evil one is its twin
+    assert client.get(f"/neighbours/{song}?n=5&within=0.01").json() == [one for one in near if one[1] <= 0.01]
+    way = client.get(f"/way/{song}/1?n=6").json()
+    assert (way[0], way[-1], len(set(way))) == (song, 1, 6)
+
+
+def test_tags_are_shown_first_then_written_then_taken_back(client, token, place):
+    import mutagen
+
+    song = track_id(place, "song.ogg")
+    before = (place / "song.ogg").read_bytes()
+    plan = client.post("/tags", json={"ids": [song], "write": False}, headers=token).json()
+    assert plan["changes"] == [[str(place / "song.ogg"), "", "jazz"]] and not plan["undo"]
+    assert (place / "song.ogg").read_bytes() == before
+    assert client.post("/tags", json={"ids": [song], "write": True}, headers=token).json() == {
+        "written": 1,
+        "failures": [],
+    }
+    assert mutagen.File(place / "song.ogg")["genre"] == ["jazz"]
+    assert client.post("/untag", json={}, headers=token).json() == {"written": 1, "failures": []}
+    assert "genre" not in mutagen.File(place / "song.ogg")
+    assert client.post("/untag", json={}, headers=token).status_code == 400
+
+
+def test_a_port_that_is_taken_is_told():
+    from kgenre.errors import KgenreError
+    from kgenre.library.server import listen
+
+    with listen(0) as taken:
+        taken.listen()
+        assert taken.getsockname()[0] == "127.0.0.1"
+        with pytest.raises(KgenreError, match="--port"):
+            listen(taken.getsockname()[1])
+
+
+def test_explore_goes_from_a_folder_to_a_page(songs, tmp_path, monkeypatch, capsys):
+    music_folder = tmp_path / "Music"
+    music_folder.mkdir()
+    for name in ("song.ogg", "22k.mp3", "mono.wav"):
+        shutil.copy(songs[name], music_folder)
+    (music_folder / "broken.mp3").write_bytes(b"no music")
+    monkeypatch.setattr("kgenre.inference.open_model", lambda name: LevelModel())
+    arguments = [
+        str(music_folder),
+        "--library",
+        str(tmp_path / "l.sqlite"),
+        "--html",
+        str(tmp_path / "map.html"),
+        "--workers",
+        "1",
+    ]
+    assert explore.main(arguments) == 1  # one file failed
+    said = capsys.readouterr()
+    assert "3 heard" in said.err and "1 failed" in said.err and "broken.mp3" in said.err and "map.html" in said.out
+    page = (tmp_path / "map.html").read_text(encoding="utf-8")
+    assert '"ids":' in page and str(tmp_path) not in page and "broken.mp3" not in page
+    assert explore.main(arguments) == 0
+    assert "4 unchanged" in capsys.readouterr().err
+    assert explore.main([str(tmp_path / "nowhere"), "--no-browser"]) == 2
+    assert "no such folder" in capsys.readouterr().err
+
+
+# In a browser.
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here: `apt-get install chromium`")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=BROWSER_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(browser):
+    """A new tab; the test fails if a script does."""
+    page = browser.new_page(viewport={"width": 1200, "height": 800})
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    page.close()
+    assert not errors
+
+
+def opened(tab, address: str):
+    tab.goto(address)
+    tab.wait_for_selector("html[data-ready]", timeout=20000)
+    return tab
+
+
+def pixel_of(tab, row: int) -> tuple[float, float]:
+    x, y = tab.evaluate(f"kgenre.stage.points.toPixels(kgenre.tracks.x[{row}], kgenre.tracks.y[{row}])")
+    box = tab.locator("#stage").bounding_box()
+    return box["x"] + x, box["y"] + y
+
+
+def row_of(tab, place, name: str) -> int:
+    return tab.evaluate(f"kgenre.tracks.rowOf.get({track_id(place, name)})")
+
+
+def drag_round(tab, rows) -> None:
+    """Draws a lasso, a box's outline, around rows."""
+    places = np.array([pixel_of(tab, row) for row in rows])
+    (left, top), (right, bottom) = places.min(axis=0) - 6, places.max(axis=0) + 6
+    tab.mouse.move(left, top)
+    tab.mouse.down()
+    for x, y in ((right, top), (right, bottom), (left, bottom), (left, top + 1)):
+        tab.mouse.move(x, y, steps=3)
+    tab.mouse.up()
+
+
+def test_a_lasso_becomes_a_playlist(server, tab, place):
+    opened(tab, server)
+    tab.click("#tool-lasso")
+    album = tab.evaluate(
+        "Array.from({length: kgenre.tracks.n}, (_, i) => i).filter((i) => kgenre.tracks.genre(i) === 'metal')"
+    )
+    drag_round(tab, album)
+    selected = tab.evaluate("kgenre.state.selection")
+    assert set(album) <= set(selected) and len(selected) < TRACKS
+    grey = tab.evaluate(
+        "Array.from({length: kgenre.tracks.n}, (_, i) => kgenre.stage.points.colours.slice(4 * i, 4 * i + 3).join())"
+    )
+    outside = {grey[row] for row in range(len(grey)) if row not in selected}
+    assert len(outside) == 1 and not outside & {grey[row] for row in selected}  # one grey, and all are still there
+    with tab.expect_download() as download:
+        tab.click("#save")
+    lines = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
+    assert download.value.suggested_filename.endswith(".m3u8")
+    assert lines[0] == "#EXTM3U" and len(lines) == 1 + 2 * len(selected)
+    with Library(place / "library.sqlite") as library:
+        paths = set(library.tracks()["path"])
+    assert {line for line in lines if not line.startswith("#")} <= paths
+    with tab.expect_download() as download:
+        tab.click("text=CSV")
+    rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text(encoding="utf-8"))))
+    assert len(rows) == len(selected) and rows[0]["predicted"] in LABELS
+
+
+def test_html_in_tags_is_text(server, tab, place):
+    opened(tab, server)
+    row = row_of(tab, place, "evil.ogg")
+    tab.fill("#search", "onerror")
+    assert tab.inner_text("#hits") == "3"
+    tab.evaluate(f"kgenre.stage.show([{row}])")
+    tab.mouse.move(*pixel_of(tab, row))
+    tab.wait_for_selector("#card:not([hidden])")
+    assert EVIL in tab.inner_text("#card")
+    tab.mouse.down()
+    tab.mouse.up()
+    tab.wait_for_selector("#near li")
+    tab.keyboard.press("a")
+    for colour in ("tag", "folder", "prediction"):
+        tab.select_option("#colour", colour)
+    tab.keyboard.press("x")
+    assert EVIL in tab.inner_text("#panel") and tab.evaluate("window.pwned") is None
+    assert tab.locator("#panel script, #card script, #panel img[onerror], #card img[onerror]").count() == 0
+
+
+@pytest.mark.parametrize("name", ["song.ogg", "song.aiff"])
+def test_a_click_plays_the_deciding_slice(server, tab, place, name):
+    opened(tab, server)
+    row = row_of(tab, place, name)
+    tab.fill("#search", "real" if name == "song.ogg" else "unplayable")  # its twins lie in the same place
+    tab.mouse.click(*pixel_of(tab, row))
+    tab.wait_for_selector("#play:has-text('Pause')", timeout=10000)
+    state = tab.evaluate(
+        "({current: kgenre.state.current, slice: kgenre.state.slice, src: audio.src, at: audio.currentTime})"
+    )
+    assert (state["current"], state["slice"]) == (row, 1)
+    if name == "song.ogg":
+        assert "/audio/" in state["src"] and 2.0 <= state["at"] < 4.0
+    else:
+        assert "/clip/" in state["src"] and "start=2" in state["src"]
+    tab.keyboard.press(" ")
+    tab.wait_for_selector("#play:has-text('Play')")
+    tab.keyboard.press("h")
+    tab.wait_for_selector("canvas.heat")
+
+
+def test_a_corrected_album_is_learnt_and_the_figure_is_shown(server, tab):
+    opened(tab, server)
+    tab.select_option("#colour", "prediction")
+    rows = tab.evaluate(
+        "Array.from({length: kgenre.tracks.n}, (_, i) => i).filter((i) => kgenre.tracks.genre(i) === 'blues')"
+    )
+    tab.fill("#search", "blues/album")
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("a")
+    assert tab.evaluate("kgenre.state.selection") == rows
+    tab.fill("#genre", "delta blues")
+    tab.click("#correct")
+    tab.click("#retrain")
+    tab.wait_for_selector("#accuracy", timeout=20000)
+    assert re.search(r"0\.0 % right before, 100\.0 % after", tab.inner_text("#accuracy"))
+    tab.keyboard.press("Escape")
+    assert "delta blues" in tab.inner_text("#legend")
+    opened(tab, server)
+    assert "delta blues" in tab.inner_text("#legend")  # and it is kept
+    tab.click("#forget")
+    tab.wait_for_selector("#legend:not(:has-text('delta blues'))")
+
+
+def test_search_links_keys_and_dark_mode(server, tab):
+    opened(tab, f"{server}/#sel=1.2.3.zzzz&colour=year&q=artist")
+    assert tab.evaluate("kgenre.state.selection.map((row) => kgenre.tracks.ids[row])") == [1, 2, 3]
+    assert tab.input_value("#colour") == "year" and tab.input_value("#search") == "artist"
+    tab.keyboard.press("Escape")
+    assert tab.evaluate("kgenre.state.selection") == []
+    tab.keyboard.press("/")
+    tab.keyboard.press("Control+a")
+    tab.keyboard.type("SONG 11 album 1")  # accents and case do not matter, and every word must fit
+    with_both = tab.evaluate("kgenre.tracks.titles.filter((_, i) => kgenre.state.hits[i])")
+    assert "Söng 11" in with_both and all("Söng 1" in title for title in with_both)
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("d")
+    assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
+    tab.keyboard.press("?")
+    assert "playlist" in tab.inner_text("#dialog")
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("x")
+    assert "empty file" in tab.inner_text("#dialog")
+
+
+def test_a_finger_pans_and_two_zoom(server, browser):
+    context = browser.new_context(viewport={"width": 390, "height": 780}, has_touch=True)
+    tab = opened(context.new_page(), server)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    touches = context.new_cdp_session(tab)
+    before = tab.evaluate("({...kgenre.stage.points.view})")
+
+    def touch(kind, *points):
+        touches.send(
+            "Input.dispatchTouchEvent",
+            {"type": kind, "touchPoints": [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]},
+        )
+
+    touch("touchStart", (150, 250))
+    touch("touchMove", (100, 250))
+    touch("touchEnd")
+    panned = tab.evaluate("({...kgenre.stage.points.view})")
+    assert (
+        panned["x"] == pytest.approx(before["x"] + 50 / before["pixels"], rel=0.2)
+        and panned["pixels"] == before["pixels"]
+    )
+    touch("touchStart", (150, 250))
+    touch("touchStart", (150, 250), (200, 250))
+    touch("touchMove", (125, 250), (225, 250))
+    touch("touchEnd")
+    assert tab.evaluate("kgenre.stage.points.view.pixels") == pytest.approx(2 * before["pixels"], rel=0.2)
+    context.close()
+
+
+def test_the_offline_page_needs_nothing_but_itself(place, tab, tmp_path):
+    with Library(place / "library.sqlite") as library:
+        space = library.space()
+        data = payload(library, space, None, Explorer(library, space).prediction, offline=True)
+    file = tmp_path / "map.html"
+    file.write_text(page_html(data), encoding="utf-8")
+    assert str(place) not in file.read_text(encoding="utf-8")  # it may be sent: it does not tell where the music lies
+    requests = []
+    tab.on("request", lambda request: requests.append(request.url))
+    opened(tab, file.as_uri())
+    assert tab.evaluate("kgenre.tracks.n") == TRACKS + 3
+    tab.mouse.click(*pixel_of(tab, 5))
+    tab.wait_for_selector("#near li")
+    tab.keyboard.press("a")
+    with tab.expect_download() as download:
+        tab.click("text=CSV")
+    assert len(Path(download.value.path()).read_text(encoding="utf-8").splitlines()) == TRACKS + 4
+    assert "offline" in tab.inner_text("#foot") and tab.evaluate("window.pwned") is None
+    assert all(url.startswith(("file:", "data:", "blob:")) for url in requests)
+    assert data["failures"] == []
