@@ -14,13 +14,14 @@ from audio_files import music, write_sound
 from sklearn.base import clone
 from sklearn.preprocessing import StandardScaler
 
-from kgenre import baseline, classifiers, stats, vectors
-from kgenre.classifiers import CLASSIFIERS, make_pipeline
+from kgenre import baseline, choosing, stats, tuning, vectors
+from kgenre.classifiers import CLASSIFIERS
 from kgenre.datasets.collection import COLUMNS
 from kgenre.datasets.demo import make_demo
 from kgenre.datasets.splits import Collection
 from kgenre.embeddings import read_embeddings
 from kgenre.errors import KgenreError
+from kgenre.tuning import make_pipeline
 from kgenre.vectors import Request, Vectors, read_fma_features, track_vectors
 
 GENRES = ("folk", "jazz", "rock")
@@ -42,7 +43,7 @@ def toy(n_train=10, n_valid=4, n_test=4, d=6, apart=4.0, seed=0):
 
 
 def judge(collection, made, out, names=("bayes",), choose="valid", pca=None):
-    return baseline.baseline(made, collection, list(names), choose, pca, 0, 1, out)
+    return choosing.baseline(made, collection, list(names), choose, pca, 0, 1, out)
 
 
 # --- the table ------------------------------------------------------------------------------------
@@ -84,7 +85,7 @@ def test_every_value_of_every_grid_can_be_fitted(name):
     for key, values in CLASSIFIERS[name].grid.items():
         for value in values:
             fitted = clone(pipeline).set_params(**{f"classifier__{key}": value}).fit(x, y)
-            answer = classifiers.strengths(fitted, x, 3)
+            answer = tuning.strengths(fitted, x, 3)
             assert np.isfinite(answer).all() and np.allclose(answer.sum(axis=1), 1), (key, value)
             assert (answer.argmax(axis=1) == fitted.predict(x)).mean() > 0.99, (key, value)
 
@@ -94,7 +95,7 @@ def test_missing_xgboost_is_left_out_with_the_reason(monkeypatch, small_grids, t
     collection, made = toy()
     metrics = judge(collection, made, tmp_path, ["bayes", "xgboost"])
     assert metrics["choosing"]["left_out"] == {"xgboost": "xgboost is not installed: `pip install xgboost-cpu`."}
-    assert "left out: xgboost is not installed" in baseline.ranking(metrics["choosing"])
+    assert "left out: xgboost is not installed" in choosing.ranking(metrics["choosing"])
     with pytest.raises(KgenreError, match="xgboost is not installed"):
         judge(collection, made, tmp_path, ["xgboost"])
 
@@ -132,7 +133,7 @@ def test_grouped_folds_keep_artists_apart():
     rows.loc[:3, "artist"] = ""
     rows.loc[10:14, "artist"] = "X"
     rows.loc[15:17, "artist"] = "x"  # one artist whatever the case
-    folds = baseline.grouped_folds(rows, 0)
+    folds = choosing.grouped_folds(rows, 0)
     judged = np.concatenate([judge for _, judge in folds])
     assert sorted(judged) == list(range(len(rows))) and len(folds) == 5
     names = rows["artist"].str.casefold()
