@@ -30,7 +30,7 @@ import tensorflow as tf
 
 from kgenre import cli
 from kgenre.archs import ARCHS
-from kgenre.config import Config, make_config
+from kgenre.config import Config, config_json, make_config
 from kgenre.datasets import load_collection
 from kgenre.errors import KgenreError
 from kgenre.fit import batches, compiled_model, slice_predictor, validate
@@ -180,6 +180,11 @@ def train_for(config: Config, tracks: Tracks, seconds: float) -> dict:
     }
 
 
+def as_json(config: Config) -> dict:
+    """The config as a file holds it, where tuples are lists."""
+    return json.loads(config_json(config))
+
+
 class Results:
     """The runs that are done, in a .json file beside the table, and the table of those asked for.
 
@@ -203,10 +208,10 @@ class Results:
     def get(self, config: Config) -> dict | None:
         """The run of this config, if it was of the very same settings."""
         run = self.runs.get(f"{config.arch} {config.seed}")
-        return run if run and run["config"] == dataclasses.asdict(config) else None
+        return run if run and run["config"] == as_json(config) else None
 
     def add(self, config: Config, figures: dict) -> None:
-        self.runs[f"{config.arch} {config.seed}"] = {"config": dataclasses.asdict(config), **figures}
+        self.runs[f"{config.arch} {config.seed}"] = {"config": as_json(config), **figures}
         write_text(self.path, json.dumps({"setup": self.setup, "runs": self.runs}, indent=1) + "\n")
 
     def line(self, config: Config) -> str:

@@ -53,9 +53,7 @@ def _baseline(args: argparse.Namespace) -> int:
 
     if args.classifier != "all":
         check_known("classifier", args.classifier, [*CLASSIFIERS, "all"])
-    flags = cli.config_flags(args)
-    flags.pop("data")
-    config, pca = make_config(seed_of(args.on), flags), pca_components(args.pca)
+    config, pca = make_config(seed_of(args.on), cli.config_flags(args)), pca_components(args.pca)
     out = args.out or default_folder(args.on, args.data)
     check_writable(out)
     collection = load_collection(args.data, seed=config.seed)

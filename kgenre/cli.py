@@ -28,9 +28,9 @@ def make_parser(name: str, description: str) -> argparse.ArgumentParser:
 
 def add_config_flags(parser: argparse.ArgumentParser, names: tuple[str, ...] | None = None) -> None:
     """One flag for each field of Config, or for those named; a flag not given leaves no attribute behind."""
-    for row in dataclasses.fields(Config):
-        if names is not None and row.name not in names:
-            continue
+    rows = [row for row in dataclasses.fields(Config) if names is None or row.name in names]
+    parser.set_defaults(of_config=[row.name for row in rows])
+    for row in rows:
         plain, _ = field_type(row)
         flag = "--" + row.name.replace("_", "-")
         text = f"{row.metadata['help']} (default: {_default(row)})".replace("%", "%%")
@@ -52,9 +52,9 @@ def _default(row) -> str:
 
 
 def config_flags(args: argparse.Namespace) -> dict:
-    """The config's values that were given as flags."""
+    """The config's values that were given as flags; a command's own flag of the same name is none of them."""
     given = vars(args)
-    return {row.name: given[row.name] for row in dataclasses.fields(Config) if row.name in given}
+    return {name: given[name] for name in args.of_config if name in given}
 
 
 def check_file(path: Path, flag: str) -> None:

@@ -228,7 +228,10 @@ def find_temperature(data: dict, truth: np.ndarray, learnt: np.ndarray, of: np.n
     from sklearn.model_selection import StratifiedGroupKFold
 
     tracks = np.flatnonzero(learnt)
-    folds = StratifiedGroupKFold(5, shuffle=True, random_state=0).split(tracks, truth[tracks], of[tracks])
+    n_folds = min(5, len(set(of[tracks])), np.bincount(truth[tracks]).max())
+    if n_folds < 2:
+        return 1.0
+    folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=0).split(tracks, truth[tracks], of[tracks])
     fitted = []
     for some, rest in folds:
         mask = np.zeros(len(truth), bool)

@@ -36,7 +36,7 @@ def _embed(args: argparse.Namespace) -> int:
         raise KgenreError("Name either songs or a collection with --data: one of the two.")
     check_suffix(args.to)
     cli.check_file(args.to, "--to")
-    config = make_config({}, {name: value for name, value in cli.config_flags(args).items() if name != "data"})
+    config = make_config({}, cli.config_flags(args))
     rows = collection_rows(args.data, config.seed) if args.data else song_rows(args.songs)
 
     from kgenre.inference import open_model

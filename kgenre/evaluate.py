@@ -47,8 +47,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         raise KgenreError(f"{args.model}: a SavedModel without its run folder. Name the tracks with --data.")
     out = args.out or default_folder(run, "" if not args.data and args.split == "test" else args.split)
     check_writable(out)
-    flags = {name: value for name, value in cli.config_flags(args).items() if name != "data"}
-    config = make_config({}, flags)
+    config = make_config({}, cli.config_flags(args))
     metrics = evaluate(predictor, collection, args.split, train, out, config.workers, config.max_bad_share)
     print(summary(metrics))
     print(f"written to {out}")

@@ -107,7 +107,8 @@ class Store:
     def finish(self) -> None:
         """Puts file and parts together, and removes the parts.
 
-        Tracks of the file that are not asked for now stay in it unless their files have changed.
+        Tracks of the file that are not asked for now stay in it as long as their files are there
+        unchanged, or their folder is not there at all.
         """
         kept = self._kept()
         if not any(keep.any() for keep in kept):
@@ -144,9 +145,9 @@ class Store:
             mask = np.zeros(len(table), bool)
             for i, row in enumerate(table.itertuples()):
                 now = self.signatures[row.path] if row.path in self.signatures else signature(row.path)
-                asked = row.path in self.signatures
-                gone = now is None and not asked  # on a disk that is not mounted, it may be
-                mask[i] = row.path not in seen and (gone or now == (row.size, row.mtime_ns))
+                # A whole folder that is away may be on a disk that is not mounted.
+                away = now is None and row.path not in self.signatures and not Path(row.path).parent.is_dir()
+                mask[i] = row.path not in seen and (away or now == (row.size, row.mtime_ns))
                 if mask[i]:
                     seen.add(row.path)
             masks.append(mask)

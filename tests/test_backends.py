@@ -110,17 +110,19 @@ def test_answers_agree(row, found, expected):
 
 @pytest.mark.parametrize("row", [*FEATURES, *ARCHS])
 def test_gradients_agree(row, found, expected):
-    """Of each weight, by norm; in all examples but a minority.
+    """Of each weight, by norm: within the tolerance in one example, and a hundredfold in every one.
 
     Where a relu or a max-pool stands within rounding of its kink, each backend takes a side, and the
-    example's gradients differ by 1e-3. That is right, and which example it is depends on the machine.
+    example's gradients differ by 1e-3. That is right, and which example it is depends on the machine; a
+    fault would be in all of them.
     """
     for name in of_row(row, expected, gradients=True):
         wanted, got = (arrays[name].reshape(len(arrays[name]), -1) for arrays in (expected, found))
         size, difference = np.linalg.norm(wanted, axis=1), np.linalg.norm(got - wanted, axis=1)
         assert np.isfinite(difference).all(), name
         assert (size > 0).all() == (row != "chroma_cens"), name  # which is quantized: it has no gradient
-        assert np.median(difference / np.maximum(size, 1e-30)) < TOLERANCE, name
+        relative = difference / np.maximum(size, 1e-30)
+        assert relative.min() < TOLERANCE and relative.max() < 100 * TOLERANCE, name
 
 
 def of_row(row: str, arrays: dict, gradients: bool) -> list[str]:

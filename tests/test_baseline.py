@@ -374,7 +374,8 @@ def test_csv_that_is_not_fmas_is_one_line(tmp_path, text):
         (["--pool", "max"], "`--pool` is for embeddings of slices; stats has one vector a track. Leave it out."),
         (["--on", "fma_features"], "fma_features needs the file: name features.csv of FMA's metadata with --fma-feat"),
         (["--on", "nothing.npz"], "nothing.npz: not a readable embedding file (No such file or directory)."),
-        (["--on", "no_such_model"], "no_such_model: no such model."),
+        (["--on", "no/such/model"], "no/such/model: no such model."),
+        (["--on", "musicn"], "a model is a run folder, a SavedModel folder or a name: unknown model 'musicn'. Did"),
     ],
 )
 def test_user_errors_are_one_line(songs_by_genre, tmp_path, capsys, arguments, message):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -170,8 +171,10 @@ def test_tracks_of_an_earlier_call_stay(run, manifest):
 
 def test_tracks_on_a_disk_that_is_away_stay(run, manifest):
     folder = manifest.parent
-    assert run(Level(), folder / "a.wav", data=False)[0] == 0
-    (folder / "a.wav").rename(folder / "away")
+    (folder / "disk").mkdir()
+    shutil.move(folder / "a.wav", folder / "disk")
+    assert run(Level(), folder / "disk" / "a.wav", data=False)[0] == 0
+    (folder / "disk").rename(folder / "away")
     assert run(Level(), folder / "b.wav", data=False)[0] == 0
     assert read_embeddings(folder / "out.npz").table["track_id"].tolist() == ["a", "b"]
 
