@@ -406,7 +406,7 @@ def test_reseed_reaches_every_layer():
 def test_list_of_a_run_cannot_change_but_may_be_repeated(given, tmp_path):
     run, config = Run(tmp_path / "run"), config_of("zoom", "mixup")
     run.save_setup(config, ["a", "b"], pd.DataFrame({"path": ["x"]}), {"asked": {}})
-    args = argparse.Namespace(config=None, **({} if given is None else {"augment": given}))
+    args = argparse.Namespace(config=None, of_config=["augment"], **({} if given is None else {"augment": given}))
     if given is None or "mixup" in given:
         assert train.resumed_config(run, args) == config
         return

@@ -403,6 +403,7 @@ def test_a_corrected_album_is_learnt_and_the_figure_is_shown(server, tab):
     tab.keyboard.press("Escape")
     tab.keyboard.press("a")
     assert tab.evaluate("kgenre.state.selection") == rows
+    assert tab.input_value("#search") == "blues/album"  # what is searched for stays to be seen
     tab.fill("#genre", "delta blues")
     tab.click("#correct")
     tab.click("#retrain")

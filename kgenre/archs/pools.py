@@ -19,7 +19,7 @@ def attention(x):
     """Mean weighted by the softmax of learnt scores (Ilse et al. 2018): (batch, patches, d) -> (batch, d)."""
     from keras import layers, ops
 
-    scores = layers.Dense(1)(layers.Dense(128, activation="tanh")(x))  # (batch, patches, 1)
+    scores = layers.Dense(1, use_bias=False)(layers.Dense(128, activation="tanh")(x))  # (batch, patches, 1)
     return ops.sum(x * layers.Softmax(axis=1)(scores), axis=1)
 
 

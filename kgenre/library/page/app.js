@@ -164,14 +164,14 @@ function back() {
   else focus(-1);
 }
 
-function leave(field) {
-  if (field === $("search") && state.hits) { field.value = ""; search(); } // some browsers empty it without saying so
-  field.blur();
+function leave(event) { // the search stays; some browsers would empty the field and say nothing of it
+  event.preventDefault();
+  event.target.blur();
 }
 
 function key(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || $("dialog").open) return;
-  if (event.target.matches("input, select, textarea")) { if (event.key === "Escape") leave(event.target); return; }
+  if (event.target.matches("input, select, textarea")) { if (event.key === "Escape") leave(event); return; }
   if (event.target.matches("button") && [" ", "Enter"].includes(event.key)) return;
   const action = ACTIONS[event.key.toLowerCase()];
   if (!action) return;
