@@ -20,7 +20,6 @@ from kgenre.errors import KgenreError
 
 log = logging.getLogger(__name__)
 
-NAME = "default"
 FILES = ("config.json", "labels.txt", "head.npz")
 # In a clone or an editable install, beside the package; in a wheel's, where its data files go.
 PLACES = (

@@ -86,7 +86,7 @@ def check_suffix(path) -> None:
 
 def write_npz(path, header: dict, table: pd.DataFrame, vectors: Iterator) -> None:
     """Writes arrays header, COLUMNS, slice_embeddings, slice_starts, mean and max; `vectors` in order of the table."""
-    (first_starts, first), vectors = peek(vectors)
+    (_, first), vectors = peek(vectors)
     mean, high, starts = [], [], []
     with zipfile.ZipFile(path, "w") as archive:
         with archive.open("slice_embeddings.npy", "w", force_zip64=True) as file:

@@ -73,7 +73,7 @@ class Predictor:
         import tensorflow as tf
 
         weights = tf.train.load_checkpoint(str(self.path / "variables" / "variables"))
-        names = sorted(name for name in weights.get_variable_to_shape_map() if name.endswith("/VARIABLE_VALUE"))
+        names = [name for name in weights.get_variable_to_shape_map() if name.endswith("/VARIABLE_VALUE")]
         values = sorted(np.asarray(weights.get_tensor(name)).tobytes() for name in names)
         about = (self.labels, self.sample_rate, self.clip_samples, self.hop_samples)
         digest = hashlib.sha256(repr(about).encode())
@@ -105,6 +105,8 @@ def open_model(name=None):
 
 def find_saved_model(path) -> Path:
     """The SavedModel in a run folder, a serving folder (its highest version), or the folder itself."""
+    from kgenre.run import Run
+
     path = Path(path)
     for folder in (path, path / "saved_model"):
         if (folder / "saved_model.pb").is_file():
@@ -116,7 +118,7 @@ def find_saved_model(path) -> Path:
             return max(versions, key=lambda child: int(child.name))
     if not path.exists():
         raise KgenreError(f"{path}: no such model. `model` is a run folder or a SavedModel folder.")
-    unfinished = (path / "config.json").is_file() and (path / "run.json").is_file()
+    unfinished = Run(path).begun
     step = (
         f"Finish the run with `kgenre train --resume --out {path}`" if unfinished else "Name a run or SavedModel folder"
     )

@@ -9,6 +9,8 @@ from kgenre.errors import KgenreError
 from kgenre.inference import Predictor
 from kgenre.pipeline import TrackReader
 
+DEFAULT = "default"
+
 
 class VggishEmbedder:
     """TF-Hub's VGGish, an embedding of 128 for every 0.96 s; it names no genres.
@@ -49,7 +51,7 @@ class VggishEmbedder:
         return TrackReader(self.sample_rate, self.clip_samples, self.hop_samples, cache_bytes)
 
 
-def _default(name: str = "default") -> Predictor:
+def _default(name: str = DEFAULT) -> Predictor:
     """The default model; made anew where a cleaner has been at the cache."""
     from kgenre import default
 
@@ -65,5 +67,4 @@ def _musicnn() -> Predictor:
     return _default("musicnn")  # the default model's embedding is musicnn's own
 
 
-DEFAULT = "default"
 PRETRAINED = {DEFAULT: _default, "musicnn": _musicnn, "vggish": VggishEmbedder}

@@ -95,11 +95,7 @@ def write_checkpoint(arrays: dict, folder) -> None:
     """A TensorFlow 1 checkpoint named as musicnn's, ".index" and ".data-...", with an optimizer's variables."""
     arrays = {**arrays, "dense/kernel/Adam": arrays["dense/kernel"], "beta1_power": np.float32(0)}
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        for name, array in {
-            **arrays,
-            "dense/kernel/Adam": arrays["dense/kernel"],
-            "beta1_power": np.float32(0),
-        }.items():
+        for name, array in arrays.items():
             tf.compat.v1.get_variable(name, initializer=array)
         session.run(tf.compat.v1.global_variables_initializer())
         tf.compat.v1.train.Saver().save(session, f"{folder}/x", write_meta_graph=False)
