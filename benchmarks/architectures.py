@@ -33,10 +33,10 @@ from kgenre.archs import ARCHS
 from kgenre.config import Config, config_json, make_config
 from kgenre.datasets import load_collection
 from kgenre.errors import KgenreError
-from kgenre.fit import batches, compiled_model, slice_predictor, validate
+from kgenre.fit import batches, compiled_model, slice_predictor, training_plan, validate
 from kgenre.metrics import wilson_interval
 from kgenre.model import reseed
-from kgenre.pipeline import AudioCache, TrackReader, TrainingPlan, check_bad_share, check_files
+from kgenre.pipeline import AudioCache, TrackReader, check_bad_share, check_files
 from kgenre.run import write_text
 from kgenre.tables import markdown
 from kgenre.train import trainable_genres
@@ -160,7 +160,7 @@ def train_for(config: Config, tracks: Tracks, seconds: float) -> dict:
     keras.utils.clear_session()
     gc.collect()
     reader, train = tracks.reader(config), tracks.numbers["train"]
-    plan = TrainingPlan(len(train), config.crops_per_track, config.batch_size, config.seed)
+    plan = training_plan(config, list(train.values()))
     model = compiled_model(dataclasses.replace(config, schedule="constant"), len(tracks.labels), plan.steps)
     dataset = batches(config, reader, list(train), list(train.values()), len(tracks.labels), plan)
     budget = Budget(config, seconds)

@@ -35,20 +35,17 @@ class RandomModel:
     name = identity = "random"
 
     def __init__(self):
-        import tensorflow as tf
-
         from kgenre.config import Config
-        from kgenre.model import build_model, slice_model
+        from kgenre.fit import slice_predictor
+        from kgenre.model import build_model
 
         config = Config()
         self.labels, self.sample_rate = [str(i) for i in range(8)], config.sample_rate_hz
         self.clip_samples, self.hop_samples = config.clip_samples, config.hop_samples
-        network = slice_model(build_model(config, 8))
-        signature = [tf.TensorSpec((None, config.clip_samples), tf.float32)]
-        self.predict = tf.function(lambda windows: network(windows, training=False), input_signature=signature)
+        self.predict = slice_predictor(build_model(config, 8))
 
     def __call__(self, windows):
-        return [output.numpy() for output in self.predict(windows)]
+        return self.predict(windows)
 
 
 def decode_bare(paths: list[str], rate: int) -> int:

@@ -31,12 +31,9 @@ def write_tracks(folder: Path, n_tracks: int) -> list[str]:
 
 def train(paths: list[str]) -> int:
     """Trains an epoch and a validation over the tracks; peak resident memory in MiB."""
-    import tensorflow as tf
-
     from kgenre.config import Config
-    from kgenre.fit import compiled_model
+    from kgenre.fit import compiled_model, slice_predictor
     from kgenre.inference import classify
-    from kgenre.model import slice_model
     from kgenre.pipeline import TrackReader, TrainingPlan, training_batches
 
     config = Config()
@@ -46,9 +43,7 @@ def train(paths: list[str]) -> int:
     model = compiled_model(config, 2, plan.steps)
     dataset = training_batches(reader, paths, [i % 2 for i in range(len(paths))], plan)
     model.fit(dataset, steps_per_epoch=plan.steps, verbose=0, shuffle=False)
-    network = slice_model(model)
-    predict = tf.function(lambda windows: network(windows, training=False))
-    for _ in classify(lambda windows: [output.numpy() for output in predict(windows)], reader, paths[:40]):
+    for _ in classify(slice_predictor(model), reader, paths[:40]):
         pass
     if reader.cache.used > CACHE_BYTES:
         raise RuntimeError(f"the cache holds {reader.cache.used} bytes of {CACHE_BYTES}")

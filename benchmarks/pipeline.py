@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-import tensorflow as tf
 
 from benchmarks.timing import best_rates, show
 from kgenre.config import Config
+from kgenre.fit import slice_predictor
 from kgenre.inference import classify
-from kgenre.model import build_model, slice_model
+from kgenre.model import build_model
 from kgenre.pipeline import TrackReader, sliding_batches
 
 TRACKS, SECONDS, RATE = 24, 30, 44100
@@ -35,9 +35,7 @@ def write_songs(folder: Path) -> list[str]:
 
 def main() -> None:
     config = Config()
-    network = slice_model(build_model(config, 8))
-    signature = [tf.TensorSpec((None, config.clip_samples), tf.float32)]
-    predict = tf.function(lambda windows: network(windows, training=False), input_signature=signature)
+    predict = slice_predictor(build_model(config, 8))
     with tempfile.TemporaryDirectory() as folder:
         paths = write_songs(Path(folder))
 
@@ -50,10 +48,7 @@ def main() -> None:
             return TRACKS
 
         def whole() -> int:
-            def answer(windows):
-                return [output.numpy() for output in predict(windows)]
-
-            return len(list(classify(answer, reader(), paths, config.batch_size)))
+            return len(list(classify(predict, reader(), paths, config.batch_size)))
 
         print(f"  {TRACKS} mp3 of {SECONDS} s, 44.1 kHz stereo, two decoding threads, no cache, float32")
         show(best_rates({"decode": decode, "decode + front end + convpool": whole}), "tracks/s", "decode")

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from kgenre.config import Config, field_type
+from kgenre.config import SECTIONS, Config, field_type
 from kgenre.errors import KgenreError
 from kgenre.quiet import filtered_stderr
 
@@ -28,21 +28,29 @@ def make_parser(name: str, description: str) -> argparse.ArgumentParser:
 
 def add_config_flags(parser: argparse.ArgumentParser, names: tuple[str, ...] | None = None) -> None:
     """One flag for each field of Config, or for those named; a flag not given leaves no attribute behind."""
-    rows = [row for row in dataclasses.fields(Config) if names is None or row.name in names]
-    parser.set_defaults(of_config=[row.name for row in rows])
-    for row in rows:
-        plain, _ = field_type(row)
-        flag = "--" + row.name.replace("_", "-")
-        text = f"{row.metadata['help']} (default: {_default(row)})".replace("%", "%%")
-        options = {"default": argparse.SUPPRESS, "help": text}
-        if plain is tuple:  # without argparse's choices: the config tells an unknown name with the closest one
-            options["help"] = f"{', '.join(row.metadata['choices'])}, or none: {text}"
-            parser.add_argument(flag, nargs="*", metavar="NAME", **options)
-        elif plain is bool:
-            parser.add_argument(flag, action=argparse.BooleanOptionalAction, **options)
-        else:
-            metavar = None if row.metadata["choices"] else plain.__name__.upper()
-            parser.add_argument(flag, type=plain, choices=row.metadata["choices"], metavar=metavar, **options)
+    group, used = parser, []
+    for row in dataclasses.fields(Config):
+        if names is None and row.name in SECTIONS:
+            group = parser.add_argument_group(SECTIONS[row.name])
+        if names is None or row.name in names:
+            _add_flag(group, row)
+            used.append(row.name)
+    parser.set_defaults(of_config=used)
+
+
+def _add_flag(group, row) -> None:
+    plain, _ = field_type(row)
+    flag = "--" + row.name.replace("_", "-")
+    text = f"{row.metadata['help']} (default: {_default(row)})".replace("%", "%%")
+    options = {"default": argparse.SUPPRESS, "help": text}
+    if plain is tuple:  # without argparse's choices: the config tells an unknown name with the closest one
+        options["help"] = f"{', '.join(row.metadata['choices'])}, or none: {text}"
+        group.add_argument(flag, nargs="*", metavar="NAME", **options)
+    elif plain is bool:
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, **options)
+    else:
+        metavar = None if row.metadata["choices"] else plain.__name__.upper()
+        group.add_argument(flag, type=plain, choices=row.metadata["choices"], metavar=metavar, **options)
 
 
 def _default(row) -> str:

@@ -98,6 +98,7 @@ class Config:
     patience: int = _of(12, "epochs without a better valid track accuracy before training stops")
     batch_size: int = _of(32, "slices a step")
     crops_per_track: int = _of(4, "random slices of each track an epoch")
+    balanced: bool = _of(False, "show each genre as often, however many tracks it has")
     learning_rate: float = _of(1e-3, "Adam's, at the start")
     schedule: str = _of("cosine", "learning rate over the run: cosine to zero, or constant", ("cosine", "constant"))
     precision: str = _of(
@@ -131,6 +132,18 @@ class Config:
         """Samples between the starts of neighbouring slices."""
         return max(1, round(self.clip_samples * (1 - self.slice_overlap)))
 
+
+# What --help puts together, by the first setting of each; the order is the class's.
+SECTIONS = {
+    "data": "what to learn from, and how",
+    "sample_rate_hz": "audio",
+    "feature": "spectrogram",
+    "image_height": "picture",
+    "dropout": "network",
+    "augment": "augmentation",
+    "epochs": "training",
+    "cache_gib": "machine and files",
+}
 
 _RANGES = (
     ("sample_rate_hz", 1000, 384000),

@@ -121,9 +121,14 @@ def network(config: Config, n_classes: int):
 
 def tags(slice_embeddings: np.ndarray) -> dict[str, float]:
     """musicnn's 50 tags, strongest first, mean over slices: embeddings (slices, 200) -> {tag: [0, 1]}."""
-    kernel, bias = tag_layer()
-    strengths = (1 / (1 + np.exp(-(slice_embeddings @ kernel + bias)))).mean(axis=0)
+    strengths = tag_strengths(slice_embeddings)
     return dict(sorted(zip(TAGS["msd"], strengths.tolist()), key=lambda pair: -pair[1]))
+
+
+def tag_strengths(slice_embeddings: np.ndarray) -> np.ndarray:
+    """Strengths of TAGS["msd"], mean over slices: embeddings (slices, 200) -> (50,) in [0, 1]."""
+    kernel, bias = tag_layer()
+    return (1 / (1 + np.exp(-(slice_embeddings @ kernel + bias)))).mean(axis=0)
 
 
 @functools.cache

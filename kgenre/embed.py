@@ -81,8 +81,8 @@ def embed(model, rows, to, workers: int) -> tuple[dict[str, str], int]:
     Raises:
         KgenreError: `to` holds what another model, other settings or another decoder made.
     """
+    from kgenre.embedding_store import Store
     from kgenre.inference import classify
-    from kgenre.store import Store
 
     store, reader = Store(to, header_of(model), rows), model.reader()
     with cli.progress() as bar:
@@ -97,7 +97,7 @@ def embed(model, rows, to, workers: int) -> tuple[dict[str, str], int]:
 
 
 def header_of(model) -> dict:
-    from kgenre.store import make_header
+    from kgenre.embedding_store import make_header
 
     names = ("sample_rate", "clip_samples", "hop_samples", "labels")
     return make_header(model.name, model.identity, {name: getattr(model, name) for name in names})
@@ -105,8 +105,8 @@ def header_of(model) -> dict:
 
 def vectors_of(result, model):
     """What the file keeps of a classified track."""
+    from kgenre.embedding_store import TrackVectors
     from kgenre.slices import slice_starts
-    from kgenre.store import TrackVectors
 
     starts = slice_starts(round(result.seconds * model.sample_rate), model.clip_samples, model.hop_samples)
     return TrackVectors(result.path, result.seconds, starts / model.sample_rate, result.slice_embeddings)

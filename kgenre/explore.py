@@ -18,6 +18,7 @@ from pathlib import Path
 
 from kgenre import cli
 from kgenre.errors import KgenreError
+from kgenre.library.flags import positive
 
 METHODS = ("tsne", "umap")
 
@@ -27,8 +28,10 @@ def main(argv=None) -> int:
     parser.add_argument("folder", metavar="DIR", type=Path, help="folder of music")
     parser.add_argument("--model", help="run folder or SavedModel folder (default: as of `kgenre predict`)")
     parser.add_argument("--library", type=Path, metavar="FILE", help="library (default: DIR/.kgenre/library.sqlite)")
-    parser.add_argument("--windows", type=int, metavar="N", help="listen to N stretches a track (default: all of it)")
-    parser.add_argument("--workers", type=int, metavar="N", help="reading processes (default: one a core)")
+    parser.add_argument(
+        "--windows", type=positive, metavar="N", help="listen to N stretches a track (default: all of it)"
+    )
+    parser.add_argument("--workers", type=positive, metavar="N", help="reading processes (default: one a core)")
     parser.add_argument("--retry", action="store_true", help="try files again that failed before")
     parser.add_argument("--map", choices=METHODS, help="how the map is made (default: tsne; umap needs umap-learn)")
     parser.add_argument("--remap", action="store_true", help="lay out all tracks anew, turned to lie on the old map")
@@ -55,9 +58,11 @@ def _explore(args: argparse.Namespace) -> int:
         raise KgenreError(f"{args.folder}: no such folder. Name a folder of music.")
     with Library(args.library or library_place(args.folder)) as library:
         model = open_model(args.model)
+        if not model.labels:
+            raise KgenreError(f"{model.name} names no genres, by which the map is coloured. Name another --model.")
         print(f"library: {library.path}\nmodel: {model.name}", file=sys.stderr)
         report = _scan(library, args, model)
-        space = library.space()
+        space = report.space
         workers = args.workers or os.cpu_count() or 1
         with cli.progress() as bar:
             task = bar.add_task("laying out the map", total=STEPS, unit="steps", visible=False)
@@ -106,12 +111,12 @@ def quality_text(quality) -> str:
 
 def write_page(library, space, quality, path: Path) -> None:
     """Writes the offline page."""
-    from kgenre.library.explorer import Explorer
+    from kgenre.library.head import kept, predict
     from kgenre.library.offline import page_html
     from kgenre.library.payload import payload
     from kgenre.run import write_text
 
-    prediction = Explorer(library, space).prediction
+    prediction = predict(library, space, kept(library, space))
     write_text(path, page_html(payload(library, space, quality, prediction, offline=True)))
     print(f"{path}: the map in one file, {path.stat().st_size / 1e6:.1f} MB; without sound, covers and paths")
 
@@ -123,7 +128,6 @@ def _serve(library, space, quality, model, listening, quiet: bool) -> None:
     explorer = Explorer(library, space, quality, lambda: model)
     address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
     print(f"{address}   Ctrl-C ends it", flush=True)
-    listening.listen()  # so that a browser that is quicker than the server waits
     if not quiet:
         webbrowser.open(address)
     serve(explorer, listening)

@@ -151,13 +151,14 @@ def _difference(network, name, waveforms, served, clip_samples, hop_samples) -> 
     )
 
 
-def _write(model, labels, sample_rate: int, clip_samples: int, hop_samples: int, folder) -> None:
+def _write(model, labels, sample_rate: int, clip_samples: int, hop_samples: int, folder: Path) -> None:
     import contextlib
     import io
 
     import tensorflow as tf
     from keras.export import ExportArchive
 
+    from kgenre.inference import described, write_about
     from kgenre.model import slice_model
     from kgenre.slices import cut_graph
 
@@ -204,8 +205,8 @@ def _write(model, labels, sample_rate: int, clip_samples: int, hop_samples: int,
     archive.add_endpoint("about", about, [])
     with contextlib.redirect_stdout(io.StringIO()):  # Keras prints the signatures it wrote
         archive.write_out(str(folder))
-    (Path(folder) / "assets.extra").mkdir()  # TF Serving's place for files of our own
-    (Path(folder) / "assets.extra" / "labels.txt").write_text("\n".join(labels) + "\n", encoding="utf-8")
+    write_about(folder, described(folder, labels, sample_rate, clip_samples, hop_samples))
+    (folder / "assets.extra" / "labels.txt").write_text("\n".join(labels) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

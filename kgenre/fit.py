@@ -91,14 +91,14 @@ def fit(config: Config, run: Run) -> None:
     rows = {split: tracks[tracks["split"] == split] for split in ("train", "valid")}
     number = {label: i for i, label in enumerate(labels)}
     reader = TrackReader(config.sample_rate_hz, config.clip_samples, config.hop_samples, int(config.cache_gib * 2**30))
-    plan = TrainingPlan(len(rows["train"]), config.crops_per_track, config.batch_size, config.seed)
+    train_labels = [number[genre] for genre in rows["train"]["genre"]]
+    plan = training_plan(config, train_labels)
     state = State(run)
     if state.epochs:
         model = load_model(state.checkpoint(state.epochs), compile=True)
     else:
         model = compiled_model(config, len(labels), plan.steps)
     if state.epochs < config.epochs and not state.stopped:
-        train_labels = [number[genre] for genre in rows["train"]["genre"]]
         dataset = batches(config, reader, list(rows["train"]["path"]), train_labels, len(labels), plan, state.epochs)
         truth = {path: number[genre] for path, genre in zip(rows["valid"]["path"], rows["valid"]["genre"])}
         board = keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False)
@@ -114,6 +114,12 @@ def fit(config: Config, run: Run) -> None:
             )
         report_failures(reader.failures, run)
     state.finish(config, len(labels))
+
+
+def training_plan(config: Config, labels: list[int]) -> TrainingPlan:
+    """The config's plan of epochs for train tracks of these label numbers."""
+    genres = tuple(labels) if config.balanced else ()
+    return TrainingPlan(len(labels), config.crops_per_track, config.batch_size, config.seed, genres)
 
 
 def batches(

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from kgenre.errors import KgenreError
 from kgenre.pipeline import TrackReader, sliding_batches
 
 log = logging.getLogger(__name__)
+
+ABOUT = Path("assets.extra") / "about.json"  # in a SavedModel; TF Serving leaves that folder to us
 
 # (slices, clip) -> probabilities (slices, classes), embeddings (slices, d)
 SlicePredictor = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -48,41 +51,84 @@ class Predictor:
     """
 
     def __init__(self, path, name: str | None = None):
+        self.path, self.name = find_saved_model(path), name or str(path)
+        about = read_about(self.path) or self._ask()
+        self.labels, self.sample_rate = about["labels"], about["sample_rate"]
+        self.clip_samples, self.hop_samples = about["clip_samples"], about["hop_samples"]
+        self.identity = about["identity"]
+
+    @functools.cached_property
+    def module(self):
+        """The SavedModel; loaded when it is first asked for, as TensorFlow is, which takes ten seconds."""
         import tensorflow as tf
 
-        self.path, self.name = find_saved_model(path), name or str(path)
         try:
-            self.module = tf.saved_model.load(str(self.path))
+            module = tf.saved_model.load(str(self.path))
         except (OSError, ValueError) as error:
             raise KgenreError(f"{self.path}: not a readable SavedModel ({str(error).splitlines()[0]}).") from error
-        if not {"about", "serving_default"} <= set(self.module.signatures):
+        if not {"about", "serving_default"} <= set(module.signatures):
             raise KgenreError(f"{self.path}: a SavedModel, but not one that kgenre exported.")
-        about = {name: value.numpy() for name, value in self.module.signatures["about"]().items()}
-        self.labels = [label.decode() for label in about["labels"]]
-        self.sample_rate, self.clip_samples = int(about["sample_rate"]), int(about["clip_samples"])
-        self.hop_samples = int(about["hop_samples"])
+        return module
 
     def __call__(self, windows) -> tuple[np.ndarray, np.ndarray]:
         """Windows (n, clip_samples) -> probabilities (n, classes), embeddings (n, d)."""
         answer = self.module.signatures["serving_default"](waveform=windows)
         return answer["probabilities"].numpy(), answer["embedding"].numpy()
 
-    @functools.cached_property
-    def identity(self) -> str:
-        """Hash of weights, labels and sizes; not of the files, which differ from one export to the next."""
-        import tensorflow as tf
-
-        weights = tf.train.load_checkpoint(str(self.path / "variables" / "variables"))
-        names = [name for name in weights.get_variable_to_shape_map() if name.endswith("/VARIABLE_VALUE")]
-        values = sorted(np.asarray(weights.get_tensor(name)).tobytes() for name in names)
-        about = (self.labels, self.sample_rate, self.clip_samples, self.hop_samples)
-        digest = hashlib.sha256(repr(about).encode())
-        for value in values:
-            digest.update(hashlib.sha256(value).digest())
-        return digest.hexdigest()[:16]
+    def _ask(self) -> dict:
+        """What `read_about` gives, of the graph itself: for exports that lack the file."""
+        about = {name: value.numpy() for name, value in self.module.signatures["about"]().items()}
+        labels = [label.decode() for label in about.pop("labels")]
+        return described(self.path, labels, **{name: int(value) for name, value in about.items()})
 
     def reader(self, cache_bytes: int = 0) -> TrackReader:
         return TrackReader(self.sample_rate, self.clip_samples, self.hop_samples, cache_bytes)
+
+
+def described(folder: Path, labels: list[str], sample_rate: int, clip_samples: int, hop_samples: int) -> dict:
+    """What a SavedModel says of itself: labels, sizes, and
+
+    identity: hash of weights, labels and sizes; not of the files, which differ from one export to the next.
+    files: hash of the files' sizes and of the weights' checksums, to tell whether this still holds.
+    """
+    import tensorflow as tf
+
+    weights = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
+    names = [name for name in weights.get_variable_to_shape_map() if name.endswith("/VARIABLE_VALUE")]
+    values = sorted(np.asarray(weights.get_tensor(name)).tobytes() for name in names)
+    digest = hashlib.sha256(repr((labels, sample_rate, clip_samples, hop_samples)).encode())
+    for value in values:
+        digest.update(hashlib.sha256(value).digest())
+    return {
+        "labels": labels,
+        "sample_rate": sample_rate,
+        "clip_samples": clip_samples,
+        "hop_samples": hop_samples,
+        "identity": digest.hexdigest()[:16],
+        "files": _files_hash(folder),
+    }
+
+
+def write_about(folder: Path, about: dict) -> None:
+    """Keeps what `described` gives beside the graph, to be read without TensorFlow."""
+    (folder / ABOUT).parent.mkdir(exist_ok=True)
+    (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+
+
+def read_about(folder: Path) -> dict | None:
+    """What `write_about` kept; None where there is no such file, or one of other files."""
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        return about if about["files"] == _files_hash(folder) else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _files_hash(folder: Path) -> str:
+    variables = folder / "variables"
+    sizes = sorted((path.name, path.stat().st_size) for path in (folder / "saved_model.pb", *variables.iterdir()))
+    checksums = (variables / "variables.index").read_bytes()  # of every weight
+    return hashlib.sha256(repr(sizes).encode() + checksums).hexdigest()
 
 
 def open_model(name=None):

@@ -200,13 +200,17 @@ class TrainingPlan:
     """Which windows each epoch shows, drawn from seed and epoch alone.
 
     An epoch shows every track `crops_per_track` times at random positions, in random order, and is
-    filled up to whole batches.
+    filled up to whole batches. Balanced, it shows as many windows, but of each genre as often, and of the
+    tracks of a genre as often, as whole numbers allow.
+
+    genres: the label number of each track, to balance by; none for every track as often.
     """
 
     n_tracks: int
     crops_per_track: int
     batch_size: int
     seed: int
+    genres: tuple[int, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -215,9 +219,18 @@ class TrainingPlan:
     def epoch(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """Track numbers and positions in [0, 1]: int64 (steps * batch_size,), float64 of the same shape."""
         rng = np.random.default_rng([self.seed, epoch])
-        order = rng.permutation(np.repeat(np.arange(self.n_tracks), self.crops_per_track))
-        order = np.resize(order, self.steps * self.batch_size)
+        shown = self._balanced(rng) if self.genres else np.repeat(np.arange(self.n_tracks), self.crops_per_track)
+        order = np.resize(rng.permutation(shown), self.steps * self.batch_size)
         return order, rng.random(len(order))
+
+    def _balanced(self, rng: np.random.Generator) -> np.ndarray:
+        """Track numbers, int64 (n_tracks * crops_per_track,), of each genre as many, give or take one."""
+        genres, n = np.array(self.genres), self.n_tracks * self.crops_per_track
+        present = rng.permutation(np.unique(genres))  # so that the one window more goes to another each epoch
+        shares = np.full(len(present), n // len(present))
+        shares[: n % len(present)] += 1
+        tracks = (rng.permutation(np.flatnonzero(genres == genre)) for genre in present)
+        return np.concatenate([np.resize(own, share) for own, share in zip(tracks, shares)])
 
     def strengths(self, epoch: int, changes: dict) -> np.ndarray:
         """What each change draws for each window, float64 (steps * batch_size, changes).

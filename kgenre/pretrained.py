@@ -9,7 +9,8 @@ from kgenre.errors import KgenreError
 from kgenre.inference import Predictor
 from kgenre.pipeline import TrackReader
 
-DEFAULT = "default"
+DEFAULT, MUSICNN = "default", "musicnn"
+MUSICNN_NAMES = (DEFAULT, MUSICNN)  # whose embedding is musicnn's own, of which its tags are a function
 
 
 class VggishEmbedder:
@@ -64,7 +65,7 @@ def _default(name: str = DEFAULT) -> Predictor:
 
 
 def _musicnn() -> Predictor:
-    return _default("musicnn")  # the default model's embedding is musicnn's own
+    return _default(MUSICNN)
 
 
-PRETRAINED = {DEFAULT: _default, "musicnn": _musicnn, "vggish": VggishEmbedder}
+PRETRAINED = {DEFAULT: _default, MUSICNN: _musicnn, "vggish": VggishEmbedder}

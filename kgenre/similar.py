@@ -1,7 +1,7 @@
 """Lists the songs of a library that are nearest to a song, as an m3u8 playlist.
 
     kgenre similar SONG.mp3 -n 30 > list.m3u8
-    kgenre similar "miles so what" --within 0.2 --where "year < 1970 and not vocal" --to cool.m3u8 --relative
+    kgenre similar "miles so what" --within 0.2 --where "year < 1970 and not instrumental" --to cool.m3u8 --relative
 
 SONG is a file of the library, or words of its path, artist and title that fit no other song. Nearest is
 by cosine distance of what the model makes of the whole track; copies of the same audio come once.

@@ -18,9 +18,9 @@ from concurrent.futures.process import BrokenProcessPool
 import numpy as np
 
 from kgenre import audio
+from kgenre.embedding_store import TrackVectors, make_header
 from kgenre.errors import KgenreError
 from kgenre.slices import fill
-from kgenre.store import TrackVectors, make_header
 
 CONFIG = {"sample_rate_hz": 22050, "n_fft": 2048, "hop_length": 512, "max_seconds": 300.0, "min_seconds": 2.0}
 # In FMA's order of columns: a feature's moments by name, each with the feature's numbers.

@@ -44,7 +44,7 @@ class Vectors:
 def of_stats(request: Request) -> Vectors:
     """Statistics of the audio, kept in features.npz of the folder of the results."""
     from kgenre import stats
-    from kgenre.store import Store
+    from kgenre.embedding_store import Store
 
     refuse_pool(request)
     store, failures = Store(request.out / "features.npz", stats.stats_header(), request.rows), {}

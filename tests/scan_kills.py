@@ -29,7 +29,7 @@ class SlowModel(LevelModel):
 
 
 def scan_here(file: Path, folder: Path, run: str | None) -> None:
-    """The process that is killed; says "begun" when files are about to be read."""
+    """The process that is killed; says "0 of TODO" when files are about to be read, and again after each."""
     if run is None:
         model = SlowModel()
     else:
@@ -48,7 +48,7 @@ def scan_apart(file: Path, folder: Path, run: str | None = None) -> subprocess.P
 def kill_and_resume(file: Path, folder: Path, kills: int, seed: int = 0, run: str | None = None) -> list[str]:
     """Scans into `file` with as many kills; what the process last said of its progress at each.
 
-    Half of the kills come a random time after the start of the work, so that they hit it anywhere.
+    Each kill comes when a random share of the work is done, and up to a tenth of a second later: anywhere.
     """
     said, rng = [], random.Random(seed)
     for number in range(kills):
@@ -107,7 +107,7 @@ def differences(a: dict, b: dict, tolerance: float = 0.0) -> list[str]:
     return [path for path in a.keys() | b.keys() if path not in a or path not in b or not same(a[path], b[path])]
 
 
-def main() -> None:
+def main() -> int | None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--kills", type=int, default=20)
@@ -122,10 +122,14 @@ def main() -> None:
         print(f"killed at: {'; '.join(said)} ({time.monotonic() - began:.0f} s)")
         process = scan_apart(Path(place) / "peace.sqlite", args.folder, args.model)
         process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"the scan in peace ended with {process.returncode}")
         killed, peace = contents(Path(place) / "killed.sqlite"), contents(Path(place) / "peace.sqlite")
         # The model's answers differ in the last bit with the batch that a slice is in; float16 makes a step of it.
-        print(f"{len(peace)} files, {len(differences(killed, peace, 2e-3 if args.model else 0))} differ")
+        differ = differences(killed, peace, 2e-3 if args.model else 0)
+        print(f"{len(peace)} files, {len(differ)} differ")
+        return 1 if differ else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -18,7 +18,7 @@ from kgenre import baseline, embed, evaluate, export, predict, train
 from kgenre.audio import decode
 from kgenre.datasets.demo import make_demo
 from kgenre.embeddings import read_embeddings
-from kgenre.inference import Predictor
+from kgenre.inference import Predictor, described, read_about, write_about
 from kgenre.run import Run
 from kgenre.slices import cut
 
@@ -202,9 +202,25 @@ def test_embeddings_are_those_that_are_served(run, tmp_path):
         served = predictor.module.signatures["serving_default"](waveform=waveform[None])
         np.testing.assert_allclose(read.mean[row], served["embedding"][0], atol=1e-4)
         assert read.table["slices"][row] == served["slice_probabilities"].shape[1]
-    other = Predictor(run.folder)
-    other.labels = [*other.labels[1:], "other"]
-    assert other.identity != predictor.identity
+
+
+def test_what_a_model_says_of_itself_is_known_without_tensorflow(run, tmp_path):
+    code = "import sys; from kgenre.inference import open_model as o; print(o(sys.argv[1]).identity, *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, run.folder], capture_output=True, text=True, check=True)
+    identity, *modules = done.stdout.split()
+    assert "kgenre.inference" in modules and "tensorflow" not in modules
+    folder = shutil.copytree(Predictor(run.folder).path, tmp_path / "copy")
+    kept = read_about(folder)
+    assert kept["identity"] == identity and kept == Predictor(run.folder)._ask()
+    (folder / "assets.extra" / "about.json").write_text("{}")
+    assert read_about(folder) is None and Predictor(folder).identity == identity
+    sizes = (kept["sample_rate"], kept["clip_samples"], kept["hop_samples"])
+    write_about(folder, kept)
+    assert read_about(folder) == kept == described(folder, sorted(GENRES), *sizes)
+    assert described(folder, sorted(GENRES)[::-1], *sizes)["identity"] != identity
+    data = next((folder / "variables").glob("*.data-*"))
+    data.write_bytes(data.read_bytes()[:-1])
+    assert read_about(folder) is None, "weights that were cut short are not those that it speaks of"
 
 
 def test_baseline_on_a_run_takes_its_embeddings(run, collection, tmp_path):

@@ -33,9 +33,9 @@ OTHER = {
     "block": "densenet", "block_at": "all", "rnn": "lstm", "bidirectional": True, "pool": "concat",
     "augment": ("mixup", "noise"), "tempo_range": 0.2, "pitch_semitones": 1.0, "mixup_alpha": 0.4, "gain_db": 3.0,
     "shift_share": 0.1, "noise_std": 0.02, "mask_share": 0.3,
-    "zoom_range": 0.1, "epochs": 7, "patience": 3, "batch_size": 5, "crops_per_track": 2, "learning_rate": 1e-4,
-    "schedule": "constant", "precision": "mixed_float16", "seed": 12, "cache_gib": 0.5, "workers": 1,
-    "max_bad_share": 0.3,
+    "zoom_range": 0.1, "epochs": 7, "patience": 3, "batch_size": 5, "crops_per_track": 2, "balanced": True,
+    "learning_rate": 1e-4, "schedule": "constant", "precision": "mixed_float16", "seed": 12, "cache_gib": 0.5,
+    "workers": 1, "max_bad_share": 0.3,
 }  # fmt: skip
 KNOWN_ARCHS = ", ".join(sorted(ARCHS))
 

@@ -1,6 +1,8 @@
 """The library's file, neighbours, the way between songs, and the filter language."""
 
+import functools
 import itertools
+import os
 import shutil
 import sqlite3
 import threading
@@ -13,9 +15,11 @@ from libraries import LABELS, InventedModel, make_library
 from kgenre.errors import KgenreError
 from kgenre.library import neighbours
 from kgenre.library.filters import matching, song_table
+from kgenre.library.head import predict
+from kgenre.library.lists import Songs
 from kgenre.library.neighbours import nearest, song_path
 from kgenre.library.schema import MIGRATIONS
-from kgenre.library.store import Heard, Library, find_library, library_place
+from kgenre.library.store import Heard, Library, Track, find_library, library_place
 
 N = 140
 
@@ -166,6 +170,74 @@ def test_an_older_library_is_brought_up_to_date(library, monkeypatch):
     connection.close()
 
 
+def test_places_and_corrections_by_track_become_those_of_its_audio(tmp_path):
+    file = tmp_path / "old.sqlite"
+    with make_library(file, 30) as library:
+        ids = library.tracks().index.tolist()
+        library.fail(os.fsencode(library.path_of(ids[2])), 1, 1, "broken since")
+    connection = sqlite3.connect(file)
+    for name in ("positions", "corrections", "unheard"):
+        connection.execute(f"DROP TABLE {name}")
+    for statement in MIGRATIONS[0]:
+        if statement.startswith(("CREATE TABLE positions", "CREATE TABLE corrections")):
+            connection.execute(statement)
+    connection.execute("PRAGMA user_version = 1")
+    connection.executemany("INSERT INTO positions VALUES (1, ?, ?, 0.5)", [(track, track / 2) for track in ids])
+    connection.executemany("INSERT INTO corrections VALUES (?, ?, 1.0)", [(ids[2], "lost"), (ids[4], "kept")])
+    connection.commit()
+    connection.close()
+    with Library(file) as library:
+        kept = [track for track in ids if track != ids[2]]
+        held, xy = library.positions(library.space())
+        assert held.tolist() == kept and xy[:, 0].tolist() == [track / 2 for track in kept]
+        assert library.corrections() == {ids[4]: "kept"}
+
+
+def test_copies_share_a_place_and_a_correction(library):
+    space, ids = library.space(), library.tracks().index.tolist()
+    first = next(held for held in library.known(space).values() if held.id == ids[0])
+    library.save([Track(b"/music/copy.mp3", 1, 1, b"f" * 16, first.audio_hash)])
+    copy = library.id_of("/music/copy.mp3")
+    library.correct(copy, "fado")
+    assert library.corrections() == {ids[0]: "fado", copy: "fado"}
+    library.set_positions(space, [ids[0]], np.array([[3.0, 4.0]]))
+    assert library.positions(space)[0].tolist() == [ids[0], copy]
+    library.correct(ids[0], None)
+    assert not library.corrections()
+
+
+def test_connections_of_threads_that_ended_are_used_again(library):
+    def ask():
+        assert len(library.tracks()) == N
+
+    def files() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    ask()
+    before = files()
+    for _ in range(50):
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+    assert files() <= before + 3
+
+
+def test_what_is_held_does_not_change_while_another_writes(library):
+    with Library(library.path) as reading:
+        reading.hold()
+        assert len(reading.tracks()) == N
+        library.save([Track(b"/music/new.mp3", 1, 1, b"f" * 16, b"a" * 16)])
+        assert len(reading.tracks()) == N and len(library.tracks()) == N + 1
+
+
+def test_a_space_that_has_heard_nothing_has_a_table_of_songs(library):
+    space = library.open_space(InventedModel(identity="new"))
+    table = song_table(library, predict(library, space, None))
+    assert len(table) == N and table["confidence"].isna().all() and set(table["predicted"]) == {""}
+    with pytest.raises(KgenreError, match="has heard no song that is there now"):
+        Songs(library, space)
+
+
 def test_the_library_of_a_folder_is_found_from_below(tmp_path):
     below = tmp_path / "Artist" / "Album"
     below.mkdir(parents=True)
@@ -261,11 +333,26 @@ def test_filters(text, rows):
     assert mask.dtype == bool and np.flatnonzero(mask).tolist() == rows
 
 
+def test_a_bare_tag_is_among_the_five_strongest_and_is_asked_for_only_where_it_is_named():
+    names = ["instrumental", "folk", "jazz", "sad", "happy", "female vocalists", "60s"]
+    table = pd.DataFrame(np.random.default_rng(0).permuted(np.tile(np.arange(7) / 20, (5, 1)), axis=1), columns=names)
+    calls = []
+    tagged = functools.partial(matching, songs=SONGS, labels=["jazz"], tags=names)
+    ask = lambda: calls.append(1) or table  # noqa: E731
+    assert tagged("jazz > 0.6", tag_table=ask).tolist() == (SONGS["strength of jazz"] > 0.6).tolist() and not calls
+    assert tagged("instrumental", tag_table=ask).tolist() == (table["instrumental"] >= 2 / 20).tolist() and calls
+    expected = (table["female vocalists"] < 2 / 20) & (table["60s"] > 0.1)
+    assert tagged("not 'Female Vocalists' and 60s > 10%", tag_table=ask).tolist() == expected.tolist()
+    with pytest.raises(KgenreError, match="Did you mean instrumental"):
+        tagged("instrumentl", tag_table=ask)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("", "The filter is empty"),
         ("jaz > 0.6", "unknown name 'jaz'. Did you mean jazz?"),
+        ("'artist' = 'Miles Davis'", "in quotes 'artist' is a genre's name. Leave the quotes out."),
         ("jazz >", "expected a number. Received: the end"),
         ("jazz > much", "expected a number. Received: 'much' at character 8"),
         ("jazz ~ 0.6", "numbers are compared with = != > >= < <=. Received: '~' at character 6"),
@@ -303,7 +390,7 @@ def test_filters_agree_with_python():
 
 def test_song_table_of_a_library(filled):
     space = filled.space()
-    table = song_table(filled, space)
+    table = song_table(filled, predict(filled, space, None))
     _, probabilities = filled.probabilities(space)
     assert table["predicted"].tolist() == [LABELS[i] for i in probabilities.argmax(axis=1)]
     np.testing.assert_array_equal(table["confidence"], probabilities.max(axis=1))

@@ -157,12 +157,16 @@ def test_what_is_corrected_is_learnt_for_albums_that_were_not_corrected(library)
     assert all(taught.labels[answers[track]] == "metal" for track in metal.tolist())  # nothing else is forgotten
 
 
-def test_a_head_is_the_same_after_it_was_kept_as_json_and_answers_by_the_mean_of_slices(library):
+def test_a_head_is_the_same_after_it_was_kept_and_answers_by_the_mean_of_slices(library):
     space = library.space()
     known = {int(track): LABELS[row // 10 % 6] for row, track in enumerate(library.tracks().index[:60])}
     taught, _ = head.retrain(library.all_slices(space), space.labels, known, {})
-    again = head.head_of(head.head_values(taught))
-    ids, probabilities = head.apply(again, library.all_slices(space))
+    head.keep(library, space, taught)
+    labels, ids, probabilities = head.predict(library, space, head.kept(library, space))
+    assert labels == taught.labels
+    head.keep(library, space, None)
+    assert head.kept(library, space) is None
+    np.testing.assert_array_equal(head.predict(library, space, None).probabilities, library.probabilities(space)[1])
     _, embeddings, _ = library.slices(space, int(ids[7]))
     np.testing.assert_allclose(probabilities[7], taught(embeddings).mean(axis=0), atol=1e-6)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)

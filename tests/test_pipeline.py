@@ -13,7 +13,9 @@ from audio_files import music, tone, write_sound
 
 from kgenre import slices
 from kgenre.audio import AudioError, decode
+from kgenre.config import make_config
 from kgenre.errors import KgenreError
+from kgenre.fit import training_plan
 from kgenre.pipeline import (
     SILENT,
     AudioCache,
@@ -203,6 +205,29 @@ def test_epoch_shows_every_track_as_often_and_fills_up(n_tracks, crops, batch):
         assert np.bincount(order[: n_tracks * crops], minlength=n_tracks).tolist() == [crops] * n_tracks
         filler = order[n_tracks * crops :]
         assert filler.tolist() == np.resize(order[: n_tracks * crops], len(order))[n_tracks * crops :].tolist()
+
+
+@pytest.mark.parametrize(("sizes", "crops"), [((1, 9, 3), 4), ((5, 5), 1), ((7,), 2), ((2, 1, 1, 1), 1)])
+def test_a_balanced_epoch_shows_each_genre_as_often_and_each_track_of_it_as_often(sizes, crops):
+    genres = np.random.default_rng(0).permutation(np.repeat(np.arange(len(sizes)) * 2, sizes))  # 2: one has no track
+    n = len(genres) * crops
+    plan = TrainingPlan(len(genres), crops, 4, seed=1, genres=tuple(genres.tolist()))
+    for epoch in range(3):
+        order, positions = plan.epoch(epoch)
+        assert len(order) == len(positions) == plan.steps * 4
+        shown = np.bincount(order[:n], minlength=len(genres))
+        for genre in set(genres.tolist()):
+            own = shown[genres == genre]
+            assert own.sum() in (n // len(sizes), -(-n // len(sizes))), "of each genre as many"
+            assert own.max() - own.min() <= 1, "of each track of it as many"
+    if len(genres) > 1:
+        assert plan.epoch(0)[0].tolist() != plan.epoch(1)[0].tolist()
+
+
+def test_a_balanced_plan_knows_the_genres_of_the_train_tracks():
+    config = make_config({}, {"balanced": True, "crops_per_track": 2, "batch_size": 4})
+    assert training_plan(config, [3, 3, 3, 0]).genres == (3, 3, 3, 0)
+    assert training_plan(make_config({}, {}), [3, 3, 3, 0]).genres == ()
 
 
 def test_epochs_depend_on_seed_and_number_alone():

@@ -1,6 +1,7 @@
 """Playlists, genre tags in files, and the commands similar, path and find."""
 
 import csv
+import functools
 import io
 import os
 import re
@@ -8,6 +9,7 @@ import shutil
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
+import libraries
 import mutagen
 import numpy as np
 import pandas as pd
@@ -15,10 +17,12 @@ import pytest
 from audio_files import music, write_av, write_sound
 from libraries import LABELS, LevelModel, make_library
 
-from kgenre import find, similar
+from kgenre import default, find, similar
 from kgenre import path as song_path
+from kgenre.errors import KgenreError
+from kgenre.library import head, retag
 from kgenre.library.playlists import csv_text, m3u8
-from kgenre.library.retag import plan, read_genres, undo, write
+from kgenre.library.retag import backups, plan, read_genres, undo, write
 from kgenre.library.scan import scan
 from kgenre.library.store import Library
 
@@ -107,7 +111,7 @@ def test_tags_are_planned_written_and_taken_back(scanned, files, tmp_path):
     tracks = tracks[~tracks["path"].str.endswith("h.mp3")]
     genres = {int(track_id): "K\u00f6ln Techno" for track_id in tracks.index}
     planned = plan(scanned, genres)
-    assert len(planned.changes) == 7 and not planned.failures and planned.backup is None
+    assert len(planned.changes) == 7 and not planned.failures and not backups(scanned)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
         path.name: path.read_bytes() for path in files.iterdir()
     }
@@ -122,7 +126,9 @@ def test_tags_are_planned_written_and_taken_back(scanned, files, tmp_path):
     model = LevelModel()
     report = scan(scanned, folder, model, workers=1)  # only the link has a time that the library does not know yet
     assert report.counts["unchanged"] == 7 and not model.heard and not plan(scanned, genres).changes
-    undone = undo(scanned, written.backup)
+    assert len(backups(scanned)) == 1
+    undone = undo(scanned)
+    assert not backups(scanned) and not list(tmp_path.glob("tags-*"))
     assert len(undone.changes) == 7 and not undone.failures
     for path in files.iterdir():
         assert read_genres(folder / path.name) == read_genres(path)
@@ -153,8 +159,52 @@ def test_tags_that_would_change_the_audio_are_not_written(scanned, tmp_path, mon
     monkeypatch.setattr("kgenre.library.retag.audio_hash", lambda path: next(calls))
     written = write(scanned, plan(scanned, {track_id: "New"}).changes)
     assert list(written.failures.values()) == ["writing its tags would change its audio; left as it was."]
-    assert (folder / "b.flac").read_bytes() == before and written.backup is None
+    assert (folder / "b.flac").read_bytes() == before and not backups(scanned)
     assert [path.name for path in tmp_path.glob("tags-*")] == [] and not list(folder.glob(".part*"))
+
+
+def test_writings_are_taken_back_one_after_the_other_and_what_failed_another_day(scanned, tmp_path):
+    folder, names = tmp_path / "music", ("a.mp3", "b.flac", "c.ogg")
+    ids = {name: scanned.id_of(folder / name) for name in names}
+    before = {name: read_genres(folder / name) for name in names}
+    write(scanned, plan(scanned, {ids["a.mp3"]: "First"}).changes)
+    write(scanned, plan(scanned, dict.fromkeys(ids.values(), "Second")).changes)
+    assert len(backups(scanned)) == 2
+    (folder / "b.flac").rename(tmp_path / "away.flac")
+    undone = undo(scanned)
+    assert len(undone.changes) == 2 and list(undone.failures) == [str(folder / "b.flac")]
+    assert read_genres(folder / "a.mp3") == ["First"] and read_genres(folder / "c.ogg") == before["c.ogg"]
+    (tmp_path / "away.flac").rename(folder / "b.flac")
+    assert [Path(one.path).name for one in undo(scanned).changes] == ["b.flac"]
+    assert [Path(one.path).name for one in undo(scanned).changes] == ["a.mp3"]
+    assert {name: read_genres(folder / name) for name in names} == before
+    with pytest.raises(KgenreError, match="No tags were written"):
+        undo(scanned)
+
+
+def test_a_writing_that_was_interrupted_can_be_taken_back(scanned, tmp_path, monkeypatch):
+    folder, names = tmp_path / "music", ("a.mp3", "b.flac", "c.ogg")
+    before = {name: read_genres(folder / name) for name in names}
+    changes = plan(scanned, {scanned.id_of(folder / name): "New" for name in names}).changes
+    real, calls = retag.write_beside, iter("12")
+
+    def killed(path, write_part):
+        if next(calls) == "2":
+            raise KeyboardInterrupt
+        real(path, write_part)
+
+    monkeypatch.setattr(retag, "write_beside", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write(scanned, changes)
+    monkeypatch.undo()
+    assert read_genres(folder / "a.mp3") == ["New"] and read_genres(folder / "b.flac") == before["b.flac"]
+    undone = undo(scanned)
+    assert [Path(one.path).name for one in undone.changes] == ["a.mp3"] and not undone.failures
+    assert {name: read_genres(folder / name) for name in names} == before
+    monkeypatch.setattr(retag, "write_text", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(KgenreError, match="backup cannot be written .No space left on device.; no tags were"):
+        write(scanned, changes)
+    assert {name: read_genres(folder / name) for name in names} == before
 
 
 @pytest.fixture(scope="module")
@@ -227,6 +277,35 @@ def test_find(invented, tmp_path, capsys):
     assert "name to sort by" in complains(find, ["jazz", "--sort", "jaz", *flags], capsys)
     assert "no vectors of the model 'x'" in complains(find, ["jazz", "--model", "x", *flags], capsys)
     assert "lies in no folder with a library" in complains(find, ["jazz"], capsys)
+    assert "Leave out --relative, or --csv" in complains(find, ["jazz", "--csv", "--relative", *flags], capsys)
+
+
+def test_find_and_similar_go_by_the_retrained_head(tmp_path, capsys):
+    with make_library(tmp_path / "library.sqlite", 120) as library:
+        space, paths = library.space(), library.tracks()["path"]
+        known = {int(track): "bebop" for track in paths.index[paths.str.contains("/jazz/")]}
+        taught, _ = head.retrain(library.all_slices(space), space.labels, known, {})
+        head.keep(library, space, taught)
+    flags, jazz = ["--library", tmp_path / "library.sqlite"], sorted(paths[list(known)])
+    assert listed(find, ["predicted = bebop", *flags], capsys) == jazz and len(jazz) == 20
+    assert sorted(listed(find, ["bebop", "--sort", "bebop", *flags], capsys)) == jazz
+    assert sorted(listed(similar, [paths.iloc[0], "--where", "bebop", *flags], capsys)) == jazz
+
+
+def test_tags_of_the_default_model_follow_from_the_stored_vectors(tmp_path, capsys, monkeypatch):
+    rng = np.random.default_rng(0)
+    kernel, bias = rng.normal(0, 0.2, (16, 50)), rng.normal(0, 0.2, 50)
+    monkeypatch.setattr(default, "tag_layer", lambda: (kernel, bias))
+    monkeypatch.setattr(libraries, "InventedModel", functools.partial(libraries.InventedModel, name="default"))
+    with make_library(tmp_path / "library.sqlite", 60) as library:
+        space, paths = library.space(), library.tracks()["path"]
+        tags = [default.tags(library.slices(space, track)[1]) for track in paths.index]
+    flags, strengths = ["--library", tmp_path / "library.sqlite"], np.array([each["instrumental"] for each in tags])
+    assert listed(find, ["instrumental > 0.5", *flags], capsys) == sorted(paths[strengths > 0.5])
+    five = ["instrumental" in list(each)[:5] for each in tags]
+    assert listed(find, ["not instrumental", *flags], capsys) == sorted(paths[~np.array(five)])
+    best = paths.iloc[np.argsort(-strengths, kind="stable")].tolist()
+    assert listed(find, ["path", "--sort", "instrumental", *flags], capsys) == best
 
 
 def test_copies_are_listed_once(tmp_path, capsys):

@@ -15,6 +15,7 @@ from scan_kills import contents, differences, kill_and_resume, scan_apart
 from kgenre.audio import decode
 from kgenre.errors import KgenreError
 from kgenre.library import listen as listening
+from kgenre.library import workers
 from kgenre.library.fingerprint import audio_hash, file_hash
 from kgenre.library.messages import About, Done, Job, Settings
 from kgenre.library.scan import scan
@@ -123,6 +124,114 @@ def test_unchanged_moved_copied_tagged_removed_and_returned(library, album, tmp_
     heard, n_slices = again()
     assert heard == {"unchanged": 4, "heard": 1} and n_slices == 2
     assert library.tracks()["seconds"][first] == pytest.approx(1.5)
+
+
+def test_a_folder_that_was_renamed_is_known_again(library, album):
+    quick(library, album)
+    before, space = library.tracks(), library.space()
+    library.correct(before.index[1], "blues")
+    library.set_positions(space, before.index, np.arange(8).reshape(4, 2))
+    album.rename(album.with_name("Tunes"))
+    model = LevelModel()
+    assert counts(quick(library, album.with_name("Tunes"), model)) == {"moved": 4} and not model.heard
+    after = library.tracks()
+    assert list(after.index) == list(before.index) and all("/Tunes/" in path for path in after["path"])
+    assert library.corrections() == {before.index[1]: "blues"} and len(library.positions(space)[0]) == 4
+    assert library.roots() == [str(album.with_name("Tunes"))]
+
+
+def test_a_folder_has_one_name_whichever_link_leads_to_it(library, album, tmp_path):
+    (tmp_path / "link").symlink_to(album)
+    assert counts(quick(library, tmp_path / "link")) == {"heard": 4}
+    assert all(path.startswith(str(album.resolve())) for path in library.tracks()["path"])
+    assert counts(quick(library, album)) == {"unchanged": 4}
+
+
+def test_places_and_corrections_go_with_the_audio(library, album):
+    """An album is numbered anew: each path has the song that was the next one's."""
+    for path in sorted(album.iterdir()):
+        write_sound(album / f"0{path.stem[-1]}.wav", music(1.0, RATE, 1, seed=int(path.stem[-1])), RATE)
+        path.unlink()
+    quick(library, album)
+    ids, space = [library.id_of(album / f"0{number}.wav") for number in range(4)], library.space()
+    for track_id, genre in zip(ids[1:], ("b", "c", "d")):
+        library.correct(track_id, genre)
+    library.set_positions(space, ids, np.array([[0, 0], [1, 1], [2, 2], [3, 3]]))
+    for number in range(3):
+        (album / f"0{number + 1}.wav").replace(album / f"0{number}.wav")
+    model = LevelModel()
+    quick(library, album, model)
+    assert not model.heard and library.corrections() == dict(zip(ids, "bcd"))
+    held, xy = library.positions(space)
+    assert dict(zip(held.tolist(), xy[:, 0])) == dict(zip(ids, (1, 2, 3)))
+    write_sound(album / "00.wav", music(1.0, RATE, 1, seed=9), RATE)  # another song altogether
+    quick(library, album)
+    assert ids[0] not in library.corrections() and ids[0] not in library.positions(space)[0]
+
+
+def test_what_one_way_of_listening_can_make_nothing_of_stays_where_another_heard_it(library, album):
+    middle = np.concatenate([music(2.0, RATE, 1), np.zeros((3 * RATE, 1)), music(2.0, RATE, 1)])  # a hidden track
+    write_sound(album / "hidden.wav", middle, RATE)
+    assert counts(quick(library, album)) == {"heard": 5}
+    whole = library.space()
+    report = quick(library, album, windows=1)
+    assert counts(report) == {"heard": 4, "failed": 1} and "silent" in report.failures[str(album / "hidden.wav")]
+    assert len(library.vectors(whole)[0]) == len(library.tracks()) == 5 and len(library.vectors(report.space)[0]) == 4
+    assert library.failures(whole).empty and list(library.failures(report.space)["path"]) == [str(album / "hidden.wav")]
+    model = LevelModel()
+    assert counts(quick(library, album, model, windows=1)) == {"unchanged": 5} and not model.heard
+    assert counts(quick(library, album, windows=1, retry=True)) == {"unchanged": 4, "failed": 1}
+    assert counts(quick(library, album)) == {"unchanged": 5}
+
+
+def test_a_link_to_a_drive_that_is_away_keeps_its_results(library, originals, tmp_path):
+    drive, root = shutil.copytree(originals, tmp_path / "drive"), tmp_path / "links"
+    root.mkdir()
+    for path in drive.iterdir():
+        (root / path.name).symlink_to(path)
+    quick(library, root)
+    write_sound(root / "own.wav", music(1.0, RATE, 1, seed=5), RATE)
+    drive.rename(tmp_path / "away")
+    report = quick(library, root)
+    assert counts(report) == {"removed": 4, "heard": 1} and len(report.failures) == 4
+    assert len(library.tracks()) == 1 and library.failures().empty
+    (root / "own.wav").unlink()
+    with pytest.raises(KgenreError, match="Is its drive there"):
+        quick(library, root)
+    (tmp_path / "away").rename(drive)
+    model = LevelModel()
+    assert counts(quick(library, root, model)) == {"returned": 4, "removed": 1} and not model.heard
+
+
+@pytest.mark.parametrize("name", ["windows", "workers"])
+def test_numbers_below_one_are_refused(library, album, name):
+    with pytest.raises(KgenreError, match=f"`{name}` must be at least 1. Received: -1."):
+        quick(library, album, **{name: -1})
+
+
+def test_a_pause_is_not_counted_as_silence_of_a_decoder(monkeypatch):
+    """A scan that was stopped and goes on finds its readers silent for as long as it was away itself."""
+
+    class Reader:
+        ready, job, late = True, object(), False
+
+        def give_up(self):
+            self.late = True
+
+    now, reader, pool = 1000.0, Reader(), workers.Workers(1, Settings(RATE, RATE, RATE), 60.0)
+    monkeypatch.setattr(workers.time, "monotonic", lambda: now)
+    pool.workers, pool.checked, reader.heard = [reader], now, now
+
+    def look_after(seconds: float) -> bool:
+        nonlocal now
+        now += seconds
+        pool.inbox.put("a message")
+        pool._next()
+        return reader.late
+
+    assert not look_after(3600.0)
+    assert not any(look_after(2.0) for _ in range(25))
+    assert any(look_after(2.0) for _ in range(10))
 
 
 def test_moved_and_tagged_at_once_keeps_its_id(library, album):
@@ -344,7 +453,10 @@ def test_kills_cost_no_more_than_the_tracks_in_flight(tmp_path):
         write_sound(root / f"{number}.wav", music(8.0, RATE, 1, seed=number % 22), RATE)  # two copies
     (root / "broken.wav").write_bytes(b"RIFF")
     said = kill_and_resume(tmp_path / "killed.sqlite", root, kills=3)
-    assert len(said) == 3 and said[0].endswith("of 25") and int(said[-1].split()[2]) < 25
+    done, todo = zip(*((int(words[0]), int(words[2])) for words in map(str.split, said)))
+    assert todo[0] == 25
+    for before, left, after in zip(done, todo, todo[1:]):  # what was said to be done is in the library
+        assert after <= left - before
     with Library(tmp_path / "peace.sqlite") as library:
         scan(library, root, LevelModel())
     assert not differences(contents(tmp_path / "killed.sqlite"), contents(tmp_path / "peace.sqlite"))

@@ -1,8 +1,8 @@
 """What the page may ask of a library, without the web: tracks, neighbours, ways, playlists, corrections, heat-maps."""
 
-import os
 import threading
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,13 @@ MOST_NEIGHBOURS = 500
 GENRE_CHARACTERS = 80
 
 
+class _Genres(NamedTuple):
+    """The head in use, None for the model's own, and what it says of all tracks: replaced together."""
+
+    head: head.Head | None
+    prediction: head.Prediction
+
+
 class Explorer:
     """A library in one space, with the retrained head if there is one. Any thread may use it.
 
@@ -31,32 +38,30 @@ class Explorer:
     def __init__(self, library: Library, space: Space, quality=None, open_model: Callable | None = None):
         self.library, self.space, self.quality, self.open_model = library, space, quality, open_model
         self.lock, self.model = threading.Lock(), None
-        self.kept: bytes | None = None
+        self.version, self.kept = object(), None  # a new version for each change; what the page was sent of one
         self.ids, self.vectors = library.vectors(space)
         self.first, self.table = library.copies(), library.tracks()
-        kept = library.meta(self._head_name)
-        self.head = head.head_of(kept) if kept else None
-        self._predict()
+        kept = head.kept(library, space)
+        self.genres = _Genres(kept, head.predict(library, space, kept))
 
-    @property
-    def _head_name(self) -> str:
-        return f"head of space {self.space.id}"
-
-    def _predict(self) -> None:
-        """The genres of all tracks by the head in use: labels, ids, probabilities (tracks, classes)."""
-        self.kept = None
-        if self.head is None:
-            self.prediction = (self.space.labels, *self.library.probabilities(self.space))
-        else:
-            self.prediction = (self.head.labels, *head.apply(self.head, self.library.all_slices(self.space)))
+    def _use(self, new: head.Head | None) -> dict:
+        """Puts a head in use and keeps it; what the page then holds of genres."""
+        genres = _Genres(new, head.predict(self.library, self.space, new))
+        head.keep(self.library, self.space, new)
+        self.genres, self.version = genres, object()
+        ids, _ = self.library.positions(self.space)
+        page = payload.predictions(ids, genres.prediction)
+        return {**page, "ids": payload.packed(ids, "<i4"), "retrained": new is not None}
 
     def data(self) -> bytes:
         """What the page begins with, as JSON; kept until something changes."""
-        if self.kept is None:
-            page = payload.payload(self.library, self.space, self.quality, self.prediction)
-            page |= {"retrained": self.head is not None, "heat": self.open_model is not None}
-            self.kept = payload.encoded(page)
-        return self.kept
+        version, kept, genres = self.version, self.kept, self.genres
+        if kept is not None and kept[0] is version:
+            return kept[1]
+        page = payload.payload(self.library, self.space, self.quality, genres.prediction)
+        page |= {"retrained": genres.head is not None, "heat": self.open_model is not None}
+        self.kept = (version, payload.encoded(page))  # of a version that is old by now it is not asked for again
+        return self.kept[1]
 
     def row(self, track: int) -> int:
         """Raises KgenreError of a track that this space does not hold."""
@@ -69,9 +74,9 @@ class Explorer:
     def track(self, track: int) -> dict:
         """What the page shows of one track: path, all genres, and genres by slice with the deciding one."""
         starts, embeddings, by_slice = self.library.slices(self.space, track)
-        labels, strengths = self.space.labels, by_slice
-        if self.head is not None:
-            labels, strengths = self.head.labels, self.head(embeddings)
+        labels, strengths, own = self.space.labels, by_slice, self.genres.head
+        if own is not None:
+            labels, strengths = own.labels, own(embeddings)
         mean = strengths.mean(axis=0)
         path = self.library.path_of(track)
         return {
@@ -113,7 +118,7 @@ class Explorer:
         """A table as playlists take it, in the order asked for, with the genre in use."""
         for track in tracks:
             self.row(track)
-        labels, ids, probabilities = self.prediction
+        labels, ids, probabilities = self.genres.prediction
         known = probabilities[np.searchsorted(ids, tracks)]
         table = self.table.loc[list(tracks)]
         return table.assign(predicted=[labels[i] for i in known.argmax(axis=1)], confidence=known.max(axis=1))
@@ -124,74 +129,64 @@ class Explorer:
             raise KgenreError(f"`kind` must be one of {', '.join(writers)}, of at least one track. Received: {kind}.")
         return writers[kind](self.songs(tracks)).encode("utf-8", "surrogateescape")
 
-    def correct(self, tracks: Sequence[int], genre: str | None) -> int:
-        """Notes a genre for tracks, or takes it back; how many corrections there are now."""
+    def correct(self, tracks: Sequence[int], genre: str | None) -> str | None:
+        """Notes a genre for tracks, or takes it back. Returns it as it was noted: as the genre is already called."""
         genre = " ".join((genre or "").split()) or None
         if genre and (len(genre) > GENRE_CHARACTERS or not genre.isprintable()):
             raise KgenreError(f"A genre has at most {GENRE_CHARACTERS} printable characters. Received: {genre!r:.100}.")
+        if genre:
+            known = by_plain_name([*self.library.corrections().values(), *self.genres.prediction.labels])
+            genre = known.get(plain(genre), genre)
         with self.library.writing():
             for track in tracks:
                 self.library.correct(track, genre)
-        self.kept = None
-        return len(self.library.corrections())
+        self.version = object()
+        return genre
 
     def write_tags(self, tracks: Sequence[int], write: bool) -> dict:
         """What writing the genres into the files would change; with `write` it is done, and can be undone."""
-        table, corrections = self.songs(tracks), self.library.corrections()
-        planned = retag.plan(self.library, {t: corrections.get(t, table.at[t, "predicted"]) for t in tracks})
-        if not write:
-            changes = [
-                [payload.shown(one.path), "; ".join(one.before), "; ".join(one.after)] for one in planned.changes
-            ]
-            undo = self.library.meta("tags backup") is not None
-            return {"changes": changes, "failures": _shown(planned.failures), "undo": undo}
         with self.lock:
+            table, corrections = self.songs(tracks), self.library.corrections()
+            planned = retag.plan(self.library, {t: corrections.get(t, table.at[t, "predicted"]) for t in tracks})
+            if not write:
+                changes = [
+                    [payload.shown(one.path), "; ".join(one.before), "; ".join(one.after)] for one in planned.changes
+                ]
+                undo = bool(retag.backups(self.library))
+                return {"changes": changes, "failures": _shown(planned.failures), "undo": undo}
             written = retag.write(self.library, planned.changes)
-            if written.backup:
-                self.library.set_meta("tags backup", os.fsdecode(written.backup))
-            self._look_again()
-        return {"written": len(written.changes), "failures": _shown(planned.failures | written.failures)}
+            return self._tagged(written, planned.failures)
 
     def undo_tags(self) -> dict:
-        """Takes back the last writing of tags."""
+        """Takes back the last writing of tags that was not taken back yet."""
         with self.lock:
-            backup = self.library.meta("tags backup")
-            if backup is None:
-                raise KgenreError("No tags were written that could be taken back.")
-            undone = retag.undo(self.library, backup)
-            self.library.set_meta("tags backup", None)
-            self._look_again()
-        return {"written": len(undone.changes), "failures": _shown(undone.failures)}
+            return self._tagged(retag.undo(self.library), {})
 
-    def _look_again(self) -> None:
-        self.table, self.kept = self.library.tracks(), None
+    def _tagged(self, written: retag.Written, failures: dict[str, str]) -> dict:
+        """What the page is told of files whose tags were written, with the genre tag that each has now."""
+        self.table, self.version = self.library.tracks(), object()
+        now = [[one.track_id, payload.shown(self.table["genre"].get(one.track_id, ""))] for one in written.changes]
+        undo = bool(retag.backups(self.library))
+        return {"written": len(now), "tags": now, "failures": _shown(failures | written.failures), "undo": undo}
 
     def retrain(self, tags: bool) -> dict:
         """Fits the head anew, puts it in use and keeps it: the report, and what the page holds of genres."""
         with self.lock:
             table, known = self.table, self.library.corrections()
             if tags:
-                known = tagged(table["genre"], (*self.space.labels, *known.values())) | known
+                known = tagged(table["genre"], (*known.values(), *self.space.labels)) | known
             groups = {track: f"{artist}\0{album or folder}" for track, artist, album, folder in
                       table[["artist", "album", "folder"]].itertuples()}  # fmt: skip
-            slices = self.library.all_slices(self.space)
-            self.head, report = head.retrain(slices, self.space.labels, known, groups)
-            self.library.set_meta(self._head_name, head.head_values(self.head))
-            self._predict()
-        return {**vars(report), **self._genres()}
+            copies = {track for track, first in self.first.items() if track != first}
+            known = {track: genre for track, genre in known.items() if track not in copies}
+            slices = (row for row in self.library.all_slices(self.space) if row[0] not in copies)
+            new, report = head.retrain(slices, self.space.labels, known, groups)
+            return {**vars(report), **self._use(new)}
 
     def forget(self) -> dict:
         """Back to the model's own head."""
         with self.lock:
-            self.head = None
-            self.library.set_meta(self._head_name, None)
-            self._predict()
-        return self._genres()
-
-    def _genres(self) -> dict:
-        ids, _ = self.library.positions(self.space)
-        page = payload.predictions(self.library, self.space, ids, self.prediction)
-        return {**page, "retrained": self.head is not None}
+            return self._use(None)
 
     def heat(self, track: int, number: int) -> dict:
         """Heat-map of the genre of a track in one of its slices, by the model as it was trained."""
@@ -224,8 +219,13 @@ def _shown(failures: dict[str, str]) -> list[list[str]]:
 
 def tagged(genres, labels) -> dict[int, str]:
     """{track id: label} of the tracks whose genre tag is the name of a label but for case, blanks and hyphens."""
-    names = {plain(label): label for label in labels}
+    names = by_plain_name(labels)
     return {int(track): names[plain(genre)] for track, genre in genres.items() if plain(genre) in names}
+
+
+def by_plain_name(names) -> dict[str, str]:
+    """{plain name: name}, the last of those that are alike; names of signs alone are left out."""
+    return {plain(name): name for name in names if plain(name)}
 
 
 def plain(name: str) -> str:

@@ -1,16 +1,17 @@
 """The filter of `kgenre find`: a small language over genres, tags, years and folders.
 
-    jazz > 0.6 and not vocal
+    jazz > 0.6 and not instrumental
     year >= 1970 and year < 1980 and (artist = "Miles Davis" or folder ~ fusion)
     genre = rock and predicted != rock
 
     filter      ANY of `a or b`, `a and b`, `not a`, `( a )`, a comparison, or a bare name
     comparison  NAME OP VALUE, with = != > >= < <= for numbers, = != ~ !~ for text; ~ is "contains"
-    names       the model's labels: their strength from 0 to 1; bare, "at least 0.5"
+    names       genres, of the model or of the retrained head: their strength from 0 to 1; bare, "at least 0.5"
+                the default model's tags that are no genre of it: likewise; bare, "among the track's five strongest"
                 predicted, confidence: the strongest label and its strength
                 title, artist, album, genre, folder, path, year, seconds: of tags and files; bare, "is known"
     values      60% is 0.6; what has spaces or brackets goes in quotes; case does not matter
-                a label that is named like a field goes in quotes: 'title' > 0.5
+                a genre or tag that is named like a field goes in quotes: 'title' > 0.5
 
 `and` binds closer than `or`. A year that is unknown is neither above nor below any other.
 """
@@ -18,14 +19,17 @@
 import operator
 import re
 import unicodedata
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
 
 from kgenre.config import check_known
 from kgenre.errors import KgenreError
+from kgenre.library.head import Prediction
 
 BARE_STRENGTH = 0.5
+STRONGEST_TAGS = 5  # the strengths of tags are small: the strongest of a song may well be 0.2
 MAX_DEPTH = 50  # of brackets; deeper ones would exhaust Python's stack before any reader's
 TEXTS = ("title", "artist", "album", "genre", "folder", "path", "predicted")
 NUMBERS = ("year", "seconds", "confidence")
@@ -35,34 +39,40 @@ TEXT_OPS = ("=", "!=", "~", "!~")
 TOKEN = re.compile(r"""\s*(?:(?P<quoted>"[^"]*"|'[^']*')|(?P<op>>=|<=|!=|==|!~|[<>=~()])|(?P<word>[^\s()<>=~!"']+))""")
 
 
-def matching(text: str, songs: pd.DataFrame, labels) -> np.ndarray:
+def matching(
+    text: str,
+    songs: pd.DataFrame,
+    labels: Iterable[str],
+    tags: Iterable[str] = (),
+    tag_table: Callable[[], pd.DataFrame] | None = None,
+) -> np.ndarray:
     """Which songs a filter lets through: bool (songs,).
 
     Args:
         text: the filter.
         songs: of `song_table`.
         labels: names of the columns that hold strengths, as the model calls them.
+        tags: names of the columns of the table that `tag_table` gives; it is called where the filter has one.
 
     Raises:
         KgenreError: not a filter, or a name that is none.
     """
-    return _Reading(text, songs, labels).whole()
+    return _Reading(text, songs, labels, tags, tag_table).whole()
 
 
-def song_table(library, space) -> pd.DataFrame:
-    """Tracks of a library with what the space's model says: `tracks()`, predicted, confidence, ("strength", label)...
+def song_table(library, prediction: Prediction) -> pd.DataFrame:
+    """Tracks of a library with their genres: `tracks()`, predicted, confidence, and "strength of " each label.
 
-    Strengths are NaN and `predicted` is "" for tracks that this model has not heard.
+    Strengths are NaN and `predicted` is "" for tracks that the prediction does not hold.
     """
-    table = library.tracks()
-    ids, strengths = library.probabilities(space)
-    strengths = pd.DataFrame(strengths.reshape(len(ids), -1), index=ids).reindex(table.index).to_numpy("float32")
-    strengths = strengths if len(ids) else np.full((len(table), len(space.labels)), np.nan, "float32")
+    table, (labels, ids, strengths) = library.tracks(), prediction
+    strengths = pd.DataFrame(strengths.reshape(len(ids), len(labels)), index=ids)
+    strengths = strengths.reindex(table.index).to_numpy("float32")
     known = ~np.isnan(strengths).any(axis=1)
     best = np.where(known, np.where(np.isnan(strengths), 0, strengths).argmax(axis=1), -1)
-    table["predicted"] = pd.Series([space.labels[i] if i >= 0 else "" for i in best], table.index, dtype=object)
+    table["predicted"] = pd.Series([labels[i] if i >= 0 else "" for i in best], table.index, dtype=object)
     table["confidence"] = np.where(known, strengths.max(axis=1), np.nan)
-    columns = {strength(label): strengths[:, i] for i, label in enumerate(space.labels)}
+    columns = {strength(label): strengths[:, i] for i, label in enumerate(labels)}
     return pd.concat([table, pd.DataFrame(columns, index=table.index)], axis=1)
 
 
@@ -74,14 +84,15 @@ def strength(label: str) -> str:
 class _Reading:
     """A filter that is being read; each rule of the grammar is a method that returns a mask."""
 
-    def __init__(self, text: str, songs: pd.DataFrame, labels):
-        self.text, self.songs, self.place, self.depth = text, songs, 0, 0
+    def __init__(self, text: str, songs: pd.DataFrame, labels, tags, tag_table):
+        self.text, self.songs, self.tag_table, self.place, self.depth = text, songs, tag_table, 0, 0
         self.labels = {_plain(label): label for label in labels}
+        self.tags = {_plain(tag): tag for tag in tags}
         self.tokens = self._split()
 
     def whole(self) -> np.ndarray:
         if not self.tokens:
-            raise KgenreError("The filter is empty. Example: jazz > 0.6 and not vocal.")
+            raise KgenreError("The filter is empty. Example: jazz > 0.6 and not instrumental.")
         mask = self._any()
         if self._peek() is not None:
             raise self._fault("expected `and`, `or` or the end")
@@ -151,14 +162,22 @@ class _Reading:
         self.place += 1
         kind, name = token[0], _plain(token[1])
         is_field = kind == "word" and name in (*TEXTS, *NUMBERS)
-        if not is_field and name not in self.labels:
-            check_known("name", token[1], [*TEXTS, *NUMBERS, *self.labels.values()], f"Filter {self.text!r}: ")
-        if is_field and name in TEXTS:
-            return self._text(name)
-        column = name if is_field else strength(self.labels[name])
-        return self._number(self.songs[column].to_numpy("float64"), bare=None if is_field else BARE_STRENGTH)
+        if not (is_field or name in self.labels or name in self.tags):
+            if kind == "quoted" and name in (*TEXTS, *NUMBERS):
+                raise KgenreError(
+                    f"Filter {self.text!r}: in quotes {token[1]!r} is a genre's name. Leave the quotes out."
+                )
+            names = [*TEXTS, *NUMBERS, *self.labels.values(), *self.tags.values()]
+            check_known("name", token[1], names, f"Filter {self.text!r}: ")
+        if is_field:
+            return self._text(name) if name in TEXTS else self._number(self.songs[name].to_numpy("float64"), None)
+        if name in self.labels:
+            return self._number(self.songs[strength(self.labels[name])].to_numpy("float64"), BARE_STRENGTH)
+        tags = self.tag_table()
+        fifth = np.sort(tags.to_numpy(), axis=1)[:, -STRONGEST_TAGS:].min(axis=1)
+        return self._number(tags[self.tags[name]].to_numpy(), fifth)
 
-    def _number(self, values: np.ndarray, bare: float | None) -> np.ndarray:
+    def _number(self, values: np.ndarray, bare: float | np.ndarray | None) -> np.ndarray:
         sign = self._accept(*NUMBER_OPS)
         if sign is None:
             if self._accept("~", "!~"):

@@ -15,7 +15,6 @@ from typing import BinaryIO
 HASH_BYTES = 16
 PART_BYTES = 64 << 10
 READ_BYTES = 1 << 20
-REST_BYTES = 64 << 20
 
 Span = tuple[int, int]  # first byte, and the byte after the last
 
@@ -52,32 +51,37 @@ def audio_hash(path) -> bytes:
 
 
 def audio_hash_steps(path) -> Generator[None, None, bytes]:
-    """`audio_hash` with a rest after every 64 MiB: a mix of gigabytes on a slow disk takes minutes."""
-    digest, rest = hashlib.blake2b(digest_size=HASH_BYTES), REST_BYTES
+    """`audio_hash` with a rest after every MiB: on a slow disk that many readers share, an album takes minutes."""
+    digest, rest = hashlib.blake2b(digest_size=HASH_BYTES), READ_BYTES
     with Path(path).open("rb") as file:
         for start, end in audio_spans(file):
-            file.seek(start)
-            while start < end and (data := file.read(min(READ_BYTES, end - start))):
+            while start < end:
+                file.seek(start)
+                data = file.read(min(READ_BYTES, end - start))
+                if not data:
+                    break
                 digest.update(data)
                 start, rest = start + len(data), rest - len(data)
                 if rest <= 0:
-                    rest = REST_BYTES
+                    rest = READ_BYTES
                     yield
     return digest.digest()
 
 
-def audio_spans(file: BinaryIO) -> list[Span]:
+def audio_spans(file: BinaryIO) -> Iterator[Span]:
     """Where the encoded audio lies in a file, and what is needed to decode it, but no tags.
 
     A file that does not keep to its format is taken whole: then a change of tags counts as one of the audio.
     """
     start, end = _without_tags(file)
-    head = _at(file, start, 12)
-    for says, spans in FORMATS:
-        if says(head):
-            found = [(first, min(last, end)) for first, last in spans(file, start, end) if first < min(last, end)]
-            return found or [(start, end)]
-    return [(start, end)]
+    head, found = _at(file, start, 12), False
+    spans = next((spans for says, spans in FORMATS if says(head)), None)
+    for first, last in spans(file, start, end) if spans else ():
+        if first < min(last, end):
+            found = True
+            yield first, min(last, end)
+    if not found:
+        yield start, end
 
 
 def _at(file: BinaryIO, place: int, n_bytes: int) -> bytes:

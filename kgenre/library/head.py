@@ -8,10 +8,13 @@ taught: the new head has the model's labels and the new ones.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from kgenre.errors import KgenreError
+from kgenre.library.records import Space
+from kgenre.library.store import Library
 
 SLICES_PER_TRACK = 10  # of a track that is learnt from: more of the same song say little more
 ANCHORS = 1000  # uncorrected tracks that keep the head near the model
@@ -36,6 +39,17 @@ class Head:
         from scipy.special import softmax
 
         return softmax(embeddings @ self.weights + self.biases, axis=-1).astype("float32")
+
+
+class Prediction(NamedTuple):
+    """Genres of all tracks that a space holds.
+
+    labels: names. ids: int64 (n,), ascending. probabilities: float32 (n, classes), mean over a track's slices.
+    """
+
+    labels: tuple[str, ...]
+    ids: np.ndarray
+    probabilities: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -190,12 +204,30 @@ def apply(head: Head, slices: Iterable[tuple]) -> tuple[np.ndarray, np.ndarray]:
     return np.array(ids, "int64"), np.concatenate(means or [np.zeros((0, len(head.labels)))]).astype("float32")
 
 
-def head_values(head: Head) -> dict:
-    """The head as JSON holds it."""
-    never = [None if np.isinf(bias) else float(bias) for bias in head.biases]  # JSON has no infinity
-    return {"labels": list(head.labels), "weights": head.weights.tolist(), "biases": never}
+def predict(library: Library, space: Space, head: Head | None) -> Prediction:
+    """The genres of all tracks by a head, or by the model's own where there is none."""
+    if head is None:
+        return Prediction(space.labels, *library.probabilities(space))
+    return Prediction(head.labels, *apply(head, library.all_slices(space)))
 
 
-def head_of(values: dict) -> Head:
+def keep(library: Library, space: Space, head: Head | None) -> None:
+    """Puts a head in use for a space; None brings back the model's own."""
+    values = None
+    if head is not None:
+        never = [None if np.isinf(bias) else float(bias) for bias in head.biases]  # JSON has no infinity
+        values = {"labels": list(head.labels), "weights": head.weights.tolist(), "biases": never}
+    library.set_meta(_name(space), values)
+
+
+def kept(library: Library, space: Space) -> Head | None:
+    """The head in use, None for the model's own."""
+    values = library.meta(_name(space))
+    if values is None:
+        return None
     biases = [-np.inf if bias is None else bias for bias in values["biases"]]
     return Head(tuple(values["labels"]), np.array(values["weights"], "float32"), np.array(biases, "float32"))
+
+
+def _name(space: Space) -> str:
+    return f"head of space {space.id}"

@@ -12,6 +12,7 @@ import pandas as pd
 from kgenre import cli
 from kgenre.errors import KgenreError
 from kgenre.library.filters import matching, song_table
+from kgenre.library.head import kept, predict
 from kgenre.library.playlists import csv_text, m3u8
 from kgenre.library.store import Library, Space, find_library
 
@@ -23,12 +24,15 @@ class Songs:
 
     Attributes:
         table: of `song_table`, a row a song; of copies of the same audio all are in it.
+        labels: the genres, of the retrained head if there is one.
         first: for each row the row of the first copy of the same audio, int64 (songs,).
     """
 
     def __init__(self, library: Library, space: Space):
         self.library, self.space = library, space
-        table = song_table(library, space)
+        library.hold()  # a scan that goes on meanwhile must not come between the table and the vectors
+        prediction = predict(library, space, kept(library, space))
+        self.labels, table = prediction.labels, song_table(library, prediction)
         self.table = table[table["confidence"].notna()]
         if self.table.empty:
             raise KgenreError(f"{library.path}: {space.name} has heard no song that is there now.")
@@ -41,6 +45,22 @@ class Songs:
         """Mean embeddings, float32 (songs, d); read when they are first asked for."""
         return self.library.vectors(self.space)[1]
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Names of the tags that follow from the vectors of the default model; none of another's."""
+        from kgenre.archs.musicnn_weights import TAGS
+        from kgenre.pretrained import MUSICNN_NAMES
+
+        return TAGS["msd"] if self.space.name in MUSICNN_NAMES else ()
+
+    @functools.cached_property
+    def tag_table(self) -> pd.DataFrame:
+        """Strengths of `tags`, a row a song as in `table`; every slice is read for it when it is first asked for."""
+        from kgenre.default import tag_strengths
+
+        rows = [tag_strengths(embeddings) for _, _, embeddings, _ in self.library.all_slices(self.space)]
+        return pd.DataFrame(np.array(rows, "float64"), columns=self.tags, index=self.table.index)
+
     def row(self, name: str) -> int:
         """The row of a song, by its path, or by words of its path, artist and title that fit no other: as they
         stand, or else in any order.
@@ -49,7 +69,8 @@ class Songs:
             KgenreError: none, or several.
         """
         paths = self.table["path"].tolist()
-        for path in (os.path.abspath(name), os.path.realpath(name)):
+        folder, last = os.path.split(os.path.abspath(name))
+        for path in (os.path.abspath(name), os.path.join(os.path.realpath(folder), last), os.path.realpath(name)):
             if path in paths:
                 return paths.index(path)
         if os.path.exists(name):
@@ -72,7 +93,9 @@ class Songs:
 
     def wanted(self, where: str | None) -> np.ndarray:
         """Which songs to choose from, bool (songs,): one copy of each, of those that a filter lets through."""
-        mask = np.ones(len(self.table), bool) if where is None else matching(where, self.table, self.space.labels)
+        mask = np.ones(len(self.table), bool)
+        if where is not None:
+            mask = matching(where, self.table, self.labels, self.tags, lambda: self.tag_table)
         rows = np.flatnonzero(mask)
         _, one = np.unique(self.first[rows], return_index=True)
         mask = np.zeros(len(self.table), bool)
@@ -82,6 +105,8 @@ class Songs:
 
 def open_songs(args: argparse.Namespace, near=".") -> Songs:
     """The songs of the library that the flags name, or else of the one that `near` lies in."""
+    if args.csv and args.relative:
+        raise KgenreError("`--relative` is of playlists: a CSV table has whole paths. Leave out --relative, or --csv.")
     if args.to is not None:
         cli.check_file(args.to, "--to")
     library = Library(args.library or find_library(near), create=False)

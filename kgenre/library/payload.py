@@ -9,17 +9,19 @@ from pathlib import PurePath
 import numpy as np
 import pandas as pd
 
+from kgenre.library.head import Prediction
+
 TOP = 3  # genres of a track that the page holds; the others are fetched with the track
 
 
-def payload(library, space, quality=None, prediction=None, offline: bool = False) -> dict:
+def payload(library, space, quality, prediction: Prediction, offline: bool = False) -> dict:
     """All tracks that are on the map, a row each in order of ids.
 
     Args:
         library: Library.
         space: Space.
         quality: map.Quality or None.
-        prediction: labels, ids and probabilities of a retrained head, in place of the model's.
+        prediction: the genres in use.
         offline: whether the page has no server behind it.
     """
     ids, xy = library.positions(space)
@@ -31,7 +33,7 @@ def payload(library, space, quality=None, prediction=None, offline: bool = False
     return {
         "name": " + ".join(root_name(root, offline) for root in library.roots()) or "library",
         "offline": offline,
-        "model": space.name,
+        "model": root_name(space.name, offline),
         "clip_seconds": space.clip_seconds,
         "quality": quality and {name: finite(value) for name, value in vars(quality).items()},
         "ids": packed(ids, "<i4"),
@@ -45,14 +47,16 @@ def payload(library, space, quality=None, prediction=None, offline: bool = False
         "folder": coded(tracks["folder"]),
         "tag": coded(tracks["genre"]),
         "corrections": {rows[track]: genre for track, genre in corrections.items() if track in rows},
-        "failures": [] if offline else [[shown(path), why] for path, why in library.failures().itertuples(index=False)],
-        **predictions(library, space, ids, prediction),
+        "failures": []
+        if offline
+        else [[shown(path), why] for path, why in library.failures(space).itertuples(index=False)],
+        **predictions(ids, prediction),
     }
 
 
-def predictions(library, space, ids, prediction=None) -> dict:
+def predictions(ids, prediction: Prediction) -> dict:
     """Labels and the TOP genres of each track: their numbers, and their strengths as shares of 255."""
-    labels, known, probabilities = prediction or (space.labels, *library.probabilities(space))
+    labels, known, probabilities = prediction
     columns = min(TOP, len(labels))
     table = np.zeros((len(ids), len(labels)), "float32")
     place = np.minimum(np.searchsorted(known, ids), max(len(known) - 1, 0))
@@ -70,7 +74,7 @@ def predictions(library, space, ids, prediction=None) -> dict:
 
 
 def root_name(root: str, offline: bool) -> str:
-    """A scanned folder; of a page that may be sent, not where it lies."""
+    """A scanned folder or a model's; of a page that may be sent, not where it lies."""
     return shown(PurePath(root).name if offline else root)
 
 

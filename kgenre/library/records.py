@@ -73,7 +73,8 @@ class Known:
     size: int
     mtime_ns: int
     state: str
-    heard: bool  # its audio has vectors in the space asked for
+    heard: bool  # its audio has vectors in the space asked for,
+    unheard: bool  # or the space's model can make nothing of it
     file_hash: bytes | None
     audio_hash: bytes | None  # None where it could not be used
 

@@ -7,23 +7,26 @@ was or as it shall be. Where writing the tag would change the audio that follows
 import json
 import os
 import shutil
-import struct
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import mutagen
+from mutagen.asf import ASF
 from mutagen.id3 import ID3, TCON
 
 from kgenre.errors import KgenreError
+from kgenre.library import tags
 from kgenre.library.fingerprint import audio_hash, file_hash
 from kgenre.library.store import Library, as_text
-from kgenre.run import write_beside
+from kgenre.run import write_beside, write_text
 
-# Where each kind of tags keeps the genre; of ID3 it is the frame TCON.
-KEYS = {"VComment": "genre", "MP4Tags": "\xa9gen", "ASFTags": "WM/Genre", "APEv2": "Genre"}
-FAULTS = (KgenreError, mutagen.MutagenError, OSError, ValueError, LookupError, TypeError, struct.error)
+# Where each kind of tags keeps the genre. WMA's are left out: its audio is not told from its tags (fingerprint.py).
+KEYS = {"ID3": "TCON", "VComment": "genre", "MP4Tags": "\xa9gen", "APEv2": "Genre"}
+FAULTS = (KgenreError, NotImplementedError, *tags.FAULTS)
+UNKNOWN = "no tags are written to a file of this kind."
+BACKUPS = "tags backups"  # in the library: the files that take writings back, the newest last
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,11 @@ class Change:
 
 @dataclass
 class Written:
-    """What was written, what was not and why, and the file that takes it back (None if nothing was written)."""
+    """What was written, and what was not and why; `again` are those of which another day may go better."""
 
     changes: list[Change] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
-    backup: Path | None = None
+    again: list[Change] = field(default_factory=list)
 
 
 def plan(library: Library, genres: dict[int, str]) -> Written:
@@ -65,39 +68,79 @@ def plan(library: Library, genres: dict[int, str]) -> Written:
 
 
 def write(library: Library, changes: Iterable[Change]) -> Written:
-    """Writes the genres; each change is in the backup, beside the library, before its file is touched."""
-    written = Written()
+    """Writes the genres.
+
+    All changes are in a backup beside the library, and the library knows of it, before the first file is touched:
+    whatever happens then, `undo` takes back what was written.
+
+    Raises:
+        KgenreError: the backup cannot be written; no file was touched.
+    """
+    written, changes = Written(), list(changes)
     backup = library.path.with_name(
         f"tags-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{time.time_ns() % 10**6}.json"
     )
-    with backup.open("x", encoding="utf-8") as file:
-        for change in changes:
-            file.write(json.dumps(asdict(change)) + "\n")  # ASCII: half characters of odd names are escaped
-            file.flush()
-            os.fsync(file.fileno())
-            _apply(library, change, written)
-    if written.changes:
-        written.backup = backup
-    else:
-        backup.unlink()
+    _keep(backup, changes)
+    library.set_meta(BACKUPS, [*backups(library), os.fsdecode(backup)])
+    for change in changes:
+        _apply(library, change, written)
+    if not written.changes:
+        _drop_backup(library, backup)
     return written
 
 
-def undo(library: Library, backup) -> Written:
-    """Takes back what a backup lists, in files whose genre is still the one that was written.
+def backups(library: Library) -> list[str]:
+    """The backups of writings that were not taken back yet, the newest last."""
+    return library.meta(BACKUPS, [])
+
+
+def undo(library: Library) -> Written:
+    """Takes back the last writing, in files whose genre is still the one that was written.
+
+    Files that cannot be had just now stay in the backup, to be taken back another day.
 
     Raises:
-        KgenreError: no backup.
+        KgenreError: nothing was written, or the backup is gone.
     """
+    if not backups(library):
+        raise KgenreError("No tags were written that could be taken back.")
+    backup = Path(backups(library)[-1])
     try:
-        lines = Path(backup).read_text(encoding="utf-8").splitlines()
-        changes = [Change(**json.loads(line)) for line in lines]
+        changes = [Change(**json.loads(line)) for line in backup.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError, TypeError) as error:
-        raise KgenreError(f"{backup}: not a backup of tags ({error}).") from error
+        _drop_backup(library, backup, unlink=False)
+        raise KgenreError(f"{backup}: not a backup of tags ({error}); the writing before it is the next.") from error
     undone = Written()
     for change in reversed(changes):
+        if _holds(change.path, change.before):  # it was never written: the writing was interrupted before it
+            continue
         _apply(library, Change(change.track_id, change.path, change.after, change.before), undone)
+    left = {change.path for change in undone.again}
+    if left:
+        _keep(backup, [change for change in changes if change.path in left])
+    else:
+        _drop_backup(library, backup)
     return undone
+
+
+def _keep(backup: Path, changes: list[Change]) -> None:
+    try:  # ASCII: half characters of odd names are escaped
+        write_text(backup, "".join(json.dumps(asdict(change)) + "\n" for change in changes))
+    except OSError as error:
+        raise KgenreError(f"{backup}: the backup cannot be written ({error.strerror}); no tags were.") from error
+
+
+def _drop_backup(library: Library, backup: Path, unlink: bool = True) -> None:
+    library.set_meta(BACKUPS, [path for path in backups(library) if path != os.fsdecode(backup)])
+    if unlink:
+        backup.unlink(missing_ok=True)
+
+
+def _holds(path: str, genres: list[str]) -> bool:
+    try:
+        return read_genres(path) == genres
+    except FAULTS:
+        return False
 
 
 def read_genres(path) -> list[str]:
@@ -118,6 +161,8 @@ def _apply(library: Library, change: Change, written: Written) -> None:
         library.note_tags(os.fsencode(change.path), about.st_size, about.st_mtime_ns, file_hash(path), genre)
     except FAULTS as error:
         written.failures[change.path] = _cause(error)
+        if isinstance(error, (OSError, mutagen.MutagenError)):  # mutagen wraps what the system says
+            written.again.append(change)
         return
     written.changes.append(change)
 
@@ -134,14 +179,17 @@ def _write_copy(path: str, part: Path, genres: list[str]) -> None:
 
 def _open(path):
     file = mutagen.File(path)
-    if file is None:
-        raise KgenreError("no tags can be written to a file of this kind.")
+    if file is None or isinstance(file, ASF):
+        raise KgenreError(UNKNOWN)
     return file
 
 
-def _key(tags) -> str:
-    kinds = {kind.__name__ for kind in type(tags).__mro__}
-    return next((key for kind, key in KEYS.items() if kind in kinds), "TCON")
+def _key(held) -> str:
+    kinds = {kind.__name__ for kind in type(held).__mro__}
+    key = next((key for kind, key in KEYS.items() if kind in kinds), None)
+    if key is None:
+        raise KgenreError(UNKNOWN)
+    return key
 
 
 def _set(file, genres: list[str]) -> None:

@@ -29,12 +29,14 @@ NOT_FINITE = "the model's answer is not finite."
 class Report:
     """What a scan did.
 
+    space: where the model's answers are.
     counts: number of files by "unchanged", "returned" (there again as they were), "removed", "heard", "copies"
         (heard under another name), "moved", "tagged" (other tags, the same audio) and "failed".
     failures: {path: reason} of this scan; the library keeps those of all scans.
     seconds_heard: audio that was listened to.
     """
 
+    space: Space
     counts: Counter = field(default_factory=Counter)
     failures: dict[str, str] = field(default_factory=dict)
     seconds_heard: float = 0.0
@@ -71,21 +73,21 @@ def scan(
         listener: what the reading processes call, "module:function"; for tests.
 
     Raises:
-        KgenreError: no such folder; or it is empty, and the library holds tracks in it.
+        KgenreError: no such folder; or it is empty, and the library holds tracks in it; or a number below 1.
     """
     if not Path(folder).is_dir():
         raise KgenreError(f"{folder}: no such folder. Name a folder of music.")
-    if windows is not None and windows < 1:
-        raise KgenreError(f"`windows` must be at least 1. Received: {windows}.")
-    root, report = os.fsencode(os.path.abspath(folder)), Report()
+    for name, number in {"windows": windows, "workers": workers}.items():
+        if number is not None and number < 1:
+            raise KgenreError(f"`{name}` must be at least 1. Received: {number}.")
+    root = os.fsencode(os.path.realpath(folder))  # one name for a folder, whichever link led to it
     found = walk(root)
     space = library.open_space(model, windows, decoder_versions())
-    known = library.known(space)
+    report, known = Report(space), library.known(space)
     gone = _gone(root, found, known)
     todo = _compare(found, known, retry, report)
     _note(library, root, found, known, gone, report)
-    lost = [*gone.values(), *(held for path, held in known.items() if path not in gone and path not in found.files
-                              and held.state == "removed")]  # fmt: skip
+    lost = _lost(root, found, known, gone) if todo else []
     hearing = _Hearing(library, space, model, known, lost, report, lambda: progress(report.done, len(todo)))
     settings = Settings(model.sample_rate, model.clip_samples, model.hop_samples, windows)
     progress(0, len(todo))
@@ -93,19 +95,44 @@ def scan(
         for worker, job, message in pool.messages(hearing.jobs(todo, found.files)):
             hearing.take(worker, job, message)
         hearing.finish()
+    _drop_roots(library, space)
     return report
 
 
 def _gone(root: bytes, found: Found, known: dict[bytes, Known]) -> dict[bytes, Known]:
-    """What was known in the folder and is not there now."""
-    within = root.rstrip(b"/") + b"/"
-    gone = {path: held for path, held in known.items() if path.startswith(within) and found.is_gone(path)}
+    """What was known in the folder and is not there now, or only as a link to nothing."""
+    gone = {path: held for path, held in known.items() if path.startswith(_below(root)) and found.is_gone(path)}
+    gone |= {path: known[path] for path in found.faults if path in known and known[path].audio_hash is not None}
     n_lost = sum(held.state == "ok" for held in gone.values())
-    if n_lost and not found.files and not found.faults:
+    if n_lost and not found.files and not found.closed:
         raise KgenreError(
             f"{os.fsdecode(root)}: holds no audio, but {n_lost} tracks of it are known. Is its drive there?"
         )
     return gone
+
+
+def _drop_roots(library: Library, space: Space) -> None:
+    """Forgets folders that are gone, all of whose tracks are known elsewhere: they have another name now."""
+    gone = [place for place in map(os.fsencode, library.roots()) if not os.path.isdir(place)]
+    used = [path for path, held in library.known(space).items() if held.state == "ok"] if gone else []
+    for place in gone:
+        if not any(path.startswith(_below(place)) for path in used):
+            library.drop_root(place)
+
+
+def _below(root: bytes) -> bytes:
+    """What the paths of a folder begin with."""
+    return root.rstrip(b"/") + b"/"
+
+
+def _lost(root: bytes, found: Found, known: dict[bytes, Known], gone: dict[bytes, Known]) -> list[Known]:
+    """What a file that turns up may have been: gone from here, now or before; or known from a folder that is gone
+    or has another name now."""
+    before = [held for path, held in known.items() if held.state == "removed" and path not in found.files]
+    elsewhere = [held for path, held in known.items() if held.state == "ok" and not path.startswith(_below(root))
+                 and not os.path.lexists(path)]  # fmt: skip
+    now = [held for held in gone.values() if held.state != "removed"]
+    return [*now, *before, *elsewhere]
 
 
 def _compare(found: Found, known: dict[bytes, Known], retry: bool, report: Report) -> list[bytes]:
@@ -114,7 +141,7 @@ def _compare(found: Found, known: dict[bytes, Known], retry: bool, report: Repor
     for path, signature in found.files.items():
         held = known.get(path)
         changed = held is None or (held.size, held.mtime_ns) != signature
-        if changed or not held.heard and (held.audio_hash is not None or retry):
+        if changed or retry and not held.heard or not held.heard and not held.unheard and held.audio_hash is not None:
             todo.append(path)
         else:
             report.counts["returned" if held.state == "removed" else "unchanged"] += 1
@@ -132,8 +159,9 @@ def _note(library: Library, root: bytes, found: Found, known: dict, gone: dict, 
         library.mark_returned(back)
         library.mark_removed(removed)
         for path, reason in found.faults.items():
-            library.fail(path, 0, -1, reason)
             report.failures[os.fsdecode(path)] = reason
+            if path not in gone:  # else it is removed until it is there again, and what is known of it stays
+                library.fail(path, 0, -1, reason)
 
 
 @dataclass
@@ -200,7 +228,7 @@ class _Hearing:
         with self.library.writing():
             moved = self._move(job, about)
             measured = self.library.measured(about.audio_hash)
-            if measured is not None and self.library.has_heard(self.space, about.audio_hash):
+            if measured is not None and self.library.has_heard(about.audio_hash, self.space):
                 self._save(job, about, *measured)
                 held = self.known.get(job.path)
                 same = held is not None and held.audio_hash == about.audio_hash
@@ -256,10 +284,20 @@ class _Hearing:
         ])  # fmt: skip
 
     def _fail(self, track: _Track, reason: str, again: bool = False) -> None:
+        """Notes a failure. What another space has heard stays a track; so does one that cannot be opened just now."""
         self._forget(track)
         with self.library.writing():
-            for job in [track.job, *(job for job, _ in track.copies)]:
-                self.library.fail(job.path, job.size, -1 if again else job.mtime_ns, reason)
+            elsewhere = track.about is not None and self.library.has_heard(track.about.audio_hash)
+            if elsewhere:
+                self.library.fail_in(self.space, track.about.audio_hash, reason)
+            for job, about in [(track.job, track.about), *track.copies]:
+                held = self.known.get(job.path)
+                if elsewhere:
+                    self._save(job, about, *(self.library.measured(about.audio_hash) or (None, None, "")))
+                elif again and held is not None and held.audio_hash is not None:
+                    self.library.mark_removed([held.id])
+                else:
+                    self.library.fail(job.path, job.size, -1 if again else job.mtime_ns, reason)
                 self.report.failures[os.fsdecode(job.path)] = reason
                 self._count("failed")
 

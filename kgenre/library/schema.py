@@ -68,6 +68,37 @@ MIGRATIONS = (
         "CREATE TABLE roots (path BLOB PRIMARY KEY, scanned REAL NOT NULL) WITHOUT ROWID",
         "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     ),
+    # Places and corrections belong to audio as vectors do: a path that gets another song has neither of the old one's,
+    # and an album whose files are numbered anew brings its own along.
+    (
+        "ALTER TABLE positions RENAME TO old_positions",
+        """CREATE TABLE positions (
+            space_id INTEGER NOT NULL REFERENCES spaces (id),
+            audio_hash BLOB NOT NULL,
+            x REAL NOT NULL,
+            y REAL NOT NULL,
+            PRIMARY KEY (space_id, audio_hash)
+        ) WITHOUT ROWID""",
+        """INSERT OR IGNORE INTO positions SELECT p.space_id, t.audio_hash, p.x, p.y FROM old_positions p
+            JOIN tracks t ON t.id = p.track_id WHERE t.audio_hash IS NOT NULL ORDER BY t.id""",
+        "DROP TABLE old_positions",
+        "ALTER TABLE corrections RENAME TO old_corrections",
+        """CREATE TABLE corrections (
+            audio_hash BLOB PRIMARY KEY,
+            genre TEXT NOT NULL,
+            at REAL NOT NULL  -- seconds since 1970
+        ) WITHOUT ROWID""",
+        """INSERT OR IGNORE INTO corrections SELECT t.audio_hash, c.genre, c.at FROM old_corrections c
+            JOIN tracks t ON t.id = c.track_id WHERE t.audio_hash IS NOT NULL ORDER BY c.at DESC""",
+        "DROP TABLE old_corrections",
+        # Audio that one model, or one way of listening, can make nothing of, and another can.
+        """CREATE TABLE unheard (
+            space_id INTEGER NOT NULL REFERENCES spaces (id),
+            audio_hash BLOB NOT NULL,
+            reason TEXT NOT NULL,
+            PRIMARY KEY (space_id, audio_hash)
+        ) WITHOUT ROWID""",
+    ),
 )
 
 

@@ -167,7 +167,7 @@ def _add_changes(app: FastAPI, explorer: Explorer) -> None:
 
     @app.post("/correct")
     def correct(ids: Ids, genre: Annotated[str | None, Body()] = None):
-        return {"corrections": explorer.correct(ids, genre)}
+        return {"genre": explorer.correct(ids, genre)}
 
     @app.post("/retrain")
     def retrain(tags: Annotated[bool, Body(embed=True)] = False):
@@ -197,6 +197,7 @@ def listen(port: int | None) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind(("127.0.0.1", candidate))
+            listening.listen()  # now, or another process could bind it too; a browser that is early waits
             return listening
         except (OSError, OverflowError):
             listening.close()

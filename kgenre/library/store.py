@@ -27,6 +27,19 @@ PLACE = Path(".kgenre") / "library.sqlite"  # in the folder of the music
 TEXTS = ("title", "artist", "album", "genre")
 
 
+class _Lease:
+    """A thread's connection, which goes back to those that are free when the thread ends.
+
+    A server's threads come and go: a new connection for each would run out of files in the end.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, free: list):
+        self.connection, self.free = connection, free
+
+    def __del__(self):
+        self.free.append(self.connection)
+
+
 class Library:
     """A library file. Any thread may use it; each has a connection of its own.
 
@@ -40,7 +53,7 @@ class Library:
 
     def __init__(self, path, create: bool = True):
         self.path = Path(path)
-        self._local, self._all, self._lock = threading.local(), [], threading.Lock()
+        self._local, self._all, self._free, self._lock = threading.local(), [], [], threading.Lock()
         if not create and not self.path.is_file():
             raise KgenreError(f"{self.path}: no such library. `kgenre explore DIR` makes one of a folder of music.")
         try:
@@ -60,7 +73,7 @@ class Library:
         with self._lock:
             for connection in self._all:
                 connection.close()
-            self._all.clear()
+            self._all, self._free = [], []  # new ones: leases may still give back to the old
         self._local = threading.local()
 
     def __enter__(self):
@@ -71,15 +84,21 @@ class Library:
 
     @property
     def _db(self) -> sqlite3.Connection:
-        if not hasattr(self._local, "connection"):
-            connection = sqlite3.connect(self.path, timeout=30.0, isolation_level=None, check_same_thread=False)
+        if not hasattr(self._local, "lease"):
             with self._lock:
-                self._all.append(connection)
-            connection.execute("PRAGMA journal_mode = WAL")
-            # In WAL mode the file stays whole without a sync at each commit; a power cut may take the last ones.
-            connection.execute("PRAGMA synchronous = NORMAL")
-            self._local.connection = connection
-        return self._local.connection
+                connection = self._free.pop() if self._free else self._new()
+            if connection.in_transaction:  # its thread ended within one
+                connection.execute("ROLLBACK")
+            self._local.lease = _Lease(connection, self._free)
+        return self._local.lease.connection
+
+    def _new(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=30.0, isolation_level=None, check_same_thread=False)
+        self._all.append(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        # In WAL mode the file stays whole without a sync at each commit; a power cut may take the last ones.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -120,9 +139,12 @@ class Library:
         table.index = pd.Index(np.array(columns["id"], "int64"), name="id")
         return table
 
-    def failures(self) -> pd.DataFrame:
-        """Files and folders that cannot be used, sorted by path: path, reason."""
-        rows = self._db.execute("SELECT path, reason FROM tracks WHERE state = 'failed' ORDER BY path").fetchall()
+    def failures(self, space: Space | None = None) -> pd.DataFrame:
+        """Files and folders that cannot be used, by nobody or by the space's model, sorted by path: path, reason."""
+        query = """SELECT path, reason FROM tracks WHERE state = 'failed' UNION ALL
+            SELECT t.path, u.reason FROM tracks t JOIN unheard u ON u.audio_hash = t.audio_hash AND u.space_id = ?
+            WHERE t.state = 'ok' ORDER BY path"""
+        rows = self._db.execute(query, (space and space.id,)).fetchall()
         paths, reasons = [os.fsdecode(path) for path, _ in rows], [reason for _, reason in rows]
         return pd.DataFrame({"path": pd.Series(paths, dtype=object), "reason": pd.Series(reasons, dtype=object)})
 
@@ -238,22 +260,24 @@ class Library:
 
     def positions(self, space: Space) -> tuple[np.ndarray, np.ndarray]:
         """Ids int64 (n,), ascending, and places on the map, float32 (n, 2), of the tracks that have one."""
-        query = """SELECT p.track_id, p.x, p.y FROM positions p JOIN tracks t ON t.id = p.track_id
-            WHERE p.space_id = ? AND t.state = 'ok' ORDER BY p.track_id"""
+        query = """SELECT t.id, p.x, p.y FROM tracks t
+            JOIN positions p ON p.space_id = ? AND p.audio_hash = t.audio_hash WHERE t.state = 'ok' ORDER BY t.id"""
         rows = self._db.execute(query, (space.id,)).fetchall()
         return np.array([row[0] for row in rows], "int64"), np.array([row[1:] for row in rows], "float32").reshape(
             -1, 2
         )
 
     def set_positions(self, space: Space, ids: Sequence[int], xy: np.ndarray) -> None:
-        """Places the tracks; the others stay where they are."""
-        rows = [(space.id, int(track_id), float(x), float(y)) for track_id, (x, y) in zip(ids, xy, strict=True)]
+        """Places the tracks, and with each its copies; the others stay where they are."""
+        rows = [(space.id, float(x), float(y), int(track_id)) for track_id, (x, y) in zip(ids, xy, strict=True)]
+        query = "INSERT OR REPLACE INTO positions SELECT ?, audio_hash, ?, ? FROM tracks WHERE id = ? AND state = 'ok'"
         with self.writing():
-            self._db.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?)", rows)
+            self._db.executemany(query, rows)
 
     def corrections(self) -> dict[int, str]:
-        """{track id: genre} as the listener corrected it."""
-        query = "SELECT c.track_id, c.genre FROM corrections c JOIN tracks t ON t.id = c.track_id WHERE t.state = 'ok'"
+        """{track id: genre} as the listener corrected it; of copies, all."""
+        query = """SELECT t.id, c.genre FROM corrections c JOIN tracks t ON t.audio_hash = c.audio_hash
+            WHERE t.state = 'ok' ORDER BY t.id"""
         return dict(self._db.execute(query))
 
     def correct(self, track_id: int, genre: str | None) -> None:
@@ -263,10 +287,12 @@ class Library:
             KgenreError: no such track.
         """
         self.path_of(track_id)
+        audio = "(SELECT audio_hash FROM tracks WHERE id = ?)"
         with self.writing():
-            self._db.execute("DELETE FROM corrections WHERE track_id = ?", (int(track_id),))
+            self._db.execute(f"DELETE FROM corrections WHERE audio_hash = {audio}", (int(track_id),))
             if genre is not None:
-                self._db.execute("INSERT INTO corrections VALUES (?, ?, ?)", (int(track_id), genre, time.time()))
+                row = (int(track_id), genre, time.time())
+                self._db.execute(f"INSERT INTO corrections VALUES ({audio}, ?, ?)", row)
 
     def meta(self, name: str, default=None):
         """A JSON value that was kept under a name."""
@@ -287,16 +313,22 @@ class Library:
         with self.writing():
             self._db.execute("INSERT OR REPLACE INTO roots VALUES (?, ?)", (folder, time.time()))
 
+    def drop_root(self, folder: bytes) -> None:
+        with self.writing():
+            self._db.execute("DELETE FROM roots WHERE path = ?", (folder,))
+
     def known(self, space: Space) -> dict[bytes, Known]:
         """{path: what is known} of all files, removed ones too, in one query."""
-        query = """SELECT t.path, t.id, t.size, t.mtime_ns, t.state, v.audio_hash IS NOT NULL,
+        query = """SELECT t.path, t.id, t.size, t.mtime_ns, t.state, v.audio_hash IS NOT NULL, u.audio_hash IS NOT NULL,
             t.file_hash, t.audio_hash FROM tracks t
-            LEFT JOIN vectors v ON v.space_id = ? AND v.audio_hash = t.audio_hash"""
+            LEFT JOIN vectors v ON v.space_id = ?1 AND v.audio_hash = t.audio_hash
+            LEFT JOIN unheard u ON u.space_id = ?1 AND u.audio_hash = t.audio_hash"""
         return {path: Known(*rest) for path, *rest in self._db.execute(query, (space.id,))}
 
-    def has_heard(self, space: Space, audio_hash: bytes) -> bool:
-        query = "SELECT 1 FROM vectors WHERE space_id = ? AND audio_hash = ?"
-        return self._db.execute(query, (space.id, audio_hash)).fetchone() is not None
+    def has_heard(self, audio_hash: bytes, space: Space | None = None) -> bool:
+        """Whether this audio has vectors, in a space or in any."""
+        query = "SELECT 1 FROM vectors WHERE audio_hash = ?1 AND space_id = coalesce(?2, space_id) LIMIT 1"
+        return self._db.execute(query, (audio_hash, space and space.id)).fetchone() is not None
 
     def measured(self, audio_hash: bytes) -> tuple[float | None, float | None, str] | None:
         """Seconds, gain and note of a track with this audio, if the library holds one, removed or not."""
@@ -311,6 +343,7 @@ class Library:
     def save_heard(self, space: Space, audio_hash: bytes, heard: Heard) -> None:
         key = (space.id, audio_hash)
         with self.writing():
+            self._db.execute("DELETE FROM unheard WHERE space_id = ? AND audio_hash = ?", key)
             self._db.execute("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)", (*key, *heard.means()))
             self._db.execute("INSERT OR REPLACE INTO slices VALUES (?, ?, ?, ?, ?)", (*key, *heard.slices()))
 
@@ -323,6 +356,12 @@ class Library:
                 reason = excluded.reason, audio_hash = NULL, file_hash = NULL""",
                 (path, size, mtime_ns, as_text(reason)),
             )
+
+    def fail_in(self, space: Space, audio_hash: bytes, reason: str) -> None:
+        """Notes why one space's model can make nothing of audio that another has heard."""
+        with self.writing():
+            row = (space.id, audio_hash, as_text(reason))
+            self._db.execute("INSERT OR REPLACE INTO unheard VALUES (?, ?, ?)", row)
 
     def mark_removed(self, ids: Iterable[int]) -> None:
         with self.writing():
@@ -344,6 +383,10 @@ class Library:
         query = "UPDATE tracks SET size = ?, mtime_ns = ?, file_hash = ?, genre = ? WHERE path = ? AND state = 'ok'"
         with self.writing():
             self._db.execute(query, (size, mtime_ns, file_hash, genre, path))
+
+    def hold(self) -> None:
+        """All that this thread reads from now on is of one moment, until the library is closed."""
+        self._db.execute("BEGIN")
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import mutagen
 
+# What mutagen raises at tags that are damaged, or of a file that is none.
+FAULTS = (mutagen.MutagenError, OSError, ValueError, LookupError, TypeError, AttributeError, struct.error, EOFError)
 R128_DB = 5.0  # ReplayGain 2 aims at -18 LUFS, Opus's R128_TRACK_GAIN at -23
 
 # Names of ID3, Vorbis comments, MP4, ASF and APE, in lower case; the first that is there counts.
@@ -38,8 +40,8 @@ def read_tags(path) -> Tags:
         file = mutagen.File(path)
         held = {str(name).lower(): value for name, value in (file.tags or {}).items()} if file is not None else {}
         texts = {name: _text(held, known) for name, known in NAMES.items()}
-    except (mutagen.MutagenError, OSError, ValueError, LookupError, TypeError, AttributeError, struct.error, EOFError):
-        return Tags()  # mutagen raises any of these at tags that are damaged
+    except FAULTS:
+        return Tags()
     gain = _number(texts.pop("gain"))
     r128 = _number(texts.pop("r128"))
     if gain is None and r128 is not None:

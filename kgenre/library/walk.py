@@ -29,7 +29,7 @@ class Found:
 
 
 def walk(folder: bytes) -> Found:
-    """All audio files by their suffix, in a fixed order; hidden folders and macOS's shadow files are left out.
+    """All audio files by their suffix, in a fixed order; what is hidden is left out, as macOS's shadow files are.
 
     Links are followed, after all that lies in real folders; each folder is entered once, so that a loop of
     links ends and a folder has its real name where it has one here.
@@ -84,4 +84,4 @@ def _is_hidden(name: bytes) -> bool:
 
 
 def _has_audio_name(name: bytes) -> bool:
-    return os.path.splitext(name)[1].lower() in SUFFIXES and not name.startswith(b"._")
+    return os.path.splitext(name)[1].lower() in SUFFIXES and not _is_hidden(name)

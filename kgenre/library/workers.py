@@ -22,6 +22,7 @@ from kgenre.library.messages import About, Ended, Failed, Free, Job, Ready, Sett
 LISTENER = "kgenre.library.listen:listen"
 MESSAGES_HELD = 64  # windows that wait for the model: 33 MB of the default model's
 CHECK_SECONDS = 1.0
+AWAY_SECONDS = 5.0  # between two checks that are nothing unusual: the model takes its time
 
 
 class Worker:
@@ -102,7 +103,7 @@ class Workers:
         self.n, self.settings, self.limit_seconds, self.listener = n, settings, limit_seconds, listener
         self.inbox: queue.Queue = queue.Queue(MESSAGES_HELD)
         self.workers: list[Worker] = []
-        self.checked = 0.0
+        self.checked = time.monotonic()
 
     def __enter__(self):
         return self
@@ -169,8 +170,11 @@ class Workers:
         while True:
             now = time.monotonic()
             if now - self.checked > CHECK_SECONDS:
+                # While we were stopped (Ctrl-Z, a laptop asleep), so were they.
+                away = max(0.0, now - self.checked - AWAY_SECONDS)
                 self.checked = now
                 for worker in self.workers:
+                    worker.heard += away
                     if worker.ready and worker.job is not None and now - worker.heard > self.limit_seconds:
                         worker.give_up()
             with contextlib.suppress(queue.Empty):

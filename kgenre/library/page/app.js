@@ -1,9 +1,9 @@
 // The page: colours, search, links, keys, and how it begins. The map is in stage.js, the side panel in parts.js.
 
 import { COLOURS, Tracks, css, rampColour } from "./data.js";
-import { el, genreBars, heading, openDialog } from "./panel.js";
+import { el, genreBars, heading, openDialog, redraw } from "./panel.js";
 import { LINKED, drawPanel, failuresTable, save, startWay } from "./parts.js";
-import { focus, goTo, select, step } from "./select.js";
+import { focus, pick, select, step } from "./select.js";
 import { toggle } from "./sound.js";
 import { Stage } from "./stage.js";
 import { $, audio, begin, json, offline, setStage, stage, state, tell, tracks } from "./state.js";
@@ -29,7 +29,7 @@ export function repaint() {
   const shades = legend.of && legend.entries.map((entry) => entry.colour);
   for (let i = 0; i < tracks.n; i++) {
     front[i] = visible(i) && (!chosen || chosen[i]) ? 1 : 0;
-    const colour = !front[i] ? grey : legend.of ? shades[legend.of[i]] : legend.colour(i);
+    const colour = !front[i] ? grey : legend.of ? shades[legend.of[i]] : legend.colour(i, dark);
     colours[4 * i] = colour[0]; colours[4 * i + 1] = colour[1]; colours[4 * i + 2] = colour[2];
     colours[4 * i + 3] = front[i] ? 225 : grey[3];
   }
@@ -40,19 +40,17 @@ function drawLegend() {
   const box = $("legend");
   if (!legend.of) {
     const strip = el("canvas", { width: 120, height: 1 }), c = strip.getContext("2d");
-    for (let i = 0; i < 120; i++) { c.fillStyle = css(rampColour(i / 119)); c.fillRect(i, 0, 1, 1); }
+    for (let i = 0; i < 120; i++) { c.fillStyle = css(rampColour(i / 119, isDark())); c.fillRect(i, 0, 1, 1); }
     box.replaceChildren(strip, el("div", { class: "ends" }, el("span", { text: legend.low }), el("span", { text: legend.high })));
     return;
   }
-  const scrolled = box.scrollTop;
-  box.replaceChildren(...legend.entries.map((entry, i) => {
+  redraw(box, legend.entries.map((entry, i) => {
     const dot = el("span", { class: "dot" });
     dot.style.background = css(entry.colour);
     return el("button", { title: "Click: hide or show. Double click: only this", "aria-pressed": String(!state.hidden.has(i)), on: {
       click: (event) => toggleLegend(i, event.detail > 1 || event.altKey) } },
     dot, el("span", { class: "name", text: entry.name }), el("span", { class: "count", text: entry.count.toLocaleString() }));
   }));
-  box.scrollTop = scrolled;
 }
 
 function toggleLegend(i, only) {
@@ -72,8 +70,9 @@ function setColour(name) {
   link();
 }
 
-function search() {
+export function search() {
   const begun = performance.now(), query = $("search").value;
+  state.walk = null;
   state.hits = tracks.search(query);
   state.searchMs = performance.now() - begun;
   $("hits").textContent = state.hits ? state.hits.reduce((sum, hit) => sum + hit, 0).toLocaleString() : "";
@@ -93,6 +92,7 @@ function setDark(dark) {
 }
 
 function restyle() { // what is drawn on canvases does not follow the style sheet
+  drawLegend();
   repaint();
   stage.drawOverlay();
   drawPanel();
@@ -109,7 +109,7 @@ function showFailures() {
 const KEYS = [
   ["/", "search as you type: titles, artists, albums, folders, genres, a year"], ["V  L  B", "move, lasso, box; Shift adds to the selection"],
   ["F  +  −  arrows", "whole map, zoom, move"], ["click", "show a track and play its deciding slice"], ["Space", "play or pause"],
-  ["N  P", "next and previous of the selection, the nearest or the hits"], ["A", "select all that is shown in colour"], ["S", "save the selection as a playlist"],
+  ["N  P", "next and previous of the selection, the hits or the nearest"], ["A", "select all that is shown in colour"], ["S", "save the selection as a playlist"],
   ["G", "correct the genre"], ["R", "retrain on the corrections"], ["W", "path: then click the other song"], ["H", "what decided the genre"],
   ["C", "next colouring"], ["M", "a click plays or not"], ["D", "dark or light"], ["X", "files that could not be used"], ["Esc", "close, clear"], ["?", "this"],
 ];
@@ -132,15 +132,16 @@ export function link() {
 
 function follow() {
   const given = new URLSearchParams(location.hash.slice(1)), row = (text) => tracks.rowOf.get(parseInt(text, 36));
-  const colour = given.get("colour"), sel = (given.get("sel") || "").split(".").filter(Boolean).map(row).filter((r) => r !== undefined);
+  const colour = given.get("colour") || "prediction", sel = (given.get("sel") || "").split(".").filter(Boolean).map(row).filter((r) => r !== undefined);
   $("search").value = given.get("q") || "";
-  if (colour in COLOURS) state.colour = $("colour").value = colour;
-  state.hits = tracks.search($("search").value);
+  if (Object.hasOwn(COLOURS, colour)) state.colour = $("colour").value = colour;
+  state.hidden = new Set();
   const current = row(given.get("track") || "");
+  state.hits = tracks.search($("search").value);
   recolour();
-  if ($("search").value) search();
-  if (sel.length) select(sel);
-  if (current !== undefined) focus(current); else drawPanel();
+  search();
+  select(sel);
+  focus(current ?? -1);
 }
 
 // Starting.
@@ -150,7 +151,7 @@ const ACTIONS = {
   f: () => stage.points.fit(), "+": () => zoom(1.4), "=": () => zoom(1.4), "-": () => zoom(1 / 1.4), " ": toggle,
   arrowleft: () => stage.points.pan(80, 0), arrowright: () => stage.points.pan(-80, 0), arrowup: () => stage.points.pan(0, 80), arrowdown: () => stage.points.pan(0, -80),
   n: () => step(1), p: () => step(-1), a: () => select(Array.from({ length: tracks.n }, (_, i) => i).filter(visible)), s: () => tell(save(offline ? "csv" : "m3u8")),
-  g: () => $("genre")?.focus(), r: () => $("retrain")?.click(), w: startWay, h: () => $("why")?.click(), m: () => $("sound").click(),
+  g: () => ($("genre") || $("genre-all"))?.focus(), r: () => $("retrain")?.click(), w: startWay, h: () => $("why")?.click(), m: () => $("sound").click(),
   c: () => { const all = Object.keys(COLOURS); setColour(all[(all.indexOf(state.colour) + 1) % all.length]); },
   d: () => setDark(!isDark()), x: showFailures, "?": showHelp, escape: back,
 };
@@ -230,10 +231,8 @@ async function start() {
   if (kept("theme")) document.documentElement.dataset.theme = kept("theme");
   const tool = (name) => { for (const one of ["pan", "lasso", "box"]) $(`tool-${one}`).setAttribute("aria-checked", String(one === name)); };
   const click = (row, add) => {
-    if (state.wayFrom >= 0) return tell(goTo(row));
-    state.queue = null;
-    if (add && row >= 0) return select(state.chosen?.[row] ? state.selection.filter((one) => one !== row) : [...state.selection, row]);
-    return tell(focus(row, state.sound));
+    if (add && row >= 0 && state.wayFrom < 0) return select(state.chosen?.[row] ? state.selection.filter((one) => one !== row) : [...state.selection, row]);
+    return pick(row);
   };
   legend = COLOURS.prediction[1](tracks);
   setStage(new Stage($("stage"), tracks, { hover: card, click, select: (rows, add) => select(rows, add), tool }, visible));

@@ -26,11 +26,29 @@ export class Tracks {
   }
 
   setGenres(data) { // of the model, or of a retrained head
+    const rows = Array.from(unpack(data.ids, Int32Array), (id) => this.rowOf.get(id)); // the library may have changed since
+    const top = unpack(data.top, Uint16Array), strength = unpack(data.strength, Uint8Array);
     this.labels = data.labels;
     this.columns = data.columns;
-    this.top = unpack(data.top, Uint16Array);
-    this.strength = unpack(data.strength, Uint8Array);
+    this.top = new Uint16Array(this.n * this.columns);
+    this.strength = new Uint8Array(this.n * this.columns);
+    rows.forEach((row, i) => {
+      if (row === undefined) return;
+      for (let k = 0; k < this.columns; k++) {
+        this.top[row * this.columns + k] = top[i * this.columns + k];
+        this.strength[row * this.columns + k] = strength[i * this.columns + k];
+      }
+    });
     this.retrained = Boolean(data.retrained);
+  }
+
+  setTag(row, text) {
+    let code = this.tag.names.indexOf(text);
+    if (code < 0) {
+      code = this.tag.names.push(text) - 1;
+      if (this.folded) this.folded.tag.push(fold(text));
+    }
+    this.tag.codes[row] = code;
   }
 
   text(name, row) { return this[name].names[this[name].codes[row]] || ""; }
@@ -90,7 +108,8 @@ const PALETTE = ["#4e79d8", "#f28e2b", "#2fa35a", "#e0454f", "#9b6dd7", "#a9744f
 const SHADES = [1, 0.68, 1.28];
 const MOST = 24; // entries of a legend; what is rarer is "other"
 const NEUTRAL = [140, 140, 140];
-const RAMP = ["#3b0f70", "#8c2981", "#de4968", "#fe9f6d", "#f6e98f"].map(rgb);
+// From low to high, at least three to one against the page behind it.
+const RAMPS = { light: ["#3b0f70", "#8c2981", "#de4968", "#d9662b", "#b8860b"].map(rgb), dark: ["#7b4fc9", "#c44f9f", "#f0605d", "#fe9f6d", "#f6e98f"].map(rgb) };
 const AGREEMENT = [["no genre tag", NEUTRAL], ["tag is none of the labels", rgb("#8fa3b8")], ["tag and model agree", rgb("#2fa35a")],
   ["tag and model disagree", rgb("#e0454f")]];
 
@@ -100,9 +119,9 @@ export function labelColour(i) {
   const shade = SHADES[Math.floor(i / PALETTE.length) % SHADES.length];
   return PALETTE[i % PALETTE.length].map((c) => Math.min(255, c * shade));
 }
-export function rampColour(share) {
-  const at = Math.max(0, Math.min(1, share)) * (RAMP.length - 1), i = Math.min(RAMP.length - 2, Math.floor(at));
-  return RAMP[i].map((c, k) => c + (at - i) * (RAMP[i + 1][k] - c));
+export function rampColour(share, dark) {
+  const ramp = RAMPS[dark ? "dark" : "light"], at = Math.max(0, Math.min(1, share)) * (ramp.length - 1), i = Math.min(ramp.length - 2, Math.floor(at));
+  return ramp[i].map((c, k) => c + (at - i) * (ramp[i + 1][k] - c));
 }
 
 function categories(codes, names, colourOf) {
@@ -124,7 +143,7 @@ function ramp(values, known, text) { // NaN-free values; unknown rows are neutra
   if (low > high) { low = 0; high = 1; }
   return {
     low: text(low), high: text(high),
-    colour: (i) => (known(i) ? rampColour((values[i] - low) / (high - low || 1)) : NEUTRAL),
+    colour: (i, dark) => (known(i) ? rampColour((values[i] - low) / (high - low || 1), dark) : NEUTRAL),
   };
 }
 

@@ -56,6 +56,26 @@ function bar(name, share, colour) {
     el("span", { text: percent(share) }));
 }
 
+const FOCUSABLE = "input, button, select";
+
+// New parts for a box; what was being typed, the place of the focus and of lists stay. A field says with data-of whose
+// text it holds: another track's does not take it over.
+export function redraw(box, parts) {
+  const active = box.contains(document.activeElement) ? document.activeElement : null;
+  const drafts = new Map([...box.querySelectorAll("input[data-of]")].map((input) => [input.id + input.dataset.of, input.value]));
+  const lists = [...box.querySelectorAll("[id] > .list")].map((list) => [list.parentNode.id, list.scrollTop]);
+  const range = active && active.type === "text" ? [active.selectionStart, active.selectionEnd] : null, { scrollTop } = box;
+  box.replaceChildren(...parts);
+  for (const input of box.querySelectorAll("input[data-of]")) input.value = drafts.get(input.id + input.dataset.of) ?? input.value;
+  for (const [id, top] of lists) { const list = box.querySelector(`#${id} > .list`); if (list) list.scrollTop = top; }
+  box.scrollTop = scrollTop;
+  if (!active) return;
+  const same = (other) => other.tagName === active.tagName && (active.id ? other.id === active.id : other.textContent === active.textContent);
+  const again = [...box.querySelectorAll(FOCUSABLE)].find(same);
+  again?.focus({ preventScroll: true });
+  if (range && again) again.setSelectionRange(...range);
+}
+
 // A list of tracks. options: { current, far: row -> text, first: row -> node before the text, most }.
 export function trackList(tracks, rows, click, options = {}) {
   const most = options.most || 200, list = el("ul", { class: "list" });
@@ -122,7 +142,7 @@ export function heatMap(answer) {
     answer.heat.forEach((row, band) => row.forEach((loss, part) => {
       if (loss <= 0) return;
       c.globalAlpha = 0.75 * (loss / most);
-      c.fillStyle = css(rampColour(0.35 + 0.65 * (loss / most)));
+      c.fillStyle = css(rampColour(0.35 + 0.65 * (loss / most), true));
       const bottom = y(answer.edges_hz[band]), up = y(answer.edges_hz[band + 1]);
       c.fillRect((part * width) / row.length, up, width / row.length, bottom - up);
     }));
@@ -154,6 +174,7 @@ function sized(canvas) {
 
 export function openDialog(title, ...content) {
   const dialog = document.getElementById("dialog");
-  dialog.replaceChildren(el("h2", {}, el("span", { text: title }), button("Close", "Close (Esc)", () => dialog.close())), ...content);
+  const parts = content.filter((part) => part !== null && part !== "");
+  dialog.replaceChildren(el("h2", {}, el("span", { text: title }), button("Close", "Close (Esc)", () => dialog.close())), ...parts);
   if (!dialog.open) dialog.showModal();
 }

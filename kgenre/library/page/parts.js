@@ -1,8 +1,8 @@
 // The side panel's parts: the track, the selection and what it is for, corrections, the nearest.
 
-import { fillGenres, recolour } from "./app.js";
-import { button, duration, el, genreBars, heading, heatMap, openDialog, timeline, trackList } from "./panel.js";
-import { fetchNear, focus, select } from "./select.js";
+import { fillGenres, recolour, search } from "./app.js";
+import { button, duration, el, genreBars, heading, heatMap, openDialog, redraw, timeline, trackList } from "./panel.js";
+import { fetchNear, focus, pick, select } from "./select.js";
 import { audition, playSlice, toggle } from "./sound.js";
 import { $, ask, audio, json, offline, say, stage, state, tell, tracks } from "./state.js";
 
@@ -12,11 +12,9 @@ export function drawPanel() {
   const parts = [];
   if (state.current >= 0) parts.push(trackPart(state.current));
   if (state.selection.length) parts.push(selectionPart());
-  if (state.current >= 0 && state.near.length) parts.push(nearPart());
+  if (state.current >= 0 && state.nearOf === state.current) parts.push(nearPart());
   if (!parts.length) parts.push(welcome());
-  const scrolled = $("panel").scrollTop;
-  $("panel").replaceChildren(...parts);
-  $("panel").scrollTop = scrolled;
+  redraw($("panel"), parts);
 }
 
 function welcome() {
@@ -33,12 +31,14 @@ function trackPart(row) {
   if (d) {
     const chosen = state.slice < 0 ? d.deciding : state.slice;
     part.append(timeline(d, tracks.data.clip_seconds, chosen, (slice) => { playSlice(row, d, slice); drawPanel(); }));
-    const heat = el("div", {}, state.heat && state.heat.row === row && state.heat.slice === chosen ? heatMap(state.heat.answer) : null);
-    const why = button("What decided?", "Silence parts of the slice and see what the genre loses (H)", () => tell(showHeat(why, heat)), { id: "why", disabled: !tracks.data.heat });
+    const of = (one) => one && one.row === row && one.slice === chosen, heat = of(state.heat) ? heatMap(state.heat.answer) : null;
+    const why = button(of(state.asking) ? "Asking the model…" : "What decided?", "Silence parts of the slice and see what the genre loses (H)",
+      () => tell(showHeat(row, chosen)), { id: "why", disabled: !tracks.data.heat || Boolean(state.asking) });
     const path = button(state.wayFrom >= 0 ? "Now click the other song…" : "Path to…", "Songs that lead from this one to the next one clicked (W)", startWay, { id: "way" });
     part.append(el("div", { class: "row" }, button(audio.paused ? "▶ Play" : "❚❚ Pause", "Play or pause (Space)", toggle, { class: "main", id: "play" }), path, why), heat);
   }
-  if (!offline && !state.selection.length) part.append(correction([row]));
+  if (!offline) part.append(correction([row], "genre", `track ${row}`));
+  if (!offline && !state.selection.length) part.append(corrected() || "");
   return part;
 }
 
@@ -48,16 +48,14 @@ export function startWay() {
   drawPanel();
 }
 
-async function showHeat(why, place) {
-  why.disabled = true;
-  why.textContent = "Asking the model…";
+async function showHeat(row, slice) {
+  state.asking = { row, slice };
+  drawPanel();
   try {
-    const row = state.current, slice = state.slice;
     state.heat = { row, slice, answer: await json(`/heat/${tracks.ids[row]}/${slice}`) };
-    if (state.current === row) place.replaceChildren(heatMap(state.heat.answer));
   } finally {
-    why.disabled = false;
-    why.textContent = "What decided?";
+    state.asking = null;
+    drawPanel();
   }
 }
 
@@ -72,32 +70,35 @@ function selectionPart() {
       button("⤓ CSV", "Save as a table", () => tell(save("csv"))), button(state.queue ? "■ Stop" : "▶ Listen through", "The deciding slices one after the other", () => {
         if (state.queue) { state.queue = null; audio.pause(); drawPanel(); } else tell(audition());
       }), button("Link", "Copy a link to this selection", copyLink), button("Tags…", "Write the genre into the files: shows what would change first", () => tell(tagDialog(rows)))),
-    correction(rows));
-  part.append(trackList(tracks, rows, (row) => { focus(row, state.sound); stage.show([row]); }, { current: state.current }));
+    correction(rows, "genre-all", "selection"), corrected() || "");
+  part.append(trackList(tracks, rows, go, { current: state.current }));
   return part;
 }
 
-function correction(rows) {
-  const input = el("input", { type: "text", id: "genre", list: "genres", placeholder: "Right genre  G", "aria-label": "Right genre", maxLength: 80 });
-  const give = (genre) => tell(correct(rows, genre));
-  input.addEventListener("keydown", (event) => { if (event.key === "Enter" && input.value.trim()) give(input.value.trim()); });
-  const some = rows.some((row) => tracks.corrections.has(row));
-  return el("section", {}, el("div", { class: "row" }, input, button("Correct", "Note this genre for the track or selection", () => input.value.trim() && give(input.value.trim()), { id: "correct" }),
-    some ? button("Undo", "Take the correction back", () => give(null)) : null), corrected());
+function go(row) { pick(row); stage.show([row]); } // a click in a list
+
+function correction(rows, id, of) {
+  const whose = id === "genre" ? "Right genre  G" : `Right genre of all ${rows.length.toLocaleString()} selected`;
+  const input = el("input", { type: "text", id, "data-of": of, list: "genres", placeholder: whose, "aria-label": whose, maxLength: 80, autocapitalize: "off" });
+  const give = () => { const genre = input.value.trim(); if (genre) { input.value = ""; tell(correct(rows, genre)); } };
+  input.addEventListener("keydown", (event) => { if (event.key === "Enter") give(); });
+  const told = rows.filter((row) => tracks.corrections.has(row));
+  return el("div", { class: "row" }, input, button("Correct", id === "genre" ? "Note this genre for the track" : "Note this genre for all selected tracks", give, { id: id.replace("genre", "correct") }),
+    told.length ? button(id === "genre" ? "Take back" : `Take back ${told.length}`, "Forget the correction of each of them", () => tell(correct(told, null))) : null);
 }
 
 function corrected() {
   const n = tracks.corrections.size;
   if (offline || (!n && !tracks.retrained)) return null;
-  const tags = el("input", { type: "checkbox", id: "learn-tags" });
+  const tags = el("input", { type: "checkbox", id: "learn-tags", checked: state.learnTags, on: { change: () => { state.learnTags = tags.checked; } } });
   return el("div", { class: "row small" }, el("span", { class: "soft", text: tracks.retrained ? `retrained · ${n} corrections` : `${n} corrections` }),
-    n ? button("Retrain", "Learn the genres anew from your corrections, in seconds (R)", () => tell(retrain($("learn-tags")?.checked)), { id: "retrain" }) : null,
+    n ? button("Retrain", "Learn the genres anew from your corrections, in seconds (R)", () => tell(retrain(state.learnTags)), { id: "retrain" }) : null,
     n ? el("label", { title: "Tracks whose genre tag names one of the genres are learnt from too" }, tags, " trust tags too") : null,
     tracks.retrained ? button("Back", "Back to the model's own genres", () => tell(forget()), { id: "forget" }) : null);
 }
 
 function nearPart() {
-  const range = el("input", { type: "range", min: 0, max: 1, step: 0.01, value: state.within, title: "Only tracks nearer than this", "aria-label": "Largest distance" });
+  const range = el("input", { id: "within", type: "range", min: 0, max: 1, step: 0.01, value: state.within, title: "Only tracks nearer than this", "aria-label": "Largest distance" });
   range.addEventListener("change", () => { state.within = Number(range.value); tell(fetchNear()); });
   const far = new Map(state.near), rows = state.near.map(([row]) => row);
   const box = (row) => el("input", { type: "checkbox", checked: !state.out.has(row), "aria-label": "Take along", on: {
@@ -106,7 +107,8 @@ function nearPart() {
     button("Select", "Select this track and the ticked ones", () => select([state.current, ...rows.filter((row) => !state.out.has(row))])),
     button("Add", "Add the ticked ones to the selection", () => select(rows.filter((row) => !state.out.has(row)), true))),
   offline ? null : el("div", { class: "row small soft" }, "within", range, state.within.toFixed(2)),
-  trackList(tracks, rows, (row) => { focus(row, state.sound); stage.show([row]); }, { first: box, far: (row) => (far.get(row) === null ? "" : far.get(row).toFixed(2)) }));
+  rows.length ? null : el("p", { class: "soft", text: "None is so near." }),
+  trackList(tracks, rows, go, { first: box, far: (row) => (far.get(row) === null ? "" : far.get(row).toFixed(2)) }));
 }
 
 // What the selection is for.
@@ -129,15 +131,16 @@ function offlineTable(rows) {
 }
 
 async function correct(rows, genre) {
-  await json("/correct", { ids: rows.map((row) => tracks.ids[row]), genre });
+  ({ genre } = await json("/correct", { ids: rows.map((row) => tracks.ids[row]), genre })); // as the genre is called already
   for (const row of rows) { if (genre) tracks.corrections.set(row, genre); else tracks.corrections.delete(row); }
+  fillGenres();
   drawPanel();
   say(genre ? `${rows.length === 1 ? "1 track is" : `${rows.length} tracks are`} ${genre}. Retrain makes the others follow.` : "Taken back.");
 }
 
 async function retrain(tags) {
   say("Learning…");
-  const report = await json("/retrain", { tags: Boolean(tags) });
+  const report = await json("/retrain", { tags });
   setGenres(report);
   const share = (value) => `${(100 * value).toFixed(1)} %`;
   openDialog("Retrained", el("p", { text: report.before === null
@@ -156,6 +159,7 @@ function setGenres(data) {
   state.hidden = new Set();
   fillGenres();
   recolour();
+  search();
   if (state.current >= 0) focus(state.current);
   else drawPanel();
 }
@@ -163,19 +167,35 @@ function setGenres(data) {
 async function tagDialog(rows) {
   const ids = rows.map((row) => tracks.ids[row]), plan = await json("/tags", { ids, write: false });
   const table = el("table", {}, ...plan.changes.slice(0, 500).map(([name, old, now]) => el("tr", {}, el("td", { text: name }), el("td", { class: "soft", text: old || "no tag" }), el("td", { text: now }))));
-  const write = button(`Write ${plan.changes.length} tags`, "Change the files; what they held is kept for undo", () => tell((async () => {
-    const done = await json("/tags", { ids, write: true });
-    openDialog("Tags written", el("p", { text: `${done.written} files changed.` }), failuresTable(done.failures), undo());
-  })()), { class: "main", id: "write-tags", disabled: !plan.changes.length });
-  const undo = () => button("Undo", "Give the files of the last writing their old genre back", () => tell((async () => {
-    const done = await json("/untag", {});
-    openDialog("Undone", el("p", { text: `${done.written} files have their old genre again.` }), failuresTable(done.failures));
-  })()), { id: "undo-tags" });
-  openDialog("Genre tags: nothing is written yet", el("p", { class: "soft", text: "The genre that you corrected, or else the one heard, would go into these files:" }), table, el("p", { class: "row" }, write, plan.undo ? undo() : null));
+  if (plan.changes.length > 500) table.append(el("tr", {}, el("td", { class: "soft", text: `and ${(plan.changes.length - 500).toLocaleString()} more` })));
+  const write = button(`Write ${plan.changes.length} tags`, "Change the files; what they held is kept for undo", () => tell(changeTags(write, "/tags", { ids, write: true }, "Tags written", "Files changed")),
+    { class: "main", id: "write-tags", disabled: !plan.changes.length });
+  openDialog("Genre tags: nothing is written yet", el("p", { class: "soft", text: "The genre that you corrected, or else the one heard, would go into these files:" }), table,
+    el("p", { class: "row" }, write, plan.undo ? undoTags() : null), failed(plan.failures));
+}
+
+function undoTags() {
+  const undo = button("Undo", "Give the files of the last writing their old genre back", () => tell(changeTags(undo, "/untag", {}, "Undone", "Files that have their old genre again")), { id: "undo-tags" });
+  return undo;
+}
+
+async function changeTags(pressed, path, body, title, what) {
+  pressed.disabled = true; // once is enough
+  const done = await json(path, body);
+  for (const [id, tag] of done.tags) { const row = tracks.rowOf.get(id); if (row !== undefined) tracks.setTag(row, tag); }
+  recolour();
+  search();
+  drawPanel();
+  openDialog(title, el("p", { text: `${what}: ${done.written.toLocaleString()}.` }), failed(done.failures), done.undo ? undoTags() : null);
+}
+
+function failed(failures) {
+  return failures.length ? el("section", {}, el("p", { class: "bad", text: `${failures.length.toLocaleString()} cannot be written:` }), failuresTable(failures)) : null;
 }
 
 export function failuresTable(failures) {
-  return el("table", {}, ...failures.slice(0, 2000).map(([path, reason]) => el("tr", {}, el("td", { text: path }), el("td", { class: "bad", text: reason }))));
+  const more = failures.length > 2000 ? el("tr", {}, el("td", { class: "soft", text: `and ${(failures.length - 2000).toLocaleString()} more` })) : "";
+  return el("table", {}, ...failures.slice(0, 2000).map(([path, reason]) => el("tr", {}, el("td", { text: path }), el("td", { class: "bad", text: reason }))), more);
 }
 
 function copyLink() {

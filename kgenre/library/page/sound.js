@@ -1,5 +1,6 @@
 // Hearing: the slice that decided, in the browser's own player.
 
+import { drawPanel } from "./parts.js";
 import { focus } from "./select.js";
 import { audio, offline, say, state, tracks } from "./state.js";
 
@@ -8,7 +9,8 @@ export function playSlice(row, details, slice) {
   state.playing = row;
   state.slice = slice;
   audio.volume = details.gain_db ? Math.min(1, 10 ** (details.gain_db / 20)) : 1;
-  const decoded = () => { // what the browser cannot play, decoded for it
+  const decoded = () => { // what the browser cannot play, decoded for it; the clip begins where it shall
+    audio.onloadedmetadata = null;
     audio.onerror = () => say("This file cannot be played.");
     audio.src = `/clip/${id}?start=${start}&seconds=30`;
     audio.play().catch(() => {});
@@ -28,7 +30,7 @@ export function playSlice(row, details, slice) {
 
 export function toggle() {
   if (offline) return say("The offline page holds no sound.");
-  if (!audio.paused) { state.queue = null; audio.pause(); return; }
+  if (!audio.paused) { audio.pause(); if (state.queue) { state.queue = null; drawPanel(); } return; }
   if (state.current >= 0 && state.details && (state.playing !== state.current || !audio.src)) playSlice(state.current, state.details, state.slice);
   else if (audio.src) audio.play().catch(() => {});
   else if (state.selection.length) audition();
@@ -42,7 +44,8 @@ export async function audition() { // the deciding slices of the selection, one 
     if (state.queue !== queue) return;
     await focus(row, true);
     if (state.current !== row) break;
-    await new Promise((done) => setTimeout(done, 1000 * queue.seconds));
+    do await new Promise((done) => setTimeout(done, 1000 * queue.seconds));
+    while (state.queue === queue && document.activeElement?.id === "genre"); // a genre is being typed for this one
   }
-  if (state.queue === queue) { state.queue = null; audio.pause(); }
+  if (state.queue === queue) { state.queue = null; audio.pause(); drawPanel(); }
 }

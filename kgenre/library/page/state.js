@@ -4,7 +4,8 @@ export const $ = (id) => document.getElementById(id);
 export const audio = $("audio");
 export const state = {
   selection: [], chosen: null, current: -1, hits: null, colour: "prediction", folder: -1, hidden: new Set(),
-  near: [], out: new Set(), way: [], wayFrom: -1, within: 1, details: null, slice: -1, heat: null, playing: -1, queue: null, sound: true,
+  near: [], nearOf: -1, out: new Set(), way: [], wayFrom: -1, walk: null, within: 1, details: null, slice: -1, heat: null, asking: null,
+  playing: -1, queue: null, sound: true, learnTags: false,
 };
 export let tracks, stage, offline;
 
