@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -337,6 +338,14 @@ def opened(tab, address: str):
     return tab
 
 
+def until(tab, holds: str) -> None:
+    """Waits for an expression to be true; the page's policy lets no script evaluate it there."""
+    give_up = time.monotonic() + 20
+    while not tab.evaluate(f"Boolean({holds})"):
+        assert time.monotonic() < give_up, holds
+        tab.wait_for_timeout(20)
+
+
 def pixel_of(tab, row: int) -> tuple[float, float]:
     x, y = tab.evaluate(f"kgenre.stage.points.toPixels(kgenre.tracks.x[{row}], kgenre.tracks.y[{row}])")
     box = tab.locator("#stage").bounding_box()
@@ -453,10 +462,6 @@ def test_a_corrected_album_is_learnt_and_the_figure_is_shown(server, tab):
     tab.wait_for_selector("#legend:not(:has-text('Delta blues'))")
 
 
-def rows_shown(tab, where: str) -> list[str]:
-    return tab.locator(f"{where} li .text > div:first-child").all_inner_texts()
-
-
 def test_n_and_p_go_through_the_hits_or_the_nearest_and_back(server, tab):
     opened(tab, server)
     tab.click("#sound")  # silence
@@ -466,7 +471,7 @@ def test_n_and_p_go_through_the_hits_or_the_nearest_and_back(server, tab):
     met = []
     for key in "nnnp":
         tab.keyboard.press(key)
-        tab.wait_for_function("kgenre.state.nearOf === kgenre.state.current")
+        until(tab, "kgenre.state.nearOf === kgenre.state.current")
         met.append(tab.evaluate("kgenre.state.current"))
     assert met == [hits[0], hits[1], hits[2], hits[1]] and len(hits) > 3
     tab.fill("#search", "")
@@ -475,7 +480,7 @@ def test_n_and_p_go_through_the_hits_or_the_nearest_and_back(server, tab):
     met = []
     for key in "nnpp":
         tab.keyboard.press(key)
-        tab.wait_for_function("kgenre.state.nearOf === kgenre.state.current")
+        until(tab, "kgenre.state.nearOf === kgenre.state.current")
         met.append(tab.evaluate("kgenre.state.current"))
     assert met == [near[0], near[1], near[0], hits[1]]
 
@@ -492,31 +497,32 @@ def test_a_distance_that_nothing_is_within_can_be_raised_again(server, tab):
 
 
 def test_what_is_typed_stays_where_it_was_typed(server, tab):
-    opened(tab, f"{server}/#track=3&sel=1.2.3")
+    opened(tab, f"{server}/#track=b&sel=1.2.3")
     tab.wait_for_selector("#near li")
     tab.keyboard.press("g")
     tab.keyboard.type("dad")
     tab.fill("#genre-all", "for all")
     tab.evaluate("import('/page/parts.js').then((parts) => parts.drawPanel())")
-    tab.wait_for_function("document.activeElement.id === 'genre-all'")
+    until(tab, "document.activeElement.id === 'genre-all'")
     assert (tab.input_value("#genre"), tab.input_value("#genre-all")) == ("dad", "for all")
     tab.click("#near li >> nth=0")
-    tab.wait_for_function("kgenre.state.details && kgenre.state.current !== kgenre.tracks.rowOf.get(3)")
+    until(tab, "kgenre.state.details && kgenre.state.current !== kgenre.tracks.rowOf.get(11)")
     assert (tab.input_value("#genre"), tab.input_value("#genre-all")) == (
         "",
         "for all",
     )  # the other was another track's
+    before = tab.evaluate("kgenre.tracks.corrections.size")
     tab.fill("#genre-all", "")
     tab.fill("#genre", "Fado")
     tab.click("#correct")
     tab.wait_for_selector("text=1 track is Fado")
-    assert tab.evaluate("kgenre.tracks.corrections.size") == 1  # not the selected ones
+    assert tab.evaluate("kgenre.tracks.corrections.size") == before + 1  # not the selected ones
     tab.check("#learn-tags")
     tab.keyboard.press("d")
     assert tab.is_checked("#learn-tags")
     tab.click("text=Take back")
     tab.wait_for_selector("text=Taken back")
-    assert tab.evaluate("kgenre.tracks.corrections.size") == 0
+    assert tab.evaluate("kgenre.tracks.corrections.size") == before
 
 
 def test_a_path_may_end_at_a_track_of_a_list(server, tab):
@@ -536,9 +542,9 @@ def test_what_the_browser_cannot_play_after_all_begins_where_it_shall(server, ta
     tab.route(f"**/audio/{song}", lambda route: route.fulfill(body=b"no sound", content_type="audio/ogg"))
     tab.evaluate(f"location.hash = '#track={np.base_repr(song, 36).lower()}'")
     tab.wait_for_selector("#play")
-    tab.wait_for_function("kgenre.state.details !== null")
+    until(tab, "kgenre.state.details !== null")
     tab.keyboard.press(" ")
-    tab.wait_for_function("audio.src.includes('/clip/') && audio.readyState > 0 && !audio.paused")
+    until(tab, "audio.src.includes('/clip/') && audio.readyState > 0 && !audio.paused")
     assert tab.evaluate("audio.currentTime") < 1.5  # the clip begins at the slice, two seconds into the song
 
 
@@ -563,7 +569,7 @@ def test_a_link_that_names_nothing_resets_what_was_shown(server, tab):
     assert tab.input_value("#colour") == "prediction"
     tab.click("#legend button >> nth=0")
     tab.evaluate("location.hash = '#colour=folder'")
-    tab.wait_for_function("kgenre.state.colour === 'folder'")
+    until(tab, "kgenre.state.colour === 'folder'")
     assert tab.evaluate("[kgenre.state.hidden.size, kgenre.state.selection.length, kgenre.state.current]") == [0, 0, -1]
 
 
