@@ -499,6 +499,7 @@ def test_a_distance_that_nothing_is_within_can_be_raised_again(server, tab):
 def test_what_is_typed_stays_where_it_was_typed(server, tab):
     opened(tab, f"{server}/#track=b&sel=1.2.3")
     tab.wait_for_selector("#near li")
+    assert "null" not in tab.inner_text("#panel") and "undefined" not in tab.inner_text("#panel")
     tab.keyboard.press("g")
     tab.keyboard.type("dad")
     tab.fill("#genre-all", "for all")

@@ -35,7 +35,7 @@ function trackPart(row) {
     const why = button(of(state.asking) ? "Asking the model…" : "What decided?", "Silence parts of the slice and see what the genre loses (H)",
       () => tell(showHeat(row, chosen)), { id: "why", disabled: !tracks.data.heat || Boolean(state.asking) });
     const path = button(state.wayFrom >= 0 ? "Now click the other song…" : "Path to…", "Songs that lead from this one to the next one clicked (W)", startWay, { id: "way" });
-    part.append(el("div", { class: "row" }, button(audio.paused ? "▶ Play" : "❚❚ Pause", "Play or pause (Space)", toggle, { class: "main", id: "play" }), path, why), heat);
+    part.append(el("div", { class: "row" }, button(audio.paused ? "▶ Play" : "❚❚ Pause", "Play or pause (Space)", toggle, { class: "main", id: "play" }), path, why), heat || "");
   }
   if (!offline) part.append(correction([row], "genre", `track ${row}`));
   if (!offline && !state.selection.length) part.append(corrected() || "");
@@ -78,8 +78,8 @@ function selectionPart() {
 function go(row) { pick(row); stage.show([row]); } // a click in a list
 
 function correction(rows, id, of) {
-  const whose = id === "genre" ? "Right genre  G" : `Right genre of all ${rows.length.toLocaleString()} selected`;
-  const input = el("input", { type: "text", id, "data-of": of, list: "genres", placeholder: whose, "aria-label": whose, maxLength: 80, autocapitalize: "off" });
+  const [whose, shown] = id === "genre" ? ["Right genre", "Right genre  G"] : ["Right genre of all that are selected", `All ${rows.length.toLocaleString()}`];
+  const input = el("input", { type: "text", id, "data-of": of, list: "genres", placeholder: shown, "aria-label": whose, maxLength: 80, autocapitalize: "off" });
   const give = () => { const genre = input.value.trim(); if (genre) { input.value = ""; tell(correct(rows, genre)); } };
   input.addEventListener("keydown", (event) => { if (event.key === "Enter") give(); });
   const told = rows.filter((row) => tracks.corrections.has(row));
