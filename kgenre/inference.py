@@ -64,7 +64,7 @@ class Predictor:
 
         try:
             module = tf.saved_model.load(str(self.path))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, tf.errors.OpError) as error:
             raise KgenreError(f"{self.path}: not a readable SavedModel ({str(error).splitlines()[0]}).") from error
         if not {"about", "serving_default"} <= set(module.signatures):
             raise KgenreError(f"{self.path}: a SavedModel, but not one that kgenre exported.")

@@ -30,7 +30,6 @@ SMALLER["musicnn"] = {"image_height": None, "image_width": None, "n_mels": 96, "
 SMALLER |= dict.fromkeys(("freqcnn", "tempcnn", "squarecnn", "crnn", "crnn_parallel", "bbnn"), LONG)
 SMALLER["vggish"] = {"feature": "vggish_mel", "sample_rate_hz": 16000, "hop_length": 160, "n_mels": 64}
 SMALLER["vggish"] |= {"image_height": 64, "image_width": 200}  # two patches
-SMALLER["resattn"] = {"augment": ("zoom",)}  # mixup wants labels as shares
 NARROW = {"vggish": {"width": 1 / 8}}  # 72 M parameters in full
 
 # R1's layer table followed by hand: (n - kernel) // stride + 1 for a convolution, n // 2 for a pool, and
@@ -335,7 +334,6 @@ def resnet18_parameters() -> int:
 # The tables of R3, R4 and R5 followed by hand, at their own sizes with 8 genres: convolutions and their batch
 # normalisation (4 a channel), then dense layers, then the logits. R4: 84 bins x 640 frames.
 SQUARE = 9 * 8 + 32 + 9 * 8 * 32 + 128 + 9 * 32 * 128 + 512 + 9 * 128 * 256 + 1024
-STAGES = ((24, 24), (24, 48), (48, 96), (96, 128))
 BY_HAND = {
     "freqcnn": 5 * 16 + 64 + 5 * 256 + 64 + 5 * 16 * 32 + 128 + 5 * 32 * 32 + 128
     + (84 * 1 * 32 + 1) * 512 + 513 * 128 + 129 * 32 + 33 * 8,
@@ -356,8 +354,9 @@ BY_HAND = {
     # Fronts of 204, 204, 51, 51, 51; three of 64 over all channels x 7; 2 x 753 pooled.
     "musicnn": 204 * (7 * 38 + 7 * 67 + 2) + 51 * (128 + 64 + 32 + 3) + 64 * (7 * 561 + 2 * 7 * 64 + 3)
     + 1507 * 200 + 4 * (1 + 408 + 153 + 192 + 1506 + 200) + 201 * 8,
-    "resattn": 9 * 24 + 2 * 24 + sum(9 * a * b + 9 * b * b + a * b + 6 * b for a, b in STAGES)
-    + 129 * 128 + 128 + 129 * 8,
+    # 96 bands: 48, then 24, 12, 6, 3 behind the pools.
+    "bandattn": 4 * 96 + 21 * 32 + 4 * 32 + sum(9 * a * b + 4 * b for a, b in ((32, 64), (64, 96), (96, 128)))
+    + (3 * 128 + 1) * 192 + 193 * 128 + 128 + 193 * 8,
     "vggish": sum((9 * a + 1) * b for a, b in ((1, 64), (64, 128), (128, 256), (256, 256), (256, 512), (512, 512)))
     + (6 * 4 * 512 + 1) * 4096 + 4097 * 4096 + 4097 * 128 + 129 * 256 + 257 * 8,
 }  # fmt: skip

@@ -8,7 +8,7 @@ from kgenre.datasets.demo import make_demo
 
 def test_networks_with_and_without_augmentation_of_pictures_and_labels(tmp_path, capsys):
     made = make_demo(tmp_path / "demo", genres=("ambient", "metal"), songs_per_genre=6, seconds=(2.0, 3.0))
-    archs = ("convpool", "freqcnn", "resattn")  # zoom; zoom on other slices; mixup, zoom and masks
+    archs = ("convpool", "freqcnn", "bandattn")  # zoom; zoom on other slices; masks and balanced genres
     out = tmp_path / "table.md"
     command = ["--data", str(made / "manifest.csv"), "--minutes-per-run", "0.001", "--seeds", "1", "--out", str(out)]
     assert architectures.main([*command, "--archs", *archs]) == 0

@@ -7,6 +7,7 @@ choices, the README's table and the tests follow from the table.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from kgenre.archs.bandattn import bandattn
 from kgenre.archs.bbnn import bbnn
 from kgenre.archs.cnn import freqcnn, squarecnn, tempcnn
 from kgenre.archs.convpool import convconvpool, convpool
@@ -14,7 +15,6 @@ from kgenre.archs.homebrew import homebrew
 from kgenre.archs.melcrop import melcrop
 from kgenre.archs.musicnn import musicnn
 from kgenre.archs.recurrent import crnn, crnn_parallel
-from kgenre.archs.resattn import resattn
 from kgenre.archs.resnet import resnet50, resolve_imagenet
 from kgenre.archs.resnet18 import resnet18
 from kgenre.archs.vggish import resolve_module, vggish
@@ -151,11 +151,19 @@ ARCHS = {
         resolve=resolve_module,
         features=("vggish_mel",),
     ),
-    "resattn": Arch(
-        resattn,
-        "four residual stages, attention over time; zoom, SpecAugment and mixup in training",
+    "bandattn": Arch(
+        bandattn,
+        "tall first filters, four conv-pool blocks, attention over time; balanced genres and SpecAugment in training",
         "kgenre",
-        defaults={"n_mels": 96, "hop_length": 441, "augment": ("mixup", "zoom", "specaugment")},
-        least_rows=31,
+        # Slices of 3 s: many short ones teach more than a few long ones of the same cost. Without the masks valid
+        # accuracy was 41 % in place of 48 %, cross-entropy 1.95 in place of 1.5 (GTZAN part, 8 epochs, two seeds).
+        defaults={
+            "clip_seconds": 2.98,
+            "n_mels": 96,
+            "hop_length": 441,
+            "augment": ("specaugment",),
+            "crops_per_track": 6,
+            "balanced": True,
+        },
     ),
 }

@@ -1,0 +1,37 @@
+"""A small network with attention over time: our own, to learn from a few hundred songs."""
+
+from kgenre.archs.pools import attention
+
+STAGES = (64, 96, 128)
+WIDTH = 192
+
+
+def bandattn(image, dropout: float = 0.5):
+    """Bands standardised; conv 32 of 7 x 3, every second band | 3 x 3 of 64 | 96 | 128, each BN, relu, max-pool 2;
+    dense 192 on all bands of a moment, and attention over the moments.
+
+    The first filters are tall and see timbre. Frequencies are never averaged away, so the network tells a bass from
+    a hi-hat to the end; attention lets a bar that tells the genre outweigh one that does not.
+
+    Input shape: (batch, height, width, channels), of any size. Output shape: (batch, 192).
+    """
+    from keras import layers
+
+    x = layers.BatchNormalization(axis=1)(image)  # each band by itself: recordings differ in loudness and in treble
+    x = block(x, 32, (7, 3), (2, 1))
+    for filters in STAGES:
+        x = block(x, filters, (3, 3), (1, 1))
+    x = layers.Permute((2, 1, 3))(x)  # (batch, moments, bands, 128)
+    x = layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)
+    x = layers.Dense(WIDTH, activation="relu")(layers.Dropout(dropout)(x))
+    return attention(x)
+
+
+def block(x, filters: int, kernel: tuple, strides: tuple):
+    """Convolution, batch normalisation, relu, max-pool 2: (batch, h, w, c) -> (batch, h / 2, w / 2, filters), of an
+    h and w that strides have divided, all rounded up."""
+    from keras import layers
+
+    x = layers.Conv2D(filters, kernel, strides, padding="same", use_bias=False)(x)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    return layers.MaxPooling2D(2, padding="same")(x)
