@@ -164,6 +164,7 @@ ARCHS = {
             "augment": ("specaugment",),
             "crops_per_track": 6,
             "balanced": True,
+            "epochs": 12,
         },
     ),
 }
