@@ -11,6 +11,7 @@ The page can be reached from this machine alone, and nothing leaves it.
 
 import argparse
 import functools
+import importlib.util
 import os
 import sys
 import webbrowser
@@ -21,6 +22,7 @@ from kgenre.errors import KgenreError
 from kgenre.library.flags import positive
 
 METHODS = ("tsne", "umap")
+WHOLE = "all"
 
 
 def main(argv=None) -> int:
@@ -29,7 +31,10 @@ def main(argv=None) -> int:
     parser.add_argument("--model", help="run folder or SavedModel folder (default: as of `kgenre predict`)")
     parser.add_argument("--library", type=Path, metavar="FILE", help="library (default: DIR/.kgenre/library.sqlite)")
     parser.add_argument(
-        "--windows", type=positive, metavar="N", help="listen to N stretches a track (default: all of it)"
+        "--windows",
+        type=windows,
+        metavar="N",
+        help="listen to N stretches a track, or to all of it (default: as last time, all at first)",
     )
     parser.add_argument("--workers", type=positive, metavar="N", help="reading processes (default: one a core)")
     parser.add_argument("--retry", action="store_true", help="try files again that failed before")
@@ -44,24 +49,37 @@ def main(argv=None) -> int:
     return cli.run(_explore, parser.parse_args(argv))
 
 
+def windows(text: str) -> int | str:
+    return text if text == WHOLE else positive(text)
+
+
 def _explore(args: argparse.Namespace) -> int:
     if args.html:
         cli.check_file(args.html, "--html")
+    if args.map == "umap" and importlib.util.find_spec("umap") is None:  # now, rather than when all was heard
+        raise KgenreError("umap-learn is not installed: `pip install umap-learn`, or use --map tsne.")
     listening = None if args.html or args.scan_only else _listen(args.port)
 
     from kgenre.inference import open_model
     from kgenre.library.chart import update_map
     from kgenre.library.map import STEPS
     from kgenre.library.store import Library, library_place
+    from kgenre.library.walk import walk
 
     if not args.folder.is_dir():
-        raise KgenreError(f"{args.folder}: no such folder. Name a folder of music.")
-    with Library(args.library or library_place(args.folder)) as library:
+        what = "is a file" if args.folder.exists() else "no such folder"
+        raise KgenreError(f"{args.folder}: {what}. Name a folder of music.")
+    place = args.library or library_place(args.folder)
+    if not place.exists() and not walk(os.fsencode(os.path.realpath(args.folder))).some:
+        raise KgenreError(f"{args.folder}: holds no audio files. Name a folder of music.")
+    with Library(place) as library:
         model = open_model(args.model)
         if not model.labels:
             raise KgenreError(f"{model.name} names no genres, by which the map is coloured. Name another --model.")
-        print(f"library: {library.path}\nmodel: {model.name}", file=sys.stderr)
-        report = _scan(library, args, model)
+        stretches = _windows(library, args, model)
+        how = f"{stretches} stretches" if stretches else "all"
+        print(f"library: {library.path}\nmodel: {model.name}, {how} of each track", file=sys.stderr)
+        report = _scan(library, args, model, stretches)
         space = report.space
         workers = args.workers or os.cpu_count() or 1
         with cli.progress() as bar:
@@ -83,23 +101,37 @@ def _listen(port: int | None):
     return listen(port)
 
 
-def _scan(library, args: argparse.Namespace, model):
+def _windows(library, args: argparse.Namespace, model) -> int | None:
+    """Stretches a track, None for all of it: as named, or as this model listened last time."""
+    if args.windows is not None:
+        return None if args.windows == WHOLE else args.windows
+    return next((space.windows for space in library.spaces() if space.identity == model.identity), None)
+
+
+def _scan(library, args: argparse.Namespace, model, stretches: int | None):
     from kgenre.library.scan import scan
 
     with cli.progress() as bar:
         task = bar.add_task("listening", total=None, unit="tracks")
-        report = scan(
-            library,
-            args.folder,
-            model,
-            windows=args.windows,
-            workers=args.workers,
-            retry=args.retry,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+        try:
+            report = scan(
+                library,
+                args.folder,
+                model,
+                windows=stretches,
+                workers=args.workers,
+                retry=args.retry,
+                progress=lambda done, total: bar.update(task, completed=done, total=total),
+            )
+        except KeyboardInterrupt:
+            print("what was heard is kept: the same command goes on from there", file=sys.stderr)
+            raise
     counts = ", ".join(f"{number} {name}" for name, number in report.counts.items() if number)
     print(f"scan: {counts or 'no music'}", file=sys.stderr)
     cli.list_failures(report.failures, "failed")
+    before = len(library.failures(report.space)) - len(report.failures)
+    if before > 0:
+        print(f"{before} of the unchanged files failed before; --retry tries them again", file=sys.stderr)
     return report
 
 
@@ -118,7 +150,8 @@ def write_page(library, space, quality, path: Path) -> None:
 
     prediction = predict(library, space, kept(library, space))
     write_text(path, page_html(payload(library, space, quality, prediction, offline=True)))
-    print(f"{path}: the map in one file, {path.stat().st_size / 1e6:.1f} MB; without sound, covers and paths")
+    size = path.stat().st_size / 1e6
+    print(f"{path}: the map in one file, {size:.1f} MB; without sound, covers, paths, playlists and retraining")
 
 
 def _serve(library, space, quality, model, listening, quiet: bool) -> None:

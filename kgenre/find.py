@@ -6,8 +6,8 @@
 
 A filter compares names with values, joined by and, or, not and brackets; `and` binds closer than `or`.
   a genre                 its strength from 0 to 1: jazz > 0.6, jazz > 60%; alone, at least 0.5
-  a tag                   of the 50 of `kgenre predict --tags`, likewise; alone, among the song's five strongest
-  predicted, confidence   the strongest label and its strength
+  a tag                   of the 50 of `kgenre predict --tags` that is no genre too; alone, at least 0.2
+  predicted, confidence   the strongest genre and its strength; corrected: what you said on the page
   title, artist, album, genre, folder, path (text) and year, seconds: of tags and files; alone, is known
 Numbers take = != > >= < <=, text = != ~ (contains) !~; case does not matter. What has spaces or brackets goes
 in quotes, and so does a genre or tag that is named like a field. An unknown year is neither above nor below another.
@@ -25,7 +25,10 @@ def main(argv=None) -> int:
     parser.add_argument("filter", metavar="FILTER")
     parser.add_argument("-n", type=positive, metavar="N", help="songs at most (default: all)")
     parser.add_argument(
-        "--sort", default="path", metavar="NAME", help="genre or tag, strongest first, or field (default: path)"
+        "--sort",
+        default="path",
+        metavar="NAME",
+        help="genre or tag, strongest first, or field, ascending (default: path)",
     )
     add_flags(parser)
     return cli.run(_find, parser.parse_args(argv))

@@ -273,10 +273,13 @@ def test_a_path_leads_from_one_song_to_the_other():
     path = song_path(vectors, 20, 65, 10)
     assert path.tolist() == list(range(20, 66, 5))
     assert song_path(vectors, 65, 20, 10).tolist() == path.tolist()[::-1]
-    assert sorted(song_path(vectors[20:25], 0, 4, 99)) == [0, 1, 2, 3, 4]
+    assert song_path(vectors[20:66:6], 0, 7, 99).tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert song_path(np.concatenate([vectors[20:66:6], vectors[[62, 21, 0]]]), 0, 7, 99).tolist() == list(range(8)), (
+        "neither what is all but an end nor what is off the way"
+    )
     assert song_path(np.array([[1.0, 0], [-1, 0], [0, 1]]), 0, 1, 3).tolist() == [0, 2, 1]
-    for first, last, n in ((3, 3, 5), (0, 1, 1)):
-        with pytest.raises(KgenreError, match="two different songs"):
+    for first, last, n, says in ((3, 3, 5, "the same song twice"), (0, 1, 1, "Received: a length of 1")):
+        with pytest.raises(KgenreError, match=says):
             song_path(vectors, first, last, n)
 
 
@@ -286,7 +289,7 @@ SONGS = pd.DataFrame(
         "artist": ["Miles Davis", "Edith", "Run", "", "Miles Davis"],
         "album": "", "genre": ["Jazz", "Chanson", "Rock", "", "jazz"], "folder": ["j", "c", "r/live", ".", "j"],
         "path": ["/m/j/1.mp3", "/m/c/2.mp3", "/m/r/live/3.mp3", "/m/4.mp3", "/m/j/5.mp3"],
-        "predicted": ["jazz", "vocal", "rock", "hip-hop", "jazz"],
+        "corrected": ["", "fado", "", "", ""], "predicted": ["jazz", "vocal", "rock", "hip-hop", "jazz"],
         "year": [1959, 1961, 1984, np.nan, 1970], "seconds": [545.0, 180, 240, 5, 300],
         "confidence": [0.9, 0.6, 0.5, 0.4, 0.7], "strength of jazz": [0.9, 0.2, 0.1, 0.3, 0.7],
         "strength of vocal": [0.0, 0.6, 0.2, 0.1, 0.55], "strength of Hip-Hop": [0.1, 0.1, 0.2, 0.4, 0.0],
@@ -322,6 +325,11 @@ SONGS = pd.DataFrame(
         ("artist", [0, 1, 2, 4]),
         ("title = vocal", [4]),
         ("genre = jazz and predicted = jazz", [0, 4]),
+        ("predicted = 'Hip Hop'", [3]),
+        ("title = cafe", [1]),
+        ("folder = r", [2]),
+        ("folder = r/liv", []),
+        ("corrected", [1]),
         ("hip-hop = .4", [3]),
         ("seconds < 10 or confidence >= +0.9", [0, 3]),
         ("  ( ( jazz ) )  ", [0, 4]),
@@ -333,15 +341,15 @@ def test_filters(text, rows):
     assert mask.dtype == bool and np.flatnonzero(mask).tolist() == rows
 
 
-def test_a_bare_tag_is_among_the_five_strongest_and_is_asked_for_only_where_it_is_named():
+def test_tags_are_asked_for_only_where_one_is_named():
     names = ["instrumental", "folk", "jazz", "sad", "happy", "female vocalists", "60s"]
     table = pd.DataFrame(np.random.default_rng(0).permuted(np.tile(np.arange(7) / 20, (5, 1)), axis=1), columns=names)
     calls = []
     tagged = functools.partial(matching, songs=SONGS, labels=["jazz"], tags=names)
     ask = lambda: calls.append(1) or table  # noqa: E731
     assert tagged("jazz > 0.6", tag_table=ask).tolist() == (SONGS["strength of jazz"] > 0.6).tolist() and not calls
-    assert tagged("instrumental", tag_table=ask).tolist() == (table["instrumental"] >= 2 / 20).tolist() and calls
-    expected = (table["female vocalists"] < 2 / 20) & (table["60s"] > 0.1)
+    assert tagged("instrumental", tag_table=ask).tolist() == (table["instrumental"] >= 0.2).tolist() and calls
+    expected = (table["female vocalists"] < 0.2) & (table["60s"] > 0.1)
     assert tagged("not 'Female Vocalists' and 60s > 10%", tag_table=ask).tolist() == expected.tolist()
     with pytest.raises(KgenreError, match="Did you mean instrumental"):
         tagged("instrumentl", tag_table=ask)
@@ -353,14 +361,16 @@ def test_a_bare_tag_is_among_the_five_strongest_and_is_asked_for_only_where_it_i
         ("", "The filter is empty"),
         ("jaz > 0.6", "unknown name 'jaz'. Did you mean jazz?"),
         ("'artist' = 'Miles Davis'", "in quotes 'artist' is a genre's name. Leave the quotes out."),
+        ("jazz > 60", "strengths go from 0 to 1, or to 100%: expected such a number. Received: '60' at character 8"),
+        ("hot > 0.5", "names with spaces go in quotes, as 'hot jazz'"),
         ("jazz >", "expected a number. Received: the end"),
         ("jazz > much", "expected a number. Received: 'much' at character 8"),
         ("jazz ~ 0.6", "numbers are compared with = != > >= < <=. Received: '~' at character 6"),
         ("title > a", "text is compared with = != ~ !~"),
         ("title =", "expected a text"),
         ("(jazz", "a bracket is not closed"),
-        ("jazz)", "expected `and`, `or` or the end. Received: ')' at character 5"),
-        ("jazz vocal", "expected `and`, `or` or the end. Received: 'vocal'"),
+        ("jazz)", "expected `and`, `or` or the end (texts with spaces go in quotes). Received: ')' at character 5"),
+        ("jazz vocal", "(texts with spaces go in quotes). Received: 'vocal'"),
         ("jazz and", "expected a name or `(`. Received: the end"),
         ("and jazz", "expected a name or `(`. Received: 'and'"),
         ("> 0.5", "expected a name"),
@@ -371,7 +381,7 @@ def test_a_bare_tag_is_among_the_five_strongest_and_is_asked_for_only_where_it_i
 )
 def test_filters_that_are_none(text, says):
     with pytest.raises(KgenreError) as error:
-        matching(text, SONGS, ["jazz", "vocal"])
+        matching(text, SONGS, ["jazz", "vocal", "hot jazz"])
     assert says in str(error.value)
 
 

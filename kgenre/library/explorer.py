@@ -148,6 +148,10 @@ class Explorer:
         with self.lock:
             table, corrections = self.songs(tracks), self.library.corrections()
             planned = retag.plan(self.library, {t: corrections.get(t, table.at[t, "predicted"]) for t in tracks})
+            # Hip-Hop need not become hiphop.
+            planned.changes = [
+                one for one in planned.changes if plain(one.after[0]) not in map(plain, one.before) or not one.before
+            ]
             if not write:
                 changes = [
                     [payload.shown(one.path), "; ".join(one.before), "; ".join(one.after)] for one in planned.changes

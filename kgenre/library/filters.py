@@ -7,8 +7,8 @@
     filter      ANY of `a or b`, `a and b`, `not a`, `( a )`, a comparison, or a bare name
     comparison  NAME OP VALUE, with = != > >= < <= for numbers, = != ~ !~ for text; ~ is "contains"
     names       genres, of the model or of the retrained head: their strength from 0 to 1; bare, "at least 0.5"
-                the default model's tags that are no genre of it: likewise; bare, "among the track's five strongest"
-                predicted, confidence: the strongest label and its strength
+                the default model's tags that are no genre of it: likewise; bare, "at least 0.2"
+                predicted, confidence: the strongest label and its strength; corrected: what the listener said
                 title, artist, album, genre, folder, path, year, seconds: of tags and files; bare, "is known"
     values      60% is 0.6; what has spaces or brackets goes in quotes; case does not matter
                 a genre or tag that is named like a field goes in quotes: 'title' > 0.5
@@ -29,9 +29,10 @@ from kgenre.errors import KgenreError
 from kgenre.library.head import Prediction
 
 BARE_STRENGTH = 0.5
-STRONGEST_TAGS = 5  # the strengths of tags are small: the strongest of a song may well be 0.2
+BARE_TAG = 0.2  # the strengths of tags are small: the strongest of a song may well be 0.2
 MAX_DEPTH = 50  # of brackets; deeper ones would exhaust Python's stack before any reader's
-TEXTS = ("title", "artist", "album", "genre", "folder", "path", "predicted")
+GENRES = ("genre", "predicted", "corrected")
+TEXTS = ("title", "artist", "album", "folder", "path", *GENRES)
 NUMBERS = ("year", "seconds", "confidence")
 NUMBER_OPS = {"=": operator.eq, "!=": operator.ne, ">": operator.gt, ">=": operator.ge, "<": operator.lt,
               "<=": operator.le}  # fmt: skip
@@ -72,6 +73,7 @@ def song_table(library, prediction: Prediction) -> pd.DataFrame:
     best = np.where(known, np.where(np.isnan(strengths), 0, strengths).argmax(axis=1), -1)
     table["predicted"] = pd.Series([labels[i] if i >= 0 else "" for i in best], table.index, dtype=object)
     table["confidence"] = np.where(known, strengths.max(axis=1), np.nan)
+    table["corrected"] = pd.Series(library.corrections(), dtype=object).reindex(table.index).fillna("")
     columns = {strength(label): strengths[:, i] for i, label in enumerate(labels)}
     return pd.concat([table, pd.DataFrame(columns, index=table.index)], axis=1)
 
@@ -95,7 +97,7 @@ class _Reading:
             raise KgenreError("The filter is empty. Example: jazz > 0.6 and not instrumental.")
         mask = self._any()
         if self._peek() is not None:
-            raise self._fault("expected `and`, `or` or the end")
+            raise self._fault("expected `and`, `or` or the end (texts with spaces go in quotes)")
         return mask
 
     def _split(self) -> list[tuple[str, str, int]]:
@@ -168,23 +170,28 @@ class _Reading:
                     f"Filter {self.text!r}: in quotes {token[1]!r} is a genre's name. Leave the quotes out."
                 )
             names = [*TEXTS, *NUMBERS, *self.labels.values(), *self.tags.values()]
+            longer = next((known for known in names if known.casefold().startswith(f"{name} ")), None)
+            if longer and kind == "word":
+                raise KgenreError(f"Filter {self.text!r}: names with spaces go in quotes, as '{longer}'.")
             check_known("name", token[1], names, f"Filter {self.text!r}: ")
         if is_field:
             return self._text(name) if name in TEXTS else self._number(self.songs[name].to_numpy("float64"), None)
         if name in self.labels:
             return self._number(self.songs[strength(self.labels[name])].to_numpy("float64"), BARE_STRENGTH)
-        tags = self.tag_table()
-        fifth = np.sort(tags.to_numpy(), axis=1)[:, -STRONGEST_TAGS:].min(axis=1)
-        return self._number(tags[self.tags[name]].to_numpy(), fifth)
+        return self._number(self.tag_table()[self.tags[name]].to_numpy(), BARE_TAG)
 
-    def _number(self, values: np.ndarray, bare: float | np.ndarray | None) -> np.ndarray:
+    def _number(self, values: np.ndarray, bare: float | None) -> np.ndarray:
         sign = self._accept(*NUMBER_OPS)
         if sign is None:
             if self._accept("~", "!~"):
                 self.place -= 1
                 raise self._fault(f"numbers are compared with {' '.join(NUMBER_OPS)}")
             return ~np.isnan(values) if bare is None else values >= bare
-        return NUMBER_OPS[sign](values, self._number_value())
+        value = self._number_value()
+        if bare is not None and value > 1:
+            self.place -= 1
+            raise self._fault("strengths go from 0 to 1, or to 100%: expected such a number")
+        return NUMBER_OPS[sign](values, value)
 
     def _number_value(self) -> float:
         token = self._peek()
@@ -207,7 +214,11 @@ class _Reading:
             raise self._fault("expected a text")
         self.place += 1
         wanted = _plain(token[1])
-        if sign in ("=", "!="):
+        if sign in ("=", "!=") and name == "folder":
+            mask = np.array([text == wanted or text.startswith(f"{wanted}/") for text in texts], bool)
+        elif sign in ("=", "!=") and name in GENRES:
+            mask = np.array([_letters(text) == _letters(wanted) for text in texts], bool)
+        elif sign in ("=", "!="):
             mask = np.array([text == wanted for text in texts], bool)
         else:
             mask = np.array([wanted in text for text in texts], bool)
@@ -215,5 +226,11 @@ class _Reading:
 
 
 def _plain(text: str) -> str:
-    """Text as it is compared: case does not count, nor how an accent is written."""
-    return unicodedata.normalize("NFC", text).casefold()
+    """Text as it is compared: neither case counts nor an accent."""
+    parts = unicodedata.normalize("NFD", text)
+    return unicodedata.normalize("NFC", "".join(part for part in parts if not unicodedata.combining(part))).casefold()
+
+
+def _letters(text: str) -> str:
+    """A genre's name as it is compared: Hip-Hop is hiphop."""
+    return "".join(character for character in text if character.isalnum())

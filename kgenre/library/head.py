@@ -54,13 +54,15 @@ class Prediction(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """What came of a retraining. Accuracies are shares of the known tracks, None where there are too few albums.
+    """What came of a retraining. Accuracies are shares of the tracks that could be judged, None where there are none.
 
-    known: tracks whose genre was told. before: the model's own answers. after: answers of heads that were fitted
-    without the album of the track that they answer for.
+    known: tracks whose genre was told. judged: those whose genre was told of another album too, for no head could
+    learn it else. before: the model's own answers. after: answers of heads that were fitted without the album of the
+    track that they answer for.
     """
 
     known: int
+    judged: int
     before: float | None
     after: float | None
 
@@ -101,10 +103,16 @@ def retrain(
     tracks = np.unique(lessons.tracks)
     truth = np.array([number[known[track]] for track in tracks.tolist()])
     before = np.array([answers[track] for track in tracks.tolist()])
-    after = judged(names, lessons, anchors, tracks, truth, [groups.get(track, str(track)) for track in tracks.tolist()])
+    albums = [groups.get(track, str(track)) for track in tracks.tolist()]
+    several = {
+        genre for genre in truth.tolist() if len({album for album, one in zip(albums, truth) if one == genre}) > 1
+    }
+    counted = np.isin(truth, list(several))
+    after = judged(names, lessons, anchors, tracks, truth, albums) if several else None
     if after is None:
-        return head, Report(len(tracks), None, None)
-    return head, Report(len(tracks), float((before == truth).mean()), float((after == truth).mean()))
+        return head, Report(len(tracks), 0, None, None)
+    shares = [float((answers == truth)[counted].mean()) for answers in (before, after)]
+    return head, Report(len(tracks), int(counted.sum()), *shares)
 
 
 def collect(slices: Iterable[tuple], known: Mapping[int, int], seed: int) -> tuple[Lessons, Lessons, dict[int, int]]:

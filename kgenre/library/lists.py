@@ -51,15 +51,17 @@ class Songs:
         from kgenre.archs.musicnn_weights import TAGS
         from kgenre.pretrained import MUSICNN_NAMES
 
-        return TAGS["msd"] if self.space.name in MUSICNN_NAMES else ()
+        names = TAGS["msd"] if self.space.name in MUSICNN_NAMES else ()
+        return tuple(name for name in names if name not in self.labels)
 
     @functools.cached_property
     def tag_table(self) -> pd.DataFrame:
         """Strengths of `tags`, a row a song as in `table`; every slice is read for it when it is first asked for."""
+        from kgenre.archs.musicnn_weights import TAGS
         from kgenre.default import tag_strengths
 
         rows = [tag_strengths(embeddings) for _, _, embeddings, _ in self.library.all_slices(self.space)]
-        return pd.DataFrame(np.array(rows, "float64"), columns=self.tags, index=self.table.index)
+        return pd.DataFrame(np.array(rows, "float64"), columns=TAGS["msd"], index=self.table.index)
 
     def row(self, name: str) -> int:
         """The row of a song, by its path, or by words of its path, artist and title that fit no other: as they
@@ -95,7 +97,13 @@ class Songs:
         """Which songs to choose from, bool (songs,): one copy of each, of those that a filter lets through."""
         mask = np.ones(len(self.table), bool)
         if where is not None:
-            mask = matching(where, self.table, self.labels, self.tags, lambda: self.tag_table)
+            try:
+                mask = matching(where, self.table, self.labels, self.tags, lambda: self.tag_table)
+            except KgenreError as error:
+                others = {space.name for space in self.library.spaces()} - {self.space.name}
+                if not others:
+                    raise
+                raise KgenreError(f"{error} These are what {self.space.name} knows; --model takes another.") from error
         rows = np.flatnonzero(mask)
         _, one = np.unique(self.first[rows], return_index=True)
         mask = np.zeros(len(self.table), bool)
@@ -110,7 +118,16 @@ def open_songs(args: argparse.Namespace, near=".") -> Songs:
     if args.to is not None:
         cli.check_file(args.to, "--to")
     library = Library(args.library or find_library(near), create=False)
-    return Songs(library, library.space(args.model))
+    songs = Songs(library, library.space(args.model))
+    known = len(library.tracks())
+    if len(songs.table) < known:
+        how = f"{songs.space.windows} stretches" if songs.space.windows else "all"
+        print(
+            f"{len(songs.table)} of {known} tracks were listened to so far by {songs.space.name}, {how} of each: "
+            "`kgenre explore DIR` goes on",
+            file=sys.stderr,
+        )
+    return songs
 
 
 def place_of(song: str) -> str:
@@ -126,6 +143,9 @@ def give(args: argparse.Namespace, songs: pd.DataFrame) -> None:
     text = csv_text(songs) if args.csv else m3u8(songs, base)
     if args.to is not None:
         write_text(args.to, text)
+        print(f"{args.to}: {len(songs)} {'song' if len(songs) == 1 else 'songs'}", file=sys.stderr)
     else:
+        if songs.empty:
+            print("no song fits", file=sys.stderr)
         sys.stdout.write(text)
         sys.stdout.flush()

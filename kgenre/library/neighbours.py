@@ -9,6 +9,10 @@ import numpy as np
 from kgenre.errors import KgenreError
 
 BLOCK_BYTES = 64 << 20  # of distances that are held at a time
+COPY_DISTANCE = 0.01  # 1 - cosine; the same song as flac and as mp3 is nearer,
+COPY_SHARE = 0.05  # and nearer than this share of the way
+DETOUR = 1.05  # how much farther from an end than the ends from each other a song on the way may be
+MIN_ARC = 0.5  # radians; between songs that are all but alike the way may go round by others
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -47,10 +51,11 @@ def nearest(vectors: np.ndarray, rows, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def song_path(vectors: np.ndarray, first: int, last: int, n: int) -> np.ndarray:
-    """Rows of `n` songs that lead from one to the other in even steps, both ends among them.
+    """Rows of `n` songs that lead from one to the other, both ends among them, in order of progress.
 
     Waypoints lie on the arc between the two vectors at equal angles; each takes the nearest song that is not
-    on the way yet. No graph is needed, and the steps do not crowd where songs lie close together.
+    on the way yet. No graph is needed, and the steps do not crowd where songs lie close together. Left out are
+    detours, and what is all but an end itself, as the same song in another format is.
 
     Args:
         vectors: (songs, d).
@@ -58,20 +63,27 @@ def song_path(vectors: np.ndarray, first: int, last: int, n: int) -> np.ndarray:
         n: songs of the path, at least 2; fewer come where there are not so many.
 
     Returns:
-        Rows int64 (min(n, songs),).
+        Rows int64 (m,), m at most n.
     """
-    if first == last or n < 2:
-        raise KgenreError(f"A path needs two different songs and a length of at least 2. Received: length {n}.")
+    if first == last:
+        raise KgenreError("A path leads from one song to another. Received: the same song twice.")
+    if n < 2:
+        raise KgenreError(f"A path has at least its two ends. Received: a length of {n}.")
     vectors = unit(vectors)
     n = min(n, len(vectors))
-    waypoints = _arc(vectors[first], vectors[last], n)[1:-1]
-    free = np.ones(len(vectors), bool)
+    ends = vectors[[first, last]]
+    angles = np.arccos(np.clip(vectors @ ends.T, -1, 1))  # (songs, 2)
+    whole = angles[last, 0]
+    copies = min(COPY_DISTANCE, COPY_SHARE * (1 - np.cos(whole)))
+    free = (angles > np.arccos(1 - copies)).all(axis=1) & (angles <= DETOUR * max(whole, MIN_ARC)).all(axis=1)
     free[[first, last]] = False
-    path = [first]
-    for waypoint in waypoints:
-        path.append(int(np.argmax(np.where(free, vectors @ waypoint, -np.inf))))
-        free[path[-1]] = False
-    return np.array([*path, last], "int64")
+    between = []
+    for waypoint in _arc(*ends, n)[1:-1]:
+        if free.any():
+            between.append(int(np.argmax(np.where(free, vectors @ waypoint, -np.inf))))
+            free[between[-1]] = False
+    progress = angles[:, 0] / np.maximum(angles.sum(axis=1), 1e-6)
+    return np.array([first, *sorted(between, key=lambda row: progress[row]), last], "int64")
 
 
 def _arc(a: np.ndarray, b: np.ndarray, n: int) -> np.ndarray:

@@ -84,7 +84,7 @@ def scan(
     found = walk(root)
     space = library.open_space(model, windows, decoder_versions())
     report, known = Report(space), library.known(space)
-    gone = _gone(root, found, known)
+    gone = _gone(library.path, root, found, known)
     todo = _compare(found, known, retry, report)
     _note(library, root, found, known, gone, report)
     lost = _lost(root, found, known, gone) if todo else []
@@ -99,14 +99,15 @@ def scan(
     return report
 
 
-def _gone(root: bytes, found: Found, known: dict[bytes, Known]) -> dict[bytes, Known]:
+def _gone(library, root: bytes, found: Found, known: dict[bytes, Known]) -> dict[bytes, Known]:
     """What was known in the folder and is not there now, or only as a link to nothing."""
     gone = {path: held for path, held in known.items() if path.startswith(_below(root)) and found.is_gone(path)}
     gone |= {path: known[path] for path in found.faults if path in known and known[path].audio_hash is not None}
     n_lost = sum(held.state == "ok" for held in gone.values())
     if n_lost and not found.files and not found.closed:
         raise KgenreError(
-            f"{os.fsdecode(root)}: holds no audio, but {n_lost} tracks of it are known. Is its drive there?"
+            f"{os.fsdecode(root)}: holds no audio, but {n_lost} tracks of it are known. Is its drive there? "
+            f"If the music is gone for good, delete {library}."
         )
     return gone
 
@@ -154,6 +155,9 @@ def _note(library: Library, root: bytes, found: Found, known: dict, gone: dict, 
     back = [path for path in found.files if path in known and known[path].state == "removed"]
     back = [known[path].id for path in back if (known[path].size, known[path].mtime_ns) == found.files[path]]
     report.counts["removed"] += len(removed)
+    # Failures are of no use where their file is gone, wherever that was.
+    removed += [held.id for path, held in known.items() if held.state == "failed" and path not in gone
+                and path not in found.faults and not os.path.lexists(path)]  # fmt: skip
     with library.writing():
         library.add_root(root)
         library.mark_returned(back)

@@ -201,7 +201,7 @@ def listen(port: int | None) -> socket.socket:
             return listening
         except (OSError, OverflowError):
             listening.close()
-    raise KgenreError(f"Port {port} cannot be had on this machine. Name another with --port, or none.")
+    raise KgenreError(f"Port {port} is in use, or may not be had. Name another with --port, or none for any.")
 
 
 def serve(explorer: Explorer, listening: socket.socket) -> None:

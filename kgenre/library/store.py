@@ -63,7 +63,8 @@ class Library:
             self.close()
             cause = getattr(error, "strerror", None) or error
             raise KgenreError(
-                f"{self.path}: cannot be opened as a library ({cause}). Name another file with --library."
+                f"{self.path}: cannot be opened as a library ({cause}). "
+                "Delete it if it is damaged, or name another file with --library."
             ) from error
         except KgenreError:
             self.close()
@@ -199,7 +200,7 @@ class Library:
         for space in spaces:
             if identity is None or identity in (space.identity, space.name):
                 return space
-        known = ", ".join(f"{space.name} ({space.identity})" for space in spaces)
+        known = ", ".join(dict.fromkeys(f"{space.name} ({space.identity})" for space in spaces))
         raise KgenreError(f"{self.path}: holds no vectors of the model {identity!r}. Known: {known}.")
 
     def open_space(self, model, windows: int | None = None, decoder: str = "") -> Space:

@@ -22,6 +22,11 @@ class Found:
     faults: dict[bytes, str] = field(default_factory=dict)
     closed: list[bytes] = field(default_factory=list)
 
+    @property
+    def some(self) -> bool:
+        """Whether there is anything at all."""
+        return bool(self.files or self.faults)
+
     def is_gone(self, path: bytes) -> bool:
         """Whether a path that was known is not there any more, as far as can be seen."""
         unseen = any(path.startswith(folder + b"/") for folder in self.closed)

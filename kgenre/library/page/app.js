@@ -6,13 +6,13 @@ import { LINKED, drawPanel, failuresTable, save, startWay } from "./parts.js";
 import { focus, pick, select, step } from "./select.js";
 import { toggle } from "./sound.js";
 import { Stage } from "./stage.js";
-import { $, audio, begin, json, offline, setStage, stage, state, tell, tracks } from "./state.js";
+import { $, audio, begin, json, offline, say, setStage, stage, state, tell, tracks } from "./state.js";
 
 let legend;
 
 export function visible(row) { // by legend, folder and search; the rest is grey and cannot be meant
   if (legend.of && state.hidden.has(legend.of[row])) return false;
-  if (state.folder >= 0 && tracks.folder.codes[row] !== state.folder) return false;
+  if (state.folder && !state.folder.has(tracks.folder.codes[row])) return false;
   return !state.hits || state.hits[row] === 1;
 }
 
@@ -47,18 +47,21 @@ function drawLegend() {
   redraw(box, legend.entries.map((entry, i) => {
     const dot = el("span", { class: "dot" });
     dot.style.background = css(entry.colour);
-    return el("button", { title: "Click: hide or show. Double click: only this", "aria-pressed": String(!state.hidden.has(i)), on: {
-      click: (event) => toggleLegend(i, event.detail > 1 || event.altKey) } },
-    dot, el("span", { class: "name", text: entry.name }), el("span", { class: "count", text: entry.count.toLocaleString() }));
+    return el("button", { title: `${entry.name}\nClick: hide or show. Double click: only this`, "aria-pressed": String(!state.hidden.has(i)), on: {
+      click: (event) => toggleLegend(i, event.detail > 1) } },
+    dot, el("span", { class: "name", text: state.colour === "folder" && entry.name.length > 24 ? `…${entry.name.slice(-23)}` : entry.name }), el("span", { class: "count", text: entry.count.toLocaleString() }));
   }));
 }
 
 function toggleLegend(i, only) {
-  if (only) {
-    const alone = legend.entries.every((_, k) => state.hidden.has(k) === (k !== i));
+  if (only) { // what the first click of the two did is taken back
+    const alone = legend.entries.every((_, k) => toggleLegend.before.has(k) === (k !== i));
     state.hidden = new Set(alone ? [] : legend.entries.keys());
     state.hidden.delete(i);
-  } else if (!state.hidden.delete(i)) state.hidden.add(i);
+  } else {
+    toggleLegend.before = new Set(state.hidden);
+    if (!state.hidden.delete(i)) state.hidden.add(i);
+  }
   drawLegend();
   repaint();
 }
@@ -78,6 +81,11 @@ export function search() {
   $("hits").textContent = state.hits ? state.hits.reduce((sum, hit) => sum + hit, 0).toLocaleString() : "";
   repaint();
   link();
+}
+
+function setFolder(name) { // with what lies below it
+  const within = (other) => other === name || other.startsWith(`${name}/`);
+  state.folder = name && new Set([...tracks.folder.names.keys()].filter((code) => within(tracks.folder.names[code])));
 }
 
 function isDark() {
@@ -114,8 +122,11 @@ const KEYS = [
   ["C", "next colouring"], ["M", "a click plays or not"], ["D", "dark or light"], ["X", "files that could not be used"], ["Esc", "close, clear"], ["?", "this"],
 ];
 
+const ONLINE = ["Space", "G", "R", "W", "H", "M", "X"]; // keys for which a server is needed
+
 function showHelp() {
-  openDialog("Keys", el("table", {}, ...KEYS.map(([keys, what]) => el("tr", {}, el("td", {}, ...keys.split("  ").flatMap((key) => [el("kbd", { text: key }), " "])), el("td", { text: what })))),
+  const keys = KEYS.filter(([names]) => !offline || !ONLINE.includes(names)).map(([names, what]) => [names, offline && names === "S" ? "save the selection as a table" : offline && names === "click" ? "show a track" : what]);
+  openDialog("Keys", el("table", {}, ...keys.map(([keys, what]) => el("tr", {}, el("td", {}, ...keys.split("  ").flatMap((key) => [el("kbd", { text: key }), " "])), el("td", { text: what })))),
     el("p", { class: "soft", text: "On a touch screen: two fingers move and zoom. A click on the legend hides a colour, a double click shows it alone. ▼ marks the slice that decided." }));
 }
 
@@ -151,7 +162,9 @@ const ACTIONS = {
   f: () => stage.points.fit(), "+": () => zoom(1.4), "=": () => zoom(1.4), "-": () => zoom(1 / 1.4), " ": toggle,
   arrowleft: () => stage.points.pan(80, 0), arrowright: () => stage.points.pan(-80, 0), arrowup: () => stage.points.pan(0, 80), arrowdown: () => stage.points.pan(0, -80),
   n: () => step(1), p: () => step(-1), a: () => select(Array.from({ length: tracks.n }, (_, i) => i).filter(visible)), s: () => tell(save(offline ? "csv" : "m3u8")),
-  g: () => ($("genre") || $("genre-all"))?.focus(), r: () => $("retrain")?.click(), w: startWay, h: () => $("why")?.click(), m: () => $("sound").click(),
+  g: () => ($("genre") || $("genre-all") || say("Choose a track first, or select some."))?.focus?.(),
+  r: () => ($("retrain") ? $("retrain").click() : say("Correct some tracks first: Retrain learns from that.")),
+  w: startWay, h: () => ($("why") ? $("why").click() : say("Click a track first.")), m: () => $("sound").click(),
   c: () => { const all = Object.keys(COLOURS); setColour(all[(all.indexOf(state.colour) + 1) % all.length]); },
   d: () => setDark(!isDark()), x: showFailures, "?": showHelp, escape: back,
 };
@@ -172,10 +185,12 @@ function leave(event) { // the search stays; some browsers would empty the field
 
 function key(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || $("dialog").open) return;
-  if (event.target.matches("input, select, textarea")) { if (event.key === "Escape") leave(event); return; }
+  if (event.target.matches("input[type=range], input[type=checkbox]")) { if (event.key.length > 1 || event.key === " ") return; } // letters are keys of the page
+  else if (event.target.matches("input, select, textarea")) { if (event.key === "Escape") leave(event); return; }
   if (event.target.matches("button") && [" ", "Enter"].includes(event.key)) return;
-  const action = ACTIONS[event.key.toLowerCase()];
+  const name = event.key.toLowerCase(), action = ACTIONS[name];
   if (!action) return;
+  if (offline && ONLINE.some((one) => one.toLowerCase() === (name === " " ? "space" : name))) return say("The offline page cannot do that: it has no server behind it.");
   event.preventDefault();
   action();
 }
@@ -197,13 +212,14 @@ export function fillGenres() {
 
 function wire() {
   $("colour").append(...Object.entries(COLOURS).map(([value, [text]]) => el("option", { value, text })));
-  const folders = tracks.folder.names.map((text, code) => [text, code]).sort((a, b) => (a[0] < b[0] ? -1 : 1));
-  $("folder").append(el("option", { value: -1, text: "all" }), ...folders.slice(0, 5000).map(([text, value]) => el("option", { value, text: text || "." })));
+  const folders = new Set(); // and those above them
+  for (const name of tracks.folder.names) for (let part = name; part; part = part.slice(0, Math.max(0, part.lastIndexOf("/")))) folders.add(part);
+  $("folder").append(el("option", { value: "", text: "all" }), ...[...folders].sort().slice(0, 5000).map((text) => el("option", { value: text, text })));
   const failed = tracks.data.failures.length;
   $("failures").textContent = failed ? `⚠ ${failed.toLocaleString()} failed` : "✓ none failed";
   $("search").addEventListener("input", search);
   $("colour").addEventListener("change", () => setColour($("colour").value));
-  $("folder").addEventListener("change", () => { state.folder = Number($("folder").value); repaint(); });
+  $("folder").addEventListener("change", () => { setFolder($("folder").value); repaint(); });
   for (const tool of ["pan", "lasso", "box"]) $(`tool-${tool}`).addEventListener("click", () => stage.setTool(tool));
   $("fit").addEventListener("click", () => stage.points.fit());
   $("failures").addEventListener("click", showFailures);
@@ -211,6 +227,10 @@ function wire() {
   $("dark").addEventListener("click", () => setDark(!isDark()));
   $("sound").addEventListener("click", () => { state.sound = !state.sound; $("sound").setAttribute("aria-pressed", String(state.sound)); });
   document.addEventListener("keydown", key);
+  let pointed = false; // a list that was used with the mouse gives the keys back to the page
+  document.addEventListener("pointerdown", () => { pointed = true; }, true);
+  document.addEventListener("keydown", () => { pointed = false; }, true);
+  document.addEventListener("change", (event) => { if (pointed && event.target.matches("select, input[type=range]")) event.target.blur(); });
   window.addEventListener("hashchange", follow);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", restyle);
   for (const kind of ["play", "pause"]) audio.addEventListener(kind, () => { const play = $("play"); if (play) play.textContent = audio.paused ? "▶ Play" : "❚❚ Pause"; });
@@ -219,7 +239,7 @@ function wire() {
 function foot() {
   const q = tracks.data.quality, parts = [`${tracks.n.toLocaleString()} tracks`, `model ${tracks.data.model}`];
   if (q && q.trustworthiness !== null) parts.push(`trustworthiness ${q.trustworthiness.toFixed(3)}`, `neighbours kept ${Math.round(100 * q.preservation)} %`);
-  if (offline) parts.push("offline page: no sound, covers, playlists or retraining");
+  if (offline) parts.push("offline page: no sound, covers, paths, playlists or retraining");
   $("foot").textContent = parts.join(" · ");
   $("foot").title = "Trustworthiness: whether tracks that are near on the map are alike. Neighbours kept: share of the 10 nearest that are still the nearest on the map.";
 }

@@ -147,10 +147,15 @@ function ramp(values, known, text) { // NaN-free values; unknown rows are neutra
   };
 }
 
+function alike(column) { // Rock and rock are one
+  const first = new Map(), codes = column.names.map((name, code) => { const key = plain(name) || name; if (!first.has(key)) first.set(key, code); return first.get(key); });
+  return Int32Array.from(column.codes, (code) => codes[code]);
+}
+
 // What the colours may mean: name shown -> tracks to { entries, of } of categories, or a { colour, low, high } ramp.
 export const COLOURS = {
   prediction: ["Genre heard", (t) => categories(Array.from({ length: t.n }, (_, i) => t.top[i * t.columns]), (c) => t.labels[c], (c) => labelColour(c))],
-  tag: ["Genre tagged", (t) => categories(t.tag.codes, (c) => t.tag.names[c] || "no tag", (c, i) => {
+  tag: ["Genre tagged", (t) => categories(alike(t.tag), (c) => t.tag.names[c] || "no tag", (c, i) => {
     const label = t.labels.findIndex((name) => plain(name) === plain(t.tag.names[c]));
     return !t.tag.names[c] ? NEUTRAL : label >= 0 ? labelColour(label) : labelColour(t.labels.length + i);
   })],

@@ -92,14 +92,14 @@ export function trackList(tracks, rows, click, options = {}) {
 }
 
 // Genres of each slice as stacked columns; a click tells the slice.
-export function timeline(track, clipSeconds, chosen, click) {
+export function timeline(track, clipSeconds, seconds, chosen, click) {
   const canvas = el("canvas", { class: "timeline", title: "Genres slice by slice; click to play from there" });
-  const n = track.starts.length, end = track.starts[n - 1] + clipSeconds;
+  const n = track.starts.length, end = Math.max(seconds || 0, track.starts[n - 1] + clipSeconds);
   requestAnimationFrame(() => {
     const c = sized(canvas), { width, height } = canvas.getBoundingClientRect(), top = 12;
     for (let i = 0; i < n; i++) {
-      const x = (track.starts[i] / end) * width;
-      const next = ((i + 1 < n ? track.starts[i + 1] : end) / end) * width;
+      const x = (track.starts[i] / end) * width; // windows that lie far apart are drawn where they are, wide enough to be hit
+      const next = Math.min(i + 1 < n ? (track.starts[i + 1] / end) * width : width, Math.max(x + 8, ((track.starts[i] + clipSeconds) / end) * width));
       let y = height;
       track.slices[i].forEach((share, k) => {
         const h = share * (height - top);
@@ -116,9 +116,8 @@ export function timeline(track, clipSeconds, chosen, click) {
   });
   canvas.addEventListener("click", (event) => {
     const box = canvas.getBoundingClientRect(), at = ((event.clientX - box.left) / box.width) * end;
-    let slice = 0;
-    while (slice + 1 < n && track.starts[slice + 1] <= at) slice++;
-    click(slice);
+    const away = track.starts.map((start) => Math.max(start - at, at - start - clipSeconds));
+    click(away.indexOf(Math.min(...away)));
   });
   return canvas;
 }

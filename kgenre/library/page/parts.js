@@ -21,7 +21,7 @@ function welcome() {
   return el("section", {}, el("h2", { text: tracks.data.name }),
     el("p", { class: "soft", text: "Tracks that sound alike lie together; distances between far islands mean nothing." }),
     el("p", { text: offline ? "Point at a track to see it, click to keep it here." : "Point at a track to see it. Click it to hear the slice that decided its genre." }),
-    el("p", { text: "Choose Lasso or Box, draw around tracks, and take them along as a playlist." }),
+    el("p", { text: `Choose Lasso or Box, draw around tracks, and take them along as a ${offline ? "table" : "playlist"}.` }),
     el("p", { class: "soft", text: "? shows the keys." }), corrected());
 }
 
@@ -30,7 +30,7 @@ function trackPart(row) {
   part.append(el("div", { class: "soft small", text: `${d ? d.path : tracks.text("folder", row)} · ${duration(tracks.seconds[row])}` }));
   if (d) {
     const chosen = state.slice < 0 ? d.deciding : state.slice;
-    part.append(timeline(d, tracks.data.clip_seconds, chosen, (slice) => { playSlice(row, d, slice); drawPanel(); }));
+    part.append(timeline(d, tracks.data.clip_seconds, tracks.seconds[row], chosen, (slice) => { playSlice(row, d, slice); drawPanel(); }));
     const of = (one) => one && one.row === row && one.slice === chosen, heat = of(state.heat) ? heatMap(state.heat.answer) : null;
     const why = button(of(state.asking) ? "Asking the model…" : "What decided?", "Silence parts of the slice and see what the genre loses (H)",
       () => tell(showHeat(row, chosen)), { id: "why", disabled: !tracks.data.heat || Boolean(state.asking) });
@@ -43,7 +43,7 @@ function trackPart(row) {
 }
 
 export function startWay() {
-  if (state.current < 0 || offline) return;
+  if (state.current < 0) return say("Click a track first: the path begins there.");
   state.wayFrom = state.wayFrom >= 0 ? -1 : state.current;
   drawPanel();
 }
@@ -144,9 +144,10 @@ async function retrain(tags) {
   setGenres(report);
   const share = (value) => `${(100 * value).toFixed(1)} %`;
   openDialog("Retrained", el("p", { text: report.before === null
-    ? `Learnt from ${report.known} tracks of one album: too few to say how good it is. Correct tracks of other albums too.`
-    : `On the ${report.known} tracks whose genre is known: ${share(report.before)} right before, ${share(report.after)} after.`, id: "accuracy" }),
-  report.before === null ? "" : el("p", { class: "soft", text: "After is measured on albums that were left out of the learning, in turn." }));
+    ? `Learnt from ${report.known} tracks, each genre from one album: too few to say how good it is. Correct tracks of other albums too.`
+    : `On ${report.judged} tracks whose genre is known: ${share(report.before)} right before, ${share(report.after)} after.`, id: "accuracy" }),
+  report.before === null ? "" : el("p", { class: "soft", text: "After is measured on albums that were left out of the learning, in turn." }),
+  report.before === null || report.judged === report.known ? "" : el("p", { class: "soft", text: `${report.known - report.judged} more are of genres known from one album, which cannot be measured so.` }));
 }
 
 async function forget() {
@@ -164,13 +165,16 @@ function setGenres(data) {
   else drawPanel();
 }
 
-async function tagDialog(rows) {
-  const ids = rows.map((row) => tracks.ids[row]), plan = await json("/tags", { ids, write: false });
-  const table = el("table", {}, ...plan.changes.slice(0, 500).map(([name, old, now]) => el("tr", {}, el("td", { text: name }), el("td", { class: "soft", text: old || "no tag" }), el("td", { text: now }))));
+async function tagDialog(all, over = false) { // a file's own genre is not written over unless that is asked for
+  const rows = over ? all : all.filter((row) => tracks.corrections.has(row) || !tracks.text("tag", row));
+  const ids = rows.map((row) => tracks.ids[row]), plan = ids.length ? await json("/tags", { ids, write: false }) : { changes: [], failures: [], undo: false };
+  const box = el("input", { type: "checkbox", id: "tags-over", checked: over, on: { change: () => tell(tagDialog(all, box.checked)) } });
+  const table = el("table", {}, ...plan.changes.slice(0, 500).map(([name, old, now]) => el("tr", {}, el("td", { text: name }), el("td", { class: "soft word", text: old || "no tag" }), el("td", { class: "word", text: now }))));
   if (plan.changes.length > 500) table.append(el("tr", {}, el("td", { class: "soft", text: `and ${(plan.changes.length - 500).toLocaleString()} more` })));
   const write = button(`Write ${plan.changes.length} tags`, "Change the files; what they held is kept for undo", () => tell(changeTags(write, "/tags", { ids, write: true }, "Tags written", "Files changed")),
     { class: "main", id: "write-tags", disabled: !plan.changes.length });
   openDialog("Genre tags: nothing is written yet", el("p", { class: "soft", text: "The genre that you corrected, or else the one heard, would go into these files:" }), table,
+    el("p", {}, el("label", {}, box, " also where a file names another genre that you did not correct")),
     el("p", { class: "row" }, write, plan.undo ? undoTags() : null), failed(plan.failures));
 }
 

@@ -3,7 +3,7 @@
 export const $ = (id) => document.getElementById(id);
 export const audio = $("audio");
 export const state = {
-  selection: [], chosen: null, current: -1, hits: null, colour: "prediction", folder: -1, hidden: new Set(),
+  selection: [], chosen: null, current: -1, hits: null, colour: "prediction", folder: "", hidden: new Set(),
   near: [], nearOf: -1, out: new Set(), way: [], wayFrom: -1, walk: null, within: 1, details: null, slice: -1, heat: null, asking: null,
   playing: -1, queue: null, sound: true, learnTags: false,
 };
