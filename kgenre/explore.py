@@ -63,6 +63,7 @@ def _explore(args: argparse.Namespace) -> int:
     from kgenre.inference import open_model
     from kgenre.library.chart import update_map
     from kgenre.library.map import STEPS
+    from kgenre.library.records import how_much
     from kgenre.library.store import Library, library_place
     from kgenre.library.walk import walk
 
@@ -77,8 +78,7 @@ def _explore(args: argparse.Namespace) -> int:
         if not model.labels:
             raise KgenreError(f"{model.name} names no genres, by which the map is coloured. Name another --model.")
         stretches = _windows(library, args, model)
-        how = f"{stretches} stretches" if stretches else "all"
-        print(f"library: {library.path}\nmodel: {model.name}, {how} of each track", file=sys.stderr)
+        print(f"library: {library.path}\nmodel: {model.name}, {how_much(stretches)} of each track", file=sys.stderr)
         report = _scan(library, args, model, stretches)
         space = report.space
         workers = args.workers or os.cpu_count() or 1

@@ -177,6 +177,10 @@ def test_accuracy_is_not_told_of_one_album_and_nothing_is_learnt_of_nothing(libr
     album = {int(track): "bebop" for track in ids[:5]}
     _, report = head.retrain(library.all_slices(space), space.labels, album, dict.fromkeys(album, "one album"))
     assert (report.known, report.before, report.after) == (5, None, None)
+    album |= {int(track): "jazz" for track in ids[20:24]}
+    groups = {track: f"album {track // 2}" if genre == "jazz" else "one album" for track, genre in album.items()}
+    _, report = head.retrain(library.all_slices(space), space.labels, album, groups)
+    assert (report.known, report.judged) == (9, 4), "a genre of one album cannot be judged by other albums"
     with pytest.raises(KgenreError, match="no correction"):
         head.retrain(library.all_slices(space), space.labels, {}, {})
     with pytest.raises(KgenreError, match="has been listened to"):

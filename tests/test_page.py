@@ -305,6 +305,32 @@ def test_explore_goes_from_a_folder_to_a_page(songs, tmp_path, monkeypatch, caps
     assert "4 unchanged" in capsys.readouterr().err
     assert explore.main([str(tmp_path / "nowhere"), "--no-browser"]) == 2
     assert "no such folder" in capsys.readouterr().err
+    assert explore.main([str(music_folder / "song.ogg"), "--no-browser"]) == 2
+    assert "is a file. Name a folder of music." in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    assert explore.main([str(tmp_path / "empty"), "--no-browser"]) == 2
+    assert "holds no audio files" in capsys.readouterr().err and not list((tmp_path / "empty").iterdir())
+
+
+def test_explore_listens_as_it_did_last_time(songs, tmp_path, monkeypatch, capsys):
+    (tmp_path / "Music").mkdir()
+    for name in ("song.ogg", "mono.wav"):
+        shutil.copy(songs[name], tmp_path / "Music")
+    (tmp_path / "Music" / "broken.mp3").write_bytes(b"no music")
+    monkeypatch.setattr("kgenre.inference.open_model", lambda name: LevelModel())
+
+    def explored(*flags: str) -> str:
+        explore.main([str(tmp_path / "Music"), "--scan-only", "--workers", "1", *flags])
+        return capsys.readouterr().err
+
+    assert "level, all of each track" in explored()
+    assert "2 heard" in (said := explored("--windows", "1")) and "level, 1 stretch of each track" in said
+    said = explored()
+    assert "1 stretch of each track" in said and "3 unchanged" in said
+    assert "1 of the unchanged files failed before; --retry tries them again" in said
+    assert "all of each track" in (said := explored("--windows", "all")) and "3 unchanged" in said
+    with pytest.raises(SystemExit):
+        explored("--windows", "0")
 
 
 # In a browser.
@@ -524,6 +550,39 @@ def test_what_is_typed_stays_where_it_was_typed(server, tab):
     tab.click("text=Take back")
     tab.wait_for_selector("text=Taken back")
     assert tab.evaluate("kgenre.tracks.corrections.size") == before
+
+
+def test_a_double_click_on_the_legend_shows_one_colour_and_another_all(server, tab):
+    opened(tab, server)
+    entries = tab.locator("#legend button").count()
+    entry = tab.locator("#legend button").nth(1)
+    entry.dblclick()
+    assert tab.evaluate("kgenre.state.hidden.size") == entries - 1 and entry.get_attribute("aria-pressed") == "true"
+    entry.dblclick()
+    assert tab.evaluate("kgenre.state.hidden.size") == 0
+    entry.click()
+    assert tab.evaluate("[...kgenre.state.hidden]") == [1]
+
+
+def test_a_folder_stands_for_what_is_below_it(server, tab):
+    opened(tab, server)
+    shown = "kgenre.stage.points.colours.filter((value, i) => i % 4 === 3 && value === 225).length"
+    tab.select_option("#folder", "metal")
+    metal = tab.evaluate(
+        "kgenre.tracks.titles.filter((_, i) => kgenre.tracks.text('folder', i).startsWith('metal/')).length"
+    )
+    assert tab.evaluate(shown) == metal == 20
+    tab.select_option("#folder", "")
+    assert tab.evaluate(shown) == TRACKS + 3
+
+
+def test_tags_that_files_have_are_written_over_only_where_that_is_ticked(server, tab):
+    opened(tab, f"{server}/#sel=1.2.3.4.5.6.7")
+    tab.click("text=Tags…")
+    tab.wait_for_selector("#tags-over")
+    first = tab.locator("#dialog tr").count()
+    tab.check("#tags-over")
+    until(tab, f"document.querySelectorAll('#dialog tr').length > {first}")
 
 
 def test_a_path_may_end_at_a_track_of_a_list(server, tab):

@@ -140,6 +140,16 @@ def test_a_folder_that_was_renamed_is_known_again(library, album):
     assert library.roots() == [str(album.with_name("Tunes"))]
 
 
+def test_failures_of_a_folder_that_was_renamed_are_not_told_twice(library, album):
+    (album / "broken.mp3").write_bytes(b"no music")
+    quick(library, album)
+    for name in ("Tunes", "album"):
+        library_folder = next(path for path in album.parent.iterdir() if path.is_dir())
+        library_folder.rename(album.with_name(name))
+        quick(library, album.with_name(name))
+        assert list(library.failures()["path"]) == [str(album.with_name(name) / "broken.mp3")]
+
+
 def test_a_folder_has_one_name_whichever_link_leads_to_it(library, album, tmp_path):
     (tmp_path / "link").symlink_to(album)
     assert counts(quick(library, tmp_path / "link")) == {"heard": 4}

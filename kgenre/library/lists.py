@@ -121,11 +121,9 @@ def open_songs(args: argparse.Namespace, near=".") -> Songs:
     songs = Songs(library, library.space(args.model))
     known = len(library.tracks())
     if len(songs.table) < known:
-        how = f"{songs.space.windows} stretches" if songs.space.windows else "all"
+        who = f"{songs.space.name}, {songs.space.heard} of each track"
         print(
-            f"{len(songs.table)} of {known} tracks were listened to so far by {songs.space.name}, {how} of each: "
-            "`kgenre explore DIR` goes on",
-            file=sys.stderr,
+            f"{len(songs.table)} of {known} tracks heard so far by {who}: `kgenre explore DIR` goes on", file=sys.stderr
         )
     return songs
 

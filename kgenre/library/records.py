@@ -8,6 +8,10 @@ import numpy as np
 FLOAT16_MAX = 65504.0
 
 
+def how_much(windows: int | None) -> str:
+    return "all" if windows is None else f"{windows} stretch{'es' if windows > 1 else ''}"
+
+
 @dataclass(frozen=True)
 class Space:
     """The vectors of one model with one way of listening.
@@ -23,6 +27,11 @@ class Space:
     clip_seconds: float
     hop_seconds: float
     windows: int | None
+
+    @property
+    def heard(self) -> str:
+        """How much of a track was listened to, in words."""
+        return how_much(self.windows)
 
 
 @dataclass(frozen=True)
