@@ -577,7 +577,7 @@ def test_a_folder_stands_for_what_is_below_it(server, tab):
 
 
 def test_tags_that_files_have_are_written_over_only_where_that_is_ticked(server, tab):
-    opened(tab, f"{server}/#sel=1.2.3.4.5.6.7")
+    opened(tab, f"{server}/#sel=b.c.d.e.f.g.h")
     tab.click("text=Tags…")
     tab.wait_for_selector("#tags-over")
     first = tab.locator("#dialog tr").count()
