@@ -280,15 +280,16 @@ COLUMNS = (
 )
 HEAD = """# All networks for the same time
 
-Every network with its default settings, {minutes} minutes of training a run, on {data}: {train} train and {valid} valid
-tracks of {genres} genres ({protocol}). Chance: {chance:.1%}.
+Every network with its default settings, {minutes} min of training a run, on {data}:
+{train} train and {valid} valid tracks of {genres} genres ({protocol}). Chance: {chance:.1%}.
 Measured on {machine}; {precisions}; TensorFlow {tensorflow}, Keras {keras}.
 
 Accuracy is of whole valid tracks, the mean over a track's slices, with the weights that the last step left: no epoch
 was chosen on valid, and test tracks were not touched. A run stops at the first step that ends after its minutes,
 counted from the end of its first step, with the audio decoded beforehand; a cosine schedule is laid out over the
 minutes. So this tells what a network learns in a short time on this machine, not what it reaches when it is trained to
-its end. The interval is Wilson's of the mean over seeds, with tracks taken as independent. Made, and resumed, by
+its end. A network that has seen little names what is common in train; where valid has other shares of the genres, that
+is below chance. The interval is Wilson's of the mean over seeds, with tracks taken as independent. Made, and resumed, by
 
 ```
 python -m benchmarks.architectures --data DATA --minutes-per-run {minutes} --seeds {seeds}{some}
