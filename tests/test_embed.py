@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from audio_files import tone, write_sound
 
-from kgenre import embed, inference, store
+from kgenre import embed, embedding_store, inference
 from kgenre.audio import decode
 from kgenre.embeddings import read_embeddings
 from kgenre.pipeline import TrackReader
@@ -112,7 +112,7 @@ def test_file_holds_what_the_model_says_of_each_slice(run, manifest, suffix):
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_killed_run_goes_on_and_ends_as_an_unbroken_one(run, manifest, suffix, monkeypatch):
-    monkeypatch.setattr(store, "PART_SECONDS", 0.0)
+    monkeypatch.setattr(embedding_store, "PART_SECONDS", 0.0)
     monkeypatch.setattr(inference.classify, "__defaults__", (2, 1, lambda: None))  # batches of two slices
     assert run(Level(), to="whole.npz")[0] == 0
     out, parts = manifest.parent / f"out{suffix}", manifest.parent / f".out{suffix}.parts"
@@ -192,8 +192,8 @@ def test_another_model_or_setting_is_refused(run, manifest, change):
 
 
 def test_unfinished_parts_of_another_model_are_refused(run, manifest, monkeypatch):
-    monkeypatch.setattr(store, "PART_SECONDS", 0.0)
-    monkeypatch.setattr(store.Store, "finish", lambda self: None)
+    monkeypatch.setattr(embedding_store, "PART_SECONDS", 0.0)
+    monkeypatch.setattr(embedding_store.Store, "finish", lambda self: None)
     run(Level())
     status, _, err = run(Level(identity="two"))
     assert status == 2 and f"{manifest.parent / '.out.npz.parts'}: holds vectors of another model" in err
