@@ -289,7 +289,8 @@ was chosen on valid, and test tracks were not touched. A run stops at the first 
 counted from the end of its first step, with the audio decoded beforehand; a cosine schedule is laid out over the
 minutes. So this tells what a network learns in a short time on this machine, not what it reaches when it is trained to
 its end. A network that has seen little names what is common in train; where valid has other shares of the genres, that
-is below chance. The interval is Wilson's of the mean over seeds, with tracks taken as independent. Made, and resumed, by
+is below chance. The interval is Wilson's of the mean over seeds, with tracks taken as independent.
+Made, and resumed, by
 
 ```
 python -m benchmarks.architectures --data DATA --minutes-per-run {minutes} --seeds {seeds}{some}

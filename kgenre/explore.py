@@ -11,7 +11,6 @@ The page can be reached from this machine alone, and nothing leaves it.
 
 import argparse
 import functools
-import importlib.util
 import os
 import sys
 import webbrowser
@@ -56,13 +55,11 @@ def windows(text: str) -> int | str:
 def _explore(args: argparse.Namespace) -> int:
     if args.html:
         cli.check_file(args.html, "--html")
-    if args.map == "umap" and importlib.util.find_spec("umap") is None:  # now, rather than when all was heard
-        raise KgenreError("umap-learn is not installed: `pip install umap-learn`, or use --map tsne.")
     listening = None if args.html or args.scan_only else _listen(args.port)
 
     from kgenre.inference import open_model
     from kgenre.library.chart import update_map
-    from kgenre.library.map import STEPS
+    from kgenre.library.map import STEPS, umap_class
     from kgenre.library.records import how_much
     from kgenre.library.store import Library, library_place
     from kgenre.library.walk import walk
@@ -70,6 +67,8 @@ def _explore(args: argparse.Namespace) -> int:
     if not args.folder.is_dir():
         what = "is a file" if args.folder.exists() else "no such folder"
         raise KgenreError(f"{args.folder}: {what}. Name a folder of music.")
+    if args.map == "umap":
+        umap_class()  # what is missing is told now, rather than when all was heard
     place = args.library or library_place(args.folder)
     if not place.exists() and not walk(os.fsencode(os.path.realpath(args.folder))).some:
         raise KgenreError(f"{args.folder}: holds no audio files. Name a folder of music.")

@@ -488,27 +488,27 @@ def test_a_corrected_album_is_learnt_and_the_figure_is_shown(server, tab):
     tab.wait_for_selector("#legend:not(:has-text('Delta blues'))")
 
 
+def walked(tab, keys: str) -> list[int]:
+    """The rows that are shown after each key."""
+    met = []
+    for key in keys:
+        tab.keyboard.press(key)
+        until(tab, "kgenre.state.nearOf === kgenre.state.current")
+        met.append(tab.evaluate("kgenre.state.current"))
+    return met
+
+
 def test_n_and_p_go_through_the_hits_or_the_nearest_and_back(server, tab):
     opened(tab, server)
     tab.click("#sound")  # silence
     tab.fill("#search", "söng 11")
     tab.keyboard.press("Escape")
     hits = tab.evaluate("Array.from(kgenre.state.hits.keys()).filter((row) => kgenre.state.hits[row])")
-    met = []
-    for key in "nnnp":
-        tab.keyboard.press(key)
-        until(tab, "kgenre.state.nearOf === kgenre.state.current")
-        met.append(tab.evaluate("kgenre.state.current"))
-    assert met == [hits[0], hits[1], hits[2], hits[1]] and len(hits) > 3
+    assert walked(tab, "nnnp") == [hits[0], hits[1], hits[2], hits[1]] and len(hits) > 3
     tab.fill("#search", "")
     tab.keyboard.press("Escape")
     near = tab.evaluate("kgenre.state.near.map(([row]) => row)")
-    met = []
-    for key in "nnpp":
-        tab.keyboard.press(key)
-        until(tab, "kgenre.state.nearOf === kgenre.state.current")
-        met.append(tab.evaluate("kgenre.state.current"))
-    assert met == [near[0], near[1], near[0], hits[1]]
+    assert walked(tab, "nnpp") == [near[0], near[1], near[0], hits[1]]
 
 
 def test_a_distance_that_nothing_is_within_can_be_raised_again(server, tab):

@@ -9,6 +9,7 @@ import numpy as np
 from kgenre.audio import decode
 from kgenre.errors import KgenreError
 from kgenre.library import head, heat, media, payload, retag
+from kgenre.library.names import by_plain_name, plain
 from kgenre.library.neighbours import nearest, song_path
 from kgenre.library.playlists import csv_text, m3u8
 from kgenre.library.records import Space
@@ -149,9 +150,7 @@ class Explorer:
             table, corrections = self.songs(tracks), self.library.corrections()
             planned = retag.plan(self.library, {t: corrections.get(t, table.at[t, "predicted"]) for t in tracks})
             # Hip-Hop need not become hiphop.
-            planned.changes = [
-                one for one in planned.changes if plain(one.after[0]) not in map(plain, one.before) or not one.before
-            ]
+            planned.changes = [one for one in planned.changes if plain(one.after[0]) not in map(plain, one.before)]
             if not write:
                 changes = [
                     [payload.shown(one.path), "; ".join(one.before), "; ".join(one.after)] for one in planned.changes
@@ -225,12 +224,3 @@ def tagged(genres, labels) -> dict[int, str]:
     """{track id: label} of the tracks whose genre tag is the name of a label but for case, blanks and hyphens."""
     names = by_plain_name(labels)
     return {int(track): names[plain(genre)] for track, genre in genres.items() if plain(genre) in names}
-
-
-def by_plain_name(names) -> dict[str, str]:
-    """{plain name: name}, the last of those that are alike; names of signs alone are left out."""
-    return {plain(name): name for name in names if plain(name)}
-
-
-def plain(name: str) -> str:
-    return "".join(character for character in name.casefold() if character.isalnum())

@@ -27,6 +27,7 @@ import pandas as pd
 from kgenre.config import check_known
 from kgenre.errors import KgenreError
 from kgenre.library.head import Prediction
+from kgenre.library.names import plain
 
 BARE_STRENGTH = 0.5
 BARE_TAG = 0.2  # the strengths of tags are small: the strongest of a song may well be 0.2
@@ -217,7 +218,8 @@ class _Reading:
         if sign in ("=", "!=") and name == "folder":
             mask = np.array([text == wanted or text.startswith(f"{wanted}/") for text in texts], bool)
         elif sign in ("=", "!=") and name in GENRES:
-            mask = np.array([_letters(text) == _letters(wanted) for text in texts], bool)
+            letters = plain(wanted)
+            mask = np.array([plain(text) == letters for text in texts], bool)
         elif sign in ("=", "!="):
             mask = np.array([text == wanted for text in texts], bool)
         else:
@@ -229,8 +231,3 @@ def _plain(text: str) -> str:
     """Text as it is compared: neither case counts nor an accent."""
     parts = unicodedata.normalize("NFD", text)
     return unicodedata.normalize("NFC", "".join(part for part in parts if not unicodedata.combining(part))).casefold()
-
-
-def _letters(text: str) -> str:
-    """A genre's name as it is compared: Hip-Hop is hiphop."""
-    return "".join(character for character in text if character.isalnum())

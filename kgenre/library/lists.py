@@ -24,6 +24,7 @@ class Songs:
 
     Attributes:
         table: of `song_table`, a row a song; of copies of the same audio all are in it.
+        known: tracks that the library holds, heard by this model or not.
         labels: the genres, of the retrained head if there is one.
         first: for each row the row of the first copy of the same audio, int64 (songs,).
     """
@@ -33,7 +34,7 @@ class Songs:
         library.hold()  # a scan that goes on meanwhile must not come between the table and the vectors
         prediction = predict(library, space, kept(library, space))
         self.labels, table = prediction.labels, song_table(library, prediction)
-        self.table = table[table["confidence"].notna()]
+        self.known, self.table = len(table), table[table["confidence"].notna()]
         if self.table.empty:
             raise KgenreError(f"{library.path}: {space.name} has heard no song that is there now.")
         first = library.copies()
@@ -119,11 +120,11 @@ def open_songs(args: argparse.Namespace, near=".") -> Songs:
         cli.check_file(args.to, "--to")
     library = Library(args.library or find_library(near), create=False)
     songs = Songs(library, library.space(args.model))
-    known = len(library.tracks())
-    if len(songs.table) < known:
+    if len(songs.table) < songs.known:
         who = f"{songs.space.name}, {songs.space.heard} of each track"
         print(
-            f"{len(songs.table)} of {known} tracks heard so far by {who}: `kgenre explore DIR` goes on", file=sys.stderr
+            f"{len(songs.table)} of {songs.known} tracks heard so far by {who}: `kgenre explore DIR` goes on",
+            file=sys.stderr,
         )
     return songs
 

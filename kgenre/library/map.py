@@ -81,13 +81,22 @@ def layout(
     return np.asarray(tsne.fit(reduced), "float32")
 
 
-def _umap(vectors: np.ndarray, seed: int) -> np.ndarray:
+def umap_class() -> type:
+    """umap-learn's UMAP.
+
+    Raises:
+        KgenreError: it is not installed.
+    """
     try:
         from umap import UMAP
     except ImportError as error:
         raise KgenreError("umap-learn is not installed: `pip install umap-learn`, or use --map tsne.") from error
+    return UMAP
+
+
+def _umap(vectors: np.ndarray, seed: int) -> np.ndarray:
     neighbours = min(15, len(vectors) - 1)
-    points = UMAP(n_neighbors=neighbours, random_state=seed, n_jobs=1).fit_transform(vectors)
+    points = umap_class()(n_neighbors=neighbours, random_state=seed, n_jobs=1).fit_transform(vectors)
     return np.asarray(points, "float32")
 
 

@@ -99,15 +99,16 @@ def scan(
     return report
 
 
-def _gone(library, root: bytes, found: Found, known: dict[bytes, Known]) -> dict[bytes, Known]:
-    """What was known in the folder and is not there now, or only as a link to nothing."""
-    gone = {path: held for path, held in known.items() if path.startswith(_below(root)) and found.is_gone(path)}
+def _gone(place: Path, root: bytes, found: Found, known: dict[bytes, Known]) -> dict[bytes, Known]:
+    """What was known in the folder, by the library at `place`, and is not there now, or only as a link to nothing."""
+    within = _below(root)
+    gone = {path: held for path, held in known.items() if path.startswith(within) and found.is_gone(path)}
     gone |= {path: known[path] for path in found.faults if path in known and known[path].audio_hash is not None}
     n_lost = sum(held.state == "ok" for held in gone.values())
     if n_lost and not found.files and not found.closed:
         raise KgenreError(
             f"{os.fsdecode(root)}: holds no audio, but {n_lost} tracks of it are known. Is its drive there? "
-            f"If the music is gone for good, delete {library}."
+            f"If the music is gone for good, delete {place}."
         )
     return gone
 
@@ -129,8 +130,9 @@ def _below(root: bytes) -> bytes:
 def _lost(root: bytes, found: Found, known: dict[bytes, Known], gone: dict[bytes, Known]) -> list[Known]:
     """What a file that turns up may have been: gone from here, now or before; or known from a folder that is gone
     or has another name now."""
+    within = _below(root)
     before = [held for path, held in known.items() if held.state == "removed" and path not in found.files]
-    elsewhere = [held for path, held in known.items() if held.state == "ok" and not path.startswith(_below(root))
+    elsewhere = [held for path, held in known.items() if held.state == "ok" and not path.startswith(within)
                  and not os.path.lexists(path)]  # fmt: skip
     now = [held for held in gone.values() if held.state != "removed"]
     return [*now, *before, *elsewhere]
@@ -142,7 +144,8 @@ def _compare(found: Found, known: dict[bytes, Known], retry: bool, report: Repor
     for path, signature in found.files.items():
         held = known.get(path)
         changed = held is None or (held.size, held.mtime_ns) != signature
-        if changed or retry and not held.heard or not held.heard and not held.unheard and held.audio_hash is not None:
+        untried = held is not None and not held.unheard and held.audio_hash is not None
+        if changed or not held.heard and (retry or untried):
             todo.append(path)
         else:
             report.counts["returned" if held.state == "removed" else "unchanged"] += 1
@@ -157,7 +160,7 @@ def _note(library: Library, root: bytes, found: Found, known: dict, gone: dict, 
     report.counts["removed"] += len(removed)
     # Failures are of no use where their file is gone, wherever that was.
     removed += [held.id for path, held in known.items() if held.state == "failed" and path not in gone
-                and path not in found.faults and not os.path.lexists(path)]  # fmt: skip
+                and path not in found.files and path not in found.faults and not os.path.lexists(path)]  # fmt: skip
     with library.writing():
         library.add_root(root)
         library.mark_returned(back)

@@ -148,7 +148,6 @@ function follow() {
   if (Object.hasOwn(COLOURS, colour)) state.colour = $("colour").value = colour;
   state.hidden = new Set();
   const current = row(given.get("track") || "");
-  state.hits = tracks.search($("search").value);
   recolour();
   search();
   select(sel);
