@@ -30,16 +30,17 @@ import tensorflow as tf
 
 from kgenre import cli
 from kgenre.archs import ARCHS
-from kgenre.config import Config, config_json, make_config
-from kgenre.datasets import load_collection
-from kgenre.errors import KgenreError
-from kgenre.fit import batches, compiled_model, slice_predictor, training_plan, validate
-from kgenre.metrics import wilson_interval
-from kgenre.model import reseed
-from kgenre.pipeline import AudioCache, TrackReader, check_bad_share, check_files
-from kgenre.run import write_text
+from kgenre.audio.reader import AudioCache, TrackReader, check_bad_share, check_files
+from kgenre.collections import load_collection
+from kgenre.collections.splits import trainable_genres
+from kgenre.core.errors import KgenreError
+from kgenre.core.files import write_text
+from kgenre.core.metrics import wilson_interval
+from kgenre.model.build import reseed
+from kgenre.model.settings import Config, config_json, make_config
 from kgenre.tables import markdown
-from kgenre.train import trainable_genres
+from kgenre.training.fit import batches, compiled_model, training_plan
+from kgenre.training.validation import slice_predictor, validate
 
 
 def main(argv=None) -> int:

@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.timing import best_rates, show
-from kgenre import audio
-from kgenre.library.scan import scan
+from kgenre.audio import decode as audio
+from kgenre.audio.walk import walk
+from kgenre.library.scan.scan import scan
 from kgenre.library.store import Heard, Library, Track
-from kgenre.library.walk import walk
 
 UNCHANGED = 100_000
 SHORTEST_SECONDS = 10.0
@@ -35,9 +35,9 @@ class RandomModel:
     name = identity = "random"
 
     def __init__(self):
-        from kgenre.config import Config
-        from kgenre.fit import slice_predictor
-        from kgenre.model import build_model
+        from kgenre.model.build import build_model
+        from kgenre.model.settings import Config
+        from kgenre.training.validation import slice_predictor
 
         config = Config()
         self.labels, self.sample_rate = [str(i) for i in range(8)], config.sample_rate_hz
@@ -71,7 +71,7 @@ def main() -> None:
     if args.model is None:
         model = RandomModel()
     else:
-        from kgenre.inference import open_model
+        from kgenre.serving.catalogue import open_model
 
         model = open_model(args.model)
     with tempfile.TemporaryDirectory() as place:

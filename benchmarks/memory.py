@@ -31,10 +31,13 @@ def write_tracks(folder: Path, n_tracks: int) -> list[str]:
 
 def train(paths: list[str]) -> int:
     """Trains an epoch and a validation over the tracks; peak resident memory in MiB."""
-    from kgenre.config import Config
-    from kgenre.fit import compiled_model, slice_predictor
-    from kgenre.inference import classify
-    from kgenre.pipeline import TrackReader, TrainingPlan, training_batches
+    from kgenre.audio.reader import TrackReader
+    from kgenre.model.settings import Config
+    from kgenre.serving.predict import classify
+    from kgenre.training.batches import training_batches
+    from kgenre.training.fit import compiled_model
+    from kgenre.training.plan import TrainingPlan
+    from kgenre.training.validation import slice_predictor
 
     config = Config()
     reader = TrackReader(config.sample_rate_hz, config.clip_samples, config.hop_samples, CACHE_BYTES)

@@ -11,11 +11,11 @@ import numpy as np
 import soundfile
 
 from benchmarks.timing import best_rates, show
-from kgenre.config import Config
-from kgenre.fit import slice_predictor
-from kgenre.inference import classify
-from kgenre.model import build_model
-from kgenre.pipeline import TrackReader, sliding_batches
+from kgenre.audio.reader import TrackReader
+from kgenre.model.build import build_model
+from kgenre.model.settings import Config
+from kgenre.serving.predict import classify, sliding_batches
+from kgenre.training.validation import slice_predictor
 
 TRACKS, SECONDS, RATE = 24, 30, 44100
 

@@ -4,8 +4,7 @@ import importlib
 import sys
 
 import kgenre
-from kgenre.config import check_known
-from kgenre.errors import KgenreError
+from kgenre.core.errors import KgenreError, check_known
 
 COMMANDS = {
     "train": "train a network, evaluate it once on test, export it",

@@ -15,9 +15,9 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
-from kgenre.classifiers import CLASSIFIERS
-from kgenre.config import check_known, make_config
-from kgenre.errors import KgenreError
+from kgenre.baselines.classifiers import CLASSIFIERS
+from kgenre.core.errors import KgenreError, check_known
+from kgenre.model.settings import make_config
 
 POOLS = ("mean", "max", "concat")
 
@@ -45,11 +45,12 @@ def main(argv=None) -> int:
 
 
 def _baseline(args: argparse.Namespace) -> int:
-    from kgenre.choosing import baseline, ranking
-    from kgenre.datasets import load_collection
-    from kgenre.evaluate import check_writable, summary
-    from kgenre.pipeline import check_bad_share
-    from kgenre.vectors import Request, track_vectors
+    from kgenre.audio.reader import check_bad_share
+    from kgenre.baselines.model_selection import baseline, ranking
+    from kgenre.baselines.vectors import Request, track_vectors
+    from kgenre.collections import load_collection
+    from kgenre.evaluation.evaluate import check_writable
+    from kgenre.evaluation.report import summary
 
     if args.classifier != "all":
         check_known("classifier", args.classifier, [*CLASSIFIERS, "all"])
@@ -70,7 +71,7 @@ def _baseline(args: argparse.Namespace) -> int:
 
 def seed_of(on: str) -> dict:
     """The seed of a run, so that a collection without a split of its own is split as the network saw it."""
-    from kgenre.run import Run
+    from kgenre.training.run import Run
 
     run = Run(on)
     return {"seed": run.load_config().seed} if run.begun else {}

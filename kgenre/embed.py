@@ -10,13 +10,13 @@ are listed on stderr with the reason, and the exit status is then 1.
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from kgenre import cli
-from kgenre.config import make_config
-from kgenre.errors import KgenreError
+from kgenre.core.errors import KgenreError
+from kgenre.embeddings.extract import collection_rows, embed, song_rows
+from kgenre.model.settings import make_config
 
 
 def main(argv=None) -> int:
@@ -30,7 +30,7 @@ def main(argv=None) -> int:
 
 
 def _embed(args: argparse.Namespace) -> int:
-    from kgenre.embeddings import check_suffix
+    from kgenre.embeddings.files import check_suffix
 
     if bool(args.songs) == bool(args.data):
         raise KgenreError("Name either songs or a collection with --data: one of the two.")
@@ -39,77 +39,13 @@ def _embed(args: argparse.Namespace) -> int:
     config = make_config({}, cli.config_flags(args))
     rows = collection_rows(args.data, config.seed) if args.data else song_rows(args.songs)
 
-    from kgenre.inference import open_model
+    from kgenre.serving.catalogue import open_model
 
     model = open_model(args.model)
     failures, new = embed(model, rows, args.to, config.workers)
     print(f"{args.to}: {len(rows) - len(failures)} tracks, {new} of them new")
     cli.list_failures(failures, "failed")
     return 1 if failures else 0
-
-
-def collection_rows(data: str, seed: int):
-    from kgenre.datasets import load_collection
-
-    return load_collection(data, seed=seed).table
-
-
-def song_rows(names: list[str]):
-    """A table as a collection's of songs without genre and split; artist and album from their tags."""
-    import pandas as pd
-
-    from kgenre.datasets.collection import COLUMNS, read_tags
-    from kgenre.predict import find_songs
-
-    paths = list(dict.fromkeys(os.path.abspath(path) for path in find_songs(names)))
-    rows = [{"path": path, "track_id": Path(path).stem, **read_tags(path)} for path in paths]
-    return pd.DataFrame(rows, dtype=object).reindex(columns=COLUMNS).astype("string").fillna("")
-
-
-def embed(model, rows, to, workers: int) -> tuple[dict[str, str], int]:
-    """Embeds the tracks that `to` lacks and writes it.
-
-    Args:
-        model: Predictor, or what open_model gives.
-        rows: DataFrame of tracks, as a Collection's.
-        to: path of the file, .npz or .parquet.
-        workers: decoding threads.
-
-    Returns:
-        {path: cause} of the tracks that could not be used, and the number of tracks that were embedded.
-
-    Raises:
-        KgenreError: `to` holds what another model, other settings or another decoder made.
-    """
-    from kgenre.embedding_store import Store
-    from kgenre.inference import classify
-
-    store, reader = Store(to, header_of(model), rows), model.reader()
-    with cli.progress() as bar:
-        task = bar.add_task("embedding", total=len(rows), completed=len(rows) - len(store.lacking), unit="tracks")
-        results = classify(model, reader, store.lacking, workers=workers, advance=lambda: bar.advance(task))
-        try:
-            store.fill(vectors_of(result, model) for result in results)
-        except KgenreError:
-            cli.list_failures(reader.failures, "failed")
-            raise
-    return reader.failures, len(store.lacking) - len(reader.failures)
-
-
-def header_of(model) -> dict:
-    from kgenre.embedding_store import make_header
-
-    names = ("sample_rate", "clip_samples", "hop_samples", "labels")
-    return make_header(model.name, model.identity, {name: getattr(model, name) for name in names})
-
-
-def vectors_of(result, model):
-    """What the file keeps of a classified track."""
-    from kgenre.embedding_store import TrackVectors
-    from kgenre.slices import slice_starts
-
-    starts = slice_starts(round(result.seconds * model.sample_rate), model.clip_samples, model.hop_samples)
-    return TrackVectors(result.path, result.seconds, starts / model.sample_rate, result.slice_embeddings)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,14 @@ evaluated is the exported model, the very one that is served.
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from kgenre import cli
-from kgenre.config import make_config
-from kgenre.errors import KgenreError
+from kgenre.core.errors import KgenreError
+from kgenre.evaluation.evaluate import check_writable, default_folder, evaluate
+from kgenre.evaluation.report import summary
+from kgenre.model.settings import make_config
 
 
 def main(argv=None) -> int:
@@ -32,10 +33,10 @@ def main(argv=None) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from kgenre.datasets import load_collection
-    from kgenre.datasets.splits import Collection
-    from kgenre.inference import open_model
-    from kgenre.run import Run
+    from kgenre.collections import load_collection
+    from kgenre.collections.splits import Collection
+    from kgenre.serving.catalogue import open_model
+    from kgenre.training.run import Run
 
     predictor, run = open_model(args.model), Run(args.model)
     train = run.load_tracks() if run.begun else None
@@ -52,139 +53,6 @@ def _evaluate(args: argparse.Namespace) -> int:
     print(summary(metrics))
     print(f"written to {out}")
     return 0
-
-
-def check_writable(out: Path) -> None:
-    """Raises KgenreError now rather than after the work."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise KgenreError(f"{out}: cannot be made: {error.strerror}. Name another folder with --out.") from error
-    if not os.access(out, os.W_OK):
-        raise KgenreError(f"{out}: may not be written to. Name another folder with --out.")
-
-
-def default_folder(run, other: str) -> Path:
-    """The run folder for its own test figure; a folder in it for any other split or data."""
-    if not run.begun:
-        raise KgenreError(
-            f"{run.folder}: a SavedModel without its run folder. Name a folder for the results with --out."
-        )
-    return run / f"evaluation-{other}" if other else run.folder
-
-
-def evaluate(predictor, collection, split: str, train, out, workers: int, max_bad_share: float) -> dict:
-    """Classifies the tracks of a split and writes metrics.json, confusion.csv, confusion.png, report.txt.
-
-    Args:
-        predictor: inference.Predictor.
-        collection: datasets.splits.Collection.
-        split: "train", "valid", "test" or "all". Where "test" has no rows, valid is evaluated and the
-            result says so.
-        train: table of the tracks that the model was trained on, or None where they are not known.
-        out: folder for the results.
-
-    Returns:
-        The metrics, as in metrics.json.
-
-    Raises:
-        KgenreError: no tracks, genres that the model does not know, or too many bad files.
-    """
-    from kgenre.inference import classify
-    from kgenre.pipeline import check_bad_share
-
-    rows, split, note = rows_of(collection, split)
-    check_genres(rows, predictor.labels, collection.name)
-    paths, reader = list(rows["path"]), predictor.reader()
-    with cli.progress() as bar:
-        task = bar.add_task(f"evaluating {split}", total=len(paths), unit="tracks")
-        results = classify(predictor, reader, paths, workers=workers, advance=lambda: bar.advance(task))
-        answers = {result.path: result.probabilities for result in results}
-    check_bad_share(reader.failures, len(paths), max_bad_share)
-    learnt = None if train is None else train[train["split"] == "train"]
-    return write_report(rows, answers, reader.failures, predictor.labels, collection, split, note, learnt, Path(out))
-
-
-def write_report(rows, answers, failures, labels, collection, split, note, learnt, out, more=None) -> dict:
-    """Writes metrics.json, confusion.csv, confusion.png and report.txt of answers {path: probabilities}.
-
-    Args:
-        learnt: rows that the model was fitted on, or None where they are not known.
-        more: values to add to the metrics, or to put in their place; `method` is shown in the report.
-    """
-    import numpy as np
-
-    from kgenre.datasets.splits import artist_overlap
-    from kgenre.metrics import confusion_table, draw_confusion, track_metrics
-    from kgenre.run import Run, write_text
-
-    kept = rows[rows["path"].isin(answers)]
-    truth = np.array([labels.index(genre) for genre in kept["genre"]])
-    probabilities = np.stack([answers[path] for path in kept["path"]])
-    metrics = {
-        "data": collection.name,
-        "split": split,
-        "note": note,
-        "protocol": "every track, whatever its split" if split == "all" else collection.protocol,
-        "overlap": "unknown: the training tracks are not known" if learnt is None else artist_overlap(kept, learnt),
-        **track_metrics(truth, probabilities, labels),
-        "bad_files": failures,
-        **(more or {}),
-    }
-    table = confusion_table(truth, probabilities.argmax(axis=1), labels)
-    out.mkdir(parents=True, exist_ok=True)
-    write_text(out / "confusion.csv", table.to_csv())
-    draw_confusion(table, f"{split}: {metrics['accuracy']:.1%} of {len(kept)} tracks", out / "confusion.png")
-    write_text(out / "report.txt", summary(metrics) + "\n")
-    Run(out).save_json("metrics.json", metrics)
-    return metrics
-
-
-def rows_of(collection, split: str, chosen: str = "the epoch"):
-    """Rows to evaluate, the split that they are of, and a note where it is not the one asked for."""
-    rows, note = (collection.table if split == "all" else collection.rows(split)), ""
-    if len(rows) == 0 and split == "test":
-        rows, split = collection.rows("valid"), "valid"
-        note = f"no test rows: valid, on which {chosen} was chosen, is reported, so the figure is a little optimistic"
-    if len(rows) == 0:
-        raise KgenreError(f"{collection.name}: no tracks in the split {split!r}. Name another with --split.")
-    return rows.reset_index(drop=True), split, note
-
-
-def check_genres(rows, labels: list[str], name: str) -> None:
-    unknown = sorted(set(rows["genre"]) - set(labels))
-    if unknown:
-        raise KgenreError(
-            f"{name}: genres that the model does not know: {', '.join(unknown)}. It knows: {', '.join(labels)}. "
-            "Rename them in the manifest, or leave these tracks out."
-        )
-
-
-def summary(metrics: dict) -> str:
-    """The report that is printed and written to report.txt."""
-    low, high = metrics["accuracy_interval_95"]
-    lines = [
-        f"{metrics['split']} of {metrics['data']}: {metrics['tracks']} tracks",
-        f"  accuracy           {metrics['accuracy']:.1%}   (95 % interval {low:.1%} to {high:.1%})",
-        f"  balanced accuracy  {metrics['balanced_accuracy']:.1%}",
-        f"  macro-F1           {metrics['macro_f1']:.3f}",
-        f"  top-3 accuracy     {metrics['top3_accuracy']:.1%}",
-        f"  protocol           {metrics['protocol']}",
-        f"  overlap            {metrics['overlap']}",
-    ]
-    if metrics.get("method"):
-        lines.append(f"  method             {metrics['method']}")
-    if metrics["note"]:
-        lines.append(f"  note               {metrics['note']}")
-    lines += ["", f"  {'genre':<16} precision  recall      f1  tracks"]
-    for genre, row in metrics["per_genre"].items():
-        lines.append(
-            f"  {genre:<16} {row['precision']:9.2f} {row['recall']:7.2f} {row['f1']:7.2f} {row['tracks']:7.0f}"
-        )
-    if metrics["bad_files"]:
-        lines += ["", f"  {len(metrics['bad_files'])} files left out:"]
-        lines += [f"    {path}: {cause}" for path, cause in metrics["bad_files"].items()]
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -17,10 +17,12 @@ import webbrowser
 from pathlib import Path
 
 from kgenre import cli
-from kgenre.errors import KgenreError
-from kgenre.library.flags import positive
+from kgenre.cli.library import positive
+from kgenre.core.errors import KgenreError
 
 METHODS = ("tsne", "umap")
+
+
 WHOLE = "all"
 
 
@@ -57,12 +59,12 @@ def _explore(args: argparse.Namespace) -> int:
         cli.check_file(args.html, "--html")
     listening = None if args.html or args.scan_only else _listen(args.port)
 
-    from kgenre.inference import open_model
-    from kgenre.library.chart import update_map
-    from kgenre.library.map import STEPS, umap_class
+    from kgenre.audio.walk import walk
+    from kgenre.library.map.layout import STEPS, umap_class
+    from kgenre.library.map.update import update_map
     from kgenre.library.records import how_much
     from kgenre.library.store import Library, library_place
-    from kgenre.library.walk import walk
+    from kgenre.serving.catalogue import open_model
 
     if not args.folder.is_dir():
         what = "is a file" if args.folder.exists() else "no such folder"
@@ -95,7 +97,7 @@ def _explore(args: argparse.Namespace) -> int:
 
 def _listen(port: int | None):
     """Before the work, so that a port that is taken is told at once."""
-    from kgenre.library.server import listen
+    from kgenre.web.guard import listen
 
     return listen(port)
 
@@ -108,7 +110,7 @@ def _windows(library, args: argparse.Namespace, model) -> int | None:
 
 
 def _scan(library, args: argparse.Namespace, model, stretches: int | None):
-    from kgenre.library.scan import scan
+    from kgenre.library.scan.scan import scan
 
     with cli.progress() as bar:
         task = bar.add_task("listening", total=None, unit="tracks")
@@ -142,10 +144,10 @@ def quality_text(quality) -> str:
 
 def write_page(library, space, quality, path: Path) -> None:
     """Writes the offline page."""
+    from kgenre.core.files import write_text
     from kgenre.library.head import kept, predict
-    from kgenre.library.offline import page_html
-    from kgenre.library.payload import payload
-    from kgenre.run import write_text
+    from kgenre.web.explore.offline import page_html
+    from kgenre.web.explore.payload import payload
 
     prediction = predict(library, space, kept(library, space))
     write_text(path, page_html(payload(library, space, quality, prediction, offline=True)))
@@ -154,8 +156,8 @@ def write_page(library, space, quality, path: Path) -> None:
 
 
 def _serve(library, space, quality, model, listening, quiet: bool) -> None:
-    from kgenre.library.explorer import Explorer
-    from kgenre.library.server import serve
+    from kgenre.web.explore.explorer import Explorer
+    from kgenre.web.explore.server import serve
 
     explorer = Explorer(library, space, quality, lambda: model)
     address = f"http://127.0.0.1:{listening.getsockname()[1]}/"

@@ -17,7 +17,7 @@ import argparse
 import sys
 
 from kgenre import cli
-from kgenre.library.flags import add_flags, positive
+from kgenre.cli.library import add_flags, positive
 
 
 def main(argv=None) -> int:
@@ -35,7 +35,7 @@ def main(argv=None) -> int:
 
 
 def _find(args: argparse.Namespace) -> int:
-    from kgenre.library.lists import give, open_songs
+    from kgenre.cli.library import give, open_songs
 
     songs = open_songs(args)
     found, chosen = in_order(songs, args.sort), songs.table.index[songs.wanted(args.filter)]
@@ -45,8 +45,8 @@ def _find(args: argparse.Namespace) -> int:
 
 def in_order(songs, name: str):
     """The table of songs sorted by a field, or by the strength of a genre or tag from the highest."""
-    from kgenre.config import check_known
-    from kgenre.library.filters import NUMBERS, TEXTS, strength
+    from kgenre.core.errors import check_known
+    from kgenre.library.search.filters import NUMBERS, TEXTS, strength
 
     check_known("name to sort by", name, [*TEXTS, *NUMBERS, *songs.labels, *songs.tags])
     if name in (*TEXTS, *NUMBERS):

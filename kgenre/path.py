@@ -10,7 +10,7 @@ import argparse
 import sys
 
 from kgenre import cli
-from kgenre.library.flags import add_flags, add_where_flag, positive
+from kgenre.cli.library import add_flags, add_where_flag, positive
 
 
 def main(argv=None) -> int:
@@ -26,8 +26,8 @@ def main(argv=None) -> int:
 def _path(args: argparse.Namespace) -> int:
     import numpy as np
 
-    from kgenre.library.lists import give, open_songs, place_of
-    from kgenre.library.neighbours import song_path
+    from kgenre.cli.library import give, open_songs, place_of
+    from kgenre.library.search.neighbours import song_path
 
     songs = open_songs(args, place_of(args.first))
     ends = [songs.row(args.first), songs.row(args.last)]

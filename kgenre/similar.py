@@ -11,7 +11,7 @@ import argparse
 import sys
 
 from kgenre import cli
-from kgenre.library.flags import add_flags, add_where_flag, positive
+from kgenre.cli.library import add_flags, add_where_flag, positive
 
 
 def main(argv=None) -> int:
@@ -25,8 +25,8 @@ def main(argv=None) -> int:
 
 
 def _similar(args: argparse.Namespace) -> int:
-    from kgenre.library.lists import give, open_songs, place_of
-    from kgenre.library.neighbours import nearest
+    from kgenre.cli.library import give, open_songs, place_of
+    from kgenre.library.search.neighbours import nearest
 
     songs = open_songs(args, place_of(args.song))
     row = songs.row(args.song)

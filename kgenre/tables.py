@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
-from kgenre.errors import KgenreError
+from kgenre.core.errors import KgenreError
 
 
 def main(argv=None) -> int:
@@ -24,7 +24,7 @@ def _tables(args: argparse.Namespace) -> int:
     if args.update is None:
         print("\n\n".join(table() for table in TABLES.values()))
         return 0
-    from kgenre.run import write_text
+    from kgenre.core.files import write_text
 
     try:
         text = args.update.read_text(encoding="utf-8")
@@ -48,7 +48,7 @@ def updated(text: str, name) -> str:
 
 def arch_table() -> str:
     from kgenre.archs import ARCHS
-    from kgenre.config import make_config
+    from kgenre.model.settings import make_config
 
     rows = []
     for name, arch in ARCHS.items():
@@ -60,8 +60,8 @@ def arch_table() -> str:
 
 def taken(name: str, arch) -> str:
     """The features that a network takes as they are, and what the others need."""
-    from kgenre.config import make_config
     from kgenre.features import FEATURES
+    from kgenre.model.settings import make_config
 
     if arch.features:
         return ", ".join(f"`{feature}`" for feature in arch.features)
@@ -74,7 +74,7 @@ def taken(name: str, arch) -> str:
 
 
 def parameters(config) -> int:
-    from kgenre.model import build_model
+    from kgenre.model.build import build_model
 
     return build_model(config, 10).count_params()
 
@@ -87,7 +87,7 @@ def feature_table() -> str:
 
 def augment_table() -> str:
     from kgenre.augment import AUGMENTS
-    from kgenre.config import Config
+    from kgenre.model.settings import Config
 
     rows = []
     for name, row in AUGMENTS.items():
@@ -97,7 +97,7 @@ def augment_table() -> str:
 
 
 def dataset_table() -> str:
-    from kgenre.datasets import DATASETS
+    from kgenre.collections.datasets import DATASETS
 
     return markdown(
         ("`--data`", "what it is", "licence"), [(f"`{name}`", row.says, row.licence) for name, row in DATASETS.items()]

@@ -11,9 +11,9 @@ from test_archs import N_CLASSES, small_config
 
 from kgenre.archs import ARCHS
 from kgenre.augment.zoom import zoom
-from kgenre.config import Config, make_config
 from kgenre.features import FEATURES
-from kgenre.model import build_model, load_model
+from kgenre.model.build import build_model, load_model
+from kgenre.model.settings import Config, make_config
 
 EXAMPLES = 3
 # Pictures no larger than the networks need: most of the time goes into compiling and running them.

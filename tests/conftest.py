@@ -36,7 +36,7 @@ def cache(wheel, tmp_path, monkeypatch):
     """A cache folder that holds the drawn wheel alone, whose hash is the expected one."""
     import musicnn_reference
 
-    from kgenre.archs import musicnn_weights
+    from kgenre.weights import musicnn as musicnn_weights
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(musicnn_weights, "SHA256", musicnn_reference.sha256(wheel))

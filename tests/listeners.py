@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from kgenre.library.listen import listen
+from kgenre.library.scan.analysis import listen
 
 
 def moody(job, settings):

@@ -7,7 +7,7 @@ import librosa
 import numpy as np
 import tensorflow as tf
 
-from kgenre.archs import musicnn_weights
+from kgenre.weights import musicnn as musicnn_weights
 
 RATE = 16000
 SHAPES = {

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from libraries import LevelModel
 
-from kgenre.library.scan import scan
+from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library
 
 
@@ -33,7 +33,7 @@ def scan_here(file: Path, folder: Path, run: str | None) -> None:
     if run is None:
         model = SlowModel()
     else:
-        from kgenre.inference import open_model
+        from kgenre.serving.catalogue import open_model
 
         model = open_model(run)
     with Library(file) as library:

@@ -11,10 +11,10 @@ from keras import layers
 from numpy.lib.stride_tricks import sliding_window_view
 
 from kgenre.archs import ARCHS
-from kgenre.config import Config, make_config
-from kgenre.errors import KgenreError
-from kgenre.fit import compiled_model
-from kgenre.model import build_model
+from kgenre.core.errors import KgenreError
+from kgenre.model.build import build_model
+from kgenre.model.settings import Config, make_config
+from kgenre.training.fit import compiled_model
 
 N_CLASSES = 8
 # The picture of Music-Genre-Analysis (R1): 1024 frames, 200 x 1024 x 3.

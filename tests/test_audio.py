@@ -14,9 +14,10 @@ import soundfile
 import soxr
 from audio_files import AV_SONGS, SONG_SECONDS, SONGS, tone, write_av, write_sound
 
-from kgenre import audio
-from kgenre.audio import AudioError, decode, probe, stream
-from kgenre.errors import KgenreError
+from kgenre.audio import decode as audio
+from kgenre.audio.decode import decode, probe, stream
+from kgenre.audio.decoders import AudioError
+from kgenre.core.errors import KgenreError
 
 RATE = 22050
 # float32 arithmetic of two resamplers and mixers at a level of 1: 1e-7 a step, under 1e-6 seen.

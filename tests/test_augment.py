@@ -11,17 +11,19 @@ import tensorflow as tf
 from audio_files import music, tone, write_sound
 
 from kgenre import train
+from kgenre.audio.reader import TrackReader
 from kgenre.augment import AUGMENTS, PLACES, built
 from kgenre.augment import __main__ as augment_command
 from kgenre.augment.mixup import Mixup
 from kgenre.augment.random_layers import PictureNoise, RandomGain, SpecAugment, TimeShift
 from kgenre.augment.stretch import Pitch, Tempo, stretched
-from kgenre.config import _RANGES, Config, make_config
-from kgenre.errors import KgenreError
-from kgenre.fit import compiled_model
-from kgenre.model import build_model, load_model, reseed
-from kgenre.pipeline import TrackReader, TrainingPlan, training_batches
-from kgenre.run import Run
+from kgenre.core.errors import KgenreError
+from kgenre.model.build import build_model, load_model, reseed
+from kgenre.model.settings import _RANGES, Config, make_config
+from kgenre.training.batches import training_batches
+from kgenre.training.fit import compiled_model
+from kgenre.training.plan import TrainingPlan
+from kgenre.training.run import Run
 
 RATE = 8000
 CLIP = 4000

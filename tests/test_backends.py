@@ -13,7 +13,7 @@ import pytest
 
 from kgenre.archs import ARCHS
 from kgenre.features import FEATURES
-from kgenre.model import build_model
+from kgenre.model.build import build_model
 
 BACKENDS = ("jax", "torch")
 # Run in a process of its own, for a backend is chosen when Keras is imported. TensorFlow looks installed, but to

@@ -14,15 +14,19 @@ from audio_files import music, write_sound
 from sklearn.base import clone
 from sklearn.preprocessing import StandardScaler
 
-from kgenre import baseline, choosing, stats, tuning, vectors
-from kgenre.classifiers import CLASSIFIERS
-from kgenre.datasets.collection import COLUMNS
-from kgenre.datasets.demo import make_demo
-from kgenre.datasets.splits import Collection
-from kgenre.embeddings import read_embeddings
-from kgenre.errors import KgenreError
-from kgenre.tuning import make_pipeline
-from kgenre.vectors import Request, Vectors, read_fma_features, track_vectors
+from kgenre import baseline
+from kgenre.baselines import hyperparameters as tuning
+from kgenre.baselines import model_selection as choosing
+from kgenre.baselines import statistics as stats
+from kgenre.baselines import vectors
+from kgenre.baselines.classifiers import CLASSIFIERS
+from kgenre.baselines.hyperparameters import make_pipeline
+from kgenre.baselines.vectors import Request, Vectors, read_fma_features, track_vectors
+from kgenre.collections.demo.files import make_demo
+from kgenre.collections.splits import Collection
+from kgenre.collections.tables import COLUMNS
+from kgenre.core.errors import KgenreError
+from kgenre.embeddings.files import read_embeddings
 
 GENRES = ("folk", "jazz", "rock")
 
@@ -190,8 +194,8 @@ def test_tracks_that_the_network_was_trained_on_count_as_overlap(tmp_path):
 
 
 def test_a_run_tells_its_tracks_and_its_seed(tmp_path):
-    from kgenre.config import make_config
-    from kgenre.run import Run
+    from kgenre.model.settings import make_config
+    from kgenre.training.run import Run
 
     collection, _ = toy()
     run = Run(tmp_path / "run")

@@ -3,7 +3,7 @@
 import json
 
 from benchmarks import architectures
-from kgenre.datasets.demo import make_demo
+from kgenre.collections.demo.files import make_demo
 
 
 def test_networks_with_and_without_augmentation_of_pictures_and_labels(tmp_path, capsys):

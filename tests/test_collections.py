@@ -12,18 +12,13 @@ import pytest
 from audio_files import tone, write_av, write_sound
 from mutagen import id3
 
-from kgenre.audio import decode
-from kgenre.datasets import DATASETS, load_collection
-from kgenre.datasets.collection import (
-    COLUMNS,
-    find_audio,
-    read_folder,
-    read_manifest,
-    read_tags,
-)
-from kgenre.datasets.demo import make_demo
-from kgenre.datasets.splits import SPLITS, artist_overlap, with_split
-from kgenre.errors import KgenreError
+from kgenre.audio.decode import decode
+from kgenre.collections import load_collection
+from kgenre.collections.datasets import DATASETS
+from kgenre.collections.demo.files import make_demo
+from kgenre.collections.splits import SPLITS, artist_overlap, with_split
+from kgenre.collections.tables import COLUMNS, find_audio, read_folder, read_manifest, read_tags
+from kgenre.core.errors import KgenreError
 
 
 def touch(folder: Path, *names: str) -> None:

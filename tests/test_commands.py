@@ -15,12 +15,13 @@ import pytest
 import soundfile
 
 from kgenre import baseline, embed, evaluate, export, predict, train
-from kgenre.audio import decode
-from kgenre.datasets.demo import make_demo
-from kgenre.embeddings import read_embeddings
-from kgenre.inference import Predictor, described, read_about, write_about
-from kgenre.run import Run
-from kgenre.slices import cut
+from kgenre.audio.decode import decode
+from kgenre.audio.slicing import cut
+from kgenre.collections.demo.files import make_demo
+from kgenre.embeddings.files import read_embeddings
+from kgenre.serving.metadata import described, read_about, write_about
+from kgenre.serving.saved_model import Predictor
+from kgenre.training.run import Run
 
 GENRES = ("ambient", "house", "metal")
 # 130 frames: convpool needs 118.
@@ -170,7 +171,7 @@ def test_served_equals_trained_in_a_process_with_tensorflow_alone(run, tmp_path,
     subprocess.run([sys.executable, "-c", SERVE, *map(str, arguments)], check=True, cwd=tmp_path, capture_output=True)
     served = np.load(tmp_path / "answer.npz")
 
-    from kgenre.model import slice_model
+    from kgenre.model.build import slice_model
 
     config = run.load_config()
     slices = cut(waveform.astype("float32"), config.clip_samples, config.hop_samples)
@@ -249,7 +250,7 @@ def test_export_that_differs_is_refused_and_leaves_nothing(run, tmp_path, capsys
     def shifted(waveform, clip, hop):  # a serving graph that cuts the track otherwise than training did
         return original(waveform[:, clip // 2 :], clip, hop)
 
-    original = sys.modules["kgenre.slices"].cut_graph
+    original = sys.modules["kgenre.audio.slicing"].cut_graph
     monkeypatch.setattr("kgenre.slices.cut_graph", shifted)
     line = fails(export, ["--model", run.folder, "--to", tmp_path / "genres"], capsys)
     assert "differs from the trained one by" in line
@@ -347,7 +348,7 @@ def test_user_errors_are_one_line(run, collection, tmp_path, capsys):
 
 
 def test_loss_that_is_not_finite_is_told(collection, tmp_path, capsys, monkeypatch):
-    from kgenre import fit
+    from kgenre.training import fit
 
     build = fit.build_model
 
@@ -410,8 +411,8 @@ def test_every_precision_trains_resumes_and_exports(collection, tmp_path, precis
 def test_half_precision_scales_its_loss():
     import keras
 
-    from kgenre.config import make_config
-    from kgenre.fit import compiled_model
+    from kgenre.model.settings import make_config
+    from kgenre.training.fit import compiled_model
 
     model = compiled_model(make_config({}, {"precision": "mixed_float16"}), 3, 10)
     assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)

@@ -12,16 +12,8 @@ import pytest
 from kgenre import cli
 from kgenre.__main__ import COMMANDS, main
 from kgenre.archs import ARCHS
-from kgenre.config import (
-    _RANGES,
-    Config,
-    as_held,
-    config_json,
-    field_type,
-    make_config,
-    read_config,
-)
-from kgenre.errors import KgenreError
+from kgenre.core.errors import KgenreError
+from kgenre.model.settings import _RANGES, Config, as_held, config_json, field_type, make_config, read_config
 
 FIELDS = {row.name: row for row in dataclasses.fields(Config)}
 # A value of each field that is neither its default nor an architecture's.

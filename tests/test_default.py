@@ -13,11 +13,15 @@ from musicnn_reference import RATE, clip, drawn, mel_of, reference, sha256
 from scipy.special import expit, softmax
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from kgenre import default, default_training, embed, export, predict, pretrained
-from kgenre.archs import musicnn_weights
-from kgenre.datasets.demo import make_demo
-from kgenre.embeddings import read_embeddings
-from kgenre.inference import Predictor, open_model
+from kgenre import embed, export, predict
+from kgenre.baselines import default_head as default_training
+from kgenre.collections.demo.files import make_demo
+from kgenre.embeddings.files import read_embeddings
+from kgenre.serving import catalogue as pretrained
+from kgenre.serving import default_model as default
+from kgenre.serving.catalogue import open_model
+from kgenre.serving.saved_model import Predictor
+from kgenre.weights import musicnn as musicnn_weights
 
 GENRES = ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock"]
 

@@ -11,8 +11,11 @@ import pytest
 import soundfile
 from scipy import stats
 
-from kgenre.datasets import demo, demo_genres, demo_songs, synth
-from kgenre.errors import KgenreError
+from kgenre.collections.demo import files as demo
+from kgenre.collections.demo import genres as demo_genres
+from kgenre.collections.demo import songs as demo_songs
+from kgenre.collections.demo import synth
+from kgenre.core.errors import KgenreError
 
 MINIATURE = {"seed": 3, "songs_per_genre": 4, "genres": ("blues", "house"), "seconds": (2.0, 3.0)}
 LOSSY_PAD_SECONDS = 0.1  # mp3 frames round the length up, encoder delay comes on top

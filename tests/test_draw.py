@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from kgenre.__main__ import main
-from kgenre.config import make_config
-from kgenre.errors import KgenreError
-from kgenre.features import FEATURES, draw
+from kgenre.core.errors import KgenreError
+from kgenre.features import FEATURES
+from kgenre.features import plot as draw
+from kgenre.model.settings import make_config
 
 HZ = ("logmel", "logstft", "cqt", "vggish_mel", "musicnn_mel")
 CHROMA = ("chroma_stft", "chroma_cqt", "chroma_cens")

@@ -10,11 +10,13 @@ import pandas as pd
 import pytest
 from audio_files import tone, write_sound
 
-from kgenre import embed, embedding_store, inference
-from kgenre.audio import decode
-from kgenre.embeddings import read_embeddings
-from kgenre.pipeline import TrackReader
-from kgenre.slices import cut, slice_starts
+from kgenre import embed
+from kgenre.audio.decode import decode
+from kgenre.audio.reader import TrackReader
+from kgenre.audio.slicing import cut, slice_starts
+from kgenre.embeddings import store as embedding_store
+from kgenre.embeddings.files import read_embeddings
+from kgenre.serving import predict as inference
 
 RATE = 8000
 SECONDS = {"a.wav": 3.0, "b.wav": 1.0, "c.flac": 2.2, "d.wav": 0.4, "e.wav": 5.1}

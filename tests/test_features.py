@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kgenre.config import make_config
-from kgenre.errors import KgenreError
+from kgenre.core.errors import KgenreError
 from kgenre.features import FEATURES
 from kgenre.features.chroma import ChromaStft
 from kgenre.features.cqt import C1_HZ, ChromaCqt, Cqt
@@ -15,7 +14,8 @@ from kgenre.features.logmel import LogMel
 from kgenre.features.logstft import LogStft
 from kgenre.features.mfcc import Mfcc
 from kgenre.features.stft import BandMatrix, frame, frame_count
-from kgenre.model import front_end
+from kgenre.model.build import front_end
+from kgenre.model.settings import make_config
 
 RATE = 22050
 
@@ -177,7 +177,7 @@ def test_float32_under_mixed_precision(feature, policy):
 
 @pytest.mark.parametrize("feature", FEATURES)
 def test_saved_and_loaded(feature, tmp_path):
-    from kgenre.model import load_model
+    from kgenre.model.build import load_model
 
     config = config_of(feature)
     waveform = keras.Input((config.clip_samples,))

@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 from libraries import LABELS, InventedModel, make_library
 
-from kgenre.errors import KgenreError
-from kgenre.library import neighbours
-from kgenre.library.filters import matching, song_table
+from kgenre.core.errors import KgenreError
 from kgenre.library.head import predict
-from kgenre.library.lists import Songs
-from kgenre.library.neighbours import nearest, song_path
 from kgenre.library.schema import MIGRATIONS
+from kgenre.library.search import neighbours
+from kgenre.library.search.filters import matching, song_table
+from kgenre.library.search.neighbours import nearest, song_path
+from kgenre.library.search.songs import Songs
 from kgenre.library.store import Heard, Library, Track, find_library, library_place
 
 N = 140

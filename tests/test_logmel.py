@@ -8,7 +8,7 @@ import librosa
 import numpy as np
 import pytest
 
-from kgenre.errors import KgenreError
+from kgenre.core.errors import KgenreError
 from kgenre.features.logmel import LogMel
 from kgenre.features.stft import decibels
 

@@ -10,12 +10,14 @@ from mutagen.flac import Picture
 from mutagen.id3 import APIC
 from mutagen.mp4 import MP4Cover
 
-from kgenre.errors import KgenreError
-from kgenre.library import head, heat, media
-from kgenre.library import map as mapping
-from kgenre.library.chart import update_map
-from kgenre.library.explorer import tagged
+from kgenre.core.errors import KgenreError
+from kgenre.library import head
+from kgenre.library.map import layout as mapping
+from kgenre.library.map.update import update_map
 from kgenre.library.records import Heard
+from kgenre.serving import occlusion as heat
+from kgenre.web.explore import media
+from kgenre.web.explore.explorer import tagged
 
 JPEG = b"\xff\xd8\xff\xe0 a picture"
 

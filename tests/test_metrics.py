@@ -7,13 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kgenre.metrics import (
-    confusion_table,
-    draw_confusion,
-    draw_curves,
-    track_metrics,
-    wilson_interval,
-)
+from kgenre.core.metrics import confusion_table, track_metrics, wilson_interval
+from kgenre.evaluation.plots import draw_confusion
+from kgenre.training.curves import draw_curves
 
 LABELS = ["blues", "folk", "jazz", "rock"]
 # No track is of rock and none is named so.

@@ -4,16 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from kgenre.config import _RANGES, make_config
-from kgenre.errors import KgenreError
+from kgenre.core.errors import KgenreError
 from kgenre.features import FEATURES
-from kgenre.model import (
-    SpectrogramImage,
-    build_model,
-    load_model,
-    reseed,
-    slice_model,
-)
+from kgenre.model.build import build_model, load_model, reseed, slice_model
+from kgenre.model.image import SpectrogramImage
+from kgenre.model.settings import _RANGES, make_config
 
 SMALL = {"sample_rate_hz": 8000, "clip_seconds": 0.8, "n_fft": 512, "hop_length": 160, "n_mels": 40}  # 41 frames
 

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from musicnn_reference import NORMS, SHAPES, clip, drawn, mel_of, reference
 
-from kgenre.archs import musicnn_weights
 from kgenre.archs.musicnn import backbone
-from kgenre.config import make_config
-from kgenre.errors import KgenreError
-from kgenre.model import build_model
+from kgenre.core.errors import KgenreError
+from kgenre.model.build import build_model
+from kgenre.model.settings import make_config
+from kgenre.weights import musicnn as musicnn_weights
 
 
 def model_of(weights: str, **values) -> keras.Model:

@@ -16,15 +16,15 @@ from audio_files import music, write_sound
 from libraries import LABELS, LevelModel, make_library
 
 from kgenre import explore
-from kgenre.errors import KgenreError
-from kgenre.library import payload as payload_module
-from kgenre.library.chart import update_map
-from kgenre.library.explorer import Explorer, tagged
-from kgenre.library.offline import page_html
-from kgenre.library.payload import payload
+from kgenre.core.errors import KgenreError
+from kgenre.library.map.update import update_map
 from kgenre.library.records import Heard, Track
-from kgenre.library.server import listen
 from kgenre.library.store import Library
+from kgenre.web.explore import payload as payload_module
+from kgenre.web.explore.explorer import Explorer, tagged
+from kgenre.web.explore.offline import page_html
+from kgenre.web.explore.payload import payload
+from kgenre.web.guard import listen
 
 httpx = pytest.importorskip("httpx", reason="httpx is not installed")
 

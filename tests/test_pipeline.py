@@ -11,21 +11,16 @@ import numpy as np
 import pytest
 from audio_files import music, tone, write_sound
 
-from kgenre import slices
-from kgenre.audio import AudioError, decode
-from kgenre.config import make_config
-from kgenre.errors import KgenreError
-from kgenre.fit import training_plan
-from kgenre.pipeline import (
-    SILENT,
-    AudioCache,
-    TrackReader,
-    TrainingPlan,
-    check_bad_share,
-    check_files,
-    sliding_batches,
-    training_batches,
-)  # fmt: skip
+from kgenre.audio import slicing as slices
+from kgenre.audio.decode import decode
+from kgenre.audio.decoders import AudioError
+from kgenre.audio.reader import SILENT, AudioCache, TrackReader, check_bad_share, check_files
+from kgenre.core.errors import KgenreError
+from kgenre.model.settings import make_config
+from kgenre.serving.predict import sliding_batches
+from kgenre.training.batches import training_batches
+from kgenre.training.fit import training_plan
+from kgenre.training.plan import TrainingPlan
 
 RATE = 8000
 CLIP = 4000

@@ -17,14 +17,15 @@ import pytest
 from audio_files import music, write_av, write_sound
 from libraries import LABELS, LevelModel, make_library
 
-from kgenre import default, find, similar
+from kgenre import find, similar
 from kgenre import path as song_path
-from kgenre.errors import KgenreError
+from kgenre.core.errors import KgenreError
 from kgenre.library import head, retag
 from kgenre.library.playlists import csv_text, m3u8
 from kgenre.library.retag import backups, plan, read_genres, undo, write
-from kgenre.library.scan import scan
+from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library
+from kgenre.serving import default_model as default
 
 ODD = ["/m/plain.mp3", "/m/#hash.mp3", "/m/two  blanks .mp3", "/m/\U0001f3b8 g\u00fc.mp3", "/m/it's \"q\", 100%41.mp3",
        "/m/two\nlines.mp3", os.fsdecode(b"/m/latin \xe9.mp3"), "/m/ leading.mp3", "/m/Artist: Song.mp3",

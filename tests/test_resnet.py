@@ -18,9 +18,9 @@ from keras.src.backend import config as keras_backend_config
 from keras.src.legacy.saving import legacy_h5_format
 
 from kgenre.archs import ARCHS, resnet
-from kgenre.config import make_config
-from kgenre.errors import KgenreError
-from kgenre.model import build_model
+from kgenre.core.errors import KgenreError
+from kgenre.model.build import build_model
+from kgenre.model.settings import make_config
 
 NAME = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"  # as keras.applications asks for it
 SMALL = {"sample_rate_hz": 8000, "clip_seconds": 0.5, "image_height": 64, "image_width": 32}

@@ -12,17 +12,17 @@ from audio_files import cut_short, music, tone, write_av, write_sound
 from libraries import LevelModel
 from scan_kills import contents, differences, kill_and_resume, scan_apart
 
-from kgenre.audio import decode
-from kgenre.errors import KgenreError
-from kgenre.library import listen as listening
-from kgenre.library import workers
-from kgenre.library.fingerprint import audio_hash, file_hash
-from kgenre.library.messages import About, Done, Job, Settings
-from kgenre.library.scan import scan
+from kgenre.audio.decode import decode
+from kgenre.audio.fingerprint import audio_hash, file_hash
+from kgenre.audio.slicing import cut, slice_count, slice_starts
+from kgenre.audio.tags import Tags, read_tags
+from kgenre.audio.walk import walk
+from kgenre.core.errors import KgenreError
+from kgenre.library.scan import analysis as listening
+from kgenre.library.scan import worker_pool as workers
+from kgenre.library.scan.messages import About, Done, Job, Settings
+from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library
-from kgenre.library.tags import Tags, read_tags
-from kgenre.library.walk import walk
-from kgenre.slices import cut, slice_count, slice_starts
 
 RATE = 8000
 FORMATS = {".wav": {}, ".flac": {}, ".ogg": {}, ".mp3": {}}

@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from kgenre.slices import cut, cut_stream, fill, slice_count, slice_starts
+from kgenre.audio.slicing import cut, cut_stream, fill, slice_count, slice_starts
 
 CLIP = 100
 HOPS = (100, 75, 50, 33, 1)
@@ -99,7 +99,7 @@ def test_graph_cuts_the_same(hop):
     """One traced function for all lengths, as a served model has."""
     import tensorflow as tf
 
-    from kgenre.slices import cut_graph
+    from kgenre.audio.slicing import cut_graph
 
     traced = tf.function(
         lambda waveform: cut_graph(waveform, CLIP, hop), input_signature=[tf.TensorSpec((None, None), tf.float32)]

@@ -5,8 +5,8 @@ import pytest
 from kgenre import tables
 from kgenre.archs import ARCHS
 from kgenre.augment import AUGMENTS
-from kgenre.datasets import DATASETS
-from kgenre.errors import KgenreError
+from kgenre.collections.datasets import DATASETS
+from kgenre.core.errors import KgenreError
 from kgenre.features import FEATURES
 
 MARKED = "# Title\n\n" + "".join(f"<!-- table: {name} -->\nold\n<!-- end -->\n\ntext\n" for name in tables.TABLES)

@@ -18,11 +18,11 @@ import tensorflow as tf
 import tensorflow_hub as hub
 
 from kgenre.archs import ARCHS
-from kgenre.config import make_config
-from kgenre.errors import KgenreError
-from kgenre.inference import classify
-from kgenre.model import build_model, front_end
-from kgenre.pretrained import VggishEmbedder
+from kgenre.core.errors import KgenreError
+from kgenre.model.build import build_model, front_end
+from kgenre.model.settings import make_config
+from kgenre.serving.predict import classify
+from kgenre.serving.vggish import VggishEmbedder
 
 vggish = importlib.import_module("kgenre.archs.vggish")  # the builder has the module's name
 RATE = 16000

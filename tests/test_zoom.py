@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kgenre.augment.zoom import ZoomRange, zoom
-from kgenre.errors import KgenreError
+from kgenre.core.errors import KgenreError
 
 
 def looped(picture: np.ndarray, height_factor: float, width_factor: float) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The convolutional networks of R4: along time, over all frequencies at once, and square."""
 
-from kgenre.errors import KgenreError
+from kgenre.core.errors import KgenreError
 
 BLOCKS = ("basic", "resnet", "densenet")
 BLOCK_PLACES = ("second", "all")

@@ -1,6 +1,6 @@
 """musicnn (Pons and Serra 2019): tall and wide filters on mel bands, trained to tag music."""
 
-from kgenre.errors import KgenreError
+from kgenre.core.errors import KgenreError
 from kgenre.features import FEATURES
 
 EMBEDDING = 200
@@ -32,7 +32,7 @@ def musicnn(image, weights: str = "none", unfreeze: int = -1, dropout: float = 0
 
 def pretrained(image, weights: str, dropout: float = 0.0):
     """The backbone for a picture of `musicnn_mel`, with the weights that `musicnn` names."""
-    from kgenre.archs.musicnn_weights import load_into
+    from kgenre.weights.musicnn import load_into
 
     bands = FEATURES["musicnn_mel"].defaults["n_mels"]
     if image.shape[1] != bands or image.shape[3] != 1:

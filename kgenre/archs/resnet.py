@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kgenre.archs.convpool import dense_head
-from kgenre.errors import KgenreError
+from kgenre.core.errors import KgenreError
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kgenre.archs.pools import POOLS
 from kgenre.archs.resnet import download_timeout, freeze, resolve_weights
-from kgenre.errors import KgenreError
+from kgenre.core.errors import KgenreError
 from kgenre.features import FEATURES
 
 HANDLE = "https://tfhub.dev/google/vggish/1"
@@ -203,8 +203,8 @@ def embeddings_of_sine(backbone):
     import keras
     import numpy as np
 
-    from kgenre.config import make_config
-    from kgenre.model import front_end
+    from kgenre.model.build import front_end
+    from kgenre.model.settings import make_config
 
     config = make_config({}, {"feature": "vggish_mel"})
     sine = np.sin(2 * np.pi * 1000.0 * np.arange(3 * config.sample_rate_hz) / config.sample_rate_hz)

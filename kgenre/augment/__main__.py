@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kgenre import cli
 from kgenre.augment import AUGMENTS
-from kgenre.config import Config, make_config
+from kgenre.model.settings import Config, make_config
 
 SONG, OTHER = "reggae", "classical"  # genres; their first songs
 START_SECONDS = 4.0  # past the intro
@@ -54,7 +54,7 @@ def waveform(genre: str, sample_rate: int):
     """The first demo song of a genre from START_SECONDS on, mono: float32 (samples,)."""
     import soxr
 
-    from kgenre.datasets.demo_songs import plan, render
+    from kgenre.collections.demo.songs import plan, render
 
     [song] = plan(songs_per_genre=1, genres=[genre])
     mono = soxr.resample(render(song).mean(axis=1), song.rate, sample_rate)
@@ -65,7 +65,7 @@ def picture(name: str, config: Config, song, other):
     """What the network sees of the first slice of `song` with one augmentation: float32 (height, width)."""
     import numpy as np
 
-    from kgenre.model import front_end
+    from kgenre.model.build import front_end
 
     row, clip = AUGMENTS.get(name), config.clip_samples
     made, where = (row.build(config, SEED), row.where) if row else (None, "")
@@ -87,7 +87,7 @@ def draw(pictures: dict, seconds: float, path) -> None:
     """Draws {title: picture} in rows of three on one colour scale."""
     from matplotlib import colormaps
 
-    from kgenre.metrics import new_figure, save_figure
+    from kgenre.core.figures import new_figure, save_figure
 
     figure, grid = new_figure(10.5, 7.5, columns=3, rows=-(-len(pictures) // 3))
     # 16 shades and whole cells: a smooth picture would make the file five times as large.

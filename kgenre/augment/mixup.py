@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kgenre.errors import KgenreError
+from kgenre.core.errors import KgenreError
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from kgenre.errors import KgenreError
-from kgenre.slices import fill
+from kgenre.audio.slicing import fill
+from kgenre.core.errors import KgenreError
 
 MARGIN_SECONDS = 0.1  # read beyond what is wanted: atempo's answer may be a piece (1/24 s) short
 

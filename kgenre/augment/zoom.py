@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kgenre.errors import KgenreError
+from kgenre.core.errors import KgenreError
 
 
 @keras.saving.register_keras_serializable(package="kgenre")

@@ -1,8 +1,49 @@
 """The command of this package: `python -m kgenre.features` is `kgenre features`."""
 
+import argparse
 import sys
+from pathlib import Path
 
-from kgenre.features.draw import main
+from kgenre import cli
+from kgenre.core.errors import KgenreError
+from kgenre.features import FEATURES
+from kgenre.features.__main__ import main
+from kgenre.features.plot import MAX_SECONDS, SECONDS, check_window, compute, draw
+from kgenre.model.settings import make_config
 
 if __name__ == "__main__":
     sys.exit(main())
+
+
+FLAGS = ("feature", "sample_rate_hz", "n_fft", "hop_length", "n_mels", "fmin_hz", "fmax_hz", "top_db")
+
+
+def main(argv=None) -> int:
+    parser = cli.make_parser("features", __doc__)
+    parser.add_argument("song", metavar="SONG", help="an audio file")
+    parser.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="where to begin (default: 0)")
+    parser.add_argument(
+        "--seconds", type=float, default=SECONDS, help=f"how much to draw at most (default: {SECONDS:g})"
+    )
+    parser.add_argument("--png", type=Path, metavar="OUT", help="picture to write (default: SONG-FEATURE.png, here)")
+    cli.add_config_flags(parser, FLAGS)
+    return cli.run(_features, parser.parse_args(argv))
+
+
+def _features(args: argparse.Namespace) -> int:
+    check_window(args.start, args.seconds)
+    # No slices here, whose length could be too short for a frame.
+    config = make_config({}, {**cli.config_flags(args), "clip_seconds": MAX_SECONDS})
+    png = args.png or Path(f"{Path(args.song).stem}-{config.feature}.png")
+    if png.suffix.lower() != ".png":
+        raise KgenreError(f"{png}: a picture's name ends in .png. Name another file with --png.")
+    cli.check_file(png, "--png")
+
+    from kgenre.audio.decode import decode
+
+    audio = decode(args.song, config.sample_rate_hz, args.start, args.seconds)
+    title = f"{cli.one_line(Path(args.song).name)}\n{config.feature}: {FEATURES[config.feature].says}"
+    draw(compute(audio.samples, config), config, title, png, args.start, audio.seconds)
+    note = f" ({', '.join(audio.flags)})" if audio.flags else ""
+    print(f"{cli.one_line(str(png))}: {config.feature} of {audio.seconds:.1f} s from {args.start:.1f} s{note}")
+    return 0

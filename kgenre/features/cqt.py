@@ -5,7 +5,7 @@ import librosa
 import numpy as np
 from keras import ops
 
-from kgenre.errors import KgenreError
+from kgenre.core.errors import KgenreError
 from kgenre.features.chroma import unit_maximum
 from kgenre.features.stft import by_frame, decibels, frame_count
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kgenre.errors import KgenreError
+from kgenre.core.errors import KgenreError
 from kgenre.features.stft import BandMatrix, by_frame, decibels, frame_count, hann, power_spectrum
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kgenre.errors import KgenreError
+from kgenre.core.errors import KgenreError
 from kgenre.library.records import Space
 from kgenre.library.store import Library
 

@@ -16,11 +16,11 @@ import mutagen
 from mutagen.asf import ASF
 from mutagen.id3 import ID3, TCON
 
-from kgenre.errors import KgenreError
-from kgenre.library import tags
-from kgenre.library.fingerprint import audio_hash, file_hash
+from kgenre.audio import tags
+from kgenre.audio.fingerprint import audio_hash, file_hash
+from kgenre.core.errors import KgenreError
+from kgenre.core.files import write_beside, write_text
 from kgenre.library.store import Library, as_text
-from kgenre.run import write_beside, write_text
 
 # Where each kind of tags keeps the genre. WMA's are left out: its audio is not told from its tags (fingerprint.py).
 KEYS = {"ID3": "TCON", "VComment": "genre", "MP4Tags": "\xa9gen", "APEv2": "Genre"}

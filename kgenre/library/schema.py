@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from kgenre.errors import KgenreError
+from kgenre.core.errors import KgenreError
 
 APPLICATION_ID = 0x6B67656E  # "kgen": tells our files from other programs' SQLite files
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kgenre.errors import KgenreError
+from kgenre.core.errors import KgenreError
 from kgenre.library.records import SAVE, Heard, Known, Space, Track, as_text, slices_of, space_of
 from kgenre.library.schema import migrate
 

@@ -1,0 +1,121 @@
+"""The walk through a folder of music: names, sizes and times, no file opened."""
+
+import glob
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kgenre.collections.tables import AUDIO_SUFFIXES
+from kgenre.core.errors import KgenreError
+
+SUFFIXES = frozenset(suffix.encode() for suffix in AUDIO_SUFFIXES)
+
+
+@dataclass
+class Found:
+    """What lies in a folder and below.
+
+    files: {path: (size in bytes, mtime in ns)}.
+    faults: {path: reason} of names that look like audio but are no files, and of folders that cannot be read.
+    closed: the latter: what lies in them is unknown, not gone.
+    """
+
+    files: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    faults: dict[bytes, str] = field(default_factory=dict)
+    closed: list[bytes] = field(default_factory=list)
+
+    @property
+    def some(self) -> bool:
+        """Whether there is anything at all."""
+        return bool(self.files or self.faults)
+
+    def is_gone(self, path: bytes) -> bool:
+        """Whether a path that was known is not there any more, as far as can be seen."""
+        unseen = any(path.startswith(folder + b"/") for folder in self.closed)
+        return path not in self.files and path not in self.faults and not unseen
+
+
+def walk(folder: bytes) -> Found:
+    """All audio files by their suffix, in a fixed order; what is hidden is left out, as macOS's shadow files are.
+
+    Links are followed, after all that lies in real folders; each folder is entered once, so that a loop of
+    links ends and a folder has its real name where it has one here.
+    """
+    found, seen, links, folders = Found(), set(), [], [folder]
+    while folders or links:
+        place = folders.pop() if folders else links.pop(0)
+        try:
+            about = os.stat(place)
+            if (about.st_dev, about.st_ino) in seen:
+                continue
+            seen.add((about.st_dev, about.st_ino))
+            with os.scandir(place) as entries:
+                entries = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            found.faults[place] = f"folder cannot be read: {error.strerror}."
+            found.closed.append(place)
+            continue
+        inner = []
+        for entry in entries:
+            if _is_folder(entry):
+                if not _is_hidden(entry.name):
+                    (links if entry.is_symlink() else inner).append(entry.path)
+            elif _has_audio_name(entry.name):
+                _take(entry, found)
+        folders += reversed(inner)
+    return found
+
+
+def _take(entry: os.DirEntry, found: Found) -> None:
+    try:
+        about = entry.stat()
+    except OSError as error:
+        what = "a link to nothing" if entry.is_symlink() else f"cannot be opened: {error.strerror}"
+        found.faults[entry.path] = f"{what}."
+        return
+    if stat.S_ISREG(about.st_mode):
+        found.files[entry.path] = (about.st_size, about.st_mtime_ns)
+    else:
+        found.faults[entry.path] = "is not a file."
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads round in a circle
+        return False
+
+
+def _is_hidden(name: bytes) -> bool:
+    return name.startswith(b".") and not name.startswith(b"..")  # "...And Justice for All" is an album
+
+
+def _has_audio_name(name: bytes) -> bool:
+    return os.path.splitext(name)[1].lower() in SUFFIXES and not _is_hidden(name)
+
+
+def find_songs(names: list[str]) -> list[str]:
+    """The files that the arguments name: files as they are, folders searched, patterns expanded.
+
+    Raises:
+        KgenreError: an argument that is nothing, or a folder or pattern without audio.
+    """
+    from kgenre.collections.tables import find_audio
+
+    found: dict[str, None] = {}  # a dict keeps the order and drops what is named twice
+    for name in names:
+        path = Path(name)
+        if path.is_dir():
+            files = [str(file) for file in find_audio(path)]
+        elif path.is_file():
+            files = [name]
+        else:
+            files = sorted(file for file in glob.glob(name, recursive=True) if Path(file).is_file())
+        if not files:
+            rule = "holds no audio files" if path.is_dir() else "no such file, folder or match"
+            raise KgenreError(
+                f"{name}: {rule}. Name songs, folders of songs, or a quoted pattern such as 'album/*.mp3'."
+            )
+        found.update(dict.fromkeys(files))
+    return list(found)

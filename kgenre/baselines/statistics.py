@@ -1,0 +1,158 @@
+"""Statistics of a track's librosa features: the 518 numbers that FMA's baselines are fitted on.
+
+Seven moments over the frames of 74 features, as FMA's features.py computes them (2 048 samples a frame,
+512 apart). It takes every file at its own rate; here all are taken at 22 050 Hz, so that a centroid in
+one file means the same in another.
+
+Reference: Defferrard et al., FMA: A Dataset For Music Analysis, 2017.
+"""
+
+import hashlib
+import multiprocessing
+import signal
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+
+import numpy as np
+
+from kgenre.audio import decode as audio
+from kgenre.audio.slicing import fill
+from kgenre.core.errors import KgenreError
+from kgenre.embeddings.store import TrackVectors, make_header
+
+CONFIG = {"sample_rate_hz": 22050, "n_fft": 2048, "hop_length": 512, "max_seconds": 300.0, "min_seconds": 2.0}
+# In FMA's order of columns: a feature's moments by name, each with the feature's numbers.
+SIZES = {
+    "chroma_cens": 12,
+    "chroma_cqt": 12,
+    "chroma_stft": 12,
+    "mfcc": 20,
+    "rmse": 1,
+    "spectral_bandwidth": 1,
+    "spectral_centroid": 1,
+    "spectral_contrast": 7,
+    "spectral_rolloff": 1,
+    "tonnetz": 6,
+    "zcr": 1,
+}
+MOMENTS = ("kurtosis", "max", "mean", "median", "min", "skew", "std")
+
+
+def track_statistics(samples: np.ndarray) -> np.ndarray:
+    """The moments of every feature: float32 (samples,) at 22 050 Hz -> float32 (518,), in FMA's order.
+
+    Finite for any finite samples. What is shorter than two seconds is repeated until it is not, for the
+    constant-Q transform needs them.
+    """
+    samples = fill(samples, round(CONFIG["min_seconds"] * CONFIG["sample_rate_hz"]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # librosa's, that silence has no tuning
+        frames = frame_features(samples)
+    return np.concatenate([moments(frames[name]).ravel() for name in SIZES]).astype("float32")
+
+
+def frame_features(samples: np.ndarray) -> dict[str, np.ndarray]:
+    """{name: (rows, frames)} for each row of SIZES."""
+    import librosa
+
+    rate, n_fft, hop = CONFIG["sample_rate_hz"], CONFIG["n_fft"], CONFIG["hop_length"]
+    take = librosa.feature
+    cqt = np.abs(librosa.cqt(samples, sr=rate, hop_length=hop, bins_per_octave=12, n_bins=7 * 12, tuning=None))
+    # bins_per_octave is said again: librosa took it for 12 in FMA's day and folds by 36 now
+    octaves = {"n_chroma": 12, "n_octaves": 7, "bins_per_octave": 12}
+    magnitude = np.abs(librosa.stft(samples, n_fft=n_fft, hop_length=hop))  # (1025, frames)
+    mel = take.melspectrogram(sr=rate, S=magnitude**2)
+    cens = take.chroma_cens(C=cqt, **octaves)
+    return {
+        "chroma_cens": cens,
+        "chroma_cqt": take.chroma_cqt(C=cqt, **octaves),
+        "chroma_stft": take.chroma_stft(S=magnitude**2, sr=rate, n_chroma=12),
+        "mfcc": take.mfcc(S=librosa.power_to_db(mel), n_mfcc=20),
+        "rmse": take.rms(S=magnitude, frame_length=n_fft),
+        "spectral_bandwidth": take.spectral_bandwidth(S=magnitude, sr=rate),
+        "spectral_centroid": take.spectral_centroid(S=magnitude, sr=rate),
+        "spectral_contrast": take.spectral_contrast(S=magnitude, sr=rate, n_bands=6),
+        "spectral_rolloff": take.spectral_rolloff(S=magnitude, sr=rate),
+        "tonnetz": take.tonnetz(chroma=cens),
+        "zcr": take.zero_crossing_rate(samples, frame_length=n_fft, hop_length=hop),
+    }
+
+
+def moments(values: np.ndarray) -> np.ndarray:
+    """MOMENTS over the frames: (rows, frames) -> float64 (7, rows).
+
+    Skew and kurtosis (excess) are those of the sample, as SciPy's; 0 for a row that does not vary, where
+    SciPy's are not defined.
+    """
+    values = values.astype("float64")
+    mean = values.mean(axis=1)
+    off = values - mean[:, None]
+    variance = (off**2).mean(axis=1)
+    varies = variance > (1e-12 * np.abs(mean)) ** 2
+    scale = np.sqrt(np.where(varies, variance, 1.0))
+    skew = np.where(varies, (off**3).mean(axis=1) / scale**3, 0.0)
+    kurtosis = np.where(varies, (off**4).mean(axis=1) / scale**4 - 3.0, 0.0)
+    of = {
+        "kurtosis": kurtosis,
+        "max": values.max(axis=1),
+        "mean": mean,
+        "median": np.median(values, axis=1),
+        "min": values.min(axis=1),
+        "skew": skew,
+        "std": np.sqrt(variance),
+    }
+    return np.stack([of[name] for name in MOMENTS])
+
+
+def stats_header() -> dict:
+    import librosa
+
+    recipe = f"stats 1, librosa {librosa.__version__}, {SIZES}, {MOMENTS}"
+    return make_header("stats", hashlib.sha256(recipe.encode()).hexdigest()[:16], CONFIG)
+
+
+def of_tracks(
+    paths: Sequence[str], workers: int, failures: dict[str, str], advance: Callable[[], None] = lambda: None
+) -> Iterator[TrackVectors]:
+    """Statistics of tracks as they are ready, in processes; `failures` takes {path: cause} of the others."""
+    for path, answer in _answers(paths, min(workers, len(paths))):
+        advance()
+        if isinstance(answer, str):
+            failures[path] = answer
+        else:
+            yield answer
+
+
+def _answers(paths: Sequence[str], workers: int) -> Iterator[tuple[str, TrackVectors | str]]:
+    if workers <= 1:
+        yield from ((path, _of_track(path)) for path in paths)
+        return
+    # spawned, not forked: a process that runs TensorFlow has threads whose locks a fork would freeze
+    ignore = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), **ignore)
+    try:
+        jobs = {pool.submit(_of_track, path): path for path in paths}
+        for job in as_completed(jobs):
+            yield jobs[job], job.result()
+    except BrokenProcessPool as error:
+        raise KgenreError(
+            "A process that computes statistics ended early, for want of memory perhaps. Give the command again: "
+            "it goes on where it was. --workers 1 needs the least."
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _of_track(path: str) -> TrackVectors | str:
+    """The statistics of a file, or why there are none. A longer file is described by its beginning."""
+    from kgenre.audio.reader import SILENT
+
+    try:
+        decoded = audio.decode(path, CONFIG["sample_rate_hz"], seconds=CONFIG["max_seconds"])
+    except audio.AudioError as error:
+        return error.cause
+    if "silent" in decoded.flags:
+        return SILENT
+    return TrackVectors(path, decoded.seconds, np.zeros(1), track_statistics(decoded.samples)[None])

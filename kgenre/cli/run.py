@@ -1,0 +1,58 @@
+"""What the commands share: flags from the config, one line for a user's error, a console."""
+
+import argparse
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+
+from kgenre.cli.stderr_filter import filtered_stderr
+from kgenre.core.errors import KgenreError
+
+
+def list_failures(failures: dict[str, str], word: str = "left out") -> None:
+    """Tells on stderr, a line each, which files could not be used and why."""
+    for path, cause in failures.items():
+        print(f"{word}: {one_line(path)}: {cause}", file=sys.stderr)
+
+
+def one_line(path: str) -> str:
+    """A path as it is shown: odd bytes and line breaks in it escaped."""
+    return path if path.isprintable() else path.encode("unicode_escape", "surrogateescape").decode()
+
+
+def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+    """Runs a command. A KgenreError becomes one line and exit status 2, Ctrl-C one line and 130."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="surrogateescape")  # file names of other encodings go out as they came
+    with filtered_stderr(), python_strings():
+        logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", force=True)
+        logging.getLogger("kgenre").setLevel(logging.INFO)
+        try:
+            return command(args)
+        except KgenreError as error:
+            print(f"kgenre: {error}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print("kgenre: stopped", file=sys.stderr)
+            return 128 + signal.SIGINT
+        except BrokenPipeError:  # the reader of our output went away, as `| head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 128 + signal.SIGPIPE
+        except OSError as error:  # a full disk, a folder that may not be written
+            if error.strerror is None:
+                raise
+            place = f"{error.filename}: " if error.filename else ""
+            print(f"kgenre: {place}{error.strerror}", file=sys.stderr)
+            return 2
+
+
+@contextlib.contextmanager
+def python_strings() -> Iterator[None]:
+    """Within it pandas keeps strings as Python's: pyarrow's, its choice where installed, refuse odd file names."""
+    import pandas as pd
+
+    with pd.option_context("mode.string_storage", "python"):
+        yield

@@ -1,0 +1,161 @@
+"""A demo collection of composed songs: files, tags and manifest.
+
+Real music cannot be shipped, so 8 genres are composed from their chord progressions, rhythms and
+instruments. Loudness, crest, length, sample rate, file format and channels are drawn independently of the
+genre: what is left to tell genres apart is the music. Four or five artists share a genre, each with a sound
+of its own, so a split by artist is harder than one by song. Good for tests and first steps, not for results.
+"""
+
+import csv
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict
+from pathlib import Path
+
+import mutagen
+import soundfile
+from mutagen import id3
+
+from kgenre.collections.demo.songs import Song, plan, render
+from kgenre.core.errors import KgenreError
+
+DEMO_VERSION = "1"  # another version composes other songs: finished folders are rebuilt
+MANIFEST_COLUMNS = ("path", "genre", "artist", "album", "title", "track_id", "seconds")
+ID3_FRAMES = {"title": id3.TIT2, "artist": id3.TPE1, "album": id3.TALB, "genre": id3.TCON}
+
+
+def make_demo(
+    folder,
+    seed: int = 0,
+    songs_per_genre: int = 16,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    genres=None,
+    seconds=(15.0, 30.0),
+) -> Path:
+    """Writes the collection as `folder`/GENRE/*.{mp3,ogg,flac,wav} and `folder`/manifest.csv.
+
+    The waveforms depend on `seed` and the other arguments of `plan` alone, not on `workers`. Songs are made
+    in `folder`.part, which takes the name `folder` when it is whole; what an interrupted call leaves there,
+    the next one discards. A folder that holds this very collection is returned at once, one that holds
+    another demo collection is replaced.
+
+    Args:
+        folder: the collection's folder.
+        seed, songs_per_genre, genres, seconds: as in `plan`.
+        workers: processes; None takes one a core, 1 works in this process.
+        progress: called as progress(done, total) when a song is finished.
+
+    Returns:
+        `folder`.
+
+    Raises:
+        KgenreError: an argument is out of its domain, or `folder` is something else than a demo collection.
+    """
+    songs = plan(seed, songs_per_genre, genres, seconds)
+    recipe = {
+        "version": DEMO_VERSION,
+        "seed": int(seed),
+        "songs_per_genre": int(songs_per_genre),
+        "genres": list(dict.fromkeys(song.genre for song in songs)),
+        "seconds": [float(bound) for bound in seconds],
+    }
+    whole = Path(folder).resolve()
+    if _recipe(whole) != recipe or not (whole / "manifest.csv").is_file():
+        _check_ours(whole)
+        part = whole.with_name(whole.name + ".part")
+        _discard(part)
+        part.mkdir(parents=True)
+        (part / "demo.json").write_text(json.dumps(recipe, indent=1) + "\n")
+        _write_all(songs, part, min(workers or os.cpu_count() or 1, len(songs)), progress or (lambda done, total: None))
+        _write_manifest(songs, part / "manifest.csv")
+        _swap(part, whole)
+    return Path(folder)
+
+
+def _write_all(songs: list[Song], folder: Path, workers: int, progress: Callable[[int, int], None]) -> None:
+    if workers == 1:
+        for done, song in enumerate(songs, 1):
+            _write(song, folder / song.path)
+            progress(done, len(songs))
+        return
+    # spawned, not forked: a process that runs TensorFlow has threads whose locks a fork would freeze
+    # deaf to Ctrl-C, which reaches this process: it tells them to stop, and one traceback is enough
+    ignore = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), **ignore)
+    try:
+        jobs = [pool.submit(_write, song, folder / song.path) for song in songs]
+        for done, job in enumerate(as_completed(jobs), 1):
+            job.result()
+            progress(done, len(songs))
+    except BrokenProcessPool as error:
+        raise KgenreError(
+            f"{folder}: a process that composes songs ended early. A script that calls make_demo needs "
+            'its calls under `if __name__ == "__main__":`, or workers=1.'
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _write(song: Song, path: Path) -> None:
+    """Renders, encodes and tags one file."""
+    y = render(song)
+    path.parent.mkdir(exist_ok=True)
+    # at a constant bit rate the size of an mp3 tells its length, not its music
+    how = {"bitrate_mode": "CONSTANT", "compression_level": 0.5} if song.format == "mp3" else {}
+    with soundfile.SoundFile(path, "w", song.rate, song.channels, format=song.format.upper(), **how) as file:
+        for start in range(0, len(y), 1 << 15):  # whole songs overflow the stack of libsndfile's Vorbis encoder
+            file.write(y[start : start + (1 << 15)])
+    tags = {"title": song.title, "artist": song.artist, "album": song.album, "genre": song.genre}
+    file = mutagen.File(path)
+    if file.tags is None:
+        file.add_tags()
+    if isinstance(file.tags, id3.ID3):
+        tags = {ID3_FRAMES[name].__name__: ID3_FRAMES[name](encoding=3, text=[text]) for name, text in tags.items()}
+    file.tags.update(tags)
+    file.save()
+
+
+def _write_manifest(songs: list[Song], path: Path) -> None:
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, MANIFEST_COLUMNS, extrasaction="ignore")
+        table.writeheader()
+        table.writerows(asdict(song) for song in songs)
+
+
+def _recipe(folder: Path) -> dict | None:
+    try:
+        return json.loads((folder / "demo.json").read_text())
+    except (OSError, ValueError):  # none, or not one of ours: _check_ours decides
+        return None
+
+
+def _check_ours(folder: Path) -> None:
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())) or (folder / "demo.json").is_file():
+        return
+    raise KgenreError(
+        "Only a folder that holds demo.json is replaced by a demo collection. "
+        f"Received: {folder}. Name another folder, or move this one away."
+    )
+
+
+def _discard(folder: Path) -> None:
+    _check_ours(folder)
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _swap(part: Path, whole: Path) -> None:
+    """Gives `part` the name `whole`; the old collection goes once the new one is in its place."""
+    old = whole.with_name(whole.name + ".old")
+    _discard(old)
+    if whole.exists():
+        whole.rename(old)
+    part.rename(whole)
+    _discard(old)

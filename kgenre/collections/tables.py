@@ -1,0 +1,157 @@
+"""Collections of tracks: from a folder of genre folders, or a manifest, to one table."""
+
+import logging
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from kgenre.core.errors import KgenreError
+
+log = logging.getLogger(__name__)
+
+# What a scan of a folder takes for audio. The decoder judges by content; this only spares it the covers.
+AUDIO_SUFFIXES = frozenset(
+    ".mp3 .ogg .oga .opus .flac .wav .wave .aif .aiff .aifc .au .w64 .caf "
+    ".m4a .m4b .mp4 .aac .wma .asf .ape .wv .mpc .ac3 .mka .webm .tta .amr .mp2".split()
+)
+COLUMNS = ["path", "genre", "split", "artist", "album", "track_id"]
+SPLIT_NAMES = {
+    "train": "train", "training": "train",
+    "valid": "valid", "validation": "valid", "val": "valid", "dev": "valid",
+    "test": "test", "testing": "test", "eval": "test",
+}  # fmt: skip
+
+
+def read_manifest(path) -> pd.DataFrame:
+    """Reads a CSV or Parquet manifest with `path`, `genre` and optional `split, artist, album, track_id`.
+
+    Returns:
+        Table with COLUMNS; paths absolute (they are relative to the manifest), what is unknown is "".
+
+    Raises:
+        KgenreError: unreadable, a column or value missing, or an unknown split name.
+    """
+    path = Path(path)
+    try:
+        read = pd.read_parquet if path.suffix.lower() == ".parquet" else _read_csv
+        table = read(path).astype("string").fillna("")
+    except (OSError, ValueError, ImportError) as error:
+        raise KgenreError(f"{path}: not a readable manifest ({str(error).splitlines()[0]}).") from error
+    table.columns = [str(name).strip().lower() for name in table.columns]
+    for name in COLUMNS:
+        if (times := list(table.columns).count(name)) > 1:
+            raise KgenreError(f"{path}: the column {name} is there {times} times. Name each column once.")
+    missing = [name for name in ("path", "genre") if name not in table]
+    if missing:
+        raise KgenreError(
+            f"{path}: a manifest needs the columns path and genre. Missing: {', '.join(missing)}. "
+            f"Received: {', '.join(table.columns)}."
+        )
+    for name in ("path", "genre"):
+        empty = (table[name].str.strip() == "").to_numpy().nonzero()[0]
+        if len(empty):
+            raise KgenreError(f"{path}: line {empty[0] + 2}: `{name}` is empty.")
+    table = table.reindex(columns=COLUMNS, fill_value="")
+    table["path"] = [str((path.parent / name).resolve()) for name in table["path"]]
+    table["genre"] = table["genre"].str.strip()
+    table["split"] = [_split_name(path, line, name) for line, name in enumerate(table["split"], 2)]
+    return _finish(table, str(path))
+
+
+def read_folder(folder) -> pd.DataFrame:
+    """Reads a folder of genre folders: the first folder under it names the genre.
+
+    Files of any depth below a genre folder are taken; where they lie in folders of their own, the
+    folder counts as the album. Artists and albums are read from the files' tags.
+    """
+    folder = Path(folder).resolve()
+    rows = []
+    for file in find_audio(folder):
+        parts = file.relative_to(folder).parts
+        if len(parts) > 1:
+            album = "/".join(parts[:-1]) if len(parts) > 2 else ""
+            rows.append({"path": str(file), "genre": parts[0], "album": album})
+    if not rows:
+        raise KgenreError(
+            f"{folder}: no audio in folders below it. A collection is a folder of genre folders: "
+            "GENRE/SONG.mp3, or GENRE/ALBUM/SONG.mp3; or give a CSV manifest with path and genre."
+        )
+    table = pd.DataFrame(rows).reindex(columns=COLUMNS).astype("string").fillna("")
+    return _finish(table, str(folder))
+
+
+def find_audio(folder) -> list[Path]:
+    """All audio files under a folder, sorted; each folder is entered once, however links point."""
+    found, seen = [], set()
+
+    def unreadable(error: OSError) -> None:
+        log.warning("left out: %s: folder cannot be read: %s", error.filename, error.strerror)
+
+    for root, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
+        identity = (os.stat(root).st_dev, os.stat(root).st_ino)
+        if identity in seen:
+            folders.clear()
+            continue
+        seen.add(identity)
+        folders[:] = sorted(name for name in folders if not _is_hidden(name))
+        found += [Path(root, name) for name in sorted(files) if _is_audio_name(name)]
+    return sorted(found)
+
+
+def read_tags(path) -> dict[str, str]:
+    """Artist and album of a file's tags, "" where it has none."""
+    import mutagen
+
+    try:
+        tags = mutagen.File(path, easy=True) or {}
+        if isinstance(getattr(tags, "tags", None), mutagen.id3.ID3):  # wav and aiff have no easy form
+            return {"artist": _id3(tags.tags, "TPE1"), "album": _id3(tags.tags, "TALB")}
+        return {name: str((tags.get(name) or [""])[0]).strip() for name in ("artist", "album")}
+    except (mutagen.MutagenError, OSError, ValueError, KeyError):  # tags are a courtesy: without them it goes on
+        return {"artist": "", "album": ""}
+
+
+def _id3(tags, frame: str) -> str:
+    return str(tags[frame].text[0]).strip() if frame in tags and tags[frame].text else ""
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") and not name.startswith("..")  # "...And Justice for All" is an album
+
+
+def _is_audio_name(name: str) -> bool:
+    return Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith("._")  # macOS's shadows
+
+
+def _read_csv(path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype="string", keep_default_na=False, encoding="utf-8-sig", index_col=False)
+
+
+def _split_name(path, line: int, name: str) -> str:
+    plain = name.strip().lower()
+    if plain and plain not in SPLIT_NAMES:
+        raise KgenreError(f"{path}: line {line}: `split` must be train, valid or test. Received: {name!r}.")
+    return SPLIT_NAMES.get(plain, "")
+
+
+def _finish(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Checks what both forms share and fills track ids, and artists from tags where all are unknown."""
+    table = table.astype("string")
+    repeated = table["path"].duplicated()
+    if repeated.any():
+        raise KgenreError(f"{name}: lists {table['path'][repeated].iloc[0]} twice. List each track once.")
+    for genre in table["genre"].unique():
+        if not genre.isprintable():
+            raise KgenreError(f"{name}: a genre's name must be printable, on one line. Received: {genre!r}.")
+    if table["genre"].nunique() < 2:
+        raise KgenreError(f"{name}: at least two genres are needed. Received: {', '.join(table['genre'].unique())}.")
+    table["track_id"] = table["track_id"].where(
+        table["track_id"] != "", table["path"].map(lambda path: Path(path).stem)
+    )
+    if (table["artist"] == "").all():
+        tags = [read_tags(path) for path in table["path"]]
+        table["artist"] = [tag["artist"] for tag in tags]
+        if (table["album"] == "").all():
+            table["album"] = [tag["album"] for tag in tags]
+    return table.astype("string")

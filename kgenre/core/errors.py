@@ -1,0 +1,21 @@
+"""The one error for faults that the user can repair."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class KgenreError(Exception):
+    """A fault in the input: one line that names the value, the rule and the next step.
+
+    The command line prints the line and exits with 2; no traceback.
+    """
+
+
+def check_known(kind: str, name: str, known: Iterable[str], where: str = "") -> None:
+    """Raises KgenreError with the known names and the closest one."""
+    known = sorted(known)
+    if name in known:
+        return
+    close = difflib.get_close_matches(str(name), known, n=1)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    raise KgenreError(f"{where}unknown {kind} {name!r}.{hint} Known: {', '.join(known)}.")

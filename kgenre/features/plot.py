@@ -1,0 +1,103 @@
+"""Draws a feature of a song: what a network looks at, over seconds and hertz.
+
+    kgenre features SONG.mp3
+    kgenre features SONG.mp3 --feature cqt --start 60 --seconds 10 --png cqt.png
+
+The ends of the scale are the 0 and 1 of the picture that the network is given.
+"""
+
+import textwrap
+import warnings
+
+from kgenre.core.errors import KgenreError
+from kgenre.features import FEATURES
+
+SECONDS = 30.0  # the length of a clip of the usual collections
+
+
+MAX_SECONDS = 300.0  # far more columns than a picture has, and gigabytes of frames for a constant-Q transform
+
+
+EXTEND = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
+
+
+LABELS = 22  # that an axis has room for
+
+
+ROUND_HZ = tuple(digit * 10**power for power in range(1, 6) for digit in (1, 2, 5))
+
+
+def check_window(start: float, seconds: float) -> None:
+    if not 0 <= start < float("inf"):
+        raise KgenreError(f"`--start` must be 0 s or more. Received: {start}.")
+    if not 0.1 <= seconds <= MAX_SECONDS:
+        raise KgenreError(f"`--seconds` must be from 0.1 to {MAX_SECONDS:g}. Received: {seconds}.")
+
+
+def compute(samples, config):
+    """The config's feature of a waveform: (samples,) -> NumPy (frames, bins)."""
+    import keras
+
+    return keras.ops.convert_to_numpy(FEATURES[config.feature].build(config)(samples[None]))[0]
+
+
+def draw(spectrogram, config, title: str, path, start: float = 0.0, seconds: float | None = None) -> None:
+    """Writes a PNG of a feature, frequency up, time across.
+
+    Args:
+        spectrogram: NumPy (frames, bins), of `compute`.
+        config: its feature, rate and hop.
+        title: text above the picture, taken as it is.
+        start, seconds: of the waveform in its song; `seconds` None is as far as the frames go.
+    """
+    from matplotlib.colors import Normalize, SymLogNorm
+
+    from kgenre.core.figures import new_figure, save_figure
+
+    row, hop = FEATURES[config.feature], config.hop_length / config.sample_rate_hz
+    frames, bins = spectrogram.shape
+    bin_names, (low, high) = row.bins(config), row.shades(config)
+    signed = low == -high  # coefficients, of a few and of hundreds
+    figure, axes = new_figure(11, 4.5)
+    picture = axes.imshow(
+        spectrogram.T,
+        origin="lower",
+        aspect="auto",
+        interpolation="nearest" if isinstance(bin_names[0], str) else "auto",  # no shades between names
+        extent=(start - hop / 2, start + (frames - 0.5) * hop, -0.5, bins - 0.5),
+        norm=SymLogNorm(high / 200, vmin=low, vmax=high) if signed else Normalize(low, high),
+        cmap="RdBu_r" if signed else "magma",
+    )
+    axes.set_xlim(start, start + (seconds or frames * hop))
+    axes.set_yticks(*ticks(bin_names))
+    axes.set(xlabel="time in s", ylabel=axis_name(bin_names))
+    axes.set_title(textwrap.fill(title, 110, replace_whitespace=False), loc="left", fontsize=10, parse_math=False)
+    beyond = (bool(spectrogram.min() < low), bool(spectrogram.max() > high))
+    figure.colorbar(picture, label=row.unit, extend=EXTEND[beyond], format="%g")
+    with warnings.catch_warnings(action="ignore"):  # of letters in a song's name that the font lacks
+        save_figure(figure, path)
+
+
+def ticks(bins) -> tuple[list[float], list[str]]:
+    """Where an axis of bins is labelled, in bins from 0, and with what: round frequencies, or names.
+
+    A frequency between the centres of two bins stands between them; where they crowd, the lower ones give way.
+    Of more names than there is room for, each fifth is given.
+    """
+    import numpy as np
+
+    if isinstance(bins[0], str):
+        step = 1 if len(bins) <= LABELS else 5
+        return list(range(0, len(bins), step)), list(bins[::step])
+    kept: dict[float, str] = {}
+    for hz in reversed([hz for hz in ROUND_HZ if bins[0] <= hz <= bins[-1]] or [round(float(bins[0]))]):
+        place = float(np.interp(hz, bins, np.arange(len(bins))))
+        if not kept or min(kept) - place >= len(bins) / LABELS:
+            kept[place] = f"{hz:g}"
+    return list(kept), list(kept.values())
+
+
+def axis_name(bins) -> str:
+    if not isinstance(bins[0], str):
+        return "frequency in Hz"
+    return "pitch class" if len(bins) == 12 else "coefficient"

@@ -1,0 +1,76 @@
+"""From a SavedModel and files to genres: what predict, evaluate and training's validation share."""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+
+from kgenre.audio.reader import TrackReader
+from kgenre.core.errors import KgenreError
+from kgenre.serving.metadata import described, read_about
+
+
+class Predictor:
+    """An exported SavedModel with what it says of itself.
+
+    Attributes: labels, sample_rate, clip_samples, hop_samples, name, identity.
+
+    Raises:
+        KgenreError: no SavedModel of kgenre's at the path.
+    """
+
+    def __init__(self, path, name: str | None = None):
+        self.path, self.name = find_saved_model(path), name or str(path)
+        about = read_about(self.path) or self._ask()
+        self.labels, self.sample_rate = about["labels"], about["sample_rate"]
+        self.clip_samples, self.hop_samples = about["clip_samples"], about["hop_samples"]
+        self.identity = about["identity"]
+
+    @functools.cached_property
+    def module(self):
+        """The SavedModel; loaded when it is first asked for, as TensorFlow is, which takes ten seconds."""
+        import tensorflow as tf
+
+        try:
+            module = tf.saved_model.load(str(self.path))
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            raise KgenreError(f"{self.path}: not a readable SavedModel ({str(error).splitlines()[0]}).") from error
+        if not {"about", "serving_default"} <= set(module.signatures):
+            raise KgenreError(f"{self.path}: a SavedModel, but not one that kgenre exported.")
+        return module
+
+    def __call__(self, windows) -> tuple[np.ndarray, np.ndarray]:
+        """Windows (n, clip_samples) -> probabilities (n, classes), embeddings (n, d)."""
+        answer = self.module.signatures["serving_default"](waveform=windows)
+        return answer["probabilities"].numpy(), answer["embedding"].numpy()
+
+    def _ask(self) -> dict:
+        """What `read_about` gives, of the graph itself: for exports that lack the file."""
+        about = {name: value.numpy() for name, value in self.module.signatures["about"]().items()}
+        labels = [label.decode() for label in about.pop("labels")]
+        return described(self.path, labels, **{name: int(value) for name, value in about.items()})
+
+    def reader(self, cache_bytes: int = 0) -> TrackReader:
+        return TrackReader(self.sample_rate, self.clip_samples, self.hop_samples, cache_bytes)
+
+
+def find_saved_model(path) -> Path:
+    """The SavedModel in a run folder, a serving folder (its highest version), or the folder itself."""
+    from kgenre.training.run import Run
+
+    path = Path(path)
+    for folder in (path, path / "saved_model"):
+        if (folder / "saved_model.pb").is_file():
+            return folder
+        versions = [
+            child for child in folder.glob("*") if child.name.isdigit() and (child / "saved_model.pb").is_file()
+        ]
+        if versions:
+            return max(versions, key=lambda child: int(child.name))
+    if not path.exists():
+        raise KgenreError(f"{path}: no such model. `model` is a run folder or a SavedModel folder.")
+    unfinished = Run(path).begun
+    step = (
+        f"Finish the run with `kgenre train --resume --out {path}`" if unfinished else "Name a run or SavedModel folder"
+    )
+    raise KgenreError(f"{path}: holds no SavedModel. {step}.")

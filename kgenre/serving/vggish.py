@@ -1,0 +1,46 @@
+"""Models that need not be trained first, by name."""
+
+import hashlib
+
+import numpy as np
+
+from kgenre.audio.reader import TrackReader
+
+
+class VggishEmbedder:
+    """TF-Hub's VGGish, an embedding of 128 for every 0.96 s; it names no genres.
+
+    Args:
+        module: "hub", or a folder that holds the module.
+        sizes: `width` and `figure` as of archs.vggish, of a module of another size.
+
+    Raises:
+        KgenreError: the module cannot be had.
+    """
+
+    name, labels = "vggish", []
+
+    def __init__(self, module: str = "hub", **sizes):
+        import keras
+
+        from kgenre.archs.vggish import FIGURE, FRAMES, check_figure, find_module, load_module, patches, vggish_backbone
+        from kgenre.model.build import front_end
+        from kgenre.model.settings import make_config
+
+        config = make_config({}, {"arch": "vggish", "clip_seconds": 0.975})  # 96 frames and the last one's window
+        self.sample_rate, self.clip_samples = config.sample_rate_hz, config.clip_samples
+        self.hop_samples = FRAMES * config.hop_length
+        path, network = find_module(module), vggish_backbone(sizes.get("width", 1.0))
+        load_module(network, path)
+        check_figure(network, path, sizes.get("figure", FIGURE))
+        waveform = keras.Input((self.clip_samples,), dtype="float32")
+        self.model = keras.Model(waveform, network(patches(front_end(config)(waveform))))
+        self.identity = hashlib.sha256(b"".join(weight.tobytes() for weight in network.get_weights())).hexdigest()[:16]
+
+    def __call__(self, windows) -> tuple[np.ndarray, np.ndarray]:
+        """Windows (n, clip_samples) -> probabilities of no genres (n, 0), embeddings (n, 128)."""
+        embeddings = self.model(windows, training=False).numpy()
+        return np.zeros((len(embeddings), 0), "float32"), embeddings
+
+    def reader(self, cache_bytes: int = 0) -> TrackReader:
+        return TrackReader(self.sample_rate, self.clip_samples, self.hop_samples, cache_bytes)

@@ -1,0 +1,23 @@
+"""Figures at track level: accuracy with its interval, F1, confusion, and the pictures of them."""
+
+import pandas as pd
+
+from kgenre.core.figures import new_figure, save_figure
+
+
+def draw_curves(history: pd.DataFrame, path) -> None:
+    """Draws loss and accuracy over the epochs as a PNG."""
+    figure, (left, right) = new_figure(9, 3.6, columns=2)
+    left.plot(history["epoch"], history["loss"], label="train, slices")
+    left.plot(history["epoch"], history["valid_loss"], label="valid, tracks")
+    right.plot(history["epoch"], history["accuracy"], label="train, slices")
+    right.plot(history["epoch"], history["valid_accuracy"], label="valid, tracks")
+    best = history.loc[history["best"]].iloc[-1]
+    right.plot(best["epoch"], best["valid_accuracy"], "ko", label="kept")
+    left.set(xlabel="epoch", ylabel="cross-entropy")
+    right.set(xlabel="epoch", ylabel="accuracy", ylim=(0, 1))
+    for axes in (left, right):
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    save_figure(figure, path)

@@ -1,0 +1,61 @@
+"""tf.data pipelines: from a table of tracks to batches of waveforms.
+
+Decoded audio is kept up to a given number of bytes and never evicted: over passes that visit every
+track once, a cache that drops its oldest entry would drop each just before its next use. What is not
+kept is decoded again by seeking to the window that is wanted. Shuffling is done on pairs of (track,
+position), so it holds no audio at all.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """Which windows each epoch shows, drawn from seed and epoch alone.
+
+    An epoch shows every track `crops_per_track` times at random positions, in random order, and is
+    filled up to whole batches. Balanced, it shows as many windows, but of each genre as often, and of the
+    tracks of a genre as often, as whole numbers allow.
+
+    genres: the label number of each track, to balance by; none for every track as often.
+    """
+
+    n_tracks: int
+    crops_per_track: int
+    batch_size: int
+    seed: int
+    genres: tuple[int, ...] = ()
+
+    @property
+    def steps(self) -> int:
+        return -(-self.n_tracks * self.crops_per_track // self.batch_size)
+
+    def epoch(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Track numbers and positions in [0, 1]: int64 (steps * batch_size,), float64 of the same shape."""
+        rng = np.random.default_rng([self.seed, epoch])
+        shown = self._balanced(rng) if self.genres else np.repeat(np.arange(self.n_tracks), self.crops_per_track)
+        order = np.resize(rng.permutation(shown), self.steps * self.batch_size)
+        return order, rng.random(len(order))
+
+    def _balanced(self, rng: np.random.Generator) -> np.ndarray:
+        """Track numbers, int64 (n_tracks * crops_per_track,), of each genre as many, give or take one."""
+        genres, n = np.array(self.genres), self.n_tracks * self.crops_per_track
+        present = rng.permutation(np.unique(genres))  # so that the one window more goes to another each epoch
+        shares = np.full(len(present), n // len(present))
+        shares[: n % len(present)] += 1
+        tracks = (rng.permutation(np.flatnonzero(genres == genre)) for genre in present)
+        return np.concatenate([np.resize(own, share) for own, share in zip(tracks, shares)])
+
+    def strengths(self, epoch: int, changes: dict) -> np.ndarray:
+        """What each change draws for each window, float64 (steps * batch_size, changes).
+
+        Each draws from seed, epoch and its own name: it draws the same whatever else is listed.
+        """
+        n = self.steps * self.batch_size
+        columns = [
+            change.draw(np.random.default_rng([self.seed, epoch, *name.encode()]), n)
+            for name, change in changes.items()
+        ]
+        return np.stack(columns, axis=1) if columns else np.zeros((n, 0))

@@ -1,0 +1,94 @@
+"""The run folder: what a training leaves behind, each file written beside and then renamed."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from kgenre.core.errors import KgenreError
+from kgenre.core.files import write_text
+from kgenre.model.settings import Config, config_json, make_config, read_config
+
+
+class Run:
+    """Paths and files of one run.
+
+    config.json (effective), run.json (facts: protocol, versions, weights), labels.txt, tracks.csv (the
+    split used), history.csv, curves.png, model.keras, saved_model/1/, metrics.json, confusion.csv,
+    confusion.png, logs/ (TensorBoard); and while it is not finished, state.json and checkpoints/.
+    """
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+
+    def __truediv__(self, name: str) -> Path:
+        return self.folder / name
+
+    @property
+    def begun(self) -> bool:
+        return all((self / name).is_file() for name in ("run.json", "config.json"))
+
+    @property
+    def finished(self) -> bool:
+        return (self / "metrics.json").is_file()
+
+    def is_foreign(self, but_setup: bool = False) -> bool:
+        """Whether the folder holds something; `but_setup` overlooks what a kill while a run began leaves."""
+        if not self.folder.is_dir():
+            return self.folder.exists()
+        overlooked = ("labels.txt", "tracks.csv", "run.json") if but_setup else ()
+        return any(path.name not in overlooked for path in self.folder.iterdir())
+
+    def load_config(self) -> Config:
+        if not self.begun:
+            raise KgenreError(
+                f"{self.folder}: not a run folder: config.json or run.json is missing. "
+                "Name a folder that `kgenre train` made."
+            )
+        return make_config(read_config(self / "config.json"), {})
+
+    def load_labels(self) -> list[str]:
+        return (self / "labels.txt").read_text(encoding="utf-8").rstrip("\n").split("\n")
+
+    def load_tracks(self) -> pd.DataFrame:
+        path = self / "tracks.csv"
+        return pd.read_csv(path, dtype="string", keep_default_na=False, encoding_errors="surrogateescape")
+
+    def load_facts(self) -> dict:
+        return json.loads((self / "run.json").read_text(encoding="utf-8"))
+
+    def load_model(self):
+        """The trained Keras model."""
+        from kgenre.model.build import load_model
+
+        self.load_config()  # says what is wrong with the folder, if anything
+        path = self / "model.keras"
+        if not path.is_file():
+            raise KgenreError(f"{path}: missing: the run is not finished. `kgenre train --resume --out {self.folder}`.")
+        return load_model(path)
+
+    def save_setup(self, config: Config, labels: list[str], tracks: pd.DataFrame, facts: dict) -> None:
+        """Writes what training starts from; config.json last, for its presence means that the rest is there."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_text(self / "labels.txt", "\n".join(labels) + "\n")
+        write_text(self / "tracks.csv", tracks.to_csv(index=False))
+        self.save_json("run.json", facts)
+        write_text(self / "config.json", config_json(config))
+
+    def remove_state(self) -> None:
+        """Removes what only an unfinished training needs."""
+        (self / "state.json").unlink(missing_ok=True)
+        shutil.rmtree(self / "checkpoints", ignore_errors=True)
+
+    def save_json(self, name: str, value) -> None:
+        write_text(self / name, json.dumps(value, indent=2) + "\n")
+
+
+def remove_parts(folder) -> None:
+    """Removes what writers of a run that were killed left beside their files."""
+    for place in (Path(folder), Path(folder) / "checkpoints"):
+        for part in place.glob(".part-[0-9]*-*"):
+            part.unlink(missing_ok=True)
+    for part in (Path(folder) / "saved_model").glob(".export-*"):
+        shutil.rmtree(part, ignore_errors=True)

@@ -1,0 +1,78 @@
+"""Fits a model: epochs, validation on whole tracks, best weights, and a state that survives a kill."""
+
+import dataclasses
+import json
+import math
+
+import keras
+import pandas as pd
+
+from kgenre.core.files import write_beside, write_text
+from kgenre.model.build import build_model, load_model
+from kgenre.model.settings import Config
+from kgenre.training.curves import draw_curves
+from kgenre.training.run import Run
+
+
+class State:
+    """What is known after the last whole epoch. state.json names the checkpoint that belongs to it.
+
+    Files are written in an order that leaves a valid state at any moment: the epoch's checkpoint, then
+    state.json in one rename, then the removal of checkpoints that it no longer names.
+    """
+
+    def __init__(self, run: Run):
+        self.run, self.history, self.best, self.stopped = run, [], 0, False
+        path = run / "state.json"
+        if path.is_file():
+            saved = json.loads(path.read_text(encoding="utf-8"))
+            self.history, self.best, self.stopped = saved["history"], saved["best"], saved["stopped"]
+
+    @property
+    def epochs(self) -> int:
+        return len(self.history)
+
+    def checkpoint(self, epoch: int):
+        return self.run / "checkpoints" / f"epoch-{epoch:04d}.keras"
+
+    def add(self, row: dict, model: keras.Model, patience: int) -> None:
+        """Takes in an epoch. Better is a higher valid accuracy, or an equal one at a lower loss."""
+        row = {"epoch": self.epochs + 1, **row}
+        if not self.history or _rank(row) > _rank(self.history[self.best - 1]):
+            self.best = row["epoch"]
+        self.history.append(row)
+        self.stopped = self.epochs - self.best >= patience
+        self.checkpoint(1).parent.mkdir(exist_ok=True)
+        write_beside(self.checkpoint(self.epochs), model.save)
+        saved = {"history": self.history, "best": self.best, "stopped": self.stopped}
+        self.run.save_json("state.json", saved)
+        write_text(self.run / "history.csv", self.table().to_csv(index=False))
+        self._remove_except(self.best, self.epochs)
+
+    def table(self) -> pd.DataFrame:
+        table = pd.DataFrame(self.history)
+        return table.assign(best=table["epoch"] == self.best)
+
+    def finish(self, config: Config, n_classes: int) -> None:
+        """Makes the best epoch's weights the run's model, in float32 and without the optimizer's state.
+
+        Weights are float32 under every precision. A network that computes in half precision rounds otherwise
+        on each machine and in each graph, so what is served would not be what was evaluated.
+        """
+        draw_curves(self.table(), self.run / "curves.png")
+        trained = load_model(self.checkpoint(self.best))
+        # Starting weights would be fetched only to be replaced.
+        model = build_model(dataclasses.replace(config, precision="float32", weights="none"), n_classes)
+        model.set_weights(trained.get_weights())
+        write_beside(self.run / "model.keras", model.save)
+
+    def _remove_except(self, *epochs: int) -> None:
+        for path in self.checkpoint(1).parent.glob("*"):
+            if path not in [self.checkpoint(epoch) for epoch in epochs]:
+                path.unlink()
+
+
+def _rank(row: dict) -> tuple[float, float]:
+    if math.isnan(row["valid_accuracy"]):  # no valid tracks: the last epoch is as good as any
+        return (0.0, row["epoch"])
+    return (row["valid_accuracy"], -row["valid_loss"])
