@@ -40,7 +40,7 @@ from kgenre.model.build import reseed
 from kgenre.model.settings import Config, config_json, make_config
 from kgenre.tables import markdown
 from kgenre.training.fit import batches, compiled_model, training_plan
-from kgenre.training.validation import slice_predictor, validate
+from kgenre.training.validation import training_slice_model, validate
 
 
 def main(argv=None) -> int:
@@ -166,7 +166,7 @@ def train_for(config: Config, tracks: Tracks, seconds: float) -> dict:
     dataset = batches(config, reader, list(train), list(train.values()), len(tracks.labels), plan)
     budget = Budget(config, seconds)
     model.fit(dataset, epochs=10**6, steps_per_epoch=plan.steps, callbacks=[budget], shuffle=False, verbose=0)
-    valid = validate(slice_predictor(model), reader, tracks.numbers["valid"], config.batch_size, config.workers)
+    valid = validate(training_slice_model(model), reader, tracks.numbers["valid"], config.batch_size, config.workers)
     check_bad_share(reader.failures, sum(map(len, tracks.numbers.values())), config.max_bad_share)
     return {
         "picture": list(model.get_layer("spectrogram_image").output.shape[1:]),

@@ -22,7 +22,7 @@ from benchmarks.timing import best_rates, show
 from kgenre.audio import decode as audio
 from kgenre.audio.walk import walk
 from kgenre.library.scan.scan import scan
-from kgenre.library.store import Heard, Library, Track
+from kgenre.library.store import Library, Track, TrackAnalysis
 
 UNCHANGED = 100_000
 SHORTEST_SECONDS = 10.0
@@ -37,12 +37,12 @@ class RandomModel:
     def __init__(self):
         from kgenre.model.build import build_model
         from kgenre.model.settings import Config
-        from kgenre.training.validation import slice_predictor
+        from kgenre.training.validation import training_slice_model
 
         config = Config()
         self.labels, self.sample_rate = [str(i) for i in range(8)], config.sample_rate_hz
         self.clip_samples, self.hop_samples = config.clip_samples, config.hop_samples
-        self.predict = slice_predictor(build_model(config, 8))
+        self.predict = training_slice_model(build_model(config, 8))
 
     def __call__(self, windows):
         return self.predict(windows)
@@ -136,7 +136,7 @@ def rescan(model, place: Path) -> None:
             digest = number.to_bytes(16, "big")
             about = path.stat()
             tracks.append(Track(os.fsencode(path), about.st_size, about.st_mtime_ns, digest, digest, seconds=200.0))
-        heard = Heard(np.zeros(1), np.zeros((1, 64)), np.full((1, len(model.labels)), 1 / len(model.labels)))
+        heard = TrackAnalysis(np.zeros(1), np.zeros((1, 64)), np.full((1, len(model.labels)), 1 / len(model.labels)))
         with library.writing():
             library.save(tracks)
             for track in tracks:

@@ -33,11 +33,11 @@ def train(paths: list[str]) -> int:
     """Trains an epoch and a validation over the tracks; peak resident memory in MiB."""
     from kgenre.audio.reader import TrackReader
     from kgenre.model.settings import Config
-    from kgenre.serving.predict import classify
+    from kgenre.serving.predict import predict_tracks
     from kgenre.training.batches import training_batches
     from kgenre.training.fit import compiled_model
     from kgenre.training.plan import TrainingPlan
-    from kgenre.training.validation import slice_predictor
+    from kgenre.training.validation import training_slice_model
 
     config = Config()
     reader = TrackReader(config.sample_rate_hz, config.clip_samples, config.hop_samples, CACHE_BYTES)
@@ -46,7 +46,7 @@ def train(paths: list[str]) -> int:
     model = compiled_model(config, 2, plan.steps)
     dataset = training_batches(reader, paths, [i % 2 for i in range(len(paths))], plan)
     model.fit(dataset, steps_per_epoch=plan.steps, verbose=0, shuffle=False)
-    for _ in classify(slice_predictor(model), reader, paths[:40]):
+    for _ in predict_tracks(training_slice_model(model), reader, paths[:40]):
         pass
     if reader.cache.used > CACHE_BYTES:
         raise RuntimeError(f"the cache holds {reader.cache.used} bytes of {CACHE_BYTES}")

@@ -14,8 +14,8 @@ from benchmarks.timing import best_rates, show
 from kgenre.audio.reader import TrackReader
 from kgenre.model.build import build_model
 from kgenre.model.settings import Config
-from kgenre.serving.predict import classify, sliding_batches
-from kgenre.training.validation import slice_predictor
+from kgenre.serving.predict import predict_tracks, slice_batches
+from kgenre.training.validation import training_slice_model
 
 TRACKS, SECONDS, RATE = 24, 30, 44100
 
@@ -35,7 +35,7 @@ def write_songs(folder: Path) -> list[str]:
 
 def main() -> None:
     config = Config()
-    predict = slice_predictor(build_model(config, 8))
+    predict = training_slice_model(build_model(config, 8))
     with tempfile.TemporaryDirectory() as folder:
         paths = write_songs(Path(folder))
 
@@ -43,12 +43,12 @@ def main() -> None:
             return TrackReader(config.sample_rate_hz, config.clip_samples, config.hop_samples)
 
         def decode() -> int:
-            for _ in sliding_batches(reader(), paths, config.batch_size):
+            for _ in slice_batches(reader(), paths, config.batch_size):
                 pass
             return TRACKS
 
         def whole() -> int:
-            return len(list(classify(predict, reader(), paths, config.batch_size)))
+            return len(list(predict_tracks(predict, reader(), paths, config.batch_size)))
 
         print(f"  {TRACKS} mp3 of {SECONDS} s, 44.1 kHz stereo, two decoding threads, no cache, float32")
         show(best_rates({"decode": decode, "decode + front end + convpool": whole}), "tracks/s", "decode")

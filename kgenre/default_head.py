@@ -1,6 +1,6 @@
 """Makes the head of the default model: three linear classifiers on musicnn's features, averaged.
 
-    python -m kgenre.default_training --data MANIFEST --out models/default
+    python -m kgenre.default_head --data MANIFEST --out models/default
 
 Train tracks teach and valid tracks judge, as the head would be served; then it is fitted again on both.
 Test tracks are never opened. Every track counts as much as its genre's others and every genre as much as
@@ -25,7 +25,7 @@ from kgenre.model.settings import config_json, make_config
 
 def main(argv=None) -> int:
     parser = cli.Parser(
-        prog="python -m kgenre.default_training",
+        prog="python -m kgenre.default_head",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -44,8 +44,9 @@ def _make(args: argparse.Namespace) -> int:
     table = load_collection(args.data).table
     table = table[table["split"].isin(("train", "valid"))].reset_index(drop=True)
     config = make_config({"data": Path(args.data).name, "seed": args.seed}, {"arch": "musicnn"})
-    data, failures = extract(list(table["path"]), config, args.seed)
-    cli.list_failures(failures)
+    progress = cli.BarProgress()
+    data, failures = extract(list(table["path"]), config, args.seed, progress)
+    progress.failures(failures)
     check_bad_share(failures, len(table), config.max_bad_share)
     kept = ~table["path"].isin(failures)
     labels, valid = trainable_genres(table[kept], args.data), (table["split"] == "valid").to_numpy() & kept.to_numpy()

@@ -42,9 +42,10 @@ def _embed(args: argparse.Namespace) -> int:
     from kgenre.serving.catalogue import open_model
 
     model = open_model(args.model)
-    failures, new = embed(model, rows, args.to, config.workers)
+    progress = cli.BarProgress()
+    failures, new = embed(model, rows, args.to, config.workers, progress)
     print(f"{args.to}: {len(rows) - len(failures)} tracks, {new} of them new")
-    cli.list_failures(failures, "failed")
+    progress.failures(failures, "failed")
     return 1 if failures else 0
 
 

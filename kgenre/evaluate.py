@@ -49,7 +49,9 @@ def _evaluate(args: argparse.Namespace) -> int:
     out = args.out or default_folder(run, "" if not args.data and args.split == "test" else args.split)
     check_writable(out)
     config = make_config({}, cli.config_flags(args))
-    metrics = evaluate(predictor, collection, args.split, train, out, config.workers, config.max_bad_share)
+    metrics = evaluate(
+        predictor, collection, args.split, train, out, config.workers, config.max_bad_share, cli.BarProgress()
+    )
     print(summary(metrics))
     print(f"written to {out}")
     return 0

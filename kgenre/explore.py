@@ -62,8 +62,8 @@ def _explore(args: argparse.Namespace) -> int:
     from kgenre.audio.walk import walk
     from kgenre.library.map.layout import STEPS, umap_class
     from kgenre.library.map.update import update_map
-    from kgenre.library.records import how_much
-    from kgenre.library.store import Library, library_place
+    from kgenre.library.records import slices_in_words
+    from kgenre.library.store import Library, default_library_path
     from kgenre.serving.catalogue import open_model
 
     if not args.folder.is_dir():
@@ -71,7 +71,7 @@ def _explore(args: argparse.Namespace) -> int:
         raise KgenreError(f"{args.folder}: {what}. Name a folder of music.")
     if args.map == "umap":
         umap_class()  # what is missing is told now, rather than when all was heard
-    place = args.library or library_place(args.folder)
+    place = args.library or default_library_path(args.folder)
     if not place.exists() and not walk(os.fsencode(os.path.realpath(args.folder))).some:
         raise KgenreError(f"{args.folder}: holds no audio files. Name a folder of music.")
     with Library(place) as library:
@@ -79,7 +79,9 @@ def _explore(args: argparse.Namespace) -> int:
         if not model.labels:
             raise KgenreError(f"{model.name} names no genres, by which the map is coloured. Name another --model.")
         stretches = _windows(library, args, model)
-        print(f"library: {library.path}\nmodel: {model.name}, {how_much(stretches)} of each track", file=sys.stderr)
+        print(
+            f"library: {library.path}\nmodel: {model.name}, {slices_in_words(stretches)} of each track", file=sys.stderr
+        )
         report = _scan(library, args, model, stretches)
         space = report.space
         workers = args.workers or os.cpu_count() or 1

@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
-from kgenre.serving.exporters.saved_model import export, load
 
 
 def main(argv=None) -> int:
@@ -26,14 +25,28 @@ def main(argv=None) -> int:
 
 def _export(args: argparse.Namespace) -> int:
     from kgenre.model.build import check_backend
+    from kgenre.serving.exporters.saved_model import export
 
     check_backend()
-    model, labels, config = load(args.model)
+    model, labels, config = _load(args.model)
     taken = [int(child.name) for child in args.to.glob("*") if child.name.isdigit()]
     folder = args.to / str(max(taken, default=0) + 1)
     difference = export(model, labels, config.sample_rate_hz, config.clip_samples, config.hop_samples, folder)
     print(f"{folder}  (reloaded with TensorFlow alone: largest difference {difference:.1e})")
     return 0
+
+
+def _load(folder: Path | None):
+    """Keras model, labels and config of a run; of the default model if none is named."""
+    if folder is None:
+        from kgenre.serving import default_model
+
+        config, labels = default_model.settings()
+        return default_model.build(config, labels), labels, config
+    from kgenre.training.run import Run
+
+    run = Run(folder)
+    return run.load_model(), run.load_labels(), run.load_config()
 
 
 if __name__ == "__main__":

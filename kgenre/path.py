@@ -26,16 +26,16 @@ def main(argv=None) -> int:
 def _path(args: argparse.Namespace) -> int:
     import numpy as np
 
-    from kgenre.cli.library import give, open_songs, place_of
-    from kgenre.library.search.neighbours import song_path
+    from kgenre.cli.library import give, library_near, open_songs
+    from kgenre.library.search.neighbours import path_between
 
-    songs = open_songs(args, place_of(args.first))
+    songs = open_songs(args, library_near(args.first))
     ends = [songs.row(args.first), songs.row(args.last)]
     # The ends come whatever the filter says, and none of their copies between them.
     between = songs.wanted(args.where) & ~np.isin(songs.first, songs.first[ends])
     rows = np.union1d(np.flatnonzero(between), ends)
     first, last = np.searchsorted(rows, ends)
-    way = song_path(songs.vectors[rows], first, last, args.n)
+    way = path_between(songs.vectors[rows], first, last, args.n)
     give(args, songs.table.iloc[rows[way]])
     return 0
 

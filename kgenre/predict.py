@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
-from kgenre.audio.walk import find_songs
+from kgenre.audio.walk import expand_paths
 from kgenre.core.errors import KgenreError
 from kgenre.model.settings import make_config
 from kgenre.serving.answers import track_row, track_text, write_csv
@@ -40,11 +40,11 @@ def _predict(args: argparse.Namespace) -> int:
     if args.tags and args.model:
         raise KgenreError("`--tags` are of the default model. Leave out --tags, or --model.")
     workers = make_config({}, cli.config_flags(args)).workers
-    paths = find_songs(args.songs)
+    paths = expand_paths(args.songs)
 
     from kgenre.serving import default_model as default
     from kgenre.serving.catalogue import open_model
-    from kgenre.serving.predict import classify
+    from kgenre.serving.predict import predict_tracks
 
     predictor = open_model(args.model)
     if not predictor.labels:
@@ -52,10 +52,9 @@ def _predict(args: argparse.Namespace) -> int:
             f"{predictor.name} gives embeddings and names no genres. Use `kgenre embed`, or another --model."
         )
     reader = predictor.reader()
-    rows = []
-    with cli.progress() as bar:
-        task = bar.add_task("listening", total=len(paths), unit="tracks")
-        for result in classify(predictor, reader, paths, workers=workers, advance=lambda: bar.advance(task)):
+    rows, progress = [], cli.BarProgress()
+    with progress.task("analysing", len(paths), "tracks") as advance:
+        for result in predict_tracks(predictor, reader, paths, workers=workers, advance=advance):
             row = track_row(result, predictor)
             if args.tags:
                 row["tags"] = default.tags(result.slice_embeddings)
@@ -67,7 +66,7 @@ def _predict(args: argparse.Namespace) -> int:
         rows.sort(key=lambda row: order[row["path"]])  # answers come as they are ready
         tags = sorted(rows[0]["tags"]) if args.tags and rows else []
         write_csv(rows, predictor.labels, args.csv, args.slices, tags)
-    cli.list_failures(reader.failures, "failed")
+    progress.failures(reader.failures, "failed")
     return 1 if reader.failures else 0
 
 

@@ -25,10 +25,10 @@ def main(argv=None) -> int:
 
 
 def _similar(args: argparse.Namespace) -> int:
-    from kgenre.cli.library import give, open_songs, place_of
+    from kgenre.cli.library import give, library_near, open_songs
     from kgenre.library.search.neighbours import nearest
 
-    songs = open_songs(args, place_of(args.song))
+    songs = open_songs(args, library_near(args.song))
     row = songs.row(args.song)
     wanted = songs.wanted(args.where) & (songs.first != songs.first[row])
     rows, distances = nearest(songs.vectors, row, len(songs.table))

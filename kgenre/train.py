@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
+from kgenre.model.settings import read_config
 from kgenre.training.start import new_run, resumed_config, train, unfinished_run
 
 
@@ -29,17 +30,22 @@ def main(argv=None) -> int:
 
 
 def _train(args: argparse.Namespace) -> int:
+    from kgenre.evaluation.evaluate import evaluate_run
     from kgenre.training.run import Run
 
+    progress = cli.BarProgress()
+    given = {**(read_config(args.config) if args.config else {}), **cli.config_flags(args)}
     run = Run(args.out or unfinished_run()) if args.resume else None
     if run and run.begun:
-        config = resumed_config(run, args)
+        config = resumed_config(run, given)
         print(f"resuming {run.folder}")
     else:
-        config, run = new_run(args)
+        config, run = new_run(given, args.out, args.resume, progress)
     if not run.finished:
         print(f"run folder {run.folder}; if stopped, go on with: kgenre train --resume --out {run.folder}", flush=True)
-        train(config, run)
+        train(config, run, progress)
+        # By the exported model: the metrics are those of the very model that is served.
+        evaluate_run(run, config.workers, config.max_bad_share, progress)
     print_result(run)
     return 0
 

@@ -44,7 +44,7 @@ def smallest_config(arch: str, **values) -> Config:
 
 def feature_answers(feature: str) -> dict[str, np.ndarray]:
     """The spectrogram, and the gradient of a weighted sum of it with respect to the waveform."""
-    config = make_config({}, {"feature": feature, "clip_seconds": 1.5})
+    config = make_config({}, {"feature": feature, "slice_seconds": 1.5})
     layer = FEATURES[feature].build(config)
     weights = np.random.default_rng(1).standard_normal(layer.compute_output_shape((1, config.clip_samples)))
     added = keras.Variable(np.zeros(config.clip_samples), dtype="float32", name="waveform")

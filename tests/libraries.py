@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kgenre.library.store import Heard, Library, Track
+from kgenre.library.store import Library, Track, TrackAnalysis
 
 LABELS = ("blues", "classical", "hip-hop", "jazz", "metal", "vocal")
 
@@ -77,7 +77,7 @@ def make_library(path, n: int, d: int = 16, seed: int = 0, slices: int = 3, root
             track = invented_track(number, genre, root)
             library.save([track])
             starts = 2.0 * np.arange(slices)
-            library.save_heard(space, track.audio_hash, Heard(starts, embeddings, probabilities))
+            library.save_heard(space, track.audio_hash, TrackAnalysis(starts, embeddings, probabilities))
         for number in range(0, n, 50):
             library.fail(f"{root}/broken/{number}.mp3".encode(), 1, 1, "empty file: 0 bytes. Replace the file.")
     return library

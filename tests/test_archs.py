@@ -18,9 +18,9 @@ from kgenre.training.fit import compiled_model
 
 N_CLASSES = 8
 # The picture of Music-Genre-Analysis (R1): 1024 frames, 200 x 1024 x 3.
-PUBLISHED = {"clip_seconds": 23.777, "image_height": 200, "image_width": 1024, "image_channels": 3, "weights": "none"}
+PUBLISHED = {"slice_seconds": 23.777, "image_height": 200, "image_width": 1024, "image_channels": 3, "weights": "none"}
 DEFAULT = {"weights": "none"}  # 128 bands of 256 frames
-SMALL = {"sample_rate_hz": 8000, "clip_seconds": 1.28, "n_fft": 512, "hop_length": 80, "n_mels": 120}
+SMALL = {"sample_rate_hz": 8000, "slice_seconds": 1.28, "n_fft": 512, "hop_length": 80, "n_mels": 120}
 SMALL = {**SMALL, "image_height": 128, "image_width": 128, "weights": "none"}
 SMALLER = {"resnet50": {"image_height": 64, "image_width": 64}}  # a quarter of the work
 # The networks of R4 pool over 384 frames at least.
@@ -408,7 +408,7 @@ def test_too_few_frames_for_r4_are_told():
     with pytest.raises(
         KgenreError, match="pools over at least 384 frames. Received: a picture of 84x128. Set a larger"
     ):
-        build_model(make_config({}, {"arch": "freqcnn", "clip_seconds": 5.94}), N_CLASSES)
+        build_model(make_config({}, {"arch": "freqcnn", "slice_seconds": 5.94}), N_CLASSES)
 
 
 @pytest.mark.parametrize("arch", [name for name, row in ARCHS.items() if row.least_rows > 1])

@@ -12,7 +12,7 @@ from audio_files import music, tone, write_sound
 
 from kgenre import train
 from kgenre.audio.reader import TrackReader
-from kgenre.augment import AUGMENTS, PLACES, built
+from kgenre.augment import AUGMENTS, PLACES, build_augmentations
 from kgenre.augment import __main__ as augment_command
 from kgenre.augment.mixup import Mixup
 from kgenre.augment.random_layers import PictureNoise, RandomGain, SpecAugment, TimeShift
@@ -31,7 +31,7 @@ CLICKS_HZ = 4.0
 LAYERS = [name for name, row in AUGMENTS.items() if row.where in ("waveform", "picture")]
 WINDOWS = [name for name, row in AUGMENTS.items() if row.where == "window"]
 SMALL = {
-    "sample_rate_hz": RATE, "clip_seconds": CLIP / RATE, "n_fft": 512, "hop_length": 128, "n_mels": 32,
+    "sample_rate_hz": RATE, "slice_seconds": CLIP / RATE, "n_fft": 512, "hop_length": 128, "n_mels": 32,
     "arch": "convconvpool", "image_height": 40, "image_width": 40,
 }  # fmt: skip
 
@@ -64,7 +64,7 @@ def tracks(tmp_path_factory):
 
 def stream(tracks, config: Config, plan: TrainingPlan, first_epoch: int = 0, workers: int = 2, epochs: int = 2):
     """Waveforms and labels of whole epochs, as `fit` has them."""
-    of_window, of_batch = built(config, "window"), built(config, "batch")
+    of_window, of_batch = build_augmentations(config, "window"), build_augmentations(config, "batch")
     labels = np.eye(len(tracks)) if of_batch else np.arange(len(tracks))
     reader = TrackReader(RATE, CLIP, CLIP, 1 << 30)
     batches = training_batches(reader, tracks, labels, plan, first_epoch, workers, of_window, of_batch)
@@ -79,8 +79,8 @@ def test_row_is_whole(name):
     row = AUGMENTS[name]
     assert row.where in PLACES and row.says and row.source
     assert row.strength in Config.__dataclass_fields__ and row.strength in [row[0] for row in _RANGES]
-    assert list(built(config_of(name), row.where)) == [name]
-    assert not any(built(config_of(name), place) for place in PLACES if place != row.where)
+    assert list(build_augmentations(config_of(name), row.where)) == [name]
+    assert not any(build_augmentations(config_of(name), place) for place in PLACES if place != row.where)
 
 
 def test_layers_stand_in_the_order_of_the_table():
@@ -426,7 +426,7 @@ def test_every_augmentation_is_drawn_and_described(tmp_path):
 
 
 def test_pictures_differ_from_the_plain_one():
-    config = make_config({**augment_command.SETTINGS, "clip_seconds": 1.0}, {})
+    config = make_config({**augment_command.SETTINGS, "slice_seconds": 1.0}, {})
     rng = np.random.default_rng(0)
     song, other = (0.1 * rng.standard_normal(2 * config.sample_rate_hz).astype("float32") for _ in range(2))
     plain = augment_command.picture("", config, song, other)

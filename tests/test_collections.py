@@ -17,7 +17,7 @@ from kgenre.collections import load_collection
 from kgenre.collections.datasets import DATASETS
 from kgenre.collections.demo.files import make_demo
 from kgenre.collections.splits import SPLITS, artist_overlap, with_split
-from kgenre.collections.tables import COLUMNS, find_audio, read_folder, read_manifest, read_tags
+from kgenre.collections.tables import COLUMNS, find_audio_files, read_folder, read_manifest, read_tags
 from kgenre.core.errors import KgenreError
 
 
@@ -106,7 +106,7 @@ def test_links_that_go_round_are_followed_once(tmp_path):
     os.symlink(tmp_path / "library", tmp_path / "library" / "rock" / "loop")
     os.symlink(tmp_path / "elsewhere", tmp_path / "library" / "blues")
     os.symlink(tmp_path / "nowhere", tmp_path / "library" / "jazz" / "dead link")
-    found = [path.relative_to(tmp_path / "library").as_posix() for path in find_audio(tmp_path / "library")]
+    found = [path.relative_to(tmp_path / "library").as_posix() for path in find_audio_files(tmp_path / "library")]
     assert found == ["blues/c.mp3", "jazz/b.mp3", "rock/a.mp3"]
 
 

@@ -16,11 +16,11 @@ import soundfile
 
 from kgenre import baseline, embed, evaluate, export, predict, train
 from kgenre.audio.decode import decode
-from kgenre.audio.slicing import cut
+from kgenre.audio.slicing import cut_slices
 from kgenre.collections.demo.files import make_demo
 from kgenre.embeddings.files import read_embeddings
-from kgenre.serving.metadata import described, read_about, write_about
-from kgenre.serving.saved_model import Predictor
+from kgenre.serving.metadata import model_metadata, read_metadata, write_metadata
+from kgenre.serving.saved_model import SavedModel
 from kgenre.training.run import Run
 
 GENRES = ("ambient", "house", "metal")
@@ -145,7 +145,7 @@ def test_predict_answers_for_good_files_and_lists_bad_ones(run, collection, tmp_
         assert (
             row["slices"]
             == len(row["by_slice"])
-            == len(cut(decode(row["path"], RATE).samples, *2 * [round(1.5 * RATE)]))
+            == len(cut_slices(decode(row["path"], RATE).samples, *2 * [round(1.5 * RATE)]))
         )
         assert row["genre"] == max(row["strengths"], key=row["strengths"].get)
 
@@ -174,7 +174,7 @@ def test_served_equals_trained_in_a_process_with_tensorflow_alone(run, tmp_path,
     from kgenre.model.build import slice_model
 
     config = run.load_config()
-    slices = cut(waveform.astype("float32"), config.clip_samples, config.hop_samples)
+    slices = cut_slices(waveform.astype("float32"), config.clip_samples, config.hop_samples)
     probabilities, embedding = slice_model(run.load_model()).predict(slices, batch_size=16, verbose=0)
     assert served["slice_probabilities"].shape == (1, *probabilities.shape)
     # 1e-5: float32 sums in another order, as batches differ.
@@ -185,7 +185,7 @@ def test_served_equals_trained_in_a_process_with_tensorflow_alone(run, tmp_path,
 
 
 def test_served_model_is_finite_on_silence_and_nothing(run):
-    predictor = Predictor(run.folder)
+    predictor = SavedModel(run.folder)
     for samples in (0, 1, 100, 5 * RATE):
         answer = predictor.module.signatures["serving_default"](waveform=np.zeros((2, samples), "float32"))
         assert all(np.isfinite(value.numpy()).all() for value in answer.values()), samples
@@ -195,9 +195,9 @@ def test_served_model_is_finite_on_silence_and_nothing(run):
 def test_embeddings_are_those_that_are_served(run, tmp_path):
     to = tmp_path / "embeddings.npz"
     assert embed.main(["--model", str(run.folder), "--data", str(run / "tracks.csv"), "--to", str(to)]) == 0
-    read, predictor = read_embeddings(to), Predictor(run.folder)
+    read, predictor = read_embeddings(to), SavedModel(run.folder)
     assert sorted(read.table["path"]) == sorted(run.load_tracks()["path"])
-    assert read.header["identity"] == predictor.identity == Predictor(run.folder / "saved_model").identity
+    assert read.header["identity"] == predictor.identity == SavedModel(run.folder / "saved_model").identity
     for row, path in enumerate(read.table["path"][:3]):
         waveform = decode(path, predictor.sample_rate).samples
         served = predictor.module.signatures["serving_default"](waveform=waveform[None])
@@ -210,18 +210,18 @@ def test_what_a_model_says_of_itself_is_known_without_tensorflow(run, tmp_path):
     done = subprocess.run([sys.executable, "-c", code, run.folder], capture_output=True, text=True, check=True)
     identity, *modules = done.stdout.split()
     assert "kgenre.inference" in modules and "tensorflow" not in modules
-    folder = shutil.copytree(Predictor(run.folder).path, tmp_path / "copy")
-    kept = read_about(folder)
-    assert kept["identity"] == identity and kept == Predictor(run.folder)._ask()
+    folder = shutil.copytree(SavedModel(run.folder).path, tmp_path / "copy")
+    kept = read_metadata(folder)
+    assert kept["identity"] == identity and kept == SavedModel(run.folder)._ask()
     (folder / "assets.extra" / "about.json").write_text("{}")
-    assert read_about(folder) is None and Predictor(folder).identity == identity
+    assert read_metadata(folder) is None and SavedModel(folder).identity == identity
     sizes = (kept["sample_rate"], kept["clip_samples"], kept["hop_samples"])
-    write_about(folder, kept)
-    assert read_about(folder) == kept == described(folder, sorted(GENRES), *sizes)
-    assert described(folder, sorted(GENRES)[::-1], *sizes)["identity"] != identity
+    write_metadata(folder, kept)
+    assert read_metadata(folder) == kept == model_metadata(folder, sorted(GENRES), *sizes)
+    assert model_metadata(folder, sorted(GENRES)[::-1], *sizes)["identity"] != identity
     data = next((folder / "variables").glob("*.data-*"))
     data.write_bytes(data.read_bytes()[:-1])
-    assert read_about(folder) is None, "weights that were cut short are not those that it speaks of"
+    assert read_metadata(folder) is None, "weights that were cut short are not those that it speaks of"
 
 
 def test_baseline_on_a_run_takes_its_embeddings(run, collection, tmp_path):
@@ -242,7 +242,7 @@ def test_export_adds_versions(run, tmp_path, capsys):
     for version in ("1", "2"):
         labels = (tmp_path / "genres" / version / "assets.extra" / "labels.txt").read_text().splitlines()
         assert labels == sorted(GENRES)
-    assert Predictor(tmp_path / "genres").path.name == "2"
+    assert SavedModel(tmp_path / "genres").path.name == "2"
     assert sorted(path.name for path in (tmp_path / "genres").iterdir()) == ["1", "2"]
 
 
@@ -250,8 +250,8 @@ def test_export_that_differs_is_refused_and_leaves_nothing(run, tmp_path, capsys
     def shifted(waveform, clip, hop):  # a serving graph that cuts the track otherwise than training did
         return original(waveform[:, clip // 2 :], clip, hop)
 
-    original = sys.modules["kgenre.audio.slicing"].cut_graph
-    monkeypatch.setattr("kgenre.slices.cut_graph", shifted)
+    original = sys.modules["kgenre.audio.slicing"].slice_in_graph
+    monkeypatch.setattr("kgenre.slices.slice_in_graph", shifted)
     line = fails(export, ["--model", run.folder, "--to", tmp_path / "genres"], capsys)
     assert "differs from the trained one by" in line
     assert list((tmp_path / "genres").iterdir()) == []
@@ -444,5 +444,5 @@ def test_predict_says_that_a_file_is_truncated(run, songs, tmp_path, capfd):
 
 
 def test_served_model_takes_an_empty_batch(run):
-    answer = Predictor(run.folder).module.signatures["serving_default"](waveform=np.zeros((0, 5000), "float32"))
+    answer = SavedModel(run.folder).module.signatures["serving_default"](waveform=np.zeros((0, 5000), "float32"))
     assert answer["probabilities"].shape == (0, 3)

@@ -13,12 +13,12 @@ from kgenre import cli
 from kgenre.__main__ import COMMANDS, main
 from kgenre.archs import ARCHS
 from kgenre.core.errors import KgenreError
-from kgenre.model.settings import _RANGES, Config, as_held, config_json, field_type, make_config, read_config
+from kgenre.model.settings import _RANGES, Config, config_json, field_type, make_config, normalize, read_config
 
 FIELDS = {row.name: row for row in dataclasses.fields(Config)}
 # A value of each field that is neither its default nor an architecture's.
 OTHER = {
-    "data": "songs.csv", "arch": "convconvpool", "sample_rate_hz": 16000, "clip_seconds": 4.5, "slice_overlap": 0.25,
+    "data": "songs.csv", "arch": "convconvpool", "sample_rate_hz": 16000, "slice_seconds": 4.5, "slice_overlap": 0.25,
     "feature": "logmel", "n_fft": 1024, "hop_length": 256, "n_mels": 96, "fmin_hz": 30.0, "fmax_hz": 7500.0,
     "top_db": 60.0, "image_height": 200, "image_width": 1024, "image_channels": 2, "frame_scaling": True,
     "dropout": 0.2, "bn_momentum": 0.7, "weights": "none", "unfreeze": 20, "pooling": "flatten", "scaling": "unit",
@@ -97,7 +97,7 @@ def test_every_field_survives_json(tmp_path):
 def test_recipes_load(path):
     values = read_config(path)
     config = make_config(values, {})
-    assert values and all(getattr(config, name) == as_held(name, value) for name, value in values.items())
+    assert values and all(getattr(config, name) == normalize(name, value) for name, value in values.items())
 
 
 def test_recipes_of_r1_see_1024_frames_at_200_rows():
@@ -157,9 +157,9 @@ def test_missing_file_is_told(tmp_path):
         ({"pooling": ["average"]}, "`pooling` must be str. Received: pooling=['average']."),
         ({"learning_rate": float("nan")}, "`learning_rate` must be from 1e-09 to 10. Received: learning_rate=nan."),
         (
-            {"clip_seconds": 0.1, "n_fft": 4096},
-            "`clip_seconds` must hold at least one frame of `n_fft` samples. "
-            "Received: clip_seconds=0.1, n_fft=4096, sample_rate_hz=22050.",
+            {"slice_seconds": 0.1, "n_fft": 4096},
+            "`slice_seconds` must hold at least one frame of `n_fft` samples. "
+            "Received: slice_seconds=0.1, n_fft=4096, sample_rate_hz=22050.",
         ),
     ],
     ids=str,
@@ -172,7 +172,7 @@ def test_wrong_values_are_told(values, text):
 @pytest.mark.parametrize(("name", "low", "high"), _RANGES)
 def test_ranges(name, low, high):
     plain, optional = field_type(FIELDS[name])
-    roomy = {"clip_seconds": 600, "sample_rate_hz": 384000}  # so that a frame of any `n_fft` fits
+    roomy = {"slice_seconds": 600, "sample_rate_hz": 384000}  # so that a frame of any `n_fft` fits
     for value in (low, high):
         values = {**roomy, name: plain(value)} if name not in roomy else {"n_fft": 16, name: plain(value)}
         assert getattr(Config(**values), name) == value
@@ -185,11 +185,11 @@ def test_ranges(name, low, high):
 
 
 def test_whole_numbers_are_taken_for_floats():
-    assert Config(dropout=0, fmax_hz=8000, clip_seconds=6).clip_samples == 6 * 22050
+    assert Config(dropout=0, fmax_hz=8000, slice_seconds=6).clip_samples == 6 * 22050
 
 
 def test_samples_of_a_slice_and_of_its_hop():
-    config = Config(sample_rate_hz=16000, clip_seconds=0.99998, n_fft=512, slice_overlap=0.75)
+    config = Config(sample_rate_hz=16000, slice_seconds=0.99998, n_fft=512, slice_overlap=0.75)
     assert (config.clip_samples, config.hop_samples) == (16000, 4000)  # of 15999.68
     assert Config().hop_samples == Config().clip_samples == round(5.94 * 22050)
 
@@ -221,8 +221,8 @@ def test_every_field_has_a_flag(name):
     flag = "--" + name.replace("_", "-")
     values = OTHER[name] if isinstance(OTHER[name], tuple) else [OTHER[name]]
     arguments = [flag] if OTHER[name] is True else [flag, *map(str, values)]
-    assert {key: as_held(key, value) for key, value in parsed(*arguments).items()} == {name: OTHER[name]}
-    assert type(as_held(name, parsed(*arguments)[name])) is field_type(FIELDS[name])[0]
+    assert {key: normalize(key, value) for key, value in parsed(*arguments).items()} == {name: OTHER[name]}
+    assert type(normalize(name, parsed(*arguments)[name])) is field_type(FIELDS[name])[0]
 
 
 def test_flags_not_given_leave_the_file_alone():

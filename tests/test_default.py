@@ -20,7 +20,7 @@ from kgenre.embeddings.files import read_embeddings
 from kgenre.serving import catalogue as pretrained
 from kgenre.serving import default_model as default
 from kgenre.serving.catalogue import open_model
-from kgenre.serving.saved_model import Predictor
+from kgenre.serving.saved_model import SavedModel
 from kgenre.weights import musicnn as musicnn_weights
 
 GENRES = ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock"]
@@ -59,7 +59,7 @@ def exported(wheel, tmp_path_factory):
 def test_head_is_what_the_model_card_says():
     config, labels = default.settings()
     assert labels == GENRES
-    assert (config.arch, config.weights, config.clip_seconds) == ("musicnn", "msd", 2.98)
+    assert (config.arch, config.weights, config.slice_seconds) == ("musicnn", "msd", 2.98)
     with np.load(default.place() / "head.npz") as head:
         assert head["kernel"].shape == (1706, 10) and head["bias"].shape == (10,)
     assert sum(path.stat().st_size for path in default.place().iterdir()) < 100_000
@@ -73,7 +73,7 @@ def test_answers_as_head_and_forward_pass(exported):
     embeddings, _, pooled = reference(mel_of(waveforms), drawn(0))
     with np.load(default.place() / "head.npz") as head:
         logits = np.hstack([embeddings, pooled]) @ head["kernel"].astype("float64") + head["bias"]
-    predictor = Predictor(exported)
+    predictor = SavedModel(exported)
     probabilities, embedded = predictor(waveforms)
     assert predictor.labels == GENRES
     # float32 under a softmax of logits of some tens
@@ -113,9 +113,9 @@ def test_embed_without_a_model(ready, song, tmp_path, capsys):
 
 def test_export_without_a_model(cache, exported, tmp_path, capsys):
     assert export.main(["--to", str(tmp_path / "serve")]) == 0
-    served = Predictor(tmp_path / "serve")
+    served = SavedModel(tmp_path / "serve")
     assert served.labels == GENRES
-    assert served.identity == Predictor(exported).identity  # files differ from export to export, the model does not
+    assert served.identity == SavedModel(exported).identity  # files differ from export to export, the model does not
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_cache_that_was_cleaned_is_made_anew(cache, exported, removed):
     shutil.copytree(exported, folder)
     shutil.rmtree(folder / removed) if (folder / removed).is_dir() else (folder / removed).unlink()
     model = open_model()
-    assert model.identity == Predictor(exported).identity and (folder / removed).exists()
+    assert model.identity == SavedModel(exported).identity and (folder / removed).exists()
     assert np.isfinite(model(clip(2.98))[0]).all()
 
 

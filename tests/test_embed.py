@@ -13,7 +13,7 @@ from audio_files import tone, write_sound
 from kgenre import embed
 from kgenre.audio.decode import decode
 from kgenre.audio.reader import TrackReader
-from kgenre.audio.slicing import cut, slice_starts
+from kgenre.audio.slicing import cut_slices, slice_starts
 from kgenre.embeddings import store as embedding_store
 from kgenre.embeddings.files import read_embeddings
 from kgenre.serving import predict as inference
@@ -96,7 +96,7 @@ def test_file_holds_what_the_model_says_of_each_slice(run, manifest, suffix):
     row = 0
     for track, path in enumerate(read.table["path"]):
         samples = decode(path, RATE).samples
-        expected = describe(cut(samples, RATE, RATE // 2))
+        expected = describe(cut_slices(samples, RATE, RATE // 2))
         rows = slice(row, row + len(expected))
         assert read.table["slices"][track] == len(expected)
         assert read.table["seconds"][track] == len(samples) / RATE

@@ -37,7 +37,7 @@ def of(layer, y: np.ndarray) -> np.ndarray:
 
 
 def config_of(feature: str, **values):
-    return make_config({}, {"feature": feature, "clip_seconds": 3.0, **values})
+    return make_config({}, {"feature": feature, "slice_seconds": 3.0, **values})
 
 
 # --- parity -----------------------------------------------------------------------------------------

@@ -17,9 +17,9 @@ from kgenre.library.head import predict
 from kgenre.library.schema import MIGRATIONS
 from kgenre.library.search import neighbours
 from kgenre.library.search.filters import matching, song_table
-from kgenre.library.search.neighbours import nearest, song_path
+from kgenre.library.search.neighbours import nearest, path_between
 from kgenre.library.search.songs import Songs
-from kgenre.library.store import Heard, Library, Track, find_library, library_place
+from kgenre.library.store import Library, Track, TrackAnalysis, default_library_path, find_library
 
 N = 140
 
@@ -62,7 +62,7 @@ def test_tables_and_arrays_agree(filled):
         np.testing.assert_allclose(embeddings.mean(axis=0), mean, atol=2e-3)  # float16 has 11 bits
     assert tracks["folder"].iloc[0] == "blues/Album 0" and np.isnan(tracks["year"].iloc[0])
     assert len(filled.failures()) == 3 and list(filled.failures()["path"]) == sorted(filled.failures()["path"])
-    assert (space.clip_seconds, space.hop_seconds, space.windows, space.labels) == (2.0, 2.0, None, LABELS)
+    assert (space.slice_seconds, space.hop_seconds, space.windows, space.labels) == (2.0, 2.0, None, LABELS)
 
 
 def test_paths_by_id_and_back(filled):
@@ -134,7 +134,7 @@ def test_spaces_by_name_and_identity(library):
 def test_large_embeddings_stay_finite(library):
     space = library.open_space(InventedModel(identity="large"))
     audio = next(held.audio_hash for held in library.known(space).values() if held.audio_hash)
-    library.save_heard(space, audio, Heard(np.zeros(1), np.full((1, 4), 1e6), np.full((1, len(LABELS)), 1 / 6)))
+    library.save_heard(space, audio, TrackAnalysis(np.zeros(1), np.full((1, 4), 1e6), np.full((1, len(LABELS)), 1 / 6)))
     ids, means = library.vectors(space)
     assert means.tolist() == [[1e6] * 4] and np.isfinite(library.slices(space, ids[0])[1]).all()
 
@@ -243,7 +243,7 @@ def test_the_library_of_a_folder_is_found_from_below(tmp_path):
     below.mkdir(parents=True)
     with pytest.raises(KgenreError, match="lies in no folder with a library"):
         find_library(below)
-    Library(library_place(tmp_path)).close()
+    Library(default_library_path(tmp_path)).close()
     assert find_library(below / "song.mp3") == find_library(tmp_path) == tmp_path / ".kgenre" / "library.sqlite"
 
 
@@ -270,17 +270,17 @@ def test_a_path_leads_from_one_song_to_the_other():
     angles = np.deg2rad(np.arange(0, 91, 2.0))
     circle = np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=1) * np.linspace(1, 5, 46)[:, None]
     vectors = np.concatenate([np.array([[0.0, 0, 1]] * 20), circle])  # a crowd that is off the way
-    path = song_path(vectors, 20, 65, 10)
+    path = path_between(vectors, 20, 65, 10)
     assert path.tolist() == list(range(20, 66, 5))
-    assert song_path(vectors, 65, 20, 10).tolist() == path.tolist()[::-1]
-    assert song_path(vectors[20:66:6], 0, 7, 99).tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
-    assert song_path(np.concatenate([vectors[20:66:6], vectors[[62, 21, 0]]]), 0, 7, 99).tolist() == list(range(8)), (
-        "neither what is all but an end nor what is off the way"
-    )
-    assert song_path(np.array([[1.0, 0], [-1, 0], [0, 1]]), 0, 1, 3).tolist() == [0, 2, 1]
+    assert path_between(vectors, 65, 20, 10).tolist() == path.tolist()[::-1]
+    assert path_between(vectors[20:66:6], 0, 7, 99).tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert path_between(np.concatenate([vectors[20:66:6], vectors[[62, 21, 0]]]), 0, 7, 99).tolist() == list(
+        range(8)
+    ), "neither what is all but an end nor what is off the way"
+    assert path_between(np.array([[1.0, 0], [-1, 0], [0, 1]]), 0, 1, 3).tolist() == [0, 2, 1]
     for first, last, n, says in ((3, 3, 5, "the same song twice"), (0, 1, 1, "Received: a length of 1")):
         with pytest.raises(KgenreError, match=says):
-            song_path(vectors, first, last, n)
+            path_between(vectors, first, last, n)
 
 
 SONGS = pd.DataFrame(

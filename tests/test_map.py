@@ -14,7 +14,7 @@ from kgenre.core.errors import KgenreError
 from kgenre.library import head
 from kgenre.library.map import layout as mapping
 from kgenre.library.map.update import update_map
-from kgenre.library.records import Heard
+from kgenre.library.records import TrackAnalysis
 from kgenre.serving import occlusion as heat
 from kgenre.web.explore import media
 from kgenre.web.explore.explorer import tagged
@@ -107,7 +107,9 @@ def add_tracks(library, numbers) -> None:
         track = invented_track(number, number % len(LABELS))
         vectors = rng.normal(0, 0.3, (3, 16)) + 2.0 * (np.arange(16) == number % len(LABELS))
         library.save([track])
-        library.save_heard(space, track.audio_hash, Heard(np.arange(3), vectors, np.full((3, len(LABELS)), 1 / 6)))
+        library.save_heard(
+            space, track.audio_hash, TrackAnalysis(np.arange(3), vectors, np.full((3, len(LABELS)), 1 / 6))
+        )
 
 
 def test_ten_new_albums_do_not_move_the_map_and_a_new_map_lies_on_the_old(tmp_path):

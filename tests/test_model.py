@@ -10,7 +10,7 @@ from kgenre.model.build import build_model, load_model, reseed, slice_model
 from kgenre.model.image import SpectrogramImage
 from kgenre.model.settings import _RANGES, make_config
 
-SMALL = {"sample_rate_hz": 8000, "clip_seconds": 0.8, "n_fft": 512, "hop_length": 160, "n_mels": 40}  # 41 frames
+SMALL = {"sample_rate_hz": 8000, "slice_seconds": 0.8, "n_fft": 512, "hop_length": 160, "n_mels": 40}  # 41 frames
 
 
 def small_config(**values):

@@ -26,7 +26,7 @@ def test_answers_as_the_forward_pass_on_the_same_checkpoint(cache):
 
 
 def test_takes_slices_of_other_lengths(cache):
-    model = model_of("msd", clip_seconds=1.5)
+    model = model_of("msd", slice_seconds=1.5)
     embed = keras.Model(model.input, model.get_layer("embedding").output)
     waveforms = clip(1.5)
     expected, *_ = reference(mel_of(waveforms), drawn(0))

@@ -18,7 +18,7 @@ from libraries import LABELS, LevelModel, make_library
 from kgenre import explore
 from kgenre.core.errors import KgenreError
 from kgenre.library.map.update import update_map
-from kgenre.library.records import Heard, Track
+from kgenre.library.records import Track, TrackAnalysis
 from kgenre.library.store import Library
 from kgenre.web.explore import payload as payload_module
 from kgenre.web.explore.explorer import Explorer, tagged
@@ -70,7 +70,9 @@ def place(tmp_path_factory) -> Path:
             about = {"title": title, "artist": EVIL, "album": EVIL, "genre": EVIL, "year": 1999, "seconds": 7.0}
             library.save([Track(path, 1, 1, digest, digest, **about)])
             probabilities = np.eye(len(LABELS))[[3, 3, 3]] * [[0.5], [0.9], [0.6]] + 0.01  # the second slice decides
-            library.save_heard(space, digest, Heard(np.array([0.0, 2.0, 4.0]), 2.0 * np.eye(3, 16), probabilities))
+            library.save_heard(
+                space, digest, TrackAnalysis(np.array([0.0, 2.0, 4.0]), 2.0 * np.eye(3, 16), probabilities)
+            )
         update_map(library, space)
     return folder
 

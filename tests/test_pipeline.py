@@ -17,7 +17,7 @@ from kgenre.audio.decoders import AudioError
 from kgenre.audio.reader import SILENT, AudioCache, TrackReader, check_bad_share, check_files
 from kgenre.core.errors import KgenreError
 from kgenre.model.settings import make_config
-from kgenre.serving.predict import sliding_batches
+from kgenre.serving.predict import slice_batches
 from kgenre.training.batches import training_batches
 from kgenre.training.fit import training_plan
 from kgenre.training.plan import TrainingPlan
@@ -347,11 +347,11 @@ def test_training_set_of_bad_files_alone_lists_them_for_the_check(faulty):
 def test_sliding_slices_are_those_of_the_decoded_whole(tones, workers, cache_bytes, hop):
     reader = reader_of(cache_bytes, hop)
     for _ in range(2):  # the second time from the cache, where there is one
-        found = by_track(sliding_batches(reader, tones, 5, workers))
+        found = by_track(slice_batches(reader, tones, 5, workers))
         assert sorted(found) == list(range(len(tones)))
         for number, path in enumerate(tones):
             whole = decode(path, RATE).samples
-            assert np.array_equal(found[number], slices.cut(whole, CLIP, hop))
+            assert np.array_equal(found[number], slices.cut_slices(whole, CLIP, hop))
             assert reader.seconds[path] == len(whole) / RATE
             assert reader.peaks[path] == np.abs(whole).max()
     assert reader.decoded == (len(tones) if cache_bytes else 2 * len(tones))
@@ -360,7 +360,7 @@ def test_sliding_slices_are_those_of_the_decoded_whole(tones, workers, cache_byt
 
 def test_sliding_batches_are_full_but_for_the_last(tones):
     expected = sum(slices.slice_count(len(decode(path, RATE).samples), CLIP, CLIP) for path in tones)
-    sizes = [len(numbers) for numbers, _, _ in sliding_batches(reader_of(), tones, 7).as_numpy_iterator()]
+    sizes = [len(numbers) for numbers, _, _ in slice_batches(reader_of(), tones, 7).as_numpy_iterator()]
     assert sizes == [7] * (expected // 7) + [expected % 7] * (expected % 7 > 0)
 
 
@@ -373,12 +373,12 @@ def test_sliding_over_bad_files_lists_them_and_finishes_the_others(tones, faulty
     paths = [path for pair in zip(bad, tones) for path in pair]
     reader = reader_of()
     found = {}
-    for numbers, _, waveforms in sliding_batches(reader, paths, 4, workers=2).as_numpy_iterator():
+    for numbers, _, waveforms in slice_batches(reader, paths, 4, workers=2).as_numpy_iterator():
         for number, waveform in zip(numbers, waveforms):
             found.setdefault(paths[number], []).append(waveform)
     assert list(reader.failures) != [] and set(reader.failures) == set(bad)
     for path in tones:
-        assert np.array_equal(np.stack(found[path]), slices.cut(decode(path, RATE).samples, CLIP, CLIP))
+        assert np.array_equal(np.stack(found[path]), slices.cut_slices(decode(path, RATE).samples, CLIP, CLIP))
     for path in bad:
         if path.endswith("silence.flac"):
             assert reader.failures[path] == SILENT
@@ -393,7 +393,7 @@ def test_silent_track_is_listed_from_the_cache_too(faulty):
     reader = reader_of()
     for expected_decodes in (1, 1):
         reader.failures.clear()
-        list(sliding_batches(reader, [path], 4).as_numpy_iterator())
+        list(slice_batches(reader, [path], 4).as_numpy_iterator())
         assert reader.failures == {path: SILENT}
         assert reader.decoded == expected_decodes
 
@@ -411,7 +411,7 @@ def sliding_peak(reader: TrackReader, paths) -> int:
     """Bytes that were held at most during a pass over all slices."""
     tracemalloc.start()
     try:
-        found = sum(len(numbers) for numbers, _, _ in sliding_batches(reader, paths, 32).as_numpy_iterator())
+        found = sum(len(numbers) for numbers, _, _ in slice_batches(reader, paths, 32).as_numpy_iterator())
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

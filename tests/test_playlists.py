@@ -18,7 +18,7 @@ from audio_files import music, write_av, write_sound
 from libraries import LABELS, LevelModel, make_library
 
 from kgenre import find, similar
-from kgenre import path as song_path
+from kgenre import path as path_between
 from kgenre.core.errors import KgenreError
 from kgenre.library import head, retag
 from kgenre.library.playlists import csv_text, m3u8
@@ -251,11 +251,11 @@ def test_similar(invented, capsys):
 def test_path(invented, capsys):
     with Library(invented) as library:
         paths = library.tracks()["path"].tolist()
-    way = listed(song_path, [paths[0], paths[119], "-n", 8, "--library", invented], capsys)
+    way = listed(path_between, [paths[0], paths[119], "-n", 8, "--library", invented], capsys)
     assert (way[0], way[-1], len(way), len(set(way))) == (paths[0], paths[119], 8, 8)
-    way = listed(song_path, [paths[0], paths[119], "--where", "metal", "--library", invented], capsys)
+    way = listed(path_between, [paths[0], paths[119], "--where", "metal", "--library", invented], capsys)
     assert way[0] == paths[0] and all("/metal/" in name for name in way[1:-1]) and 8 < len(way) <= 12
-    assert "the same song twice" in complains(song_path, [paths[0], paths[0], "--library", invented], capsys)
+    assert "the same song twice" in complains(path_between, [paths[0], paths[0], "--library", invented], capsys)
 
 
 def test_find(invented, tmp_path, capsys):
@@ -321,5 +321,5 @@ def test_copies_are_listed_once(tmp_path, capsys):
     assert sorted(Path(name).stem for name in names) == ["0", "1", "3", "4", "5"]
     names = listed(find, ["folder = copies", "--library", folder / ".kgenre" / "library.sqlite"], capsys)
     assert [Path(name).relative_to(folder) for name in names] == [Path(f"copies/{i}.wav") for i in range(6)]
-    names = listed(song_path, [folder / "0.wav", folder / "copies" / "5.wav", "-n", "99"], capsys)
+    names = listed(path_between, [folder / "0.wav", folder / "copies" / "5.wav", "-n", "99"], capsys)
     assert sorted(Path(name).stem for name in names) == ["0", "1", "2", "3", "4", "5"]

@@ -23,7 +23,7 @@ from kgenre.model.build import build_model
 from kgenre.model.settings import make_config
 
 NAME = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"  # as keras.applications asks for it
-SMALL = {"sample_rate_hz": 8000, "clip_seconds": 0.5, "image_height": 64, "image_width": 32}
+SMALL = {"sample_rate_hz": 8000, "slice_seconds": 0.5, "image_height": 64, "image_width": 32}
 # The last 8 layers of the backbone are "1_relu, 2_conv, 2_bn, 2_relu, 3_conv, 3_bn, add, out" of its last block.
 LAST_8 = [
     "conv5_block3_2_conv/kernel",

@@ -14,7 +14,7 @@ from scan_kills import contents, differences, kill_and_resume, scan_apart
 
 from kgenre.audio.decode import decode
 from kgenre.audio.fingerprint import audio_hash, file_hash
-from kgenre.audio.slicing import cut, slice_count, slice_starts
+from kgenre.audio.slicing import cut_slices, slice_count, slice_starts
 from kgenre.audio.tags import Tags, read_tags
 from kgenre.audio.walk import walk
 from kgenre.core.errors import KgenreError
@@ -71,7 +71,7 @@ def test_scan_keeps_what_predict_would_hear(library, album):
     assert list(ids) == list(tracks.index) and sum(model.heard) == sum(len(library.slices(space, i)[0]) for i in ids)
     for track_id, mean in zip(ids, means):
         audio = decode(tracks["path"][track_id], RATE)
-        windows = cut(audio.samples, model.clip_samples, model.hop_samples)
+        windows = cut_slices(audio.samples, model.clip_samples, model.hop_samples)
         probabilities, embeddings = LevelModel()(windows)
         starts, held, held_probabilities = library.slices(space, track_id)
         np.testing.assert_allclose(starts, slice_starts(len(audio.samples), 8000, 4000) / RATE, rtol=1e-6)

@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from kgenre.audio.slicing import cut, cut_stream, fill, slice_count, slice_starts
+from kgenre.audio.slicing import cut_slices, fill, slice_count, slice_starts, stream_slices
 
 CLIP = 100
 HOPS = (100, 75, 50, 33, 1)
@@ -44,7 +44,7 @@ def test_count_of_a_song():
 @pytest.mark.parametrize("hop", HOPS)
 @pytest.mark.parametrize("samples", LENGTHS)
 def test_cut_takes_every_sample_and_ends_with_the_track(samples, hop):
-    slices = cut(track(samples), CLIP, hop)
+    slices = cut_slices(track(samples), CLIP, hop)
     assert slices.shape == (len(expected_starts(samples, hop)), CLIP)
     assert set(slices.reshape(-1)) == set(track(samples))
     assert slices[0, 0] == 1
@@ -57,7 +57,7 @@ def test_cut_takes_every_sample_and_ends_with_the_track(samples, hop):
 @pytest.mark.parametrize("samples", [1, 2, 33, 50, 99])
 def test_short_track_repeats(samples):
     expected = track(samples)[np.arange(CLIP) % samples]
-    assert np.array_equal(cut(track(samples), CLIP, 50), expected[None])
+    assert np.array_equal(cut_slices(track(samples), CLIP, 50), expected[None])
     assert np.array_equal(fill(track(samples), CLIP), expected)
 
 
@@ -72,20 +72,20 @@ def test_stream_cuts_the_same_however_it_comes(samples, hop):
     ragged = np.sort(rng.integers(0, samples + 1, 7))  # two equal cuts make an empty block
     splits = [np.arange(size, samples, size) for size in (1, 7, 99, 100, 101, 5000)] + [ragged]
     for places in splits:
-        slices = list(cut_stream(np.split(track(samples), places), CLIP, hop))
-        assert np.array_equal(np.stack(slices), cut(track(samples), CLIP, hop)), places
+        slices = list(stream_slices(np.split(track(samples), places), CLIP, hop))
+        assert np.array_equal(np.stack(slices), cut_slices(track(samples), CLIP, hop)), places
 
 
 def test_stream_of_nothing_has_no_slices():
-    assert list(cut_stream([], CLIP, 50)) == []
-    assert list(cut_stream([np.zeros(0, "float32")], CLIP, 50)) == []
+    assert list(stream_slices([], CLIP, 50)) == []
+    assert list(stream_slices([np.zeros(0, "float32")], CLIP, 50)) == []
 
 
 def test_stream_holds_one_slice_and_one_block():
     blocks = (np.full(1000, number, "float32") for number in range(5000))
     tracemalloc.start()
     try:
-        total = sum(float(piece[0]) for piece in cut_stream(blocks, 1000, 500))
+        total = sum(float(piece[0]) for piece in stream_slices(blocks, 1000, 500))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -99,13 +99,13 @@ def test_graph_cuts_the_same(hop):
     """One traced function for all lengths, as a served model has."""
     import tensorflow as tf
 
-    from kgenre.audio.slicing import cut_graph
+    from kgenre.audio.slicing import slice_in_graph
 
     traced = tf.function(
-        lambda waveform: cut_graph(waveform, CLIP, hop), input_signature=[tf.TensorSpec((None, None), tf.float32)]
+        lambda waveform: slice_in_graph(waveform, CLIP, hop), input_signature=[tf.TensorSpec((None, None), tf.float32)]
     )
     for samples in LENGTHS:
         batch = np.stack([track(samples), -track(samples)])
-        expected = np.stack([cut(row, CLIP, hop) for row in batch])
+        expected = np.stack([cut_slices(row, CLIP, hop) for row in batch])
         assert np.array_equal(traced(batch).numpy(), expected), samples
     assert np.array_equal(traced(np.zeros((2, 0), "float32")).numpy(), np.zeros((2, 1, CLIP)))

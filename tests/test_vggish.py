@@ -21,7 +21,7 @@ from kgenre.archs import ARCHS
 from kgenre.core.errors import KgenreError
 from kgenre.model.build import build_model, front_end
 from kgenre.model.settings import make_config
-from kgenre.serving.predict import classify
+from kgenre.serving.predict import predict_tracks
 from kgenre.serving.vggish import VggishEmbedder
 
 vggish = importlib.import_module("kgenre.archs.vggish")  # the builder has the module's name
@@ -178,7 +178,7 @@ def test_embeddings_are_those_of_the_module(module, weights, frames_over):
     waveform = music(0.96 * 4 + 0.015 + 0.01 * frames_over)
     backbone = vggish.vggish_backbone(WIDTH)
     vggish.load_module(backbone, vggish.find_module(module))
-    picture = front_end(config_of(clip_seconds=len(waveform) / RATE))(waveform[None])
+    picture = front_end(config_of(slice_seconds=len(waveform) / RATE))(waveform[None])
     ours = keras.ops.convert_to_numpy(backbone(vggish.patches(picture)))
     expected = numpy_embeddings(numpy_patches(waveform), weights)
     assert ours.shape == expected.shape == (4, 128 * WIDTH)
@@ -194,7 +194,7 @@ def test_embedder_hears_a_song_as_the_module_does(module, figure, tmp_path):
     waveform = music(0.96 * 4 + 0.015)
     soundfile.write(tmp_path / "song.wav", waveform, RATE, subtype="FLOAT")
     embedder = VggishEmbedder(module, width=WIDTH, figure=figure)
-    (result,) = classify(embedder, embedder.reader(), [str(tmp_path / "song.wav")])
+    (result,) = predict_tracks(embedder, embedder.reader(), [str(tmp_path / "song.wav")])
     theirs = hub.load(module)(waveform).numpy()
     assert result.slice_probabilities.shape == (4, 0)
     np.testing.assert_allclose(result.slice_embeddings, theirs, rtol=0, atol=1e-4 * np.abs(theirs).max())
@@ -236,7 +236,7 @@ def test_five_patches_fill_a_slice_of_its_row():
     [(3, ["fc1_1", "fc1_2", "fc2"]), (0, []), (-1, NAMES)],
 )
 def test_a_step_moves_what_is_unfrozen_and_nothing_else(module, narrow, unfreeze, trained):
-    model = build_model(config_of(weights=module, unfreeze=unfreeze, clip_seconds=1.0), 4)
+    model = build_model(config_of(weights=module, unfreeze=unfreeze, slice_seconds=1.0), 4)
     model.compile(keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     before = {weight.path: np.array(weight) for weight in model.weights}
     model.train_on_batch(np.stack([music(1.0), -0.1 * music(1.0)]), np.array([0, 3]))
@@ -421,7 +421,7 @@ def test_pretrained_weights_need_their_own_front_end(values, needed):
     [
         ({"n_mels": 80}, "`vggish` needs 64 mel bands in 1 channel. Received: 80 in 1. Leave out --n-mels"),
         ({"image_channels": 3}, "`vggish` needs 64 mel bands in 1 channel. Received: 64 in 3. Leave out"),
-        ({"clip_seconds": 0.97}, "`vggish` needs 96 frames at least. Received: 95. Set a larger --clip-seconds"),
+        ({"slice_seconds": 0.97}, "`vggish` needs 96 frames at least. Received: 95. Set a larger --clip-seconds"),
     ],
     ids=str,
 )

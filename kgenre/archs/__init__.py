@@ -49,7 +49,7 @@ class Arch:
 
 # R4 looks at 640 frames of hop 1024: whole clips of 30 s, one at a time.
 _R4 = "CNNs and RNNs on FMA-small"
-_R4_DEFAULTS = {"feature": "cqt", "hop_length": 1024, "clip_seconds": 29.7, "crops_per_track": 2, "batch_size": 16}
+_R4_DEFAULTS = {"feature": "cqt", "hop_length": 1024, "slice_seconds": 29.7, "crops_per_track": 2, "batch_size": 16}
 _BLOCKS = ("block", "block_at", "dropout")
 
 ARCHS = {
@@ -85,7 +85,7 @@ ARCHS = {
         melcrop,
         "five conv blocks on 128 x 128 mel crops of 4 s, dense 256",
         "Song-genre CNN; Elbir and Aydin 2020",
-        defaults={"sample_rate_hz": 16000, "clip_seconds": 4.08, "crops_per_track": 6},
+        defaults={"sample_rate_hz": 16000, "slice_seconds": 4.08, "crops_per_track": 6},
         least_rows=32,
     ),
     "freqcnn": Arch(
@@ -124,7 +124,7 @@ ARCHS = {
         # Slices of 187 frames, as it was trained on. Frozen until told otherwise: a few hundred tracks spoil it.
         defaults={
             "feature": "musicnn_mel",
-            "clip_seconds": 2.98,
+            "slice_seconds": 2.98,
             "weights": "msd",
             "unfreeze": 0,
             "augment": (),
@@ -142,7 +142,7 @@ ARCHS = {
         # epochs, and its filters know the one size of a mel band: no zoom.
         defaults={
             "feature": "vggish_mel",
-            "clip_seconds": 4.815,
+            "slice_seconds": 4.815,
             "augment": (),
             "learning_rate": 1e-4,
             "epochs": 20,
@@ -158,7 +158,7 @@ ARCHS = {
         # Slices of 3 s: many short ones teach more than a few long ones of the same cost. Without the masks valid
         # accuracy was 41 % in place of 48 %, cross-entropy 1.95 in place of 1.5 (GTZAN part, 8 epochs, two seeds).
         defaults={
-            "clip_seconds": 2.98,
+            "slice_seconds": 2.98,
             "n_mels": 96,
             "hop_length": 441,
             "augment": ("specaugment",),

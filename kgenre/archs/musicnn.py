@@ -50,7 +50,7 @@ def mel_of(image):
     """The picture's values as they were: (batch, 96, frames, 1) -> (batch, frames, 96, 1)."""
     from keras import layers
 
-    low, high = FEATURES["musicnn_mel"].shades(None)
+    low, high = FEATURES["musicnn_mel"].value_range(None)
     x = layers.Rescaling(high - low, offset=low, dtype="float32", name="musicnn_units")(image)
     return layers.Permute((2, 1, 3))(x)
 

@@ -86,7 +86,7 @@ def patches(image):
     """Picture (batch, 64, frames, 1) -> log-mel patches (batch * patches, 96, 64, 1)."""
     from keras import layers, ops
 
-    low, high = FEATURES["vggish_mel"].shades(None)  # the same for every config
+    low, high = FEATURES["vggish_mel"].value_range(None)  # the same for every config
     x = layers.Rescaling(high - low, offset=low)(image)
     x = layers.Permute((2, 1, 3))(x)  # (batch, frames, 64, 1)
     x = layers.Cropping2D(((0, image.shape[2] % FRAMES), (0, 0)))(x)

@@ -90,10 +90,10 @@ class TrackReader:
         held = self.cache.get(path)
         if held is not None:
             self._note(path, len(held), float(np.abs(held).max()))
-            yield from slices.cut_stream([held], self.clip, self.hop)
+            yield from slices.stream_slices([held], self.clip, self.hop)
             return
         try:
-            yield from slices.cut_stream(self._stream(path), self.clip, self.hop)
+            yield from slices.stream_slices(self._stream(path), self.clip, self.hop)
         except audio.AudioError as error:
             self.failures[path] = error.cause
 

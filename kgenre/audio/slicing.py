@@ -25,14 +25,14 @@ def fill(samples: np.ndarray, clip: int) -> np.ndarray:
     return samples if len(samples) >= clip else np.resize(samples, clip)
 
 
-def cut(samples: np.ndarray, clip: int, hop: int) -> np.ndarray:
+def cut_slices(samples: np.ndarray, clip: int, hop: int) -> np.ndarray:
     """All slices of a track: (samples,) -> (slices, clip)."""
     starts = slice_starts(len(samples), clip, hop)
     whole = fill(samples, clip)
     return np.stack([whole[start : start + clip] for start in starts])
 
 
-def cut_stream(blocks: Iterable[np.ndarray], clip: int, hop: int) -> Iterator[np.ndarray]:
+def stream_slices(blocks: Iterable[np.ndarray], clip: int, hop: int) -> Iterator[np.ndarray]:
     """The same slices from a stream of blocks, holding little more than one slice and one block."""
     held, first, start, end = np.zeros(0, "float32"), 0, 0, 0  # `held` begins at sample `first`
     for block in blocks:
@@ -52,7 +52,7 @@ def cut_stream(blocks: Iterable[np.ndarray], clip: int, hop: int) -> Iterator[np
         yield held[end - clip - first :]
 
 
-def cut_graph(waveform, clip: int, hop: int):
+def slice_in_graph(waveform, clip: int, hop: int):
     """The same slices in a TensorFlow graph: (batch, samples) -> (batch, slices, clip); any length, 0 too."""
     import tensorflow as tf
 

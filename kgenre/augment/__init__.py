@@ -107,7 +107,7 @@ AUGMENTS = {
 }
 
 
-def built(config, where: str) -> dict:
+def build_augmentations(config, where: str) -> dict:
     """What the config lists for a place, built, by name in the order of application.
 
     Each has a seed of its own: layers that draw alike from one seed would draw the same.

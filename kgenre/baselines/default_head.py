@@ -1,18 +1,14 @@
-"""Makes the head of the default model: three linear classifiers on musicnn's features, averaged.
+"""The head of the default model: three linear classifiers on musicnn's features, averaged.
 
-    python -m kgenre.default_training --data MANIFEST --out models/default
-
-Train tracks teach and valid tracks judge, as the head would be served; then it is fitted again on both.
-Test tracks are never opened. Every track counts as much as its genre's others and every genre as much as
-another, and what is learnt from are slices of one length, cut from the tracks as they are and from altered
-copies (speed, equaliser, band limit, level, noise, repeated short cuts), so that a cut of 2 s and a whole
-song, of any rate and level, are one thing to it.
+Every track counts as much as its genre's others and every genre as much as another. What is learnt from are
+slices of one length, cut from the tracks as they are and from altered copies (speed, equaliser, band limit,
+level, noise, repeated short cuts), so that a cut of 2 s and a whole song, of any rate and level, are alike to it.
 """
 
 import numpy as np
 
-from kgenre import cli
 from kgenre.core.errors import KgenreError
+from kgenre.core.progress import SILENT, Progress
 
 COPIES = 6  # altered copies of each track
 
@@ -33,7 +29,9 @@ def make_head(data: dict, truth: np.ndarray, learnt: np.ndarray, of: np.ndarray)
     return {"kernel": (kernel / temperature).astype("float16"), "bias": (bias / temperature).astype("float32")}
 
 
-def extract(paths: list[str], config, seed: int) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def extract(
+    paths: list[str], config, seed: int, progress: Progress = SILENT
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Features of slices: x (slices, 1706), row (slices,) number of the track, plain (slices,) not altered.
 
     A track as it is gives the slices that are served; and {path: cause} of those that cannot be used.
@@ -44,14 +42,15 @@ def extract(paths: list[str], config, seed: int) -> tuple[dict[str, np.ndarray],
     from kgenre.audio.decode import decode
     from kgenre.audio.decoders import AudioError
     from kgenre.audio.reader import SILENT
-    from kgenre.audio.slicing import cut
+    from kgenre.audio.slicing import cut_slices
     from kgenre.serving.default_model import network
 
     model = network(config, 2)
     features = tf.function(keras.Model(model.input, model.get_layer("features").output), reduce_retracing=True)
     parts, rows, plain, failures = [], [], [], {}
-    with cli.progress() as bar:
-        for row, path in enumerate(bar.track(paths, description="listening")):
+    with progress.task("analysing", len(paths), "tracks") as advance:
+        for row, path in enumerate(paths):
+            advance()
             try:
                 decoded = decode(path, config.sample_rate_hz)
             except AudioError as error:
@@ -65,7 +64,7 @@ def extract(paths: list[str], config, seed: int) -> tuple[dict[str, np.ndarray],
                 rng = np.random.default_rng([seed, row, copy])
                 heard = altered(samples, config.sample_rate_hz, rng) if copy else samples
                 hop = config.clip_samples // OVERLAP if copy else config.hop_samples
-                slices = cut(heard, config.clip_samples, hop)
+                slices = cut_slices(heard, config.clip_samples, hop)
                 if copy and len(slices) > SLICES:
                     slices = slices[rng.choice(len(slices), SLICES, replace=False)]
                 parts += [features(slices[i : i + BATCH]).numpy() for i in range(0, len(slices), BATCH)]

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kgenre import cli
 from kgenre.baselines.hyperparameters import fit, has_probabilities, strengths, tune
 from kgenre.core.errors import KgenreError
+from kgenre.core.progress import SILENT, Progress
 
 FOLDS = 5
 
@@ -35,7 +35,7 @@ class Plan:
     says: str
 
 
-def make_plan(collection, choose: str, seed: int) -> Plan:
+def plan_selection(collection, choose: str, seed: int) -> Plan:
     """Never fits or chooses on a test track; without any, reports valid and says what that is worth.
 
     Raises:
@@ -78,7 +78,17 @@ def grouped_folds(rows: pd.DataFrame, seed: int) -> list[tuple[np.ndarray, np.nd
     return [fold for fold in folds if len(fold[0]) and len(fold[1])]
 
 
-def baseline(vectors, collection, names, choose: str, pca: int | None, seed: int, workers: int, out) -> dict:
+def baseline(
+    vectors,
+    collection,
+    names,
+    choose: str,
+    pca: int | None,
+    seed: int,
+    workers: int,
+    out,
+    progress: Progress = SILENT,
+) -> dict:
     """Tunes classifiers, fits the best one again, reports it once, and writes what evaluate does and classifiers.csv.
 
     Args:
@@ -99,12 +109,12 @@ def baseline(vectors, collection, names, choose: str, pca: int | None, seed: int
     from kgenre.evaluation.report import write_report
 
     has_vector = collection.table["path"].isin(vectors.of)
-    plan = make_plan(dataclasses.replace(collection, table=collection.table[has_vector]), choose, seed)
+    plan = plan_selection(dataclasses.replace(collection, table=collection.table[has_vector]), choose, seed)
     labels = sorted(plan.learn["genre"].unique())
     check_genres(plan.report, labels, collection.name)
     x, y = matrix(vectors, plan.learn), np.array([labels.index(genre) for genre in plan.learn["genre"]])
     check_pca(pca, min(*(len(rows) for rows, _ in plan.folds), len(plan.final)), x.shape[1])
-    choices, left_out = choose_among(names, x, y, plan.folds, seed, workers, pca)
+    choices, left_out = tune_all(names, x, y, plan.folds, seed, workers, pca, progress)
     best = choices[0]
     fitted = fit(best, x[plan.final], y[plan.final])
     probabilities = strengths(fitted, matrix(vectors, plan.report), len(labels))
@@ -123,17 +133,18 @@ def baseline(vectors, collection, names, choose: str, pca: int | None, seed: int
     )
 
 
-def choose_among(names, x, y, folds, seed: int, workers: int, pca: int | None) -> tuple[list, dict[str, str]]:
+def tune_all(
+    names, x, y, folds, seed: int, workers: int, pca: int | None, progress: Progress
+) -> tuple[list, dict[str, str]]:
     """The tuned classifiers, best first, and {name: cause} of those that cannot be had or fitted."""
     choices, left_out = [], {}
-    with cli.progress() as bar:
-        task = bar.add_task("tuning", total=len(names), unit="classifiers")
+    with progress.task("tuning", len(names), "classifiers") as advance:
         for name in names:
             try:
                 choices.append(tune(name, x, y, folds, seed, workers, pca))
             except KgenreError as error:
                 left_out[name] = str(error)
-            bar.advance(task)
+            advance()
     if not choices:
         raise KgenreError(next(iter(left_out.values())))
     return sorted(choices, key=lambda choice: -choice.score), left_out

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kgenre import cli
 from kgenre.core.errors import KgenreError
+from kgenre.core.progress import SILENT, Progress
 
 NOT_FINITE = "NaN or infinite values among its features."
 
@@ -25,6 +25,7 @@ class Request:
     pool: str | None
     workers: int
     fma_features: str | None
+    progress: Progress = SILENT
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,11 @@ def of_stats(request: Request) -> Vectors:
     refuse_pool(request)
     store, failures = Store(request.out / "features.npz", stats.stats_header(), request.rows), {}
     n_tracks, todo = len(request.rows), store.lacking
-    with cli.progress() as bar:
-        task = bar.add_task("statistics", total=n_tracks, completed=n_tracks - len(todo), unit="tracks")
+    with request.progress.task("statistics", n_tracks, "tracks", n_tracks - len(todo)) as advance:
         try:
-            store.fill(stats.of_tracks(todo, request.workers, failures, lambda: bar.advance(task)))
+            store.fill(stats.of_tracks(todo, request.workers, failures, advance))
         finally:
-            cli.list_failures(failures)
+            request.progress.failures(failures)
     return stored(request, store.path, failures)
 
 
@@ -64,8 +64,8 @@ def of_model(request: Request) -> Vectors:
     from kgenre.serving.catalogue import open_model
 
     path = request.out / "features.npz"
-    failures, _ = embed(open_model(request.on), request.rows, path, request.workers)
-    cli.list_failures(failures)
+    failures, _ = embed(open_model(request.on), request.rows, path, request.workers, request.progress)
+    request.progress.failures(failures)
     return stored(request, path, failures)
 
 

@@ -2,17 +2,17 @@
 
 from kgenre.cli.flags import add_config_flags, check_file, config_flags
 from kgenre.cli.parser import Parser, make_parser
-from kgenre.cli.progress import progress
-from kgenre.cli.run import list_failures, one_line, run
+from kgenre.cli.progress import BarProgress
+from kgenre.cli.run import run
+from kgenre.core.text import one_line
 
 __all__ = [
+    "BarProgress",
     "Parser",
     "add_config_flags",
     "check_file",
     "config_flags",
-    "list_failures",
     "make_parser",
     "one_line",
-    "progress",
     "run",
 ]

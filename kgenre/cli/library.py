@@ -52,7 +52,7 @@ def open_songs(args: argparse.Namespace, near=".") -> Songs:
     return songs
 
 
-def place_of(song: str) -> str:
+def library_near(song: str) -> str:
     """Where to look for the library of a song: beside it if it is a file, else here."""
     return song if os.path.exists(song) else "."
 

@@ -12,17 +12,6 @@ from kgenre.cli.stderr_filter import filtered_stderr
 from kgenre.core.errors import KgenreError
 
 
-def list_failures(failures: dict[str, str], word: str = "left out") -> None:
-    """Tells on stderr, a line each, which files could not be used and why."""
-    for path, cause in failures.items():
-        print(f"{word}: {one_line(path)}: {cause}", file=sys.stderr)
-
-
-def one_line(path: str) -> str:
-    """A path as it is shown: odd bytes and line breaks in it escaped."""
-    return path if path.isprintable() else path.encode("unicode_escape", "surrogateescape").decode()
-
-
 def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """Runs a command. A KgenreError becomes one line and exit status 2, Ctrl-C one line and 130."""
     if hasattr(sys.stdout, "reconfigure"):

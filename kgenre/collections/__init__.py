@@ -1,15 +1,13 @@
-"""The table of datasets by name, and the one way from `--data` to a table of tracks."""
+"""Collections of tracks, and the one way from `--data` to a table of tracks."""
 
-import logging
 from pathlib import Path
 
 from kgenre.collections.datasets import DATASETS
 from kgenre.core.errors import KgenreError, check_known
+from kgenre.core.progress import SILENT, Progress
 
-log = logging.getLogger(__name__)
 
-
-def load_collection(data: str, folder: Path = Path("data"), seed: int = 0):
+def load_collection(data: str, folder: Path = Path("data"), seed: int = 0, progress: Progress = SILENT):
     """Tracks of a named dataset, a folder of genre folders, or a manifest.
 
     Returns:
@@ -23,7 +21,7 @@ def load_collection(data: str, folder: Path = Path("data"), seed: int = 0):
 
     path = Path(data)
     if data in DATASETS:
-        table = read_manifest(DATASETS[data].prepare(folder))
+        table = read_manifest(DATASETS[data].prepare(folder, progress))
     elif data and path.is_dir():
         table = read_folder(path)
     elif path.is_file() and path.suffix.lower() in (".csv", ".parquet"):

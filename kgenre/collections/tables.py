@@ -1,20 +1,12 @@
 """Collections of tracks: from a folder of genre folders, or a manifest, to one table."""
 
-import logging
-import os
 from pathlib import Path
 
 import pandas as pd
 
+from kgenre.audio.walk import find_audio_files
 from kgenre.core.errors import KgenreError
 
-log = logging.getLogger(__name__)
-
-# What a scan of a folder takes for audio. The decoder judges by content; this only spares it the covers.
-AUDIO_SUFFIXES = frozenset(
-    ".mp3 .ogg .oga .opus .flac .wav .wave .aif .aiff .aifc .au .w64 .caf "
-    ".m4a .m4b .mp4 .aac .wma .asf .ape .wv .mpc .ac3 .mka .webm .tta .amr .mp2".split()
-)
 COLUMNS = ["path", "genre", "split", "artist", "album", "track_id"]
 SPLIT_NAMES = {
     "train": "train", "training": "train",
@@ -67,7 +59,7 @@ def read_folder(folder) -> pd.DataFrame:
     """
     folder = Path(folder).resolve()
     rows = []
-    for file in find_audio(folder):
+    for file in find_audio_files(folder):
         parts = file.relative_to(folder).parts
         if len(parts) > 1:
             album = "/".join(parts[:-1]) if len(parts) > 2 else ""
@@ -79,24 +71,6 @@ def read_folder(folder) -> pd.DataFrame:
         )
     table = pd.DataFrame(rows).reindex(columns=COLUMNS).astype("string").fillna("")
     return _finish(table, str(folder))
-
-
-def find_audio(folder) -> list[Path]:
-    """All audio files under a folder, sorted; each folder is entered once, however links point."""
-    found, seen = [], set()
-
-    def unreadable(error: OSError) -> None:
-        log.warning("left out: %s: folder cannot be read: %s", error.filename, error.strerror)
-
-    for root, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
-        identity = (os.stat(root).st_dev, os.stat(root).st_ino)
-        if identity in seen:
-            folders.clear()
-            continue
-        seen.add(identity)
-        folders[:] = sorted(name for name in folders if not _is_hidden(name))
-        found += [Path(root, name) for name in sorted(files) if _is_audio_name(name)]
-    return sorted(found)
 
 
 def read_tags(path) -> dict[str, str]:
@@ -114,14 +88,6 @@ def read_tags(path) -> dict[str, str]:
 
 def _id3(tags, frame: str) -> str:
     return str(tags[frame].text[0]).strip() if frame in tags and tags[frame].text else ""
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") and not name.startswith("..")  # "...And Justice for All" is an album
-
-
-def _is_audio_name(name: str) -> bool:
-    return Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith("._")  # macOS's shadows
 
 
 def _read_csv(path) -> pd.DataFrame:

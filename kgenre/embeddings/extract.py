@@ -12,8 +12,8 @@ are listed on stderr with the reason, and the exit status is then 1.
 import os
 from pathlib import Path
 
-from kgenre import cli
 from kgenre.core.errors import KgenreError
+from kgenre.core.progress import SILENT, Progress
 
 
 def collection_rows(data: str, seed: int):
@@ -26,19 +26,19 @@ def song_rows(names: list[str]):
     """A table as a collection's of songs without genre and split; artist and album from their tags."""
     import pandas as pd
 
-    from kgenre.audio.walk import find_songs
+    from kgenre.audio.walk import expand_paths
     from kgenre.collections.tables import COLUMNS, read_tags
 
-    paths = list(dict.fromkeys(os.path.abspath(path) for path in find_songs(names)))
+    paths = list(dict.fromkeys(os.path.abspath(path) for path in expand_paths(names)))
     rows = [{"path": path, "track_id": Path(path).stem, **read_tags(path)} for path in paths]
     return pd.DataFrame(rows, dtype=object).reindex(columns=COLUMNS).astype("string").fillna("")
 
 
-def embed(model, rows, to, workers: int) -> tuple[dict[str, str], int]:
+def embed(model, rows, to, workers: int, progress: Progress = SILENT) -> tuple[dict[str, str], int]:
     """Embeds the tracks that `to` lacks and writes it.
 
     Args:
-        model: Predictor, or what open_model gives.
+        model: SavedModel, or what open_model gives.
         rows: DataFrame of tracks, as a Collection's.
         to: path of the file, .npz or .parquet.
         workers: decoding threads.
@@ -50,16 +50,15 @@ def embed(model, rows, to, workers: int) -> tuple[dict[str, str], int]:
         KgenreError: `to` holds what another model, other settings or another decoder made.
     """
     from kgenre.embeddings.store import Store
-    from kgenre.serving.predict import classify
+    from kgenre.serving.predict import predict_tracks
 
     store, reader = Store(to, header_of(model), rows), model.reader()
-    with cli.progress() as bar:
-        task = bar.add_task("embedding", total=len(rows), completed=len(rows) - len(store.lacking), unit="tracks")
-        results = classify(model, reader, store.lacking, workers=workers, advance=lambda: bar.advance(task))
+    with progress.task("embedding", len(rows), "tracks", len(rows) - len(store.lacking)) as advance:
+        results = predict_tracks(model, reader, store.lacking, workers=workers, advance=advance)
         try:
             store.fill(vectors_of(result, model) for result in results)
         except KgenreError:
-            cli.list_failures(reader.failures, "failed")
+            progress.failures(reader.failures, "failed")
             raise
     return reader.failures, len(store.lacking) - len(reader.failures)
 

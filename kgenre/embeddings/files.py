@@ -56,7 +56,7 @@ def read_embeddings(path, slices: bool = True) -> Embeddings:
     Raises:
         KgenreError: unreadable, or not an embedding file.
     """
-    header, table = read_about(path)
+    header, table = read_metadata(path)
     pooled = _reading(path, lambda form: form.columns(path, ("mean", "max")))
     every = starts = None
     if slices:
@@ -68,7 +68,7 @@ def read_embeddings(path, slices: bool = True) -> Embeddings:
     return Embeddings(header, table, pooled["mean"], pooled["max"], every, starts)
 
 
-def read_about(path) -> tuple[dict, pd.DataFrame]:
+def read_metadata(path) -> tuple[dict, pd.DataFrame]:
     """Header and table of an embedding file, without its vectors."""
     header, columns = _reading(path, lambda form: (form.header(path), form.columns(path, COLUMNS)))
     texts = {name: pd.array(list(columns[name]), dtype=pd.StringDtype("python")) for name in TEXTS}

@@ -19,7 +19,7 @@ import kgenre
 from kgenre.audio.decoders import decoder_versions
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_beside
-from kgenre.embeddings.files import FORMATS, TEXTS, check_names, check_suffix, read_about, stream_vectors, write_npz
+from kgenre.embeddings.files import FORMATS, TEXTS, check_names, check_suffix, read_metadata, stream_vectors, write_npz
 
 MUST_AGREE = {"identity": "another model", "config_hash": "other settings", "decoder": "another decoder"}
 PART_BYTES = 64 << 20  # a part is written when this much waits,
@@ -122,7 +122,7 @@ class Store:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _take_in(self, source: Path) -> None:
-        header, table = read_about(source)
+        header, table = read_metadata(source)
         for name, what in MUST_AGREE.items():
             if header.get(name) != self.header[name]:
                 place = self.folder if source.parent == self.folder else source

@@ -1,17 +1,10 @@
-"""Evaluates a trained model on whole tracks, and says how honest the figure is.
-
-    kgenre evaluate --model models/RUN [--data DIR|MANIFEST] [--split test]
-
-Prints and writes track-level accuracy with its 95 % interval, macro-F1, balanced accuracy, top-3, a
-report by genre, the confusion matrix (CSV and PNG), the protocol and the artist overlap. What is
-evaluated is the exported model, the very one that is served.
-"""
+"""Evaluates the exported model, the very one that is served, on whole tracks of a collection."""
 
 import os
 from pathlib import Path
 
-from kgenre import cli
 from kgenre.core.errors import KgenreError
+from kgenre.core.progress import SILENT, Progress
 from kgenre.evaluation.report import write_report
 
 
@@ -34,12 +27,14 @@ def default_folder(run, other: str) -> Path:
     return run / f"evaluation-{other}" if other else run.folder
 
 
-def evaluate(predictor, collection, split: str, train, out, workers: int, max_bad_share: float) -> dict:
+def evaluate(
+    predictor, collection, split: str, train, out, workers: int, max_bad_share: float, progress: Progress = SILENT
+) -> dict:
     """Classifies the tracks of a split and writes metrics.json, confusion.csv, confusion.png, report.txt.
 
     Args:
-        predictor: inference.Predictor.
-        collection: datasets.splits.Collection.
+        predictor: a model, as open_model gives.
+        collection: collections.splits.Collection.
         split: "train", "valid", "test" or "all". Where "test" has no rows, valid is evaluated and the
             result says so.
         train: table of the tracks that the model was trained on, or None where they are not known.
@@ -52,18 +47,27 @@ def evaluate(predictor, collection, split: str, train, out, workers: int, max_ba
         KgenreError: no tracks, genres that the model does not know, or too many bad files.
     """
     from kgenre.audio.reader import check_bad_share
-    from kgenre.serving.predict import classify
+    from kgenre.serving.predict import predict_tracks
 
     rows, split, note = rows_of(collection, split)
     check_genres(rows, predictor.labels, collection.name)
     paths, reader = list(rows["path"]), predictor.reader()
-    with cli.progress() as bar:
-        task = bar.add_task(f"evaluating {split}", total=len(paths), unit="tracks")
-        results = classify(predictor, reader, paths, workers=workers, advance=lambda: bar.advance(task))
+    with progress.task(f"evaluating {split}", len(paths), "tracks") as advance:
+        results = predict_tracks(predictor, reader, paths, workers=workers, advance=advance)
         answers = {result.path: result.probabilities for result in results}
     check_bad_share(reader.failures, len(paths), max_bad_share)
     learnt = None if train is None else train[train["split"] == "train"]
     return write_report(rows, answers, reader.failures, predictor.labels, collection, split, note, learnt, Path(out))
+
+
+def evaluate_run(run, workers: int, max_bad_share: float, progress: Progress = SILENT) -> dict:
+    """Evaluates a run's own test tracks, once, into its folder."""
+    from kgenre.collections.splits import Collection
+    from kgenre.serving.saved_model import SavedModel
+
+    collection = Collection(run.load_config().data, run.load_tracks(), run.load_facts()["protocol"])
+    model = SavedModel(run / "saved_model" / "1")
+    return evaluate(model, collection, "test", collection.table, run.folder, workers, max_bad_share, progress)
 
 
 def rows_of(collection, split: str, chosen: str = "the epoch"):

@@ -1,11 +1,4 @@
-"""Evaluates a trained model on whole tracks, and says how honest the figure is.
-
-    kgenre evaluate --model models/RUN [--data DIR|MANIFEST] [--split test]
-
-Prints and writes track-level accuracy with its 95 % interval, macro-F1, balanced accuracy, top-3, a
-report by genre, the confusion matrix (CSV and PNG), the protocol and the artist overlap. What is
-evaluated is the exported model, the very one that is served.
-"""
+"""What an evaluation writes: metrics.json, confusion.csv, confusion.png, report.txt; and its summary."""
 
 
 def write_report(rows, answers, failures, labels, collection, split, note, learnt, out, more=None) -> dict:

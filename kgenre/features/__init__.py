@@ -14,7 +14,7 @@ class Feature:
 
     build: the config's values -> a layer, waveform (batch, samples) -> (batch, frames, bins).
     says: what it is, for the README's table.
-    shades: the config's values -> (low, high), the values that are drawn as 0 and 1.
+    value_range: the config's values -> (low, high), the values that are drawn as 0 and 1.
     bins: the config's values -> what each bin stands for, lowest first: its frequency in Hz, or its name.
     unit: of the values, for a picture's scale.
     defaults: config values that differ from the general ones for this feature.
@@ -22,7 +22,7 @@ class Feature:
 
     build: Callable
     says: str
-    shades: Callable
+    value_range: Callable
     bins: Callable
     unit: str
     defaults: dict = field(default_factory=dict)

@@ -1,4 +1,10 @@
-"""The command of this package: `python -m kgenre.features` is `kgenre features`."""
+"""Draws a feature of a song: what a network looks at, over seconds and hertz.
+
+    kgenre features SONG.mp3
+    kgenre features SONG.mp3 --feature cqt --start 60 --seconds 10 --png cqt.png
+
+The ends of the scale are the 0 and 1 of the picture that the network is given.
+"""
 
 import argparse
 import sys
@@ -7,13 +13,8 @@ from pathlib import Path
 from kgenre import cli
 from kgenre.core.errors import KgenreError
 from kgenre.features import FEATURES
-from kgenre.features.__main__ import main
 from kgenre.features.plot import MAX_SECONDS, SECONDS, check_window, compute, draw
 from kgenre.model.settings import make_config
-
-if __name__ == "__main__":
-    sys.exit(main())
-
 
 FLAGS = ("feature", "sample_rate_hz", "n_fft", "hop_length", "n_mels", "fmin_hz", "fmax_hz", "top_db")
 
@@ -33,7 +34,7 @@ def main(argv=None) -> int:
 def _features(args: argparse.Namespace) -> int:
     check_window(args.start, args.seconds)
     # No slices here, whose length could be too short for a frame.
-    config = make_config({}, {**cli.config_flags(args), "clip_seconds": MAX_SECONDS})
+    config = make_config({}, {**cli.config_flags(args), "slice_seconds": MAX_SECONDS})
     png = args.png or Path(f"{Path(args.song).stem}-{config.feature}.png")
     if png.suffix.lower() != ".png":
         raise KgenreError(f"{png}: a picture's name ends in .png. Name another file with --png.")
@@ -47,3 +48,7 @@ def _features(args: argparse.Namespace) -> int:
     note = f" ({', '.join(audio.flags)})" if audio.flags else ""
     print(f"{cli.one_line(str(png))}: {config.feature} of {audio.seconds:.1f} s from {args.start:.1f} s{note}")
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -111,7 +111,7 @@ class LogMel(keras.layers.Layer):
 
 def mel_filters(sample_rate, n_fft, n_mels, fmin, fmax, mel_scale="slaney") -> np.ndarray:
     """Mel filters, float32 (n_mels, n_fft // 2 + 1): librosa's, or HTK's as TensorFlow and VGGish have them."""
-    import librosa  # only its definitions, and only when a model is built
+    import librosa  # only its definitions, and only when a model is build_augmentations
 
     top = sample_rate / 2 if fmax is None else fmax
     if not 0 <= fmin < top <= sample_rate / 2:

@@ -1,10 +1,4 @@
-"""Draws a feature of a song: what a network looks at, over seconds and hertz.
-
-    kgenre features SONG.mp3
-    kgenre features SONG.mp3 --feature cqt --start 60 --seconds 10 --png cqt.png
-
-The ends of the scale are the 0 and 1 of the picture that the network is given.
-"""
+"""Draws a feature of a song, over seconds and hertz, as a PNG."""
 
 import textwrap
 import warnings
@@ -56,14 +50,14 @@ def draw(spectrogram, config, title: str, path, start: float = 0.0, seconds: flo
 
     row, hop = FEATURES[config.feature], config.hop_length / config.sample_rate_hz
     frames, bins = spectrogram.shape
-    bin_names, (low, high) = row.bins(config), row.shades(config)
+    bin_names, (low, high) = row.bins(config), row.value_range(config)
     signed = low == -high  # coefficients, of a few and of hundreds
     figure, axes = new_figure(11, 4.5)
     picture = axes.imshow(
         spectrogram.T,
         origin="lower",
         aspect="auto",
-        interpolation="nearest" if isinstance(bin_names[0], str) else "auto",  # no shades between names
+        interpolation="nearest" if isinstance(bin_names[0], str) else "auto",  # no value_range between names
         extent=(start - hop / 2, start + (frames - 0.5) * hop, -0.5, bins - 0.5),
         norm=SymLogNorm(high / 200, vmin=low, vmax=high) if signed else Normalize(low, high),
         cmap="RdBu_r" if signed else "magma",

@@ -68,7 +68,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Lessons:
+class LabelledSlices:
     """Slices to learn from. x: float32 (rows, d); y: label numbers; weights; tracks: id of the track of each."""
 
     x: np.ndarray
@@ -108,14 +108,16 @@ def retrain(
         genre for genre in truth.tolist() if len({album for album, one in zip(albums, truth) if one == genre}) > 1
     }
     counted = np.isin(truth, list(several))
-    after = judged(names, lessons, anchors, tracks, truth, albums) if several else None
+    after = cross_validate(names, lessons, anchors, tracks, truth, albums) if several else None
     if after is None:
         return head, Report(len(tracks), 0, None, None)
     shares = [float((answers == truth)[counted].mean()) for answers in (before, after)]
     return head, Report(len(tracks), int(counted.sum()), *shares)
 
 
-def collect(slices: Iterable[tuple], known: Mapping[int, int], seed: int) -> tuple[Lessons, Lessons, dict[int, int]]:
+def collect(
+    slices: Iterable[tuple], known: Mapping[int, int], seed: int
+) -> tuple[LabelledSlices, LabelledSlices, dict[int, int]]:
     """Slices of the known tracks, slices of anchors, and what the model says of the known ones."""
     rng = np.random.default_rng(seed)
     lessons, pool, answers, seen = [], [], {}, 0
@@ -134,16 +136,20 @@ def collect(slices: Iterable[tuple], known: Mapping[int, int], seed: int) -> tup
     return _lessons(lessons), _lessons(pool), answers
 
 
-def _lessons(parts: list[tuple]) -> Lessons:
+def _lessons(parts: list[tuple]) -> LabelledSlices:
     if not parts:
-        return Lessons(np.zeros((0, 0), "float32"), *(np.zeros(0, kind) for kind in ("int64", "float64", "int64")))
+        return LabelledSlices(
+            np.zeros((0, 0), "float32"), *(np.zeros(0, kind) for kind in ("int64", "float64", "int64"))
+        )
     counts = [len(part[1]) for part in parts]
     weights = [part[3] / count for part, count in zip(parts, counts)]  # a track's slices share its weight
     columns = ([part[2] for part in parts], weights, [part[0] for part in parts])
-    return Lessons(np.concatenate([part[1] for part in parts]), *(np.repeat(column, counts) for column in columns))
+    return LabelledSlices(
+        np.concatenate([part[1] for part in parts]), *(np.repeat(column, counts) for column in columns)
+    )
 
 
-def fit_head(names: tuple[str, ...], lessons: Lessons, anchors: Lessons) -> Head:
+def fit_head(names: tuple[str, ...], lessons: LabelledSlices, anchors: LabelledSlices) -> Head:
     """Logistic regression; the anchors weigh together as much as the lessons."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
@@ -168,7 +174,9 @@ def fit_head(names: tuple[str, ...], lessons: Lessons, anchors: Lessons) -> Head
     return Head(names, every, constant)
 
 
-def judged(names, lessons: Lessons, anchors: Lessons, tracks, truth, groups: list[str]) -> np.ndarray | None:
+def cross_validate(
+    names, lessons: LabelledSlices, anchors: LabelledSlices, tracks, truth, groups: list[str]
+) -> np.ndarray | None:
     """Answer for each known track by a head that was fitted without its group; None of fewer than two groups."""
     from sklearn.model_selection import GroupKFold
 
@@ -178,7 +186,7 @@ def judged(names, lessons: Lessons, anchors: Lessons, tracks, truth, groups: lis
     answers = np.zeros(len(tracks), "int64")
     for learn, judge in GroupKFold(folds).split(tracks, truth, groups):
         taught = np.isin(lessons.tracks, tracks[learn])
-        part = Lessons(lessons.x[taught], lessons.y[taught], lessons.weights[taught], lessons.tracks[taught])
+        part = LabelledSlices(lessons.x[taught], lessons.y[taught], lessons.weights[taught], lessons.tracks[taught])
         try:
             head = fit_head(names, part, anchors)
         except KgenreError:  # one genre is left to learn from, so that is the answer

@@ -8,7 +8,7 @@ import numpy as np
 FLOAT16_MAX = 65504.0
 
 
-def how_much(windows: int | None) -> str:
+def slices_in_words(windows: int | None) -> str:
     return "all" if windows is None else f"{windows} stretch{'es' if windows > 1 else ''}"
 
 
@@ -24,14 +24,14 @@ class Space:
     identity: str
     config_hash: str
     labels: tuple[str, ...]
-    clip_seconds: float
+    slice_seconds: float
     hop_seconds: float
     windows: int | None
 
     @property
     def heard(self) -> str:
         """How much of a track was listened to, in words."""
-        return how_much(self.windows)
+        return slices_in_words(self.windows)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Heard:
+class TrackAnalysis:
     """What a model said of a track: starts (slices,) in seconds, embeddings (slices, d), probabilities
     (slices, classes)."""
 

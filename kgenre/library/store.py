@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from kgenre.core.errors import KgenreError
-from kgenre.library.records import SAVE, Heard, Known, Space, Track, as_text, slices_of, space_of
+from kgenre.library.records import SAVE, Known, Space, Track, TrackAnalysis, as_text, slices_of, space_of
 from kgenre.library.schema import migrate
 
 PLACE = Path(".kgenre") / "library.sqlite"  # in the folder of the music
@@ -44,7 +44,7 @@ class Library:
     """A library file. Any thread may use it; each has a connection of its own.
 
     Args:
-        path: the file; `library_place` has the default.
+        path: the file; `default_library_path` has the default.
         create: make the file if it is not there.
 
     Raises:
@@ -341,7 +341,7 @@ class Library:
         with self.writing():
             self._db.executemany(SAVE, (astuple(track) for track in tracks))
 
-    def save_heard(self, space: Space, audio_hash: bytes, heard: Heard) -> None:
+    def save_heard(self, space: Space, audio_hash: bytes, heard: TrackAnalysis) -> None:
         key = (space.id, audio_hash)
         with self.writing():
             self._db.execute("DELETE FROM unheard WHERE space_id = ? AND audio_hash = ?", key)
@@ -420,7 +420,7 @@ def _folder_namer(roots: list[str]):
     return name
 
 
-def library_place(folder) -> Path:
+def default_library_path(folder) -> Path:
     """Where the library of a folder of music is kept if no other place is named."""
     return Path(folder) / PLACE
 
@@ -433,6 +433,6 @@ def find_library(near) -> Path:
     """
     near = Path(os.path.abspath(near))
     for folder in (near, *near.parents):
-        if library_place(folder).is_file():
-            return library_place(folder)
+        if default_library_path(folder).is_file():
+            return default_library_path(folder)
     raise KgenreError(f"{near}: lies in no folder with a library. Name one with --library, or `kgenre explore DIR`.")

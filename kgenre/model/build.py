@@ -5,7 +5,7 @@ import numpy as np
 from keras import layers
 
 from kgenre.archs import ARCHS
-from kgenre.augment import built
+from kgenre.augment import build_augmentations
 from kgenre.core.errors import KgenreError
 from kgenre.features import FEATURES
 from kgenre.model.image import SpectrogramImage
@@ -38,10 +38,10 @@ def build_model(config: Config, n_classes: int) -> keras.Model:
     try:
         waveform = keras.Input((config.clip_samples,), name="waveform", dtype="float32")
         x = waveform
-        for layer in built(config, "waveform").values():
+        for layer in build_augmentations(config, "waveform").values():
             x = layer(x)
         picture = front_end(config)(x)
-        for layer in built(config, "picture").values():
+        for layer in build_augmentations(config, "picture").values():
             picture = layer(picture)
         values = {name: getattr(config, name) for name in arch.takes}
         try:
@@ -83,7 +83,7 @@ def front_end(config: Config):
     """Waveform (batch, samples) -> picture (batch, height, width, channels) in [0, 1], float32."""
     feature = FEATURES[config.feature].build(config)
     image = SpectrogramImage(
-        *FEATURES[config.feature].shades(config),
+        *FEATURES[config.feature].value_range(config),
         config.image_height,
         config.image_width,
         config.image_channels,

@@ -36,7 +36,7 @@ class Config:
     # Audio. 22 050 Hz holds all that the mel bands below look at; 256 frames (5.94 s) hold a bar or two at
     # any tempo, and several short crops a track teach more than one long one of the same cost.
     sample_rate_hz: int = _of(22050, "rate that audio is resampled to")
-    clip_seconds: float = _of(5.94, "length of the slices that the network sees")
+    slice_seconds: float = _of(5.94, "length of the slices that the network sees")
     slice_overlap: float = _of(0.0, "share that neighbouring slices of a track have in common when it is classified")
 
     # Spectrogram: librosa's defaults, so that figures compare with the literature's.
@@ -110,7 +110,7 @@ class Config:
 
     def __post_init__(self):
         for row in dataclasses.fields(self):
-            object.__setattr__(self, row.name, as_held(row.name, getattr(self, row.name)))
+            object.__setattr__(self, row.name, normalize(row.name, getattr(self, row.name)))
             _check_type(row, getattr(self, row.name))
         for name, low, high in _RANGES:
             value = getattr(self, name)
@@ -118,13 +118,13 @@ class Config:
                 raise KgenreError(f"`{name}` must be from {low:g} to {high:g}. Received: {name}={value}.")
         if self.clip_samples < self.n_fft:
             raise KgenreError(
-                "`clip_seconds` must hold at least one frame of `n_fft` samples. "
-                f"Received: clip_seconds={self.clip_seconds}, n_fft={self.n_fft}, sample_rate_hz={self.sample_rate_hz}."
+                "`slice_seconds` must hold at least one frame of `n_fft` samples. "
+                f"Received: slice_seconds={self.slice_seconds}, n_fft={self.n_fft}, sample_rate_hz={self.sample_rate_hz}."
             )
 
     @property
     def clip_samples(self) -> int:
-        return round(self.clip_seconds * self.sample_rate_hz)
+        return round(self.slice_seconds * self.sample_rate_hz)
 
     @property
     def hop_samples(self) -> int:
@@ -147,7 +147,7 @@ SECTIONS = {
 
 _RANGES = (
     ("sample_rate_hz", 1000, 384000),
-    ("clip_seconds", 0.1, 600),
+    ("slice_seconds", 0.1, 600),
     ("slice_overlap", 0, 0.95),
     ("n_fft", 16, 65536),
     ("hop_length", 1, 65536),
@@ -245,7 +245,7 @@ def field_type(row) -> tuple[type, bool]:
     return typing.get_origin(row.type) or row.type, False
 
 
-def as_held(name: str, value):
+def normalize(name: str, value):
     """A setting as Config holds it: a list of names in the table's order, each once; "none" alone is no name."""
     row = Config.__dataclass_fields__[name]
     if field_type(row)[0] is not tuple or not isinstance(value, (list, tuple)):

@@ -35,15 +35,15 @@ def track_row(result, predictor) -> dict:
 
 def track_text(row: dict, slices: bool) -> str:
     """One line: path and its strongest genres; with `slices`, a line for each slice below it."""
-    lines = [f"{row['path']}: {strongest(row['strengths'])}"]
+    lines = [f"{row['path']}: {top_genres(row['strengths'])}"]
     if "tags" in row:
-        lines.append(f"  tags: {strongest(row['tags'], TOP_TAGS)}")
+        lines.append(f"  tags: {top_genres(row['tags'], TOP_TAGS)}")
     if slices:
-        lines += [f"  {part['start']:7.1f} s  {strongest(part['strengths'])}" for part in row["by_slice"]]
+        lines += [f"  {part['start']:7.1f} s  {top_genres(part['strengths'])}" for part in row["by_slice"]]
     return "\n".join(lines)
 
 
-def strongest(strengths: dict[str, float], top: int = TOP) -> str:
+def top_genres(strengths: dict[str, float], top: int = TOP) -> str:
     ranked = sorted(strengths.items(), key=lambda item: -item[1])[:top]
     return ", ".join(f"{genre} {value:.0%}" for genre, value in ranked)
 

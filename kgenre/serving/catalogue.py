@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from kgenre.core.errors import KgenreError
-from kgenre.serving.saved_model import Predictor
+from kgenre.serving.saved_model import SavedModel
 from kgenre.serving.vggish import VggishEmbedder
 
 
@@ -12,7 +12,7 @@ def open_model(name=None):
     """The model of a name: the default model if none, a row of PRETRAINED, a run folder or a SavedModel folder.
 
     Returns:
-        Predictor, or what has its attributes, `reader` and call.
+        SavedModel, or what has its attributes, `reader` and call.
     """
     from kgenre.core.errors import check_known
     from kgenre.serving.catalogue import DEFAULT, PRETRAINED
@@ -23,7 +23,7 @@ def open_model(name=None):
             return PRETRAINED[name]()
         if len(Path(name).parts) == 1:
             check_known("model", name, PRETRAINED, where="a model is a run folder, a SavedModel folder or a name: ")
-    return Predictor(name)
+    return SavedModel(name)
 
 
 DEFAULT, MUSICNN = "default", "musicnn"
@@ -32,19 +32,19 @@ DEFAULT, MUSICNN = "default", "musicnn"
 MUSICNN_NAMES = (DEFAULT, MUSICNN)  # whose embedding is musicnn's own, of which its tags are a function
 
 
-def _default(name: str = DEFAULT) -> Predictor:
+def _default(name: str = DEFAULT) -> SavedModel:
     """The default model; made anew where a cleaner has been at the cache."""
     from kgenre.serving import default_model as default
 
     folder = default.saved_model()
     try:
-        return Predictor(folder, name)
+        return SavedModel(folder, name)
     except KgenreError:
         shutil.rmtree(folder.parent)
-        return Predictor(default.saved_model(), name)
+        return SavedModel(default.saved_model(), name)
 
 
-def _musicnn() -> Predictor:
+def _musicnn() -> SavedModel:
     return _default(MUSICNN)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 ABOUT = Path("assets.extra") / "about.json"  # in a SavedModel; TF Serving leaves that folder to us
 
 
-def described(folder: Path, labels: list[str], sample_rate: int, clip_samples: int, hop_samples: int) -> dict:
+def model_metadata(folder: Path, labels: list[str], sample_rate: int, clip_samples: int, hop_samples: int) -> dict:
     """What a SavedModel says of itself: labels, sizes, and
 
     identity: hash of weights, labels and sizes; not of the files, which differ from one export to the next.
@@ -33,14 +33,14 @@ def described(folder: Path, labels: list[str], sample_rate: int, clip_samples: i
     }
 
 
-def write_about(folder: Path, about: dict) -> None:
-    """Keeps what `described` gives beside the graph, to be read without TensorFlow."""
+def write_metadata(folder: Path, about: dict) -> None:
+    """Keeps what `model_metadata` gives beside the graph, to be read without TensorFlow."""
     (folder / ABOUT).parent.mkdir(exist_ok=True)
     (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
-def read_about(folder: Path) -> dict | None:
-    """What `write_about` kept; None where there is no such file, or one of other files."""
+def read_metadata(folder: Path) -> dict | None:
+    """What `write_metadata` kept; None where there is no such file, or one of other files."""
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         return about if about["files"] == _files_hash(folder) else None

@@ -16,7 +16,7 @@ from kgenre.audio import decode as audio
 from kgenre.audio.reader import TrackReader
 
 
-def sliding_batches(reader: TrackReader, paths, batch_size: int, workers: int = 2):
+def slice_batches(reader: TrackReader, paths, batch_size: int, workers: int = 2):
     """All slices of all tracks: tf.data of (track number (batch,), last of its track (batch,), waveform (batch, clip)).
 
     Tracks are decoded side by side as streams, so memory does not grow with their length; slices of
@@ -42,11 +42,11 @@ log = logging.getLogger(__name__)
 
 
 # (slices, clip) -> probabilities (slices, classes), embeddings (slices, d)
-SlicePredictor = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+SliceModel = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
-class TrackResult:
+class TrackPrediction:
     """What the model says of one track."""
 
     path: str
@@ -65,17 +65,17 @@ class TrackResult:
         return self.slice_embeddings.mean(axis=0)
 
 
-def classify(
-    predict: SlicePredictor,
+def predict_tracks(
+    predict: SliceModel,
     reader: TrackReader,
     paths: Sequence[str],
     batch_size: int = 32,
     workers: int = 2,
     advance: Callable[[], None] = lambda: None,
-) -> Iterator[TrackResult]:
+) -> Iterator[TrackPrediction]:
     """Classifies tracks, each as soon as its last slice is known; `reader.failures` has the others."""
     parts: dict[int, list] = {}
-    for numbers, lasts, windows in sliding_batches(reader, paths, batch_size, workers):
+    for numbers, lasts, windows in slice_batches(reader, paths, batch_size, workers):
         for number, last, *answer in zip(numbers.numpy(), lasts.numpy(), *predict(windows)):
             parts.setdefault(number, []).append(answer)
             if last:
@@ -85,6 +85,6 @@ def classify(
                     yield _track_result(paths[number], reader, answers)
 
 
-def _track_result(path: str, reader: TrackReader, answers: list) -> TrackResult:
+def _track_result(path: str, reader: TrackReader, answers: list) -> TrackPrediction:
     probabilities, embeddings = (np.stack(column) for column in zip(*answers))
-    return TrackResult(path, reader.seconds[path], probabilities, embeddings)
+    return TrackPrediction(path, reader.seconds[path], probabilities, embeddings)

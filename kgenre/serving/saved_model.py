@@ -7,10 +7,10 @@ import numpy as np
 
 from kgenre.audio.reader import TrackReader
 from kgenre.core.errors import KgenreError
-from kgenre.serving.metadata import described, read_about
+from kgenre.serving.metadata import model_metadata, read_metadata
 
 
-class Predictor:
+class SavedModel:
     """An exported SavedModel with what it says of itself.
 
     Attributes: labels, sample_rate, clip_samples, hop_samples, name, identity.
@@ -21,7 +21,7 @@ class Predictor:
 
     def __init__(self, path, name: str | None = None):
         self.path, self.name = find_saved_model(path), name or str(path)
-        about = read_about(self.path) or self._ask()
+        about = read_metadata(self.path) or self._ask()
         self.labels, self.sample_rate = about["labels"], about["sample_rate"]
         self.clip_samples, self.hop_samples = about["clip_samples"], about["hop_samples"]
         self.identity = about["identity"]
@@ -45,10 +45,10 @@ class Predictor:
         return answer["probabilities"].numpy(), answer["embedding"].numpy()
 
     def _ask(self) -> dict:
-        """What `read_about` gives, of the graph itself: for exports that lack the file."""
+        """What `read_metadata` gives, of the graph itself: for exports that lack the file."""
         about = {name: value.numpy() for name, value in self.module.signatures["about"]().items()}
         labels = [label.decode() for label in about.pop("labels")]
-        return described(self.path, labels, **{name: int(value) for name, value in about.items()})
+        return model_metadata(self.path, labels, **{name: int(value) for name, value in about.items()})
 
     def reader(self, cache_bytes: int = 0) -> TrackReader:
         return TrackReader(self.sample_rate, self.clip_samples, self.hop_samples, cache_bytes)
@@ -56,8 +56,6 @@ class Predictor:
 
 def find_saved_model(path) -> Path:
     """The SavedModel in a run folder, a serving folder (its highest version), or the folder itself."""
-    from kgenre.training.run import Run
-
     path = Path(path)
     for folder in (path, path / "saved_model"):
         if (folder / "saved_model.pb").is_file():
@@ -69,7 +67,7 @@ def find_saved_model(path) -> Path:
             return max(versions, key=lambda child: int(child.name))
     if not path.exists():
         raise KgenreError(f"{path}: no such model. `model` is a run folder or a SavedModel folder.")
-    unfinished = Run(path).begun
+    unfinished = (path / "run.json").is_file()
     step = (
         f"Finish the run with `kgenre train --resume --out {path}`" if unfinished else "Name a run or SavedModel folder"
     )

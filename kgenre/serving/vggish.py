@@ -27,7 +27,7 @@ class VggishEmbedder:
         from kgenre.model.build import front_end
         from kgenre.model.settings import make_config
 
-        config = make_config({}, {"arch": "vggish", "clip_seconds": 0.975})  # 96 frames and the last one's window
+        config = make_config({}, {"arch": "vggish", "slice_seconds": 0.975})  # 96 frames and the last one's window
         self.sample_rate, self.clip_samples = config.sample_rate_hz, config.clip_samples
         self.hop_samples = FRAMES * config.hop_length
         path, network = find_module(module), vggish_backbone(sizes.get("width", 1.0))

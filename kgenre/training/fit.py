@@ -3,19 +3,19 @@
 import keras
 import numpy as np
 
-from kgenre import cli
 from kgenre.audio.reader import TrackReader
-from kgenre.augment import built
+from kgenre.augment import build_augmentations
+from kgenre.core.progress import SILENT, Progress
 from kgenre.model.build import build_model, load_model
 from kgenre.model.settings import Config
 from kgenre.training.batches import training_batches
-from kgenre.training.callback import Watch, report_failures
+from kgenre.training.callback import TrainingCallback
 from kgenre.training.plan import TrainingPlan
 from kgenre.training.run import Run
-from kgenre.training.state import State
+from kgenre.training.state import TrainingState
 
 
-def fit(config: Config, run: Run) -> None:
+def fit(config: Config, run: Run, progress: Progress = SILENT) -> None:
     """Trains on the run's tracks from its last whole epoch on, and leaves model.keras behind."""
     labels, tracks = run.load_labels(), run.load_tracks()
     rows = {split: tracks[tracks["split"] == split] for split in ("train", "valid")}
@@ -23,7 +23,7 @@ def fit(config: Config, run: Run) -> None:
     reader = TrackReader(config.sample_rate_hz, config.clip_samples, config.hop_samples, int(config.cache_gib * 2**30))
     train_labels = [number[genre] for genre in rows["train"]["genre"]]
     plan = training_plan(config, train_labels)
-    state = State(run)
+    state = TrainingState(run)
     if state.epochs:
         model = load_model(state.checkpoint(state.epochs), compile=True)
     else:
@@ -32,17 +32,17 @@ def fit(config: Config, run: Run) -> None:
         dataset = batches(config, reader, list(rows["train"]["path"]), train_labels, len(labels), plan, state.epochs)
         truth = {path: number[genre] for path, genre in zip(rows["valid"]["path"], rows["valid"]["genre"])}
         board = keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False)
-        with cli.progress() as bar:
-            model.fit(
-                dataset,
-                initial_epoch=state.epochs,
-                epochs=config.epochs,
-                steps_per_epoch=plan.steps,
-                callbacks=[Watch(config, state, plan, reader, truth, bar), board],
-                shuffle=False,  # the plan has shuffled already
-                verbose=0,
-            )
-        report_failures(reader.failures, run)
+        model.fit(
+            dataset,
+            initial_epoch=state.epochs,
+            epochs=config.epochs,
+            steps_per_epoch=plan.steps,
+            callbacks=[TrainingCallback(config, state, plan, reader, truth, progress), board],
+            shuffle=False,  # the plan has shuffled already
+            verbose=0,
+        )
+        progress.failures(reader.failures)
+        run.add_bad_files(reader.failures)
     state.finish(config, len(labels))
 
 
@@ -56,7 +56,7 @@ def batches(
     config: Config, reader: TrackReader, paths, labels, n_classes: int, plan: TrainingPlan, first_epoch: int = 0
 ):
     """Training batches with the config's augmentation, as `compiled_model` of the same config takes them."""
-    of_window, of_batch = built(config, "window"), built(config, "batch")
+    of_window, of_batch = build_augmentations(config, "window"), build_augmentations(config, "batch")
     if of_batch:  # which mix labels
         labels = np.eye(n_classes)[labels]
     return training_batches(reader, paths, labels, plan, first_epoch, config.workers, of_window, of_batch)
@@ -75,7 +75,9 @@ def compiled_model(config: Config, n_classes: int, steps: int) -> keras.Model:
     if config.precision == "mixed_float16":  # small gradients would vanish
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     losses = keras.losses
-    kind = losses.CategoricalCrossentropy if built(config, "batch") else losses.SparseCategoricalCrossentropy
+    kind = (
+        losses.CategoricalCrossentropy if build_augmentations(config, "batch") else losses.SparseCategoricalCrossentropy
+    )
     model.compile(
         optimizer,
         kind(from_logits=True),

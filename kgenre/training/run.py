@@ -81,6 +81,11 @@ class Run:
         (self / "state.json").unlink(missing_ok=True)
         shutil.rmtree(self / "checkpoints", ignore_errors=True)
 
+    def add_bad_files(self, failures: dict[str, str]) -> None:
+        """Adds files that failed while training, {path: cause}, to run.json."""
+        facts = self.load_facts()
+        self.save_json("run.json", {**facts, "bad_files": {**facts["bad_files"], **failures}})
+
     def save_json(self, name: str, value) -> None:
         write_text(self / name, json.dumps(value, indent=2) + "\n")
 

@@ -14,7 +14,7 @@ from kgenre.training.curves import draw_curves
 from kgenre.training.run import Run
 
 
-class State:
+class TrainingState:
     """What is known after the last whole epoch. state.json names the checkpoint that belongs to it.
 
     Files are written in an order that leaves a valid state at any moment: the epoch's checkpoint, then

@@ -8,11 +8,11 @@ import numpy as np
 
 from kgenre.audio.reader import TrackReader
 from kgenre.model.build import slice_model
-from kgenre.serving.predict import SlicePredictor, classify
+from kgenre.serving.predict import SliceModel, predict_tracks
 
 
-def slice_predictor(model: keras.Model) -> SlicePredictor:
-    """What `classify` asks of a model that is being trained; it follows the weights as they change."""
+def training_slice_model(model: keras.Model) -> SliceModel:
+    """What `predict_tracks` asks of a model that is being trained; it follows the weights as they change."""
     import tensorflow as tf
 
     network = slice_model(model)
@@ -22,7 +22,7 @@ def slice_predictor(model: keras.Model) -> SlicePredictor:
 
 
 def validate(
-    predict: SlicePredictor,
+    predict: SliceModel,
     reader: TrackReader,
     truth: dict[str, int],
     batch_size: int,
@@ -32,13 +32,13 @@ def validate(
     """Cross-entropy and accuracy of the mean over slices.
 
     Args:
-        predict: SlicePredictor, as `slice_predictor` gives it.
+        predict: SliceModel, as `training_slice_model` gives it.
         truth: {path: label number} of the tracks to classify.
 
     Returns:
         valid_loss and valid_accuracy; NaN where there are no tracks.
     """
-    results = classify(predict, reader, list(truth), batch_size, workers, advance)
+    results = predict_tracks(predict, reader, list(truth), batch_size, workers, advance)
     pairs = [(truth[result.path], result.probabilities) for result in results]
     if not pairs:
         return {"valid_loss": math.nan, "valid_accuracy": math.nan}

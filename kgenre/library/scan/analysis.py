@@ -103,7 +103,7 @@ def _count(path: str) -> Iterator:
 def _whole(path: str, settings: Settings, level: Level, limit: int) -> Iterator[Window]:
     """All slices, as predict cuts them; no more than `limit`."""
     blocks = (level.add(block) for block in audio.stream(path, settings.sample_rate))
-    windows = slices.cut_stream(blocks, settings.clip, settings.hop)
+    windows = slices.stream_slices(blocks, settings.clip, settings.hop)
     for number, (window, last) in enumerate(audio.with_last(windows)):
         start = number * settings.hop
         if last:  # all blocks have gone by

@@ -18,7 +18,7 @@ from kgenre.audio.walk import Found, walk
 from kgenre.core.errors import KgenreError
 from kgenre.library.scan.messages import About, Done, Failed, Job, Settings, Window
 from kgenre.library.scan.worker_pool import LISTENER, Workers
-from kgenre.library.store import Heard, Known, Library, Space, Track, as_text
+from kgenre.library.store import Known, Library, Space, Track, TrackAnalysis, as_text
 
 BATCH_SLICES = 32  # twice as fast as one by one; larger ones gain a twentieth and cost memory
 LIMIT_SECONDS = 60.0  # a disk that must spin up takes ten, a decoder that hangs takes for ever
@@ -271,11 +271,11 @@ class _Hearing:
             return
         about, done = track.about, track.done
         with self.library.writing():
-            self.library.save_heard(self.space, about.audio_hash, Heard(starts, embeddings, probabilities))
+            self.library.save_heard(self.space, about.audio_hash, TrackAnalysis(starts, embeddings, probabilities))
             for job, of_copy in [(track.job, about), *track.copies]:
                 self._save(job, of_copy, done.seconds, done.gain_db, done.note)
         self._forget(track)
-        self.report.seconds_heard += min(done.seconds, len(starts) * self.space.clip_seconds)
+        self.report.seconds_heard += min(done.seconds, len(starts) * self.space.slice_seconds)
         self._count("heard")
         for _ in track.copies:
             self._count("copies")

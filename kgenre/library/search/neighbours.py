@@ -50,7 +50,7 @@ def nearest(vectors: np.ndarray, rows, n: int) -> tuple[np.ndarray, np.ndarray]:
     return found, np.clip(distances, 0, 2)
 
 
-def song_path(vectors: np.ndarray, first: int, last: int, n: int) -> np.ndarray:
+def path_between(vectors: np.ndarray, first: int, last: int, n: int) -> np.ndarray:
     """Rows of `n` songs that lead from one to the other, both ends among them, in order of progress.
 
     Waypoints lie on the arc between the two vectors at equal angles; each takes the nearest song that is not

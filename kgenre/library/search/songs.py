@@ -6,8 +6,8 @@ import os
 import numpy as np
 import pandas as pd
 
-from kgenre import cli
 from kgenre.core.errors import KgenreError
+from kgenre.core.text import one_line
 from kgenre.library.head import kept, predict
 from kgenre.library.search.filters import matching, song_table
 from kgenre.library.store import Library, Space
@@ -83,7 +83,7 @@ class Songs:
             words = name.casefold().split()
             rows = [row for row, text in enumerate(names) if all(word in text for word in words)]
         if len({self.first[row] for row in rows}) != 1:
-            some = "; ".join(cli.one_line(paths[row]) for row in rows[:SHOWN])
+            some = "; ".join(one_line(paths[row]) for row in rows[:SHOWN])
             rule = (
                 f"{len(rows)} songs fit it: {some}{'; ...' if len(rows) > SHOWN else ''}" if rows else "no song fits it"
             )

@@ -1,8 +1,6 @@
-"""Exports a run as a SavedModel for TF Serving, and proves that it answers as the model did.
+"""A SavedModel for TF Serving, checked in a fresh process before it takes its name.
 
-    kgenre export --model models/RUN --to DIR
-
-DIR/1/ has the endpoint `serving_default`: `waveform` float32 (batch, samples), any length, at the
+It has the endpoint `serving_default`: `waveform` float32 (batch, samples), any length, at the
 model's rate -> `probabilities` (batch, classes), `slice_probabilities` (batch, slices, classes) and
 `embedding` (batch, d); and the endpoint `about`: labels, sample_rate, clip_samples, hop_samples.
 """
@@ -31,19 +29,6 @@ waveforms = np.load(cases)
 results = {name: serve(waveform=tf.constant(waveforms[name])) for name in waveforms.files}
 np.savez(answers, **{f"{name}/{key}": value for name, out in results.items() for key, value in out.items()})
 """
-
-
-def load(folder: Path | None):
-    """Keras model, labels and config of a run; of the default model if none is named."""
-    if folder is None:
-        from kgenre.serving import default_model as default
-
-        config, labels = default.settings()
-        return default.build(config, labels), labels, config
-    from kgenre.training.run import Run
-
-    run = Run(folder)
-    return run.load_model(), run.load_labels(), run.load_config()
 
 
 def export(model, labels, sample_rate: int, clip_samples: int, hop_samples: int, folder) -> float:
@@ -111,9 +96,11 @@ def verify(model, folder, clip_samples: int, hop_samples: int) -> float:
 def _difference(network, name, waveforms, served, clip_samples, hop_samples) -> float:
     import numpy as np
 
-    from kgenre.audio.slicing import cut
+    from kgenre.audio.slicing import cut_slices
 
-    slices = np.stack([cut(waveform, clip_samples, hop_samples) for waveform in waveforms])  # (batch, slices, clip)
+    slices = np.stack(
+        [cut_slices(waveform, clip_samples, hop_samples) for waveform in waveforms]
+    )  # (batch, slices, clip)
     outputs = network(slices.reshape(-1, clip_samples), training=False)
     probabilities, embeddings = (np.asarray(output) for output in outputs)
     probabilities = probabilities.reshape(*slices.shape[:2], -1)
@@ -138,9 +125,9 @@ def _write(model, labels, sample_rate: int, clip_samples: int, hop_samples: int,
     import tensorflow as tf
     from keras.export import ExportArchive
 
-    from kgenre.audio.slicing import cut_graph
+    from kgenre.audio.slicing import slice_in_graph
     from kgenre.model.build import slice_model
-    from kgenre.serving.metadata import described, write_about
+    from kgenre.serving.metadata import model_metadata, write_metadata
 
     network = slice_model(model)
 
@@ -159,7 +146,7 @@ def _write(model, labels, sample_rate: int, clip_samples: int, hop_samples: int,
         return probabilities.concat(), embeddings.concat()
 
     def serve(waveform):
-        slices = cut_graph(waveform, clip_samples, hop_samples)  # (batch, slices, clip)
+        slices = slice_in_graph(waveform, clip_samples, hop_samples)  # (batch, slices, clip)
         probabilities, embeddings = in_blocks(tf.reshape(slices, (-1, clip_samples)))
         shape = tf.concat([tf.shape(slices)[:2], [-1]], axis=0)
         classes, dimensions = (output.shape[-1] for output in network.outputs)
@@ -185,5 +172,5 @@ def _write(model, labels, sample_rate: int, clip_samples: int, hop_samples: int,
     archive.add_endpoint("about", about, [])
     with contextlib.redirect_stdout(io.StringIO()):  # Keras prints the signatures it wrote
         archive.write_out(str(folder))
-    write_about(folder, described(folder, labels, sample_rate, clip_samples, hop_samples))
+    write_metadata(folder, model_metadata(folder, labels, sample_rate, clip_samples, hop_samples))
     (folder / "assets.extra" / "labels.txt").write_text("\n".join(labels) + "\n", encoding="utf-8")

@@ -13,7 +13,7 @@ from kgenre.library import head, retag
 from kgenre.library.genre_names import by_plain_name, plain
 from kgenre.library.playlists import csv_text, m3u8
 from kgenre.library.records import Space
-from kgenre.library.search.neighbours import nearest, song_path
+from kgenre.library.search.neighbours import nearest, path_between
 from kgenre.library.store import Library
 from kgenre.serving import occlusion as heat
 from kgenre.web.explore import media, payload
@@ -114,7 +114,7 @@ class Explorer:
         ends = {self.row(first), self.row(last)}
         rows = [i for i, track in enumerate(self.ids.tolist()) if i in ends or self.first.get(track, track) == track]
         at = {row: i for i, row in enumerate(rows)}
-        steps = song_path(self.vectors[rows], at[self.row(first)], at[self.row(last)], n)
+        steps = path_between(self.vectors[rows], at[self.row(first)], at[self.row(last)], n)
         return [int(self.ids[rows[step]]) for step in steps]
 
     def songs(self, tracks: Sequence[int]):

@@ -19,7 +19,7 @@ START_SECONDS = 4.0  # past the intro
 SEED = 3  # of the layers
 SETTINGS = {
     "feature": "musicnn_mel",
-    "clip_seconds": 3.0,
+    "slice_seconds": 3.0,
     "augment": list(AUGMENTS),
     "gain_db": 15.0,
     "noise_std": 0.1,
@@ -46,7 +46,7 @@ def _draw(args: argparse.Namespace) -> int:
     for name, row in AUGMENTS.items():
         _, words = SHOWN.get(name, (None, f"{row.strength} {getattr(config, row.strength):g}"))
         pictures[f"{name} ({words})"] = picture(name, config, song, other)
-    draw(pictures, config.clip_seconds, args.out)
+    draw(pictures, config.slice_seconds, args.out)
     return 0
 
 
@@ -90,7 +90,7 @@ def draw(pictures: dict, seconds: float, path) -> None:
     from kgenre.core.figures import new_figure, save_figure
 
     figure, grid = new_figure(10.5, 7.5, columns=3, rows=-(-len(pictures) // 3))
-    # 16 shades and whole cells: a smooth picture would make the file five times as large.
+    # 16 value_range and whole cells: a smooth picture would make the file five times as large.
     options = {"cmap": colormaps["inferno"].resampled(16), "vmin": 0, "vmax": 0.8, "interpolation": "nearest"}
     for axes, (title, image) in zip(grid.flat, pictures.items()):
         drawn = axes.imshow(image, origin="lower", aspect="auto", extent=(0, seconds, 0, len(image)), **options)
