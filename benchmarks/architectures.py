@@ -118,7 +118,7 @@ class Tracks:
 
     def reader(self, config: Config) -> TrackReader:
         """A reader whose audio is decoded, as far as the cache holds it."""
-        reader = TrackReader(config.sample_rate_hz, config.clip_samples, config.hop_samples)
+        reader = TrackReader(config.slice_spec)
         known = config.sample_rate_hz in self.caches
         reader.cache = self.caches.setdefault(config.sample_rate_hz, AudioCache(int(config.cache_gib * 2**30)))
         for path in () if known else [*self.numbers["train"], *self.numbers["valid"]]:

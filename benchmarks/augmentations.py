@@ -67,7 +67,7 @@ def picture(name: str, config: Config, song, other):
 
     from kgenre.model.build import front_end
 
-    row, clip = AUGMENTS.get(name), config.clip_samples
+    row, clip = AUGMENTS.get(name), config.slice_samples
     made, where = (row.build(config, SEED), row.where) if row else (None, "")
     strength, _ = SHOWN.get(name, (None, ""))
     wave = song[:clip]

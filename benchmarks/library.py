@@ -41,7 +41,7 @@ class RandomModel:
 
         config = Config()
         self.labels, self.sample_rate = [str(i) for i in range(8)], config.sample_rate_hz
-        self.clip_samples, self.hop_samples = config.clip_samples, config.hop_samples
+        self.clip_samples, self.hop_samples = config.slice_samples, config.hop_samples
         self.predict = training_slice_model(build_model(config, 8))
 
     def __call__(self, windows):

@@ -40,7 +40,7 @@ def train(paths: list[str]) -> int:
     from kgenre.training.validation import training_slice_model
 
     config = Config()
-    reader = TrackReader(config.sample_rate_hz, config.clip_samples, config.hop_samples, CACHE_BYTES)
+    reader = TrackReader(config.slice_spec, CACHE_BYTES)
     # The same number of steps for every size: what grows is the collection alone.
     plan = TrainingPlan(len(paths), max(1, 640 // len(paths)), config.batch_size, seed=0)
     model = compiled_model(config, 2, plan.steps)

@@ -40,7 +40,7 @@ def main() -> None:
         paths = write_songs(Path(folder))
 
         def reader() -> TrackReader:
-            return TrackReader(config.sample_rate_hz, config.clip_samples, config.hop_samples)
+            return TrackReader(config.slice_spec)
 
         def decode() -> int:
             for _ in slice_batches(reader(), paths, config.batch_size):

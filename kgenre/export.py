@@ -31,7 +31,7 @@ def _export(args: argparse.Namespace) -> int:
     model, labels, config = _load(args.model)
     taken = [int(child.name) for child in args.to.glob("*") if child.name.isdigit()]
     folder = args.to / str(max(taken, default=0) + 1)
-    difference = export(model, labels, config.sample_rate_hz, config.clip_samples, config.hop_samples, folder)
+    difference = export(model, labels, config.slice_spec, folder)
     print(f"{folder}  (reloaded with TensorFlow alone: largest difference {difference:.1e})")
     return 0
 

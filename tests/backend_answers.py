@@ -46,8 +46,8 @@ def feature_answers(feature: str) -> dict[str, np.ndarray]:
     """The spectrogram, and the gradient of a weighted sum of it with respect to the waveform."""
     config = make_config({}, {"feature": feature, "slice_seconds": 1.5})
     layer = FEATURES[feature].build(config)
-    weights = np.random.default_rng(1).standard_normal(layer.compute_output_shape((1, config.clip_samples)))
-    added = keras.Variable(np.zeros(config.clip_samples), dtype="float32", name="waveform")
+    weights = np.random.default_rng(1).standard_normal(layer.compute_output_shape((1, config.slice_samples)))
+    added = keras.Variable(np.zeros(config.slice_samples), dtype="float32", name="waveform")
 
     def weighted_sum(waveform):
         spectrogram = layer(keras.ops.add(waveform, added))
@@ -90,7 +90,7 @@ def music(config: Config) -> np.ndarray:
     zero of a root, where it has no bound.
     """
     rng = np.random.default_rng(2)
-    time = np.arange(config.clip_samples) / config.sample_rate_hz
+    time = np.arange(config.slice_samples) / config.sample_rate_hz
     tones = np.sin(2 * np.pi * rng.uniform(80, 2000, (EXAMPLES, 5, 1)) * time).sum(axis=1)
     y = 0.1 * tones + 0.03 * rng.standard_normal(tones.shape)
     return y.astype("float32")[:, None]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from kgenre.audio.slicing import SliceSpec
 from kgenre.library.store import Library, Track, TrackAnalysis
 
 LABELS = ("blues", "classical", "hip-hop", "jazz", "metal", "vocal")
@@ -21,9 +22,7 @@ class LevelModel:
     identity: str = "level-1"
     name: str = "level"
     labels: tuple = ("loud", "quiet")
-    sample_rate: int = 8000
-    clip_samples: int = 8000
-    hop_samples: int = 4000
+    slice_spec: SliceSpec = SliceSpec(8000, 8000, 4000)
     stops_at: int | None = None
     spoils: bool = False  # whether loud windows are answered with NaN
     heard: list = field(default_factory=list)
@@ -46,9 +45,7 @@ class InventedModel:
     name: str = "invented"
     identity: str = "invented-1"
     labels: tuple = LABELS
-    sample_rate: int = 8000
-    clip_samples: int = 16000
-    hop_samples: int = 16000
+    slice_spec: SliceSpec = SliceSpec(8000, 16000, 16000)
 
 
 def make_library(path, n: int, d: int = 16, seed: int = 0, slices: int = 3, root: str = "/music") -> Library:

@@ -122,7 +122,7 @@ def stepped(request) -> Stepped:
     config = small_config(request.param)
     with narrow(config.arch):
         model = compiled_model(config, N_CLASSES, steps=10)
-    waveform, before = waveforms(4, config.clip_samples), values(model)
+    waveform, before = waveforms(4, config.slice_samples), values(model)
     loss = model.train_on_batch(waveform, np.arange(4))[0]
     return Stepped(config, model, waveform, before, float(loss), values(model))
 
@@ -194,7 +194,7 @@ def test_logits_equal_the_arithmetic_in_numpy(arch):
     for variable in model.weights:
         noise = rng.uniform(-1, 1, variable.shape) * spread.get(variable.name, 0.3)
         variable.assign(keras.ops.convert_to_numpy(variable) + noise)
-    waveform = waveforms(1, config.clip_samples)
+    waveform = waveforms(1, config.slice_samples)
     picture = keras.Model(model.input, model.get_layer("zoom_range").output)(waveform)
     weights = iter([np.float64(keras.ops.convert_to_numpy(weight)) for weight in model.weights])
     expected = computed(np.float64(keras.ops.convert_to_numpy(picture))[0], BLOCKS[arch], weights)
@@ -250,7 +250,7 @@ def test_saved_file_round_trip(stepped, tmp_path):
 def test_mixed_precision_gives_the_same_logits_in_float32(arch, precision, tolerance, full_logits):
     config = small_config(arch, precision=precision)
     model = small_model(config)
-    mixed = model(waveforms(3, config.clip_samples) * 3)  # up to full scale and above
+    mixed = model(waveforms(3, config.slice_samples) * 3)  # up to full scale and above
     assert keras.backend.standardize_dtype(mixed.dtype) == "float32"
     assert keras.config.dtype_policy().name == "float32"  # as it was before
     convolutions = [layer for layer in model._flatten_layers() if isinstance(layer, layers.Conv2D)]
@@ -266,7 +266,7 @@ def full_logits():
     def of(arch: str) -> np.ndarray:
         if arch not in known:
             config = small_config(arch)
-            known[arch] = logits(small_model(config), waveforms(3, config.clip_samples) * 3)
+            known[arch] = logits(small_model(config), waveforms(3, config.slice_samples) * 3)
         return known[arch]
 
     return of
@@ -291,7 +291,7 @@ def test_smallest_picture(arch, least, options):
             build(height, width)
         text = str(caught.value)
         assert text.startswith(f"`{arch}` cannot take a picture of {height}x{width}x")
-        assert text.endswith("Set a larger --image-height, --image-width or --clip-seconds.")
+        assert text.endswith("Set a larger --image-height, --image-width or --slice-seconds.")
         assert "\n" not in text
     assert keras.config.dtype_policy().name == "float32"
 

@@ -16,16 +16,27 @@ import soundfile
 
 from kgenre import baseline, embed, evaluate, export, predict, train
 from kgenre.audio.decode import decode
-from kgenre.audio.slicing import cut_slices
+from kgenre.audio.slicing import SliceSpec, cut_slices
 from kgenre.collections.demo.files import make_demo
 from kgenre.embeddings.files import read_embeddings
-from kgenre.serving.metadata import model_metadata, read_metadata, write_metadata
+from kgenre.serving.metadata import model_metadata, read_metadata, spec_of, write_metadata
 from kgenre.serving.saved_model import SavedModel
 from kgenre.training.run import Run
 
 GENRES = ("ambient", "house", "metal")
 # 130 frames: convpool needs 118.
-SMALL = ["--clip-seconds", "1.5", "--hop-length", "256", "--batch-size", "8", "--crops-per-track", "2", "--epochs", "3"]
+SMALL = [
+    "--slice-seconds",
+    "1.5",
+    "--hop-length",
+    "256",
+    "--batch-size",
+    "8",
+    "--crops-per-track",
+    "2",
+    "--epochs",
+    "3",
+]
 RATE = 22050
 
 # A server's process: TensorFlow and nothing of ours.
@@ -145,7 +156,7 @@ def test_predict_answers_for_good_files_and_lists_bad_ones(run, collection, tmp_
         assert (
             row["slices"]
             == len(row["by_slice"])
-            == len(cut_slices(decode(row["path"], RATE).samples, *2 * [round(1.5 * RATE)]))
+            == len(cut_slices(decode(row["path"], RATE).samples, SliceSpec(RATE, *2 * [round(1.5 * RATE)])))
         )
         assert row["genre"] == max(row["strengths"], key=row["strengths"].get)
 
@@ -174,7 +185,7 @@ def test_served_equals_trained_in_a_process_with_tensorflow_alone(run, tmp_path,
     from kgenre.model.build import slice_model
 
     config = run.load_config()
-    slices = cut_slices(waveform.astype("float32"), config.clip_samples, config.hop_samples)
+    slices = cut_slices(waveform.astype("float32"), config.slice_spec)
     probabilities, embedding = slice_model(run.load_model()).predict(slices, batch_size=16, verbose=0)
     assert served["slice_probabilities"].shape == (1, *probabilities.shape)
     # 1e-5: float32 sums in another order, as batches differ.
@@ -199,26 +210,28 @@ def test_embeddings_are_those_that_are_served(run, tmp_path):
     assert sorted(read.table["path"]) == sorted(run.load_tracks()["path"])
     assert read.header["identity"] == predictor.identity == SavedModel(run.folder / "saved_model").identity
     for row, path in enumerate(read.table["path"][:3]):
-        waveform = decode(path, predictor.sample_rate).samples
+        waveform = decode(path, predictor.slice_spec.sample_rate).samples
         served = predictor.module.signatures["serving_default"](waveform=waveform[None])
         np.testing.assert_allclose(read.mean[row], served["embedding"][0], atol=1e-4)
         assert read.table["slices"][row] == served["slice_probabilities"].shape[1]
 
 
 def test_what_a_model_says_of_itself_is_known_without_tensorflow(run, tmp_path):
-    code = "import sys; from kgenre.inference import open_model as o; print(o(sys.argv[1]).identity, *sys.modules)"
+    code = (
+        "import sys; from kgenre.serving.catalogue import open_model as o; print(o(sys.argv[1]).identity, *sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code, run.folder], capture_output=True, text=True, check=True)
     identity, *modules = done.stdout.split()
-    assert "kgenre.inference" in modules and "tensorflow" not in modules
+    assert "kgenre.serving.catalogue" in modules and "tensorflow" not in modules
     folder = shutil.copytree(SavedModel(run.folder).path, tmp_path / "copy")
     kept = read_metadata(folder)
     assert kept["identity"] == identity and kept == SavedModel(run.folder)._ask()
     (folder / "assets.extra" / "about.json").write_text("{}")
     assert read_metadata(folder) is None and SavedModel(folder).identity == identity
-    sizes = (kept["sample_rate"], kept["clip_samples"], kept["hop_samples"])
+    spec = spec_of(kept)
     write_metadata(folder, kept)
-    assert read_metadata(folder) == kept == model_metadata(folder, sorted(GENRES), *sizes)
-    assert model_metadata(folder, sorted(GENRES)[::-1], *sizes)["identity"] != identity
+    assert read_metadata(folder) == kept == model_metadata(folder, sorted(GENRES), spec)
+    assert model_metadata(folder, sorted(GENRES)[::-1], spec)["identity"] != identity
     data = next((folder / "variables").glob("*.data-*"))
     data.write_bytes(data.read_bytes()[:-1])
     assert read_metadata(folder) is None, "weights that were cut short are not those that it speaks of"
@@ -247,11 +260,11 @@ def test_export_adds_versions(run, tmp_path, capsys):
 
 
 def test_export_that_differs_is_refused_and_leaves_nothing(run, tmp_path, capsys, monkeypatch):
-    def shifted(waveform, clip, hop):  # a serving graph that cuts the track otherwise than training did
-        return original(waveform[:, clip // 2 :], clip, hop)
+    def shifted(waveform, spec):  # a serving graph that cuts the track otherwise than training did
+        return original(waveform[:, spec.slice_samples // 2 :], spec)
 
     original = sys.modules["kgenre.audio.slicing"].slice_in_graph
-    monkeypatch.setattr("kgenre.slices.slice_in_graph", shifted)
+    monkeypatch.setattr("kgenre.serving.exporters.saved_model.slice_in_graph", shifted)
     line = fails(export, ["--model", run.folder, "--to", tmp_path / "genres"], capsys)
     assert "differs from the trained one by" in line
     assert list((tmp_path / "genres").iterdir()) == []
@@ -326,7 +339,7 @@ def test_user_errors_are_one_line(run, collection, tmp_path, capsys):
     assert "`arch` of a run cannot change. Received: convconvpool, begun with convpool" in line
     line = fails(train, ["--resume", "--out", tmp_path], capsys)
     assert "no run to go on with" in line
-    line = fails(train, ["--data", manifest, "--out", tmp_path / "x", *SMALL, "--clip-seconds", "0.2"], capsys)
+    line = fails(train, ["--data", manifest, "--out", tmp_path / "x", *SMALL, "--slice-seconds", "0.2"], capsys)
     assert "cannot take a picture of 128x18x1" in line
     line = fails(
         train, ["--data", manifest, "--out", tmp_path / "x", "--arch", "resnet50", "--weights", "no.h5"], capsys
@@ -374,7 +387,7 @@ def test_notes_of_c_libraries_do_not_reach_the_terminal(run, tmp_path):
 
 def test_last_words_of_a_crash_come_through_the_filter():
     script = (
-        "import os\nfrom kgenre.quiet import filtered_stderr\n"
+        "import os\nfrom kgenre.cli.stderr_filter import filtered_stderr\n"
         "with filtered_stderr():\n    os.write(2, b'Note: Trying to resync...\\nlast words\\n')\n    os.abort()"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

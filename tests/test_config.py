@@ -104,7 +104,7 @@ def test_recipes_of_r1_see_1024_frames_at_200_rows():
     for arch in ("convpool", "convconvpool", "resnet50"):
         config = make_config(read_config(Path(__file__).parents[1] / "recipes" / f"r1_{arch}.toml"), {})
         assert config.arch == arch and config.frame_scaling
-        assert 1 + config.clip_samples // config.hop_length == 1024
+        assert 1 + config.slice_samples // config.hop_length == 1024
         assert (config.image_height, config.image_width, config.image_channels) == (200, 1024, 3)
 
 
@@ -190,7 +190,7 @@ def test_whole_numbers_are_taken_for_floats():
 
 def test_samples_of_a_slice_and_of_its_hop():
     config = Config(sample_rate_hz=16000, slice_seconds=0.99998, n_fft=512, slice_overlap=0.75)
-    assert (config.clip_samples, config.hop_samples) == (16000, 4000)  # of 15999.68
+    assert (config.slice_samples, config.hop_samples) == (16000, 4000)  # of 15999.68
     assert Config().hop_samples == Config().clip_samples == round(5.94 * 22050)
 
 

@@ -87,7 +87,7 @@ def test_frequency_goes_up_and_time_to_the_right(tmp_path):
 
 def test_axes_are_in_seconds_of_the_song(tmp_path, monkeypatch):
     kept = []
-    monkeypatch.setattr("kgenre.metrics.save_figure", lambda figure, path: kept.append(figure))
+    monkeypatch.setattr("kgenre.core.figures.save_figure", lambda figure, path: kept.append(figure))
     config = config_of("chroma_cqt")
     spectrogram = draw.compute(np.ones(2 * config.sample_rate_hz, "float32"), config)
     draw.draw(spectrogram, config, "Ke$ha - 100 $ _x^", tmp_path / "a.png", start=60.0, seconds=2.0)

@@ -13,7 +13,7 @@ from audio_files import tone, write_sound
 from kgenre import embed
 from kgenre.audio.decode import decode
 from kgenre.audio.reader import TrackReader
-from kgenre.audio.slicing import cut_slices, slice_starts
+from kgenre.audio.slicing import SliceSpec, cut_slices
 from kgenre.embeddings import store as embedding_store
 from kgenre.embeddings.files import read_embeddings
 from kgenre.serving import predict as inference
@@ -34,12 +34,10 @@ class Level:
     """A model whose embedding of a slice is its mean, deviation and peak; it fails at call number `fails_at`."""
 
     identity: str = "one"
-    hop_samples: int = RATE // 2
+    slice_spec: SliceSpec = SliceSpec(RATE, RATE, RATE // 2)
     fails_at: int | None = None
     name: str = "level"
     labels: tuple = ("loud", "quiet")
-    sample_rate: int = RATE
-    clip_samples: int = RATE
     heard: list = field(default_factory=list)
 
     def __call__(self, windows):
@@ -50,7 +48,7 @@ class Level:
         return np.full((len(windows), 2), 0.5, "float32"), describe(windows)
 
     def reader(self):
-        return TrackReader(self.sample_rate, self.clip_samples, self.hop_samples)
+        return TrackReader(self.slice_spec)
 
 
 def describe(windows):
@@ -96,12 +94,14 @@ def test_file_holds_what_the_model_says_of_each_slice(run, manifest, suffix):
     row = 0
     for track, path in enumerate(read.table["path"]):
         samples = decode(path, RATE).samples
-        expected = describe(cut_slices(samples, RATE, RATE // 2))
+        expected = describe(cut_slices(samples, SliceSpec(RATE, RATE, RATE // 2)))
         rows = slice(row, row + len(expected))
         assert read.table["slices"][track] == len(expected)
         assert read.table["seconds"][track] == len(samples) / RATE
         np.testing.assert_allclose(read.slice_embeddings[rows], expected, atol=1e-6)
-        np.testing.assert_array_equal(read.slice_starts[rows], slice_starts(len(samples), RATE, RATE // 2) / RATE)
+        np.testing.assert_array_equal(
+            read.slice_starts[rows], SliceSpec(RATE, RATE, RATE // 2).starts(len(samples)) / RATE
+        )
         np.testing.assert_allclose(read.mean[track], expected.mean(axis=0), atol=1e-6)
         np.testing.assert_allclose(read.max[track], expected.max(axis=0), atol=1e-6)
         row += len(expected)
@@ -181,7 +181,7 @@ def test_tracks_on_a_disk_that_is_away_stay(run, manifest):
     assert read_embeddings(folder / "out.npz").table["track_id"].tolist() == ["a", "b"]
 
 
-@pytest.mark.parametrize("change", [{"identity": "two"}, {"hop_samples": RATE}])
+@pytest.mark.parametrize("change", [{"identity": "two"}, {"slice_spec": SliceSpec(RATE, RATE, RATE)}])
 def test_another_model_or_setting_is_refused(run, manifest, change):
     assert run(Level())[0] == 0
     out = manifest.parent / "out.npz"

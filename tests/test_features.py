@@ -126,8 +126,8 @@ def test_musicnn_mel_equals_its_definition():
 def test_alone_equals_beside_a_loud_neighbour(feature):
     config = config_of(feature)
     layer = FEATURES[feature].build(config)
-    y = music(3.0, config.sample_rate_hz)[: config.clip_samples]
-    loud = np.clip(50 * music(3.0, config.sample_rate_hz, seed=1), -1, 1)[: config.clip_samples]
+    y = music(3.0, config.sample_rate_hz)[: config.slice_samples]
+    loud = np.clip(50 * music(3.0, config.sample_rate_hz, seed=1), -1, 1)[: config.slice_samples]
     beside = keras.ops.convert_to_numpy(layer(np.stack([0.01 * y, loud])))[0]
     # 1e-4 of values up to some hundred: float32 sums in another order.
     np.testing.assert_allclose(beside, of(layer, 0.01 * y), rtol=1e-5, atol=1e-3)
@@ -137,7 +137,7 @@ def test_alone_equals_beside_a_loud_neighbour(feature):
 def test_silence_and_full_scale_are_finite_with_finite_gradients(feature):
     config = config_of(feature)
     picture = front_end(config)
-    y = music(3.0, config.sample_rate_hz)[: config.clip_samples]
+    y = music(3.0, config.sample_rate_hz)[: config.slice_samples]
     waveforms = tf.Variable(np.stack([np.zeros_like(y), np.sign(y), y]))
     with tf.GradientTape() as tape:
         image = picture(waveforms)
@@ -154,7 +154,7 @@ def test_silence_and_full_scale_are_finite_with_finite_gradients(feature):
 def test_shape_formula(feature):
     config = config_of(feature)
     layer = FEATURES[feature].build(config)
-    for samples in (100, config.n_fft, config.n_fft + 1, config.clip_samples):
+    for samples in (100, config.n_fft, config.n_fft + 1, config.slice_samples):
         y = np.full(samples, 0.1, "float32")
         assert of(layer, y).shape == layer.compute_output_shape((None, samples))[1:], samples
 
@@ -163,7 +163,7 @@ def test_shape_formula(feature):
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_float32_under_mixed_precision(feature, policy):
     config = config_of(feature)
-    y = music(3.0, config.sample_rate_hz)[: config.clip_samples]
+    y = music(3.0, config.sample_rate_hz)[: config.slice_samples]
     wanted = of(FEATURES[feature].build(config), y)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
@@ -180,10 +180,10 @@ def test_saved_and_loaded(feature, tmp_path):
     from kgenre.model.build import load_model
 
     config = config_of(feature)
-    waveform = keras.Input((config.clip_samples,))
+    waveform = keras.Input((config.slice_samples,))
     model = keras.Model(waveform, front_end(config)(waveform))
     model.save(tmp_path / "model.keras")
-    y = music(3.0, config.sample_rate_hz)[None, : config.clip_samples]
+    y = music(3.0, config.sample_rate_hz)[None, : config.slice_samples]
     np.testing.assert_array_equal(load_model(tmp_path / "model.keras")(y), model(y))
 
 

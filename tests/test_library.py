@@ -62,7 +62,12 @@ def test_tables_and_arrays_agree(filled):
         np.testing.assert_allclose(embeddings.mean(axis=0), mean, atol=2e-3)  # float16 has 11 bits
     assert tracks["folder"].iloc[0] == "blues/Album 0" and np.isnan(tracks["year"].iloc[0])
     assert len(filled.failures()) == 3 and list(filled.failures()["path"]) == sorted(filled.failures()["path"])
-    assert (space.slice_seconds, space.hop_seconds, space.windows, space.labels) == (2.0, 2.0, None, LABELS)
+    assert (space.slice_spec.slice_seconds, space.slice_spec.hop_seconds, space.windows, space.labels) == (
+        2.0,
+        2.0,
+        None,
+        LABELS,
+    )
 
 
 def test_paths_by_id_and_back(filled):

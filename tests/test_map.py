@@ -197,7 +197,7 @@ def test_a_tag_names_a_label_whatever_its_case_and_hyphens():
 
 def test_the_hottest_cell_is_what_the_model_listens_to():
     rate, model = 8000, InventedModel()
-    time = np.arange(model.clip_samples) / rate
+    time = np.arange(model.slice_spec.slice_samples) / rate
     samples = (0.1 * np.random.default_rng(0).standard_normal(len(time))).astype("float32")
     part = (time >= 0.6) & (time < 0.8)  # parts of 0.2 s: the fourth
     samples += np.where(part, np.sin(2 * np.pi * 600 * time), 0).astype("float32")

@@ -288,7 +288,7 @@ def test_explore_goes_from_a_folder_to_a_page(songs, tmp_path, monkeypatch, caps
     for name in ("song.ogg", "22k.mp3", "mono.wav"):
         shutil.copy(songs[name], music_folder)
     (music_folder / "broken.mp3").write_bytes(b"no music")
-    monkeypatch.setattr("kgenre.inference.open_model", lambda name: LevelModel())
+    monkeypatch.setattr("kgenre.serving.catalogue.open_model", lambda name: LevelModel())
     arguments = [
         str(music_folder),
         "--library",
@@ -319,7 +319,7 @@ def test_explore_listens_as_it_did_last_time(songs, tmp_path, monkeypatch, capsy
     for name in ("song.ogg", "mono.wav"):
         shutil.copy(songs[name], tmp_path / "Music")
     (tmp_path / "Music" / "broken.mp3").write_bytes(b"no music")
-    monkeypatch.setattr("kgenre.inference.open_model", lambda name: LevelModel())
+    monkeypatch.setattr("kgenre.serving.catalogue.open_model", lambda name: LevelModel())
 
     def explored(*flags: str) -> str:
         explore.main([str(tmp_path / "Music"), "--scan-only", "--workers", "1", *flags])

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from audio_files import music, tone, write_sound
 
-from kgenre.audio import slicing as slices
 from kgenre.audio.decode import decode
 from kgenre.audio.decoders import AudioError
 from kgenre.audio.reader import SILENT, AudioCache, TrackReader, check_bad_share, check_files
+from kgenre.audio.slicing import SliceSpec, cut_slices
 from kgenre.core.errors import KgenreError
 from kgenre.model.settings import make_config
 from kgenre.serving.predict import slice_batches
@@ -43,7 +43,7 @@ def tones(tmp_path_factory):
 
 
 def reader_of(cache_bytes: int = PLENTY, hop: int = CLIP) -> TrackReader:
-    return TrackReader(RATE, CLIP, hop, cache_bytes)
+    return TrackReader(SliceSpec(RATE, CLIP, hop), cache_bytes)
 
 
 def heard_label(waveform) -> int:
@@ -351,7 +351,7 @@ def test_sliding_slices_are_those_of_the_decoded_whole(tones, workers, cache_byt
         assert sorted(found) == list(range(len(tones)))
         for number, path in enumerate(tones):
             whole = decode(path, RATE).samples
-            assert np.array_equal(found[number], slices.cut_slices(whole, CLIP, hop))
+            assert np.array_equal(found[number], cut_slices(whole, SliceSpec(RATE, CLIP, hop)))
             assert reader.seconds[path] == len(whole) / RATE
             assert reader.peaks[path] == np.abs(whole).max()
     assert reader.decoded == (len(tones) if cache_bytes else 2 * len(tones))
@@ -359,7 +359,7 @@ def test_sliding_slices_are_those_of_the_decoded_whole(tones, workers, cache_byt
 
 
 def test_sliding_batches_are_full_but_for_the_last(tones):
-    expected = sum(slices.slice_count(len(decode(path, RATE).samples), CLIP, CLIP) for path in tones)
+    expected = sum(SliceSpec(RATE, CLIP, CLIP).count(len(decode(path, RATE).samples)) for path in tones)
     sizes = [len(numbers) for numbers, _, _ in slice_batches(reader_of(), tones, 7).as_numpy_iterator()]
     assert sizes == [7] * (expected // 7) + [expected % 7] * (expected % 7 > 0)
 
@@ -378,7 +378,9 @@ def test_sliding_over_bad_files_lists_them_and_finishes_the_others(tones, faulty
             found.setdefault(paths[number], []).append(waveform)
     assert list(reader.failures) != [] and set(reader.failures) == set(bad)
     for path in tones:
-        assert np.array_equal(np.stack(found[path]), slices.cut_slices(decode(path, RATE).samples, CLIP, CLIP))
+        assert np.array_equal(
+            np.stack(found[path]), cut_slices(decode(path, RATE).samples, SliceSpec(RATE, CLIP, CLIP))
+        )
     for path in bad:
         if path.endswith("silence.flac"):
             assert reader.failures[path] == SILENT

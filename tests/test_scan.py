@@ -14,7 +14,7 @@ from scan_kills import contents, differences, kill_and_resume, scan_apart
 
 from kgenre.audio.decode import decode
 from kgenre.audio.fingerprint import audio_hash, file_hash
-from kgenre.audio.slicing import cut_slices, slice_count, slice_starts
+from kgenre.audio.slicing import SliceSpec, cut_slices
 from kgenre.audio.tags import Tags, read_tags
 from kgenre.audio.walk import walk
 from kgenre.core.errors import KgenreError
@@ -71,10 +71,10 @@ def test_scan_keeps_what_predict_would_hear(library, album):
     assert list(ids) == list(tracks.index) and sum(model.heard) == sum(len(library.slices(space, i)[0]) for i in ids)
     for track_id, mean in zip(ids, means):
         audio = decode(tracks["path"][track_id], RATE)
-        windows = cut_slices(audio.samples, model.clip_samples, model.hop_samples)
+        windows = cut_slices(audio.samples, model.slice_spec)
         probabilities, embeddings = LevelModel()(windows)
         starts, held, held_probabilities = library.slices(space, track_id)
-        np.testing.assert_allclose(starts, slice_starts(len(audio.samples), 8000, 4000) / RATE, rtol=1e-6)
+        np.testing.assert_allclose(starts, SliceSpec(8000, 8000, 4000).starts(len(audio.samples)) / RATE, rtol=1e-6)
         np.testing.assert_allclose(held, embeddings, rtol=1e-3, atol=1e-6)  # float16 has 11 bits
         np.testing.assert_allclose(held_probabilities, probabilities, atol=1e-3)
         np.testing.assert_allclose(mean, embeddings.mean(axis=0), rtol=1e-5, atol=1e-7)
@@ -567,7 +567,7 @@ def test_a_header_that_promises_too_much(tmp_path):
     write_sound(tmp_path / "song.mp3", music(8.0, 16000, 1), 16000)
     cut_short(tmp_path / "song.mp3", tmp_path / "half.mp3")
     *windows, done = said_of(tmp_path / "half.mp3", Settings(RATE, RATE, RATE))
-    assert 3.5 < done.seconds < 4.5 and len(windows) == slice_count(round(done.seconds * RATE), RATE, RATE)
+    assert 3.5 < done.seconds < 4.5 and len(windows) == SliceSpec(RATE, RATE, RATE).count(round(done.seconds * RATE))
     assert done.note.startswith(f"truncated: {done.seconds:.1f} s of audio")
     *windows, done = said_of(tmp_path / "half.mp3", Settings(RATE, RATE, RATE, windows=4))
     assert len(windows) == 2 and done.note.startswith("truncated: ends before 4.4 s")

@@ -228,7 +228,7 @@ def test_pools(pool, joined, narrow):
 
 def test_five_patches_fill_a_slice_of_its_row():
     config = config_of()
-    assert (config.clip_samples - 400) // config.hop_length + 1 == 5 * 96
+    assert (config.slice_samples - 400) // config.hop_length + 1 == 5 * 96
 
 
 @pytest.mark.parametrize(
@@ -421,7 +421,7 @@ def test_pretrained_weights_need_their_own_front_end(values, needed):
     [
         ({"n_mels": 80}, "`vggish` needs 64 mel bands in 1 channel. Received: 80 in 1. Leave out --n-mels"),
         ({"image_channels": 3}, "`vggish` needs 64 mel bands in 1 channel. Received: 64 in 3. Leave out"),
-        ({"slice_seconds": 0.97}, "`vggish` needs 96 frames at least. Received: 95. Set a larger --clip-seconds"),
+        ({"slice_seconds": 0.97}, "`vggish` needs 96 frames at least. Received: 95. Set a larger --slice-seconds"),
     ],
     ids=str,
 )

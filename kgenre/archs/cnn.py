@@ -108,5 +108,5 @@ def needs_frames(image, frames: int) -> None:
     if image.shape[2] < frames:
         raise KgenreError(
             f"this network pools over at least {frames} frames. Received: a picture of "
-            f"{image.shape[1]}x{image.shape[2]}. Set a larger --clip-seconds or a smaller --hop-length."
+            f"{image.shape[1]}x{image.shape[2]}. Set a larger --slice-seconds or a smaller --hop-length."
         )

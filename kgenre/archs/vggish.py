@@ -69,7 +69,7 @@ def vggish(
     if frames < FRAMES:
         raise KgenreError(
             f"`vggish` needs {FRAMES} frames at least. Received: {frames}. "
-            "Set a larger --clip-seconds (0.975 at its own hop), or a smaller --hop-length."
+            "Set a larger --slice-seconds (0.975 at its own hop), or a smaller --hop-length."
         )
     backbone = vggish_backbone(width)
     if weights != "none":

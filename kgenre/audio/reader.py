@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from kgenre.audio import decode as audio
-from kgenre.audio import slicing as slices
+from kgenre.audio.slicing import SliceSpec, repeat_to_length, stream_slices
 from kgenre.core.errors import KgenreError
 
 log = logging.getLogger(__name__)
@@ -48,8 +48,7 @@ class TrackReader:
     """Reads windows of tracks through the cache and remembers the files that failed.
 
     Args:
-        sample_rate: int, Hz.
-        clip, hop: int, samples of a slice and between the starts of slices.
+        spec: SliceSpec, sample rate and slices.
         cache_bytes: int, decoded audio to keep.
 
     Attributes:
@@ -58,8 +57,8 @@ class TrackReader:
         decoded: number of times that audio was decoded, which the cache is there to keep down.
     """
 
-    def __init__(self, sample_rate: int, clip: int, hop: int, cache_bytes: int = 0):
-        self.sample_rate, self.clip, self.hop = sample_rate, clip, hop
+    def __init__(self, spec: SliceSpec, cache_bytes: int = 0):
+        self.spec = spec
         self.cache = AudioCache(cache_bytes)
         self.failures: dict[str, str] = {}
         self.seconds: dict[str, float] = {}
@@ -74,7 +73,7 @@ class TrackReader:
         Raises:
             AudioError: the file cannot be read; or it is silent, which shows only where it is decoded whole.
         """
-        samples = samples or self.clip
+        samples = samples or self.spec.slice_samples
         start = round(position * max(0, self._length(path) - samples))
         held = self.cache.get(path)
         if held is None and self.cache.has_room(self._length(path) * BYTES_PER_SAMPLE):
@@ -82,18 +81,18 @@ class TrackReader:
             self.cache.add(path, held)
         if held is not None:
             start = max(0, min(start, len(held) - samples))
-            return slices.fill(held[start : start + samples], samples)
-        return slices.fill(self._decode(path, start / self.sample_rate, samples), samples)
+            return repeat_to_length(held[start : start + samples], samples)
+        return repeat_to_length(self._decode(path, start / self.spec.sample_rate, samples), samples)
 
     def windows(self, path: str) -> Iterator[np.ndarray]:
-        """All slices of the track in order, float32 (clip,) each; a track that fails ends early, listed."""
+        """All slices of the track in order, float32 (slice_samples,) each; a track that fails ends early, listed."""
         held = self.cache.get(path)
         if held is not None:
             self._note(path, len(held), float(np.abs(held).max()))
-            yield from slices.stream_slices([held], self.clip, self.hop)
+            yield from stream_slices([held], self.spec)
             return
         try:
-            yield from slices.stream_slices(self._stream(path), self.clip, self.hop)
+            yield from stream_slices(self._stream(path), self.spec)
         except audio.AudioError as error:
             self.failures[path] = error.cause
 
@@ -102,7 +101,7 @@ class TrackReader:
         fits = self.cache.has_room(self._length(path) * BYTES_PER_SAMPLE)
         kept, samples, peak = [] if fits else None, 0, 0.0
         self.decoded += 1
-        for block in audio.stream(path, self.sample_rate):
+        for block in audio.stream(path, self.spec.sample_rate):
             samples += len(block)
             peak = max(peak, float(np.abs(block).max()))
             if kept is not None:
@@ -110,30 +109,30 @@ class TrackReader:
                 if not self.cache.has_room(samples * BYTES_PER_SAMPLE):
                     kept = None
             yield block
-        audio.check_length(path, samples, self.sample_rate)
-        if self._length(path) - samples > audio.TRUNCATED_SECONDS * self.sample_rate:
+        audio.check_length(path, samples, self.spec.sample_rate)
+        if self._length(path) - samples > audio.TRUNCATED_SECONDS * self.spec.sample_rate:
             self._warn_truncated(path, samples)
         self._note(path, samples, peak)
         if kept:
             self.cache.add(path, np.concatenate(kept))
 
     def _note(self, path: str, samples: int, peak: float) -> None:
-        self.seconds[path], self.peaks[path] = samples / self.sample_rate, peak
+        self.seconds[path], self.peaks[path] = samples / self.spec.sample_rate, peak
         if audio.is_silent(peak):
             self.failures[path] = SILENT
 
     def _decode(self, path: str, start: float | None = None, samples: int = 0) -> np.ndarray:
         self.decoded += 1
         if start is None:
-            return self._audible(path, audio.decode(path, self.sample_rate))
-        seconds = samples / self.sample_rate
+            return self._audible(path, audio.decode(path, self.spec.sample_rate))
+        seconds = samples / self.spec.sample_rate
         try:
-            return audio.decode(path, self.sample_rate, start, seconds).samples
+            return audio.decode(path, self.spec.sample_rate, start, seconds).samples
         except audio.AudioError:
             if start == 0:
                 raise
             # A header that promises more than there is: the beginning is there if anything is.
-            return audio.decode(path, self.sample_rate, 0.0, seconds).samples
+            return audio.decode(path, self.spec.sample_rate, 0.0, seconds).samples
 
     def _audible(self, path: str, decoded: audio.Audio) -> np.ndarray:
         if "silent" in decoded.flags:
@@ -145,7 +144,9 @@ class TrackReader:
     def _warn_truncated(self, path: str, samples: int) -> None:
         if path not in self.truncated:
             self.truncated.add(path)
-            log.warning("%s: truncated: %.1f s of audio, less than its header says", path, samples / self.sample_rate)
+            log.warning(
+                "%s: truncated: %.1f s of audio, less than its header says", path, samples / self.spec.sample_rate
+            )
 
     def _length(self, path: str) -> int:
         """Samples that the header tells, or counted where it does not.
@@ -155,9 +156,9 @@ class TrackReader:
         if path not in self.lengths:
             seconds = audio.probe(path).seconds
             if np.isnan(seconds):
-                self.lengths[path] = sum(len(block) for block in audio.stream(path, self.sample_rate))
+                self.lengths[path] = sum(len(block) for block in audio.stream(path, self.spec.sample_rate))
             else:
-                self.lengths[path] = int(seconds * self.sample_rate + 0.500001)
+                self.lengths[path] = int(seconds * self.spec.sample_rate + 0.500001)
         return self.lengths[path]
 
 

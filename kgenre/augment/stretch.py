@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from kgenre.audio.slicing import fill
+from kgenre.audio.slicing import repeat_to_length
 from kgenre.core.errors import KgenreError
 
 MARGIN_SECONDS = 0.1  # read beyond what is wanted: atempo's answer may be a piece (1/24 s) short
@@ -46,7 +46,7 @@ class Tempo:
 
     def apply(self, waveform: np.ndarray, factor: float, samples: int) -> np.ndarray:
         """Waveform (n,) -> float32 (samples,), its beginning at another tempo."""
-        return fill(stretched(waveform, self.sample_rate, factor), samples)[:samples]
+        return repeat_to_length(stretched(waveform, self.sample_rate, factor), samples)[:samples]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Pitch:
 
         ratio = 2 ** (semitones / 12)
         higher = soxr.resample(waveform, self.sample_rate * ratio, self.sample_rate, quality="HQ")  # and faster
-        return fill(stretched(higher, self.sample_rate, 1 / ratio), samples)[:samples]
+        return repeat_to_length(stretched(higher, self.sample_rate, 1 / ratio), samples)[:samples]
 
 
 def stretched(waveform: np.ndarray, sample_rate: int, factor: float) -> np.ndarray:

@@ -5,6 +5,8 @@ slices of one length, cut from the tracks as they are and from altered copies (s
 level, noise, repeated short cuts), so that a cut of 2 s and a whole song, of any rate and level, are alike to it.
 """
 
+import dataclasses
+
 import numpy as np
 
 from kgenre.core.errors import KgenreError
@@ -63,8 +65,12 @@ def extract(
             for copy in range(1 + COPIES):
                 rng = np.random.default_rng([seed, row, copy])
                 heard = altered(samples, config.sample_rate_hz, rng) if copy else samples
-                hop = config.clip_samples // OVERLAP if copy else config.hop_samples
-                slices = cut_slices(heard, config.clip_samples, hop)
+                spec = (
+                    dataclasses.replace(config.slice_spec, hop_samples=config.slice_samples // OVERLAP)
+                    if copy
+                    else config.slice_spec
+                )
+                slices = cut_slices(heard, spec)
                 if copy and len(slices) > SLICES:
                     slices = slices[rng.choice(len(slices), SLICES, replace=False)]
                 parts += [features(slices[i : i + BATCH]).numpy() for i in range(0, len(slices), BATCH)]

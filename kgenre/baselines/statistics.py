@@ -18,7 +18,7 @@ from concurrent.futures.process import BrokenProcessPool
 import numpy as np
 
 from kgenre.audio import decode as audio
-from kgenre.audio.slicing import fill
+from kgenre.audio.slicing import repeat_to_length
 from kgenre.core.errors import KgenreError
 from kgenre.embeddings.store import TrackVectors, make_header
 
@@ -46,7 +46,7 @@ def track_statistics(samples: np.ndarray) -> np.ndarray:
     Finite for any finite samples. What is shorter than two seconds is repeated until it is not, for the
     constant-Q transform needs them.
     """
-    samples = fill(samples, round(CONFIG["min_seconds"] * CONFIG["sample_rate_hz"]))
+    samples = repeat_to_length(samples, round(CONFIG["min_seconds"] * CONFIG["sample_rate_hz"]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # librosa's, that silence has no tuning
         frames = frame_features(samples)

@@ -10,6 +10,7 @@ are listed on stderr with the reason, and the exit status is then 1.
 """
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 from kgenre.core.errors import KgenreError
@@ -66,14 +67,13 @@ def embed(model, rows, to, workers: int, progress: Progress = SILENT) -> tuple[d
 def header_of(model) -> dict:
     from kgenre.embeddings.store import make_header
 
-    names = ("sample_rate", "clip_samples", "hop_samples", "labels")
-    return make_header(model.name, model.identity, {name: getattr(model, name) for name in names})
+    return make_header(model.name, model.identity, {**asdict(model.slice_spec), "labels": model.labels})
 
 
 def vectors_of(result, model):
     """What the file keeps of a classified track."""
-    from kgenre.audio.slicing import slice_starts
     from kgenre.embeddings.store import TrackVectors
 
-    starts = slice_starts(round(result.seconds * model.sample_rate), model.clip_samples, model.hop_samples)
-    return TrackVectors(result.path, result.seconds, starts / model.sample_rate, result.slice_embeddings)
+    rate = model.slice_spec.sample_rate
+    starts = model.slice_spec.starts(round(result.seconds * rate)) / rate
+    return TrackVectors(result.path, result.seconds, starts, result.slice_embeddings)

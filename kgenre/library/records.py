@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from kgenre.audio.slicing import SliceSpec
+
 FLOAT16_MAX = 65504.0
 
 
@@ -24,8 +26,7 @@ class Space:
     identity: str
     config_hash: str
     labels: tuple[str, ...]
-    slice_seconds: float
-    hop_seconds: float
+    slice_spec: SliceSpec
     windows: int | None
 
     @property
@@ -97,8 +98,8 @@ SAVE = (
 
 def space_of(number: int, name: str, identity: str, config_hash: str, config: str) -> Space:
     config = json.loads(config)
-    clip, hop = (config[part] / config["sample_rate"] for part in ("clip_samples", "hop_samples"))
-    return Space(number, name, identity, config_hash, tuple(config["labels"]), clip, hop, config["windows"])
+    spec = SliceSpec(*(config[part] for part in ("sample_rate", "slice_samples", "hop_samples")))
+    return Space(number, name, identity, config_hash, tuple(config["labels"]), spec, config["windows"])
 
 
 def slices_of(starts: bytes, embeddings: bytes, probabilities: bytes, n_classes: int):

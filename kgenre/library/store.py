@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import astuple
+from dataclasses import asdict, astuple
 from pathlib import Path
 
 import numpy as np
@@ -209,7 +209,7 @@ class Library:
         The decoder's version is noted, but is no space of its own: an update of it moves samples by less than an
         encoder does, and is no reason to listen to a library anew.
         """
-        config = {name: getattr(model, name) for name in ("sample_rate", "clip_samples", "hop_samples")}
+        config = asdict(model.slice_spec)
         config |= {"labels": list(model.labels), "windows": windows}
         digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
         with self.writing():

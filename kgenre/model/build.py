@@ -23,7 +23,7 @@ def check_backend() -> None:
 
 
 def build_model(config: Config, n_classes: int) -> keras.Model:
-    """The model that is trained: waveform (batch, clip_samples) -> logits (batch, n_classes), float32.
+    """The model that is trained: waveform (batch, slice_samples) -> logits (batch, n_classes), float32.
 
     The layer "embedding" gives the vector before the classifier. The network computes in
     `config.precision`; the spectrogram before it and the logits after it are float32.
@@ -36,7 +36,7 @@ def build_model(config: Config, n_classes: int) -> keras.Model:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(config.precision)
     try:
-        waveform = keras.Input((config.clip_samples,), name="waveform", dtype="float32")
+        waveform = keras.Input((config.slice_samples,), name="waveform", dtype="float32")
         x = waveform
         for layer in build_augmentations(config, "waveform").values():
             x = layer(x)
@@ -50,7 +50,7 @@ def build_model(config: Config, n_classes: int) -> keras.Model:
             cause = str(error).splitlines()[0]
             raise KgenreError(
                 f"`{config.arch}` cannot take a picture of {'x'.join(map(str, picture.shape[1:]))} ({cause}) "
-                "Set a larger --image-height, --image-width or --clip-seconds."
+                "Set a larger --image-height, --image-width or --slice-seconds."
             ) from error
         embedding = layers.Identity(name="embedding")(embedding)
         x = layers.Dropout(config.dropout)(embedding)
@@ -94,7 +94,7 @@ def front_end(config: Config):
 
 
 def slice_model(model: keras.Model) -> keras.Model:
-    """The model that answers: waveform (batch, clip_samples) -> probabilities and embedding, float32."""
+    """The model that answers: waveform (batch, slice_samples) -> probabilities and embedding, float32."""
     probabilities = layers.Softmax(dtype="float32", name="probabilities")(model.output)
     embedding = layers.Identity(dtype="float32", name="embedding_float32")(model.get_layer("embedding").output)
     return keras.Model(model.input, [probabilities, embedding])

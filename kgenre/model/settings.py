@@ -13,6 +13,7 @@ from kgenre.archs import ARCHS
 from kgenre.archs.cnn import BLOCK_PLACES, BLOCKS
 from kgenre.archs.pools import POOLS
 from kgenre.archs.recurrent import CELLS
+from kgenre.audio.slicing import SliceSpec
 from kgenre.augment import AUGMENTS
 from kgenre.core.errors import KgenreError, check_known
 from kgenre.features import FEATURES
@@ -116,20 +117,24 @@ class Config:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise KgenreError(f"`{name}` must be from {low:g} to {high:g}. Received: {name}={value}.")
-        if self.clip_samples < self.n_fft:
+        if self.slice_samples < self.n_fft:
             raise KgenreError(
                 "`slice_seconds` must hold at least one frame of `n_fft` samples. "
                 f"Received: slice_seconds={self.slice_seconds}, n_fft={self.n_fft}, sample_rate_hz={self.sample_rate_hz}."
             )
 
     @property
-    def clip_samples(self) -> int:
+    def slice_samples(self) -> int:
         return round(self.slice_seconds * self.sample_rate_hz)
 
     @property
     def hop_samples(self) -> int:
         """Samples between the starts of neighbouring slices."""
-        return max(1, round(self.clip_samples * (1 - self.slice_overlap)))
+        return max(1, round(self.slice_samples * (1 - self.slice_overlap)))
+
+    @property
+    def slice_spec(self) -> SliceSpec:
+        return SliceSpec(self.sample_rate_hz, self.slice_samples, self.hop_samples)
 
 
 # What --help puts together, by the first setting of each; the order is the class's.

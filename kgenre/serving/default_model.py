@@ -56,9 +56,7 @@ def saved_model() -> Path:
         log.info("preparing the default model, once (half a minute)")
         config, labels = settings()
         try:
-            export(
-                build(config, labels), labels, config.sample_rate_hz, config.clip_samples, config.hop_samples, folder
-            )
+            export(build(config, labels), labels, config.slice_spec, folder)
         except (KgenreError, OSError):
             if not folder.is_dir():  # else another process was faster
                 raise
@@ -89,7 +87,7 @@ def settings() -> tuple[Config, list[str]]:
 
 
 def build(config: Config, labels: list[str]):
-    """The default model as a keras.Model, waveform (batch, clip_samples) -> logits (batch, classes)."""
+    """The default model as a keras.Model, waveform (batch, slice_samples) -> logits (batch, classes)."""
     with np.load(place() / "head.npz") as head:
         model = network(config, len(labels))
         model.get_layer("logits").set_weights([head["kernel"].astype("float32"), head["bias"].astype("float32")])
@@ -107,7 +105,7 @@ def network(config: Config, n_classes: int):
     from kgenre.archs.musicnn import mel_of, pretrained
     from kgenre.model.build import front_end
 
-    waveform = keras.Input((config.clip_samples,), name="waveform", dtype="float32")
+    waveform = keras.Input((config.slice_samples,), name="waveform", dtype="float32")
     picture = front_end(config)(waveform)
     backbone = pretrained(picture, config.weights)
     pooled = backbone.get_layer("batch_normalization_9").output  # maximum and mean of each map, standardised

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from kgenre.audio.slicing import SliceSpec
+
 ABOUT = Path("assets.extra") / "about.json"  # in a SavedModel; TF Serving leaves that folder to us
 
 
-def model_metadata(folder: Path, labels: list[str], sample_rate: int, clip_samples: int, hop_samples: int) -> dict:
+def model_metadata(folder: Path, labels: list[str], spec: SliceSpec) -> dict:
     """What a SavedModel says of itself: labels, sizes, and
 
     identity: hash of weights, labels and sizes; not of the files, which differ from one export to the next.
@@ -20,17 +22,22 @@ def model_metadata(folder: Path, labels: list[str], sample_rate: int, clip_sampl
     weights = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
     names = [name for name in weights.get_variable_to_shape_map() if name.endswith("/VARIABLE_VALUE")]
     values = sorted(np.asarray(weights.get_tensor(name)).tobytes() for name in names)
-    digest = hashlib.sha256(repr((labels, sample_rate, clip_samples, hop_samples)).encode())
+    digest = hashlib.sha256(repr((labels, spec.sample_rate, spec.slice_samples, spec.hop_samples)).encode())
     for value in values:
         digest.update(hashlib.sha256(value).digest())
     return {
         "labels": labels,
-        "sample_rate": sample_rate,
-        "clip_samples": clip_samples,
-        "hop_samples": hop_samples,
+        "sample_rate": spec.sample_rate,
+        "clip_samples": spec.slice_samples,
+        "hop_samples": spec.hop_samples,
         "identity": digest.hexdigest()[:16],
         "files": _files_hash(folder),
     }
+
+
+def spec_of(metadata: dict) -> SliceSpec:
+    """The slice spec in a metadata dict; `clip_samples` is its wire name for slice_samples."""
+    return SliceSpec(metadata["sample_rate"], metadata["clip_samples"], metadata["hop_samples"])
 
 
 def write_metadata(folder: Path, about: dict) -> None:

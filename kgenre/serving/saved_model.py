@@ -7,13 +7,13 @@ import numpy as np
 
 from kgenre.audio.reader import TrackReader
 from kgenre.core.errors import KgenreError
-from kgenre.serving.metadata import model_metadata, read_metadata
+from kgenre.serving.metadata import model_metadata, read_metadata, spec_of
 
 
 class SavedModel:
     """An exported SavedModel with what it says of itself.
 
-    Attributes: labels, sample_rate, clip_samples, hop_samples, name, identity.
+    Attributes: labels, slice_spec, name, identity.
 
     Raises:
         KgenreError: no SavedModel of kgenre's at the path.
@@ -22,9 +22,7 @@ class SavedModel:
     def __init__(self, path, name: str | None = None):
         self.path, self.name = find_saved_model(path), name or str(path)
         about = read_metadata(self.path) or self._ask()
-        self.labels, self.sample_rate = about["labels"], about["sample_rate"]
-        self.clip_samples, self.hop_samples = about["clip_samples"], about["hop_samples"]
-        self.identity = about["identity"]
+        self.labels, self.slice_spec, self.identity = about["labels"], spec_of(about), about["identity"]
 
     @functools.cached_property
     def module(self):
@@ -40,7 +38,7 @@ class SavedModel:
         return module
 
     def __call__(self, windows) -> tuple[np.ndarray, np.ndarray]:
-        """Windows (n, clip_samples) -> probabilities (n, classes), embeddings (n, d)."""
+        """Windows (n, slice_samples) -> probabilities (n, classes), embeddings (n, d)."""
         answer = self.module.signatures["serving_default"](waveform=windows)
         return answer["probabilities"].numpy(), answer["embedding"].numpy()
 
@@ -48,10 +46,10 @@ class SavedModel:
         """What `read_metadata` gives, of the graph itself: for exports that lack the file."""
         about = {name: value.numpy() for name, value in self.module.signatures["about"]().items()}
         labels = [label.decode() for label in about.pop("labels")]
-        return model_metadata(self.path, labels, **{name: int(value) for name, value in about.items()})
+        return model_metadata(self.path, labels, spec_of({name: int(value) for name, value in about.items()}))
 
     def reader(self, cache_bytes: int = 0) -> TrackReader:
-        return TrackReader(self.sample_rate, self.clip_samples, self.hop_samples, cache_bytes)
+        return TrackReader(self.slice_spec, cache_bytes)
 
 
 def find_saved_model(path) -> Path:

@@ -1,5 +1,6 @@
 """Models that need not be trained first, by name."""
 
+import dataclasses
 import hashlib
 
 import numpy as np
@@ -28,19 +29,18 @@ class VggishEmbedder:
         from kgenre.model.settings import make_config
 
         config = make_config({}, {"arch": "vggish", "slice_seconds": 0.975})  # 96 frames and the last one's window
-        self.sample_rate, self.clip_samples = config.sample_rate_hz, config.clip_samples
-        self.hop_samples = FRAMES * config.hop_length
+        self.slice_spec = dataclasses.replace(config.slice_spec, hop_samples=FRAMES * config.hop_length)
         path, network = find_module(module), vggish_backbone(sizes.get("width", 1.0))
         load_module(network, path)
         check_figure(network, path, sizes.get("figure", FIGURE))
-        waveform = keras.Input((self.clip_samples,), dtype="float32")
+        waveform = keras.Input((self.slice_spec.slice_samples,), dtype="float32")
         self.model = keras.Model(waveform, network(patches(front_end(config)(waveform))))
         self.identity = hashlib.sha256(b"".join(weight.tobytes() for weight in network.get_weights())).hexdigest()[:16]
 
     def __call__(self, windows) -> tuple[np.ndarray, np.ndarray]:
-        """Windows (n, clip_samples) -> probabilities of no genres (n, 0), embeddings (n, 128)."""
+        """Windows (n, slice_samples) -> probabilities of no genres (n, 0), embeddings (n, 128)."""
         embeddings = self.model(windows, training=False).numpy()
         return np.zeros((len(embeddings), 0), "float32"), embeddings
 
     def reader(self, cache_bytes: int = 0) -> TrackReader:
-        return TrackReader(self.sample_rate, self.clip_samples, self.hop_samples, cache_bytes)
+        return TrackReader(self.slice_spec, cache_bytes)

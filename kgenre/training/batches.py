@@ -25,7 +25,7 @@ def training_batches(
     of_window: dict | None = None,
     of_batch: dict | None = None,
 ):
-    """Endless batches of random windows, epoch after epoch: tf.data of (waveform (batch, clip), label).
+    """Endless batches of random windows, epoch after epoch: tf.data of (waveform (batch, slice_samples), label).
 
     The order and what is drawn depend on the plan alone, not on the workers. Where a file fails, the next
     track of the table takes its place and `reader.failures` names it.
@@ -55,11 +55,16 @@ def training_batches(
                 return changed_window(reader, path, float(position), changes), labels[number]
             except audio.AudioError as error:
                 reader.failures[path] = error.cause
-        return np.zeros(reader.clip, "float32"), np.zeros_like(labels[0])  # none can be read: the epoch's end will tell
+        return np.zeros(reader.spec.slice_samples, "float32"), np.zeros_like(
+            labels[0]
+        )  # none can be read: the epoch's end will tell
 
     def read_graph(index, position, strengths):
         waveform, label = tf.numpy_function(read, [index, position, strengths], [tf.float32, tf.as_dtype(labels.dtype)])
-        waveform, label = tf.ensure_shape(waveform, (reader.clip,)), tf.ensure_shape(label, labels.shape[1:])
+        waveform, label = (
+            tf.ensure_shape(waveform, (reader.spec.slice_samples,)),
+            tf.ensure_shape(label, labels.shape[1:]),
+        )
         return waveform, label, strengths[len(of_window) :]
 
     def changed_batch(waveforms, labels, strengths):
@@ -75,11 +80,11 @@ def training_batches(
 
 
 def changed_window(reader: TrackReader, path: str, position: float, changes: list) -> np.ndarray:
-    """A window of a track with changes applied in order, each given as (change, strength): float32 (clip,).
+    """A window of a track with changes applied in order, each given as (change, strength): float32 (slice_samples,).
 
     From the last to the first, each says how much it must be given, so that none has to pad.
     """
-    sizes = [reader.clip]
+    sizes = [reader.spec.slice_samples]
     for change, strength in reversed(changes):
         sizes.append(change.reads(sizes[-1], strength))
     waveform = reader.window(path, position, sizes.pop())

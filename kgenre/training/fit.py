@@ -20,7 +20,7 @@ def fit(config: Config, run: Run, progress: Progress = SILENT) -> None:
     labels, tracks = run.load_labels(), run.load_tracks()
     rows = {split: tracks[tracks["split"] == split] for split in ("train", "valid")}
     number = {label: i for i, label in enumerate(labels)}
-    reader = TrackReader(config.sample_rate_hz, config.clip_samples, config.hop_samples, int(config.cache_gib * 2**30))
+    reader = TrackReader(config.slice_spec, int(config.cache_gib * 2**30))
     train_labels = [number[genre] for genre in rows["train"]["genre"]]
     plan = training_plan(config, train_labels)
     state = TrainingState(run)

@@ -81,8 +81,7 @@ def train(config: Config, run: Run, progress: Progress = SILENT) -> None:
     saved_model = run / "saved_model" / "1"
     if not saved_model.exists():
         progress.line("exporting and checking the export")
-        labels, sizes = run.load_labels(), (config.sample_rate_hz, config.clip_samples, config.hop_samples)
-        export(run.load_model(), labels, *sizes, saved_model)
+        export(run.load_model(), run.load_labels(), config.slice_spec, saved_model)
 
 
 def begin(config: Config, run: Run, progress: Progress) -> Config:

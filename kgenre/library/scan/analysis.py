@@ -12,9 +12,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from kgenre.audio import decode as audio
-from kgenre.audio import slicing as slices
 from kgenre.audio.fingerprint import audio_hash_steps, file_hash
 from kgenre.audio.reader import SILENT
+from kgenre.audio.slicing import repeat_to_length, stream_slices
 from kgenre.audio.tags import Tags, read_tags
 from kgenre.library.scan.messages import About, Alive, Done, Failed, Job, Settings, Window
 
@@ -68,22 +68,22 @@ def _hash(path: str) -> Iterator:
 
 
 def _hear(path: str, settings: Settings, tags: Tags) -> Iterator:
-    level, said = Level(), audio.probe(path).seconds
+    level, said, spec = Level(), audio.probe(path).seconds, settings.spec
     if math.isnan(said):
         said = yield from _count(path)
     limit = settings.windows or MAX_SLICES
-    samples = round(said * settings.sample_rate)
-    whole = slices.slice_count(samples, settings.clip, settings.hop) <= limit
+    samples = round(said * spec.sample_rate)
+    whole = spec.count(samples) <= limit
     note = ""
     if not whole:
         note = yield from _spread(path, settings, level, samples, limit)
     if level.samples == 0:  # short; or its header promises more than there is, and every window lies behind the end
         yield from _whole(path, settings, level, limit)
-    audio.check_length(path, level.samples, settings.sample_rate)
+    audio.check_length(path, level.samples, spec.sample_rate)
     if audio.is_silent(level.peak):
         yield Failed(SILENT)
         return
-    heard = level.samples / settings.sample_rate
+    heard = level.samples / spec.sample_rate
     if whole and said - heard > audio.TRUNCATED_SECONDS:
         note = f"truncated: {heard:.1f} s of audio, less than its header says ({said:.1f} s)."
     yield Done(heard if whole else said, level.gain_db if tags.gain_db is None else tags.gain_db, note)
@@ -102,13 +102,14 @@ def _count(path: str) -> Iterator:
 
 def _whole(path: str, settings: Settings, level: Level, limit: int) -> Iterator[Window]:
     """All slices, as predict cuts them; no more than `limit`."""
-    blocks = (level.add(block) for block in audio.stream(path, settings.sample_rate))
-    windows = slices.stream_slices(blocks, settings.clip, settings.hop)
+    spec = settings.spec
+    blocks = (level.add(block) for block in audio.stream(path, spec.sample_rate))
+    windows = stream_slices(blocks, spec)
     for number, (window, last) in enumerate(audio.with_last(windows)):
-        start = number * settings.hop
+        start = number * spec.hop_samples
         if last:  # all blocks have gone by
-            start = min(start, max(0, level.samples - settings.clip))
-        yield Window(start / settings.sample_rate, window)
+            start = min(start, max(0, level.samples - spec.slice_samples))
+        yield Window(start / spec.sample_rate, window)
         if number + 1 == limit:
             return
 
@@ -118,16 +119,17 @@ def _spread(path: str, settings: Settings, level: Level, samples: int, limit: in
 
     Returns a note where the file ends before one of them.
     """
+    spec = settings.spec
     for number in range(limit):
-        start = round((number + 0.5) / limit * (samples - settings.clip)) / settings.sample_rate
+        start = round((number + 0.5) / limit * (samples - spec.slice_samples)) / spec.sample_rate
         blocks, have = [], 0
-        for block in audio.stream(path, settings.sample_rate, start):
+        for block in audio.stream(path, spec.sample_rate, start):
             blocks.append(block)
             have += len(block)
-            if have >= settings.clip:
+            if have >= spec.slice_samples:
                 break
-        if have < audio.MIN_SECONDS * settings.sample_rate:
-            return f"truncated: ends before {start:.1f} s, and its header says {samples / settings.sample_rate:.1f} s."
-        window = np.concatenate(blocks)[: settings.clip]
-        yield Window(start, slices.fill(level.add(window), settings.clip))
+        if have < audio.MIN_SECONDS * spec.sample_rate:
+            return f"truncated: ends before {start:.1f} s, and its header says {samples / spec.sample_rate:.1f} s."
+        window = np.concatenate(blocks)[: spec.slice_samples]
+        yield Window(start, repeat_to_length(level.add(window), spec.slice_samples))
     return ""

@@ -4,16 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kgenre.audio.slicing import SliceSpec
 from kgenre.audio.tags import Tags
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to listen: Hz, samples of a slice, samples between slices, windows a track (None for whole tracks)."""
+    """How to read tracks: sample rate and slices, and windows a track (None for whole tracks)."""
 
-    sample_rate: int
-    clip: int
-    hop: int
+    spec: SliceSpec
     windows: int | None = None
 
 
@@ -41,7 +40,7 @@ class About:
 
 @dataclass(frozen=True)
 class Window:
-    """A slice, float32 (clip,), and the second that it starts at."""
+    """A slice, float32 (slice_samples,), and the second that it starts at."""
 
     start: float
     samples: np.ndarray

@@ -63,8 +63,8 @@ def scan(
     Args:
         library: where results are kept, in the space of this model with these windows.
         folder: of music.
-        model: as open_model gives: windows (n, clip) -> probabilities, embeddings; labels, sample_rate,
-            clip_samples, hop_samples, name, identity.
+        model: as open_model gives: slices (n, slice_samples) -> probabilities, embeddings; labels, slice_spec,
+            name, identity.
         windows: listen to so many windows a track, spread evenly, rather than to all of it.
         workers: reading processes; as many as there are cores if not given.
         limit_seconds: a file that gives nothing for so long is given up.
@@ -89,7 +89,7 @@ def scan(
     _note(library, root, found, known, gone, report)
     lost = _lost(root, found, known, gone) if todo else []
     hearing = _Hearing(library, space, model, known, lost, report, lambda: progress(report.done, len(todo)))
-    settings = Settings(model.sample_rate, model.clip_samples, model.hop_samples, windows)
+    settings = Settings(model.slice_spec, windows)
     progress(0, len(todo))
     with Workers(min(workers or os.cpu_count() or 1, len(todo)), settings, limit_seconds, listener) as pool:
         for worker, job, message in pool.messages(hearing.jobs(todo, found.files)):
@@ -275,7 +275,7 @@ class _Hearing:
             for job, of_copy in [(track.job, about), *track.copies]:
                 self._save(job, of_copy, done.seconds, done.gain_db, done.note)
         self._forget(track)
-        self.report.seconds_heard += min(done.seconds, len(starts) * self.space.slice_seconds)
+        self.report.seconds_heard += min(done.seconds, len(starts) * self.space.slice_spec.slice_seconds)
         self._count("heard")
         for _ in track.copies:
             self._count("copies")

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from kgenre.audio.slicing import SliceSpec, cut_slices, slice_in_graph
 from kgenre.core.errors import KgenreError
 
 TOLERANCE = 1e-5
@@ -31,14 +32,13 @@ np.savez(answers, **{f"{name}/{key}": value for name, out in results.items() for
 """
 
 
-def export(model, labels, sample_rate: int, clip_samples: int, hop_samples: int, folder) -> float:
+def export(model, labels: list[str], spec: SliceSpec, folder) -> float:
     """Writes the SavedModel beside `folder`, checks it in a fresh process, then moves it there.
 
     Args:
-        model: the trained keras.Model, waveform (batch, clip_samples) -> logits (batch, classes).
+        model: the trained keras.Model, waveform (batch, slice_samples) -> logits (batch, classes).
         labels: list of str, in order of the logits.
-        sample_rate: int, Hz.
-        clip_samples, hop_samples: int, samples of a slice and between the starts of slices.
+        spec: SliceSpec of the model's input.
         folder: path of the version's folder; must not exist.
 
     Returns:
@@ -53,8 +53,8 @@ def export(model, labels, sample_rate: int, clip_samples: int, hop_samples: int,
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=folder.parent) as beside:
         part = Path(beside) / "saved_model"
-        _write(model, labels, sample_rate, clip_samples, hop_samples, part)
-        difference = verify(model, part, clip_samples, hop_samples)
+        _write(model, labels, spec, part)
+        difference = verify(model, part, spec)
         if not difference <= TOLERANCE:
             raise KgenreError(
                 f"The exported model differs from the trained one by {difference:.1e}, more than {TOLERANCE:g}; "
@@ -64,7 +64,7 @@ def export(model, labels, sample_rate: int, clip_samples: int, hop_samples: int,
     return difference
 
 
-def verify(model, folder, clip_samples: int, hop_samples: int) -> float:
+def verify(model, folder, spec: SliceSpec) -> float:
     """Largest difference between the SavedModel in a fresh process and the Keras model in this one.
 
     The Keras model's answers go through the array slicing that training and evaluation use, so the
@@ -76,7 +76,8 @@ def verify(model, folder, clip_samples: int, hop_samples: int) -> float:
     from kgenre.model.build import slice_model
 
     rng = np.random.default_rng(0)
-    lengths = {"short": clip_samples // 3, "one": clip_samples, "several": 3 * clip_samples + clip_samples // 5}
+    length = spec.slice_samples
+    lengths = {"short": length // 3, "one": length, "several": 3 * length + length // 5}
     cases = {name: 0.1 * rng.standard_normal((2, n)).astype("float32") for name, n in lengths.items()}
     cases["several"][1] = 0.0
     with tempfile.TemporaryDirectory() as scratch:
@@ -90,18 +91,14 @@ def verify(model, folder, clip_samples: int, hop_samples: int) -> float:
         served = np.load(answers)
         served = {name: served[name] for name in served.files}
     network = slice_model(model)
-    return max(_difference(network, name, cases[name], served, clip_samples, hop_samples) for name in cases)
+    return max(_difference(network, name, cases[name], served, spec) for name in cases)
 
 
-def _difference(network, name, waveforms, served, clip_samples, hop_samples) -> float:
+def _difference(network, name, waveforms, served, spec) -> float:
     import numpy as np
 
-    from kgenre.audio.slicing import cut_slices
-
-    slices = np.stack(
-        [cut_slices(waveform, clip_samples, hop_samples) for waveform in waveforms]
-    )  # (batch, slices, clip)
-    outputs = network(slices.reshape(-1, clip_samples), training=False)
+    slices = np.stack([cut_slices(waveform, spec) for waveform in waveforms])  # (batch, slices, slice_samples)
+    outputs = network(slices.reshape(-1, spec.slice_samples), training=False)
     probabilities, embeddings = (np.asarray(output) for output in outputs)
     probabilities = probabilities.reshape(*slices.shape[:2], -1)
     embeddings = embeddings.reshape(*slices.shape[:2], -1).mean(axis=1)
@@ -118,20 +115,19 @@ def _difference(network, name, waveforms, served, clip_samples, hop_samples) -> 
     )
 
 
-def _write(model, labels, sample_rate: int, clip_samples: int, hop_samples: int, folder: Path) -> None:
+def _write(model, labels: list[str], spec: SliceSpec, folder: Path) -> None:
     import contextlib
     import io
 
     import tensorflow as tf
     from keras.export import ExportArchive
 
-    from kgenre.audio.slicing import slice_in_graph
     from kgenre.model.build import slice_model
     from kgenre.serving.metadata import model_metadata, write_metadata
 
     network = slice_model(model)
 
-    @tf.function(input_signature=[tf.TensorSpec((None, clip_samples), tf.float32)])
+    @tf.function(input_signature=[tf.TensorSpec((None, spec.slice_samples), tf.float32)])
     def in_blocks(slices):
         shapes = [(None, output.shape[-1]) for output in network.outputs]
         probabilities, embeddings = (
@@ -146,8 +142,8 @@ def _write(model, labels, sample_rate: int, clip_samples: int, hop_samples: int,
         return probabilities.concat(), embeddings.concat()
 
     def serve(waveform):
-        slices = slice_in_graph(waveform, clip_samples, hop_samples)  # (batch, slices, clip)
-        probabilities, embeddings = in_blocks(tf.reshape(slices, (-1, clip_samples)))
+        slices = slice_in_graph(waveform, spec)  # (batch, slices, slice_samples)
+        probabilities, embeddings = in_blocks(tf.reshape(slices, (-1, spec.slice_samples)))
         shape = tf.concat([tf.shape(slices)[:2], [-1]], axis=0)
         classes, dimensions = (output.shape[-1] for output in network.outputs)
         by_slice = tf.ensure_shape(tf.reshape(probabilities, shape), (None, None, classes))
@@ -161,9 +157,9 @@ def _write(model, labels, sample_rate: int, clip_samples: int, hop_samples: int,
     def about():
         return {
             "labels": tf.constant(labels),
-            "sample_rate": tf.constant(sample_rate),
-            "clip_samples": tf.constant(clip_samples),
-            "hop_samples": tf.constant(hop_samples),
+            "sample_rate": tf.constant(spec.sample_rate),
+            "clip_samples": tf.constant(spec.slice_samples),
+            "hop_samples": tf.constant(spec.hop_samples),
         }
 
     archive = ExportArchive()
@@ -172,5 +168,5 @@ def _write(model, labels, sample_rate: int, clip_samples: int, hop_samples: int,
     archive.add_endpoint("about", about, [])
     with contextlib.redirect_stdout(io.StringIO()):  # Keras prints the signatures it wrote
         archive.write_out(str(folder))
-    write_metadata(folder, model_metadata(folder, labels, sample_rate, clip_samples, hop_samples))
+    write_metadata(folder, model_metadata(folder, labels, spec))
     (folder / "assets.extra" / "labels.txt").write_text("\n".join(labels) + "\n", encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kgenre.audio.decode import decode
-from kgenre.audio.slicing import fill
+from kgenre.audio.slicing import repeat_to_length
 from kgenre.core.errors import KgenreError
 from kgenre.library import head, retag
 from kgenre.library.genre_names import by_plain_name, plain
@@ -204,9 +204,10 @@ class Explorer:
         label = int(by_slice.mean(axis=0).argmax())
         with self.lock:
             self.model = self.model or self.open_model()
-            seconds = self.model.clip_samples / self.model.sample_rate
-            samples = decode(path, self.model.sample_rate, float(starts[number]), seconds).samples
-            found = heat.heat_map(self.model, fill(samples, self.model.clip_samples), self.model.sample_rate, label)
+            spec = self.model.slice_spec
+            seconds = spec.slice_seconds
+            samples = decode(path, spec.sample_rate, float(starts[number]), seconds).samples
+            found = heat.heat_map(self.model, repeat_to_length(samples, spec.slice_samples), spec.sample_rate, label)
         return {
             "genre": self.space.labels[label],
             "probability": round(found.probability, 4),

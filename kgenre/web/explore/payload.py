@@ -34,7 +34,7 @@ def payload(library, space, quality, prediction: Prediction, offline: bool = Fal
         "name": " + ".join(root_name(root, offline) for root in library.roots()) or "library",
         "offline": offline,
         "model": root_name(space.name, offline),
-        "slice_seconds": space.slice_seconds,
+        "slice_seconds": space.slice_spec.slice_seconds,
         "quality": quality and {name: finite(value) for name, value in vars(quality).items()},
         "ids": packed(ids, "<i4"),
         "x": packed(xy[:, 0], "<f4"),

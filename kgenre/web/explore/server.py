@@ -30,7 +30,7 @@ Ids = Annotated[list[int], Body()]
 
 
 def page_text(name: str) -> str:
-    return (files("kgenre.library") / "page" / name).read_text(encoding="utf-8")
+    return (files("kgenre.web.explore") / "page" / name).read_text(encoding="utf-8")
 
 
 def make_app(explorer: Explorer, port: int, token: str | None = None):
