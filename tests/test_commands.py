@@ -404,7 +404,7 @@ def test_answers_go_to_the_file_while_the_bar_is_on_the_terminal(run, collection
     subprocess.run(command, shell=True, stderr=terminal, check=True)
     shown = os.read(main_end, 100_000).decode()
     assert (tmp_path / "answers").read_text().startswith(f"{song}: ")
-    assert "listening" in shown and str(song) not in shown
+    assert "analysing" in shown and str(song) not in shown
 
 
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])

@@ -5,9 +5,9 @@ import numpy as np
 from keras import layers
 
 from kgenre.archs import ARCHS
-from kgenre.augment import build_augmentations
+from kgenre.augment import build_augmentations, random_layers, zoom  # noqa: F401  registered by import, for load_model
 from kgenre.core.errors import KgenreError
-from kgenre.features import FEATURES
+from kgenre.features import FEATURES, chroma, cqt, logmel, logstft, mfcc  # noqa: F401  registered by import, for load_model
 from kgenre.model.image import SpectrogramImage
 from kgenre.model.settings import Config
 from kgenre.model.tasks import Task
