@@ -10,11 +10,11 @@ import pytest
 import tensorflow as tf
 from audio_files import music, tone, write_sound
 
+from benchmarks import augmentations as augment_command
 from kgenre import train
 from kgenre.audio.reader import TrackReader
 from kgenre.audio.slicing import SliceSpec
 from kgenre.augment import AUGMENTS, PLACES, build_augmentations
-from benchmarks import augmentations as augment_command
 from kgenre.augment.mixup import Mixup
 from kgenre.augment.random_layers import PictureNoise, RandomGain, SpecAugment, TimeShift
 from kgenre.augment.stretch import Pitch, Tempo, stretched

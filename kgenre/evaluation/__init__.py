@@ -1,1 +1,1 @@
-"""TODO."""
+"""Evaluation on whole tracks: protocol, metrics, report, plots."""

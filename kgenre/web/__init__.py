@@ -1,1 +1,1 @@
-"""TODO."""
+"""Web applications: a guard for local servers, the map in the browser."""

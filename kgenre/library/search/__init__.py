@@ -1,1 +1,1 @@
-"""TODO."""
+"""Search in a library: neighbours, filters, paths between songs."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The map of a library in the browser: server, data, page."""
