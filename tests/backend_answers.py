@@ -10,7 +10,7 @@ import numpy as np
 from test_archs import N_CLASSES, small_config
 
 from kgenre.archs import ARCHS
-from kgenre.augment.zoom import zoom
+from kgenre.augment.layers.zoom import zoom
 from kgenre.features import FEATURES
 from kgenre.model.build import build_model, load_model
 from kgenre.model.settings import Config, make_config

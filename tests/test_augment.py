@@ -15,7 +15,7 @@ from kgenre.audio.reader import TrackReader
 from kgenre.augment import AUGMENTS, PLACES, build_augmentations
 from kgenre.augment import __main__ as augment_command
 from kgenre.augment.mixup import Mixup
-from kgenre.augment.random_layers import PictureNoise, RandomGain, SpecAugment, TimeShift
+from kgenre.augment.layers.random import PictureNoise, RandomGain, SpecAugment, TimeShift
 from kgenre.augment.stretch import Pitch, Tempo, stretched
 from kgenre.core.errors import KgenreError
 from kgenre.model.build import build_model, load_model, reseed

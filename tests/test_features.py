@@ -8,12 +8,12 @@ import tensorflow as tf
 
 from kgenre.core.errors import KgenreError
 from kgenre.features import FEATURES
-from kgenre.features.chroma import ChromaStft
-from kgenre.features.cqt import C1_HZ, ChromaCqt, Cqt
-from kgenre.features.logmel import LogMel
-from kgenre.features.logstft import LogStft
-from kgenre.features.mfcc import Mfcc
-from kgenre.features.stft import BandMatrix, frame, frame_count
+from kgenre.features.layers.chroma import ChromaStft
+from kgenre.features.layers.cqt import C1_HZ, ChromaCqt, Cqt
+from kgenre.features.layers.logmel import LogMel
+from kgenre.features.layers.logstft import LogStft
+from kgenre.features.layers.mfcc import Mfcc
+from kgenre.features.layers.stft import BandMatrix, frame, frame_count
 from kgenre.model.build import front_end
 from kgenre.model.settings import make_config
 
@@ -227,7 +227,7 @@ def test_batched_path_equals_one_by_one(monkeypatch):
     y = np.stack([music(3.0), music(3.0, seed=1)])
     layer = LogMel()
     one_by_one = layer(y).numpy()
-    monkeypatch.setattr("kgenre.features.stft.runs_on_tensorflow_cpu", lambda: False)
+    monkeypatch.setattr("kgenre.features.layers.stft.runs_on_tensorflow_cpu", lambda: False)
     np.testing.assert_allclose(layer(y), one_by_one, atol=1e-3)  # dB; float32 sums in another order
 
 

@@ -7,77 +7,76 @@ from kgenre.audio.reader import TrackReader
 from kgenre.augment import build_augmentations
 from kgenre.core.progress import SILENT, Progress
 from kgenre.model.build import build_model, load_model
-from kgenre.model.settings import Config
 from kgenre.training.batches import training_batches
 from kgenre.training.callback import TrainingCallback
 from kgenre.training.plan import TrainingPlan
 from kgenre.training.run import Run
+from kgenre.training.settings import RunSettings, TrainingSettings
 from kgenre.training.state import TrainingState
 
 
-def fit(config: Config, run: Run, progress: Progress = SILENT) -> None:
+def fit(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     """Trains on the run's tracks from its last whole epoch on, and leaves model.keras behind."""
     labels, tracks = run.load_labels(), run.load_tracks()
     rows = {split: tracks[tracks["split"] == split] for split in ("train", "valid")}
     number = {label: i for i, label in enumerate(labels)}
-    reader = TrackReader(config.slice_spec, int(config.cache_gib * 2**30))
+    reader = TrackReader(settings.audio.slice_spec, int(settings.reader.cache_gib * 2**30))
     train_labels = [number[genre] for genre in rows["train"]["genre"]]
-    plan = training_plan(config, train_labels)
+    plan = training_plan(settings.training, train_labels)
     state = TrainingState(run)
     if state.epochs:
         model = load_model(state.checkpoint(state.epochs), compile=True)
     else:
-        model = compiled_model(config, len(labels), plan.steps)
-    if state.epochs < config.epochs and not state.stopped:
-        dataset = batches(config, reader, list(rows["train"]["path"]), train_labels, len(labels), plan, state.epochs)
+        model = compiled_model(settings, len(labels), plan.steps)
+    if state.epochs < settings.training.epochs and not state.stopped:
+        dataset = batches(settings, reader, list(rows["train"]["path"]), train_labels, len(labels), plan, state.epochs)
         truth = {path: number[genre] for path, genre in zip(rows["valid"]["path"], rows["valid"]["genre"])}
         board = keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False)
         model.fit(
             dataset,
             initial_epoch=state.epochs,
-            epochs=config.epochs,
+            epochs=settings.training.epochs,
             steps_per_epoch=plan.steps,
-            callbacks=[TrainingCallback(config, state, plan, reader, truth, progress), board],
+            callbacks=[TrainingCallback(settings, state, plan, reader, truth, progress), board],
             shuffle=False,  # the plan has shuffled already
             verbose=0,
         )
         progress.failures(reader.failures)
         run.add_bad_files(reader.failures)
-    state.finish(config, len(labels))
+    state.finish(served_model(settings, len(labels)))
 
 
-def training_plan(config: Config, labels: list[int]) -> TrainingPlan:
-    """The config's plan of epochs for train tracks of these label numbers."""
-    genres = tuple(labels) if config.balanced else ()
-    return TrainingPlan(len(labels), config.crops_per_track, config.batch_size, config.seed, genres)
+def training_plan(settings: TrainingSettings, labels: list[int]) -> TrainingPlan:
+    """The plan of epochs for train tracks of these label numbers."""
+    genres = tuple(labels) if settings.balanced else ()
+    return TrainingPlan(len(labels), settings.crops_per_track, settings.batch_size, settings.seed, genres)
 
 
 def batches(
-    config: Config, reader: TrackReader, paths, labels, n_classes: int, plan: TrainingPlan, first_epoch: int = 0
+    settings: RunSettings, reader: TrackReader, paths, labels, n_classes: int, plan: TrainingPlan, first_epoch: int = 0
 ):
-    """Training batches with the config's augmentation, as `compiled_model` of the same config takes them."""
-    of_window, of_batch = build_augmentations(config, "window"), build_augmentations(config, "batch")
+    """Training batches with the run's augmentations, as `compiled_model` of the same settings takes them."""
+    of_crop, of_batch = (_augmentations(settings, place) for place in ("crop", "batch"))
     if of_batch:  # which mix labels
         labels = np.eye(n_classes)[labels]
-    return training_batches(reader, paths, labels, plan, first_epoch, config.workers, of_window, of_batch)
+    return training_batches(reader, paths, labels, plan, first_epoch, settings.reader.workers, of_crop, of_batch)
 
 
-def compiled_model(config: Config, n_classes: int, steps: int) -> keras.Model:
+def compiled_model(settings: RunSettings, n_classes: int, steps: int) -> keras.Model:
     """A new model with Adam and cross-entropy on its logits; of shares of the classes where labels are mixed.
 
     Accuracy is then against the heavier label.
     """
-    model = build_model(config, n_classes)
-    rate = config.learning_rate
-    if config.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, config.epochs * steps)
+    model, training = untrained_model(settings, n_classes), settings.training
+    rate = training.learning_rate
+    if training.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, training.epochs * steps)
     optimizer = keras.optimizers.Adam(rate)
-    if config.precision == "mixed_float16":  # small gradients would vanish
+    if training.precision == "mixed_float16":  # small gradients would vanish
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     losses = keras.losses
-    kind = (
-        losses.CategoricalCrossentropy if build_augmentations(config, "batch") else losses.SparseCategoricalCrossentropy
-    )
+    mixed = _augmentations(settings, "batch")
+    kind = losses.CategoricalCrossentropy if mixed else losses.SparseCategoricalCrossentropy
     model.compile(
         optimizer,
         kind(from_logits=True),
@@ -86,3 +85,21 @@ def compiled_model(config: Config, n_classes: int, steps: int) -> keras.Model:
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
     return model
+
+
+def untrained_model(settings: RunSettings, n_classes: int) -> keras.Model:
+    """The run's network with its augmentations, its weights drawn or pretrained."""
+    training = settings.training
+    return build_model(settings, n_classes, settings.augmentations, training.seed, training.precision)
+
+
+def served_model(settings: RunSettings, n_classes: int) -> keras.Model:
+    """The same network in float32, for the trained weights: under half precision each machine would round otherwise."""
+    changes = {"precision": "float32"}
+    if "weights" in settings.values():  # starting weights would be fetched only to be replaced
+        changes["weights"] = "none"
+    return untrained_model(settings.replace(**changes), n_classes)
+
+
+def _augmentations(settings: RunSettings, place: str) -> dict:
+    return build_augmentations(settings.augmentations, place, settings.audio.slice_spec, settings.training.seed)
