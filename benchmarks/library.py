@@ -36,13 +36,12 @@ class RandomModel:
 
     def __init__(self):
         from kgenre.model.build import build_model
-        from kgenre.model.settings import Config
+        from kgenre.model.settings import ModelSettings
         from kgenre.training.validation import training_slice_model
 
-        config = Config()
-        self.labels, self.sample_rate = [str(i) for i in range(8)], config.sample_rate_hz
-        self.clip_samples, self.hop_samples = config.slice_samples, config.hop_samples
-        self.predict = training_slice_model(build_model(config, 8))
+        settings = ModelSettings.compose({})
+        self.labels, self.slice_spec = [str(i) for i in range(8)], settings.audio.slice_spec
+        self.predict = training_slice_model(build_model(settings, 8))
 
     def __call__(self, windows):
         return self.predict(windows)
@@ -104,7 +103,7 @@ def hear(folder: Path, model, place: Path) -> None:
             raise RuntimeError(f"failed: {report.failures}")
         return total
 
-    candidates = {"bare decode": lambda: decode_bare(songs, model.sample_rate), "scan": scanned,
+    candidates = {"bare decode": lambda: decode_bare(songs, model.slice_spec.sample_rate), "scan": scanned,
                   "scan, 3 windows a track": lambda: scanned(3)}  # fmt: skip
     rates = best_rates(candidates, rounds=3)
     print(

@@ -13,7 +13,7 @@ import soundfile
 from benchmarks.timing import best_rates, show
 from kgenre.audio.reader import TrackReader
 from kgenre.model.build import build_model
-from kgenre.model.settings import Config
+from kgenre.model.settings import ModelSettings
 from kgenre.serving.predict import predict_tracks, slice_batches
 from kgenre.training.validation import training_slice_model
 
@@ -34,21 +34,21 @@ def write_songs(folder: Path) -> list[str]:
 
 
 def main() -> None:
-    config = Config()
-    predict = training_slice_model(build_model(config, 8))
+    settings, batch_size = ModelSettings.compose({}), 32
+    predict = training_slice_model(build_model(settings, 8))
     with tempfile.TemporaryDirectory() as folder:
         paths = write_songs(Path(folder))
 
         def reader() -> TrackReader:
-            return TrackReader(config.slice_spec)
+            return TrackReader(settings.audio.slice_spec)
 
         def decode() -> int:
-            for _ in slice_batches(reader(), paths, config.batch_size):
+            for _ in slice_batches(reader(), paths, batch_size):
                 pass
             return TRACKS
 
         def whole() -> int:
-            return len(list(predict_tracks(predict, reader(), paths, config.batch_size)))
+            return len(list(predict_tracks(predict, reader(), paths, batch_size)))
 
         print(f"  {TRACKS} mp3 of {SECONDS} s, 44.1 kHz stereo, two decoding threads, no cache, float32")
         show(best_rates({"decode": decode, "decode + front end + convpool": whole}), "tracks/s", "decode")

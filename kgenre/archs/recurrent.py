@@ -49,9 +49,7 @@ def recurrent(x, rnn: str, bidirectional: bool):
     return layers.Bidirectional(cell)(x) if bidirectional else cell(x)
 
 
-CRNN = Arch(
-    RecurrentSettings, crnn, "square CNN, then an LSTM or GRU of 128", SOURCE, defaults=DEFAULTS
-)
+CRNN = Arch(RecurrentSettings, crnn, "square CNN, then an LSTM or GRU of 128", SOURCE, defaults=DEFAULTS)
 CRNN_PARALLEL = Arch(
     RecurrentSettings, crnn_parallel, "square CNN beside an LSTM or GRU of 128", SOURCE, defaults=DEFAULTS
 )

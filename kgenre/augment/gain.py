@@ -12,9 +12,11 @@ class GainSettings(Settings):
 
 
 def build(settings: GainSettings, spec, seed: int):
-    from kgenre.augment.layers.random import RandomGain
+    from kgenre.augment.layers.random_layers import RandomGain
 
     return RandomGain(settings.gain_db, seed=seed, name="gain")
 
 
-GAIN = Augmentation(GainSettings, build, "waveform", "louder or softer, which features in dB do not see", "Schlüter and Grill 2015")
+GAIN = Augmentation(
+    GainSettings, build, "waveform", "louder or softer, which features in dB do not see", "Schlüter and Grill 2015"
+)

@@ -53,4 +53,6 @@ def build(settings: MixupSettings, spec, seed: int) -> Mixup:
     return Mixup(settings.mixup_alpha)
 
 
-MIXUP = Augmentation(MixupSettings, build, "batch", "two waveforms of a batch mixed, and their labels", "Zhang et al. 2018")
+MIXUP = Augmentation(
+    MixupSettings, build, "batch", "two waveforms of a batch mixed, and their labels", "Zhang et al. 2018"
+)

@@ -12,7 +12,7 @@ class NoiseSettings(Settings):
 
 
 def build(settings: NoiseSettings, spec, seed: int):
-    from kgenre.augment.layers.random import SpectrogramNoise
+    from kgenre.augment.layers.random_layers import SpectrogramNoise
 
     return SpectrogramNoise(settings.noise_std, seed=seed, name="noise")
 

@@ -12,9 +12,11 @@ class ShiftSettings(Settings):
 
 
 def build(settings: ShiftSettings, spec, seed: int):
-    from kgenre.augment.layers.random import TimeShift
+    from kgenre.augment.layers.random_layers import TimeShift
 
     return TimeShift(settings.shift_share, seed=seed, name="shift")
 
 
-SHIFT = Augmentation(ShiftSettings, build, "spectrogram", "rotated in time, the end before the beginning", "Piczak 2015")
+SHIFT = Augmentation(
+    ShiftSettings, build, "spectrogram", "rotated in time, the end before the beginning", "Piczak 2015"
+)

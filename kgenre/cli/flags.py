@@ -6,11 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kgenre.cli.parser import Parser
+from kgenre.collections.settings import DATA
 from kgenre.core.errors import KgenreError
 from kgenre.core.settings import Applicable, Setting, Settings, fields_of
 
 # One wording for the flags that several commands have.
-DATA_HELP = "demo, a folder of genre folders, or a CSV or Parquet manifest with path and genre"
+DATA_HELP = DATA
 MODEL_HELP = "run folder or SavedModel folder (default: the default model)"
 
 
@@ -22,7 +23,9 @@ def add_settings_flags(parser, settings: type[Settings], *names: str) -> None:
 
 def settings_from(settings: type[Settings], args: argparse.Namespace, **defaults) -> Settings:
     """The settings of a class that flags gave, on top of `defaults`."""
-    return settings(**{**defaults, **{name: value for name, value in vars(args).items() if name in settings.model_fields}})
+    return settings(
+        **{**defaults, **{name: value for name, value in vars(args).items() if name in settings.model_fields}}
+    )
 
 
 def parse_applicable(

@@ -110,15 +110,15 @@ def _unknown(kind: str, value, known: Iterable[str]) -> str:
     raise ValueError(f"{value!r} is known")
 
 
-def read_settings_file(path, known: Iterable[str]) -> dict:
+def read_settings_file(path, known: Iterable[str] | None = None) -> dict:
     """Reads a flat table of settings, a .toml recipe or a run's config.json.
 
     Args:
         path: of the file; .json is JSON, everything else TOML.
-        known: the names that the file may hold.
+        known: the names that the file may hold; None leaves them to whoever uses the values.
 
     Returns:
-        {name: value} as the file has them; whoever uses them checks the values.
+        {name: value} as the file has them; the values are not checked.
 
     Raises:
         KgenreError: unreadable, malformed, or a name that is no setting.
@@ -131,9 +131,10 @@ def read_settings_file(path, known: Iterable[str]) -> dict:
         raise KgenreError(f"{path}: not a readable .toml or .json config ({error}).") from error
     if not isinstance(values, dict):
         raise KgenreError(f"{path}: a config is a table of settings. Received: {type(values).__name__}.")
-    known = list(known)
-    for name in values:
-        check_known("setting", name, known, where=f"{path}: ")
+    if known is not None:
+        known = list(known)
+        for name in values:
+            check_known("setting", name, known, where=f"{path}: ")
     return values
 
 

@@ -12,7 +12,7 @@ class SpectrogramImage(layers.Layer):
         low, high: float, values that become 0 and 1.
         height, width: int or None, size to resize to (bilinear); None keeps the spectrogram's.
         channels: int, equal channels to repeat it in.
-        frame_scaling: bool, scale each time frame to [0, 1] by itself (as Music-Genre-Analysis did; it erases the level contour).
+        frame_scaling: bool, scale each time frame to [0, 1] by itself, which erases the level contour.
 
     Input shape: (batch, frames, bins), float32.
     Output shape: (batch, height or bins, width or frames, channels), float32.

@@ -170,7 +170,7 @@ def _check_feature(settings: ModelSettings) -> None:
             f"`{settings.arch}` takes the feature {' or '.join(known)}. Received: feature={settings.feature}. "
             "Leave --feature out, or choose another --arch."
         )
-    if settings.network.weights == "none":
+    if getattr(settings.network, "weights", "none") == "none":
         return
     row, values = FEATURES[settings.feature], settings.values()
     for name, needed in {**ImageSettings().model_dump(), **row.defaults, **row.settings().model_dump()}.items():

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from kgenre.archs import ARCHS
 from kgenre.audio.settings import AudioSettings, ReaderSettings
 from kgenre.augment import AUGMENTS, listed
+from kgenre.collections.settings import CollectionSettings
 from kgenre.core.settings import Settings, read_settings_file
 from kgenre.features import FEATURES
 from kgenre.model.settings import (
@@ -52,10 +53,9 @@ class TrainingSettings(Settings):
     seed: int = Field(0, ge=0, le=10**9, description="of weights, split, crops and augmentation")
 
 
-class RunSelection(ModelSelection):
+class RunSelection(ModelSelection, CollectionSettings):
     """What a run is composed of. Which other settings there are depends on these."""
 
-    data: str = Field("demo", description="collection to learn from")
     augment: tuple[Literal[*AUGMENTS], ...] = Field(("zoom",), description="what is changed at random in training")
 
     @field_validator("augment", mode="before")

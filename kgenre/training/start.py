@@ -70,7 +70,7 @@ def resumed_settings(run: Run, given: dict) -> RunSettings:
                 f"`{name}` of a run cannot change. Received: {value}, begun with {values[name]}. "
                 f"Leave it out, or start a new run. Changeable: {', '.join(sorted(CHANGEABLE_ON_RESUME))}."
             )
-    return before.replace(**{name: value for name, value in given.items() if name not in values or name in CHANGEABLE_ON_RESUME})
+    return before.replace(**{name: given[name] for name in given if name in CHANGEABLE_ON_RESUME or name not in values})
 
 
 def train(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
