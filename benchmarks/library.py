@@ -23,7 +23,7 @@ from kgenre.audio import decode as audio
 from kgenre.audio.walk import walk
 from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library, Track, TrackAnalysis
-from kgenre.model.settings import Config
+from kgenre.model.settings import ModelSettings
 from kgenre.model.tasks.single_label import SingleLabel
 from kgenre.serving.keras_model import KerasModel
 
@@ -36,8 +36,8 @@ def random_model() -> KerasModel:
     """The default network, which has learnt nothing."""
     from kgenre.model.build import build_model
 
-    config = Config()
-    model = KerasModel(build_model(config, 8), SingleLabel(tuple("abcdefgh")), config.slice_spec, "random")
+    settings = ModelSettings.compose({})
+    model = KerasModel(build_model(settings, 8), SingleLabel(tuple("abcdefgh")), settings.audio.slice_spec, "random")
     model.identity = "random"
     return model
 

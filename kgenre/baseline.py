@@ -15,9 +15,10 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
+from kgenre.audio.settings import ReaderSettings
 from kgenre.baselines.classifiers import CLASSIFIERS
 from kgenre.core.errors import KgenreError, check_known
-from kgenre.model.settings import make_config
+from kgenre.training.settings import TrainingSettings
 
 POOLS = ("mean", "max", "concat")
 
@@ -30,7 +31,7 @@ def main(argv=None) -> int:
         help="stats (518 statistics of librosa features), fma_features or FMA's features.csv itself, a file that "
         "`kgenre embed` wrote, or a model whose embeddings to take",
     )
-    parser.add_argument("--data", required=True, help="demo, a folder of genre folders, or a manifest")
+    parser.add_argument("--data", required=True, help=cli.DATA_HELP)
     rows = "; ".join(f"{name}: {row.says}" for name, row in CLASSIFIERS.items())
     parser.add_argument("--classifier", default="svc_rbf", metavar="NAME|all", help=f"{rows} (default: svc_rbf)")
     parser.add_argument(
@@ -40,7 +41,8 @@ def main(argv=None) -> int:
     parser.add_argument("--choose", choices=("valid", "cv"), default="valid", help="tracks to tune on (default: valid)")
     parser.add_argument("--fma-features", metavar="FILE", help="features.csv of FMA's metadata, for fma_features")
     parser.add_argument("--out", type=Path, metavar="DIR", help="for the results (default: models/baseline-NAME)")
-    cli.add_config_flags(parser, ("workers", "seed", "max_bad_share"))
+    cli.add_settings_flags(parser, ReaderSettings, "workers", "max_bad_share")
+    cli.add_settings_flags(parser, TrainingSettings, "seed")
     return cli.run(_baseline, parser.parse_args(argv))
 
 
@@ -54,16 +56,17 @@ def _baseline(args: argparse.Namespace) -> int:
 
     if args.classifier != "all":
         check_known("classifier", args.classifier, [*CLASSIFIERS, "all"])
-    config, pca = make_config(seed_of(args.on), cli.config_flags(args)), pca_components(args.pca)
+    reading, pca = cli.settings_from(ReaderSettings, args), pca_components(args.pca)
+    seed = cli.settings_from(TrainingSettings, args, **seed_of(args.on)).seed
     out = args.out or default_folder(args.on, args.data)
     check_writable(out)
-    collection = load_collection(args.data, seed=config.seed)
+    collection = load_collection(args.data, seed=seed)
     progress = cli.BarProgress()
-    request = Request(args.on, collection.table, out, args.pool, config.workers, args.fma_features, progress)
+    request = Request(args.on, collection.table, out, args.pool, reading.workers, args.fma_features, progress)
     vectors = track_vectors(request)
-    check_bad_share(vectors.failures, len(collection.table), config.max_bad_share)
+    check_bad_share(vectors.failures, len(collection.table), reading.max_bad_share)
     names = list(CLASSIFIERS) if args.classifier == "all" else [args.classifier]
-    metrics = baseline(vectors, collection, names, args.choose, pca, config.seed, config.workers, out, progress)
+    metrics = baseline(vectors, collection, names, args.choose, pca, seed, reading.workers, out, progress)
     print(ranking(metrics["choosing"]))
     print(summary(metrics))
     print(f"written to {out}")
@@ -75,7 +78,7 @@ def seed_of(on: str) -> dict:
     from kgenre.training.run import Run
 
     run = Run(on)
-    return {"seed": run.load_config().seed} if run.begun else {}
+    return {"seed": run.load_settings().training.seed} if run.begun else {}
 
 
 def default_folder(on: str, data: str) -> Path:

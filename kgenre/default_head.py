@@ -17,10 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from kgenre import cli
+from kgenre.audio.settings import ReaderSettings
 from kgenre.baselines.default_head import extract, groups, make_head, track_probabilities
 from kgenre.core.errors import KgenreError
 from kgenre.core.metrics import track_metrics
-from kgenre.model.settings import config_json, make_config
+from kgenre.core.settings import settings_json
+from kgenre.model.settings import ModelSettings
 
 
 def main(argv=None) -> int:
@@ -43,11 +45,11 @@ def _make(args: argparse.Namespace) -> int:
 
     table = load_collection(args.data).table
     table = table[table["split"].isin(("train", "valid"))].reset_index(drop=True)
-    config = make_config({"data": Path(args.data).name, "seed": args.seed}, {"arch": "musicnn"})
+    settings, reading = ModelSettings.compose({"arch": "musicnn"}), ReaderSettings()
     progress = cli.BarProgress()
-    data, failures = extract(list(table["path"]), config, args.seed, progress)
+    data, failures = extract(list(table["path"]), settings, args.seed, progress)
     progress.failures(failures)
-    check_bad_share(failures, len(table), config.max_bad_share)
+    check_bad_share(failures, len(table), reading.max_bad_share)
     kept = ~table["path"].isin(failures)
     labels, valid = trainable_genres(table[kept], args.data), (table["split"] == "valid").to_numpy() & kept.to_numpy()
     if not valid.any():
@@ -61,7 +63,7 @@ def _make(args: argparse.Namespace) -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     write_beside(args.out / "head.npz", lambda part: np.savez(part, **head))
     write_text(args.out / "labels.txt", "\n".join(labels) + "\n")
-    write_text(args.out / "config.json", config_json(config))
+    write_text(args.out / "config.json", settings_json(settings.values()))
     write_text(args.out / "figures.json", json.dumps(figures, indent=2) + "\n")
     print(json.dumps(figures, indent=2))
     return 0

@@ -14,18 +14,20 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
+from kgenre.audio.settings import ReaderSettings
 from kgenre.core.errors import KgenreError
 from kgenre.embeddings.extract import collection_rows, embed, song_rows
-from kgenre.model.settings import make_config
+from kgenre.training.settings import TrainingSettings
 
 
 def main(argv=None) -> int:
     parser = cli.make_parser("embed", __doc__)
     parser.add_argument("songs", nargs="*", metavar="FILE|DIR|GLOB", help="songs, folders of songs, or quoted patterns")
-    parser.add_argument("--data", help="instead of songs: demo, a folder of genre folders, or a manifest")
+    parser.add_argument("--data", help=f"instead of songs: {cli.DATA_HELP}")
     parser.add_argument("--model", help="musicnn, vggish, a run or SavedModel folder (default: the default model)")
     parser.add_argument("--to", required=True, type=Path, metavar="FILE", help="file to write, .npz or .parquet")
-    cli.add_config_flags(parser, ("workers", "seed"))
+    cli.add_settings_flags(parser, ReaderSettings, "workers")
+    cli.add_settings_flags(parser, TrainingSettings, "seed")
     return cli.run(_embed, parser.parse_args(argv))
 
 
@@ -36,14 +38,15 @@ def _embed(args: argparse.Namespace) -> int:
         raise KgenreError("Name either songs or a collection with --data: one of the two.")
     check_suffix(args.to)
     cli.check_file(args.to, "--to")
-    config = make_config({}, cli.config_flags(args))
-    rows = collection_rows(args.data, config.seed) if args.data else song_rows(args.songs)
+    seed = cli.settings_from(TrainingSettings, args).seed
+    workers = cli.settings_from(ReaderSettings, args).workers
+    rows = collection_rows(args.data, seed) if args.data else song_rows(args.songs)
 
     from kgenre.serving.catalogue import open_model
 
     model = open_model(args.model)
     progress = cli.BarProgress()
-    failures, new = embed(model, rows, args.to, config.workers, progress)
+    failures, new = embed(model, rows, args.to, workers, progress)
     print(f"{args.to}: {len(rows) - len(failures)} tracks, {new} of them new")
     progress.failures(failures, "failed")
     return 1 if failures else 0

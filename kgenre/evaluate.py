@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
+from kgenre.audio.settings import ReaderSettings
 from kgenre.core.errors import KgenreError
 from kgenre.evaluation.evaluate import check_writable, default_folder, evaluate
 from kgenre.evaluation.report import summary
-from kgenre.model.settings import make_config
 
 
 def main(argv=None) -> int:
@@ -23,12 +23,12 @@ def main(argv=None) -> int:
     parser.add_argument(
         "--model", required=True, type=Path, metavar="RUN", help="run folder, or a SavedModel folder with --data"
     )
-    parser.add_argument("--data", help="demo, a folder of genre folders, or a manifest (default: the run's own tracks)")
+    parser.add_argument("--data", help=f"{cli.DATA_HELP} (default: the run's own tracks)")
     parser.add_argument("--split", default="test", choices=("train", "valid", "test", "all"), help="(default: test)")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for the results (default: the run folder's own)"
     )
-    cli.add_config_flags(parser, ("workers", "max_bad_share"))
+    cli.add_settings_flags(parser, ReaderSettings, "workers", "max_bad_share")
     return cli.run(_evaluate, parser.parse_args(argv))
 
 
@@ -41,16 +41,16 @@ def _evaluate(args: argparse.Namespace) -> int:
     predictor, run = open_model(args.model), Run(args.model)
     train = run.load_tracks() if run.begun else None
     if args.data:
-        collection = load_collection(args.data, seed=run.load_config().seed if run.begun else 0)
+        collection = load_collection(args.data, seed=run.load_settings().training.seed if run.begun else 0)
     elif train is not None:
-        collection = Collection(run.load_config().data, train, run.load_facts()["protocol"])
+        collection = Collection(run.load_settings().data, train, run.load_facts()["protocol"])
     else:
         raise KgenreError(f"{args.model}: a SavedModel without its run folder. Name the tracks with --data.")
     out = args.out or default_folder(run, "" if not args.data and args.split == "test" else args.split)
     check_writable(out)
-    config = make_config({}, cli.config_flags(args))
+    reading = cli.settings_from(ReaderSettings, args)
     metrics = evaluate(
-        predictor, collection, args.split, train, out, config.workers, config.max_bad_share, cli.BarProgress()
+        predictor, collection, args.split, train, out, reading.workers, reading.max_bad_share, cli.BarProgress()
     )
     print(summary(metrics))
     print(f"written to {out}")

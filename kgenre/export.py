@@ -28,26 +28,26 @@ def _export(args: argparse.Namespace) -> int:
     from kgenre.serving.exporters import export
 
     check_backend()
-    model, task, config = _load(args.model)
+    model, task, spec = _load(args.model)
     taken = [int(child.name) for child in args.to.glob("*") if child.name.isdigit()]
     folder = args.to / str(max(taken, default=0) + 1)
-    difference = export(model, task, config.slice_spec, folder)
+    difference = export(model, task, spec, folder)
     print(f"{folder}  (reloaded with TensorFlow alone: largest difference {difference:.1e})")
     return 0
 
 
 def _load(folder: Path | None):
-    """Keras model, task and config of a run; of the default model if none is named."""
+    """Keras model, task and SliceSpec of a run; of the default model if none is named."""
     if folder is None:
         from kgenre.model.tasks import make_task
         from kgenre.serving import default_model
 
-        config, labels = default_model.settings()
-        return default_model.build(config, labels), make_task("single_label", labels), config
+        settings, labels = default_model.settings()
+        return default_model.build(settings, labels), make_task("single_label", labels), settings.audio.slice_spec
     from kgenre.training.run import Run
 
     run = Run(folder)
-    return run.load_model(), run.load_task(), run.load_config()
+    return run.load_model(), run.load_task(), run.load_settings().audio.slice_spec
 
 
 if __name__ == "__main__":

@@ -14,23 +14,23 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
+from kgenre.audio.settings import ReaderSettings
 from kgenre.audio.walk import expand_paths
 from kgenre.core.errors import KgenreError
-from kgenre.model.settings import make_config
 from kgenre.serving.answers import track_row, track_text, write_csv
 
 
 def main(argv=None) -> int:
     parser = cli.make_parser("predict", __doc__)
     parser.add_argument("songs", nargs="+", metavar="FILE|DIR|GLOB", help="songs, folders of songs, or quoted patterns")
-    parser.add_argument("--model", type=Path, help="run folder or SavedModel folder (default: the default model)")
+    parser.add_argument("--model", type=Path, help=cli.MODEL_HELP)
     parser.add_argument(
         "--csv", type=Path, metavar="OUT", help="also write path, genre, seconds, slices and one column a label"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object a track instead of a line")
     parser.add_argument("--slices", action="store_true", help="give the strengths of each slice too")
     parser.add_argument("--tags", action="store_true", help="give the tags of the default model too")
-    cli.add_config_flags(parser, ("workers",))
+    cli.add_settings_flags(parser, ReaderSettings, "workers")
     return cli.run(_predict, parser.parse_args(argv))
 
 
@@ -39,7 +39,7 @@ def _predict(args: argparse.Namespace) -> int:
         cli.check_file(args.csv, "--csv")
     if args.tags and args.model:
         raise KgenreError("`--tags` are of the default model. Leave out --tags, or --model.")
-    workers = make_config({}, cli.config_flags(args)).workers
+    workers = cli.settings_from(ReaderSettings, args).workers
     paths = expand_paths(args.songs)
 
     from kgenre.audio.reader import TrackReader

@@ -194,12 +194,12 @@ def test_tracks_that_the_network_was_trained_on_count_as_overlap(tmp_path):
 
 
 def test_a_run_tells_its_tracks_and_its_seed(tmp_path):
-    from kgenre.model.settings import make_config
     from kgenre.training.run import Run
+    from kgenre.training.settings import RunSettings
 
     collection, _ = toy()
     run = Run(tmp_path / "run")
-    run.save_setup(make_config({"seed": 3}, {}), collection.labels, collection.table, {})
+    run.save_setup(RunSettings.compose({"seed": 3}), collection.labels, collection.table, {})
     assert baseline.seed_of(str(run.folder)) == {"seed": 3} and baseline.seed_of("stats") == {}
     taught = vectors.taught_by(str(run.folder))
     assert len(taught) == len(collection.rows("train")) + len(collection.rows("valid"))

@@ -185,8 +185,8 @@ def test_served_equals_trained_in_a_process_with_tensorflow_alone(run, tmp_path,
 
     from kgenre.model.build import slice_model
 
-    config = run.load_config()
-    slices = cut_slices(waveform.astype("float32"), config.slice_spec)
+    config = run.load_settings()
+    slices = cut_slices(waveform.astype("float32"), config.audio.slice_spec)
     probabilities, embedding = slice_model(run.load_model(), run.load_task()).predict(slices, batch_size=16, verbose=0)
     assert served["slice_probabilities"].shape == (1, *probabilities.shape)
     # 1e-5: float32 sums in another order, as batches differ.
@@ -426,10 +426,10 @@ def test_every_precision_trains_resumes_and_exports(collection, tmp_path, precis
 def test_half_precision_scales_its_loss():
     import keras
 
-    from kgenre.model.settings import make_config
     from kgenre.training.fit import compiled_model
+    from kgenre.training.settings import RunSettings
 
-    model = compiled_model(make_config({}, {"precision": "mixed_float16"}), SingleLabel(("a", "b", "c")), 10)
+    model = compiled_model(RunSettings.compose({"precision": "mixed_float16"}), SingleLabel(("a", "b", "c")), 10)
     assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
 
 

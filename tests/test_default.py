@@ -60,7 +60,7 @@ def exported(wheel, tmp_path_factory):
 def test_head_is_what_the_model_card_says():
     config, labels = default.settings()
     assert labels == GENRES
-    assert (config.arch, config.weights, config.slice_seconds) == ("musicnn", "msd", 2.98)
+    assert (config.arch, config.network.weights, config.audio.slice_seconds) == ("musicnn", "msd", 2.98)
     with np.load(default.place() / "head.npz") as head:
         assert head["kernel"].shape == (1706, 10) and head["bias"].shape == (10,)
     assert sum(path.stat().st_size for path in default.place().iterdir()) < 100_000

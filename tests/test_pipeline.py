@@ -16,11 +16,11 @@ from kgenre.audio.decoders import AudioError
 from kgenre.audio.reader import SILENT, AudioCache, TrackReader, check_bad_share, check_files
 from kgenre.audio.slicing import SliceSpec, cut_slices
 from kgenre.core.errors import KgenreError
-from kgenre.model.settings import make_config
 from kgenre.serving.predict import slice_batches
 from kgenre.training.batches import training_batches
 from kgenre.training.fit import training_plan
 from kgenre.training.plan import TrainingPlan
+from kgenre.training.settings import TrainingSettings
 
 RATE = 8000
 CLIP = 4000
@@ -220,9 +220,9 @@ def test_a_balanced_epoch_shows_each_genre_as_often_and_each_track_of_it_as_ofte
 
 
 def test_a_balanced_plan_knows_the_genres_of_the_train_tracks():
-    config = make_config({}, {"balanced": True, "crops_per_track": 2, "batch_size": 4})
+    config = TrainingSettings(balanced=True, crops_per_track=2, batch_size=4)
     assert training_plan(config, [3, 3, 3, 0]).genres == (3, 3, 3, 0)
-    assert training_plan(make_config({}, {}), [3, 3, 3, 0]).genres == ()
+    assert training_plan(TrainingSettings(), [3, 3, 3, 0]).genres == ()
 
 
 def test_epochs_depend_on_seed_and_number_alone():

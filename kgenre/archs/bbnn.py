@@ -1,4 +1,7 @@
-"""BBNN, the bottom-up broadcast network of Liu et al. 2019 (R4)."""
+"""BBNN, the bottom-up broadcast network of Liu et al. 2019, as in CNNs and RNNs on FMA-small."""
+
+from kgenre.archs.arch import Arch, BatchNormSettings
+from kgenre.archs.cnn import DEFAULTS, SOURCE
 
 
 def bbnn(image):
@@ -35,3 +38,12 @@ def bn_relu(x):
     from keras import layers
 
     return layers.ReLU()(layers.BatchNormalization()(x))
+
+
+BBNN = Arch(
+    BatchNormSettings,
+    bbnn,
+    "three Inception blocks that broadcast their input",
+    f"{SOURCE}; Liu et al. 2019",
+    defaults=DEFAULTS,
+)

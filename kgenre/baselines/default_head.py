@@ -32,7 +32,7 @@ def make_head(data: dict, truth: np.ndarray, learnt: np.ndarray, of: np.ndarray)
 
 
 def extract(
-    paths: list[str], config, seed: int, progress: Progress = SILENT
+    paths: list[str], settings, seed: int, progress: Progress = SILENT
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Features of slices: x (slices, 1706), row (slices,) number of the track, plain (slices,) not altered.
 
@@ -47,14 +47,14 @@ def extract(
     from kgenre.audio.slicing import cut_slices
     from kgenre.serving.default_model import network
 
-    model = network(config, 2)
+    model, spec = network(settings, 2), settings.audio.slice_spec
     features = tf.function(keras.Model(model.input, model.get_layer("features").output), reduce_retracing=True)
     parts, rows, plain, failures = [], [], [], {}
     with progress.task("analysing", len(paths), "tracks") as advance:
         for row, path in enumerate(paths):
             advance()
             try:
-                decoded = decode(path, config.sample_rate_hz)
+                decoded = decode(path, spec.sample_rate)
             except AudioError as error:
                 failures[path] = error.cause
                 continue
@@ -64,13 +64,9 @@ def extract(
             samples = decoded.samples
             for copy in range(1 + COPIES):
                 rng = np.random.default_rng([seed, row, copy])
-                heard = altered(samples, config.sample_rate_hz, rng) if copy else samples
-                spec = (
-                    dataclasses.replace(config.slice_spec, hop_samples=config.slice_samples // OVERLAP)
-                    if copy
-                    else config.slice_spec
-                )
-                slices = cut_slices(heard, spec)
+                heard = altered(samples, spec.sample_rate, rng) if copy else samples
+                overlapping = dataclasses.replace(spec, hop_samples=spec.slice_samples // OVERLAP)
+                slices = cut_slices(heard, overlapping if copy else spec)
                 if copy and len(slices) > SLICES:
                     slices = slices[rng.choice(len(slices), SLICES, replace=False)]
                 parts += [features(slices[i : i + BATCH]).numpy() for i in range(0, len(slices), BATCH)]

@@ -1,18 +1,28 @@
 """What the commands share: parser, flags from settings, progress, exit codes, a quiet standard error."""
 
-from kgenre.cli.flags import add_config_flags, check_file, config_flags
+from kgenre.cli.flags import (
+    DATA_HELP,
+    MODEL_HELP,
+    add_settings_flags,
+    check_file,
+    parse_applicable,
+    settings_from,
+)
 from kgenre.cli.parser import Parser, make_parser
 from kgenre.cli.progress import BarProgress
 from kgenre.cli.run import run
 from kgenre.core.text import one_line
 
 __all__ = [
+    "DATA_HELP",
+    "MODEL_HELP",
     "BarProgress",
     "Parser",
-    "add_config_flags",
+    "add_settings_flags",
     "check_file",
-    "config_flags",
     "make_parser",
     "one_line",
+    "parse_applicable",
     "run",
+    "settings_from",
 ]

@@ -67,7 +67,7 @@ def evaluate_run(run, workers: int, max_bad_share: float, progress: Progress = S
     from kgenre.collections.splits import Collection
     from kgenre.serving.saved_model import SavedModel
 
-    collection = Collection(run.load_config().data, run.load_tracks(), run.load_facts()["protocol"])
+    collection = Collection(run.load_settings().data, run.load_tracks(), run.load_facts()["protocol"])
     model = SavedModel(run / "saved_model" / "1")
     return evaluate(model, collection, "test", collection.table, run.folder, workers, max_bad_share, progress)
 

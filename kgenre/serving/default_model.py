@@ -15,7 +15,8 @@ import numpy as np
 
 import kgenre
 from kgenre.core.errors import KgenreError
-from kgenre.model.settings import Config, make_config, read_config
+from kgenre.core.settings import read_settings_file
+from kgenre.model.settings import ModelSettings
 from kgenre.model.tasks import make_task
 from kgenre.weights.musicnn import SHA256, TAGS, cache_folder, load
 
@@ -55,9 +56,9 @@ def saved_model() -> Path:
     if not folder.is_dir():
         load("msd")  # what cannot be fetched should say so first
         log.info("preparing the default model, once (half a minute)")
-        config, labels = settings()
+        model, labels = settings()
         try:
-            export(build(config, labels), make_task("single_label", labels), config.slice_spec, folder)
+            export(build(model, labels), make_task("single_label", labels), model.audio.slice_spec, folder)
         except (KgenreError, OSError):
             if not folder.is_dir():  # else another process was faster
                 raise
@@ -81,21 +82,21 @@ def place() -> Path:
     raise KgenreError(f"{PLACES[0]}: the default model's head is missing. Install kgenre again, or name a --model.")
 
 
-def settings() -> tuple[Config, list[str]]:
-    """The default model's config and labels."""
+def settings() -> tuple[ModelSettings, list[str]]:
+    """The default model's settings and labels."""
     labels = (place() / "labels.txt").read_text(encoding="utf-8").split("\n")[:-1]
-    return make_config(read_config(place() / "config.json"), {}), labels
+    return ModelSettings.compose(read_settings_file(place() / "config.json")), labels
 
 
-def build(config: Config, labels: list[str]):
+def build(settings: ModelSettings, labels: list[str]):
     """The default model as a keras.Model, waveform (batch, slice_samples) -> logits (batch, classes)."""
     with np.load(place() / "head.npz") as head:
-        model = network(config, len(labels))
+        model = network(settings, len(labels))
         model.get_layer("logits").set_weights([head["kernel"].astype("float32"), head["bias"].astype("float32")])
     return model
 
 
-def network(config: Config, n_classes: int):
+def network(settings: ModelSettings, n_classes: int):
     """musicnn, and a linear layer on its 200-d embedding beside the mean over time of its 753 maps.
 
     The layer "embedding" gives the 200 values alone, of which musicnn's tags are a function.
@@ -106,9 +107,9 @@ def network(config: Config, n_classes: int):
     from kgenre.archs.musicnn import mel_of, pretrained
     from kgenre.model.build import front_end
 
-    waveform = keras.Input((config.slice_samples,), name="waveform", dtype="float32")
-    picture = front_end(config)(waveform)
-    backbone = pretrained(picture, config.weights)
+    waveform = keras.Input((settings.audio.slice_samples,), name="waveform", dtype="float32")
+    picture = front_end(settings)(waveform)
+    backbone = pretrained(picture, settings.network.weights)
     pooled = backbone.get_layer("batch_normalization_9").output  # maximum and mean of each map, standardised
     taps = keras.Model(backbone.input, [backbone.output, pooled], name="musicnn")
     taps.trainable = False

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from kgenre.core.errors import KgenreError
-from kgenre.features.stft import BandMatrix, by_frame, decibels, frame_count, hann, power_spectrum
+from kgenre.features.layers.stft import BandMatrix, by_frame, decibels, frame_count, hann, power_spectrum
 
 
 @keras.saving.register_keras_serializable(package="kgenre")

@@ -1,4 +1,4 @@
-"""Augmentation as layers: gain of the waveform; shift, noise and masks of the picture."""
+"""Random layers: gain of the waveform; shift, noise and masks of the spectrogram."""
 
 import keras
 from keras import ops
@@ -6,32 +6,32 @@ from keras import ops
 from kgenre.core.errors import KgenreError
 
 
-class Augmentation(keras.layers.Layer):
+class RandomLayer(keras.layers.Layer):
     """What these layers share: a change drawn for each example, in training only; float32, shape kept.
 
-    Subclasses give `changed(x)`, draw from `generator`, and name their strength in `strength`.
+    Subclasses give `changed(x)`, draw from `generator`, and name in `setting` the argument that says how much.
 
     Args:
-        value: float, the strength, in `limits`; 0 switches the layer off.
+        value: float, of the setting, in `limits`; 0 switches the layer off.
         seed: int or None.
 
     Raises:
-        KgenreError: the strength outside `limits`.
+        KgenreError: the value outside `limits`.
     """
 
-    strength, limits = "", (0.0, 1.0)
+    setting, limits = "", (0.0, 1.0)
 
     def __init__(self, value, seed=None, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
         low, high = self.limits
         if not low <= value <= high:
-            raise KgenreError(f"`{self.strength}` must be from {low:g} to {high:g}. Received: {self.strength}={value}.")
-        setattr(self, self.strength, value)
+            raise KgenreError(f"`{self.setting}` must be from {low:g} to {high:g}. Received: {self.setting}={value}.")
+        setattr(self, self.setting, value)
         self.seed = seed
         self.generator = keras.random.SeedGenerator(seed)
 
     def call(self, x, training=False):
-        return self.changed(x) if training and getattr(self, self.strength) else x
+        return self.changed(x) if training and getattr(self, self.setting) else x
 
     def uniform(self, shape, low=0.0, high=1.0):
         return keras.random.uniform(shape, low, high, dtype="float32", seed=self.generator)
@@ -40,11 +40,11 @@ class Augmentation(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), self.strength: getattr(self, self.strength), "seed": self.seed}
+        return {**super().get_config(), self.setting: getattr(self, self.setting), "seed": self.seed}
 
 
 @keras.saving.register_keras_serializable(package="kgenre")
-class RandomGain(Augmentation):
+class RandomGain(RandomLayer):
     """Multiplies each waveform by 10^(g / 20), g uniform in [-gain_db, gain_db] dB.
 
     Not clipped at full scale: a real recording at that level would have been mastered, not clipped.
@@ -56,7 +56,7 @@ class RandomGain(Augmentation):
     Input shape: (batch, samples), float. Output shape: the same.
     """
 
-    strength, limits = "gain_db", (0.0, 60.0)
+    setting, limits = "gain_db", (0.0, 60.0)
 
     def __init__(self, gain_db=6.0, seed=None, **kwargs):
         super().__init__(gain_db, seed, **kwargs)
@@ -67,11 +67,11 @@ class RandomGain(Augmentation):
 
 
 @keras.saving.register_keras_serializable(package="kgenre")
-class TimeShift(Augmentation):
-    """Turns each picture round in time by whole columns, up to `shift_share` of its width either way.
+class TimeShift(RandomLayer):
+    """Rotates each spectrogram in time by whole columns, up to `shift_share` of its width either way.
 
     What leaves at one side comes in at the other: silence at the edge would be a feature that no music
-    has. Of the picture and not the waveform, whose ends would click where they meet.
+    has. Of the spectrogram and not the waveform, whose ends would click where they meet.
 
     Args:
         shift_share: float from 0 to 0.5, where 0.5 is any place of the circle; 0 switches the layer off.
@@ -80,7 +80,7 @@ class TimeShift(Augmentation):
     Input shape: (batch, height, width, channels), float. Output shape: the same.
     """
 
-    strength, limits = "shift_share", (0.0, 0.5)
+    setting, limits = "shift_share", (0.0, 0.5)
 
     def __init__(self, shift_share=0.5, seed=None, **kwargs):
         super().__init__(shift_share, seed, **kwargs)
@@ -94,18 +94,18 @@ class TimeShift(Augmentation):
 
 
 @keras.saving.register_keras_serializable(package="kgenre")
-class PictureNoise(Augmentation):
-    """Adds Gaussian noise to each picture, the same in all channels, which hold the same picture.
+class SpectrogramNoise(RandomLayer):
+    """Adds Gaussian noise to each spectrogram, the same in all channels, which hold the same values.
 
     Args:
-        noise_std: float from 0 to 1, standard deviation in a picture of [0, 1]; 0 switches the layer off.
+        noise_std: float from 0 to 1, standard deviation in a spectrogram of [0, 1]; 0 switches the layer off.
         seed: int or None.
 
     Input shape: (batch, height, width, channels), float. Output shape: the same; not clipped, for
         clipping would brighten the floor.
     """
 
-    strength = "noise_std"
+    setting = "noise_std"
 
     def __init__(self, noise_std=0.05, seed=None, **kwargs):
         super().__init__(noise_std, seed, **kwargs)
@@ -116,8 +116,8 @@ class PictureNoise(Augmentation):
 
 
 @keras.saving.register_keras_serializable(package="kgenre")
-class SpecAugment(Augmentation):
-    """Masks bands of frequency and stretches of time; masked cells take the picture's own mean.
+class SpecAugment(RandomLayer):
+    """Masks bands of frequency and of time; masked cells take the spectrogram's own mean.
 
     `masks` masks run across and as many down. Each is w rows or columns wide, w uniform in
     {0, ..., floor(mask_share * size)}, and lies anywhere inside; they may overlap.
@@ -133,7 +133,7 @@ class SpecAugment(Augmentation):
         the least; of speech F / size was 27 / 80.
     """
 
-    strength = "mask_share"
+    setting = "mask_share"
 
     def __init__(self, mask_share=0.15, masks=2, seed=None, **kwargs):
         super().__init__(mask_share, seed, **kwargs)
@@ -151,8 +151,8 @@ class SpecAugment(Augmentation):
         """Which of `size` rows or columns are masked, bool (batch, size)."""
         widths = ops.floor(self.uniform((batch, self.masks, 1)) * (int(self.mask_share * size) + 1))
         starts = ops.floor(self.uniform((batch, self.masks, 1)) * (size - widths + 1))
-        place = ops.arange(size, dtype="float32")
-        return ops.any(ops.logical_and(place >= starts, place < starts + widths), axis=1)
+        position = ops.arange(size, dtype="float32")
+        return ops.any(ops.logical_and(position >= starts, position < starts + widths), axis=1)
 
     def get_config(self):
         return {**super().get_config(), "masks": self.masks}
