@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from kgenre.core.errors import KgenreError
-from kgenre.core.files import write_text
+from kgenre.core.files import write_json, write_text
 from kgenre.model.settings import Config, config_json, make_config, read_config
 
 
@@ -87,7 +87,7 @@ class Run:
         self.save_json("run.json", {**facts, "bad_files": {**facts["bad_files"], **failures}})
 
     def save_json(self, name: str, value) -> None:
-        write_text(self / name, json.dumps(value, indent=2) + "\n")
+        write_json(self / name, value)
 
 
 def remove_parts(folder) -> None:
