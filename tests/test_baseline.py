@@ -73,7 +73,8 @@ def test_classifier_on_separate_genres_is_accurate(name, small_grids, tmp_path):
     assert metrics["accuracy"] >= 0.9 and metrics["split"] == "test" and metrics["tracks"] == 12
     assert (metrics["log_loss"] is None) == name.startswith("svc")
     assert (
-        metrics["method"].startswith(f"{name} (") and "selected on valid, fitted on train and valid" in metrics["method"]
+        metrics["method"].startswith(f"{name} (")
+        and "selected on valid, fitted on train and valid" in metrics["method"]
     )
     assert not metrics["selection"]["left_out"]
 
@@ -126,7 +127,9 @@ def test_scaler_and_pca_are_never_fitted_on_evaluated_rows(selection, pca, tmp_p
     poisoned = {path: vector + 1e9 * path.startswith("/test") for path, vector in made.by_path.items()}
     clean = evaluate(collection, made, tmp_path / "clean", selection=selection, pca=pca)
     fits, seen[:] = [x.copy() for x in seen], []
-    evaluate(collection, dataclasses.replace(made, by_path=poisoned), tmp_path / "poisoned", selection=selection, pca=pca)
+    evaluate(
+        collection, dataclasses.replace(made, by_path=poisoned), tmp_path / "poisoned", selection=selection, pca=pca
+    )
     assert len(fits) == len(seen) and all(np.array_equal(one, other) for one, other in zip(fits, seen))
     if selection == "valid":
         train = np.stack([made.by_path[path] for path in collection.rows("train")["path"]])

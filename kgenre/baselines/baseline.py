@@ -4,7 +4,6 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from kgenre.baselines.classifiers import classifier_names
@@ -16,6 +15,7 @@ from kgenre.core.files import make_output_folder, write_text
 from kgenre.core.progress import SILENT, Progress
 from kgenre.evaluation.protocol import check_genres
 from kgenre.evaluation.report import write_report
+from kgenre.model.tasks.single_label import SingleLabel
 
 
 @dataclass(frozen=True)
@@ -93,13 +93,13 @@ def baseline(
     """
     usable = collection.table[collection.table["path"].isin(vectors.by_path)]
     plan = plan_selection(dataclasses.replace(collection, table=usable), selection, tuning.seed)
-    labels = sorted(plan.rows["genre"].unique())
-    check_genres(plan.reported, labels)
-    x, y = vectors.matrix(plan.rows), np.array([labels.index(genre) for genre in plan.rows["genre"]])
+    task = SingleLabel(tuple(sorted(plan.rows["genre"].unique())))
+    check_genres(plan.reported, task.labels)
+    x, y = vectors.matrix(plan.rows), task.targets(plan.rows["genre"])
     check_pca(tuning.pca, min(*(len(rows) for rows, _ in plan.folds), len(plan.final)), x.shape[1])
     tuned, left_out = select_classifier(names, x, y, plan.folds, tuning, progress)
     fitted = fit(tuned[0], x[plan.final], y[plan.final])
-    probabilities = class_probabilities(fitted, vectors.matrix(plan.reported.rows), len(labels))
+    probabilities = class_probabilities(fitted, vectors.matrix(plan.reported.rows), len(task.labels))
     pca = f", PCA {tuning.pca}" if tuning.pca else ""
     more = {
         "method": f"{tuned[0]}{pca}, on {vectors.description}; {plan.description}",
@@ -110,7 +110,7 @@ def baseline(
     write_text(out / "classifiers.csv", pd.DataFrame(more["selection"]["tried"]).to_csv(index=False))
     training_rows = pd.concat([plan.rows.iloc[plan.final], vectors.training_rows], ignore_index=True)
     by_path = dict(zip(plan.reported.rows["path"], probabilities))
-    return write_report(plan.reported, by_path, vectors.failures, labels, training_rows, out, more)
+    return write_report(plan.reported, by_path, vectors.failures, task, training_rows, out, more)
 
 
 def default_folder(on: str, data: str) -> Path:

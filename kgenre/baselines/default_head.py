@@ -43,8 +43,8 @@ def train_default_head(data: str, out: Path, seed: int = 0, progress: Progress =
     from kgenre.collections import load_collection
     from kgenre.collections.splits import trainable_genres
     from kgenre.core.files import make_output_folder
-    from kgenre.core.metrics import track_metrics
     from kgenre.model.settings import make_config
+    from kgenre.model.tasks.single_label import SingleLabel
 
     out = make_output_folder(out)
     table = load_collection(data, progress=progress).table
@@ -63,7 +63,11 @@ def train_default_head(data: str, out: Path, seed: int = 0, progress: Progress =
     groups, train = group_ids(table, "artist", unknown=numbered_neighbours(table)), usable & ~valid
     head = make_head(features, truth, train, groups)
     probabilities = track_probabilities(features, head, np.flatnonzero(valid))
-    metrics = {"fitted_on": int(train.sum()), "split": "valid", **track_metrics(truth[valid], probabilities, labels)}
+    metrics = {
+        "fitted_on": int(train.sum()),
+        "split": "valid",
+        **SingleLabel(tuple(labels)).evaluate(truth[valid], probabilities),
+    }
     _write_head(out, make_head(features, truth, usable, groups), labels, config, metrics)
     return metrics
 

@@ -53,5 +53,5 @@ def _read_dataset(name: str, folder: Path, progress: Progress):
     table = read_manifest(dataset.prepare(folder, progress))
     faulty = table["track_id"].isin(dataset.known_faults)
     if faulty.any():
-        progress.line(f"{name}: {faulty.sum()} tracks with known faults are left out")
+        progress.line(f"{name}: tracks left out because of known faults: {faulty.sum()}")
     return table[~faulty].reset_index(drop=True)

@@ -10,6 +10,7 @@ from kgenre.core.files import make_output_folder
 from kgenre.core.progress import SILENT, Progress
 from kgenre.evaluation.protocol import check_genres, evaluation_set
 from kgenre.evaluation.report import write_report
+from kgenre.serving.model import Model
 from kgenre.training.run import Run
 
 
@@ -60,7 +61,7 @@ def evaluate_run(run: Run, workers: int, max_bad_share: float, progress: Progres
 
 
 def evaluate(
-    model,
+    model: Model,
     collection: Collection,
     split: str,
     training_rows: pd.DataFrame | None,
@@ -72,7 +73,7 @@ def evaluate(
     """Classifies the tracks of a split and writes metrics.json, confusion.csv, confusion.png and report.txt.
 
     Args:
-        model: as `open_model` returns it.
+        model: serving.model.Model.
         split: "train", "valid", "test" or "all"; valid stands in, with a note, for a test split without tracks.
         training_rows: tracks that the model was fitted on, or None where they are not known.
         out: folder for the report; it exists.
@@ -85,17 +86,17 @@ def evaluate(
     Raises:
         KgenreError: the split has no tracks or genres that the model does not know, or too many files are unusable.
     """
-    from kgenre.audio.reader import check_bad_share
+    from kgenre.audio.reader import TrackReader, check_bad_share
     from kgenre.serving.predict import predict_tracks
 
     tracks = evaluation_set(collection, split)
-    check_genres(tracks, model.labels)
-    paths, reader = list(tracks.rows["path"]), model.reader()
+    check_genres(tracks, model.task.labels)
+    paths, reader = list(tracks.rows["path"]), TrackReader(model.slice_spec)
     with progress.task(f"evaluating {tracks.split}", len(paths), "tracks") as advance:
         results = predict_tracks(model, reader, paths, workers=workers, advance=advance)
         probabilities = {result.path: result.probabilities for result in results}
     check_bad_share(reader.failures, len(paths), max_bad_share)
-    return write_report(tracks, probabilities, reader.failures, model.labels, training_rows, out)
+    return write_report(tracks, probabilities, reader.failures, model.task, training_rows, out)
 
 
 def run_collection(run: Run) -> Collection:

@@ -1,5 +1,6 @@
 """Which tracks are evaluated, and what a report must state about them: split, protocol, overlap with training."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -52,7 +53,7 @@ def evaluation_set(collection: Collection, split: str, selected: str = "the epoc
     return EvaluationSet(collection.name, rows.reset_index(drop=True), split, protocol, note)
 
 
-def check_genres(tracks: EvaluationSet, labels: list[str]) -> None:
+def check_genres(tracks: EvaluationSet, labels: Sequence[str]) -> None:
     """Raises KgenreError where a track's genre is none of the model's labels."""
     unknown = sorted(set(tracks.rows["genre"]) - set(labels))
     if unknown:

@@ -7,15 +7,16 @@ import numpy as np
 import pandas as pd
 
 from kgenre.core.files import write_json, write_text
-from kgenre.core.metrics import confusion_table, track_metrics
+from kgenre.core.metrics import confusion_table
 from kgenre.evaluation.protocol import EvaluationSet
+from kgenre.model.tasks import Task
 
 
 def write_report(
     tracks: EvaluationSet,
     probabilities: Mapping[str, np.ndarray],
     failures: Mapping[str, str],
-    labels: list[str],
+    task: Task,
     training_rows: pd.DataFrame | None,
     out: Path,
     more: Mapping[str, object] | None = None,
@@ -26,7 +27,7 @@ def write_report(
         tracks: the tracks to report.
         probabilities: {path: (labels,)} of the tracks that were classified; the others are left out.
         failures: {path: cause} of the tracks that could not be used.
-        labels: names of the labels.
+        task: of the model.
         training_rows: tracks that the model was fitted on, or None where they are not known.
         out: folder for the files; it exists.
         more: entries to add to the metrics or to replace; the summary shows `method`.
@@ -37,7 +38,7 @@ def write_report(
     from kgenre.evaluation.plots import draw_confusion
 
     rows = tracks.rows[tracks.rows["path"].isin(probabilities)]
-    truth = np.array([labels.index(genre) for genre in rows["genre"]])
+    truth = task.targets(rows["genre"])
     answers = np.stack([probabilities[path] for path in rows["path"]])  # (tracks, labels)
     metrics = {
         "data": tracks.data,
@@ -45,11 +46,11 @@ def write_report(
         "note": tracks.note,
         "protocol": tracks.protocol,
         "overlap": tracks.overlap(rows["path"], training_rows),
-        **track_metrics(truth, answers, labels),
+        **task.evaluate(truth, answers),
         "bad_files": dict(failures),
         **(more or {}),
     }
-    table = confusion_table(truth, answers.argmax(axis=1), labels)
+    table = confusion_table(truth, task.decide(answers), list(task.labels))
     write_text(out / "confusion.csv", table.to_csv())
     draw_confusion(table, f"{tracks.split}: {metrics['accuracy']:.1%} of {len(rows)} tracks", out / "confusion.png")
     write_text(out / "report.txt", summary(metrics) + "\n")
