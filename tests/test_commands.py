@@ -243,7 +243,7 @@ def test_baseline_on_a_run_takes_its_embeddings(run, collection, tmp_path):
     arguments = ["--data", str(collection / "manifest.csv"), "--classifier", "bayes", "--pool", "concat", "--out"]
     assert baseline.main(["--on", str(run.folder), *arguments, str(tmp_path)]) == 0
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert f"on concat embedding of {run.folder}; chosen on valid" in metrics["method"]
+    assert f"on concat embedding of {run.folder}; selected on valid" in metrics["method"]
     assert len(read_embeddings(tmp_path / "features.npz").table) == 18
 
 

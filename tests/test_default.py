@@ -1,4 +1,4 @@
-"""The default model: put together, exported and asked as a user would; and what makes its head."""
+"""The default model: put together, exported and asked as a user would."""
 
 import json
 import shutil
@@ -11,11 +11,8 @@ import pytest
 import soundfile
 from musicnn_reference import RATE, clip, drawn, mel_of, reference, sha256
 from scipy.special import expit, softmax
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from kgenre import embed, export, predict
-from kgenre.baselines import default_head as default_training
-from kgenre.collections.demo.files import make_demo
 from kgenre.embeddings.files import read_embeddings
 from kgenre.model.tasks.single_label import SingleLabel
 from kgenre.serving import catalogue
@@ -163,78 +160,3 @@ def test_offline_one_line_says_what_to_type(cache, song, capsys, monkeypatch):
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert last.startswith("kgenre: The weights of musicnn could not be fetched")
     assert musicnn_weights.FETCH in last and str(cache) in last
-
-
-def test_head_of_a_collection(cache, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(default_training, "COPIES", 1)
-    genres = ("ambient", "house", "metal")
-    made = make_demo(tmp_path / "demo", genres=genres, songs_per_genre=6, seconds=(2.0, 3.5))
-    assert default_training.main(["--data", str(made / "manifest.csv"), "--out", str(tmp_path / "head")]) == 0
-    assert (tmp_path / "head" / "labels.txt").read_text().split() == list(genres)
-    figures = json.loads((tmp_path / "head" / "figures.json").read_text())
-    assert figures["split"] == "valid" and figures["fitted_on"] + figures["tracks"] < 18  # test tracks are left out
-    with np.load(tmp_path / "head" / "head.npz") as head:
-        assert head["kernel"].shape == (1706, 3) and np.isfinite(head["kernel"]).all()
-
-
-def test_altered_copies_stay_sound():
-    rng = np.random.default_rng(0)
-    samples = clip(3.0)[0]
-    copies = [default_training.altered(samples, RATE, rng) for _ in range(40)]
-    lengths = np.array([len(copy) for copy in copies]) / len(samples)
-    assert 0.85 < lengths.min() and lengths.max() < 1.17
-    assert all(copy.dtype == np.float32 and np.isfinite(copy).all() for copy in copies)
-    levels = np.array([copy.std() for copy in copies]) / samples.std()
-    assert levels.min() < 0.5 and levels.max() > 1.3
-    assert np.isfinite(default_training.altered(np.zeros(RATE, "float32"), RATE, rng)).all()
-
-
-def test_equaliser_gains_are_those_asked_for():
-    time = np.arange(RATE) / RATE
-    for hz, db in ((300, 6.0), (3000, -12.0)):
-        sine = np.sin(2 * np.pi * hz * time)
-        gains = np.where(np.array([0, 100, 300, 1000, 3000, 8000]) == hz, db, 0.0)
-        heard = default_training.equalised(sine, RATE, gains)
-        assert 20 * np.log10(heard.std() / sine.std()) == pytest.approx(db, abs=0.05)
-
-
-def test_discriminant_is_scikit_learns_where_tracks_weigh_alike():
-    rng = np.random.default_rng(0)
-    y = np.repeat([0, 1, 2], 30)
-    x = rng.standard_normal((90, 12)) + 0.7 * rng.standard_normal((3, 12))[y]
-    kernel, bias = default_training.discriminant(x, y, np.ones(90), shrinkage=0.3)
-    theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.3, priors=np.full(3, 1 / 3)).fit(x, y)
-    ours = x @ kernel + bias
-    np.testing.assert_allclose(softmax(ours, axis=1), theirs.predict_proba(x), atol=1e-6)
-
-
-def test_slices_weigh_by_track_and_genre():
-    truth = np.array([0, 0, 1])
-    row = np.array([0, 0, 0, 0, 1, 2, 2])
-    weights = default_training.slice_weights(row, truth)
-    np.testing.assert_allclose(np.bincount(row, weights), np.array([1, 1, 2]) / 4 * 7)
-
-
-def test_temperature_undoes_overconfidence():
-    """Slices of one track each, whose features tell the genre of 70 %: probabilities should say about 0.7."""
-    rng = np.random.default_rng(0)
-    truth = np.arange(300) % 2
-    seen = np.where(rng.random(300) < 0.7, truth, 1 - truth)
-    x = 0.01 * rng.standard_normal((300, 1706)) + seen[:, None] * (np.arange(1706) < 40)
-    data = {"x": x.astype("float32"), "row": np.arange(300), "plain": np.ones(300, bool)}
-    every = np.ones(300, bool)
-    temperature = default_training.find_temperature(data, truth, every, np.arange(300).astype(str))
-    head = default_training.fit(data, truth, every)
-    sure = default_training.track_probabilities(data, head, np.arange(300), temperature).max(axis=1)
-    assert 0.6 < sure.mean() < 0.8
-
-
-def test_groups_keep_artists_whole():
-    import pandas as pd
-
-    table = pd.DataFrame({
-        "genre": ["jazz", "jazz", "jazz", "rock"],
-        "track_id": ["jazz.00011", "jazz.00019", "jazz.00020", "x"],
-        "artist": ["", "", "", "Somebody"],
-    }).astype("string")  # fmt: skip
-    assert list(default_training.groups(table)) == ["jazz-1", "jazz-1", "jazz-2", "Somebody"]

@@ -1,1 +1,1 @@
-"""Classic classifiers on embeddings and statistics, and the head of the default model."""
+"""Classic classifiers on one vector for each track, and the linear head of the default model."""

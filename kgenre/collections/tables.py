@@ -1,4 +1,4 @@
-"""Collections of tracks: from a folder of genre folders, or a manifest, to one table."""
+"""Tables of tracks, read from a folder of genre folders or from a manifest."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def read_manifest(path) -> pd.DataFrame:
     """Reads a CSV or Parquet manifest with `path`, `genre` and optional `split, artist, album, track_id`.
 
     Returns:
-        Table with COLUMNS; paths absolute (they are relative to the manifest), what is unknown is "".
+        Table with COLUMNS. Relative paths are resolved against the manifest's folder; unknown values are "".
 
     Raises:
         KgenreError: unreadable, a column or value missing, or an unknown split name.
@@ -54,8 +54,8 @@ def read_manifest(path) -> pd.DataFrame:
 def read_folder(folder) -> pd.DataFrame:
     """Reads a folder of genre folders: the first folder under it names the genre.
 
-    Files of any depth below a genre folder are taken; where they lie in folders of their own, the
-    folder counts as the album. Artists and albums are read from the files' tags.
+    Audio files at any depth are read. A folder between the genre folder and the file is the album; where no
+    file has such a folder, albums come from the files' tags. Artists come from the tags.
     """
     folder = Path(folder).resolve()
     rows = []
@@ -102,7 +102,7 @@ def _split_name(path, line: int, name: str) -> str:
 
 
 def _finish(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Checks what both forms share and fills track ids, and artists from tags where all are unknown."""
+    """Checks paths and genres; adds track ids, and artists and albums from the tags where none is known."""
     table = table.astype("string")
     repeated = table["path"].duplicated()
     if repeated.any():

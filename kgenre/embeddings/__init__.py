@@ -1,1 +1,3 @@
-"""Embeddings of tracks and slices: extracting them and storing them in files."""
+"""Embeddings of tracks: computing them, and the files that keep them."""
+
+POOLS = ("mean", "max", "concat")  # ways from the embeddings of slices to one vector for the track

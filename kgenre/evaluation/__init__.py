@@ -1,1 +1,1 @@
-"""Evaluation on whole tracks: protocol, metrics, report, plots."""
+"""Evaluation of models on whole tracks: which tracks, their metrics, and the report."""
