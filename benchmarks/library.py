@@ -140,7 +140,7 @@ def rescan(model, place: Path) -> None:
         with library.writing():
             library.save(tracks)
             for track in tracks:
-                library.save_heard(space, track.audio_hash, heard)
+                library.save_analysis(space, track.audio_hash, heard)
         began = time.perf_counter()
         report = scan(library, music, model)
         print(f"  {report.counts['unchanged']} unchanged tracks compared in {time.perf_counter() - began:.2f} s")

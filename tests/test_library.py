@@ -138,8 +138,10 @@ def test_spaces_by_name_and_identity(library):
 
 def test_large_embeddings_stay_finite(library):
     space = library.open_space(InventedModel(identity="large"))
-    audio = next(held.audio_hash for held in library.known(space).values() if held.audio_hash)
-    library.save_heard(space, audio, TrackAnalysis(np.zeros(1), np.full((1, 4), 1e6), np.full((1, len(LABELS)), 1 / 6)))
+    audio = next(held.audio_hash for held in library.known_files(space).values() if held.audio_hash)
+    library.save_analysis(
+        space, audio, TrackAnalysis(np.zeros(1), np.full((1, 4), 1e6), np.full((1, len(LABELS)), 1 / 6))
+    )
     ids, means = library.vectors(space)
     assert means.tolist() == [[1e6] * 4] and np.isfinite(library.slices(space, ids[0])[1]).all()
 
@@ -179,7 +181,7 @@ def test_places_and_corrections_by_track_become_those_of_its_audio(tmp_path):
     file = tmp_path / "old.sqlite"
     with make_library(file, 30) as library:
         ids = library.tracks().index.tolist()
-        library.fail(os.fsencode(library.path_of(ids[2])), 1, 1, "broken since")
+        library.save_failure(os.fsencode(library.path_of(ids[2])), 1, 1, "broken since")
     connection = sqlite3.connect(file)
     for name in ("positions", "corrections", "unheard"):
         connection.execute(f"DROP TABLE {name}")
@@ -200,7 +202,7 @@ def test_places_and_corrections_by_track_become_those_of_its_audio(tmp_path):
 
 def test_copies_share_a_place_and_a_correction(library):
     space, ids = library.space(), library.tracks().index.tolist()
-    first = next(held for held in library.known(space).values() if held.id == ids[0])
+    first = next(held for held in library.known_files(space).values() if held.id == ids[0])
     library.save([Track(b"/music/copy.mp3", 1, 1, b"f" * 16, first.audio_hash)])
     copy = library.id_of("/music/copy.mp3")
     library.correct(copy, "fado")

@@ -107,7 +107,7 @@ def add_tracks(library, numbers) -> None:
         track = invented_track(number, number % len(LABELS))
         vectors = rng.normal(0, 0.3, (3, 16)) + 2.0 * (np.arange(16) == number % len(LABELS))
         library.save([track])
-        library.save_heard(
+        library.save_analysis(
             space, track.audio_hash, TrackAnalysis(np.arange(3), vectors, np.full((3, len(LABELS)), 1 / 6))
         )
 

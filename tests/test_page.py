@@ -70,7 +70,7 @@ def place(tmp_path_factory) -> Path:
             about = {"title": title, "artist": EVIL, "album": EVIL, "genre": EVIL, "year": 1999, "seconds": 7.0}
             library.save([Track(path, 1, 1, digest, digest, **about)])
             probabilities = np.eye(len(LABELS))[[3, 3, 3]] * [[0.5], [0.9], [0.6]] + 0.01  # the second slice decides
-            library.save_heard(
+            library.save_analysis(
                 space, digest, TrackAnalysis(np.array([0.0, 2.0, 4.0]), 2.0 * np.eye(3, 16), probabilities)
             )
         update_map(library, space)

@@ -76,15 +76,15 @@ class TrackAnalysis:
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownFile:
     """What a scan needs to know of a path that the library holds."""
 
     id: int
     size: int
     mtime_ns: int
     state: str
-    heard: bool  # its audio has vectors in the space asked for,
-    unheard: bool  # or the space's model can make nothing of it
+    analysed: bool  # its audio has vectors in the space asked for,
+    analysis_failed: bool  # or the space's model can make nothing of it
     file_hash: bytes | None
     audio_hash: bytes | None  # None where it could not be used
 

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from kgenre.core.errors import KgenreError
-from kgenre.library.records import SAVE, Known, Space, Track, TrackAnalysis, as_text, slices_of, space_of
+from kgenre.library.records import SAVE, KnownFile, Space, Track, TrackAnalysis, as_text, slices_of, space_of
 from kgenre.library.schema import migrate
 
 PLACE = Path(".kgenre") / "library.sqlite"  # in the folder of the music
@@ -318,15 +318,15 @@ class Library:
         with self.writing():
             self._db.execute("DELETE FROM roots WHERE path = ?", (folder,))
 
-    def known(self, space: Space) -> dict[bytes, Known]:
+    def known_files(self, space: Space) -> dict[bytes, KnownFile]:
         """{path: what is known} of all files, removed ones too, in one query."""
         query = """SELECT t.path, t.id, t.size, t.mtime_ns, t.state, v.audio_hash IS NOT NULL, u.audio_hash IS NOT NULL,
             t.file_hash, t.audio_hash FROM tracks t
             LEFT JOIN vectors v ON v.space_id = ?1 AND v.audio_hash = t.audio_hash
             LEFT JOIN unheard u ON u.space_id = ?1 AND u.audio_hash = t.audio_hash"""
-        return {path: Known(*rest) for path, *rest in self._db.execute(query, (space.id,))}
+        return {path: KnownFile(*rest) for path, *rest in self._db.execute(query, (space.id,))}
 
-    def has_heard(self, audio_hash: bytes, space: Space | None = None) -> bool:
+    def has_analysis(self, audio_hash: bytes, space: Space | None = None) -> bool:
         """Whether this audio has vectors, in a space or in any."""
         query = "SELECT 1 FROM vectors WHERE audio_hash = ?1 AND space_id = coalesce(?2, space_id) LIMIT 1"
         return self._db.execute(query, (audio_hash, space and space.id)).fetchone() is not None
@@ -341,14 +341,14 @@ class Library:
         with self.writing():
             self._db.executemany(SAVE, (astuple(track) for track in tracks))
 
-    def save_heard(self, space: Space, audio_hash: bytes, heard: TrackAnalysis) -> None:
+    def save_analysis(self, space: Space, audio_hash: bytes, heard: TrackAnalysis) -> None:
         key = (space.id, audio_hash)
         with self.writing():
             self._db.execute("DELETE FROM unheard WHERE space_id = ? AND audio_hash = ?", key)
             self._db.execute("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)", (*key, *heard.means()))
             self._db.execute("INSERT OR REPLACE INTO slices VALUES (?, ?, ?, ?, ?)", (*key, *heard.slices()))
 
-    def fail(self, path: bytes, size: int, mtime_ns: int, reason: str) -> None:
+    def save_failure(self, path: bytes, size: int, mtime_ns: int, reason: str) -> None:
         """Notes why a file cannot be used. With `mtime_ns` -1 the next scan looks again, changed or not."""
         with self.writing():
             self._db.execute(
@@ -358,7 +358,7 @@ class Library:
                 (path, size, mtime_ns, as_text(reason)),
             )
 
-    def fail_in(self, space: Space, audio_hash: bytes, reason: str) -> None:
+    def save_analysis_failure(self, space: Space, audio_hash: bytes, reason: str) -> None:
         """Notes why one space's model can make nothing of audio that another has heard."""
         with self.writing():
             row = (space.id, audio_hash, as_text(reason))
