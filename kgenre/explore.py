@@ -114,24 +114,15 @@ def _windows(library, args: argparse.Namespace, model) -> int | None:
 def _scan(library, args: argparse.Namespace, model, stretches: int | None):
     from kgenre.library.scan.scan import scan
 
-    with cli.progress() as bar:
-        task = bar.add_task("listening", total=None, unit="tracks")
-        try:
-            report = scan(
-                library,
-                args.folder,
-                model,
-                windows=stretches,
-                workers=args.workers,
-                retry=args.retry,
-                progress=lambda done, total: bar.update(task, completed=done, total=total),
-            )
-        except KeyboardInterrupt:
-            print("what was heard is kept: the same command goes on from there", file=sys.stderr)
-            raise
+    progress = cli.BarProgress()
+    try:
+        report = scan(library, args.folder, model, stretches, args.workers, retry=args.retry, progress=progress)
+    except KeyboardInterrupt:
+        print("what was heard is kept: the same command goes on from there", file=sys.stderr)
+        raise
     counts = ", ".join(f"{number} {name}" for name, number in report.counts.items() if number)
     print(f"scan: {counts or 'no music'}", file=sys.stderr)
-    cli.list_failures(report.failures, "failed")
+    progress.failures(report.failures, "failed")
     before = len(library.failures(report.space)) - len(report.failures)
     if before > 0:
         print(f"{before} of the unchanged files failed before; --retry tries them again", file=sys.stderr)

@@ -7,7 +7,7 @@ flight and nothing else.
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import numpy as np
 from kgenre.audio.decoders import decoder_versions
 from kgenre.audio.walk import Found, walk
 from kgenre.core.errors import KgenreError
+from kgenre.core.progress import SILENT, Progress
 from kgenre.library.scan.messages import About, Done, Failed, Job, Settings, Window
 from kgenre.library.scan.worker_pool import LISTENER, Workers
 from kgenre.library.store import KnownFile, Library, Space, Track, TrackAnalysis, as_text
@@ -55,7 +56,7 @@ def scan(
     workers: int | None = None,
     limit_seconds: float = LIMIT_SECONDS,
     retry: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = SILENT,
     listener: str = LISTENER,
 ) -> Report:
     """Brings a library up to date with a folder.
@@ -69,7 +70,7 @@ def scan(
         workers: reading processes; as many as there are cores if not given.
         limit_seconds: a file that gives nothing for so long is given up.
         retry: try files again that failed and have not changed since.
-        progress: called with the files done and the files to do.
+        progress: is shown the files done and the files to do.
         listener: what the reading processes call, "module:function"; for tests.
 
     Raises:
@@ -88,13 +89,13 @@ def scan(
     todo = _compare(found, known, retry, report)
     _note(library, root, found, known, gone, report)
     lost = _lost(root, found, known, gone) if todo else []
-    hearing = _Hearing(library, space, model, known, lost, report, lambda: progress(report.done, len(todo)))
-    settings = Settings(model.slice_spec, windows)
-    progress(0, len(todo))
-    with Workers(min(workers or os.cpu_count() or 1, len(todo)), settings, limit_seconds, listener) as pool:
-        for worker, job, message in pool.messages(hearing.jobs(todo, found.files)):
-            hearing.take(worker, job, message)
-        hearing.finish()
+    settings, processes = Settings(model.slice_spec, windows), min(workers or os.cpu_count() or 1, len(todo))
+    with progress.task("analysing", len(todo), "tracks") as advance:
+        hearing = _Hearing(library, space, model, known, lost, report, advance)
+        with Workers(processes, settings, limit_seconds, listener) as pool:
+            for worker, job, message in pool.messages(hearing.jobs(todo, found.files)):
+                hearing.take(worker, job, message)
+            hearing.finish()
     _drop_roots(library, space)
     return report
 
