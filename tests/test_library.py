@@ -259,7 +259,7 @@ def test_nearest_is_exact(monkeypatch):
     vectors = rng.normal(size=(60, 7))
     vectors[7] = 3 * vectors[3]  # the same direction
     vectors[9] = 0
-    monkeypatch.setattr(neighbours, "BLOCK_BYTES", 4 * 60 * 8)  # blocks of eight
+    monkeypatch.setattr(neighbours, "BLOCK_MIB", 0)  # blocks of one query
     rows, distances = nearest(vectors, np.arange(60), 10)
     for row, (found, away) in enumerate(zip(rows, distances)):
         length = np.linalg.norm(vectors, axis=1) * np.linalg.norm(vectors[row])

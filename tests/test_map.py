@@ -13,6 +13,7 @@ from mutagen.mp4 import MP4Cover
 from kgenre.core.errors import KgenreError
 from kgenre.library import head
 from kgenre.library.map import layout as mapping
+from kgenre.library.map.quality import MapQuality, map_quality
 from kgenre.library.map.update import update_map
 from kgenre.library.records import TrackAnalysis
 from kgenre.serving import occlusion as heat
@@ -51,7 +52,7 @@ def test_kinds_of_music_are_islands_of_the_map(drawn):
     vectors, kind, positions = drawn
     assert positions.dtype == np.float32 and positions.shape == (200, 2)
     assert (nearest_kind(positions, positions, kind) == kind).all()
-    quality = mapping.quality(vectors, positions)
+    quality = map_quality(vectors, positions)
     assert quality.trustworthiness > 0.9
     assert quality.preservation > 4 * 10 / 200  # chance is 10 of 199
 
@@ -60,7 +61,7 @@ def test_kinds_of_music_are_islands_of_the_map(drawn):
 def test_a_handful_of_tracks_has_a_map_too(n):
     positions = mapping.layout(clusters(n)[0])
     assert positions.shape == (n, 2) and np.isfinite(positions).all()
-    assert np.isnan(mapping.quality(clusters(n)[0], positions).trustworthiness)
+    assert np.isnan(map_quality(clusters(n)[0], positions).trustworthiness)
 
 
 def test_one_track_without_a_finite_vector_does_not_spoil_the_map():
@@ -77,7 +78,7 @@ def test_new_tracks_lie_with_their_kind_wherever_the_map_lies(drawn, large, monk
     far = positions + np.float32([500, -300])
     before = far.copy()
     new, new_kind = clusters(40, seed=1)
-    placed = mapping.place(new, vectors, far)
+    placed = mapping.place_new_tracks(new, vectors, far)
     assert (nearest_kind(placed, far, kind) == new_kind).all()
     np.testing.assert_array_equal(far, before)
     spread = np.linalg.norm(far[kind == 0] - far[kind == 0].mean(axis=0), axis=1).max()
@@ -95,8 +96,8 @@ def test_quality_of_a_perfect_map_is_one_and_of_a_random_one_is_chance():
     rng = np.random.default_rng(0)
     angle = rng.uniform(0, 2 * np.pi, 300)
     vectors = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    assert mapping.quality(vectors, vectors) == mapping.Quality(1.0, 1.0)
-    shuffled = mapping.quality(vectors, rng.permutation(vectors))
+    assert map_quality(vectors, vectors) == MapQuality(1.0, 1.0)
+    shuffled = map_quality(vectors, rng.permutation(vectors))
     assert 0.3 < shuffled.trustworthiness < 0.7 and shuffled.preservation < 0.1
 
 
@@ -136,7 +137,7 @@ def test_another_method_makes_another_map(tmp_path):
     vectors, kind = clusters(60)
     positions = mapping.layout(vectors, method="umap")
     assert (nearest_kind(positions, positions, kind) == kind).all()
-    placed = mapping.place(vectors[:4], vectors, positions, method="umap")
+    placed = mapping.place_new_tracks(vectors[:4], vectors, positions, method="umap")
     assert (nearest_kind(placed, positions, kind) == kind[:4]).all()
 
 
