@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kgenre.audio.slicing import SliceSpec
-from kgenre.library.store import Library, Track, TrackAnalysis
+from kgenre.library.records import Track, TrackAnalysis
+from kgenre.library.store import Library
 
 LABELS = ("blues", "classical", "hip-hop", "jazz", "metal", "vocal")
 

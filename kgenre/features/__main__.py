@@ -1,7 +1,7 @@
 """Draws a feature of a song: what a network looks at, over seconds and hertz.
 
     kgenre features SONG.mp3
-    kgenre features SONG.mp3 --feature cqt --start 60 --seconds 10 --png cqt.png
+    kgenre features SONG.mp3 --feature cqt --start 60 --seconds 10 --out cqt.png
 
 The ends of the scale are the 0 and 1 of the picture that the network is given.
 """
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
-from kgenre.core.errors import KgenreError
+from kgenre.cli.output import read_output
 from kgenre.features import FEATURES
 from kgenre.features.plot import MAX_SECONDS, SECONDS, check_window, compute, draw
 from kgenre.model.settings import make_config
@@ -26,7 +26,7 @@ def main(argv=None) -> int:
     parser.add_argument(
         "--seconds", type=float, default=SECONDS, help=f"how much to draw at most (default: {SECONDS:g})"
     )
-    parser.add_argument("--png", type=Path, metavar="OUT", help="picture to write (default: SONG-FEATURE.png, here)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="file to write (default: SONG-FEATURE.png, here)")
     cli.add_config_flags(parser, FLAGS)
     return cli.run(_features, parser.parse_args(argv))
 
@@ -35,10 +35,7 @@ def _features(args: argparse.Namespace) -> int:
     check_window(args.start, args.seconds)
     # No slices here, whose length could be too short for a frame.
     config = make_config({}, {**cli.config_flags(args), "slice_seconds": MAX_SECONDS})
-    png = args.png or Path(f"{Path(args.song).stem}-{config.feature}.png")
-    if png.suffix.lower() != ".png":
-        raise KgenreError(f"{png}: a picture's name ends in .png. Name another file with --png.")
-    cli.check_file(png, "--png")
+    png = read_output(args.out or Path(f"{Path(args.song).stem}-{config.feature}.png"), ("png",), needs_ending=True).path
 
     from kgenre.audio.decode import decode
 

@@ -17,9 +17,10 @@ from kgenre.audio.decoders import decoder_versions
 from kgenre.audio.walk import Found, walk
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
+from kgenre.library.records import KnownFile, Space, Track, TrackAnalysis, as_text
 from kgenre.library.scan.messages import About, Done, Failed, Job, Settings, Window
 from kgenre.library.scan.worker_pool import LISTENER, Workers
-from kgenre.library.store import KnownFile, Library, Space, Track, TrackAnalysis, as_text
+from kgenre.library.store import Library
 
 BATCH_SLICES = 32  # twice as fast as one by one; larger ones gain a twentieth and cost memory
 LIMIT_SECONDS = 60.0  # a disk that must spin up takes ten, a decoder that hangs takes for ever
