@@ -41,29 +41,30 @@ def _predict(args: argparse.Namespace) -> int:
     workers = make_config({}, cli.config_flags(args)).workers
     paths = expand_paths(args.songs)
 
+    from kgenre.audio.reader import TrackReader
     from kgenre.serving import default_model
     from kgenre.serving.catalogue import open_model
     from kgenre.serving.predict import predict_tracks
 
     predictor = open_model(args.model)
-    if not predictor.labels:
+    if not predictor.task.labels:
         raise KgenreError(
             f"{predictor.name} names no genres. Use `kgenre embed` for its embeddings, or another --model."
         )
-    reader = predictor.reader()
+    reader = TrackReader(predictor.slice_spec)
     records, progress, streamed = [], cli.BarProgress(), output.path is None and output.format != "csv"
     with progress.task("analysing", len(paths), "tracks") as advance:
         for prediction in predict_tracks(predictor, reader, paths, workers=workers, advance=advance):
-            tags = default_model.tags(prediction.slice_embeddings) if args.tags else None
+            tags = default_model.tags(prediction.slices.embeddings) if args.tags else None
             record = track_record(prediction, predictor, tags)
             if streamed:
-                output.write_text(_text([record], output, predictor.labels, args.slices))
+                output.write_text(_text([record], output, predictor.task.labels, args.slices))
             else:
                 records.append(record)
     if not streamed:
         order = {path: number for number, path in enumerate(paths)}
         records.sort(key=lambda record: order[record["path"]])  # predictions come as they are ready
-        output.write_text(_text(records, output, predictor.labels, args.slices))
+        output.write_text(_text(records, output, predictor.task.labels, args.slices))
     progress.failures(reader.failures, "failed")
     return 1 if reader.failures else 0
 

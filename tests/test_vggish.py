@@ -18,6 +18,7 @@ import tensorflow as tf
 import tensorflow_hub as hub
 
 from kgenre.archs import ARCHS
+from kgenre.audio.reader import TrackReader
 from kgenre.core.errors import KgenreError
 from kgenre.model.build import build_model, front_end
 from kgenre.model.settings import make_config
@@ -194,10 +195,10 @@ def test_embedder_hears_a_song_as_the_module_does(module, figure, tmp_path):
     waveform = music(0.96 * 4 + 0.015)
     soundfile.write(tmp_path / "song.wav", waveform, RATE, subtype="FLOAT")
     embedder = VggishEmbedder(module, width=WIDTH, figure=figure)
-    (result,) = predict_tracks(embedder, embedder.reader(), [str(tmp_path / "song.wav")])
+    (result,) = predict_tracks(embedder, TrackReader(embedder.slice_spec), [str(tmp_path / "song.wav")])
     theirs = hub.load(module)(waveform).numpy()
-    assert result.slice_probabilities.shape == (4, 0)
-    np.testing.assert_allclose(result.slice_embeddings, theirs, rtol=0, atol=1e-4 * np.abs(theirs).max())
+    assert result.slices.probabilities.shape == (4, 0)
+    np.testing.assert_allclose(result.slices.embeddings, theirs, rtol=0, atol=1e-4 * np.abs(theirs).max())
     assert embedder.identity == VggishEmbedder(module, width=WIDTH, figure=figure).identity
 
 

@@ -35,7 +35,9 @@ def _features(args: argparse.Namespace) -> int:
     check_window(args.start, args.seconds)
     # No slices here, whose length could be too short for a frame.
     config = make_config({}, {**cli.config_flags(args), "slice_seconds": MAX_SECONDS})
-    png = read_output(args.out or Path(f"{Path(args.song).stem}-{config.feature}.png"), ("png",), needs_ending=True).path
+    png = read_output(
+        args.out or Path(f"{Path(args.song).stem}-{config.feature}.png"), ("png",), needs_ending=True
+    ).path
 
     from kgenre.audio.decode import decode
 

@@ -67,7 +67,7 @@ def update_library(
     Args:
         library: where the results are stored.
         folder: of music.
-        model: as of catalogue.open_model; must have labels.
+        model: serving.Model with labels.
         slices_per_track: slices of each track that are analysed; None for whole tracks.
         workers: reading processes and threads; None for one a core.
         retry: try files again that failed and are unchanged.
@@ -78,7 +78,7 @@ def update_library(
     Raises:
         KgenreError: the model has no labels, umap-learn is needed and not installed, or the scan fails as a whole.
     """
-    if not model.labels:
+    if not model.task.labels:
         raise KgenreError(f"A library needs a model with genres. Received: {model.name}. Name another --model.")
     if method == "umap":
         umap_class()  # is checked before the scan, which may take hours

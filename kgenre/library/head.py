@@ -8,6 +8,7 @@ import numpy as np
 
 from kgenre.library.records import Space
 from kgenre.library.store import Library
+from kgenre.model.aggregate import aggregate_tracks
 
 ROWS_AT_ONCE = 8192  # slices that a head is applied to in one product
 
@@ -34,8 +35,8 @@ class Head:
 class Prediction(NamedTuple):
     """Genres of all tracks of a space.
 
-    labels: names of the genres. ids: int64 (n,), ascending. probabilities: float32 (n, classes), mean over a track's
-    slices.
+    labels: names of the genres. ids: int64 (n,), ascending. probabilities: float32 (n, classes), aggregated over a
+    track's slices.
     """
 
     labels: tuple[str, ...]
@@ -51,7 +52,7 @@ def predict(library: Library, space: Space, head: Head | None) -> Prediction:
 
 
 def track_probabilities(head: Head, slices: Iterable[tuple]) -> tuple[np.ndarray, np.ndarray]:
-    """A head's probabilities of tracks, averaged over their slices.
+    """A head's probabilities of tracks, aggregated over their slices.
 
     Args:
         head: the head.
@@ -65,9 +66,7 @@ def track_probabilities(head: Head, slices: Iterable[tuple]) -> tuple[np.ndarray
     def apply_to_batch() -> None:
         if not batch:
             return
-        starts = np.cumsum([0] + [len(part) for part in batch[:-1]])
-        sums = np.add.reduceat(head(np.concatenate(batch)), starts, axis=0)
-        means.append(sums / np.array([len(part) for part in batch])[:, None])
+        means.append(aggregate_tracks(head(np.concatenate(batch)), [len(part) for part in batch]))
         batch.clear()
 
     for track, _, embeddings, _ in slices:
@@ -78,7 +77,7 @@ def track_probabilities(head: Head, slices: Iterable[tuple]) -> tuple[np.ndarray
             apply_to_batch()
             rows = 0
     apply_to_batch()
-    return np.array(ids, "int64"), np.concatenate(means or [np.zeros((0, len(head.labels)))]).astype("float32")
+    return np.array(ids, "int64"), np.concatenate(means or [np.zeros((0, len(head.labels)), "float32")])
 
 
 def save_head(library: Library, space: Space, head: Head | None) -> None:

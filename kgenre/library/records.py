@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from kgenre.audio.slicing import SliceSpec
+from kgenre.model.aggregate import aggregate
 
 FLOAT16_MAX = 65504.0
 
@@ -66,8 +67,7 @@ class TrackAnalysis:
 
     def means(self) -> list[bytes]:
         """Mean embedding and mean probabilities as they are stored: float32."""
-        parts = (self.embeddings, self.probabilities)
-        return [part.mean(axis=0, dtype="float64").astype("<f4").tobytes() for part in parts]
+        return [aggregate(part).astype("<f4").tobytes() for part in (self.embeddings, self.probabilities)]
 
     def slices(self) -> list[bytes]:
         """Starts, embeddings and probabilities of the slices as they are stored: float32, float16, float16."""

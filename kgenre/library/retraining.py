@@ -15,6 +15,7 @@ import numpy as np
 from kgenre.core.errors import KgenreError
 from kgenre.core.heads import fit_logistic, fit_standardized, grouped_folds
 from kgenre.library.head import Head
+from kgenre.model.aggregate import aggregate
 
 SLICES_PER_TRACK = 10  # of a corrected track: more slices of the same song add little
 SLICES_PER_ANCHOR = 3
@@ -119,7 +120,7 @@ def collect(
     rng = np.random.default_rng(seed)
     labelled, anchors, predicted, n_others = [], [], {}, 0
     for track, _, embeddings, probabilities in slices:
-        mean = probabilities.mean(axis=0)
+        mean = aggregate(probabilities)
         rows = rng.permutation(len(embeddings))
         if track in numbers:
             predicted[track] = int(mean.argmax())
@@ -188,5 +189,5 @@ def cross_validate(
             predicted[evaluated_rows] = part.y[0]
             continue
         for row in evaluated_rows:
-            predicted[row] = head(labelled.x[labelled.tracks == tracks[row]]).mean(axis=0).argmax()
+            predicted[row] = aggregate(head(labelled.x[labelled.tracks == tracks[row]])).argmax()
     return predicted if folds else None

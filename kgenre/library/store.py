@@ -126,12 +126,12 @@ class Library(ScanTables):
         encoder does, and is no reason to analyse a library again.
 
         Args:
-            model: labels, slice_spec, name and identity are read.
+            model: task.labels, slice_spec, name and identity are read.
             slices_per_track: None for whole tracks.
             decoder: name and version.
         """
         config = asdict(model.slice_spec)
-        config |= {"labels": list(model.labels), "slices_per_track": slices_per_track}
+        config |= {"labels": list(model.task.labels), "slices_per_track": slices_per_track}
         digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
         with self.writing():
             self._db.execute(

@@ -11,22 +11,22 @@ def track_record(prediction, predictor, tags: dict[str, float] | None = None) ->
 
     Args:
         prediction: TrackPrediction.
-        predictor: the model; labels and slice_spec are read.
+        predictor: the model; task.labels and slice_spec are read.
         tags: {tag: probability}, added if given.
 
     Returns:
         path, genre (the most probable one), seconds, slices (their number), probabilities {genre: probability},
         by_slice (start in seconds and probabilities of each slice), and tags.
     """
-    probabilities = _by_label(predictor.labels, prediction.probabilities)
+    probabilities = _by_label(predictor.task.labels, prediction.probabilities)
     spec = predictor.slice_spec
     last_start = max(0.0, prediction.seconds - spec.slice_seconds)
     by_slice = [
         {
             "start": round(min(i * spec.hop_seconds, last_start), 3),
-            "probabilities": _by_label(predictor.labels, values),
+            "probabilities": _by_label(predictor.task.labels, values),
         }
-        for i, values in enumerate(prediction.slice_probabilities)
+        for i, values in enumerate(prediction.slices.probabilities)
     ]
     return {
         "path": prediction.path,

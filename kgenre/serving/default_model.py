@@ -16,6 +16,7 @@ import numpy as np
 import kgenre
 from kgenre.core.errors import KgenreError
 from kgenre.model.settings import Config, make_config, read_config
+from kgenre.model.tasks import make_task
 from kgenre.weights.musicnn import SHA256, TAGS, cache_folder, load
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ def saved_model() -> Path:
     Raises:
         KgenreError: the weights cannot be had, with what to type.
     """
-    from kgenre.serving.exporters.saved_model import export
+    from kgenre.serving.exporters import export
 
     folder = cache_folder() / f"default-{identity()}" / "1"
     if not folder.is_dir():
@@ -56,7 +57,7 @@ def saved_model() -> Path:
         log.info("preparing the default model, once (half a minute)")
         config, labels = settings()
         try:
-            export(build(config, labels), labels, config.slice_spec, folder)
+            export(build(config, labels), make_task("single_label", labels), config.slice_spec, folder)
         except (KgenreError, OSError):
             if not folder.is_dir():  # else another process was faster
                 raise
