@@ -21,8 +21,9 @@ import numpy as np
 from benchmarks.timing import best_rates, show
 from kgenre.audio import decode as audio
 from kgenre.audio.walk import walk
+from kgenre.library.records import Track, TrackAnalysis
 from kgenre.library.scan.scan import scan
-from kgenre.library.store import Library, Track, TrackAnalysis
+from kgenre.library.store import Library
 from kgenre.model.settings import ModelSettings
 from kgenre.model.tasks.single_label import SingleLabel
 from kgenre.serving.keras_model import KerasModel
@@ -45,7 +46,7 @@ def random_model() -> KerasModel:
 def decode_bare(paths: list[str], rate: int) -> int:
     """Decodes and resamples each file and drops it, in as many processes as there are cores; returns the seconds."""
     code = (
-        "import sys\nfrom kgenre import audio\n"
+        "import sys\nfrom kgenre.audio import decode as audio\n"
         "print(sum(len(block) for path in sys.argv[2:] for block in audio.stream(path, int(sys.argv[1]))))"
     )
     shares = [paths[start::CORES] for start in range(CORES)]
@@ -136,7 +137,7 @@ def rescan(model, place: Path) -> None:
         with library.writing():
             library.save(tracks)
             for track in tracks:
-                library.save_heard(space, track.audio_hash, heard)
+                library.save_analysis(space, track.audio_hash, heard)
         began = time.perf_counter()
         report = scan(library, music, model)
         print(f"  {report.counts['unchanged']} unchanged tracks compared in {time.perf_counter() - began:.2f} s")

@@ -1,6 +1,6 @@
-"""Exports a run as a SavedModel for TF Serving, and proves that it answers as the model did.
+"""Exports a run as a SavedModel for TF Serving, and checks that its output equals the model's.
 
-    kgenre export --model models/RUN --to DIR
+    kgenre export --model models/RUN --out DIR
 
 DIR/1/ has the endpoint `serving_default`: `waveform` float32 (batch, samples), any length, at the
 model's rate -> `probabilities` (batch, classes), `slice_probabilities` (batch, slices, classes) and
@@ -17,9 +17,9 @@ from kgenre import cli
 def main(argv=None) -> int:
     parser = cli.make_parser("export", __doc__)
     parser.add_argument(
-        "--model", type=Path, metavar="RUN", help="run folder, as `kgenre train` leaves it (default: the default model)"
+        "--model", type=Path, metavar="RUN", help="run folder of `kgenre train` (default: the default model)"
     )
-    parser.add_argument("--to", required=True, type=Path, metavar="DIR", help="serving folder; a new version is added")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="serving folder; a new version is added")
     return cli.run(_export, parser.parse_args(argv))
 
 
@@ -29,15 +29,15 @@ def _export(args: argparse.Namespace) -> int:
 
     check_backend()
     model, task, spec = _load(args.model)
-    taken = [int(child.name) for child in args.to.glob("*") if child.name.isdigit()]
-    folder = args.to / str(max(taken, default=0) + 1)
+    taken = [int(child.name) for child in args.out.glob("*") if child.name.isdigit()]
+    folder = args.out / str(max(taken, default=0) + 1)
     difference = export(model, task, spec, folder)
-    print(f"{folder}  (reloaded with TensorFlow alone: largest difference {difference:.1e})")
+    print(f"{folder}  (reloaded with TensorFlow only: largest difference {difference:.1e})")
     return 0
 
 
 def _load(folder: Path | None):
-    """Keras model, task and SliceSpec of a run; of the default model if none is named."""
+    """Keras model, task and SliceSpec of a run, or of the default model if `folder` is None."""
     if folder is None:
         from kgenre.model.tasks import make_task
         from kgenre.serving import default_model

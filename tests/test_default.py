@@ -80,10 +80,10 @@ def test_answers_as_head_and_forward_pass(exported):
 
 
 def test_predict_without_a_model(ready, song, capsys):
-    assert predict.main([str(song), "--json", "--tags"]) == 0
+    assert predict.main([str(song), "--format", "json", "--tags"]) == 0
     row = json.loads(capsys.readouterr().out)
-    assert sorted(row["strengths"]) == GENRES and row["slices"] == 4
-    assert sum(row["strengths"].values()) == pytest.approx(1, abs=1e-5)
+    assert sorted(row["probabilities"]) == GENRES and row["slices"] == 4
+    assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     assert sorted(row["tags"]) == sorted(musicnn_weights.TAGS["msd"])
     assert list(row["tags"].values()) == sorted(row["tags"].values(), reverse=True)
 
@@ -98,11 +98,14 @@ def test_tags_are_the_networks_own(ready):
 
 def test_tags_of_another_model_are_refused(song, capsys):
     assert predict.main([str(song), "--tags", "--model", "models/x"]) == 2
-    assert "`--tags` are of the default model. Leave out --tags, or --model." in capsys.readouterr().err
+    assert (
+        "--tags needs the default model. Received: --model models/x. Leave out one of the two."
+        in capsys.readouterr().err
+    )
 
 
 def test_embed_without_a_model(ready, song, tmp_path, capsys):
-    assert embed.main([str(song), "--to", str(tmp_path / "e.npz")]) == 0
+    assert embed.main([str(song), "--out", str(tmp_path / "e.npz")]) == 0
     written = read_embeddings(tmp_path / "e.npz")
     assert written.header["model"] == "default" and written.mean.shape == (1, 200)
     assert written.slice_embeddings.shape == (4, 200)
@@ -110,7 +113,7 @@ def test_embed_without_a_model(ready, song, tmp_path, capsys):
 
 
 def test_export_without_a_model(cache, exported, tmp_path, capsys):
-    assert export.main(["--to", str(tmp_path / "serve")]) == 0
+    assert export.main(["--out", str(tmp_path / "serve")]) == 0
     served = SavedModel(tmp_path / "serve")
     assert list(served.task.labels) == GENRES
     assert served.identity == SavedModel(exported).identity  # files differ from export to export, the model does not
@@ -136,7 +139,7 @@ def test_code_of_the_graph_has_a_part_in_the_caches_name(cache, monkeypatch):
 
 
 def test_tags_go_into_the_csv(ready, song, tmp_path, capsys):
-    assert predict.main([str(song), "--tags", "--csv", str(tmp_path / "out.csv")]) == 0
+    assert predict.main([str(song), "--tags", "--out", str(tmp_path / "out.csv")]) == 0
     table = pd.read_csv(tmp_path / "out.csv")
     assert [name for name in table if name.startswith("tag:")] == [
         f"tag:{tag}" for tag in sorted(musicnn_weights.TAGS["msd"])

@@ -73,7 +73,7 @@ def run(manifest, monkeypatch, capsys):
     def call(model, *arguments, to="out.npz", data=True):
         monkeypatch.setattr(catalogue, "open_model", lambda name: model)
         given = ["--data", str(manifest)] if data else []
-        status = embed.main(["--to", str(manifest.parent / to), "--model", "x", *given, *map(str, arguments)])
+        status = embed.main(["--out", str(manifest.parent / to), "--model", "x", *given, *map(str, arguments)])
         said = capsys.readouterr()
         return status, said.out, said.err
 
@@ -252,7 +252,7 @@ def test_file_that_is_not_ours_is_one_line(run, manifest, content, cause):
 
 def test_user_errors_are_one_line(run, manifest, monkeypatch):
     for options, message in [
-        ({"to": "out.csv"}, "an embedding file ends in .npz or .parquet. Received: .csv."),
+        ({"to": "out.csv"}, "the file's name must end in .npz or .parquet. Received: .csv."),
         ({"to": "nowhere/out.npz"}, "no such folder"),
         ({"data": False}, "Name either songs or a collection with --data: one of the two."),
     ]:

@@ -70,7 +70,7 @@ def place(tmp_path_factory) -> Path:
             about = {"title": title, "artist": EVIL, "album": EVIL, "genre": EVIL, "year": 1999, "seconds": 7.0}
             library.save([Track(path, 1, 1, digest, digest, **about)])
             probabilities = np.eye(len(LABELS))[[3, 3, 3]] * [[0.5], [0.9], [0.6]] + 0.01  # the second slice decides
-            library.save_heard(
+            library.save_analysis(
                 space, digest, TrackAnalysis(np.array([0.0, 2.0, 4.0]), 2.0 * np.eye(3, 16), probabilities)
             )
         update_map(library, space)
@@ -293,7 +293,7 @@ def test_explore_goes_from_a_folder_to_a_page(songs, tmp_path, monkeypatch, caps
         str(music_folder),
         "--library",
         str(tmp_path / "l.sqlite"),
-        "--html",
+        "--out",
         str(tmp_path / "map.html"),
         "--workers",
         "1",
@@ -325,12 +325,12 @@ def test_explore_listens_as_it_did_last_time(songs, tmp_path, monkeypatch, capsy
         explore.main([str(tmp_path / "Music"), "--scan-only", "--workers", "1", *flags])
         return capsys.readouterr().err
 
-    assert "level, all of each track" in explored()
-    assert "2 heard" in (said := explored("--windows", "1")) and "level, 1 stretch of each track" in said
+    assert "level, all slices of each track" in explored()
+    assert "2 heard" in (said := explored("--windows", "1")) and "level, 1 slice of each track" in said
     said = explored()
-    assert "1 stretch of each track" in said and "3 unchanged" in said
+    assert "1 slice of each track" in said and "3 unchanged" in said
     assert "1 of the unchanged files failed before; --retry tries them again" in said
-    assert "all of each track" in (said := explored("--windows", "all")) and "3 unchanged" in said
+    assert "all slices of each track" in (said := explored("--windows", "all")) and "3 unchanged" in said
     with pytest.raises(SystemExit):
         explored("--windows", "0")
 

@@ -1,8 +1,6 @@
 """What the commands share: parser, flags from settings, progress, exit codes, a quiet standard error."""
 
 from kgenre.cli.flags import (
-    DATA_HELP,
-    MODEL_HELP,
     add_settings_flags,
     check_file,
     parse_applicable,
@@ -11,6 +9,7 @@ from kgenre.cli.flags import (
 from kgenre.cli.parser import Parser, make_parser
 from kgenre.cli.progress import BarProgress
 from kgenre.cli.run import run
+from kgenre.cli.wording import DATA_HELP, MODEL_HELP
 from kgenre.core.text import one_line
 
 __all__ = [

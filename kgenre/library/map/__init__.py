@@ -1,1 +1,3 @@
-"""The map of a library: its layout, and keeping it up to date."""
+"""The map of a library: laid out, updated, measured."""
+
+METHODS = ("tsne", "umap")  # the first one is the default

@@ -7,7 +7,7 @@ flight and nothing else.
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,9 +16,11 @@ import numpy as np
 from kgenre.audio.decoders import decoder_versions
 from kgenre.audio.walk import Found, walk
 from kgenre.core.errors import KgenreError
+from kgenre.core.progress import SILENT, Progress
+from kgenre.library.records import KnownFile, Space, Track, TrackAnalysis, as_text
 from kgenre.library.scan.messages import About, Done, Failed, Job, Settings, Window
 from kgenre.library.scan.worker_pool import LISTENER, Workers
-from kgenre.library.store import Known, Library, Space, Track, TrackAnalysis, as_text
+from kgenre.library.store import Library
 
 BATCH_SLICES = 32  # twice as fast as one by one; larger ones gain a twentieth and cost memory
 LIMIT_SECONDS = 60.0  # a disk that must spin up takes ten, a decoder that hangs takes for ever
@@ -55,7 +57,7 @@ def scan(
     workers: int | None = None,
     limit_seconds: float = LIMIT_SECONDS,
     retry: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = SILENT,
     listener: str = LISTENER,
 ) -> Report:
     """Brings a library up to date with a folder.
@@ -69,7 +71,7 @@ def scan(
         workers: reading processes; as many as there are cores if not given.
         limit_seconds: a file that gives nothing for so long is given up.
         retry: try files again that failed and have not changed since.
-        progress: called with the files done and the files to do.
+        progress: is shown the files done and the files to do.
         listener: what the reading processes call, "module:function"; for tests.
 
     Raises:
@@ -83,23 +85,23 @@ def scan(
     root = os.fsencode(os.path.realpath(folder))  # one name for a folder, whichever link led to it
     found = walk(root)
     space = library.open_space(model, windows, decoder_versions())
-    report, known = Report(space), library.known(space)
+    report, known = Report(space), library.known_files(space)
     gone = _gone(library.path, root, found, known)
     todo = _compare(found, known, retry, report)
     _note(library, root, found, known, gone, report)
     lost = _lost(root, found, known, gone) if todo else []
-    hearing = _Hearing(library, space, model, known, lost, report, lambda: progress(report.done, len(todo)))
-    settings = Settings(model.slice_spec, windows)
-    progress(0, len(todo))
-    with Workers(min(workers or os.cpu_count() or 1, len(todo)), settings, limit_seconds, listener) as pool:
-        for worker, job, message in pool.messages(hearing.jobs(todo, found.files)):
-            hearing.take(worker, job, message)
-        hearing.finish()
+    settings, processes = Settings(model.slice_spec, windows), min(workers or os.cpu_count() or 1, len(todo))
+    with progress.task("analysing", len(todo), "tracks") as advance:
+        hearing = _Hearing(library, space, model, known, lost, report, advance)
+        with Workers(processes, settings, limit_seconds, listener) as pool:
+            for worker, job, message in pool.messages(hearing.jobs(todo, found.files)):
+                hearing.take(worker, job, message)
+            hearing.finish()
     _drop_roots(library, space)
     return report
 
 
-def _gone(place: Path, root: bytes, found: Found, known: dict[bytes, Known]) -> dict[bytes, Known]:
+def _gone(place: Path, root: bytes, found: Found, known: dict[bytes, KnownFile]) -> dict[bytes, KnownFile]:
     """What was known in the folder, by the library at `place`, and is not there now, or only as a link to nothing."""
     within = _below(root)
     gone = {path: held for path, held in known.items() if path.startswith(within) and found.is_gone(path)}
@@ -116,7 +118,7 @@ def _gone(place: Path, root: bytes, found: Found, known: dict[bytes, Known]) -> 
 def _drop_roots(library: Library, space: Space) -> None:
     """Forgets folders that are gone, all of whose tracks are known elsewhere: they have another name now."""
     gone = [place for place in map(os.fsencode, library.roots()) if not os.path.isdir(place)]
-    used = [path for path, held in library.known(space).items() if held.state == "ok"] if gone else []
+    used = [path for path, held in library.known_files(space).items() if held.state == "ok"] if gone else []
     for place in gone:
         if not any(path.startswith(_below(place)) for path in used):
             library.drop_root(place)
@@ -127,7 +129,7 @@ def _below(root: bytes) -> bytes:
     return root.rstrip(b"/") + b"/"
 
 
-def _lost(root: bytes, found: Found, known: dict[bytes, Known], gone: dict[bytes, Known]) -> list[Known]:
+def _lost(root: bytes, found: Found, known: dict[bytes, KnownFile], gone: dict[bytes, KnownFile]) -> list[KnownFile]:
     """What a file that turns up may have been: gone from here, now or before; or known from a folder that is gone
     or has another name now."""
     within = _below(root)
@@ -138,14 +140,14 @@ def _lost(root: bytes, found: Found, known: dict[bytes, Known], gone: dict[bytes
     return [*now, *before, *elsewhere]
 
 
-def _compare(found: Found, known: dict[bytes, Known], retry: bool, report: Report) -> list[bytes]:
+def _compare(found: Found, known: dict[bytes, KnownFile], retry: bool, report: Report) -> list[bytes]:
     """The paths to listen to; counts the others."""
     todo = []
     for path, signature in found.files.items():
         held = known.get(path)
         changed = held is None or (held.size, held.mtime_ns) != signature
-        untried = held is not None and not held.unheard and held.audio_hash is not None
-        if changed or not held.heard and (retry or untried):
+        untried = held is not None and not held.analysis_failed and held.audio_hash is not None
+        if changed or not held.analysed and (retry or untried):
             todo.append(path)
         else:
             report.counts["returned" if held.state == "removed" else "unchanged"] += 1
@@ -168,7 +170,7 @@ def _note(library: Library, root: bytes, found: Found, known: dict, gone: dict, 
         for path, reason in found.faults.items():
             report.failures[os.fsdecode(path)] = reason
             if path not in gone:  # else it is removed until it is there again, and what is known of it stays
-                library.fail(path, 0, -1, reason)
+                library.save_failure(path, 0, -1, reason)
 
 
 @dataclass
@@ -186,10 +188,12 @@ class _Track:
 class _Hearing:
     """What was said of the files so far, and the batch that the model will see next."""
 
-    def __init__(self, library: Library, space: Space, model, known: dict, gone: list[Known], report: Report, advance):
+    def __init__(
+        self, library: Library, space: Space, model, known: dict, gone: list[KnownFile], report: Report, advance
+    ):
         self.library, self.space, self.model, self.report, self.advance = library, space, model, report, advance
         self.known, self.gone = known, gone
-        self.gone_by_audio: dict[bytes, list[Known]] = defaultdict(list)
+        self.gone_by_audio: dict[bytes, list[KnownFile]] = defaultdict(list)
         for held in gone:
             if held.audio_hash is not None:
                 self.gone_by_audio[held.audio_hash].append(held)
@@ -235,7 +239,7 @@ class _Hearing:
         with self.library.writing():
             moved = self._move(job, about)
             measured = self.library.measured(about.audio_hash)
-            if measured is not None and self.library.has_heard(about.audio_hash, self.space):
+            if measured is not None and self.library.has_analysis(about.audio_hash, self.space):
                 self._save(job, about, *measured)
                 held = self.known.get(job.path)
                 same = held is not None and held.audio_hash == about.audio_hash
@@ -271,7 +275,7 @@ class _Hearing:
             return
         about, done = track.about, track.done
         with self.library.writing():
-            self.library.save_heard(self.space, about.audio_hash, TrackAnalysis(starts, embeddings, probabilities))
+            self.library.save_analysis(self.space, about.audio_hash, TrackAnalysis(starts, embeddings, probabilities))
             for job, of_copy in [(track.job, about), *track.copies]:
                 self._save(job, of_copy, done.seconds, done.gain_db, done.note)
         self._forget(track)
@@ -294,9 +298,9 @@ class _Hearing:
         """Notes a failure. What another space has heard stays a track; so does one that cannot be opened just now."""
         self._forget(track)
         with self.library.writing():
-            elsewhere = track.about is not None and self.library.has_heard(track.about.audio_hash)
+            elsewhere = track.about is not None and self.library.has_analysis(track.about.audio_hash)
             if elsewhere:
-                self.library.fail_in(self.space, track.about.audio_hash, reason)
+                self.library.save_analysis_failure(self.space, track.about.audio_hash, reason)
             for job, about in [(track.job, track.about), *track.copies]:
                 held = self.known.get(job.path)
                 if elsewhere:
@@ -304,7 +308,7 @@ class _Hearing:
                 elif again and held is not None and held.audio_hash is not None:
                     self.library.mark_removed([held.id])
                 else:
-                    self.library.fail(job.path, job.size, -1 if again else job.mtime_ns, reason)
+                    self.library.save_failure(job.path, job.size, -1 if again else job.mtime_ns, reason)
                 self.report.failures[os.fsdecode(job.path)] = reason
                 self._count("failed")
 

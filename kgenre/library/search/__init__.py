@@ -1,1 +1,1 @@
-"""Search in a library: neighbours, filters, paths between songs."""
+"""Songs of a library: nearest ones, paths, filters."""

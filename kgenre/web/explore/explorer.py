@@ -9,7 +9,7 @@ import numpy as np
 from kgenre.audio.decode import decode
 from kgenre.audio.slicing import repeat_to_length
 from kgenre.core.errors import KgenreError
-from kgenre.library import head, retag
+from kgenre.library import head, retag, retraining
 from kgenre.library.genre_names import by_plain_name, plain
 from kgenre.library.playlists import csv_text, m3u8
 from kgenre.library.records import Space
@@ -44,13 +44,13 @@ class Explorer:
         self.version, self.kept = object(), None  # a new version for each change; what the page was sent of one
         self.ids, self.vectors = library.vectors(space)
         self.first, self.table = library.copies(), library.tracks()
-        kept = head.kept(library, space)
+        kept = head.load_head(library, space)
         self.genres = _Genres(kept, head.predict(library, space, kept))
 
     def _use(self, new: head.Head | None) -> dict:
         """Puts a head in use and keeps it; what the page then holds of genres."""
         genres = _Genres(new, head.predict(self.library, self.space, new))
-        head.keep(self.library, self.space, new)
+        head.save_head(self.library, self.space, new)
         self.genres, self.version = genres, object()
         ids, _ = self.library.positions(self.space)
         page = payload.predictions(ids, genres.prediction)
@@ -167,7 +167,7 @@ class Explorer:
         with self.lock:
             return self._tagged(retag.undo(self.library), {})
 
-    def _tagged(self, written: retag.Written, failures: dict[str, str]) -> dict:
+    def _tagged(self, written: retag.TagReport, failures: dict[str, str]) -> dict:
         """What the page is told of files whose tags were written, with the genre tag that each has now."""
         self.table, self.version = self.library.tracks(), object()
         now = [[one.track_id, payload.shown(self.table["genre"].get(one.track_id, ""))] for one in written.changes]
@@ -185,8 +185,14 @@ class Explorer:
             copies = {track for track, first in self.first.items() if track != first}
             known = {track: genre for track, genre in known.items() if track not in copies}
             slices = (row for row in self.library.all_slices(self.space) if row[0] not in copies)
-            new, report = head.retrain(slices, self.space.labels, known, groups)
-            return {**vars(report), **self._use(new)}
+            new, report = retraining.retrain(slices, self.space.labels, known, groups)
+            shown = {
+                "known": report.labelled,
+                "judged": report.evaluated,
+                "before": report.before,
+                "after": report.after,
+            }
+            return {**shown, **self._use(new)}
 
     def forget(self) -> dict:
         """Back to the model's own head."""
