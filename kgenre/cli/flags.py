@@ -40,9 +40,13 @@ def parse_applicable(
     Returns:
         The command's own flags, and the settings that were given: {name: value}.
     """
+    command_flags = list(parser._actions)
     # An abbreviation could stand for one flag before the settings are known, and for another after.
     parser.allow_abbrev = False
-    first = Parser(prog=parser.prog, parents=[parser], add_help=False, allow_abbrev=False)
+    first = Parser(prog=parser.prog, add_help=False, allow_abbrev=False)
+    for action in parser._actions:
+        if action.option_strings:  # `--help` alone lacks the required arguments
+            first._add_action(action)
     for setting in selectors:
         add_flag(first, setting)
     known = vars(first.parse_known_args(argv)[0])
@@ -59,7 +63,7 @@ def parse_applicable(
     for setting in found.others:
         _add_hidden_flag(parser, setting)
     args = vars(parser.parse_args(argv))
-    own = {name: value for name, value in args.items() if name in known}
+    own = {action.dest: args[action.dest] for action in command_flags}
     return argparse.Namespace(**own), {name: value for name, value in args.items() if name not in own}
 
 
