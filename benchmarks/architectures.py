@@ -30,7 +30,8 @@ import tensorflow as tf
 
 from kgenre import cli
 from kgenre.archs import ARCHS
-from kgenre.audio.reader import AudioCache, TrackReader, check_bad_share, check_files
+from kgenre.audio.cache import AudioCache
+from kgenre.audio.reader import TrackReader, check_bad_share, check_files
 from kgenre.collections import load_collection
 from kgenre.collections.splits import trainable_genres
 from kgenre.core.errors import KgenreError
@@ -122,7 +123,7 @@ class Tracks:
         known = config.sample_rate_hz in self.caches
         reader.cache = self.caches.setdefault(config.sample_rate_hz, AudioCache(int(config.cache_gib * 2**30)))
         for path in () if known else [*self.numbers["train"], *self.numbers["valid"]]:
-            for _ in reader.windows(path):
+            for _ in reader.slices(path):
                 pass
         return reader
 

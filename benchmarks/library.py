@@ -1,4 +1,4 @@
-"""Scans: music heard against its bare decoding, and 100 000 unchanged tracks compared.
+"""Scans: music analysed against its bare decoding, and 100 000 unchanged tracks compared.
 
     python -m benchmarks.library [FOLDER] [--model RUN]
 
@@ -20,6 +20,7 @@ import numpy as np
 
 from benchmarks.timing import best_rates, show
 from kgenre.audio import decode as audio
+from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.walk import walk
 from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library, Track, TrackAnalysis
@@ -40,8 +41,7 @@ class RandomModel:
         from kgenre.training.validation import training_slice_model
 
         config = Config()
-        self.labels, self.sample_rate = [str(i) for i in range(8)], config.sample_rate_hz
-        self.clip_samples, self.hop_samples = config.slice_samples, config.hop_samples
+        self.labels, self.slice_spec = [str(i) for i in range(8)], config.slice_spec
         self.predict = training_slice_model(build_model(config, 8))
 
     def __call__(self, windows):
@@ -51,7 +51,7 @@ class RandomModel:
 def decode_bare(paths: list[str], rate: int) -> int:
     """Decodes and resamples each file and drops it, in as many processes as there are cores; returns the seconds."""
     code = (
-        "import sys\nfrom kgenre import audio\n"
+        "import sys\nfrom kgenre.audio import decode as audio\n"
         "print(sum(len(block) for path in sys.argv[2:] for block in audio.stream(path, int(sys.argv[1]))))"
     )
     shares = [paths[start::CORES] for start in range(CORES)]
@@ -81,12 +81,12 @@ def main() -> None:
             args.folder = Path(place) / "songs"
             args.folder.mkdir()
             write_songs(args.folder)
-        hear(args.folder, model, Path(place))
+        measure_scan(args.folder, model, Path(place))
     with tempfile.TemporaryDirectory() as place:
         rescan(model, Path(place))
 
 
-def hear(folder: Path, model, place: Path) -> None:
+def measure_scan(folder: Path, model, place: Path) -> None:
     paths = [path for path in walk(os.fsencode(folder)).files]
     seconds = {path: seconds_of(path) for path in paths}
     songs = [os.fsdecode(path) for path in paths if seconds[path] >= SHORTEST_SECONDS]
@@ -97,15 +97,15 @@ def hear(folder: Path, model, place: Path) -> None:
     total = round(sum(seconds[os.fsencode(song)] for song in songs))
     files = iter(range(10**6))
 
-    def scanned(windows=None) -> int:
+    def scanned(policy=DEFAULT_POLICY) -> int:
         with Library(place / f"{next(files)}.sqlite") as library:
-            report = scan(library, chosen, model, windows)
+            report = scan(library, chosen, model, policy)
         if report.failures:
             raise RuntimeError(f"failed: {report.failures}")
         return total
 
-    candidates = {"bare decode": lambda: decode_bare(songs, model.sample_rate), "scan": scanned,
-                  "scan, 3 windows a track": lambda: scanned(3)}  # fmt: skip
+    candidates = {"bare decode": lambda: decode_bare(songs, model.slice_spec.sample_rate), "scan": scanned,
+                  "scan, 3 slices a track": lambda: scanned(ReadPolicy(3))}  # fmt: skip
     rates = best_rates(candidates, rounds=3)
     print(
         f"  {len(songs)} songs, {total / 60:.0f} minutes, {CORES} cores, {model.name}; processes start anew each time"

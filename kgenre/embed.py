@@ -25,6 +25,7 @@ def main(argv=None) -> int:
     parser.add_argument("--data", help="instead of songs: demo, a folder of genre folders, or a manifest")
     parser.add_argument("--model", help="musicnn, vggish, a run or SavedModel folder (default: the default model)")
     parser.add_argument("--to", required=True, type=Path, metavar="FILE", help="file to write, .npz or .parquet")
+    cli.add_slices_flag(parser)
     cli.add_config_flags(parser, ("workers", "seed"))
     return cli.run(_embed, parser.parse_args(argv))
 
@@ -43,7 +44,7 @@ def _embed(args: argparse.Namespace) -> int:
 
     model = open_model(args.model)
     progress = cli.BarProgress()
-    failures, new = embed(model, rows, args.to, config.workers, progress)
+    failures, new = embed(model, rows, args.to, config.workers, args.policy, progress)
     print(f"{args.to}: {len(rows) - len(failures)} tracks, {new} of them new")
     progress.failures(failures, "failed")
     return 1 if failures else 0

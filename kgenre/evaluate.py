@@ -28,6 +28,7 @@ def main(argv=None) -> int:
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for the results (default: the run folder's own)"
     )
+    cli.add_slices_flag(parser)
     cli.add_config_flags(parser, ("workers", "max_bad_share"))
     return cli.run(_evaluate, parser.parse_args(argv))
 
@@ -49,8 +50,9 @@ def _evaluate(args: argparse.Namespace) -> int:
     out = args.out or default_folder(run, "" if not args.data and args.split == "test" else args.split)
     check_writable(out)
     config = make_config({}, cli.config_flags(args))
+    limits = config.workers, config.max_bad_share
     metrics = evaluate(
-        predictor, collection, args.split, train, out, config.workers, config.max_bad_share, cli.BarProgress()
+        predictor, collection, args.split, train, out, *limits, progress=cli.BarProgress(), policy=args.policy
     )
     print(summary(metrics))
     print(f"written to {out}")

@@ -1,7 +1,7 @@
 """A map of your music: scans a folder, listens, lays the tracks out, opens the map in the browser.
 
     kgenre explore ~/Music
-    kgenre explore ~/Music --windows 3                # three stretches of each track: several times as fast
+    kgenre explore ~/Music --slices-per-track 3       # three slices of each track: several times as fast
     kgenre explore ~/Music --html map.html            # one file to keep or send instead, without the sound
 
 What was found out is kept in DIR/.kgenre/library.sqlite: the next time only new and changed files are
@@ -17,13 +17,11 @@ import webbrowser
 from pathlib import Path
 
 from kgenre import cli
+from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy
 from kgenre.cli.library import positive
 from kgenre.core.errors import KgenreError
 
 METHODS = ("tsne", "umap")
-
-
-WHOLE = "all"
 
 
 def main(argv=None) -> int:
@@ -31,12 +29,7 @@ def main(argv=None) -> int:
     parser.add_argument("folder", metavar="DIR", type=Path, help="folder of music")
     parser.add_argument("--model", help="run folder or SavedModel folder (default: as of `kgenre predict`)")
     parser.add_argument("--library", type=Path, metavar="FILE", help="library (default: DIR/.kgenre/library.sqlite)")
-    parser.add_argument(
-        "--windows",
-        type=windows,
-        metavar="N",
-        help="listen to N stretches a track, or to all of it (default: as last time, all at first)",
-    )
+    cli.add_slices_flag(parser, default=None)
     parser.add_argument("--workers", type=positive, metavar="N", help="reading processes (default: one a core)")
     parser.add_argument("--retry", action="store_true", help="try files again that failed before")
     parser.add_argument("--map", choices=METHODS, help="how the map is made (default: tsne; umap needs umap-learn)")
@@ -48,10 +41,6 @@ def main(argv=None) -> int:
     parser.add_argument("--port", type=int, help="of the page (default: 8642, or any that is free)")
     parser.add_argument("--no-browser", action="store_true", help="only print the page's address")
     return cli.run(_explore, parser.parse_args(argv))
-
-
-def windows(text: str) -> int | str:
-    return text if text == WHOLE else positive(text)
 
 
 def _explore(args: argparse.Namespace) -> int:
@@ -78,11 +67,10 @@ def _explore(args: argparse.Namespace) -> int:
         model = open_model(args.model)
         if not model.labels:
             raise KgenreError(f"{model.name} names no genres, by which the map is coloured. Name another --model.")
-        stretches = _windows(library, args, model)
-        print(
-            f"library: {library.path}\nmodel: {model.name}, {slices_in_words(stretches)} of each track", file=sys.stderr
-        )
-        report = _scan(library, args, model, stretches)
+        policy = _policy(library, args, model)
+        extent = slices_in_words(policy.slices_per_track)
+        print(f"library: {library.path}\nmodel: {model.name}, {extent} of each track", file=sys.stderr)
+        report = _scan(library, args, model, policy)
         space = report.space
         workers = args.workers or os.cpu_count() or 1
         with cli.progress() as bar:
@@ -104,21 +92,22 @@ def _listen(port: int | None):
     return listen(port)
 
 
-def _windows(library, args: argparse.Namespace, model) -> int | None:
-    """Stretches a track, None for all of it: as named, or as this model listened last time."""
-    if args.windows is not None:
-        return None if args.windows == WHOLE else args.windows
-    return next((space.windows for space in library.spaces() if space.identity == model.identity), None)
+def _policy(library, args: argparse.Namespace, model) -> ReadPolicy:
+    """How tracks are read: as named, or as this model's last scan read them."""
+    if args.policy is not None:
+        return args.policy
+    own = [space for space in library.spaces() if space.identity == model.identity]
+    return ReadPolicy(own[0].slices_per_track) if own else DEFAULT_POLICY
 
 
-def _scan(library, args: argparse.Namespace, model, stretches: int | None):
+def _scan(library, args: argparse.Namespace, model, policy: ReadPolicy):
     from kgenre.library.scan.scan import scan
 
     progress = cli.BarProgress()
     try:
-        report = scan(library, args.folder, model, stretches, args.workers, retry=args.retry, progress=progress)
+        report = scan(library, args.folder, model, policy, args.workers, retry=args.retry, progress=progress)
     except KeyboardInterrupt:
-        print("what was heard is kept: the same command goes on from there", file=sys.stderr)
+        print("what was analysed is kept: the same command continues from there", file=sys.stderr)
         raise
     counts = ", ".join(f"{number} {name}" for name, number in report.counts.items() if number)
     print(f"scan: {counts or 'no music'}", file=sys.stderr)

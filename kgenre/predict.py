@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
+from kgenre.audio.reader import TrackReader
 from kgenre.audio.walk import expand_paths
 from kgenre.core.errors import KgenreError
 from kgenre.model.settings import make_config
@@ -30,6 +31,7 @@ def main(argv=None) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object a track instead of a line")
     parser.add_argument("--slices", action="store_true", help="give the strengths of each slice too")
     parser.add_argument("--tags", action="store_true", help="give the tags of the default model too")
+    cli.add_slices_flag(parser)
     cli.add_config_flags(parser, ("workers",))
     return cli.run(_predict, parser.parse_args(argv))
 
@@ -51,7 +53,7 @@ def _predict(args: argparse.Namespace) -> int:
         raise KgenreError(
             f"{predictor.name} gives embeddings and names no genres. Use `kgenre embed`, or another --model."
         )
-    reader = predictor.reader()
+    reader = TrackReader(predictor.slice_spec, policy=args.policy)
     rows, progress = [], cli.BarProgress()
     with progress.task("analysing", len(paths), "tracks") as advance:
         for result in predict_tracks(predictor, reader, paths, workers=workers, advance=advance):

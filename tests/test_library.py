@@ -62,7 +62,7 @@ def test_tables_and_arrays_agree(filled):
         np.testing.assert_allclose(embeddings.mean(axis=0), mean, atol=2e-3)  # float16 has 11 bits
     assert tracks["folder"].iloc[0] == "blues/Album 0" and np.isnan(tracks["year"].iloc[0])
     assert len(filled.failures()) == 3 and list(filled.failures()["path"]) == sorted(filled.failures()["path"])
-    assert (space.slice_spec.slice_seconds, space.slice_spec.hop_seconds, space.windows, space.labels) == (
+    assert (space.slice_spec.slice_seconds, space.slice_spec.hop_seconds, space.slices_per_track, space.labels) == (
         2.0,
         2.0,
         None,
@@ -131,7 +131,7 @@ def test_spaces_by_name_and_identity(library):
     assert library.space() == second and library.space("invented-1") == first == library.space(first.identity)
     assert library.vectors(second)[0].shape == (0,) and library.vectors(second)[1].shape == (0, 0)
     assert library.open_space(InventedModel()) == first == library.space()
-    assert library.open_space(InventedModel(), windows=3).windows == 3
+    assert library.open_space(InventedModel(), slices_per_track=3).slices_per_track == 3
     with pytest.raises(KgenreError, match=r"no vectors of the model 'other'\. Known: invented \(invented-1\)"):
         library.space("other")
 

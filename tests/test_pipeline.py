@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from audio_files import music, tone, write_sound
 
+from kgenre.audio.cache import AudioCache
 from kgenre.audio.decode import decode
 from kgenre.audio.decoders import AudioError
-from kgenre.audio.reader import SILENT, AudioCache, TrackReader, check_bad_share, check_files
+from kgenre.audio.facts import SILENT
+from kgenre.audio.reader import TrackReader, check_bad_share, check_files
 from kgenre.audio.slicing import SliceSpec, cut_slices
 from kgenre.core.errors import KgenreError
 from kgenre.model.settings import make_config
@@ -114,7 +116,7 @@ def test_window_is_a_slice_of_the_decoded_track(tones, cache_bytes, position):
     for path in tones:
         whole = decode(path, RATE).samples
         start = round(position * (len(whole) - CLIP))
-        window = reader.window(path, position)
+        window = reader.crop(path, position)
         np.testing.assert_allclose(window, whole[start : start + CLIP], rtol=0, atol=EXACT)
 
 
@@ -124,14 +126,14 @@ def test_window_of_a_short_track_repeats_it(tmp_path, cache_bytes):
     write_sound(path, music(0.3, RATE, 1), RATE)
     whole = decode(path, RATE).samples
     for position in (0.0, 0.7):
-        assert np.array_equal(reader_of(cache_bytes).window(path, position), whole[np.arange(CLIP) % len(whole)])
+        assert np.array_equal(reader_of(cache_bytes).crop(path, position), whole[np.arange(CLIP) % len(whole)])
 
 
 def test_reader_decodes_once_what_fits_and_each_time_what_does_not(tones):
     sizes = [4 * len(decode(path, RATE).samples) for path in tones]
     reader = reader_of(sizes[0] + sizes[1])
     for path in tones[:3] * 5:
-        reader.window(path, 0.5)
+        reader.crop(path, 0.5)
     assert reader.decoded == 1 + 1 + 5
     assert set(reader.cache.tracks) == set(tones[:2])
 
@@ -139,11 +141,11 @@ def test_reader_decodes_once_what_fits_and_each_time_what_does_not(tones):
 def test_window_beyond_what_a_truncated_file_holds_comes_from_its_beginning(faulty, caplog):
     path = str(faulty / "half_cbr.mp3")
     beginning = decode(path, RATE, 0.0, CLIP / RATE).samples
-    assert np.array_equal(reader_of(0).window(path, 1.0), beginning)
+    assert np.array_equal(reader_of(0).crop(path, 1.0), beginning)
     # Where it is decoded whole, its true length is known.
     whole = decode(path, RATE).samples
     with caplog.at_level(logging.WARNING, "kgenre"):
-        assert np.array_equal(reader_of().window(path, 1.0), whole[-CLIP:])
+        assert np.array_equal(reader_of().crop(path, 1.0), whole[-CLIP:])
     assert caplog.messages == [f"{path}: truncated: {len(whole) / RATE:.1f} s of audio, less than its header says"]
 
 
@@ -176,7 +178,7 @@ def test_too_many_bad_files_stop_the_run():
         check_bad_share(failures, 19, 0.1)
     assert str(caught.value) == (
         "2 of 19 files cannot be used, more than `max_bad_share`=0.1 allows. First: /music/a.mp3: empty file: "
-        "0 bytes. Replace the file. Mend or remove them, or raise --max-bad-share."
+        "0 bytes. Replace the file. Fix or remove these files, or raise --max-bad-share."
     )
     check_bad_share(failures, 20, 0.1)
     check_bad_share(failures, 3, 1.0)
@@ -324,7 +326,7 @@ def test_failing_files_are_replaced_and_listed(tones, faulty):
     assert set(reader.failures) == {str(faulty / name) for name in names.values()}
     for path, cause in reader.failures.items():
         with pytest.raises(AudioError) as caught:
-            reader.window(path, 0.0)
+            reader.crop(path, 0.0)
         assert cause == caught.value.cause
 
 
@@ -352,8 +354,8 @@ def test_sliding_slices_are_those_of_the_decoded_whole(tones, workers, cache_byt
         for number, path in enumerate(tones):
             whole = decode(path, RATE).samples
             assert np.array_equal(found[number], cut_slices(whole, SliceSpec(RATE, CLIP, hop)))
-            assert reader.seconds[path] == len(whole) / RATE
-            assert reader.peaks[path] == np.abs(whole).max()
+            assert reader.facts[path].seconds == len(whole) / RATE
+            assert reader.facts[path].peak == np.abs(whole).max()
     assert reader.decoded == (len(tones) if cache_bytes else 2 * len(tones))
     assert reader.failures == {}
 
@@ -417,7 +419,7 @@ def sliding_peak(reader: TrackReader, paths) -> int:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert found == sum(round(reader.seconds[path] * RATE / CLIP) for path in paths)
+    assert found == sum(round(reader.facts[path].seconds * RATE / CLIP) for path in paths)
     return peak
 
 

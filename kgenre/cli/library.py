@@ -44,9 +44,9 @@ def open_songs(args: argparse.Namespace, near=".") -> Songs:
     library = Library(args.library or find_library(near), create=False)
     songs = Songs(library, library.space(args.model))
     if len(songs.table) < songs.known:
-        who = f"{songs.space.name}, {songs.space.heard} of each track"
+        who = f"{songs.space.name}, {songs.space.extent} of each track"
         print(
-            f"{len(songs.table)} of {songs.known} tracks heard so far by {who}: `kgenre explore DIR` goes on",
+            f"{len(songs.table)} of {songs.known} tracks analysed so far by {who}: `kgenre explore DIR` goes on",
             file=sys.stderr,
         )
     return songs

@@ -13,6 +13,10 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+
+from kgenre.audio.reader import TrackReader
+from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 
@@ -27,15 +31,22 @@ def song_rows(names: list[str]):
     """A table as a collection's of songs without genre and split; artist and album from their tags."""
     import pandas as pd
 
+    from kgenre.audio.tags import read_tags
     from kgenre.audio.walk import expand_paths
-    from kgenre.collections.tables import COLUMNS, read_tags
+    from kgenre.collections.tables import COLUMNS
 
     paths = list(dict.fromkeys(os.path.abspath(path) for path in expand_paths(names)))
-    rows = [{"path": path, "track_id": Path(path).stem, **read_tags(path)} for path in paths]
+    tags = [read_tags(path) for path in paths]
+    rows = [
+        {"path": path, "track_id": Path(path).stem, "artist": tag.artist, "album": tag.album}
+        for path, tag in zip(paths, tags)
+    ]
     return pd.DataFrame(rows, dtype=object).reindex(columns=COLUMNS).astype("string").fillna("")
 
 
-def embed(model, rows, to, workers: int, progress: Progress = SILENT) -> tuple[dict[str, str], int]:
+def embed(
+    model, rows, to, workers: int, policy: ReadPolicy = DEFAULT_POLICY, progress: Progress = SILENT
+) -> tuple[dict[str, str], int]:
     """Embeds the tracks that `to` lacks and writes it.
 
     Args:
@@ -43,6 +54,7 @@ def embed(model, rows, to, workers: int, progress: Progress = SILENT) -> tuple[d
         rows: DataFrame of tracks, as a Collection's.
         to: path of the file, .npz or .parquet.
         workers: decoding threads.
+        policy: how tracks are read; kept in the file, which holds vectors of one policy.
 
     Returns:
         {path: cause} of the tracks that could not be used, and the number of tracks that were embedded.
@@ -53,27 +65,26 @@ def embed(model, rows, to, workers: int, progress: Progress = SILENT) -> tuple[d
     from kgenre.embeddings.store import Store
     from kgenre.serving.predict import predict_tracks
 
-    store, reader = Store(to, header_of(model), rows), model.reader()
+    store, reader = Store(to, header_of(model, policy), rows), TrackReader(model.slice_spec, policy=policy)
     with progress.task("embedding", len(rows), "tracks", len(rows) - len(store.lacking)) as advance:
         results = predict_tracks(model, reader, store.lacking, workers=workers, advance=advance)
         try:
-            store.fill(vectors_of(result, model) for result in results)
+            store.fill(vectors_of(result) for result in results)
         except KgenreError:
             progress.failures(reader.failures, "failed")
             raise
     return reader.failures, len(store.lacking) - len(reader.failures)
 
 
-def header_of(model) -> dict:
+def header_of(model, policy: ReadPolicy) -> dict:
     from kgenre.embeddings.store import make_header
 
-    return make_header(model.name, model.identity, {**asdict(model.slice_spec), "labels": model.labels})
+    config = {**asdict(model.slice_spec), "labels": model.labels, "slices_per_track": policy.slices_per_track}
+    return make_header(model.name, model.identity, config)
 
 
-def vectors_of(result, model):
+def vectors_of(result):
     """What the file keeps of a classified track."""
     from kgenre.embeddings.store import TrackVectors
 
-    rate = model.slice_spec.sample_rate
-    starts = model.slice_spec.starts(round(result.seconds * rate)) / rate
-    return TrackVectors(result.path, result.seconds, starts, result.slice_embeddings)
+    return TrackVectors(result.path, result.seconds, np.array(result.facts.starts), result.slice_embeddings)

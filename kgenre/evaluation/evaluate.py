@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 from kgenre.evaluation.report import write_report
@@ -28,7 +29,15 @@ def default_folder(run, other: str) -> Path:
 
 
 def evaluate(
-    predictor, collection, split: str, train, out, workers: int, max_bad_share: float, progress: Progress = SILENT
+    predictor,
+    collection,
+    split: str,
+    train,
+    out,
+    workers: int,
+    max_bad_share: float,
+    progress: Progress = SILENT,
+    policy: ReadPolicy = DEFAULT_POLICY,
 ) -> dict:
     """Classifies the tracks of a split and writes metrics.json, confusion.csv, confusion.png, report.txt.
 
@@ -39,6 +48,7 @@ def evaluate(
             result says so.
         train: table of the tracks that the model was trained on, or None where they are not known.
         out: folder for the results.
+        policy: how tracks are read; `slices_per_track` and the number of sampled tracks are among the metrics.
 
     Returns:
         The metrics, as in metrics.json.
@@ -46,18 +56,22 @@ def evaluate(
     Raises:
         KgenreError: no tracks, genres that the model does not know, or too many bad files.
     """
-    from kgenre.audio.reader import check_bad_share
+    from kgenre.audio.reader import TrackReader, check_bad_share
     from kgenre.serving.predict import predict_tracks
 
     rows, split, note = rows_of(collection, split)
     check_genres(rows, predictor.labels, collection.name)
-    paths, reader = list(rows["path"]), predictor.reader()
+    paths, reader = list(rows["path"]), TrackReader(predictor.slice_spec, policy=policy)
     with progress.task(f"evaluating {split}", len(paths), "tracks") as advance:
         results = predict_tracks(predictor, reader, paths, workers=workers, advance=advance)
         answers = {result.path: result.probabilities for result in results}
     check_bad_share(reader.failures, len(paths), max_bad_share)
     learnt = None if train is None else train[train["split"] == "train"]
-    return write_report(rows, answers, reader.failures, predictor.labels, collection, split, note, learnt, Path(out))
+    sampled = sum("sampled" in facts.flags for facts in reader.facts.values())
+    more = {"slices_per_track": policy.slices_per_track, "sampled_tracks": sampled}
+    return write_report(
+        rows, answers, reader.failures, predictor.labels, collection, split, note, learnt, Path(out), more
+    )
 
 
 def evaluate_run(run, workers: int, max_bad_share: float, progress: Progress = SILENT) -> dict:

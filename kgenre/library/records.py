@@ -10,15 +10,17 @@ from kgenre.audio.slicing import SliceSpec
 FLOAT16_MAX = 65504.0
 
 
-def slices_in_words(windows: int | None) -> str:
-    return "all" if windows is None else f"{windows} stretch{'es' if windows > 1 else ''}"
+def slices_in_words(slices_per_track: int | None) -> str:
+    if slices_per_track is None:
+        return "all"
+    return f"at most {slices_per_track} slice{'s' if slices_per_track > 1 else ''}"
 
 
 @dataclass(frozen=True)
 class Space:
-    """The vectors of one model with one way of listening.
+    """The vectors of one model with one number of slices per track.
 
-    windows: windows a track that were listened to; None for whole tracks.
+    slices_per_track: as of audio.track.ReadPolicy; None for all.
     """
 
     id: int
@@ -27,12 +29,12 @@ class Space:
     config_hash: str
     labels: tuple[str, ...]
     slice_spec: SliceSpec
-    windows: int | None
+    slices_per_track: int | None
 
     @property
-    def heard(self) -> str:
-        """How much of a track was listened to, in words."""
-        return slices_in_words(self.windows)
+    def extent(self) -> str:
+        """How much of a track was analysed, in words."""
+        return slices_in_words(self.slices_per_track)
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ SAVE = (
 def space_of(number: int, name: str, identity: str, config_hash: str, config: str) -> Space:
     config = json.loads(config)
     spec = SliceSpec(*(config[part] for part in ("sample_rate", "slice_samples", "hop_samples")))
-    return Space(number, name, identity, config_hash, tuple(config["labels"]), spec, config["windows"])
+    return Space(number, name, identity, config_hash, tuple(config["labels"]), spec, config["slices_per_track"])
 
 
 def slices_of(starts: bytes, embeddings: bytes, probabilities: bytes, n_classes: int):

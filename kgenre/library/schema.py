@@ -32,7 +32,7 @@ MIGRATIONS = (
             name TEXT NOT NULL,
             identity TEXT NOT NULL,
             config_hash TEXT NOT NULL,
-            config TEXT NOT NULL,  -- JSON: labels, sample_rate, slice_samples, hop_samples, windows, decoder
+            config TEXT NOT NULL,  -- JSON: labels, sample_rate, slice_samples, hop_samples, slices_per_track, decoder
             used REAL NOT NULL,
             UNIQUE (identity, config_hash)
         )""",

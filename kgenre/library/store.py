@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from kgenre.audio.track import SLICES_PER_TRACK
 from kgenre.core.errors import KgenreError
 from kgenre.library.records import SAVE, KnownFile, Space, Track, TrackAnalysis, as_text, slices_of, space_of
 from kgenre.library.schema import migrate
@@ -203,14 +204,14 @@ class Library:
         known = ", ".join(dict.fromkeys(f"{space.name} ({space.identity})" for space in spaces))
         raise KgenreError(f"{self.path}: holds no vectors of the model {identity!r}. Known: {known}.")
 
-    def open_space(self, model, windows: int | None = None, decoder: str = "") -> Space:
+    def open_space(self, model, slices_per_track: int | None = SLICES_PER_TRACK, decoder: str = "") -> Space:
         """The space of a model that listens so; made if it is not there.
 
         The decoder's version is noted, but is no space of its own: an update of it moves samples by less than an
         encoder does, and is no reason to listen to a library anew.
         """
         config = asdict(model.slice_spec)
-        config |= {"labels": list(model.labels), "windows": windows}
+        config |= {"labels": list(model.labels), "slices_per_track": slices_per_track}
         digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
         with self.writing():
             self._db.execute(

@@ -17,28 +17,26 @@ TOP, TOP_TAGS = 3, 8  # genres and tags named on a line
 def track_row(result, predictor) -> dict:
     """What is said of one track, as --json prints it."""
     strengths = dict(zip(predictor.labels, (float(value) for value in result.probabilities)))
-    spec = predictor.slice_spec
-    last = max(0.0, result.seconds - spec.slice_seconds)
     by_slice = [
-        {
-            "start": round(min(i * spec.hop_seconds, last), 3),
-            "strengths": dict(zip(predictor.labels, map(float, values))),
-        }
-        for i, values in enumerate(result.slice_probabilities)
+        {"start": round(start, 3), "strengths": dict(zip(predictor.labels, map(float, values)))}
+        for start, values in zip(result.facts.starts, result.slice_probabilities)
     ]
     return {
         "path": result.path,
         "genre": max(strengths, key=strengths.get),
         "seconds": round(result.seconds, 3),
         "slices": len(by_slice),
+        "note": result.facts.note,
         "strengths": strengths,
         "by_slice": by_slice,
     }
 
 
 def track_text(row: dict, slices: bool) -> str:
-    """One line: path and its strongest genres; with `slices`, a line for each slice below it."""
+    """Path and strongest genres in a line; below it a note on the track, if any; with `slices`, a line a slice."""
     lines = [f"{row['path']}: {top_genres(row['strengths'])}"]
+    if row["note"]:
+        lines.append(f"  {row['note']}")
     if "tags" in row:
         lines.append(f"  tags: {top_genres(row['tags'], TOP_TAGS)}")
     if slices:
@@ -52,7 +50,7 @@ def top_genres(strengths: dict[str, float], top: int = TOP) -> str:
 
 
 def write_csv(rows: list[dict], labels: list[str], path: Path, slices: bool, tags: Sequence[str] = ()) -> None:
-    """Columns path, genre, seconds, slices, one a label and one a tag; with `slices`, a row a slice with its start."""
+    """Columns path, genre, seconds, slices, note, one a label and one a tag; with `slices`, a row a slice."""
     import pandas as pd
 
     from kgenre.core.files import write_beside
@@ -64,6 +62,7 @@ def write_csv(rows: list[dict], labels: list[str], path: Path, slices: bool, tag
             "genre": best,
             "seconds": row["seconds"],
             "slices": row["slices"],
+            "note": row["note"],
             **start,
             **strengths,
             **{f"tag:{tag}": row["tags"][tag] for tag in tags},  # of the whole track
@@ -73,7 +72,7 @@ def write_csv(rows: list[dict], labels: list[str], path: Path, slices: bool, tag
         records = [record(row, part["strengths"], {"start": part["start"]}) for row in rows for part in row["by_slice"]]
     else:
         records = [record(row, row["strengths"], {}) for row in rows]
-    columns = ["path", "genre", "seconds", "slices", *(["start"] if slices else []), *labels]
+    columns = ["path", "genre", "seconds", "slices", "note", *(["start"] if slices else []), *labels]
     columns += [f"tag:{tag}" for tag in tags]
     table = pd.DataFrame(records, columns=columns)
 

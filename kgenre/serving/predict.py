@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kgenre.audio import decode as audio
+from kgenre.audio.facts import TrackFacts
 from kgenre.audio.reader import TrackReader
 
 
@@ -24,17 +25,18 @@ def slice_batches(reader: TrackReader, paths, batch_size: int, workers: int = 2)
     """
     import tensorflow as tf
 
-    signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((), tf.bool), tf.TensorSpec((reader.clip,), tf.float32))
+    types = ((), tf.int64), ((), tf.bool), ((reader.spec.slice_samples,), tf.float32)
+    signature = tuple(tf.TensorSpec(*each) for each in types)
 
     def read(number):
-        for window, last in audio.with_last(reader.windows(paths[number])):
-            yield number, last, window
+        for piece, last in audio.with_last(reader.slices(paths[number])):
+            yield number, last, piece.samples
 
-    def windows(number):
+    def slices(number):
         return tf.data.Dataset.from_generator(read, args=(number,), output_signature=signature)
 
     dataset = tf.data.Dataset.range(len(paths))
-    dataset = dataset.interleave(windows, cycle_length=workers, num_parallel_calls=workers, deterministic=True)
+    dataset = dataset.interleave(slices, cycle_length=workers, num_parallel_calls=workers, deterministic=True)
     return dataset.batch(batch_size).prefetch(2)
 
 
@@ -47,12 +49,16 @@ SliceModel = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 @dataclass(frozen=True)
 class TrackPrediction:
-    """What the model says of one track."""
+    """What the model says of one track, and what the reader knows of it."""
 
     path: str
-    seconds: float
+    facts: TrackFacts
     slice_probabilities: np.ndarray  # (slices, classes)
     slice_embeddings: np.ndarray  # (slices, d)
+
+    @property
+    def seconds(self) -> float:
+        return self.facts.seconds
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -87,4 +93,4 @@ def predict_tracks(
 
 def _track_result(path: str, reader: TrackReader, answers: list) -> TrackPrediction:
     probabilities, embeddings = (np.stack(column) for column in zip(*answers))
-    return TrackPrediction(path, reader.seconds[path], probabilities, embeddings)
+    return TrackPrediction(path, reader.facts[path], probabilities, embeddings)

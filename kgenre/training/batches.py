@@ -80,14 +80,14 @@ def training_batches(
 
 
 def changed_window(reader: TrackReader, path: str, position: float, changes: list) -> np.ndarray:
-    """A window of a track with changes applied in order, each given as (change, strength): float32 (slice_samples,).
+    """A crop of a track with changes applied in order, each given as (change, strength): float32 (slice_samples,).
 
     From the last to the first, each says how much it must be given, so that none has to pad.
     """
     sizes = [reader.spec.slice_samples]
     for change, strength in reversed(changes):
         sizes.append(change.reads(sizes[-1], strength))
-    waveform = reader.window(path, position, sizes.pop())
+    waveform = reader.crop(path, position, sizes.pop())
     for change, strength in changes:
         waveform = change.apply(waveform, strength, sizes.pop())
     return waveform
