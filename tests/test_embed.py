@@ -12,7 +12,6 @@ from audio_files import tone, write_sound
 
 from kgenre import embed
 from kgenre.audio.decode import decode
-from kgenre.audio.reader import TrackReader
 from kgenre.audio.slicing import SliceSpec, cut_slices
 from kgenre.embeddings import store as embedding_store
 from kgenre.embeddings.files import read_embeddings
@@ -47,9 +46,6 @@ class Level:
             raise KeyboardInterrupt
         return np.full((len(windows), 2), 0.5, "float32"), describe(windows)
 
-    def reader(self):
-        return TrackReader(self.slice_spec)
-
 
 def describe(windows):
     return np.stack([windows.mean(axis=1), windows.std(axis=1), windows.max(axis=1)], axis=1)
@@ -72,7 +68,7 @@ def run(manifest, monkeypatch, capsys):
     """run(model, arguments...) -> exit status, what was printed, what was said on stderr."""
 
     def call(model, *arguments, to="out.npz", data=True):
-        monkeypatch.setattr(inference, "open_model", lambda name: model)
+        monkeypatch.setattr("kgenre.serving.catalogue.open_model", lambda name: model)
         given = ["--data", str(manifest)] if data else []
         status = embed.main(["--to", str(manifest.parent / to), "--model", "x", *given, *map(str, arguments)])
         said = capsys.readouterr()
@@ -115,7 +111,7 @@ def test_file_holds_what_the_model_says_of_each_slice(run, manifest, suffix):
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_killed_run_goes_on_and_ends_as_an_unbroken_one(run, manifest, suffix, monkeypatch):
     monkeypatch.setattr(embedding_store, "PART_SECONDS", 0.0)
-    monkeypatch.setattr(inference.classify, "__defaults__", (2, 1, lambda: None))  # batches of two slices
+    monkeypatch.setattr(inference.predict_tracks, "__defaults__", (2, 1, lambda: None))  # batches of two slices
     assert run(Level(), to="whole.npz")[0] == 0
     out, parts = manifest.parent / f"out{suffix}", manifest.parent / f".out{suffix}.parts"
     status, _, err = run(Level(fails_at=4), "--workers", "1", to=out.name)
