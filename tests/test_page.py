@@ -325,14 +325,16 @@ def test_explore_listens_as_it_did_last_time(songs, tmp_path, monkeypatch, capsy
         explore.main([str(tmp_path / "Music"), "--scan-only", "--workers", "1", *flags])
         return capsys.readouterr().err
 
-    assert "level, all slices of each track" in explored()
-    assert "2 heard" in (said := explored("--windows", "1")) and "level, 1 slice of each track" in said
+    assert "level, at most 1200 slices of each track" in explored()
+    said = explored("--slices-per-track", "1")
+    assert "2 analysed" in said and "level, at most 1 slice of each track" in said
     said = explored()
-    assert "1 slice of each track" in said and "3 unchanged" in said
+    assert "at most 1 slice of each track" in said and "3 unchanged" in said
     assert "1 of the unchanged files failed before; --retry tries them again" in said
-    assert "all slices of each track" in (said := explored("--windows", "all")) and "3 unchanged" in said
+    said = explored("--slices-per-track", "all")
+    assert "level, all slices of each track" in said and "2 analysed" in said
     with pytest.raises(SystemExit):
-        explored("--windows", "0")
+        explored("--slices-per-track", "0")
 
 
 # In a browser.
