@@ -17,7 +17,7 @@ from kgenre.library.map.update import update_map
 from kgenre.library.records import Heard
 from kgenre.serving import occlusion as heat
 from kgenre.web.explore import media
-from kgenre.web.explore.explorer import tagged
+from kgenre.web.explore.corrections import tagged
 
 JPEG = b"\xff\xd8\xff\xe0 a picture"
 
@@ -248,7 +248,7 @@ def test_a_clip_is_the_stretch_that_was_asked_for(songs):
 
     import soundfile
 
-    samples, rate = soundfile.read(io.BytesIO(media.clip(str(songs["song.wma"]), 2.0, 1.5)))
+    samples, rate = soundfile.read(io.BytesIO(media.excerpt(str(songs["song.wma"]), 2.0, 1.5)))
     assert rate == 44100 and len(samples) == pytest.approx(1.5 * rate, abs=100)
     with pytest.raises(KgenreError, match="seconds"):
-        media.clip(str(songs["song.ogg"]), 0.0, 1e9)
+        media.excerpt(str(songs["song.ogg"]), 0.0, 1e9)
