@@ -1,5 +1,7 @@
 """The page: its server closed to everything but the page, and the page in a real browser."""
 
+import asyncio
+import base64
 import csv
 import io
 import json
@@ -20,12 +22,13 @@ from kgenre.core.errors import KgenreError
 from kgenre.library.map.update import update_map
 from kgenre.library.records import Heard, Track
 from kgenre.library.store import Library
+from kgenre.web.explore import page_files
 from kgenre.web.explore import payload as payload_module
 from kgenre.web.explore.corrections import tagged
 from kgenre.web.explore.explorer import Explorer
 from kgenre.web.explore.offline import page_html
 from kgenre.web.explore.payload import payload
-from kgenre.web.guard import listen
+from kgenre.web.guard import Guard, listen, script_hash
 
 httpx = pytest.importorskip("httpx", reason="httpx is not installed")
 
@@ -188,8 +191,9 @@ def test_server_id_out_of_range_is_a_client_error(client, path, bad):
 
 def test_server_value_out_of_range_is_a_client_error(client, token, place):
     song = track_id(place, "song.ogg")
-    for path in (f"/heat-map/{song}/99", f"/heat-map/{song}/-1", f"/excerpt/{song}?seconds=1e9", f"/excerpt/{song}?start=nan",
-                 "/neighbours/1?n=0", "/neighbours/1?n=100000", "/path/1/2?n=1", "/path/1/1"):  # fmt: skip
+    for path in (f"/heat-map/{song}/99", f"/heat-map/{song}/-1", f"/excerpt/{song}?seconds=1e9",
+                 f"/excerpt/{song}?start=nan", "/neighbours/1?n=0", "/neighbours/1?n=100000", "/path/1/2?n=1",
+                 "/path/1/1"):  # fmt: skip
         assert client.get(path).status_code == 400, path
     for ids in ([], [99999], [-1], [2**70], ["one"], "1"):
         assert client.post("/playlist", json={"ids": ids, "kind": "m3u8"}, headers=token).status_code in (400, 422), ids
@@ -216,7 +220,7 @@ def test_neighbours_and_path_of_a_track_are_ordered_and_unique(client, place):
     song = track_id(place, "song.ogg")
     near = client.get(f"/neighbours/{song}?n=5").json()
     assert [one for one, _ in near] != [] and song not in [one for one, _ in near]
-    distances = [far for _, far in near]
+    distances = [distance for _, distance in near]
     assert distances == sorted(distances) and distances[0] == pytest.approx(0, abs=1e-3)  # the evil one is its twin
     assert client.get(f"/neighbours/{song}?n=5&max_distance=0.01").json() == [one for one in near if one[1] <= 0.01]
     path = client.get(f"/path/{song}/1?n=6").json()
@@ -238,6 +242,30 @@ def test_tags_preview_write_undo_restores_the_file(client, token, place):
     assert client.post("/tags/undo", json={}, headers=token).json() == undone
     assert "genre" not in mutagen.File(place / "song.ogg")
     assert client.post("/tags/undo", json={}, headers=token).status_code == 400
+
+
+def test_guard_of_another_app_has_its_own_limit_and_scripts():
+    """Nothing in the guard is of the map: another app brings its inline scripts and the size of its uploads."""
+
+    def answer(body: bytes, **settings):
+        async def app(scope, receive, send):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"fine"})
+
+        guard = Guard(app, "secret", 80, **settings)
+        transport, headers = httpx.ASGITransport(guard), {"Host": "127.0.0.1:80", "X-Kgenre-Token": "secret"}
+
+        async def post():
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:80") as client:
+                return await client.post("/upload", content=body, headers=headers)
+
+        return asyncio.run(post())
+
+    assert answer(bytes(100), max_request_bytes=100).status_code == 200
+    assert answer(bytes(101), max_request_bytes=100).status_code == 403
+    policy = answer(b"", inline_scripts=["let a;"]).headers["content-security-policy"]
+    assert f"script-src 'self' {script_hash('let a;')};" in policy
+    assert answer(bytes(4 << 20)).status_code == 200 and answer(bytes((4 << 20) + 1)).status_code == 403
 
 
 def test_listen_taken_port_raises_with_the_option_to_change():
@@ -595,8 +623,8 @@ def test_path_click_in_a_list_ends_the_path(server, tab):
     tab.keyboard.press("w")
     tab.click("#neighbours li >> nth=4")
     tab.wait_for_selector("#selection")
-    way = tab.evaluate("kgenre.state.selection")
-    assert (way[0], way[-1]) == (tab.evaluate("kgenre.tracks.rowOf.get(3)"), goal)
+    path = tab.evaluate("kgenre.state.selection")
+    assert (path[0], path[-1]) == (tab.evaluate("kgenre.tracks.rowOf.get(3)"), goal)
 
 
 def test_audio_undecodable_file_is_played_as_excerpt_from_the_slice(server, tab, place):
@@ -686,12 +714,18 @@ def test_touch_one_finger_pans_and_two_zoom(server, browser):
     context.close()
 
 
-def test_offline_page_opened_from_a_file_requests_nothing(place, tab, tmp_path):
+def offline_file(place, folder) -> Path:
     with Library(place / "library.sqlite") as library:
         space = library.space()
         data = payload(library, space, None, Explorer(library, space).genres.prediction, offline=True)
-    file = tmp_path / "map.html"
+    assert data["failures"] == []
+    file = folder / "map.html"
     file.write_text(page_html(data), encoding="utf-8")
+    return file
+
+
+def test_offline_page_opened_from_a_file_requests_nothing(place, tab, tmp_path):
+    file = offline_file(place, tmp_path)
     assert str(place) not in file.read_text(encoding="utf-8")  # it may be sent: it does not tell where the music lies
     requests = []
     tab.on("request", lambda request: requests.append(request.url))
@@ -707,4 +741,116 @@ def test_offline_page_opened_from_a_file_requests_nothing(place, tab, tmp_path):
     assert "offline" in tab.inner_text("#foot") and tab.evaluate("window.pwned") is None
     assert EVIL in tab.inner_text("#legend") and tab.locator("img[onerror]").count() == 0
     assert all(url.startswith(("file:", "data:", "blob:")) for url in requests)
-    assert data["failures"] == []
+
+
+@pytest.mark.parametrize("name, value", [("src", "data:text/javascript,window.pwned=1"), ("textContent", "pwned=1")])
+def test_offline_page_added_script_is_refused(place, tab, tmp_path, name, value):
+    file = offline_file(place, tmp_path)
+    policy = re.search('Content-Security-Policy" content="([^"]+)"', file.read_text(encoding="utf-8"))[1]
+    scripts = policy.split("script-src ")[1].split(";")[0]
+    assert policy.startswith("default-src 'none'; ") and re.fullmatch("('sha256-[^' ]+' ?)+", scripts)
+    opened(tab, file.as_uri())
+    tab.evaluate(
+        "([name, value]) => document.body.append(Object.assign(document.createElement('script'), {[name]: value}))",
+        [name, value],
+    )
+    tab.wait_for_timeout(300)
+    assert tab.evaluate("window.pwned") is None
+
+
+def test_offline_page_changed_module_is_refused(place, browser, tmp_path):
+    """The hash of each module is checked, not that of the import map alone."""
+    file, tab = offline_file(place, tmp_path), browser.new_page()
+    page = file.read_text(encoding="utf-8")
+    store = re.search('"page/core/store.js": "data:text/javascript;base64,([^"]+)"', page)[1]
+    changed = page.replace(store, base64.b64encode(b"window.pwned = 1;\n" + base64.b64decode(store)).decode())
+    before, after = (script_hash(re.search('importmap">(.+?)</script>', text)[1]) for text in (page, changed))
+    assert before in changed
+    file.write_text(changed.replace(before, after), encoding="utf-8")
+    tab.goto(file.as_uri())
+    tab.wait_for_timeout(500)
+    assert tab.evaluate("[window.pwned, document.documentElement.dataset.ready]") == [None, None]
+    tab.close()
+
+
+# Modules of the page, each alone.
+
+
+def test_store_changes_are_told_once_to_those_who_subscribed(server, tab):
+    opened(tab, server)
+    calls = tab.evaluate("""async () => {
+        const { Store } = await import("page/core/store.js"), store = new Store({ a: 1, b: 1, c: 1 }), calls = [];
+        const later = () => new Promise((done) => setTimeout(done));
+        store.subscribe(["a"], ({ a, b }) => calls.push(["first", a, b]));
+        const end = store.subscribe(["a", "b"], ({ a }) => { calls.push(["second", a]); store.set({ c: 10 * a }); });
+        store.subscribe(["c"], ({ c }) => calls.push(["third", c]));
+        store.set({ a: 2 }); store.set({ b: 2 }); store.set({ a: 3 });
+        calls.push(["now", store.state.a]);
+        await later();
+        store.set({ a: 3, c: 30 });  // nothing new
+        await later();
+        end();
+        store.set({ b: 5 });
+        await later();
+        return calls;
+    }""")
+    assert calls == [
+        ["first", 1, 1], ["second", 1], ["third", 10],  # each at its subscription
+        ["now", 3], ["first", 3, 2], ["second", 3], ["third", 30],
+    ]  # fmt: skip
+
+
+def test_store_failing_listener_does_not_keep_others_from_the_change(server, browser):
+    tab, errors = browser.new_page(), []
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    opened(tab, server)
+    told = tab.evaluate("""async () => {
+        const { Store } = await import("page/core/store.js"), store = new Store({ a: 1 }), told = [];
+        store.subscribe(["a"], ({ a }) => { if (a > 1) throw new Error("a fault"); });
+        store.subscribe(["a"], ({ a }) => told.push(a));
+        store.set({ a: 2 });
+        await new Promise((done) => setTimeout(done));
+        return told;
+    }""")
+    tab.close()
+    assert told == [1, 2] and any("a fault" in error for error in errors)
+
+
+def test_data_sources_offline_has_no_member_that_the_server_lacks(server, place, tab, tmp_path):
+    """One interface: what both have is called alike; what the offline source lacks is an ability of DataSource."""
+    describe = """(source) => Object.fromEntries(Object.entries(source).map(([name, member]) =>
+        [name, typeof member === "function" ? `function of ${member.length}` : typeof member]))"""
+    opened(tab, server)
+    served = tab.evaluate(f"({describe})(kgenre.source)")
+    opened(tab, offline_file(place, tmp_path).as_uri())
+    offline = tab.evaluate(f"({describe})(kgenre.source)")
+    assert offline.items() <= served.items() and set(offline) == {"data", "limits", "csv"}
+    types = (Path(page_files.__file__).parent / "page" / "core" / "types.d.ts").read_text(encoding="utf-8")
+    interface = types.split("export interface DataSource {")[1].split("\n}")[0]
+    members = re.findall(r"^  (?:readonly )?(\w+)(\??)[(:]", interface, re.MULTILINE)
+    assert {name for name, optional in members if not optional} == set(offline)
+    assert {name for name, _ in members} == set(served)
+
+
+def test_data_sources_tracks_of_both_are_alike(server, place, tab, tmp_path):
+    columns = """({ids: [...kgenre.tracks.ids], genres: [...kgenre.tracks.probabilities], titles: kgenre.tracks.titles,
+        folders: kgenre.tracks.columns.folder.names, labels: kgenre.tracks.labels})"""
+    opened(tab, server)
+    served = tab.evaluate(columns)
+    opened(tab, offline_file(place, tmp_path).as_uri())
+    assert tab.evaluate(columns) == served
+
+
+def test_offline_page_hides_and_names_what_the_source_cannot_do(place, tab, tmp_path):
+    opened(tab, offline_file(place, tmp_path).as_uri())
+    tab.mouse.click(*pixel_of(tab, 5))
+    tab.wait_for_selector("#neighbours li")
+    tab.keyboard.press("a")
+    tab.wait_for_selector("#csv")
+    for lacking in ("sound", "failures", "play", "path", "why", "genre", "genre-all", "save", "tags", "retrain"):
+        assert tab.locator(f"#{lacking}").filter(visible=True).count() == 0, lacking
+    tab.keyboard.press("?")
+    assert "retrain" not in tab.inner_text("#dialog") and "as a table" in tab.inner_text("#dialog")
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("r")
+    tab.wait_for_selector("#message.shown:has-text('Not possible here')")

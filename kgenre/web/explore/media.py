@@ -98,7 +98,9 @@ def excerpt(path: str, start: float, seconds: float) -> bytes:
     from kgenre.audio.decode import decode
 
     if not (start >= 0 and 0 < seconds <= MAX_EXCERPT_SECONDS):
-        raise KgenreError(f"`seconds` must be in (0, {MAX_EXCERPT_SECONDS:g}]. Received: start={start}, seconds={seconds}.")
+        raise KgenreError(
+            f"`seconds` must be in (0, {MAX_EXCERPT_SECONDS:g}]. Received: start={start}, seconds={seconds}."
+        )
     audio = decode(path, EXCERPT_RATE, start, seconds)
     buffer = io.BytesIO()
     soundfile.write(buffer, audio.samples, EXCERPT_RATE, format="WAV", subtype="PCM_16")

@@ -8,8 +8,7 @@
  */
 export class Store {
   /** @type {Readonly<S>} */ #state;
-  /** @type {Set<keyof S>} */ #changed = new Set();
-  /** @type {Set<{ keys: (keyof S)[], listener: (state: Readonly<S>) => void }>} */ #subscriptions = new Set();
+  /** @type {Set<{ keys: (keyof S)[], listener: (state: Readonly<S>) => void, seen: Readonly<S> }>} */ #subscriptions = new Set();
   #scheduled = false;
 
   /** @param {S} initial */
@@ -19,37 +18,33 @@ export class Store {
 
   /** @param {Partial<S>} changes */
   set(changes) {
-    const keys = /** @type {(keyof S)[]} */ (Object.keys(changes));
-    const changed = keys.filter((key) => !Object.is(changes[key], this.#state[key]));
-    if (!changed.length) return;
     this.#state = { ...this.#state, ...changes };
-    for (const key of changed) this.#changed.add(key);
     if (this.#scheduled) return;
     this.#scheduled = true;
     queueMicrotask(() => this.#notify());
   }
 
   /**
-   * Calls the listener at once, and whenever one of the keys has changed.
+   * Calls the listener at once, and whenever one of the keys has another value than at its last call.
    *
    * @param {(keyof S)[]} keys
    * @param {(state: Readonly<S>) => void} listener
    * @returns {() => void} ends the subscription
    */
   subscribe(keys, listener) {
-    const subscription = { keys, listener };
+    const subscription = { keys, listener, seen: this.#state };
     this.#subscriptions.add(subscription);
     listener(this.#state);
     return () => { this.#subscriptions.delete(subscription); };
   }
 
   #notify() {
-    const changed = this.#changed;
-    this.#changed = new Set();
     this.#scheduled = false;
-    for (const { keys, listener } of [...this.#subscriptions]) {
-      if (!keys.some((key) => changed.has(key))) continue;
-      try { listener(this.#state); } catch (error) { reportError(error); } // one section's fault is not the others'
+    for (const subscription of [...this.#subscriptions]) {
+      const { keys, listener, seen } = subscription, state = this.#state;
+      if (keys.every((key) => Object.is(seen[key], state[key]))) continue;
+      subscription.seen = state;
+      try { listener(state); } catch (error) { reportError(error); } // one section's fault is not the others'
     }
   }
 }
