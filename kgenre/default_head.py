@@ -1,6 +1,6 @@
 """Makes the head of the default model: three linear classifiers on musicnn's features, averaged.
 
-    python -m kgenre.default_head --data MANIFEST --out models/default
+    python -m kgenre.default_head --data MANIFEST --out kgenre/serving/default
 
 Train tracks teach and valid tracks judge, as the head would be served; then it is fitted again on both.
 Test tracks are never opened. Every track counts as much as its genre's others and every genre as much as
@@ -56,14 +56,14 @@ def _make(args: argparse.Namespace) -> int:
     learnt = kept.to_numpy() & ~valid
     first = make_head(data, truth, learnt, groups(table))
     probabilities = track_probabilities(data, (first["kernel"], first["bias"]), np.flatnonzero(valid))
-    figures = {"fitted_on": int(learnt.sum()), "split": "valid", **track_metrics(truth[valid], probabilities, labels)}
+    metrics = {"fitted_on": int(learnt.sum()), "split": "valid", **track_metrics(truth[valid], probabilities, labels)}
     head = make_head(data, truth, kept.to_numpy(), groups(table))
     args.out.mkdir(parents=True, exist_ok=True)
     write_beside(args.out / "head.npz", lambda part: np.savez(part, **head))
     write_text(args.out / "labels.txt", "\n".join(labels) + "\n")
     write_text(args.out / "config.json", config_json(config))
-    write_text(args.out / "figures.json", json.dumps(figures, indent=2) + "\n")
-    print(json.dumps(figures, indent=2))
+    write_text(args.out / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    print(json.dumps(metrics, indent=2))
     return 0
 
 

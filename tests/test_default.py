@@ -1,15 +1,16 @@
 """The default model: put together, exported and asked as a user would; and what makes its head."""
 
+import dataclasses
 import json
 import shutil
 import types
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from musicnn_reference import RATE, clip, drawn, mel_of, reference, sha256
+from conftest import musicnn_cache
+from musicnn_reference import RATE, clip, drawn, mel_of, reference
 from scipy.special import expit, softmax
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
@@ -21,7 +22,8 @@ from kgenre.serving import catalogue as pretrained
 from kgenre.serving import default_model as default
 from kgenre.serving.catalogue import open_model
 from kgenre.serving.saved_model import SavedModel
-from kgenre.weights import musicnn as musicnn_weights
+from kgenre.weights import WEIGHTS
+from kgenre.weights.musicnn import TAGS
 
 GENRES = ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock"]
 
@@ -43,13 +45,9 @@ def ready(cache, monkeypatch, exported):
 def exported(wheel, tmp_path_factory):
     """The default model of the drawn weights, exported once for all tests, by way of the cache."""
     with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("cache")
-        patch.setenv("XDG_CACHE_HOME", str(folder))
-        patch.setattr(musicnn_weights, "SHA256", sha256(wheel))
-        (folder / "kgenre").mkdir()
-        shutil.copy(wheel, folder / "kgenre")
+        cache = musicnn_cache(wheel, tmp_path_factory.mktemp("cache"), patch)
         made = default.saved_model()
-        assert made == folder / "kgenre" / f"default-{default.identity()}" / "1"
+        assert made == cache / f"default-{default.identity()}" / "1"
         before = (made / "saved_model.pb").stat().st_mtime_ns
         assert default.saved_model() == made  # a second call finds it
         assert (made / "saved_model.pb").stat().st_mtime_ns == before
@@ -60,18 +58,18 @@ def test_head_is_what_the_model_card_says():
     config, labels = default.settings()
     assert labels == GENRES
     assert (config.arch, config.weights, config.slice_seconds) == ("musicnn", "msd", 2.98)
-    with np.load(default.place() / "head.npz") as head:
+    with np.load(default.head_directory() / "head.npz") as head:
         assert head["kernel"].shape == (1706, 10) and head["bias"].shape == (10,)
-    assert sum(path.stat().st_size for path in default.place().iterdir()) < 100_000
-    figures = json.loads((default.place() / "figures.json").read_text())
-    card = (default.place() / "README.md").read_text()
-    assert f"{figures['accuracy']:.1%}" in card and figures["split"] == "valid"
+    assert sum(path.stat().st_size for path in default.head_directory().iterdir()) < 100_000
+    metrics = json.loads((default.head_directory() / "metrics.json").read_text())
+    card = (default.head_directory() / "README.md").read_text()
+    assert f"{metrics['accuracy']:.1%}" in card and metrics["split"] == "valid"
 
 
 def test_answers_as_head_and_forward_pass(exported):
     waveforms = clip(2.98)
     embeddings, _, pooled = reference(mel_of(waveforms), drawn(0))
-    with np.load(default.place() / "head.npz") as head:
+    with np.load(default.head_directory() / "head.npz") as head:
         logits = np.hstack([embeddings, pooled]) @ head["kernel"].astype("float64") + head["bias"]
     predictor = SavedModel(exported)
     probabilities, embedded = predictor(waveforms)
@@ -86,7 +84,7 @@ def test_predict_without_a_model(ready, song, capsys):
     row = json.loads(capsys.readouterr().out)
     assert sorted(row["strengths"]) == GENRES and row["slices"] == 4
     assert sum(row["strengths"].values()) == pytest.approx(1, abs=1e-5)
-    assert sorted(row["tags"]) == sorted(musicnn_weights.TAGS["msd"])
+    assert sorted(row["tags"]) == sorted(TAGS["msd"])
     assert list(row["tags"].values()) == sorted(row["tags"].values(), reverse=True)
 
 
@@ -94,7 +92,7 @@ def test_tags_are_the_networks_own(ready):
     waveforms = clip(2.98)
     embeddings, logits, _ = reference(mel_of(waveforms), drawn(0))
     found = default.tags(embeddings.astype("float32"))
-    expected = dict(zip(musicnn_weights.TAGS["msd"], expit(logits).mean(axis=0)))
+    expected = dict(zip(TAGS["msd"], expit(logits).mean(axis=0)))
     assert found == pytest.approx(expected, abs=1e-4)
 
 
@@ -130,19 +128,29 @@ def test_a_cache_that_was_cleaned_is_made_anew(cache, exported, removed):
     assert np.isfinite(model(clip(2.98))[0]).all()
 
 
-def test_code_of_the_graph_has_a_part_in_the_caches_name(cache, monkeypatch):
-    before = default.identity()
-    monkeypatch.setattr(default, "SOURCES", default.SOURCES[1:])
-    assert default.identity() != before
-    assert all((Path(default.__file__).parent / name).is_file() for name in default.SOURCES)
+def test_identity_changes_with_graph_weights_and_head(monkeypatch, tmp_path):
+    names = {default.identity()}
+    with monkeypatch.context() as patch:
+        patch.setattr(default, "GRAPH_VERSION", default.GRAPH_VERSION + 1)
+        names.add(default.identity())
+    with monkeypatch.context() as patch:
+        row = dataclasses.replace(WEIGHTS[default.MUSICNN], sha256="0" * 64)
+        patch.setitem(WEIGHTS, default.MUSICNN, row)
+        names.add(default.identity())
+    for number, name in enumerate(("config.json", "labels.txt", "head.npz")):
+        head = shutil.copytree(default.head_directory(), tmp_path / str(number))
+        (head / name).write_bytes((head / name).read_bytes() + b"\n")
+        with monkeypatch.context() as patch:
+            patch.setattr(default, "head_directory", lambda head=head: head)
+            names.add(default.identity())
+    assert len(names) == 6
+    assert default.identity() in names
 
 
 def test_tags_go_into_the_csv(ready, song, tmp_path, capsys):
     assert predict.main([str(song), "--tags", "--csv", str(tmp_path / "out.csv")]) == 0
     table = pd.read_csv(tmp_path / "out.csv")
-    assert [name for name in table if name.startswith("tag:")] == [
-        f"tag:{tag}" for tag in sorted(musicnn_weights.TAGS["msd"])
-    ]
+    assert [name for name in table if name.startswith("tag:")] == [f"tag:{tag}" for tag in sorted(TAGS["msd"])]
     assert table.filter(like="tag:").to_numpy().min() >= 0
 
 
@@ -156,12 +164,12 @@ def test_names_of_models(song, capsys, monkeypatch):
 
 
 def test_offline_one_line_says_what_to_type(cache, song, capsys, monkeypatch):
-    (cache / musicnn_weights.WHEEL).unlink()
+    (cache / WEIGHTS["musicnn-msd"].file).unlink()
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     assert predict.main([str(song)]) == 2
     last = capsys.readouterr().err.strip().splitlines()[-1]
-    assert last.startswith("kgenre: The weights of musicnn could not be fetched")
-    assert musicnn_weights.FETCH in last and str(cache) in last
+    assert last.startswith("kgenre: musicnn's weights: musicnn-0.1.0-py3-none-any.whl could not be downloaded by pip (")
+    assert "pip download --no-deps --only-binary=:all: musicnn==0.1.0" in last and str(cache) in last
 
 
 def test_head_of_a_collection(cache, tmp_path, capsys, monkeypatch):
@@ -170,8 +178,8 @@ def test_head_of_a_collection(cache, tmp_path, capsys, monkeypatch):
     made = make_demo(tmp_path / "demo", genres=genres, songs_per_genre=6, seconds=(2.0, 3.5))
     assert default_training.main(["--data", str(made / "manifest.csv"), "--out", str(tmp_path / "head")]) == 0
     assert (tmp_path / "head" / "labels.txt").read_text().split() == list(genres)
-    figures = json.loads((tmp_path / "head" / "figures.json").read_text())
-    assert figures["split"] == "valid" and figures["fitted_on"] + figures["tracks"] < 18  # test tracks are left out
+    metrics = json.loads((tmp_path / "head" / "metrics.json").read_text())
+    assert metrics["split"] == "valid" and metrics["fitted_on"] + metrics["tracks"] < 18  # test tracks are left out
     with np.load(tmp_path / "head" / "head.npz") as head:
         assert head["kernel"].shape == (1706, 3) and np.isfinite(head["kernel"]).all()
 

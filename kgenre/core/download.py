@@ -60,7 +60,9 @@ def download(
             Transfer(url, path, part, published, progress, timeout).run()
             os.replace(part.name, path)
     except OSError as error:
-        raise KgenreError(f"{path}: cannot be written ({error}). Free space there or choose another directory.") from error
+        raise KgenreError(
+            f"{path}: cannot be written ({error}). Free space there or choose another directory."
+        ) from error
     return path
 
 

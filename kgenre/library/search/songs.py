@@ -53,11 +53,11 @@ class Songs:
 
     @functools.cached_property
     def tag_table(self) -> pd.DataFrame:
-        """Strengths of `tags`, a row a song as in `table`; every slice is read for it when it is first asked for."""
-        from kgenre.serving.default_model import tag_strengths
+        """Probabilities of `tags`, a row a song as in `table`; every slice is read for it when it is first asked for."""
+        from kgenre.serving.default_model import tag_probabilities
         from kgenre.weights.musicnn import TAGS
 
-        rows = [tag_strengths(embeddings) for _, _, embeddings, _ in self.library.all_slices(self.space)]
+        rows = [tag_probabilities(embeddings) for _, _, embeddings, _ in self.library.all_slices(self.space)]
         return pd.DataFrame(np.array(rows, "float64"), columns=TAGS["msd"], index=self.table.index)
 
     def row(self, name: str) -> int:
