@@ -34,7 +34,7 @@ class Published:
         for algorithm in ("sha256", "md5"):
             expected = getattr(self, algorithm)
             if expected is not None and (digest := file_digest(path, algorithm)) != expected:
-                return f"its {algorithm} must be {expected[:12]}... Received: {digest[:12]}..."
+                return f"its {algorithm} must begin with {expected[:12]}. Received: {digest[:12]}"
         return ""
 
     def check(self, path: Path) -> Path:

@@ -53,7 +53,7 @@ class Songs:
 
     @functools.cached_property
     def tag_table(self) -> pd.DataFrame:
-        """Probabilities of `tags`, a row a song as in `table`; every slice is read for it when it is first asked for."""
+        """Probabilities of `tags`, a row a song as in `table`; every slice is read at the first access."""
         from kgenre.serving.default_model import tag_probabilities
         from kgenre.weights.musicnn import TAGS
 
