@@ -38,9 +38,11 @@ from kgenre.core.files import write_text
 from kgenre.core.metrics import wilson_interval
 from kgenre.model.build import reseed
 from kgenre.model.settings import Config, config_json, make_config
+from kgenre.model.tasks.single_label import SingleLabel
+from kgenre.serving.keras_model import KerasModel
 from kgenre.tables import markdown
 from kgenre.training.fit import batches, compiled_model, training_plan
-from kgenre.training.validation import training_slice_model, validate
+from kgenre.training.validation import validate
 
 
 def main(argv=None) -> int:
@@ -103,10 +105,9 @@ class Tracks:
         check_bad_share(failures, len(table), Config.max_bad_share)
         table = table[~table["path"].isin(failures)]
         self.name, self.protocol = name, collection.protocol
-        self.labels = trainable_genres(table, name)
+        self.task = SingleLabel(tuple(trainable_genres(table, name)))
         self.numbers = {
-            split: {row.path: self.labels.index(row.genre) for row in table[table["split"] == split].itertuples()}
-            for split in ("train", "valid")
+            split: dict(zip(rows["path"], self.task.targets(rows["genre"]))) for split, rows in table.groupby("split")
         }
         if not self.numbers["valid"]:
             raise KgenreError(f"{name}: no valid tracks to judge by. Give a `split` in the manifest.")
@@ -114,7 +115,7 @@ class Tracks:
 
     @property
     def counts(self) -> dict[str, int]:
-        return {**{split: len(numbers) for split, numbers in self.numbers.items()}, "genres": len(self.labels)}
+        return {**{split: len(numbers) for split, numbers in self.numbers.items()}, "genres": len(self.task.labels)}
 
     def reader(self, config: Config) -> TrackReader:
         """A reader whose audio is decoded, as far as the cache holds it."""
@@ -162,11 +163,17 @@ def train_for(config: Config, tracks: Tracks, seconds: float) -> dict:
     gc.collect()
     reader, train = tracks.reader(config), tracks.numbers["train"]
     plan = training_plan(config, list(train.values()))
-    model = compiled_model(dataclasses.replace(config, schedule="constant"), len(tracks.labels), plan.steps)
-    dataset = batches(config, reader, list(train), list(train.values()), len(tracks.labels), plan)
+    model = compiled_model(dataclasses.replace(config, schedule="constant"), tracks.task, plan.steps)
+    dataset = batches(config, tracks.task, reader, list(train), list(train.values()), plan)
     budget = Budget(config, seconds)
     model.fit(dataset, epochs=10**6, steps_per_epoch=plan.steps, callbacks=[budget], shuffle=False, verbose=0)
-    valid = validate(training_slice_model(model), reader, tracks.numbers["valid"], config.batch_size, config.workers)
+    valid = validate(
+        KerasModel(model, tracks.task, config.slice_spec),
+        reader,
+        tracks.numbers["valid"],
+        config.batch_size,
+        config.workers,
+    )
     check_bad_share(reader.failures, sum(map(len, tracks.numbers.values())), config.max_bad_share)
     return {
         "picture": list(model.get_layer("spectrogram_image").output.shape[1:]),

@@ -23,29 +23,23 @@ from kgenre.audio import decode as audio
 from kgenre.audio.walk import walk
 from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library, Track, TrackAnalysis
+from kgenre.model.settings import Config
+from kgenre.model.tasks.single_label import SingleLabel
+from kgenre.serving.keras_model import KerasModel
 
 UNCHANGED = 100_000
 SHORTEST_SECONDS = 10.0
 CORES = os.cpu_count()
 
 
-class RandomModel:
+def random_model() -> KerasModel:
     """The default network, which has learnt nothing."""
+    from kgenre.model.build import build_model
 
-    name = identity = "random"
-
-    def __init__(self):
-        from kgenre.model.build import build_model
-        from kgenre.model.settings import Config
-        from kgenre.training.validation import training_slice_model
-
-        config = Config()
-        self.labels, self.sample_rate = [str(i) for i in range(8)], config.sample_rate_hz
-        self.clip_samples, self.hop_samples = config.slice_samples, config.hop_samples
-        self.predict = training_slice_model(build_model(config, 8))
-
-    def __call__(self, windows):
-        return self.predict(windows)
+    config = Config()
+    model = KerasModel(build_model(config, 8), SingleLabel(tuple("abcdefgh")), config.slice_spec, "random")
+    model.identity = "random"
+    return model
 
 
 def decode_bare(paths: list[str], rate: int) -> int:
@@ -69,7 +63,7 @@ def main() -> None:
     parser.add_argument("--model")
     args = parser.parse_args()
     if args.model is None:
-        model = RandomModel()
+        model = random_model()
     else:
         from kgenre.serving.catalogue import open_model
 
@@ -104,7 +98,7 @@ def hear(folder: Path, model, place: Path) -> None:
             raise RuntimeError(f"failed: {report.failures}")
         return total
 
-    candidates = {"bare decode": lambda: decode_bare(songs, model.sample_rate), "scan": scanned,
+    candidates = {"bare decode": lambda: decode_bare(songs, model.slice_spec.sample_rate), "scan": scanned,
                   "scan, 3 windows a track": lambda: scanned(3)}  # fmt: skip
     rates = best_rates(candidates, rounds=3)
     print(
@@ -136,7 +130,9 @@ def rescan(model, place: Path) -> None:
             digest = number.to_bytes(16, "big")
             about = path.stat()
             tracks.append(Track(os.fsencode(path), about.st_size, about.st_mtime_ns, digest, digest, seconds=200.0))
-        heard = TrackAnalysis(np.zeros(1), np.zeros((1, 64)), np.full((1, len(model.labels)), 1 / len(model.labels)))
+        heard = TrackAnalysis(
+            np.zeros(1), np.zeros((1, 64)), np.full((1, len(model.task.labels)), 1 / len(model.task.labels))
+        )
         with library.writing():
             library.save(tracks)
             for track in tracks:

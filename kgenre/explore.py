@@ -76,7 +76,7 @@ def _explore(args: argparse.Namespace) -> int:
         raise KgenreError(f"{args.folder}: holds no audio files. Name a folder of music.")
     with Library(place) as library:
         model = open_model(args.model)
-        if not model.labels:
+        if not model.task.labels:
             raise KgenreError(f"{model.name} names no genres, by which the map is coloured. Name another --model.")
         stretches = _windows(library, args, model)
         print(

@@ -25,28 +25,29 @@ def main(argv=None) -> int:
 
 def _export(args: argparse.Namespace) -> int:
     from kgenre.model.build import check_backend
-    from kgenre.serving.exporters.saved_model import export
+    from kgenre.serving.exporters import export
 
     check_backend()
-    model, labels, config = _load(args.model)
+    model, task, config = _load(args.model)
     taken = [int(child.name) for child in args.to.glob("*") if child.name.isdigit()]
     folder = args.to / str(max(taken, default=0) + 1)
-    difference = export(model, labels, config.slice_spec, folder)
+    difference = export(model, task, config.slice_spec, folder)
     print(f"{folder}  (reloaded with TensorFlow alone: largest difference {difference:.1e})")
     return 0
 
 
 def _load(folder: Path | None):
-    """Keras model, labels and config of a run; of the default model if none is named."""
+    """Keras model, task and config of a run; of the default model if none is named."""
     if folder is None:
+        from kgenre.model.tasks import make_task
         from kgenre.serving import default_model
 
         config, labels = default_model.settings()
-        return default_model.build(config, labels), labels, config
+        return default_model.build(config, labels), make_task("single_label", labels), config
     from kgenre.training.run import Run
 
     run = Run(folder)
-    return run.load_model(), run.load_labels(), run.load_config()
+    return run.load_model(), run.load_task(), run.load_config()
 
 
 if __name__ == "__main__":

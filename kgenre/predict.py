@@ -42,22 +42,23 @@ def _predict(args: argparse.Namespace) -> int:
     workers = make_config({}, cli.config_flags(args)).workers
     paths = expand_paths(args.songs)
 
+    from kgenre.audio.reader import TrackReader
     from kgenre.serving import default_model as default
     from kgenre.serving.catalogue import open_model
     from kgenre.serving.predict import predict_tracks
 
     predictor = open_model(args.model)
-    if not predictor.labels:
+    if not predictor.task.labels:
         raise KgenreError(
             f"{predictor.name} gives embeddings and names no genres. Use `kgenre embed`, or another --model."
         )
-    reader = predictor.reader()
+    reader = TrackReader(predictor.slice_spec)
     rows, progress = [], cli.BarProgress()
     with progress.task("analysing", len(paths), "tracks") as advance:
         for result in predict_tracks(predictor, reader, paths, workers=workers, advance=advance):
             row = track_row(result, predictor)
             if args.tags:
-                row["tags"] = default.tags(result.slice_embeddings)
+                row["tags"] = default.tags(result.slices.embeddings)
             rows.append(row)
             shown = row if args.slices else {name: row[name] for name in row if name != "by_slice"}
             print(json.dumps(shown) if args.json else track_text(row, args.slices), flush=True)
@@ -65,7 +66,7 @@ def _predict(args: argparse.Namespace) -> int:
         order = {path: number for number, path in enumerate(paths)}
         rows.sort(key=lambda row: order[row["path"]])  # answers come as they are ready
         tags = sorted(rows[0]["tags"]) if args.tags and rows else []
-        write_csv(rows, predictor.labels, args.csv, args.slices, tags)
+        write_csv(rows, predictor.task.labels, args.csv, args.slices, tags)
     progress.failures(reader.failures, "failed")
     return 1 if reader.failures else 0
 

@@ -8,6 +8,8 @@ import numpy as np
 
 from kgenre.audio.slicing import SliceSpec
 from kgenre.library.store import Library, Track, TrackAnalysis
+from kgenre.model.aggregate import SliceOutputs
+from kgenre.model.tasks.single_label import SingleLabel
 
 LABELS = ("blues", "classical", "hip-hop", "jazz", "metal", "vocal")
 
@@ -21,7 +23,7 @@ class LevelModel:
 
     identity: str = "level-1"
     name: str = "level"
-    labels: tuple = ("loud", "quiet")
+    task: SingleLabel = SingleLabel(("loud", "quiet"))
     slice_spec: SliceSpec = SliceSpec(8000, 8000, 4000)
     stops_at: int | None = None
     spoils: bool = False  # whether loud windows are answered with NaN
@@ -35,7 +37,7 @@ class LevelModel:
         if self.spoils:
             embeddings[embeddings[:, 2] > 0.8] = np.nan
         loud = np.clip(embeddings[:, 2], 0, 1)
-        return np.stack([loud, 1 - loud], axis=1), embeddings
+        return SliceOutputs(np.stack([loud, 1 - loud], axis=1), embeddings)
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class InventedModel:
 
     name: str = "invented"
     identity: str = "invented-1"
-    labels: tuple = LABELS
+    task: SingleLabel = SingleLabel(LABELS)
     slice_spec: SliceSpec = SliceSpec(8000, 16000, 16000)
 
 

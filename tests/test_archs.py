@@ -14,6 +14,7 @@ from kgenre.archs import ARCHS
 from kgenre.core.errors import KgenreError
 from kgenre.model.build import build_model
 from kgenre.model.settings import Config, make_config
+from kgenre.model.tasks.single_label import SingleLabel
 from kgenre.training.fit import compiled_model
 
 N_CLASSES = 8
@@ -121,7 +122,7 @@ class Stepped:
 def stepped(request) -> Stepped:
     config = small_config(request.param)
     with narrow(config.arch):
-        model = compiled_model(config, N_CLASSES, steps=10)
+        model = compiled_model(config, SingleLabel(tuple(map(str, range(N_CLASSES)))), steps=10)
     waveform, before = waveforms(4, config.slice_samples), values(model)
     loss = model.train_on_batch(waveform, np.arange(4))[0]
     return Stepped(config, model, waveform, before, float(loss), values(model))

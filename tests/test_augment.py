@@ -10,16 +10,18 @@ import pytest
 import tensorflow as tf
 from audio_files import music, tone, write_sound
 
+from benchmarks import augmentations as augment_command
 from kgenre import train
 from kgenre.audio.reader import TrackReader
+from kgenre.audio.slicing import SliceSpec
 from kgenre.augment import AUGMENTS, PLACES, build_augmentations
-from kgenre.augment import __main__ as augment_command
 from kgenre.augment.mixup import Mixup
 from kgenre.augment.random_layers import PictureNoise, RandomGain, SpecAugment, TimeShift
 from kgenre.augment.stretch import Pitch, Tempo, stretched
 from kgenre.core.errors import KgenreError
 from kgenre.model.build import build_model, load_model, reseed
 from kgenre.model.settings import _RANGES, Config, make_config
+from kgenre.model.tasks.single_label import SingleLabel
 from kgenre.training.batches import training_batches
 from kgenre.training.fit import compiled_model
 from kgenre.training.plan import TrainingPlan
@@ -66,7 +68,7 @@ def stream(tracks, config: Config, plan: TrainingPlan, first_epoch: int = 0, wor
     """Waveforms and labels of whole epochs, as `fit` has them."""
     of_window, of_batch = build_augmentations(config, "window"), build_augmentations(config, "batch")
     labels = np.eye(len(tracks)) if of_batch else np.arange(len(tracks))
-    reader = TrackReader(RATE, CLIP, CLIP, 1 << 30)
+    reader = TrackReader(SliceSpec(RATE, CLIP, CLIP), 1 << 30)
     batches = training_batches(reader, tracks, labels, plan, first_epoch, workers, of_window, of_batch)
     return tuple(map(np.concatenate, zip(*batches.take(epochs * plan.steps).as_numpy_iterator())))
 
@@ -329,7 +331,7 @@ def test_shares_of_mixup_are_of_beta():
 
 
 def test_accuracy_is_against_the_heavier_label():
-    model = compiled_model(config_of("mixup"), 3, 10)
+    model = compiled_model(config_of("mixup"), SingleLabel(("a", "b", "c")), 10)
     wave = np.random.default_rng(0).standard_normal((4, CLIP)).astype("float32")
     named = keras.ops.convert_to_numpy(model(wave)).argmax(axis=1)
     for heavy, accuracy in ((named, 1.0), ((named + 1) % 3, 0.0)):
@@ -359,7 +361,7 @@ def test_window_is_the_track_at_another_tempo_and_pitch(tracks):
     tempo, pitch = Tempo(0.3, RATE), Pitch(2.0, RATE)
     factors = np.random.default_rng([1, 0, *b"tempo"]).uniform(0.7, 1.3, 10)
     semitones = np.random.default_rng([1, 0, *b"pitch"]).uniform(-2, 2, 10)
-    reader = TrackReader(RATE, CLIP, CLIP)
+    reader = TrackReader(SliceSpec(RATE, CLIP, CLIP))
     for i, (number, position) in enumerate(zip(*plan.epoch(0))):
         between = CLIP + RATE // 10
         needs = int(np.ceil(between * factors[i] + RATE / 10))
@@ -373,7 +375,7 @@ def test_window_is_the_track_at_another_tempo_and_pitch(tracks):
 
 def test_all_at_once_train_a_step_and_resume(tracks, tmp_path):
     config, plan = config_of(*AUGMENTS), TrainingPlan(len(tracks), 2, 5, seed=0)
-    model = compiled_model(config, len(tracks), plan.steps)
+    model = compiled_model(config, SingleLabel(tuple("abcdefgh"[: len(tracks)])), plan.steps)
     waveforms, labels = stream(tracks, config, plan, epochs=1)
     waveforms[0] = 0  # silence
 

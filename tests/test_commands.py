@@ -19,7 +19,8 @@ from kgenre.audio.decode import decode
 from kgenre.audio.slicing import SliceSpec, cut_slices
 from kgenre.collections.demo.files import make_demo
 from kgenre.embeddings.files import read_embeddings
-from kgenre.serving.metadata import model_metadata, read_metadata, spec_of, write_metadata
+from kgenre.model.tasks.single_label import SingleLabel
+from kgenre.serving.metadata import model_metadata, read_metadata, task_and_spec, write_metadata
 from kgenre.serving.saved_model import SavedModel
 from kgenre.training.run import Run
 
@@ -186,7 +187,7 @@ def test_served_equals_trained_in_a_process_with_tensorflow_alone(run, tmp_path,
 
     config = run.load_config()
     slices = cut_slices(waveform.astype("float32"), config.slice_spec)
-    probabilities, embedding = slice_model(run.load_model()).predict(slices, batch_size=16, verbose=0)
+    probabilities, embedding = slice_model(run.load_model(), run.load_task()).predict(slices, batch_size=16, verbose=0)
     assert served["slice_probabilities"].shape == (1, *probabilities.shape)
     # 1e-5: float32 sums in another order, as batches differ.
     np.testing.assert_allclose(served["slice_probabilities"][0], probabilities, atol=1e-5)
@@ -225,13 +226,14 @@ def test_what_a_model_says_of_itself_is_known_without_tensorflow(run, tmp_path):
     assert "kgenre.serving.catalogue" in modules and "tensorflow" not in modules
     folder = shutil.copytree(SavedModel(run.folder).path, tmp_path / "copy")
     kept = read_metadata(folder)
-    assert kept["identity"] == identity and kept == SavedModel(run.folder)._ask()
+    assert kept["identity"] == identity and kept == SavedModel(run.folder).metadata_of_graph()
     (folder / "assets.extra" / "about.json").write_text("{}")
     assert read_metadata(folder) is None and SavedModel(folder).identity == identity
-    spec = spec_of(kept)
+    task, spec = task_and_spec(kept)
+    other = SingleLabel(task.labels[::-1])
     write_metadata(folder, kept)
-    assert read_metadata(folder) == kept == model_metadata(folder, sorted(GENRES), spec)
-    assert model_metadata(folder, sorted(GENRES)[::-1], spec)["identity"] != identity
+    assert read_metadata(folder) == kept == model_metadata(folder, task, spec)
+    assert model_metadata(folder, other, spec)["identity"] != identity
     data = next((folder / "variables").glob("*.data-*"))
     data.write_bytes(data.read_bytes()[:-1])
     assert read_metadata(folder) is None, "weights that were cut short are not those that it speaks of"
@@ -402,7 +404,7 @@ def test_answers_go_to_the_file_while_the_bar_is_on_the_terminal(run, collection
     subprocess.run(command, shell=True, stderr=terminal, check=True)
     shown = os.read(main_end, 100_000).decode()
     assert (tmp_path / "answers").read_text().startswith(f"{song}: ")
-    assert "listening" in shown and str(song) not in shown
+    assert "analysing" in shown and str(song) not in shown
 
 
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
@@ -427,7 +429,7 @@ def test_half_precision_scales_its_loss():
     from kgenre.model.settings import make_config
     from kgenre.training.fit import compiled_model
 
-    model = compiled_model(make_config({}, {"precision": "mixed_float16"}), 3, 10)
+    model = compiled_model(make_config({}, {"precision": "mixed_float16"}), SingleLabel(("a", "b", "c")), 10)
     assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
 
 

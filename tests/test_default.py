@@ -18,7 +18,8 @@ from kgenre import embed, export, predict
 from kgenre.baselines import default_head as default_training
 from kgenre.collections.demo.files import make_demo
 from kgenre.embeddings.files import read_embeddings
-from kgenre.serving import catalogue as pretrained
+from kgenre.model.tasks.single_label import SingleLabel
+from kgenre.serving import catalogue
 from kgenre.serving import default_model as default
 from kgenre.serving.catalogue import open_model
 from kgenre.serving.saved_model import SavedModel
@@ -73,7 +74,7 @@ def test_answers_as_head_and_forward_pass(exported):
         logits = np.hstack([embeddings, pooled]) @ head["kernel"].astype("float64") + head["bias"]
     predictor = SavedModel(exported)
     probabilities, embedded = predictor(waveforms)
-    assert predictor.labels == GENRES
+    assert list(predictor.task.labels) == GENRES
     # float32 under a softmax of logits of some tens
     np.testing.assert_allclose(probabilities, softmax(logits, axis=1), atol=1e-3)
     np.testing.assert_allclose(embedded, embeddings, atol=1e-4 * np.abs(embeddings).max())
@@ -112,7 +113,7 @@ def test_embed_without_a_model(ready, song, tmp_path, capsys):
 def test_export_without_a_model(cache, exported, tmp_path, capsys):
     assert export.main(["--to", str(tmp_path / "serve")]) == 0
     served = SavedModel(tmp_path / "serve")
-    assert served.labels == GENRES
+    assert list(served.task.labels) == GENRES
     assert served.identity == SavedModel(exported).identity  # files differ from export to export, the model does not
 
 
@@ -157,8 +158,8 @@ def test_tags_go_into_the_csv(ready, song, tmp_path, capsys):
 def test_names_of_models(song, capsys, monkeypatch):
     assert predict.main([str(song), "--model", "musicn"]) == 2
     assert "unknown model 'musicn'. Did you mean musicnn? Known: default, musicnn, vggish." in capsys.readouterr().err
-    nameless = types.SimpleNamespace(name="vggish", labels=[])
-    monkeypatch.setitem(pretrained.PRETRAINED, "vggish", lambda: nameless)
+    nameless = types.SimpleNamespace(name="vggish", task=SingleLabel(()))
+    monkeypatch.setitem(catalogue.CATALOGUE, "vggish", lambda: nameless)
     assert predict.main([str(song), "--model", "vggish"]) == 2
     assert "vggish" in (said := capsys.readouterr().err) and "names no genres. Use `kgenre embed`" in said
 

@@ -12,10 +12,11 @@ from audio_files import tone, write_sound
 
 from kgenre import embed
 from kgenre.audio.decode import decode
-from kgenre.audio.reader import TrackReader
 from kgenre.audio.slicing import SliceSpec, cut_slices
 from kgenre.embeddings import store as embedding_store
 from kgenre.embeddings.files import read_embeddings
+from kgenre.model.aggregate import SliceOutputs
+from kgenre.model.tasks.single_label import SingleLabel
 from kgenre.serving import predict as inference
 
 RATE = 8000
@@ -37,7 +38,7 @@ class Level:
     slice_spec: SliceSpec = SliceSpec(RATE, RATE, RATE // 2)
     fails_at: int | None = None
     name: str = "level"
-    labels: tuple = ("loud", "quiet")
+    task: SingleLabel = SingleLabel(("loud", "quiet"))
     heard: list = field(default_factory=list)
 
     def __call__(self, windows):
@@ -45,10 +46,7 @@ class Level:
         self.heard.append(len(windows))
         if self.fails_at is not None and len(self.heard) > self.fails_at:
             raise KeyboardInterrupt
-        return np.full((len(windows), 2), 0.5, "float32"), describe(windows)
-
-    def reader(self):
-        return TrackReader(self.slice_spec)
+        return SliceOutputs(np.full((len(windows), 2), 0.5, "float32"), describe(windows))
 
 
 def describe(windows):

@@ -50,10 +50,11 @@ def embed(model, rows, to, workers: int, progress: Progress = SILENT) -> tuple[d
     Raises:
         KgenreError: `to` holds what another model, other settings or another decoder made.
     """
+    from kgenre.audio.reader import TrackReader
     from kgenre.embeddings.store import Store
     from kgenre.serving.predict import predict_tracks
 
-    store, reader = Store(to, header_of(model), rows), model.reader()
+    store, reader = Store(to, header_of(model), rows), TrackReader(model.slice_spec)
     with progress.task("embedding", len(rows), "tracks", len(rows) - len(store.lacking)) as advance:
         results = predict_tracks(model, reader, store.lacking, workers=workers, advance=advance)
         try:
@@ -67,7 +68,7 @@ def embed(model, rows, to, workers: int, progress: Progress = SILENT) -> tuple[d
 def header_of(model) -> dict:
     from kgenre.embeddings.store import make_header
 
-    return make_header(model.name, model.identity, {**asdict(model.slice_spec), "labels": model.labels})
+    return make_header(model.name, model.identity, {**asdict(model.slice_spec), "labels": list(model.task.labels)})
 
 
 def vectors_of(result, model):
@@ -76,4 +77,4 @@ def vectors_of(result, model):
 
     rate = model.slice_spec.sample_rate
     starts = model.slice_spec.starts(round(result.seconds * rate)) / rate
-    return TrackVectors(result.path, result.seconds, starts, result.slice_embeddings)
+    return TrackVectors(result.path, result.seconds, starts, result.slices.embeddings)

@@ -46,18 +46,20 @@ def evaluate(
     Raises:
         KgenreError: no tracks, genres that the model does not know, or too many bad files.
     """
-    from kgenre.audio.reader import check_bad_share
+    from kgenre.audio.reader import TrackReader, check_bad_share
     from kgenre.serving.predict import predict_tracks
 
     rows, split, note = rows_of(collection, split)
-    check_genres(rows, predictor.labels, collection.name)
-    paths, reader = list(rows["path"]), predictor.reader()
+    check_genres(rows, predictor.task.labels, collection.name)
+    paths, reader = list(rows["path"]), TrackReader(predictor.slice_spec)
     with progress.task(f"evaluating {split}", len(paths), "tracks") as advance:
         results = predict_tracks(predictor, reader, paths, workers=workers, advance=advance)
         answers = {result.path: result.probabilities for result in results}
     check_bad_share(reader.failures, len(paths), max_bad_share)
     learnt = None if train is None else train[train["split"] == "train"]
-    return write_report(rows, answers, reader.failures, predictor.labels, collection, split, note, learnt, Path(out))
+    return write_report(
+        rows, answers, reader.failures, predictor.task.labels, collection, split, note, learnt, Path(out)
+    )
 
 
 def evaluate_run(run, workers: int, max_bad_share: float, progress: Progress = SILENT) -> dict:

@@ -210,7 +210,7 @@ class Library:
         encoder does, and is no reason to listen to a library anew.
         """
         config = asdict(model.slice_spec)
-        config |= {"labels": list(model.labels), "windows": windows}
+        config |= {"labels": list(model.task.labels), "windows": windows}
         digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
         with self.writing():
             self._db.execute(

@@ -5,11 +5,12 @@ import numpy as np
 from keras import layers
 
 from kgenre.archs import ARCHS
-from kgenre.augment import build_augmentations
+from kgenre.augment import build_augmentations, random_layers, zoom  # noqa: F401  registered by import, for load_model
 from kgenre.core.errors import KgenreError
-from kgenre.features import FEATURES
+from kgenre.features import FEATURES, chroma, cqt, logmel, logstft, mfcc  # noqa: F401  registered by import, for load_model
 from kgenre.model.image import SpectrogramImage
 from kgenre.model.settings import Config
+from kgenre.model.tasks import Task
 
 
 def check_backend() -> None:
@@ -93,9 +94,9 @@ def front_end(config: Config):
     return lambda waveform: image(feature(waveform))
 
 
-def slice_model(model: keras.Model) -> keras.Model:
+def slice_model(model: keras.Model, task: Task) -> keras.Model:
     """The model that answers: waveform (batch, slice_samples) -> probabilities and embedding, float32."""
-    probabilities = layers.Softmax(dtype="float32", name="probabilities")(model.output)
+    probabilities = task.activation()(model.output)
     embedding = layers.Identity(dtype="float32", name="embedding_float32")(model.get_layer("embedding").output)
     return keras.Model(model.input, [probabilities, embedding])
 

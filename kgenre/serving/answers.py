@@ -16,15 +16,15 @@ TOP, TOP_TAGS = 3, 8  # genres and tags named on a line
 
 def track_row(result, predictor) -> dict:
     """What is said of one track, as --json prints it."""
-    strengths = dict(zip(predictor.labels, (float(value) for value in result.probabilities)))
+    strengths = dict(zip(predictor.task.labels, (float(value) for value in result.probabilities)))
     spec = predictor.slice_spec
     last = max(0.0, result.seconds - spec.slice_seconds)
     by_slice = [
         {
             "start": round(min(i * spec.hop_seconds, last), 3),
-            "strengths": dict(zip(predictor.labels, map(float, values))),
+            "strengths": dict(zip(predictor.task.labels, map(float, values))),
         }
-        for i, values in enumerate(result.slice_probabilities)
+        for i, values in enumerate(result.slices.probabilities)
     ]
     return {
         "path": result.path,

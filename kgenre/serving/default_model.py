@@ -17,6 +17,7 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 from kgenre.core.published import cache_dir
 from kgenre.model.settings import Config, make_config, read_config
+from kgenre.model.tasks import make_task
 from kgenre.weights import WEIGHTS, load
 from kgenre.weights.musicnn import TAGS
 
@@ -34,7 +35,7 @@ def saved_model(progress: Progress = SILENT) -> Path:
     Raises:
         KgenreError: the weights are unavailable, with what to type.
     """
-    from kgenre.serving.exporters.saved_model import export
+    from kgenre.serving.exporters import export
 
     folder = cache_dir() / f"default-{identity()}" / "1"
     if not folder.is_dir():
@@ -42,7 +43,7 @@ def saved_model(progress: Progress = SILENT) -> Path:
         log.info("preparing the default model, once (half a minute)")
         config, labels = settings()
         try:
-            export(build(config, labels), labels, config.slice_spec, folder)
+            export(build(config, labels), make_task("single_label", labels), config.slice_spec, folder)
         except (KgenreError, OSError):
             if not folder.is_dir():  # else another process was faster
                 raise

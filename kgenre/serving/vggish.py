@@ -1,11 +1,12 @@
-"""Models that need not be trained first, by name."""
+"""TF-Hub's VGGish as a serving.Model that only gives embeddings."""
 
 import dataclasses
 import hashlib
 
 import numpy as np
 
-from kgenre.audio.reader import TrackReader
+from kgenre.model.aggregate import SliceOutputs
+from kgenre.model.tasks import make_task
 
 
 class VggishEmbedder:
@@ -19,7 +20,7 @@ class VggishEmbedder:
         KgenreError: the module is unavailable.
     """
 
-    name, labels = "vggish", []
+    name, task = "vggish", make_task("single_label", ())
 
     def __init__(self, module: str = "hub", **sizes):
         import keras
@@ -45,10 +46,6 @@ class VggishEmbedder:
         self.model = keras.Model(waveform, network(patches(front_end(config)(waveform))))
         self.identity = hashlib.sha256(b"".join(weight.tobytes() for weight in network.get_weights())).hexdigest()[:16]
 
-    def __call__(self, windows) -> tuple[np.ndarray, np.ndarray]:
-        """Windows (n, slice_samples) -> probabilities of no genres (n, 0), embeddings (n, 128)."""
-        embeddings = self.model(windows, training=False).numpy()
-        return np.zeros((len(embeddings), 0), "float32"), embeddings
-
-    def reader(self, cache_bytes: int = 0) -> TrackReader:
-        return TrackReader(self.slice_spec, cache_bytes)
+    def __call__(self, slices: np.ndarray) -> SliceOutputs:
+        embeddings = self.model(slices, training=False).numpy()
+        return SliceOutputs(np.zeros((len(embeddings), 0), "float32"), embeddings)

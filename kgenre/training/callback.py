@@ -11,9 +11,11 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.progress import Progress
 from kgenre.model.build import reseed
 from kgenre.model.settings import Config
+from kgenre.model.tasks import Task
+from kgenre.serving.keras_model import KerasModel
 from kgenre.training.plan import TrainingPlan
 from kgenre.training.state import TrainingState
-from kgenre.training.validation import training_slice_model, validate
+from kgenre.training.validation import validate
 
 
 class TrainingCallback(keras.callbacks.Callback):
@@ -22,6 +24,7 @@ class TrainingCallback(keras.callbacks.Callback):
     def __init__(
         self,
         config: Config,
+        task: Task,
         state: TrainingState,
         plan: TrainingPlan,
         reader: TrackReader,
@@ -29,12 +32,13 @@ class TrainingCallback(keras.callbacks.Callback):
         progress: Progress,
     ):
         super().__init__()
-        self.config, self.state, self.steps, self.reader, self.truth = config, state, plan.steps, reader, truth
+        self.config, self.task, self.state, self.steps = config, task, state, plan.steps
+        self.reader, self.truth = reader, truth
         self.n_files = plan.n_tracks + len(truth)
         self.progress, self.shown = progress, contextlib.ExitStack()
 
     def on_train_begin(self, logs=None):
-        self.predict = training_slice_model(self.model)
+        self.slice_model = KerasModel(self.model, self.task, self.config.slice_spec)
 
     def on_epoch_begin(self, epoch, logs=None):
         reseed(self.model, self.config.seed, epoch)
@@ -76,4 +80,4 @@ class TrainingCallback(keras.callbacks.Callback):
     def validate(self) -> dict[str, float]:
         sizes = (self.config.batch_size, self.config.workers)
         with self.progress.task("validating", len(self.truth), "tracks") as advance:
-            return validate(self.predict, self.reader, self.truth, *sizes, advance)
+            return validate(self.slice_model, self.reader, self.truth, *sizes, advance)

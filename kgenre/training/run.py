@@ -9,6 +9,7 @@ import pandas as pd
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_text
 from kgenre.model.settings import Config, config_json, make_config, read_config
+from kgenre.model.tasks import Task, make_task
 
 
 class Run:
@@ -47,6 +48,9 @@ class Run:
                 "Name a folder that `kgenre train` made."
             )
         return make_config(read_config(self / "config.json"), {})
+
+    def load_task(self) -> Task:
+        return make_task(self.load_facts()["task"], self.load_labels())
 
     def load_labels(self) -> list[str]:
         return (self / "labels.txt").read_text(encoding="utf-8").rstrip("\n").split("\n")

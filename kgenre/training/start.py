@@ -69,7 +69,7 @@ def resumed_config(run: Run, given: dict) -> Config:
 def train(config: Config, run: Run, progress: Progress = SILENT) -> None:
     """Trains and exports; each step is skipped where an earlier try has done it."""
     from kgenre.model.build import check_backend
-    from kgenre.serving.exporters.saved_model import export
+    from kgenre.serving.exporters import export
     from kgenre.training.fit import fit
 
     check_backend()
@@ -81,7 +81,7 @@ def train(config: Config, run: Run, progress: Progress = SILENT) -> None:
     saved_model = run / "saved_model" / "1"
     if not saved_model.exists():
         progress.line("exporting and checking the export")
-        export(run.load_model(), run.load_labels(), config.slice_spec, saved_model)
+        export(run.load_model(), run.load_task(), config.slice_spec, saved_model)
 
 
 def begin(config: Config, run: Run, progress: Progress) -> Config:
@@ -108,6 +108,7 @@ def begin(config: Config, run: Run, progress: Progress) -> Config:
         "keras": importlib.metadata.version("keras"),
         "tensorflow": importlib.metadata.version("tensorflow"),
         "decoders": decoder_versions(),
+        "task": "single_label",
         "protocol": collection.protocol,
         "resolved": resolved,
         "asked": {setting: getattr(asked, setting) for setting in resolved},
