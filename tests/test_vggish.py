@@ -20,10 +20,12 @@ from kgenre.archs import ARCHS
 from kgenre.audio.reader import TrackReader
 from kgenre.core import transfer
 from kgenre.core.errors import KgenreError
+from kgenre.core.progress import SILENT
 from kgenre.model.build import build_model, front_end
 from kgenre.model.settings import make_config
 from kgenre.serving.predict import predict_tracks
 from kgenre.serving.vggish import VggishEmbedder
+from kgenre.weights import sources
 
 vggish = importlib.import_module("kgenre.archs.vggish")  # the builder has the module's name
 RATE = 16000
@@ -357,7 +359,11 @@ def test_module_is_downloaded_once(hub_server, module, weights, caplog):
 def test_module_unavailable_warns_or_raises(fault, hub_server, module, tmp_path, caplog):
     if fault == "other archive" and hub_server.hub_cache:
         pytest.skip("TF-Hub does not look into the archive")
-    body = {"no archive": b"words", "cut": archive(module)[:5000], "other archive": archive(__file__)}.get(fault)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "readme.txt").write_text("another module")
+    body = {"no archive": b"words", "cut": archive(module)[:5000], "other archive": archive(tmp_path / "other")}.get(
+        fault
+    )
     if body:
         hub_server.files[ARCHIVE] = body
     with caplog.at_level(logging.WARNING):
@@ -377,6 +383,16 @@ def test_module_unavailable_warns_or_raises(fault, hub_server, module, tmp_path,
     assert warnings == [f"{text} Starting from random weights, with every layer trainable."]
     # no half of a module, which would be taken for a whole one
     assert {path.name for path in hub_server.cache.iterdir()} <= {"vggish-1.tar.gz"}
+
+
+def test_unpack_directory_not_writable_raises(module, tmp_path, monkeypatch):
+    monkeypatch.setattr("kgenre.weights.sources.os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space")))
+    file = tmp_path / "vggish-1.tar.gz"
+    file.write_bytes(archive(module))
+    monkeypatch.delenv("TFHUB_CACHE_DIR", raising=False)
+    text = refusal(sources.from_tf_hub, vggish.HUB, tmp_path / "vggish-1", SILENT)
+    assert text.startswith(f"{tmp_path / 'vggish-1'}: cannot be written ([Errno 28] No space). Free space there")
+    assert [path.name for path in tmp_path.iterdir()] == ["vggish-1.tar.gz"]
 
 
 def test_module_copied_by_hand_needs_no_network(module, weights, tmp_path, monkeypatch):

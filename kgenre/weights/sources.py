@@ -5,6 +5,7 @@ the path of the checked file or directory. What is there already is used without
 """
 
 import contextlib
+import gzip
 import http.client
 import logging
 import os
@@ -94,10 +95,15 @@ def _unpack(archive: Path, path: Path, size: int) -> None:
             if not _is_module(module):
                 raise tarfile.TarError("it holds no saved_model.pb")
             os.replace(module, path)
-    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+    except (EOFError, tarfile.TarError, zlib.error, gzip.BadGzipFile) as error:
+        cause = str(error).splitlines()[0].rstrip(":")
+        raise KgenreError(
+            f"{archive}: not the archive of a TF-Hub module ({cause}). Remove it; it is then fetched again."
+        ) from error
+    except OSError as error:
         if not _is_module(path):  # else another process was faster
             raise KgenreError(
-                f"{archive}: not the archive of a TF-Hub module ({error}). Remove it; it is then fetched again."
+                f"{path}: cannot be written ({error}). Free space there or set XDG_CACHE_HOME to another directory."
             ) from error
     archive.unlink(missing_ok=True)
 
