@@ -14,7 +14,7 @@ from musicnn_reference import RATE, clip, drawn, mel_of, reference
 from scipy.special import expit, softmax
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from kgenre import embed, export, predict
+from kgenre import default_head, embed, export, predict
 from kgenre.baselines import default_head as default_training
 from kgenre.collections.demo.files import make_demo
 from kgenre.embeddings.files import read_embeddings
@@ -55,7 +55,7 @@ def exported(wheel, tmp_path_factory):
         return made
 
 
-def test_head_is_what_the_model_card_says():
+def test_head_matches_model_card():
     config, labels = default.settings()
     assert labels == GENRES
     assert (config.arch, config.weights, config.slice_seconds) == ("musicnn", "msd", 2.98)
@@ -67,7 +67,7 @@ def test_head_is_what_the_model_card_says():
     assert f"{metrics['accuracy']:.1%}" in card and metrics["split"] == "valid"
 
 
-def test_answers_as_head_and_forward_pass(exported):
+def test_default_model_equals_head_on_reference_forward_pass(exported):
     waveforms = clip(2.98)
     embeddings, _, pooled = reference(mel_of(waveforms), drawn(0))
     with np.load(default.head_directory() / "head.npz") as head:
@@ -89,7 +89,7 @@ def test_predict_without_a_model(ready, song, capsys):
     assert list(row["tags"].values()) == sorted(row["tags"].values(), reverse=True)
 
 
-def test_tags_are_the_networks_own(ready):
+def test_tags_equal_reference_forward_pass(ready):
     waveforms = clip(2.98)
     embeddings, logits, _ = reference(mel_of(waveforms), drawn(0))
     found = default.tags(embeddings.astype("float32"))
@@ -120,7 +120,7 @@ def test_export_without_a_model(cache, exported, tmp_path, capsys):
 @pytest.mark.parametrize(
     "removed", ["variables", "variables/variables.data-00000-of-00001", "variables/variables.index"]
 )
-def test_a_cache_that_was_cleaned_is_made_anew(cache, exported, removed):
+def test_open_model_file_missing_in_cache_exports_again(cache, exported, removed):
     folder = cache / f"default-{default.identity()}" / "1"
     shutil.copytree(exported, folder)
     shutil.rmtree(folder / removed) if (folder / removed).is_dir() else (folder / removed).unlink()
@@ -148,7 +148,7 @@ def test_identity_changes_with_graph_weights_and_head(monkeypatch, tmp_path):
     assert default.identity() in names
 
 
-def test_tags_go_into_the_csv(ready, song, tmp_path, capsys):
+def test_predict_tags_writes_csv_columns(ready, song, tmp_path, capsys):
     assert predict.main([str(song), "--tags", "--csv", str(tmp_path / "out.csv")]) == 0
     table = pd.read_csv(tmp_path / "out.csv")
     assert [name for name in table if name.startswith("tag:")] == [f"tag:{tag}" for tag in sorted(TAGS["msd"])]
@@ -164,7 +164,7 @@ def test_names_of_models(song, capsys, monkeypatch):
     assert "vggish" in (said := capsys.readouterr().err) and "names no genres. Use `kgenre embed`" in said
 
 
-def test_offline_one_line_says_what_to_type(cache, song, capsys, monkeypatch):
+def test_predict_offline_names_command_and_destination(cache, song, capsys, monkeypatch):
     (cache / WEIGHTS["musicnn-msd"].file).unlink()
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     assert predict.main([str(song)]) == 2
@@ -173,11 +173,11 @@ def test_offline_one_line_says_what_to_type(cache, song, capsys, monkeypatch):
     assert "pip download --no-deps --only-binary=:all: musicnn==0.1.0" in last and str(cache) in last
 
 
-def test_head_of_a_collection(cache, tmp_path, capsys, monkeypatch):
+def test_default_head_of_a_collection_leaves_out_test_tracks(cache, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(default_training, "COPIES", 1)
     genres = ("ambient", "house", "metal")
     made = make_demo(tmp_path / "demo", genres=genres, songs_per_genre=6, seconds=(2.0, 3.5))
-    assert default_training.main(["--data", str(made / "manifest.csv"), "--out", str(tmp_path / "head")]) == 0
+    assert default_head.main(["--data", str(made / "manifest.csv"), "--out", str(tmp_path / "head")]) == 0
     assert (tmp_path / "head" / "labels.txt").read_text().split() == list(genres)
     metrics = json.loads((tmp_path / "head" / "metrics.json").read_text())
     assert metrics["split"] == "valid" and metrics["fitted_on"] + metrics["tracks"] < 18  # test tracks are left out

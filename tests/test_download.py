@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -20,7 +21,7 @@ from kgenre.core.download import download
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import Progress
 
-BODY = np.random.default_rng(0).bytes(3 * transfer.MIB + 12345)
+BODY = np.random.default_rng(0).bytes(3 * transfer.MIB + 1234)  # the last chunk is smaller than a file's buffer
 SHA256, MD5 = hashlib.sha256(BODY).hexdigest(), hashlib.md5(BODY).hexdigest()
 CHUNK = transfer.CHUNK_BYTES
 OTHER = hashlib.sha256(BODY[::-1]).hexdigest()
@@ -198,6 +199,21 @@ def test_download_silent_server_raises_after_the_timeout(server, path):
     begin = time.monotonic()
     assert "(Read timed out." in refusal(server, path, timeout=0.3)
     assert time.monotonic() - begin < 5 and len(server.requests) == 1
+
+
+def test_download_no_connection_raises_after_the_timeout(path, server):
+    """Packets that nobody answers: a socket whose queue of connections is full."""
+    with socket.socket() as full, contextlib.ExitStack() as clients:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):
+            client = clients.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())
+        begin = time.monotonic()
+        with pytest.raises(KgenreError, match="timed out"):
+            download(f"http://127.0.0.1:{full.getsockname()[1]}/file.bin", path, timeout=0.5)
+        assert time.monotonic() - begin < 0.9  # once
 
 
 def test_download_offline_raises_the_destination(server, path):

@@ -260,7 +260,7 @@ def test_weights_come_through_the_config(weights_of, module, weights, narrow, tm
         np.testing.assert_array_equal(weight, value, err_msg=name)
 
 
-def test_figure_of_the_command_line_is_the_published_one(module, figure):
+def test_check_embeddings_other_values_raises(module, figure):
     assert vggish.SINE_EMBEDDINGS == (-0.0333, 0.380)
     backbone = vggish.vggish_backbone(WIDTH)
     vggish.load_module(backbone, module)
@@ -273,7 +273,7 @@ def test_figure_of_the_command_line_is_the_published_one(module, figure):
     assert f"mean {-0.0333:.4f} and the deviation 0.380" in refusal(vggish.check_embeddings, backbone, module)
 
 
-def test_weights_in_another_order_fail_the_figure(weights, figure, tmp_path):
+def test_check_embeddings_reversed_kernels_raises(weights, figure, tmp_path):
     """Two kernels turned about have the right shapes and the wrong values."""
     turned = [(name, value[::-1] if value.ndim == 4 else value) for name, value in weights]
     backbone = vggish.vggish_backbone(WIDTH)

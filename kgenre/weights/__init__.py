@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_beside
 from kgenre.core.progress import SILENT, Progress
@@ -49,7 +47,7 @@ class Weights:
     md5: str | None = None
     size: int | None = None
     unpacked: int = 0
-    convert: Callable[[Path], dict[str, np.ndarray]] | None = None
+    convert: Callable[[Path], dict] | None = None
 
     @property
     def origin(self) -> str:
@@ -133,13 +131,15 @@ def fetch(row: Weights, progress: Progress = SILENT) -> Path:
         raise KgenreError(f"{row.title}: {error}") from error
 
 
-def load(row: Weights, progress: Progress = SILENT) -> dict[str, np.ndarray]:
+def load(row: Weights, progress: Progress = SILENT) -> dict:
     """The arrays of a row by name; kept as .npz in the cache directory, so that reading them needs no TensorFlow.
 
     Raises:
         KgenreError: as `fetch`, or the arrays that were kept are unreadable.
     """
     import zipfile
+
+    import numpy as np
 
     kept = cache_dir() / f"{row.arch}-{row.value}-{(row.sha256 or row.file)[:12]}.npz"
     if not kept.is_file():

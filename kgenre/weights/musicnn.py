@@ -8,8 +8,6 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-import numpy as np
-
 TAGS = {
     "msd": (
         "rock,pop,alternative,indie,electronic,female vocalists,dance,00s,alternative rock,jazz,beautiful,metal,"
@@ -26,23 +24,23 @@ TAGS = {
 }
 
 
-def read_msd(wheel: Path) -> dict[str, np.ndarray]:
+def read_msd(wheel: Path) -> dict:
     """The variables by name, float32, of the checkpoint that was trained on the Million Song Dataset."""
     return _read(wheel, "MSD_musicnn")
 
 
-def read_mtt(wheel: Path) -> dict[str, np.ndarray]:
+def read_mtt(wheel: Path) -> dict:
     """The variables by name, float32, of the checkpoint that was trained on MagnaTagATune."""
     return _read(wheel, "MTT_musicnn")
 
 
-def _read(wheel: Path, name: str) -> dict[str, np.ndarray]:
+def _read(wheel: Path, name: str) -> dict:
     with tempfile.TemporaryDirectory() as scratch, zipfile.ZipFile(wheel) as archive:
         archive.extractall(scratch, [part for part in archive.namelist() if part.startswith(f"musicnn/{name}/.")])
         return _read_checkpoint(Path(scratch) / "musicnn" / name)
 
 
-def _read_checkpoint(directory: Path) -> dict[str, np.ndarray]:
+def _read_checkpoint(directory: Path) -> dict:
     """The network's variables in a TensorFlow 1 checkpoint, without the optimizer's."""
     import tensorflow as tf
 
