@@ -53,59 +53,70 @@ def updated(text: str, name) -> str:
 
 def arch_table() -> str:
     from kgenre.archs import ARCHS
-    from kgenre.model.settings import make_config
 
     rows = []
     for name, arch in ARCHS.items():
-        config = make_config({}, {"arch": name, "weights": "none"})
-        count = f"{parameters(config):,}".replace(",", " ")
-        rows.append((f"`{name}`", arch.says, arch.source, taken(name, arch), count))
+        count = f"{parameters(name):,}".replace(",", " ")
+        rows.append((f"`{name}`", arch.description, arch.source, accepted(name), count))
     return markdown(("`--arch`", "what it is", "from", "`--feature`", "parameters (10 genres)"), rows)
 
 
-def taken(name: str, arch) -> str:
-    """The features that a network takes as they are, and what the others need."""
-    from kgenre.features import FEATURES
-    from kgenre.model.settings import make_config
+def model_settings(arch: str, **values):
+    """An architecture's own settings, but for what is given, with random weights."""
+    from kgenre.archs import ARCHS
+    from kgenre.model.settings import ModelSettings
 
+    random = {"weights": "none"} if "weights" in ARCHS[arch].settings.model_fields else {}
+    return ModelSettings.compose({"arch": arch, **random, **values})
+
+
+def accepted(name: str) -> str:
+    """The features that an architecture accepts as they are, and what the others need."""
+    from kgenre.archs import ARCHS
+    from kgenre.features import FEATURES
+
+    arch = ARCHS[name]
     if arch.features:
         return ", ".join(f"`{feature}`" for feature in arch.features)
     small = []
     for feature, row in FEATURES.items():
-        config = make_config({}, {"arch": name, "feature": feature, "weights": "none"})
-        if (config.image_height or len(row.bins(config))) < arch.least_rows:
+        settings = model_settings(name, feature=feature)
+        bins = row.bins(settings.audio.sample_rate_hz, settings.spectrogram)
+        if (settings.image.image_height or len(bins)) < arch.min_height:
             small.append(f"`{feature}`")
-    return f"any; with `--image-height {arch.least_rows}` or more: {', '.join(small)}" if small else "any"
+    return f"any; with `--image-height {arch.min_height}` or more: {', '.join(small)}" if small else "any"
 
 
-def parameters(config) -> int:
+def parameters(arch: str) -> int:
     from kgenre.model.build import build_model
 
-    return build_model(config, 10).count_params()
+    return build_model(model_settings(arch), 10).count_params()
 
 
 def feature_table() -> str:
     from kgenre.features import FEATURES
 
-    return markdown(("`--feature`", "what it is"), [(f"`{name}`", row.says) for name, row in FEATURES.items()])
+    return markdown(("`--feature`", "what it is"), [(f"`{name}`", row.description) for name, row in FEATURES.items()])
 
 
 def augment_table() -> str:
     from kgenre.augment import AUGMENTS
-    from kgenre.model.settings import Config
+    from kgenre.core.settings import fields_of
 
     rows = []
     for name, row in AUGMENTS.items():
-        flag = f"`--{row.strength.replace('_', '-')}` {getattr(Config, row.strength):g}"
-        rows.append((f"`{name}`", row.says, row.source, flag))
-    return markdown(("`--augment`", "what it is", "from", "strength"), rows)
+        setting = fields_of(row.settings)[row.setting]
+        flag = f"`--{setting.name.replace('_', '-')}` {setting.default:g}"
+        rows.append((f"`{name}`", row.description, row.source, flag))
+    return markdown(("`--augment`", "what it is", "from", "setting"), rows)
 
 
 def dataset_table() -> str:
     from kgenre.collections.datasets import DATASETS
 
     return markdown(
-        ("`--data`", "what it is", "licence"), [(f"`{name}`", row.says, row.licence) for name, row in DATASETS.items()]
+        ("`--data`", "what it is", "licence"),
+        [(f"`{name}`", row.description, row.licence) for name, row in DATASETS.items()],
     )
 
 

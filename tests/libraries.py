@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kgenre.audio.slicing import SliceSpec
-from kgenre.library.store import Library, Track, TrackAnalysis
+from kgenre.library.records import Track, TrackAnalysis
+from kgenre.library.store import Library
 from kgenre.model.aggregate import SliceOutputs
 from kgenre.model.tasks.single_label import SingleLabel
 
@@ -76,9 +77,9 @@ def make_library(path, n: int, d: int = 16, seed: int = 0, slices: int = 3, root
             track = invented_track(number, genre, root)
             library.save([track])
             starts = 2.0 * np.arange(slices)
-            library.save_heard(space, track.audio_hash, TrackAnalysis(starts, embeddings, probabilities))
+            library.save_analysis(space, track.audio_hash, TrackAnalysis(starts, embeddings, probabilities))
         for number in range(0, n, 50):
-            library.fail(f"{root}/broken/{number}.mp3".encode(), 1, 1, "empty file: 0 bytes. Replace the file.")
+            library.save_failure(f"{root}/broken/{number}.mp3".encode(), 1, 1, "empty file: 0 bytes. Replace the file.")
     return library
 
 

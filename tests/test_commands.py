@@ -94,7 +94,7 @@ def test_metrics_are_those_of_predicting_every_test_track(run, tmp_path):
     tracks = run.load_tracks()
     test = tracks[tracks["split"] == "test"].set_index("path")
     out = tmp_path / "genres.csv"
-    assert predict.main(["--model", str(run.folder), *test.index, "--csv", str(out)]) == 0
+    assert predict.main(["--model", str(run.folder), *test.index, "--out", str(out)]) == 0
     table = pd.read_csv(out).set_index("path")
     hits = (table["genre"] == test["genre"].loc[table.index]).mean()
     metrics = json.loads((run / "metrics.json").read_text())
@@ -137,38 +137,35 @@ def test_predict_answers_for_good_files_and_lists_bad_ones(run, collection, tmp_
     soundfile.write(folder / "silence.wav", np.zeros(RATE), RATE)
     soundfile.write(folder / "one.wav", np.ones(1) * 0.5, RATE)
     soundfile.write(folder / "nan.wav", np.full(RATE, np.nan, "float32"), RATE, subtype="FLOAT")
-    assert (
-        predict.main(
-            ["--model", str(run.folder), str(folder), "--csv", str(tmp_path / "out.csv"), "--json", "--slices"]
-        )
-        == 1
-    )
+    assert predict.main(["--model", str(run.folder), str(folder), "--format", "json", "--slices"]) == 1
     out, err = capsys.readouterr()
     failed = {Path(line.split(": ")[1]).name for line in err.splitlines() if line.startswith("failed: ")}
     assert failed == {"empty.mp3", "text.mp3", "silence.wav", "one.wav", "nan.wav"}
     rows = [json.loads(line) for line in out.splitlines()]
     assert len(rows) == len(good) + 1
+    flags = ["--model", str(run.folder), str(folder), "--out", str(tmp_path / "out.csv"), "--slices"]
+    assert predict.main(flags) == 1 and capsys.readouterr().out == ""
     with open(tmp_path / "out.csv", "rb") as file:
         assert b"caf\xe9 latin-1" in file.read()
     for row in rows:
-        assert sum(row["strengths"].values()) == pytest.approx(1, abs=1e-5)
-        mean = {genre: np.mean([part["strengths"][genre] for part in row["by_slice"]]) for genre in GENRES}
-        assert row["strengths"] == pytest.approx(mean, abs=1e-6)
+        assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+        mean = {genre: np.mean([part["probabilities"][genre] for part in row["by_slice"]]) for genre in GENRES}
+        assert row["probabilities"] == pytest.approx(mean, abs=1e-6)
         assert (
             row["slices"]
             == len(row["by_slice"])
             == len(cut_slices(decode(row["path"], RATE).samples, SliceSpec(RATE, *2 * [round(1.5 * RATE)])))
         )
-        assert row["genre"] == max(row["strengths"], key=row["strengths"].get)
+        assert row["genre"] == max(row["probabilities"], key=row["probabilities"].get)
 
 
 def test_predict_csv_columns(run, collection, tmp_path):
     song = next((collection / "house").rglob("*.*"))
     for flags, extra in (([], []), (["--slices"], ["start"])):
         out = tmp_path / "out.csv"
-        assert predict.main(["--model", str(run / "saved_model" / "1"), str(song), "--csv", str(out), *flags]) == 0
+        assert predict.main(["--model", str(run / "saved_model" / "1"), str(song), "--out", str(out), *flags]) == 0
         table = pd.read_csv(out)
-        assert list(table.columns) == ["path", "genre", "seconds", "slices", *extra, *sorted(GENRES)]
+        assert list(table.columns) == ["path", "genre", "seconds", "slices", "note", *extra, *sorted(GENRES)]
         assert len(table) == (table["slices"].iloc[0] if flags else 1)
         assert table["seconds"].iloc[0] == pytest.approx(decode(song, RATE).seconds, abs=1e-3)
 
@@ -185,8 +182,8 @@ def test_served_equals_trained_in_a_process_with_tensorflow_alone(run, tmp_path,
 
     from kgenre.model.build import slice_model
 
-    config = run.load_config()
-    slices = cut_slices(waveform.astype("float32"), config.slice_spec)
+    config = run.load_settings()
+    slices = cut_slices(waveform.astype("float32"), config.audio.slice_spec)
     probabilities, embedding = slice_model(run.load_model(), run.load_task()).predict(slices, batch_size=16, verbose=0)
     assert served["slice_probabilities"].shape == (1, *probabilities.shape)
     # 1e-5: float32 sums in another order, as batches differ.
@@ -206,7 +203,7 @@ def test_served_model_is_finite_on_silence_and_nothing(run):
 
 def test_embeddings_are_those_that_are_served(run, tmp_path):
     to = tmp_path / "embeddings.npz"
-    assert embed.main(["--model", str(run.folder), "--data", str(run / "tracks.csv"), "--to", str(to)]) == 0
+    assert embed.main(["--model", str(run.folder), "--data", str(run / "tracks.csv"), "--out", str(to)]) == 0
     read, predictor = read_embeddings(to), SavedModel(run.folder)
     assert sorted(read.table["path"]) == sorted(run.load_tracks()["path"])
     assert read.header["identity"] == predictor.identity == SavedModel(run.folder / "saved_model").identity
@@ -243,12 +240,12 @@ def test_baseline_on_a_run_takes_its_embeddings(run, collection, tmp_path):
     arguments = ["--data", str(collection / "manifest.csv"), "--classifier", "bayes", "--pool", "concat", "--out"]
     assert baseline.main(["--on", str(run.folder), *arguments, str(tmp_path)]) == 0
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert f"on concat embedding of {run.folder}; chosen on valid" in metrics["method"]
+    assert f"on concat embedding of {run.folder}; selected on valid" in metrics["method"]
     assert len(read_embeddings(tmp_path / "features.npz").table) == 18
 
 
 def test_export_adds_versions(run, tmp_path, capsys):
-    flags = ["--model", str(run.folder), "--to", str(tmp_path / "genres")]
+    flags = ["--model", str(run.folder), "--out", str(tmp_path / "genres")]
     assert export.main(flags) == 0
     assert capsys.readouterr().out.startswith(str(tmp_path / "genres" / "1"))
     # In a process of its own nothing has been imported that happens to register the layers.
@@ -267,7 +264,7 @@ def test_export_that_differs_is_refused_and_leaves_nothing(run, tmp_path, capsys
 
     original = sys.modules["kgenre.audio.slicing"].slice_in_graph
     monkeypatch.setattr("kgenre.serving.exporters.saved_model.slice_in_graph", shifted)
-    line = fails(export, ["--model", run.folder, "--to", tmp_path / "genres"], capsys)
+    line = fails(export, ["--model", run.folder, "--out", tmp_path / "genres"], capsys)
     assert "differs from the trained one by" in line
     assert list((tmp_path / "genres").iterdir()) == []
 
@@ -352,9 +349,9 @@ def test_user_errors_are_one_line(run, collection, tmp_path, capsys):
     assert "no such file, folder or match" in line
     line = fails(predict, ["--model", tmp_path, next((collection / "house").rglob("*.*"))], capsys)
     assert "holds no SavedModel" in line
-    line = fails(predict, ["--csv", tmp_path / "no" / "out.csv", manifest], capsys)
+    line = fails(predict, ["--out", tmp_path / "no" / "out.csv", manifest], capsys)
     assert "no such folder" in line
-    line = fails(predict, ["--csv", tmp_path, manifest], capsys)
+    line = fails(predict, ["--out", tmp_path, manifest], capsys)
     assert "is a folder" in line
     other = pd.DataFrame({"path": ["a.wav", "b.wav"], "genre": ["polka", "house"], "split": "test"})
     other.to_csv(tmp_path / "other.csv", index=False)
@@ -426,10 +423,10 @@ def test_every_precision_trains_resumes_and_exports(collection, tmp_path, precis
 def test_half_precision_scales_its_loss():
     import keras
 
-    from kgenre.model.settings import make_config
     from kgenre.training.fit import compiled_model
+    from kgenre.training.settings import RunSettings
 
-    model = compiled_model(make_config({}, {"precision": "mixed_float16"}), SingleLabel(("a", "b", "c")), 10)
+    model = compiled_model(RunSettings.compose({"precision": "mixed_float16"}), SingleLabel(("a", "b", "c")), 10)
     assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
 
 

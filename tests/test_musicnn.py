@@ -11,14 +11,14 @@ from musicnn_reference import NORMS, SHAPES, clip, drawn, mel_of, reference
 
 from kgenre.archs.musicnn import backbone, pretrained_arrays
 from kgenre.core.errors import KgenreError
-from kgenre.model.build import build_model
-from kgenre.model.settings import make_config
+from kgenre.training.fit import untrained_model
+from kgenre.training.settings import RunSettings
 from kgenre.weights import WEIGHTS, fetch, load
 from kgenre.weights.musicnn import TAGS
 
 
 def model_of(weights: str, **values) -> keras.Model:
-    return build_model(make_config({"weights": weights, **values}, {"arch": "musicnn"}), 10)
+    return untrained_model(RunSettings.compose({"weights": weights, **values}, {"arch": "musicnn"}), 10)
 
 
 def test_answers_as_the_forward_pass_on_the_same_checkpoint(cache):
@@ -65,7 +65,7 @@ def test_frozen_network_gives_in_training_what_it_gives_at_inference(cache):
 @pytest.mark.parametrize("values", [{"fmin_hz": 500.0}, {"fmax_hz": 4000.0}, {"hop_length": 512}])
 def test_pretrained_weights_need_their_own_front_end(values):
     with pytest.raises(KgenreError, match="The pretrained weights of `musicnn` need"):
-        make_config(values, {"arch": "musicnn"})
+        RunSettings.compose(values, {"arch": "musicnn"})
 
 
 WHEEL = WEIGHTS["musicnn-msd"].file

@@ -19,8 +19,8 @@ from kgenre.archs import ARCHS, resnet
 from kgenre.archs.pretrained import freeze, load_file
 from kgenre.core import transfer
 from kgenre.core.errors import KgenreError
-from kgenre.model.build import build_model
-from kgenre.model.settings import make_config
+from kgenre.training.fit import untrained_model
+from kgenre.training.settings import RunSettings
 from kgenre.weights import WEIGHTS, sources
 
 NAME = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"  # as keras.applications asks for it
@@ -39,11 +39,11 @@ LAST_8 = [
 
 
 def small_config(**values):
-    return make_config({**SMALL, "weights": "none", **values}, {"arch": "resnet50"})
+    return RunSettings.compose({**SMALL, "weights": "none", **values}, {"arch": "resnet50"})
 
 
 def backbone_of(**values) -> keras.Model:
-    return build_model(small_config(**values), 4).get_layer("resnet50")
+    return untrained_model(small_config(**values), 4).get_layer("resnet50")
 
 
 def assert_same_weights(ours: keras.Model, theirs: keras.Model) -> None:
@@ -135,7 +135,7 @@ def test_frozen_batch_normalisation_runs_on_its_statistics(spare):
 
 @pytest.mark.parametrize("scaling", ["imagenet", "unit"])
 def test_pixel_scaling(scaling):
-    model = build_model(small_config(scaling=scaling), 4)
+    model = untrained_model(small_config(scaling=scaling), 4)
     waveform = np.random.default_rng(2).standard_normal((1, 4000)).astype("float32")
     picture = keras.Model(model.input, model.get_layer("zoom_range").output)(waveform)
     before = model.layers[model.layers.index(model.get_layer("resnet50")) - 1]
@@ -150,7 +150,7 @@ def test_pixel_scaling(scaling):
 def test_flatten_pools_7_by_7_and_average_pools_all():
     rng = np.random.default_rng(3)
     for pooling, size in (("average", (64, 96)), ("flatten", (224, 230))):
-        model = build_model(small_config(pooling=pooling, image_height=size[0], image_width=size[1]), 4)
+        model = untrained_model(small_config(pooling=pooling, image_height=size[0], image_width=size[1]), 4)
         backbone = model.get_layer("resnet50")
         pool = model.layers[model.layers.index(backbone) + 1]
         maps = rng.random((1, *backbone.output.shape[1:])).astype("float32")
@@ -195,12 +195,12 @@ def test_missing_file_names_the_choices(tmp_path):
 @pytest.mark.parametrize("channels", [1, 2])
 def test_needs_three_channels(channels):
     with pytest.raises(KgenreError) as caught:
-        build_model(small_config(image_channels=channels), 4)
+        untrained_model(small_config(image_channels=channels), 4)
     assert str(caught.value) == f"`resnet50` needs 3 channels. Received: {channels}. Set --image-channels 3."
 
 
 def test_imagenet_is_downloaded_once(published, donor, caplog):
-    assert ARCHS["resnet50"].resolve(small_config(weights="auto")) == {"weights": "imagenet"}
+    assert ARCHS["resnet50"].resolve(small_config(weights="auto").network) == {"weights": "imagenet"}
     published.stop()  # from here on only the cache can answer
     assert_same_weights(backbone_of(weights="imagenet"), donor)
     assert not caplog.records and len(published.requests) == 1
@@ -219,9 +219,9 @@ def test_imagenet_unavailable_warns_or_raises(fault, published, tmp_path, monkey
     else:
         published.files[NAME] = published.files[NAME][:-1] + b"?"
     with caplog.at_level(logging.WARNING):
-        resolved = ARCHS["resnet50"].resolve(small_config(weights="auto"))
+        resolved = ARCHS["resnet50"].resolve(small_config(weights="auto").network)
     with pytest.raises(KgenreError) as caught:
-        build_model(small_config(weights="imagenet"), 4)
+        untrained_model(small_config(weights="imagenet"), 4)
     assert resolved == {"weights": "none", "unfreeze": -1}
     text = str(caught.value)
     assert text.startswith("ResNet50's ImageNet weights: ") and text.endswith(f" to {file}.") and "\n" not in text
@@ -246,7 +246,7 @@ def test_imagenet_copied_by_hand_needs_no_network(published, shelf, donor, tmp_p
 
 def test_weights_that_are_named_are_left_alone(tmp_path):
     resolve = ARCHS["resnet50"].resolve
-    assert resolve(small_config(weights="imagenet")) == {"weights": "imagenet"}
-    assert resolve(small_config(weights="a.weights.h5")) == {"weights": str(Path("a.weights.h5").resolve())}
-    assert resolve(small_config(weights="none", unfreeze=8)) == {"weights": "none", "unfreeze": -1}
-    assert ARCHS["convpool"].resolve(make_config({}, {})) == {}
+    assert resolve(small_config(weights="imagenet").network) == {"weights": "imagenet"}
+    assert resolve(small_config(weights="a.weights.h5").network) == {"weights": str(Path("a.weights.h5").resolve())}
+    assert resolve(small_config(weights="none", unfreeze=8).network) == {"weights": "none", "unfreeze": -1}
+    assert ARCHS["convpool"].resolve(ARCHS["convpool"].settings()) == {}

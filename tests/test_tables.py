@@ -28,7 +28,7 @@ def written() -> dict[str, str]:
 def test_a_line_for_every_row(name, rows, written):
     head, rule, *lines = cells(written[name])
     assert [line[0].strip() for line in lines] == list(rows)
-    assert [line[1].strip() for line in lines] == [row.says for row in rows.values()]
+    assert [line[1].strip() for line in lines] == [row.description for row in rows.values()]
     assert {len(line) for line in lines} == {len(head)} == {len(rule)}
 
 

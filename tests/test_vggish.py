@@ -21,10 +21,11 @@ from kgenre.audio.reader import TrackReader
 from kgenre.core import transfer
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT
-from kgenre.model.build import build_model, front_end
-from kgenre.model.settings import make_config
+from kgenre.model.build import front_end
 from kgenre.serving.predict import predict_tracks
 from kgenre.serving.vggish import VggishEmbedder
+from kgenre.training.fit import untrained_model
+from kgenre.training.settings import RunSettings
 from kgenre.weights import sources
 
 vggish = importlib.import_module("kgenre.archs.vggish")  # the builder has the module's name
@@ -160,7 +161,7 @@ def narrow(figure, monkeypatch):
 
 
 def config_of(**values):
-    return make_config({}, {"arch": "vggish", **values})
+    return RunSettings.compose({"arch": "vggish", **values})
 
 
 def kinds(model: keras.Model, kind: str) -> list:
@@ -212,7 +213,7 @@ def test_full_network_has_the_variables_of_the_module():
 
 @pytest.mark.parametrize(("pool", "joined"), [("mean", 16), ("concat", 5 * 16), ("attention", 16)])
 def test_pools(pool, joined, narrow):
-    model = build_model(config_of(pool=pool, weights="none"), 4)
+    model = untrained_model(config_of(pool=pool, weights="none"), 4)
     assert model.get_layer("embedding").output.shape == (None, 256)
     dense = kinds(model, "Dense")[-2]
     assert dense.kernel.shape == (joined, 256)
@@ -231,7 +232,7 @@ def test_pools(pool, joined, narrow):
 
 def test_five_patches_fill_a_slice_of_its_row():
     config = config_of()
-    assert (config.slice_samples - 400) // config.hop_length + 1 == 5 * 96
+    assert (config.audio.slice_samples - 400) // config.spectrogram.hop_length + 1 == 5 * 96
 
 
 @pytest.mark.parametrize(
@@ -239,7 +240,7 @@ def test_five_patches_fill_a_slice_of_its_row():
     [(3, ["fc1_1", "fc1_2", "fc2"]), (0, []), (-1, NAMES)],
 )
 def test_a_step_moves_what_is_unfrozen_and_nothing_else(module, narrow, unfreeze, trained):
-    model = build_model(config_of(weights=module, unfreeze=unfreeze, slice_seconds=1.0), 4)
+    model = untrained_model(config_of(weights=module, unfreeze=unfreeze, slice_seconds=1.0), 4)
     model.compile(keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     before = {weight.path: np.array(weight) for weight in model.weights}
     model.train_on_batch(np.stack([music(1.0), -0.1 * music(1.0)]), np.array([0, 3]))
@@ -255,7 +256,7 @@ def test_weights_come_through_the_config(weights_of, module, weights, narrow, tm
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("TFHUB_CACHE_DIR", raising=False)
     shutil.copytree(module, tmp_path / "kgenre" / "vggish-1")
-    model = build_model(config_of(weights=module if weights_of == "folder" else "hub"), 4)
+    model = untrained_model(config_of(weights=module if weights_of == "folder" else "hub"), 4)
     for weight, (name, value) in zip(model.get_layer("vggish").weights, weights, strict=True):
         np.testing.assert_array_equal(weight, value, err_msg=name)
 
@@ -345,7 +346,7 @@ def archive(folder) -> bytes:
 def test_module_is_downloaded_once(hub_server, module, weights, caplog):
     hub_server.files[ARCHIVE] = archive(module)
     with caplog.at_level(logging.WARNING):
-        assert ARCHS["vggish"].resolve(config_of(weights="auto")) == {"weights": "hub"}
+        assert ARCHS["vggish"].resolve(config_of(weights="auto").network) == {"weights": "hub"}
     hub_server.stop()  # from here on only the cache can answer
     backbone = vggish.vggish_backbone(WIDTH)
     vggish.load_module(backbone, vggish.find_module("hub"))
@@ -367,8 +368,8 @@ def test_module_unavailable_warns_or_raises(fault, hub_server, module, tmp_path,
     if body:
         hub_server.files[ARCHIVE] = body
     with caplog.at_level(logging.WARNING):
-        assert ARCHS["vggish"].resolve(config_of(weights="auto")) == {"weights": "none", "unfreeze": -1}
-    text = refusal(build_model, config_of(weights="hub"), 4)
+        assert ARCHS["vggish"].resolve(config_of(weights="auto").network) == {"weights": "none", "unfreeze": -1}
+    text = refusal(untrained_model, config_of(weights="hub"), 4)
     file = hub_server.cache / "vggish-1.tar.gz"
     if hub_server.hub_cache:
         assert text.startswith(f"VGGish's weights: {vggish.HUB.url} could not be downloaded by TF-Hub (")
@@ -409,9 +410,9 @@ def test_module_copied_by_hand_needs_no_network(module, weights, tmp_path, monke
 
 def test_weights_that_are_named_are_left_alone(module):
     resolve = ARCHS["vggish"].resolve
-    assert resolve(config_of(weights="hub")) == {"weights": "hub"}
-    assert resolve(config_of(weights=module)) == {"weights": module}
-    assert resolve(config_of(weights="none")) == {"weights": "none", "unfreeze": -1}
+    assert resolve(config_of(weights="hub").network) == {"weights": "hub"}
+    assert resolve(config_of(weights=module).network) == {"weights": module}
+    assert resolve(config_of(weights="none").network) == {"weights": "none", "unfreeze": -1}
 
 
 # What it does not take
@@ -443,7 +444,7 @@ def test_pretrained_weights_need_their_own_front_end(values, needed):
         f"The pretrained weights of `vggish` need {needed}. Received: {name}={value}. "
         "Leave it out, or start from random weights with --weights none."
     )
-    assert getattr(config_of(**values, weights="none"), name) == value
+    assert config_of(**values, weights="none").values()[name] == value
 
 
 @pytest.mark.parametrize(
@@ -456,4 +457,4 @@ def test_pretrained_weights_need_their_own_front_end(values, needed):
     ids=str,
 )
 def test_other_pictures_are_refused(values, text):
-    assert refusal(build_model, config_of(weights="none", **values), 4).startswith(text)
+    assert refusal(untrained_model, config_of(weights="none", **values), 4).startswith(text)

@@ -5,12 +5,12 @@ import warnings
 from pathlib import Path
 
 from kgenre.core.errors import KgenreError
-from kgenre.weights import Weights, fetch
+from kgenre.weights import PretrainedWeights, fetch
 
 log = logging.getLogger(__name__)
 
 
-def resolve_weights(weights: str, row: Weights) -> dict:
+def resolve_weights(weights: str, row: PretrainedWeights) -> dict:
     """What `weights` comes to on this machine.
 
     Of "auto": the pretrained weights, fetched if need be; where they are unavailable, random weights with every layer

@@ -1,5 +1,10 @@
-"""ResNet50 on spectrogram pictures (R1): ImageNet weights, the top layers unfrozen."""
+"""ResNet50 on spectrogram images, as in Music-Genre-Analysis: ImageNet weights, the top layers unfrozen."""
 
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from kgenre.archs.arch import Arch, BatchNormSettings, Unfreeze, Weights
 from kgenre.archs.convpool import dense_head
 from kgenre.archs.pretrained import freeze, load_file, resolve_weights
 from kgenre.core.errors import KgenreError
@@ -8,6 +13,22 @@ from kgenre.weights import WEIGHTS, fetch
 IMAGENET = WEIGHTS["resnet50-imagenet"]
 # keras.applications' "caffe" convention: blue, green, red means of ImageNet in 0..255.
 IMAGENET_MEAN = (103.939, 116.779, 123.68)
+
+
+class Resnet50Settings(BatchNormSettings):
+    """Weights, and what Music-Genre-Analysis did otherwise."""
+
+    weights: Annotated[
+        Weights, Field(description="auto (pretrained where available), imagenet, none (random), or a file")
+    ] = "auto"
+    unfreeze: Unfreeze = 8  # the last two convolutions, as Music-Genre-Analysis
+    # An average over the whole image has a quarter of the weights and accepts any size.
+    pooling: Literal["average", "flatten"] = Field(
+        "average", description="global average, or flatten as Music-Genre-Analysis"
+    )
+    scaling: Literal["imagenet", "unit"] = Field(
+        "imagenet", description="pixel scaling that its weights expect, or unit as Music-Genre-Analysis"
+    )
 
 
 def resnet50(
@@ -24,10 +45,10 @@ def resnet50(
         weights: "imagenet"; "none", random; or a file of weights (.weights.h5, .h5).
         unfreeze: top layers of the backbone that train; 0 freezes all, -1 none. Frozen batch
             normalisation runs in inference mode.
-        pooling: "average", over the whole picture (2.1 M weights in the head, any picture size), or R1's
-            "flatten", after the 7 x 7 average pool that keras.applications had then (1 x 4 x 2048
-            at 200 x 1024: 8.4 M weights; a picture needs at least 193 x 193 pixels).
-        scaling: "imagenet", the means its weights were trained with, or R1's "unit", plain [0, 1].
+        pooling: "average", over the whole image (2.1 M weights in the head, any size), or "flatten" as in
+            Music-Genre-Analysis, after the 7 x 7 average pool that keras.applications had then (1 x 4 x 2048
+            at 200 x 1024: 8.4 M weights; an image needs at least 193 x 193 pixels).
+        scaling: "imagenet", the means its weights were trained with, or "unit", plain [0, 1].
 
     Input shape: (batch, height, width, 3) in [0, 1]. Output shape: (batch, 1024).
 
@@ -64,3 +85,15 @@ def load_backbone(input_shape: tuple, weights: str):
     elif weights != "none":
         load_file(backbone, weights, "auto, imagenet, ")
     return backbone
+
+
+RESNET50 = Arch(
+    Resnet50Settings,
+    resnet50,
+    "ImageNet ResNet50, top layers unfrozen, global average pool, dense 1024",
+    "Music-Genre-Analysis; He et al. 2016",
+    # A pretrained backbone wants three channels, small steps and few epochs; Music-Genre-Analysis zoomed by 0.4 for it.
+    defaults={"image_channels": 3, "zoom_range": 0.4, "learning_rate": 3e-4, "epochs": 20, "patience": 8},
+    resolve=resolve_imagenet,
+    min_height=32,
+)

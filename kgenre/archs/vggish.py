@@ -1,4 +1,4 @@
-"""VGGish (Hershey et al. 2017) on its own log-mel patches, with the weights of TF-Hub (R2).
+"""VGGish (Hershey et al. 2017) on its own log-mel patches, with the weights of TF-Hub, as in Genre_Pred.
 
 A network of Keras's own layers and not the hub's module as a layer, which Keras 3 could not train. Its
 weights are read from the module's checkpoint and believed only when front end and network together give
@@ -7,12 +7,15 @@ the values that are published with the module.
 
 import re
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Annotated, Literal
 
+from pydantic import Field
+
+from kgenre.archs.arch import Arch, NetworkSettings, Unfreeze, Weights
 from kgenre.archs.pools import POOLS
 from kgenre.archs.pretrained import freeze, resolve_weights
 from kgenre.core.errors import KgenreError
-from kgenre.features import FEATURES
+from kgenre.features.mel import VGGISH_MEL
 from kgenre.weights import WEIGHTS, fetch
 
 HUB = WEIGHTS["vggish-hub"]
@@ -28,6 +31,16 @@ DENSE = {"fc1_1": 4096, "fc1_2": 4096, "fc2": 128}
 # Mean and standard deviation of the embeddings of a unit sine of 1 kHz and 3 s, published to 10 %.
 SINE_EMBEDDINGS, TOLERANCE = (-0.0333, 0.380), 0.1
 NEXT = f"Name a folder that holds {HUB.url} with --weights, or start from random weights with --weights none."
+
+
+class VggishSettings(NetworkSettings):
+    """Weights, and how the patches of a slice are joined."""
+
+    weights: Annotated[
+        Weights, Field(description="auto (pretrained where available), hub, none (random), or a folder of the module")
+    ] = "auto"
+    unfreeze: Unfreeze = 8  # all from conv4_1 on
+    pool: Literal[*POOLS] = Field("mean", description="what joins the embeddings of a slice's patches")
 
 
 def vggish(
@@ -51,10 +64,10 @@ def vggish(
         width: filters and units, as a share of VGGish's.
         expected: mean and standard deviation that `check_embeddings` expects of the weights.
 
-    Input shape: (batch, 64, at least 96 frames, 1), `vggish_mel` as a picture. Output shape: (batch, 256).
+    Input shape: (batch, 64, at least 96 frames, 1), `vggish_mel` as an image. Output shape: (batch, 256).
 
     Raises:
-        KgenreError: another picture, weights that cannot be downloaded, or a module that is not VGGish.
+        KgenreError: another image, weights that cannot be downloaded, or a module that is not VGGish.
     """
     from keras import layers, ops
 
@@ -81,13 +94,19 @@ def vggish(
 
 
 def patches(image):
-    """Picture (batch, 64, frames, 1) -> log-mel patches (batch * patches, 96, 64, 1)."""
+    """Image (batch, 64, frames, 1) -> log-mel patches (batch * patches, 96, 64, 1)."""
+    from keras import layers
+
+    low, high = VGGISH_MEL.value_range(VGGISH_MEL.settings())
+    x = layers.Rescaling(high - low, offset=low)(image)
+    return log_mel_patches(layers.Permute((2, 1, 3))(x))
+
+
+def log_mel_patches(log_mel):
+    """Log-mel spectrogram (batch, frames, 64, 1) -> patches (batch * patches, 96, 64, 1); frames over are left out."""
     from keras import layers, ops
 
-    low, high = FEATURES["vggish_mel"].value_range(None)  # the same for every config
-    x = layers.Rescaling(high - low, offset=low)(image)
-    x = layers.Permute((2, 1, 3))(x)  # (batch, frames, 64, 1)
-    x = layers.Cropping2D(((0, image.shape[2] % FRAMES), (0, 0)))(x)
+    x = layers.Cropping2D(((0, log_mel.shape[1] % FRAMES), (0, 0)))(log_mel)
     return ops.reshape(x, (-1, FRAMES, BANDS, 1))
 
 
@@ -189,9 +208,29 @@ def embeddings_of_sine(backbone):
     import keras
     import numpy as np
 
-    row = FEATURES["vggish_mel"]
-    settings = SimpleNamespace(feature="vggish_mel", top_db=80.0, **row.defaults)
-    sine = np.sin(2 * np.pi * 1000.0 * np.arange(3 * settings.sample_rate_hz) / settings.sample_rate_hz)
-    mel = row.build(settings)(keras.ops.convert_to_tensor(sine[None], "float32"))  # (1, frames, 64)
-    whole = keras.ops.reshape(mel[:, : mel.shape[1] // FRAMES * FRAMES], (-1, FRAMES, BANDS, 1))
-    return np.float64(keras.ops.convert_to_numpy(backbone(whole, training=False)))
+    sample_rate = VGGISH_MEL.defaults["sample_rate_hz"]
+    sine = np.sin(2 * np.pi * 1000.0 * np.arange(3 * sample_rate) / sample_rate)
+    log_mel = VGGISH_MEL.build(sample_rate, VGGISH_MEL.settings())(keras.ops.convert_to_tensor(sine[None], "float32"))
+    embeddings = backbone(log_mel_patches(log_mel[..., None]), training=False)
+    return np.float64(keras.ops.convert_to_numpy(embeddings))
+
+
+VGGISH = Arch(
+    VggishSettings,
+    vggish,
+    "VGGish on patches of 0.96 s, weights of TF-Hub, top layers unfrozen, dense 256",
+    "Genre_Pred; Hershey et al. 2017",
+    # Five patches and no frame over: Genre_Pred took the 31 of a clip at once, six times the cost of a slice, where
+    # short crops from anywhere in a track teach more. A pretrained network wants small steps and few epochs, and its
+    # filters know the one size of a mel band: no zoom.
+    defaults={
+        "feature": "vggish_mel",
+        "slice_seconds": 4.815,
+        "augment": (),
+        "learning_rate": 1e-4,
+        "epochs": 20,
+        "patience": 8,
+    },
+    resolve=resolve_module,
+    features=("vggish_mel",),
+)

@@ -16,7 +16,8 @@ import numpy as np
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 from kgenre.core.published import cache_dir
-from kgenre.model.settings import Config, make_config, read_config
+from kgenre.core.settings import read_settings_file
+from kgenre.model.settings import ModelSettings
 from kgenre.model.tasks import make_task
 from kgenre.weights import WEIGHTS, load
 from kgenre.weights.musicnn import TAGS
@@ -41,9 +42,9 @@ def saved_model(progress: Progress = SILENT) -> Path:
     if not folder.is_dir():
         load(WEIGHTS[MUSICNN], progress)  # first, for the case that they cannot be fetched
         log.info("preparing the default model, once (half a minute)")
-        config, labels = settings()
+        model, labels = settings()
         try:
-            export(build(config, labels), make_task("single_label", labels), config.slice_spec, folder)
+            export(build(model, labels), make_task("single_label", labels), model.audio.slice_spec, folder)
         except (KgenreError, OSError):
             if not folder.is_dir():  # else another process was faster
                 raise
@@ -63,22 +64,22 @@ def head_directory():
     return importlib.resources.files("kgenre.serving") / "default"
 
 
-def settings() -> tuple[Config, list[str]]:
-    """The default model's config and labels."""
+def settings() -> tuple[ModelSettings, list[str]]:
+    """The default model's settings and labels."""
     labels = (head_directory() / "labels.txt").read_text(encoding="utf-8").split("\n")[:-1]
     with importlib.resources.as_file(head_directory() / "config.json") as path:
-        return make_config(read_config(path), {}), labels
+        return ModelSettings.compose(read_settings_file(path)), labels
 
 
-def build(config: Config, labels: list[str]):
+def build(settings: ModelSettings, labels: list[str]):
     """The default model as a keras.Model, waveform (batch, slice_samples) -> logits (batch, classes)."""
-    model = network(config, len(labels))
+    model = network(settings, len(labels))
     with (head_directory() / "head.npz").open("rb") as file, np.load(file) as head:
         model.get_layer("logits").set_weights([head["kernel"].astype("float32"), head["bias"].astype("float32")])
     return model
 
 
-def network(config: Config, n_classes: int):
+def network(settings: ModelSettings, n_classes: int):
     """musicnn, and a linear layer on its 200-d embedding beside the mean over time of its 753 maps.
 
     The layer "embedding" gives the 200 values alone, of which musicnn's tags are a function.
@@ -89,9 +90,9 @@ def network(config: Config, n_classes: int):
     from kgenre.archs.musicnn import mel_of, pretrained
     from kgenre.model.build import front_end
 
-    waveform = keras.Input((config.slice_samples,), name="waveform", dtype="float32")
-    spectrogram = front_end(config)(waveform)
-    backbone = pretrained(spectrogram, config.weights)
+    waveform = keras.Input((settings.audio.slice_samples,), name="waveform", dtype="float32")
+    spectrogram = front_end(settings)(waveform)
+    backbone = pretrained(spectrogram, settings.network.weights)
     pooled = backbone.get_layer("batch_normalization_9").output  # maximum and mean of each map, standardised
     taps = keras.Model(backbone.input, [backbone.output, pooled], name="musicnn")
     taps.trainable = False

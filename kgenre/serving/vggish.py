@@ -35,15 +35,19 @@ class VggishEmbedder:
             vggish_backbone,
         )
         from kgenre.model.build import front_end
-        from kgenre.model.settings import make_config
+        from kgenre.model.settings import ModelSettings
 
-        config = make_config({}, {"arch": "vggish", "slice_seconds": 0.975})  # 96 frames and the last one's window
-        self.slice_spec = dataclasses.replace(config.slice_spec, hop_samples=FRAMES * config.hop_length)
+        settings = ModelSettings.compose(
+            {"arch": "vggish", "slice_seconds": 0.975}
+        )  # 96 frames and the last one's window
+        self.slice_spec = dataclasses.replace(
+            settings.audio.slice_spec, hop_samples=FRAMES * settings.spectrogram.hop_length
+        )
         path, network = find_module(module), vggish_backbone(sizes.get("width", 1.0))
         load_module(network, path)
         check_embeddings(network, path, sizes.get("expected", SINE_EMBEDDINGS))
         waveform = keras.Input((self.slice_spec.slice_samples,), dtype="float32")
-        self.model = keras.Model(waveform, network(patches(front_end(config)(waveform))))
+        self.model = keras.Model(waveform, network(patches(front_end(settings)(waveform))))
         self.identity = hashlib.sha256(b"".join(weight.tobytes() for weight in network.get_weights())).hexdigest()[:16]
 
     def __call__(self, slices: np.ndarray) -> SliceOutputs:

@@ -15,7 +15,7 @@ from kgenre.weights import musicnn, sources
 
 
 @dataclass(frozen=True)
-class Weights:
+class PretrainedWeights:
     """One row of WEIGHTS.
 
     arch: the row of ARCHS that they are for.
@@ -40,7 +40,7 @@ class Weights:
     licence: str
     citation: str
     file: str
-    source: Callable[["Weights", Path, Progress], Path]
+    source: Callable[["PretrainedWeights", Path, Progress], Path]
     url: str = ""
     package: str = ""
     sha256: str | None = None
@@ -61,7 +61,7 @@ class Weights:
 
 
 WEIGHTS = {
-    "resnet50-imagenet": Weights(
+    "resnet50-imagenet": PretrainedWeights(
         arch="resnet50",
         value="imagenet",
         title="ResNet50's ImageNet weights",
@@ -77,7 +77,7 @@ WEIGHTS = {
         md5="4d473c1dd8becc155b73f8504c6f6626",
         size=94_765_736,
     ),
-    "vggish-hub": Weights(
+    "vggish-hub": PretrainedWeights(
         arch="vggish",
         value="hub",
         title="VGGish's weights",
@@ -92,7 +92,7 @@ WEIGHTS = {
         unpacked=288_564_736,  # 72 141 184 float32
     ),
     **{
-        f"musicnn-{value}": Weights(
+        f"musicnn-{value}": PretrainedWeights(
             arch="musicnn",
             value=value,
             title="musicnn's weights",
@@ -114,12 +114,12 @@ WEIGHTS = {
 }
 
 
-def weights_of(arch: str) -> dict[str, Weights]:
+def weights_of(arch: str) -> dict[str, PretrainedWeights]:
     """The pretrained weights of an architecture, by what `--weights` calls them."""
     return {row.value: row for row in WEIGHTS.values() if row.arch == arch}
 
 
-def fetch(row: Weights, progress: Progress = SILENT) -> Path:
+def fetch(row: PretrainedWeights, progress: Progress = SILENT) -> Path:
     """The file or directory of a row in the cache directory; fetched if it is not there, and checked.
 
     Raises:
@@ -131,7 +131,7 @@ def fetch(row: Weights, progress: Progress = SILENT) -> Path:
         raise KgenreError(f"{row.title}: {error}") from error
 
 
-def load(row: Weights, progress: Progress = SILENT) -> dict:
+def load(row: PretrainedWeights, progress: Progress = SILENT) -> dict:
     """The arrays of a row by name; kept as .npz in the cache directory, so that reading them needs no TensorFlow.
 
     Raises:
@@ -158,6 +158,6 @@ def weights_help(arch: str) -> str:
     return "; ".join(f"{value}: trained on {row.trained_on} ({row.licence}, {row.citation})" for value, row in rows)
 
 
-def megabytes(row: Weights) -> str:
+def megabytes(row: PretrainedWeights) -> str:
     """The size for people: of the file, or of what it unpacks to."""
     return f"{row.size / 1e6:.0f} MB" if row.size else f"{row.unpacked / 1e6:.0f} MB unpacked"

@@ -24,7 +24,7 @@ def music(seconds: float = 3.0) -> np.ndarray:
 
 def logmel() -> np.ndarray:
     """LogMel of `music`, 32 bands: (frames, 32) dB."""
-    from kgenre.features.logmel import LogMel
+    from kgenre.features.layers.logmel import LogMel
 
     return np.asarray(LogMel(SAMPLE_RATE, n_mels=32)(music()[None]))[0]
 
