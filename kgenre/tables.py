@@ -121,21 +121,9 @@ def dataset_table() -> str:
 
 
 def weights_table() -> str:
-    from kgenre.weights import WEIGHTS, megabytes
+    from kgenre.weights import provenance
 
-    rows = [
-        (
-            f"`{name}`",
-            f"`--arch {row.arch} --weights {row.value}`",
-            row.trained_on,
-            row.licence,
-            megabytes(row),
-            f"{row.citation}; {row.origin}",
-            row.verified_by,
-        )
-        for name, row in WEIGHTS.items()
-    ]
-    return markdown(("name", "network", "trained on", "licence", "size", "source", "verified by"), rows)
+    return markdown(("name", "network", "trained on", "licence", "size", "source", "verified by"), provenance())
 
 
 def markdown(head: tuple, rows: list[tuple]) -> str:

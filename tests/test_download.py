@@ -170,7 +170,7 @@ def test_download_without_space_raises_before_the_transfer(known, server, path, 
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(10**9, 0, len(BODY) - 1))
     text = refusal(server, path, **known)
     assert text == (
-        f"{path.parent}: file.bin needs 3.2 MB of free space. Received: 3.2 MB. Free space there and try again."
+        f"{path.parent}: file.bin needs 3.1 MB of free space. Received: 3.1 MB. Free space there and try again."
     )
     assert left(path) == [] and len(server.requests) == (0 if known else 1)
 

@@ -8,7 +8,7 @@ from kgenre.archs.arch import Arch, BatchNormSettings, Unfreeze
 from kgenre.archs.pretrained import freeze
 from kgenre.core.errors import KgenreError
 from kgenre.features.mel import MUSICNN_MEL
-from kgenre.weights import load, weights_of
+from kgenre.weights import load, weights_help, weights_of
 
 EMBEDDING = 200
 
@@ -17,7 +17,7 @@ class MusicnnSettings(BatchNormSettings):
     """Its published weights."""
 
     weights: Literal["msd", "mtt", "none"] = Field(
-        "msd", description="trained on the tags of the Million Song Dataset or of MagnaTagATune; none for random ones"
+        "msd", description=f"none for random ones, or pretrained ones. {weights_help('musicnn')}"
     )
     unfreeze: Unfreeze = 0  # a few hundred tracks would corrupt it
 

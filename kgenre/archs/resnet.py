@@ -8,7 +8,7 @@ from kgenre.archs.arch import Arch, BatchNormSettings, Unfreeze, Weights
 from kgenre.archs.convpool import dense_head
 from kgenre.archs.pretrained import freeze, load_file, resolve_weights
 from kgenre.core.errors import KgenreError
-from kgenre.weights import WEIGHTS, fetch
+from kgenre.weights import WEIGHTS, fetch, weights_help
 
 IMAGENET = WEIGHTS["resnet50-imagenet"]
 # keras.applications' "caffe" convention: blue, green, red means of ImageNet in 0..255.
@@ -19,7 +19,11 @@ class Resnet50Settings(BatchNormSettings):
     """Weights, and what Music-Genre-Analysis did otherwise."""
 
     weights: Annotated[
-        Weights, Field(description="auto (pretrained where available), imagenet, none (random), or a file")
+        Weights,
+        Field(
+            description="auto (pretrained where available), imagenet, none (random), or a file. "
+            f"{weights_help('resnet50')}"
+        ),
     ] = "auto"
     unfreeze: Unfreeze = 8  # the last two convolutions, as Music-Genre-Analysis
     # An average over the whole image has a quarter of the weights and accepts any size.

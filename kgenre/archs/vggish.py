@@ -16,7 +16,7 @@ from kgenre.archs.pools import POOLS
 from kgenre.archs.pretrained import freeze, resolve_weights
 from kgenre.core.errors import KgenreError
 from kgenre.features.mel import VGGISH_MEL
-from kgenre.weights import WEIGHTS, fetch
+from kgenre.weights import WEIGHTS, fetch, weights_help
 
 HUB = WEIGHTS["vggish-hub"]
 FRAMES, BANDS = 96, 64  # of a patch: 0.96 s
@@ -37,7 +37,11 @@ class VggishSettings(NetworkSettings):
     """Weights, and how the patches of a slice are joined."""
 
     weights: Annotated[
-        Weights, Field(description="auto (pretrained where available), hub, none (random), or a folder of the module")
+        Weights,
+        Field(
+            description="auto (pretrained where available), hub, none (random), or a folder of the module. "
+            f"{weights_help('vggish')}"
+        ),
     ] = "auto"
     unfreeze: Unfreeze = 8  # all from conv4_1 on
     pool: Literal[*POOLS] = Field("mean", description="what joins the embeddings of a slice's patches")

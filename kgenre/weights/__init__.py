@@ -158,6 +158,21 @@ def weights_help(arch: str) -> str:
     return "; ".join(f"{value}: trained on {row.trained_on} ({row.licence}, {row.citation})" for value, row in rows)
 
 
-def megabytes(row: PretrainedWeights) -> str:
-    """The size for people: of the file, or of what it unpacks to."""
-    return f"{row.size / 1e6:.0f} MB" if row.size else f"{row.unpacked / 1e6:.0f} MB unpacked"
+def provenance() -> list[tuple[str, ...]]:
+    """For each row of WEIGHTS the cells of its line in a Markdown table.
+
+    Returns:
+        Name, network, trained on, licence, size (of the file, or of what it unpacks to), source, verified by.
+    """
+    return [
+        (
+            f"`{name}`",
+            f"`--arch {row.arch} --weights {row.value}`",
+            row.trained_on,
+            row.licence,
+            f"{row.size / 1e6:.0f} MB" if row.size else f"{row.unpacked / 1e6:.0f} MB unpacked",
+            f"{row.citation}; {row.origin}",
+            row.verified_by,
+        )
+        for name, row in WEIGHTS.items()
+    ]
