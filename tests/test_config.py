@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kgenre.training.recipes import recipes
 from kgenre import cli
 from kgenre.__main__ import COMMANDS, main
 from kgenre.archs import ARCHS
@@ -216,7 +217,7 @@ def test_config_json_is_for_people():
     assert not {"rnn", "pooling", "noise_std"} & set(values)  # what does not apply is not there
 
 
-@pytest.mark.parametrize("path", sorted(Path(__file__).parents[1].glob("recipes/*.toml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", recipes().values(), ids=lambda path: path.name)
 def test_recipes_load(path):
     values = read_config(path)
     effective = RunSettings.compose(values).values()
