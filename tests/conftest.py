@@ -44,3 +44,27 @@ def cache(wheel, tmp_path, monkeypatch):
     folder.mkdir()
     shutil.copy(wheel, folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def collection(tmp_path_factory):
+    """The folder of a small demo collection: 18 songs of small_run.GENRES."""
+    import small_run
+
+    from kgenre.collections.demo.files import make_demo
+
+    folder = tmp_path_factory.mktemp("music") / "demo"
+    return make_demo(folder, genres=small_run.GENRES, songs_per_genre=6, seconds=(2.0, 3.5))
+
+
+@pytest.fixture(scope="session")
+def run(collection, tmp_path_factory):
+    """A run that `kgenre train` made of `collection`."""
+    import small_run
+
+    from kgenre import train
+    from kgenre.training.run import Run
+
+    out = tmp_path_factory.mktemp("models") / "run"
+    assert train.main(["--data", str(collection / "manifest.csv"), "--out", str(out), *small_run.SMALL]) == 0
+    return Run(out)

@@ -50,7 +50,7 @@ def saved_model() -> Path:
     Raises:
         KgenreError: the weights cannot be had, with what to type.
     """
-    from kgenre.serving.exporters import export
+    from kgenre.serving.exporters import export_model
 
     folder = cache_folder() / f"default-{identity()}" / "1"
     if not folder.is_dir():
@@ -58,7 +58,7 @@ def saved_model() -> Path:
         log.info("preparing the default model, once (half a minute)")
         model, labels = settings()
         try:
-            export(build(model, labels), make_task("single_label", labels), model.audio.slice_spec, folder)
+            export_model(build(model, labels), make_task("single_label", labels), model.audio.slice_spec, folder)
         except (KgenreError, OSError):
             if not folder.is_dir():  # else another process was faster
                 raise

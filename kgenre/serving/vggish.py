@@ -7,9 +7,10 @@ import numpy as np
 
 from kgenre.model.aggregate import SliceOutputs
 from kgenre.model.tasks import make_task
+from kgenre.serving.model import Model
 
 
-class VggishEmbedder:
+class VggishEmbedder(Model):
     """TF-Hub's VGGish, an embedding of 128 for every 0.96 s; it names no genres.
 
     Args:
