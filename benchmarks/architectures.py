@@ -29,7 +29,8 @@ import tensorflow as tf
 
 from kgenre import cli
 from kgenre.archs import ARCHS
-from kgenre.audio.reader import AudioCache, TrackReader, check_bad_share, check_files
+from kgenre.audio.cache import AudioCache
+from kgenre.audio.reader import TrackReader, check_bad_share, check_files
 from kgenre.audio.settings import ReaderSettings
 from kgenre.collections import load_collection
 from kgenre.collections.splits import trainable_genres
@@ -124,7 +125,7 @@ class Tracks:
         known = rate in self.caches
         reader.cache = self.caches.setdefault(rate, AudioCache(int(settings.reader.cache_gib * 2**30)))
         for path in () if known else [*self.numbers["train"], *self.numbers["valid"]]:
-            for _ in reader.windows(path):
+            for _ in reader.slices(path):
                 pass
         return reader
 

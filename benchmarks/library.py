@@ -20,6 +20,7 @@ import numpy as np
 
 from benchmarks.timing import best_rates, show
 from kgenre.audio import decode as audio
+from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.walk import walk
 from kgenre.library.records import Track, TrackAnalysis
 from kgenre.library.scan.scan import scan
@@ -92,15 +93,15 @@ def hear(folder: Path, model, place: Path) -> None:
     total = round(sum(seconds[os.fsencode(song)] for song in songs))
     files = iter(range(10**6))
 
-    def scanned(windows=None) -> int:
+    def scanned(policy=DEFAULT_POLICY) -> int:
         with Library(place / f"{next(files)}.sqlite") as library:
-            report = scan(library, chosen, model, windows)
+            report = scan(library, chosen, model, policy)
         if report.failures:
             raise RuntimeError(f"failed: {report.failures}")
         return total
 
     candidates = {"bare decode": lambda: decode_bare(songs, model.slice_spec.sample_rate), "scan": scanned,
-                  "scan, 3 windows a track": lambda: scanned(3)}  # fmt: skip
+                  "scan, 3 slices a track": lambda: scanned(ReadPolicy(3))}  # fmt: skip
     rates = best_rates(candidates, rounds=3)
     print(
         f"  {len(songs)} songs, {total / 60:.0f} minutes, {CORES} cores, {model.name}; processes start anew each time"

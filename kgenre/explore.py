@@ -1,7 +1,7 @@
 """A map of your music: analyses a folder, lays the tracks out and opens the map in the browser.
 
     kgenre explore ~/Music
-    kgenre explore ~/Music --windows 3                # three slices of each track: several times as fast
+    kgenre explore ~/Music --slices-per-track 3       # three slices of each track: several times as fast
     kgenre explore ~/Music --out map.html             # one offline file to keep or send, without sound
 
 The results are stored in DIR/.kgenre/library.sqlite: the next run analyses only new and changed files, and
@@ -19,20 +19,13 @@ from kgenre.cli.library import positive
 from kgenre.cli.output import read_output
 from kgenre.library.map import METHODS
 
-WHOLE = "all"
-
 
 def main(argv=None) -> int:
     parser = cli.make_parser("explore", __doc__)
     parser.add_argument("folder", metavar="DIR", type=Path, help="folder of music")
     parser.add_argument("--model", help=cli.MODEL_HELP)
     parser.add_argument("--library", type=Path, metavar="FILE", help="library (default: DIR/.kgenre/library.sqlite)")
-    parser.add_argument(
-        "--windows",
-        type=windows,
-        metavar="N",
-        help="listen to N stretches a track, or to all of it (default: as last time, all at first)",
-    )
+    cli.add_slices_flag(parser, default=None)
     parser.add_argument("--workers", type=positive, metavar="N", help="reading processes (default: one per core)")
     parser.add_argument("--retry", action="store_true", help="try files again that failed before")
     parser.add_argument("--map", choices=METHODS, help="layout of the map (default: tsne; umap needs umap-learn)")
@@ -46,12 +39,8 @@ def main(argv=None) -> int:
     return cli.run(_explore, parser.parse_args(argv))
 
 
-def windows(text: str) -> int | str:
-    return text if text == WHOLE else positive(text)
-
-
 def _explore(args: argparse.Namespace) -> int:
-    from kgenre.library.build import last_slices_per_track, open_library
+    from kgenre.library.build import last_policy, open_library
     from kgenre.library.records import slices_text
     from kgenre.serving.catalogue import open_model
     from kgenre.web.guard import listen
@@ -62,10 +51,10 @@ def _explore(args: argparse.Namespace) -> int:
     listening = None if args.out or args.scan_only else listen(args.port)
     with open_library(args.folder, args.library) as library:
         model = open_model(args.model)
-        n_slices = args.windows or last_slices_per_track(library, model)
-        n_slices = None if n_slices == WHOLE else n_slices
-        print(f"library: {library.path}\nmodel: {model.name}, {slices_text(n_slices)} of each track", file=sys.stderr)
-        report, quality = _update(library, args, model, n_slices)
+        policy = args.policy or last_policy(library, model)
+        extent = slices_text(policy.slices_per_track)
+        print(f"library: {library.path}\nmodel: {model.name}, {extent} of each track", file=sys.stderr)
+        report, quality = _update(library, args, model, policy)
         if args.out:
             _write(library, report.space, quality, args.out)
         elif listening is not None:
@@ -73,13 +62,13 @@ def _explore(args: argparse.Namespace) -> int:
     return 1 if report.failures else 0
 
 
-def _update(library, args: argparse.Namespace, model, n_slices: int | None):
+def _update(library, args: argparse.Namespace, model, policy):
     from kgenre.library.build import update_library
 
     progress = cli.BarProgress()
     try:
         update = update_library(
-            library, args.folder, model, n_slices, args.workers, args.retry, args.map, args.remap, progress
+            library, args.folder, model, policy, args.workers, args.retry, args.map, args.remap, progress
         )
     except KeyboardInterrupt:
         print("The tracks analysed so far are stored. Run the same command to continue.", file=sys.stderr)

@@ -29,6 +29,7 @@ def main(argv=None) -> int:
     add_output_flags(parser, FORMATS)
     parser.add_argument("--slices", action="store_true", help="also the probabilities of each slice")
     parser.add_argument("--tags", action="store_true", help="also the 50 tags of the default model")
+    cli.add_slices_flag(parser)
     cli.add_settings_flags(parser, ReaderSettings, "workers")
     return cli.run(_predict, parser.parse_args(argv))
 
@@ -50,12 +51,12 @@ def _predict(args: argparse.Namespace) -> int:
         raise KgenreError(
             f"{predictor.name} names no genres. Use `kgenre embed` for its embeddings, or another --model."
         )
-    reader = TrackReader(predictor.slice_spec)
+    reader = TrackReader(predictor.slice_spec, policy=args.policy)
     records, progress, streamed = [], cli.BarProgress(), output.path is None and output.format != "csv"
     with progress.task("analysing", len(paths), "tracks") as advance:
         for prediction in predict_tracks(predictor, reader, paths, workers=workers, advance=advance):
             tags = default_model.tags(prediction.slices.embeddings) if args.tags else None
-            record = track_record(prediction, predictor, tags)
+            record = track_record(prediction, tags)
             if streamed:
                 output.write_text(_text([record], output, predictor.task.labels, args.slices))
             else:

@@ -369,7 +369,7 @@ def test_window_is_the_track_at_another_tempo_and_pitch(tracks):
     for i, (number, position) in enumerate(zip(*plan.epoch(0))):
         between = CLIP + RATE // 10
         needs = int(np.ceil(between * factors[i] + RATE / 10))
-        whole = reader.window(tracks[number], 0.0, 100 * RATE)[: round((0.3 + 0.5 * number) * RATE)]
+        whole = reader.crop(tracks[number], 0.0, 100 * RATE)[: round((0.3 + 0.5 * number) * RATE)]
         begin = round(position * max(0, len(whole) - needs))
         read = np.resize(whole, max(needs, len(whole)))[begin : begin + needs]
         expected = pitch.apply(tempo.apply(read, factors[i], between), semitones[i], CLIP)

@@ -14,12 +14,14 @@ from audio_files import tone, write_av, write_sound
 from mutagen import id3
 
 from kgenre.audio.decode import decode
+from kgenre.audio.tags import Tags, read_tags
+from kgenre.audio.walk import find_audio_files
 from kgenre.collections import load_collection
 from kgenre.collections.datasets import DATASETS
 from kgenre.collections.demo.files import make_demo
 from kgenre.collections.grouping import group_ids, grouped_folds, numbered_neighbours
 from kgenre.collections.splits import SPLITS, artist_overlap, with_split
-from kgenre.collections.tables import COLUMNS, find_audio_files, read_folder, read_manifest, read_tags
+from kgenre.collections.tables import COLUMNS, read_folder, read_manifest
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import Progress
 
@@ -282,14 +284,14 @@ def write_tagged(folder: Path, name: str, artist: str, album: str) -> Path:
 @pytest.mark.parametrize("name", WRITERS)
 def test_read_tags_of_each_format_gives_artist_and_album(tmp_path, name):
     path = write_tagged(tmp_path, name, " Björk ", "Début \N{MUSICAL NOTE}")
-    assert read_tags(path) == {"artist": "Björk", "album": "Début \N{MUSICAL NOTE}"}
+    tags = read_tags(path)
+    assert (tags.artist, tags.album) == ("Björk", "Début \N{MUSICAL NOTE}")
 
 
 def test_read_tags_without_tags_is_empty(songs, faulty):
-    nothing = {"artist": "", "album": ""}
     bad = [faulty / name for name in ("text.mp3", "zero_bytes.mp3", "missing.mp3", "half_song.m4a")]
     for path in (*songs.values(), *bad):
-        assert read_tags(path) == nothing, path
+        assert read_tags(path) == Tags(), path
 
 
 def test_read_folder_with_tags_gives_artists_and_albums(tmp_path):

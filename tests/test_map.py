@@ -18,7 +18,7 @@ from kgenre.library.map.update import update_map
 from kgenre.library.records import TrackAnalysis
 from kgenre.serving import occlusion as heat
 from kgenre.web.explore import media
-from kgenre.web.explore.explorer import tagged
+from kgenre.web.explore.corrections import tagged
 
 JPEG = b"\xff\xd8\xff\xe0 a picture"
 
@@ -251,7 +251,7 @@ def test_clip_has_the_given_length(songs):
 
     import soundfile
 
-    samples, rate = soundfile.read(io.BytesIO(media.clip(str(songs["song.wma"]), 2.0, 1.5)))
+    samples, rate = soundfile.read(io.BytesIO(media.excerpt(str(songs["song.wma"]), 2.0, 1.5)))
     assert rate == 44100 and len(samples) == pytest.approx(1.5 * rate, abs=100)
     with pytest.raises(KgenreError, match="seconds"):
-        media.clip(str(songs["song.ogg"]), 0.0, 1e9)
+        media.excerpt(str(songs["song.ogg"]), 0.0, 1e9)

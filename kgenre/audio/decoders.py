@@ -146,7 +146,7 @@ DECODERS = {
     ),
     "ffmpeg": Decoder(AvSource, av_errors, ("av",), "also m4a/AAC and WMA"),
     "tfio": Decoder(
-        tfio.TfioSource,
+        tfio.open_source,
         lambda: (tfio.TfioError,),
         ("tensorflow-io",),
         "mp3, flac, ogg, wav by tensorflow-io, which needs TensorFlow 2.16 or 2.17",

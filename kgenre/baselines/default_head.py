@@ -101,28 +101,24 @@ def extract(paths: list[str], settings, seed: int, progress: Progress = SILENT) 
     import keras
     import tensorflow as tf
 
-    from kgenre.audio.decode import decode
     from kgenre.audio.decoders import AudioError
-    from kgenre.audio.reader import SILENT
     from kgenre.audio.slicing import cut_slices
+    from kgenre.audio.track import SLICES_PER_TRACK, read_samples
     from kgenre.serving.default_model import network
 
     spec = settings.audio.slice_spec
     model = network(settings, 2)
     features = tf.function(keras.Model(model.input, model.get_layer("features").output), reduce_retracing=True)
     parts, rows, plain, failures = [], [], [], {}
+    most_seconds = SLICES_PER_TRACK * spec.slice_seconds  # of a longer track, its beginning
     with progress.task("analysing", len(paths), "tracks") as advance:
         for row, path in enumerate(paths):
             advance()
             try:
-                decoded = decode(path, spec.sample_rate)
+                samples = read_samples(path, spec.sample_rate, most_seconds).samples
             except AudioError as error:
                 failures[path] = error.cause
                 continue
-            if "silent" in decoded.flags:
-                failures[path] = SILENT
-                continue
-            samples = decoded.samples
             for copy in range(1 + COPIES):
                 rng = np.random.default_rng([seed, row, copy])
                 heard = altered(samples, spec.sample_rate, rng) if copy else samples

@@ -8,6 +8,7 @@ from kgenre.cli.flags import (
 )
 from kgenre.cli.parser import Parser, make_parser
 from kgenre.cli.progress import BarProgress
+from kgenre.cli.reading import add_slices_flag
 from kgenre.cli.run import run
 from kgenre.cli.wording import DATA_HELP, MODEL_HELP
 from kgenre.core.text import one_line
@@ -18,6 +19,7 @@ __all__ = [
     "BarProgress",
     "Parser",
     "add_settings_flags",
+    "add_slices_flag",
     "check_file",
     "make_parser",
     "one_line",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from kgenre.audio.tags import read_tags
 from kgenre.audio.walk import find_audio_files
 from kgenre.core.errors import KgenreError
 
@@ -73,23 +74,6 @@ def read_folder(folder) -> pd.DataFrame:
     return _finish(table, str(folder))
 
 
-def read_tags(path) -> dict[str, str]:
-    """Artist and album of a file's tags, "" where it has none."""
-    import mutagen
-
-    try:
-        tags = mutagen.File(path, easy=True) or {}
-        if isinstance(getattr(tags, "tags", None), mutagen.id3.ID3):  # wav and aiff have no easy form
-            return {"artist": _id3(tags.tags, "TPE1"), "album": _id3(tags.tags, "TALB")}
-        return {name: str((tags.get(name) or [""])[0]).strip() for name in ("artist", "album")}
-    except (mutagen.MutagenError, OSError, ValueError, KeyError):  # tags are a courtesy: without them it goes on
-        return {"artist": "", "album": ""}
-
-
-def _id3(tags, frame: str) -> str:
-    return str(tags[frame].text[0]).strip() if frame in tags and tags[frame].text else ""
-
-
 def _read_csv(path) -> pd.DataFrame:
     return pd.read_csv(path, dtype="string", keep_default_na=False, encoding="utf-8-sig", index_col=False)
 
@@ -117,7 +101,7 @@ def _finish(table: pd.DataFrame, name: str) -> pd.DataFrame:
     )
     if (table["artist"] == "").all():
         tags = [read_tags(path) for path in table["path"]]
-        table["artist"] = [tag["artist"] for tag in tags]
+        table["artist"] = [tag.artist for tag in tags]
         if (table["album"] == "").all():
-            table["album"] = [tag["album"] for tag in tags]
+            table["album"] = [tag.album for tag in tags]
     return table.astype("string")

@@ -4,6 +4,9 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+
+from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 
@@ -27,7 +30,9 @@ def song_rows(names: list[str]):
     return pd.DataFrame(rows, dtype=object).reindex(columns=COLUMNS).astype("string").fillna("")
 
 
-def embed(model, rows, out, workers: int, progress: Progress = SILENT) -> tuple[dict[str, str], int]:
+def embed(
+    model, rows, out, workers: int, policy: ReadPolicy = DEFAULT_POLICY, progress: Progress = SILENT
+) -> tuple[dict[str, str], int]:
     """Computes the embeddings of the tracks that are missing in a file, and writes them to it.
 
     Args:
@@ -35,6 +40,7 @@ def embed(model, rows, out, workers: int, progress: Progress = SILENT) -> tuple[
         rows: DataFrame of tracks, as a Collection's.
         out: path of the file, .npz or .parquet.
         workers: decoding threads.
+        policy: how tracks are read; stored in the file, which holds vectors of one policy.
 
     Returns:
         {path: cause} of the tracks that could not be used, and the number of tracks that were embedded.
@@ -46,27 +52,26 @@ def embed(model, rows, out, workers: int, progress: Progress = SILENT) -> tuple[
     from kgenre.embeddings.store import Store
     from kgenre.serving.predict import predict_tracks
 
-    store, reader = Store(out, header_of(model), rows), TrackReader(model.slice_spec)
+    store, reader = Store(out, header_of(model, policy), rows), TrackReader(model.slice_spec, policy=policy)
     with progress.task("embedding", len(rows), "tracks", len(rows) - len(store.missing)) as advance:
         results = predict_tracks(model, reader, store.missing, workers=workers, advance=advance)
         try:
-            store.add_all(vectors_of(result, model) for result in results)
+            store.add_all(vectors_of(result) for result in results)
         except KgenreError:
             progress.failures(reader.failures, "failed")
             raise
     return reader.failures, len(store.missing) - len(reader.failures)
 
 
-def header_of(model) -> dict:
+def header_of(model, policy: ReadPolicy) -> dict:
     from kgenre.embeddings.store import make_header
 
-    return make_header(model.name, model.identity, {**asdict(model.slice_spec), "labels": list(model.task.labels)})
+    own = {"labels": list(model.task.labels), "slices_per_track": policy.slices_per_track}
+    return make_header(model.name, model.identity, {**asdict(model.slice_spec), **own})
 
 
-def vectors_of(result, model):
+def vectors_of(result):
     """The TrackVectors of a track's result."""
     from kgenre.embeddings.store import TrackVectors
 
-    rate = model.slice_spec.sample_rate
-    starts = model.slice_spec.starts(round(result.seconds * rate)) / rate
-    return TrackVectors(result.path, result.seconds, starts, result.slices.embeddings)
+    return TrackVectors(result.path, result.seconds, np.array(result.facts.starts), result.slices.embeddings)

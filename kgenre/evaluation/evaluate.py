@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy
 from kgenre.collections.splits import Collection
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder
@@ -22,6 +23,7 @@ def evaluate_named(
     workers: int,
     max_bad_share: float,
     progress: Progress = SILENT,
+    policy: ReadPolicy = DEFAULT_POLICY,
 ) -> tuple[dict, Path]:
     """Evaluates the model of a run folder or of a SavedModel folder, and writes the report.
 
@@ -32,6 +34,7 @@ def evaluate_named(
         out: folder for the report; None for the run folder, or a folder in it for other data or another split.
         workers: decoding threads.
         max_bad_share: share of the tracks that may be unusable, in [0, 1].
+        policy: how tracks are read; `slices_per_track` and the number of sampled tracks are among the metrics.
 
     Returns:
         The metrics, as in metrics.json, and the folder of the report.
@@ -53,7 +56,7 @@ def evaluate_named(
         raise KgenreError(f"{model}: a SavedModel without its run folder. Name the tracks with --data.")
     out = make_output_folder(out or _default_folder(run, own_test=not data and split == "test", split=split))
     training_rows = _training_rows(run.load_tracks()) if run.begun else None
-    return evaluate(opened, collection, split, training_rows, out, workers, max_bad_share, progress), out
+    return evaluate(opened, collection, split, training_rows, out, workers, max_bad_share, progress, policy), out
 
 
 def evaluate_run(run: Run, workers: int, max_bad_share: float, progress: Progress = SILENT) -> dict:
@@ -71,6 +74,7 @@ def evaluate(
     workers: int,
     max_bad_share: float,
     progress: Progress = SILENT,
+    policy: ReadPolicy = DEFAULT_POLICY,
 ) -> dict:
     """Classifies the tracks of a split and writes metrics.json, confusion.csv, confusion.png and report.txt.
 
@@ -81,6 +85,7 @@ def evaluate(
         out: folder for the report; it exists.
         workers: decoding threads.
         max_bad_share: share of the tracks that may be unusable, in [0, 1].
+        policy: how tracks are read; `slices_per_track` and the number of sampled tracks are among the metrics.
 
     Returns:
         The metrics, as in metrics.json.
@@ -93,12 +98,14 @@ def evaluate(
 
     tracks = evaluation_set(collection, split)
     check_genres(tracks, model.task.labels)
-    paths, reader = list(tracks.rows["path"]), TrackReader(model.slice_spec)
+    paths, reader = list(tracks.rows["path"]), TrackReader(model.slice_spec, policy=policy)
     with progress.task(f"evaluating {tracks.split}", len(paths), "tracks") as advance:
         results = predict_tracks(model, reader, paths, workers=workers, advance=advance)
         probabilities = {result.path: result.probabilities for result in results}
     check_bad_share(reader.failures, len(paths), max_bad_share)
-    return write_report(tracks, probabilities, reader.failures, model.task, training_rows, out)
+    sampled = sum("sampled" in facts.flags for facts in reader.facts.values())
+    more = {"slices_per_track": policy.slices_per_track, "sampled_tracks": sampled}
+    return write_report(tracks, probabilities, reader.failures, model.task, training_rows, out, more)
 
 
 def run_collection(run: Run) -> Collection:

@@ -72,6 +72,10 @@ def summary(metrics: dict) -> str:
     ]
     if metrics.get("method"):
         lines.append(f"  method             {metrics['method']}")
+    if metrics.get("sampled_tracks"):
+        lines.append(
+            f"  sampled            {metrics['sampled_tracks']} tracks, {metrics['slices_per_track']} slices of each"
+        )
     if metrics["note"]:
         lines.append(f"  note               {metrics['note']}")
     lines += ["", f"  {'genre':<16} precision  recall      f1  tracks"]

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.walk import walk
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
@@ -11,7 +12,8 @@ from kgenre.library.location import default_library_path
 from kgenre.library.map.layout import umap_class
 from kgenre.library.map.quality import MapQuality
 from kgenre.library.map.update import update_map
-from kgenre.library.scan.scan import Report, scan
+from kgenre.library.scan.report import Report
+from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library
 
 
@@ -45,17 +47,17 @@ def open_library(folder, path=None) -> Library:
     return Library(path)
 
 
-def last_slices_per_track(library: Library, model) -> int | None:
-    """The number of slices per track that this model last analysed; None for whole tracks or a new model."""
+def last_policy(library: Library, model) -> ReadPolicy:
+    """How this model's last scan read tracks; the default for a model that is new to the library."""
     spaces = (space for space in library.spaces() if space.identity == model.identity)
-    return next((space.slices_per_track for space in spaces), None)
+    return next((ReadPolicy(space.slices_per_track) for space in spaces), DEFAULT_POLICY)
 
 
 def update_library(
     library: Library,
     folder,
     model,
-    slices_per_track: int | None = None,
+    policy: ReadPolicy = DEFAULT_POLICY,
     workers: int | None = None,
     retry: bool = False,
     method: str | None = None,
@@ -68,7 +70,7 @@ def update_library(
         library: where the results are stored.
         folder: of music.
         model: serving.Model with labels.
-        slices_per_track: slices of each track that are analysed; None for whole tracks.
+        policy: how tracks are read.
         workers: reading processes and threads; None for one a core.
         retry: try files again that failed and are unchanged.
         method: of the map, a name in map.METHODS; None keeps the map's method.
@@ -82,6 +84,6 @@ def update_library(
         raise KgenreError(f"A library needs a model with genres. Received: {model.name}. Name another --model.")
     if method == "umap":
         umap_class()  # is checked before the scan, which may take hours
-    report = scan(library, folder, model, slices_per_track, workers, retry=retry, progress=progress)
+    report = scan(library, folder, model, policy, workers, retry=retry, progress=progress)
     quality = update_map(library, report.space, method, remap, workers or os.cpu_count() or 1, progress)
     return LibraryUpdate(report, quality)

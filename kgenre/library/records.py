@@ -12,15 +12,17 @@ FLOAT16_MAX = 65504.0
 
 
 def slices_text(slices_per_track: int | None) -> str:
-    """How much of a track is analysed, as text: all slices, 1 slice, 3 slices."""
-    return {None: "all slices", 1: "1 slice"}.get(slices_per_track, f"{slices_per_track} slices")
+    """How much of a track is analysed, as text: all slices, at most 1 slice, at most 3 slices."""
+    if slices_per_track is None:
+        return "all slices"
+    return f"at most {slices_per_track} slice{'s' if slices_per_track > 1 else ''}"
 
 
 @dataclass(frozen=True)
 class Space:
     """The analyses by one model with one number of slices per track.
 
-    slices_per_track: None for whole tracks.
+    slices_per_track: as of audio.track.ReadPolicy; None for all.
     """
 
     id: int

@@ -14,6 +14,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
+from kgenre.audio.track import SLICES_PER_TRACK
 from kgenre.core.errors import KgenreError
 from kgenre.library.records import Space, slices_from_row, space_from_row
 from kgenre.library.scan_tables import ScanTables
@@ -119,7 +120,7 @@ class Library(ScanTables):
         known = ", ".join(dict.fromkeys(f"{space.name} ({space.identity})" for space in spaces))
         raise KgenreError(f"{self.path}: has no analysis by the model {identity!r}. Known: {known}.")
 
-    def open_space(self, model, slices_per_track: int | None = None, decoder: str = "") -> Space:
+    def open_space(self, model, slices_per_track: int | None = SLICES_PER_TRACK, decoder: str = "") -> Space:
         """The space of a model and a number of slices per track; created if it does not exist.
 
         The decoder's version is stored but makes no new space: an update of the decoder changes samples less than an

@@ -6,34 +6,29 @@ from collections.abc import Sequence
 TOP_GENRES, TOP_TAGS = 3, 8  # of a line of text
 
 
-def track_record(prediction, predictor, tags: dict[str, float] | None = None) -> dict:
+def track_record(prediction, tags: dict[str, float] | None = None) -> dict:
     """The prediction of a track as plain values.
 
     Args:
         prediction: TrackPrediction.
-        predictor: the model; task.labels and slice_spec are read.
         tags: {tag: probability}, added if given.
 
     Returns:
-        path, genre (the most probable one), seconds, slices (their number), probabilities {genre: probability},
-        by_slice (start in seconds and probabilities of each slice), and tags.
+        path, genre, seconds, slices (their number), note (what is odd about the track, or ""), probabilities
+        {genre: probability}, by_slice (start in seconds and probabilities of each slice), and tags.
     """
-    probabilities = _by_label(predictor.task.labels, prediction.probabilities)
-    spec = predictor.slice_spec
-    last_start = max(0.0, prediction.seconds - spec.slice_seconds)
+    labels = prediction.task.labels
     by_slice = [
-        {
-            "start": round(min(i * spec.hop_seconds, last_start), 3),
-            "probabilities": _by_label(predictor.task.labels, values),
-        }
-        for i, values in enumerate(prediction.slices.probabilities)
+        {"start": round(start, 3), "probabilities": _by_label(labels, values)}
+        for start, values in zip(prediction.facts.starts, prediction.slices.probabilities)
     ]
     return {
         "path": prediction.path,
-        "genre": _most_probable(probabilities),
+        "genre": prediction.genre,
         "seconds": round(prediction.seconds, 3),
         "slices": len(by_slice),
-        "probabilities": probabilities,
+        "note": prediction.facts.note,
+        "probabilities": _by_label(labels, prediction.probabilities),
         "by_slice": by_slice,
         **({} if tags is None else {"tags": tags}),
     }
@@ -48,8 +43,10 @@ def _most_probable(probabilities: dict[str, float]) -> str:
 
 
 def record_text(record: dict, by_slice: bool) -> str:
-    """A line with the path and the most probable genres, a line of tags if the record has them, a line a slice."""
+    """Lines: path and most probable genres, what is odd about the track, tags if the record has them, each slice."""
     lines = [f"{record['path']}: {top_names(record['probabilities'], TOP_GENRES)}"]
+    if record["note"]:
+        lines.append(f"  {record['note']}")
     if "tags" in record:
         lines.append(f"  tags: {top_names(record['tags'], TOP_TAGS)}")
     if by_slice:
@@ -71,7 +68,7 @@ def record_json(record: dict, by_slice: bool) -> str:
 
 
 def records_csv(records: list[dict], labels: Sequence[str], by_slice: bool) -> str:
-    """A CSV table: path, genre, seconds, slices, a column for each label and each tag.
+    """A CSV table: path, genre, seconds, slices, note, a column for each label and each tag.
 
     With `by_slice` it has a row a slice, its start after the slices; else a row a track.
     """
@@ -82,7 +79,7 @@ def records_csv(records: list[dict], labels: Sequence[str], by_slice: bool) -> s
     for record in records:
         parts = record["by_slice"] if by_slice else [record]
         rows += [_csv_row(record, part, tags) for part in parts]
-    columns = ["path", "genre", "seconds", "slices", *(["start"] if by_slice else []), *labels]
+    columns = ["path", "genre", "seconds", "slices", "note", *(["start"] if by_slice else []), *labels]
     return pd.DataFrame(rows, columns=columns + [f"tag:{tag}" for tag in tags]).to_csv(index=False)
 
 
@@ -93,6 +90,7 @@ def _csv_row(record: dict, part: dict, tags: Sequence[str]) -> dict:
         "genre": _most_probable(part["probabilities"]),
         "seconds": record["seconds"],
         "slices": record["slices"],
+        "note": record["note"],
         **({"start": part["start"]} if "start" in part else {}),
         **part["probabilities"],
         **{f"tag:{tag}": record["tags"][tag] for tag in tags},  # of the whole track

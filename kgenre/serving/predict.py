@@ -6,18 +6,31 @@ from dataclasses import dataclass
 import numpy as np
 
 from kgenre.audio.decode import with_last
+from kgenre.audio.facts import TrackFacts
 from kgenre.audio.reader import TrackReader
 from kgenre.model.aggregate import SliceOutputs, aggregate
+from kgenre.model.tasks import Task
 from kgenre.serving.model import Model
 
 
 @dataclass(frozen=True)
 class TrackPrediction:
-    """What a model says of one track."""
+    """What a model gives for one track.
+
+    path: the file.
+    facts: what the reader knows of the track: seconds, starts of the slices, level, what is odd about it.
+    slices: SliceOutputs of its slices.
+    task: the model's, with its labels.
+    """
 
     path: str
-    seconds: float
+    facts: TrackFacts
     slices: SliceOutputs
+    task: Task
+
+    @property
+    def seconds(self) -> float:
+        return self.facts.seconds
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -28,6 +41,16 @@ class TrackPrediction:
     def embedding(self) -> np.ndarray:
         """float32 (d,)."""
         return aggregate(self.slices.embeddings)
+
+    @property
+    def genre(self) -> str:
+        """What the task decides."""
+        return self.task.labels[int(self.task.decide(self.probabilities))]
+
+    def top(self, n: int = 3) -> dict[str, float]:
+        """The `n` most probable genres, {genre: probability}, the highest first."""
+        order = np.argsort(-self.probabilities, kind="stable")[:n]
+        return {self.task.labels[i]: float(self.probabilities[i]) for i in order}
 
 
 def predict_tracks(
@@ -57,7 +80,8 @@ def predict_tracks(
                 advance()
                 path = paths[number]
                 if path not in reader.failures:
-                    yield TrackPrediction(path, reader.seconds[path], SliceOutputs(*map(np.stack, zip(*rows))))
+                    outputs = SliceOutputs(*map(np.stack, zip(*rows)))
+                    yield TrackPrediction(path, reader.facts[path], outputs, model.task)
 
 
 def slice_batches(reader: TrackReader, paths: Sequence[str], batch_size: int, workers: int = 2):
@@ -72,8 +96,8 @@ def slice_batches(reader: TrackReader, paths: Sequence[str], batch_size: int, wo
     signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((), tf.bool), tf.TensorSpec(shape, tf.float32))
 
     def read(number):
-        for samples, last in with_last(reader.windows(paths[number])):
-            yield number, last, samples
+        for piece, last in with_last(reader.slices(paths[number])):
+            yield number, last, piece.samples
 
     def slices(number):
         return tf.data.Dataset.from_generator(read, args=(number,), output_signature=signature)

@@ -1,1 +1,1 @@
-"""Web applications: a guard for local servers, the map in the browser."""
+"""Web apps on this machine: the guard that they share, and the apps."""

@@ -1,1 +1,1 @@
-"""The map of a library in the browser: server, data, page."""
+"""The map of a library in the browser: what it is asked, what it is sent, and its page."""

@@ -1,19 +1,19 @@
-"""What reading processes do in tests in place of `listen`: hang, crash and fail at files that are named so."""
+"""What reading processes call in tests in place of `analyse`: they hang, crash and fail at files that are named so."""
 
 import os
 import signal
 import time
 
-from kgenre.library.scan.analysis import listen
+from kgenre.library.scan.analysis import analyse
 
 
-def moody(job, settings):
-    """As `listen`, until a file named "hang ..." or the like is reached; "late hang ..." after its first slice."""
+def misbehave(job, settings):
+    """As `analyse`, until a file named "hang ..." or the like is reached; "late hang ..." after its first slice."""
     name = os.path.basename(job.path)
     late = name.startswith(b"late ")
     if not late:
         act(name)
-    answers, told = listen(job, settings), None
+    answers, told = analyse(job, settings), None
     while True:
         try:
             message = answers.send(told)
