@@ -1,6 +1,6 @@
 """Fits the head of the default model: three linear classifiers on musicnn's features, averaged.
 
-    python -m kgenre.default_head --data MANIFEST --out DIR
+    python -m kgenre.default_head --data MANIFEST --out kgenre/serving/default
 
 The head is fitted on the train tracks and evaluated on the valid tracks, as it is served; then it is fitted again
 on both. Test tracks are never opened. The metrics are printed and written with the head.

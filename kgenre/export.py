@@ -25,13 +25,13 @@ def main(argv=None) -> int:
 
 def _export(args: argparse.Namespace) -> int:
     from kgenre.model.build import check_backend
-    from kgenre.serving.exporters import export
+    from kgenre.serving.exporters import export_model
 
     check_backend()
     model, task, spec = _load(args.model)
     taken = [int(child.name) for child in args.out.glob("*") if child.name.isdigit()]
     folder = args.out / str(max(taken, default=0) + 1)
-    difference = export(model, task, spec, folder)
+    difference = export_model(model, task, spec, folder)
     print(f"{folder}  (reloaded with TensorFlow only: largest difference {difference:.1e})")
     return 0
 

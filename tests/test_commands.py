@@ -13,31 +13,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from small_run import GENRES, SMALL
 
 from kgenre import baseline, embed, evaluate, export, predict, train
 from kgenre.audio.decode import decode
 from kgenre.audio.slicing import SliceSpec, cut_slices
-from kgenre.collections.demo.files import make_demo
 from kgenre.embeddings.files import read_embeddings
 from kgenre.model.tasks.single_label import SingleLabel
 from kgenre.serving.metadata import model_metadata, read_metadata, task_and_spec, write_metadata
 from kgenre.serving.saved_model import SavedModel
 from kgenre.training.run import Run
 
-GENRES = ("ambient", "house", "metal")
-# 130 frames: convpool needs 118.
-SMALL = [
-    "--slice-seconds",
-    "1.5",
-    "--hop-length",
-    "256",
-    "--batch-size",
-    "8",
-    "--crops-per-track",
-    "2",
-    "--epochs",
-    "3",
-]
 RATE = 22050
 
 # A server's process: TensorFlow and nothing of ours.
@@ -53,18 +39,6 @@ assert not [name for name in sys.modules if name.startswith("kgenre")]
 labels = [label.decode() for label in about["labels"].numpy()]
 np.savez(sys.argv[3], labels=labels, **{name: value.numpy() for name, value in answer.items()})
 """
-
-
-@pytest.fixture(scope="module")
-def collection(tmp_path_factory) -> Path:
-    return make_demo(tmp_path_factory.mktemp("music") / "demo", genres=GENRES, songs_per_genre=6, seconds=(2.0, 3.5))
-
-
-@pytest.fixture(scope="module")
-def run(collection, tmp_path_factory) -> Run:
-    out = tmp_path_factory.mktemp("models") / "run"
-    assert train.main(["--data", str(collection / "manifest.csv"), "--out", str(out), *SMALL]) == 0
-    return Run(out)
 
 
 def fails(command, arguments, capsys) -> str:

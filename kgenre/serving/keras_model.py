@@ -5,9 +5,10 @@ import numpy as np
 from kgenre.audio.slicing import SliceSpec
 from kgenre.model.aggregate import SliceOutputs
 from kgenre.model.tasks import Task
+from kgenre.serving.model import Model
 
 
-class KerasModel:
+class KerasModel(Model):
     """A trained or training keras.Model, waveform (batch, slice_samples) -> logits (batch, classes).
 
     Its answers follow the weights as they change, so it has no identity that would last.

@@ -1,16 +1,22 @@
 """Prediction of whole tracks: what predict, evaluate, embed and training's validation share."""
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kgenre.audio.decode import with_last
+from kgenre.audio.decoders import AudioError
 from kgenre.audio.facts import TrackFacts
 from kgenre.audio.reader import TrackReader
+from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy
 from kgenre.model.aggregate import SliceOutputs, aggregate
 from kgenre.model.tasks import Task
-from kgenre.serving.model import Model
+
+if TYPE_CHECKING:
+    from kgenre.serving.model import Model
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class TrackPrediction:
 
 
 def predict_tracks(
-    model: Model,
+    model: "Model",
     reader: TrackReader,
     paths: Sequence[str],
     batch_size: int = 32,
@@ -82,6 +88,22 @@ def predict_tracks(
                 if path not in reader.failures:
                     outputs = SliceOutputs(*map(np.stack, zip(*rows)))
                     yield TrackPrediction(path, reader.facts[path], outputs, model.task)
+
+
+def predict_track(model: "Model", path, policy: ReadPolicy = DEFAULT_POLICY, batch_size: int = 32) -> TrackPrediction:
+    """Predicts one file in this thread.
+
+    Raises:
+        AudioError: the file cannot be used, with the cause.
+    """
+    path = str(path)
+    reader, rows = TrackReader(model.slice_spec, policy=policy), []
+    pieces = reader.slices(path)
+    while batch := list(itertools.islice(pieces, batch_size)):
+        rows.append(model(np.stack([piece.samples for piece in batch])))
+    if path in reader.failures:
+        raise AudioError(path, reader.failures[path])
+    return TrackPrediction(path, reader.facts[path], SliceOutputs(*map(np.concatenate, zip(*rows))), model.task)
 
 
 def slice_batches(reader: TrackReader, paths: Sequence[str], batch_size: int, workers: int = 2):

@@ -8,11 +8,12 @@ import numpy as np
 from kgenre.core.errors import KgenreError
 from kgenre.model.aggregate import SliceOutputs
 from kgenre.serving.metadata import model_metadata, read_metadata, task_and_spec
+from kgenre.serving.model import Model
 
 SIZES = ("sample_rate", "clip_samples", "hop_samples")
 
 
-class SavedModel:
+class SavedModel(Model):
     """An exported SavedModel with what it says of itself.
 
     Its attributes are those of serving.Model.

@@ -76,7 +76,7 @@ def resumed_settings(run: Run, given: dict) -> RunSettings:
 def train(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     """Trains and exports; each step is skipped where an earlier try has done it."""
     from kgenre.model.build import check_backend
-    from kgenre.serving.exporters import export
+    from kgenre.serving.exporters import export_model
     from kgenre.training.fit import fit
 
     check_backend()
@@ -88,7 +88,7 @@ def train(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     saved_model = run / "saved_model" / "1"
     if not saved_model.exists():
         progress.line("exporting and checking the export")
-        export(run.load_model(), run.load_task(), settings.audio.slice_spec, saved_model)
+        export_model(run.load_model(), run.load_task(), settings.audio.slice_spec, saved_model)
 
 
 def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:

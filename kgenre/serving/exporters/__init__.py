@@ -37,7 +37,7 @@ class Exporter:
 EXPORTERS = {"saved_model": Exporter(saved_model.write, saved_model.ANSWER, saved_model.DESCRIPTION)}
 
 
-def export(model, task: Task, spec: SliceSpec, folder, format: str = "saved_model") -> float:
+def export_model(model, task: Task, spec: SliceSpec, folder, format: str = "saved_model") -> float:
     """Writes a model in a format, checks it in a fresh process, then gives it its place.
 
     Args:
