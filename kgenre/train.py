@@ -22,13 +22,14 @@ from kgenre.training.settings import read_config
 
 
 def main(argv=None) -> int:
-    parser = cli.make_parser("train", __doc__, add_help=False)
-    parser.add_argument("--config", type=Path, metavar="FILE", help=".toml recipe, or the config.json of another run")
-    parser.add_argument("--out", type=Path, metavar="RUN", help="run folder (default: models/ARCH-DATE-TIME)")
-    parser.add_argument(
+    early = cli.Parser(add_help=False)
+    early.add_argument("--config", type=Path, metavar="FILE", help=".toml recipe, or the config.json of another run")
+    early.add_argument("--out", type=Path, metavar="RUN", help="run folder (default: models/ARCH-DATE-TIME)")
+    early.add_argument(
         "--resume", action="store_true", help="go on with the run in --out (default: the newest unfinished)"
     )
-    args, given = cli.parse_applicable(parser, SELECTORS, argv, _applicable)
+    parser = cli.make_parser("train", __doc__, parents=[early])
+    args, given = cli.parse_applicable(parser, early, SELECTORS, argv, _applicable)
     return cli.run(lambda args: _train(args, given), args)
 
 

@@ -34,8 +34,8 @@ SMALLER["vggish"] = {"feature": "vggish_mel", "sample_rate_hz": 16000, "hop_leng
 SMALLER["vggish"] |= {"image_height": 64, "image_width": 200}  # two patches
 NARROW = {"vggish": {"width": 1 / 8}}  # 72 M parameters in full
 
-# Music-Genre-Analysis's layer table followed by hand: (n - kernel) // stride + 1 for a convolution, n // 2 for a pool, and
-# (kernel^2 inputs + 1) outputs weights, 4 a channel for batch normalisation.
+# Music-Genre-Analysis's layer table followed by hand: (n - kernel) // stride + 1 for a convolution, n // 2 for a pool,
+# and (kernel^2 inputs + 1) outputs weights, 4 a channel for batch normalisation.
 HAND = {
     ("convpool", "published"): (
         [(99, 511, 32), (49, 255, 32), (24, 127, 32), (12, 63, 32)]
@@ -172,7 +172,7 @@ def normalised(x, weights):
 
 
 def computed(picture: np.ndarray, blocks: list, weights) -> np.ndarray:
-    """Conv, relu, batch normalisation and max-pool of `blocks`, then the head of Music-Genre-Analysis: image (h, w, c) -> logits."""
+    """Conv, relu, batch normalisation and max-pool of `blocks`, then `dense_head`: image (h, w, c) -> logits."""
     x = picture
     for filters, kernel, stride, pool in blocks:
         kernels, bias = next(weights), next(weights)
