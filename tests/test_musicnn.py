@@ -103,7 +103,7 @@ def test_unknown_weights_are_told():
         musicnn_weights.load("imagenet")
 
 
-def test_another_picture_is_refused():
+def test_image_of_other_bands_is_refused():
     with pytest.raises(KgenreError, match="96 mel bands"):
         model_of("none", n_mels=64)
 

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The model: its settings, and the one graph from waveform to logits."""

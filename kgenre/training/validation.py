@@ -1,4 +1,4 @@
-"""Fits a model: epochs, validation on whole tracks, best weights, and a state that survives a kill."""
+"""Validation: loss and accuracy of a model in training on whole tracks."""
 
 import math
 from collections.abc import Callable
