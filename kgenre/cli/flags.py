@@ -46,6 +46,9 @@ def parse_applicable(
 
     Returns:
         The command's own flags, and the settings that were given: {name: value}.
+
+    Raises:
+        KgenreError: what `applicable` raises.
     """
     # An abbreviation could stand for one flag before the settings are known, and for another after.
     parser.allow_abbrev = False
@@ -54,10 +57,7 @@ def parse_applicable(
         add_flag(first, setting)
     known = vars(first.parse_known_args(argv)[0])
     selected = {setting.name: known.pop(setting.name) for setting in selectors if setting.name in known}
-    try:
-        found = applicable(argparse.Namespace(**known), selected)
-    except KgenreError as error:
-        parser.exit(2, f"kgenre: {error}\n")
+    found = applicable(argparse.Namespace(**known), selected)
     for title, settings in found.sections.items():
         group = parser.add_argument_group(title)
         for setting in settings:
