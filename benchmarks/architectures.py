@@ -29,7 +29,8 @@ import tensorflow as tf
 
 from kgenre import cli
 from kgenre.archs import ARCHS
-from kgenre.audio.reader import AudioCache, TrackReader, check_bad_share, check_files
+from kgenre.audio.cache import AudioCache
+from kgenre.audio.reader import TrackReader, check_bad_share, check_files
 from kgenre.audio.settings import ReaderSettings
 from kgenre.collections import load_collection
 from kgenre.collections.splits import trainable_genres
@@ -38,10 +39,12 @@ from kgenre.core.files import write_text
 from kgenre.core.metrics import wilson_interval
 from kgenre.core.settings import settings_json
 from kgenre.model.build import reseed
+from kgenre.model.tasks.single_label import SingleLabel
+from kgenre.serving.keras_model import KerasModel
 from kgenre.tables import markdown
 from kgenre.training.fit import batches, compiled_model, training_plan
 from kgenre.training.settings import RunSettings, TrainingSettings
-from kgenre.training.validation import training_slice_model, validate
+from kgenre.training.validation import validate
 
 
 def main(argv=None) -> int:
@@ -104,10 +107,9 @@ class Tracks:
         check_bad_share(failures, len(table), ReaderSettings().max_bad_share)
         table = table[~table["path"].isin(failures)]
         self.name, self.protocol = name, collection.protocol
-        self.labels = trainable_genres(table, name)
+        self.task = SingleLabel(tuple(trainable_genres(table, name)))
         self.numbers = {
-            split: {row.path: self.labels.index(row.genre) for row in table[table["split"] == split].itertuples()}
-            for split in ("train", "valid")
+            split: dict(zip(rows["path"], self.task.targets(rows["genre"]))) for split, rows in table.groupby("split")
         }
         if not self.numbers["valid"]:
             raise KgenreError(f"{name}: no valid tracks to evaluate on. Give a `split` in the manifest.")
@@ -115,7 +117,7 @@ class Tracks:
 
     @property
     def counts(self) -> dict[str, int]:
-        return {**{split: len(numbers) for split, numbers in self.numbers.items()}, "genres": len(self.labels)}
+        return {**{split: len(numbers) for split, numbers in self.numbers.items()}, "genres": len(self.task.labels)}
 
     def reader(self, settings: RunSettings) -> TrackReader:
         """A reader whose audio is decoded, as far as the cache holds it."""
@@ -123,7 +125,7 @@ class Tracks:
         known = rate in self.caches
         reader.cache = self.caches.setdefault(rate, AudioCache(int(settings.reader.cache_gib * 2**30)))
         for path in () if known else [*self.numbers["train"], *self.numbers["valid"]]:
-            for _ in reader.windows(path):
+            for _ in reader.slices(path):
                 pass
         return reader
 
@@ -165,12 +167,12 @@ def train_for(settings: RunSettings, tracks: Tracks, seconds: float) -> dict:
     gc.collect()
     reader, train = tracks.reader(settings), tracks.numbers["train"]
     plan = training_plan(settings.training, list(train.values()))
-    model = compiled_model(settings.replace(schedule="constant"), len(tracks.labels), plan.steps)
-    dataset = batches(settings, reader, list(train), list(train.values()), len(tracks.labels), plan)
+    model = compiled_model(settings.replace(schedule="constant"), tracks.task, plan.steps)
+    dataset = batches(settings, tracks.task, reader, list(train), list(train.values()), plan)
     budget = Budget(settings.training, seconds)
     model.fit(dataset, epochs=10**6, steps_per_epoch=plan.steps, callbacks=[budget], shuffle=False, verbose=0)
     sizes = (settings.training.batch_size, settings.reader.workers)
-    valid = validate(training_slice_model(model), reader, tracks.numbers["valid"], *sizes)
+    valid = validate(KerasModel(model, tracks.task, settings.audio.slice_spec), reader, tracks.numbers["valid"], *sizes)
     check_bad_share(reader.failures, sum(map(len, tracks.numbers.values())), settings.reader.max_bad_share)
     return {
         "image": list(model.get_layer("spectrogram_image").output.shape[1:]),

@@ -14,8 +14,9 @@ from benchmarks.timing import best_rates, show
 from kgenre.audio.reader import TrackReader
 from kgenre.model.build import build_model
 from kgenre.model.settings import ModelSettings
+from kgenre.model.tasks.single_label import SingleLabel
+from kgenre.serving.keras_model import KerasModel
 from kgenre.serving.predict import predict_tracks, slice_batches
-from kgenre.training.validation import training_slice_model
 
 TRACKS, SECONDS, RATE = 24, 30, 44100
 
@@ -35,7 +36,8 @@ def write_songs(folder: Path) -> list[str]:
 
 def main() -> None:
     settings, batch_size = ModelSettings.compose({}), 32
-    predict = training_slice_model(build_model(settings, 8))
+    task = SingleLabel(tuple("abcdefgh"))
+    model = KerasModel(build_model(settings, 8), task, settings.audio.slice_spec)
     with tempfile.TemporaryDirectory() as folder:
         paths = write_songs(Path(folder))
 
@@ -48,7 +50,7 @@ def main() -> None:
             return TRACKS
 
         def whole() -> int:
-            return len(list(predict_tracks(predict, reader(), paths, batch_size)))
+            return len(list(predict_tracks(model, reader(), paths, batch_size)))
 
         print(f"  {TRACKS} mp3 of {SECONDS} s, 44.1 kHz stereo, two decoding threads, no cache, float32")
         show(best_rates({"decode": decode, "decode + front end + convpool": whole}), "tracks/s", "decode")

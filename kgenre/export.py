@@ -1,6 +1,6 @@
-"""Exports a run as a SavedModel for TF Serving, and proves that it answers as the model did.
+"""Exports a run as a SavedModel for TF Serving, and checks that its output equals the model's.
 
-    kgenre export --model models/RUN --to DIR
+    kgenre export --model models/RUN --out DIR
 
 DIR/1/ has the endpoint `serving_default`: `waveform` float32 (batch, samples), any length, at the
 model's rate -> `probabilities` (batch, classes), `slice_probabilities` (batch, slices, classes) and
@@ -17,36 +17,37 @@ from kgenre import cli
 def main(argv=None) -> int:
     parser = cli.make_parser("export", __doc__)
     parser.add_argument(
-        "--model", type=Path, metavar="RUN", help="run folder, as `kgenre train` leaves it (default: the default model)"
+        "--model", type=Path, metavar="RUN", help="run folder of `kgenre train` (default: the default model)"
     )
-    parser.add_argument("--to", required=True, type=Path, metavar="DIR", help="serving folder; a new version is added")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="serving folder; a new version is added")
     return cli.run(_export, parser.parse_args(argv))
 
 
 def _export(args: argparse.Namespace) -> int:
     from kgenre.model.build import check_backend
-    from kgenre.serving.exporters.saved_model import export
+    from kgenre.serving.exporters import export_model
 
     check_backend()
-    model, labels, spec = _load(args.model)
-    taken = [int(child.name) for child in args.to.glob("*") if child.name.isdigit()]
-    folder = args.to / str(max(taken, default=0) + 1)
-    difference = export(model, labels, spec, folder)
-    print(f"{folder}  (reloaded with TensorFlow alone: largest difference {difference:.1e})")
+    model, task, spec = _load(args.model)
+    taken = [int(child.name) for child in args.out.glob("*") if child.name.isdigit()]
+    folder = args.out / str(max(taken, default=0) + 1)
+    difference = export_model(model, task, spec, folder)
+    print(f"{folder}  (reloaded with TensorFlow only: largest difference {difference:.1e})")
     return 0
 
 
 def _load(folder: Path | None):
-    """Keras model, labels and SliceSpec of a run; of the default model if none is named."""
+    """Keras model, task and SliceSpec of a run, or of the default model if `folder` is None."""
     if folder is None:
+        from kgenre.model.tasks import make_task
         from kgenre.serving import default_model
 
         settings, labels = default_model.settings()
-        return default_model.build(settings, labels), labels, settings.audio.slice_spec
+        return default_model.build(settings, labels), make_task("single_label", labels), settings.audio.slice_spec
     from kgenre.training.run import Run
 
     run = Run(folder)
-    return run.load_model(), run.load_labels(), run.load_settings().audio.slice_spec
+    return run.load_model(), run.load_task(), run.load_settings().audio.slice_spec
 
 
 if __name__ == "__main__":

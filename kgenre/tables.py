@@ -1,7 +1,8 @@
-"""Prints the tables of architectures, features, augmentations and datasets, as the README shows them.
+"""Prints the tables of architectures, features, augmentations, datasets and pretrained weights.
 
 kgenre tables
 kgenre tables --update README.md
+kgenre tables --update docs/networks.md
 """
 
 import argparse
@@ -22,7 +23,7 @@ def main(argv=None) -> int:
 
 def _tables(args: argparse.Namespace) -> int:
     if args.update is None:
-        print("\n\n".join(table() for table in TABLES.values()))
+        print("\n\n".join(table() for table in {**TABLES, **NETWORK_TABLES}.values()))
         return 0
     from kgenre.core.files import write_text
 
@@ -35,8 +36,12 @@ def _tables(args: argparse.Namespace) -> int:
 
 
 def updated(text: str, name) -> str:
-    """The text with each table put between its marks, `<!-- table: NAME -->` and `<!-- end -->`."""
-    for table, make in TABLES.items():
+    """The text with each table put between its marks, `<!-- table: NAME -->` and `<!-- end -->`.
+
+    A document holds all TABLES or all NETWORK_TABLES, told by the marks that are there.
+    """
+    of_networks = any(f"<!-- table: {table} -->" in text for table in NETWORK_TABLES)
+    for table, make in (NETWORK_TABLES if of_networks else TABLES).items():
         begin = f"<!-- table: {table} -->"
         before, mark, rest = text.partition(begin)
         _, end, after = rest.partition("<!-- end -->")
@@ -115,6 +120,12 @@ def dataset_table() -> str:
     )
 
 
+def weights_table() -> str:
+    from kgenre.weights import provenance
+
+    return markdown(("name", "network", "trained on", "licence", "size", "source", "verified by"), provenance())
+
+
 def markdown(head: tuple, rows: list[tuple]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
@@ -126,6 +137,8 @@ TABLES = {
     "augmentations": augment_table,
     "datasets": dataset_table,
 }
+# Of docs/networks.md.
+NETWORK_TABLES = {"weights": weights_table}
 
 if __name__ == "__main__":
     sys.exit(main())

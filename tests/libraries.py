@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kgenre.audio.slicing import SliceSpec
-from kgenre.library.store import Library, Track, TrackAnalysis
+from kgenre.library.records import Track, TrackAnalysis
+from kgenre.library.store import Library
+from kgenre.model.aggregate import SliceOutputs
+from kgenre.model.tasks.single_label import SingleLabel
 
 LABELS = ("blues", "classical", "hip-hop", "jazz", "metal", "vocal")
 
@@ -21,7 +24,7 @@ class LevelModel:
 
     identity: str = "level-1"
     name: str = "level"
-    labels: tuple = ("loud", "quiet")
+    task: SingleLabel = SingleLabel(("loud", "quiet"))
     slice_spec: SliceSpec = SliceSpec(8000, 8000, 4000)
     stops_at: int | None = None
     spoils: bool = False  # whether loud windows are answered with NaN
@@ -35,7 +38,7 @@ class LevelModel:
         if self.spoils:
             embeddings[embeddings[:, 2] > 0.8] = np.nan
         loud = np.clip(embeddings[:, 2], 0, 1)
-        return np.stack([loud, 1 - loud], axis=1), embeddings
+        return SliceOutputs(np.stack([loud, 1 - loud], axis=1), embeddings)
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class InventedModel:
 
     name: str = "invented"
     identity: str = "invented-1"
-    labels: tuple = LABELS
+    task: SingleLabel = SingleLabel(LABELS)
     slice_spec: SliceSpec = SliceSpec(8000, 16000, 16000)
 
 
@@ -74,9 +77,9 @@ def make_library(path, n: int, d: int = 16, seed: int = 0, slices: int = 3, root
             track = invented_track(number, genre, root)
             library.save([track])
             starts = 2.0 * np.arange(slices)
-            library.save_heard(space, track.audio_hash, TrackAnalysis(starts, embeddings, probabilities))
+            library.save_analysis(space, track.audio_hash, TrackAnalysis(starts, embeddings, probabilities))
         for number in range(0, n, 50):
-            library.fail(f"{root}/broken/{number}.mp3".encode(), 1, 1, "empty file: 0 bytes. Replace the file.")
+            library.save_failure(f"{root}/broken/{number}.mp3".encode(), 1, 1, "empty file: 0 bytes. Replace the file.")
     return library
 
 

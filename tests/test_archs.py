@@ -15,6 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from kgenre.archs import ARCHS
 from kgenre.core.errors import KgenreError
 from kgenre.core.settings import fields_of
+from kgenre.model.tasks.single_label import SingleLabel
 from kgenre.training.fit import compiled_model, untrained_model
 from kgenre.training.settings import RunSettings
 
@@ -34,8 +35,8 @@ SMALLER["vggish"] = {"feature": "vggish_mel", "sample_rate_hz": 16000, "hop_leng
 SMALLER["vggish"] |= {"image_height": 64, "image_width": 200}  # two patches
 NARROW = {"vggish": {"width": 1 / 8}}  # 72 M parameters in full
 
-# Music-Genre-Analysis's layer table followed by hand: (n - kernel) // stride + 1 for a convolution, n // 2 for a pool,
-# and (kernel^2 inputs + 1) outputs weights, 4 a channel for batch normalisation.
+# Music-Genre-Analysis's layer table followed by hand: (n - kernel) // stride + 1 for a convolution, n // 2 for a
+# pool, and (kernel^2 inputs + 1) outputs weights, 4 a channel for batch normalisation.
 HAND = {
     ("convpool", "published"): (
         [(99, 511, 32), (49, 255, 32), (24, 127, 32), (12, 63, 32)]
@@ -123,7 +124,7 @@ class Stepped:
 def stepped(request) -> Stepped:
     config = small_config(request.param)
     with narrow(config.arch):
-        model = compiled_model(config, N_CLASSES, steps=10)
+        model = compiled_model(config, SingleLabel(tuple(map(str, range(N_CLASSES)))), steps=10)
     waveform, before = waveforms(4, config.audio.slice_samples), values(model)
     loss = model.train_on_batch(waveform, np.arange(4))[0]
     return Stepped(config, model, waveform, before, float(loss), values(model))

@@ -19,6 +19,7 @@ from kgenre.augment.stretch import Pitch, Tempo, stretched
 from kgenre.core.errors import KgenreError
 from kgenre.core.settings import fields_of
 from kgenre.model.build import load_model, reseed
+from kgenre.model.tasks.single_label import SingleLabel
 from kgenre.training.batches import training_batches
 from kgenre.training.fit import compiled_model, untrained_model
 from kgenre.training.plan import TrainingPlan
@@ -334,7 +335,7 @@ def test_shares_of_mixup_are_of_beta():
 
 
 def test_accuracy_is_against_the_heavier_label():
-    model = compiled_model(config_of("mixup"), 3, 10)
+    model = compiled_model(config_of("mixup"), SingleLabel(("a", "b", "c")), 10)
     wave = np.random.default_rng(0).standard_normal((4, CLIP)).astype("float32")
     named = keras.ops.convert_to_numpy(model(wave)).argmax(axis=1)
     for heavy, accuracy in ((named, 1.0), ((named + 1) % 3, 0.0)):
@@ -368,7 +369,7 @@ def test_crop_is_the_track_at_another_tempo_and_pitch(tracks):
     for i, (number, position) in enumerate(zip(*plan.epoch(0))):
         between = CLIP + RATE // 10
         needs = int(np.ceil(between * factors[i] + RATE / 10))
-        whole = reader.window(tracks[number], 0.0, 100 * RATE)[: round((0.3 + 0.5 * number) * RATE)]
+        whole = reader.crop(tracks[number], 0.0, 100 * RATE)[: round((0.3 + 0.5 * number) * RATE)]
         begin = round(position * max(0, len(whole) - needs))
         read = np.resize(whole, max(needs, len(whole)))[begin : begin + needs]
         expected = pitch.apply(tempo.apply(read, factors[i], between), semitones[i], CLIP)
@@ -378,7 +379,7 @@ def test_crop_is_the_track_at_another_tempo_and_pitch(tracks):
 
 def test_all_at_once_train_a_step_and_resume(tracks, tmp_path):
     config, plan = config_of(*AUGMENTS), TrainingPlan(len(tracks), 2, 5, seed=0)
-    model = compiled_model(config, len(tracks), plan.steps)
+    model = compiled_model(config, SingleLabel(tuple("abcdefgh"[: len(tracks)])), plan.steps)
     waveforms, labels = stream(tracks, config, plan, epochs=1)
     waveforms[0] = 0  # silence
 

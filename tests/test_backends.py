@@ -132,7 +132,7 @@ def of_row(row: str, arrays: dict, gradients: bool) -> list[str]:
     return names
 
 
-@pytest.mark.parametrize("command", ["train --data demo --out", "export --model run --to"])
+@pytest.mark.parametrize("command", ["train --data demo --out", "export --model run --out"])
 def test_commands_that_need_tensorflow_say_so(command, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr("keras.backend.backend", lambda: "jax")
     name, *arguments = [*command.split(), str(tmp_path / "out")]

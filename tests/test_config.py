@@ -149,8 +149,8 @@ def test_architecture_beats_feature_and_a_default_of_another_choice_is_left_out(
         ({"feature": "cqt", "fmax_hz": 8000.0}, "`fmax_hz` is not a setting of cqt, which has: hop_length, top_db. "
          "It is one of logmel, logstft, vggish_mel, musicnn_mel."),
         ({"noise_std": 0.1}, "`noise_std` is not a setting of zoom, which has: zoom_range. It is one of noise."),
-        ({"augment": ["noise", "gain"], "zoom_range": 0.1}, "`zoom_range` is not a setting of gain and noise, which "
-         "have: gain_db, noise_std. It is one of zoom."),
+        ({"augment": ["noise", "gain"], "zoom_range": 0.1},
+         "`zoom_range` is not a setting of gain and noise, which have: gain_db, noise_std. It is one of zoom."),
         ({"augment": [], "zoom_range": 0.1}, "`zoom_range` is not a setting of the empty list of augmentations. "
          "It is one of zoom."),
         ({"epoch": 3}, "unknown setting 'epoch'. Did you mean epochs? Known: arch, augment, "),

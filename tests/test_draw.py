@@ -121,7 +121,7 @@ def test_axes_are_in_seconds_of_the_song(tmp_path, monkeypatch):
 def test_every_feature_can_be_drawn(feature, songs, tmp_path, capsys):
     png = tmp_path / "out.png"
     song = str(songs["song.ogg"])
-    assert main(["features", song, "--feature", feature, "--png", str(png), "--start", "1", "--seconds", "2.5"]) == 0
+    assert main(["features", song, "--feature", feature, "--out", str(png), "--start", "1", "--seconds", "2.5"]) == 0
     assert capsys.readouterr().out == f"{png}: {feature} of 2.5 s from 1.0 s\n"
     plot = matplotlib.image.imread(png)
     assert plot.shape[0] > 400 and plot.shape[1] > 1000
@@ -145,8 +145,8 @@ def test_plot_is_named_after_the_song(songs, tmp_path, monkeypatch, capsys):
         (["{song}", "--start", "-1"], "`--start` must be 0 s or more. Received: -1.0."),
         (["{song}", "--start", "nan"], "`--start` must be 0 s or more. Received: nan."),
         (["{song}", "--seconds", "0"], "`--seconds` must be from 0.1 to 300. Received: 0.0."),
-        (["{song}", "--png", "nowhere/a.png"], "nowhere/a.png: no such folder: nowhere. Name a file in a folder that"),
-        (["{song}", "--png", "a.jpg"], "a.jpg: a plot's name ends in .png. Name another file with --png."),
+        (["{song}", "--out", "nowhere/a.png"], "nowhere/a.png: no such folder: nowhere. Name a file in a folder that"),
+        (["{song}", "--out", "a.jpg"], "a.jpg: the file's name must end in .png. Received: .jpg."),
         (["{song}", "--n-mels", "0"], "`n_mels` must be from 1 to 1024. Received: n_mels=0."),
         (["{song}", "--feature", "cqt", "--sample-rate-hz", "6000"], "The highest bin must be below half the sample"),
     ],
@@ -174,7 +174,7 @@ def test_folder_that_may_not_be_written_is_told(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.access", lambda path, mode: False)  # the superuser may write anywhere
     with pytest.raises(KgenreError, match="a.png: may not be written. Name another file with --png."):
-        cli.check_file(tmp_path / "a.png", "--png")
+        cli.check_file(tmp_path / "a.png", "--out")
 
 
 # The package that is a command

@@ -12,10 +12,12 @@ from audio_files import tone, write_sound
 
 from kgenre import embed
 from kgenre.audio.decode import decode
-from kgenre.audio.reader import TrackReader
 from kgenre.audio.slicing import SliceSpec, cut_slices
 from kgenre.embeddings import store as embedding_store
 from kgenre.embeddings.files import read_embeddings
+from kgenre.model.aggregate import SliceOutputs
+from kgenre.model.tasks.single_label import SingleLabel
+from kgenre.serving import catalogue
 from kgenre.serving import predict as inference
 
 RATE = 8000
@@ -37,7 +39,7 @@ class Level:
     slice_spec: SliceSpec = SliceSpec(RATE, RATE, RATE // 2)
     fails_at: int | None = None
     name: str = "level"
-    labels: tuple = ("loud", "quiet")
+    task: SingleLabel = SingleLabel(("loud", "quiet"))
     heard: list = field(default_factory=list)
 
     def __call__(self, windows):
@@ -45,10 +47,7 @@ class Level:
         self.heard.append(len(windows))
         if self.fails_at is not None and len(self.heard) > self.fails_at:
             raise KeyboardInterrupt
-        return np.full((len(windows), 2), 0.5, "float32"), describe(windows)
-
-    def reader(self):
-        return TrackReader(self.slice_spec)
+        return SliceOutputs(np.full((len(windows), 2), 0.5, "float32"), describe(windows))
 
 
 def describe(windows):
@@ -72,9 +71,9 @@ def run(manifest, monkeypatch, capsys):
     """run(model, arguments...) -> exit status, what was printed, what was said on stderr."""
 
     def call(model, *arguments, to="out.npz", data=True):
-        monkeypatch.setattr(inference, "open_model", lambda name: model)
+        monkeypatch.setattr(catalogue, "open_model", lambda name: model)
         given = ["--data", str(manifest)] if data else []
-        status = embed.main(["--to", str(manifest.parent / to), "--model", "x", *given, *map(str, arguments)])
+        status = embed.main(["--out", str(manifest.parent / to), "--model", "x", *given, *map(str, arguments)])
         said = capsys.readouterr()
         return status, said.out, said.err
 
@@ -115,7 +114,7 @@ def test_file_holds_what_the_model_says_of_each_slice(run, manifest, suffix):
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_killed_run_goes_on_and_ends_as_an_unbroken_one(run, manifest, suffix, monkeypatch):
     monkeypatch.setattr(embedding_store, "PART_SECONDS", 0.0)
-    monkeypatch.setattr(inference.classify, "__defaults__", (2, 1, lambda: None))  # batches of two slices
+    monkeypatch.setattr(inference.predict_tracks, "__defaults__", (2, 1, lambda: None))  # batches of two slices
     assert run(Level(), to="whole.npz")[0] == 0
     out, parts = manifest.parent / f"out{suffix}", manifest.parent / f".out{suffix}.parts"
     status, _, err = run(Level(fails_at=4), "--workers", "1", to=out.name)
@@ -253,7 +252,7 @@ def test_file_that_is_not_ours_is_one_line(run, manifest, content, cause):
 
 def test_user_errors_are_one_line(run, manifest, monkeypatch):
     for options, message in [
-        ({"to": "out.csv"}, "an embedding file ends in .npz or .parquet. Received: .csv."),
+        ({"to": "out.csv"}, "the file's name must end in .npz or .parquet. Received: .csv."),
         ({"to": "nowhere/out.npz"}, "no such folder"),
         ({"data": False}, "Name either songs or a collection with --data: one of the two."),
     ]:

@@ -11,6 +11,7 @@ from kgenre.features import FEATURES
 from kgenre.model.build import load_model, reseed, slice_model
 from kgenre.model.image import SpectrogramImage
 from kgenre.model.settings import ModelSettings
+from kgenre.model.tasks.single_label import SingleLabel
 from kgenre.training.fit import untrained_model
 from kgenre.training.settings import RunSettings, every_class
 
@@ -106,7 +107,7 @@ def test_logmel_takes_the_config_values():
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 def test_answer_is_softmax_of_logits_and_the_embedding(precision):
     model = untrained_model(small_config(precision=precision), 5)
-    probabilities, embedding = slice_model(model)(waveforms())
+    probabilities, embedding = slice_model(model, SingleLabel(("a", "b")))(waveforms())
     logits = np.float64(keras.ops.convert_to_numpy(model(waveforms())))
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(probabilities, expected, rtol=1e-5)  # float32

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from audio_files import music, tone, write_sound
 
-from kgenre.audio.decode import decode
+from kgenre.audio.cache import AudioCache
+from kgenre.audio.decode import decode, probe
 from kgenre.audio.decoders import AudioError
-from kgenre.audio.reader import SILENT, AudioCache, TrackReader, check_bad_share, check_files
+from kgenre.audio.facts import SILENT
+from kgenre.audio.reader import TrackReader, check_bad_share, check_files
 from kgenre.audio.slicing import SliceSpec, cut_slices
 from kgenre.core.errors import KgenreError
 from kgenre.serving.predict import slice_batches
@@ -26,12 +28,12 @@ RATE = 8000
 CLIP = 4000
 PLENTY = 1 << 30
 HZ = (300, 550, 800, 1050, 1300, 1550)  # the tone of each label: multiples of the 2 Hz that a clip resolves
-EXACT = 1e-5  # as in test_audio: a window is a slice of the whole to the rounding of float32
+EXACT = 1e-5  # as in test_audio: a crop is a part of the whole to the rounding of float32
 
 
 @pytest.fixture(scope="module")
 def tones(tmp_path_factory):
-    """One track for each row of HZ, its label its place: 2.0 to 4.5 s, several rates, noise to tell windows apart."""
+    """One track for each row of HZ, its label its place: 2.0 to 4.5 s, several rates, noise to tell crops apart."""
     folder = tmp_path_factory.mktemp("tones")
     paths = []
     for label, hz in enumerate(HZ):
@@ -46,7 +48,7 @@ def reader_of(cache_bytes: int = PLENTY, hop: int = CLIP) -> TrackReader:
     return TrackReader(SliceSpec(RATE, CLIP, hop), cache_bytes)
 
 
-def heard_label(waveform) -> int:
+def label_of(waveform) -> int:
     """The row of HZ that a waveform of CLIP samples holds."""
     hz = np.argmax(np.abs(np.fft.rfft(waveform))) * RATE / CLIP
     return int(np.argmin(np.abs(np.array(HZ) - hz)))
@@ -109,47 +111,49 @@ def test_cache_keeps_its_limit_among_threads():
 
 @pytest.mark.parametrize("position", [0.0, 0.123456, 0.5, 0.987654, 1.0])
 @pytest.mark.parametrize("cache_bytes", [PLENTY, 0])
-def test_window_is_a_slice_of_the_decoded_track(tones, cache_bytes, position):
+def test_crop_at_any_position_is_a_part_of_the_decoded_track(tones, cache_bytes, position):
     reader = reader_of(cache_bytes)
     for path in tones:
         whole = decode(path, RATE).samples
         start = round(position * (len(whole) - CLIP))
-        window = reader.window(path, position)
-        np.testing.assert_allclose(window, whole[start : start + CLIP], rtol=0, atol=EXACT)
+        crop = reader.crop(path, position)
+        np.testing.assert_allclose(crop, whole[start : start + CLIP], rtol=0, atol=EXACT)
 
 
 @pytest.mark.parametrize("cache_bytes", [PLENTY, 0])
-def test_window_of_a_short_track_repeats_it(tmp_path, cache_bytes):
+def test_crop_of_a_short_track_repeats_it(tmp_path, cache_bytes):
     path = str(tmp_path / "short.wav")
     write_sound(path, music(0.3, RATE, 1), RATE)
     whole = decode(path, RATE).samples
     for position in (0.0, 0.7):
-        assert np.array_equal(reader_of(cache_bytes).window(path, position), whole[np.arange(CLIP) % len(whole)])
+        assert np.array_equal(reader_of(cache_bytes).crop(path, position), whole[np.arange(CLIP) % len(whole)])
 
 
 def test_reader_decodes_once_what_fits_and_each_time_what_does_not(tones):
     sizes = [4 * len(decode(path, RATE).samples) for path in tones]
     reader = reader_of(sizes[0] + sizes[1])
     for path in tones[:3] * 5:
-        reader.window(path, 0.5)
+        reader.crop(path, 0.5)
     assert reader.decoded == 1 + 1 + 5
     assert set(reader.cache.tracks) == set(tones[:2])
 
 
-def test_window_beyond_what_a_truncated_file_holds_comes_from_its_beginning(faulty, caplog):
+def test_crop_behind_the_end_of_a_truncated_file_comes_from_its_beginning(faulty, caplog):
     path = str(faulty / "half_cbr.mp3")
     beginning = decode(path, RATE, 0.0, CLIP / RATE).samples
-    assert np.array_equal(reader_of(0).window(path, 1.0), beginning)
+    assert np.array_equal(reader_of(0).crop(path, 1.0), beginning)
     # Where it is decoded whole, its true length is known.
     whole = decode(path, RATE).samples
     with caplog.at_level(logging.WARNING, "kgenre"):
-        assert np.array_equal(reader_of().window(path, 1.0), whole[-CLIP:])
-    assert caplog.messages == [f"{path}: truncated: {len(whole) / RATE:.1f} s of audio, less than its header says"]
+        assert np.array_equal(reader_of().crop(path, 1.0), whole[-CLIP:])
+    stated = probe(path).seconds
+    note = f"truncated: {len(whole) / RATE:.1f} s of audio, less than its header says ({stated:.1f} s)."
+    assert caplog.messages == [f"{path}: {note}"]
 
 
-def test_window_of_a_silent_track_is_refused(faulty):
+def test_crop_of_a_silent_track_raises(faulty):
     with pytest.raises(AudioError) as caught:
-        reader_of().window(str(faulty / "silence.flac"), 0.5)
+        reader_of().crop(str(faulty / "silence.flac"), 0.5)
     assert caught.value.cause == SILENT == "silent: no sample reaches -80 dB, so there is nothing to classify."
 
 
@@ -176,7 +180,7 @@ def test_too_many_bad_files_stop_the_run():
         check_bad_share(failures, 19, 0.1)
     assert str(caught.value) == (
         "2 of 19 files cannot be used, more than `max_bad_share`=0.1 allows. First: /music/a.mp3: empty file: "
-        "0 bytes. Replace the file. Mend or remove them, or raise --max-bad-share."
+        "0 bytes. Replace the file. Fix or remove these files, or raise --max-bad-share."
     )
     check_bad_share(failures, 20, 0.1)
     check_bad_share(failures, 3, 1.0)
@@ -245,7 +249,7 @@ def test_positions_cover_the_track_evenly():
 
 
 def test_training_batches_follow_the_plan(tones):
-    """Each waveform is the window that the plan names, with the label of its track."""
+    """Each waveform is the crop that the plan names, with the label of its track."""
     plan = TrainingPlan(len(tones), 4, 5, seed=0)
     waveforms, labels = take(training_batches(reader_of(), tones, range(len(HZ)), plan), 2 * plan.steps)
     wholes = [decode(path, RATE).samples for path in tones]
@@ -254,7 +258,7 @@ def test_training_batches_follow_the_plan(tones):
     for waveform, number, position in zip(waveforms, order, positions):
         start = round(position * (len(wholes[number]) - CLIP))
         assert np.array_equal(waveform, wholes[number][start : start + CLIP])
-    assert [heard_label(waveform) for waveform in waveforms] == labels.tolist()
+    assert [label_of(waveform) for waveform in waveforms] == labels.tolist()
 
 
 def test_training_batches_do_not_depend_on_workers_or_cache(tones, songs):
@@ -304,7 +308,7 @@ def test_small_cache_keeps_its_limit_and_what_it_has(tones):
         next(batches)
         assert sum(samples.nbytes for samples in list(reader.cache.tracks.values())) <= limit
     assert set(reader.cache.tracks) == held
-    # Each crop of a track that is not held is decoded, one that is held is not. tf.data reads ahead, 30 windows seen;
+    # Each crop of a track that is not held is decoded, one that is held is not. tf.data reads ahead, 30 crops seen;
     # a second held track, or none, would make a difference of 45.
     not_held = 15 * plan.crops_per_track * (len(tones) - len(held))
     assert not_held - 40 <= reader.decoded - decoded <= not_held + 40
@@ -320,11 +324,11 @@ def test_failing_files_are_replaced_and_listed(tones, faulty):
     plan = TrainingPlan(7, 4, 7, seed=0)
     waveforms, seen = take(training_batches(reader, paths, labels, plan, workers=3), plan.steps)
     assert seen.tolist() == [stand_in[number] for number in plan.epoch(0)[0]]
-    assert [heard_label(waveform) for waveform in waveforms] == seen.tolist()
+    assert [label_of(waveform) for waveform in waveforms] == seen.tolist()
     assert set(reader.failures) == {str(faulty / name) for name in names.values()}
     for path, cause in reader.failures.items():
         with pytest.raises(AudioError) as caught:
-            reader.window(path, 0.0)
+            reader.crop(path, 0.0)
         assert cause == caught.value.cause
 
 
@@ -352,8 +356,8 @@ def test_sliding_slices_are_those_of_the_decoded_whole(tones, workers, cache_byt
         for number, path in enumerate(tones):
             whole = decode(path, RATE).samples
             assert np.array_equal(found[number], cut_slices(whole, SliceSpec(RATE, CLIP, hop)))
-            assert reader.seconds[path] == len(whole) / RATE
-            assert reader.peaks[path] == np.abs(whole).max()
+            assert reader.facts[path].seconds == len(whole) / RATE
+            assert reader.facts[path].peak == np.abs(whole).max()
     assert reader.decoded == (len(tones) if cache_bytes else 2 * len(tones))
     assert reader.failures == {}
 
@@ -417,7 +421,7 @@ def sliding_peak(reader: TrackReader, paths) -> int:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert found == sum(round(reader.seconds[path] * RATE / CLIP) for path in paths)
+    assert found == sum(round(reader.facts[path].seconds * RATE / CLIP) for path in paths)
     return peak
 
 

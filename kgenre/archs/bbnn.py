@@ -14,7 +14,7 @@ def bbnn(image):
     """
     from keras import layers
 
-    x = layers.Conv2D(16, 3, padding="same", activation="relu")(image)
+    x = layers.Conv2D(16, 3, padding="same")(image)
     x = layers.BatchNormalization()(layers.MaxPooling2D((1, 4))(x))
     for _ in range(3):
         x = layers.Concatenate()([x, *streams(x)])

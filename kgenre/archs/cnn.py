@@ -68,7 +68,7 @@ def square_map(image, last_time_pool: int, block: str, block_at: str):
     bins = image.shape[1]
     if bins <= CHROMA_BINS:
         x = conv_pool(image, (8, 32, 128), (3, 3), ((2, 4), (2, 4), (2, 4)), block, block_at)
-        return conv_pool(x, (256,), (1, 5), ((1, last_time_pool),), "basic", "all")
+        return conv_pool(x, (256,), (1, 5), ((1, last_time_pool),), block if block_at == "all" else "basic", "all")
     height = max(1, min(6 if bins >= 96 else 5, bins // 12))  # what the other pools leave of 128 bands or 84 bins
     pools = ((2, 4), (2, 4), (3, 4), (height, last_time_pool))
     return conv_pool(image, (8, 32, 128, 256), (3, 3), pools, block, block_at)

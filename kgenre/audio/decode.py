@@ -1,7 +1,6 @@
-"""The one decoder: any audio file to mono float32 at the model's rate.
+"""The one way from any audio file to mono float32 at the model's rate.
 
-libsndfile reads first (mp3, ogg, opus, flac, wav, aiff; exact seeks), FFmpeg through PyAV reads
-what it cannot (m4a/AAC, WMA, ...). Channels are averaged, soxr resamples at its HQ setting, samples
+What opens the file is a row of decoders.py. Channels are averaged, soxr resamples at its HQ setting, samples
 are clipped to [-1, 1]. Everything is a stream of blocks, so a ten-hour file needs no more memory
 than a song, and a whole decode is the same samples as the blocks that it is made of.
 """
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import soxr
 
-from kgenre.audio.decoders import DECODERS, AudioError, _first_line, _open
+from kgenre.audio.decoders import AUTO, DECODERS, AudioError, _first_line, _open
 
 MIN_SECONDS = 0.1  # less holds not one period of 10 Hz: there is nothing to hear a genre in
 
@@ -54,13 +53,18 @@ class Audio:
         return len(self.samples) / self.sample_rate
 
 
-def probe(path) -> AudioInfo:
+def probe(path, decoder: str = AUTO) -> AudioInfo:
     """Reads duration, rate and channels from the header. Takes a millisecond or so.
 
+    Args:
+        path: an audio file.
+        decoder: one of DECODER_CHOICES.
+
     Raises:
-        AudioError: the file is missing, empty, or no decoder reads it.
+        AudioError: the file is missing, empty, or none of the chosen decoders reads it.
+        KgenreError: unknown decoder, or it does not work in this environment.
     """
-    source, name = _open(path)
+    source, name = _open(path, decoder)
     try:
         seconds = math.nan if source.frames is None else source.frames / source.sample_rate
         return AudioInfo(seconds, source.sample_rate, source.channels, name)
@@ -68,13 +72,14 @@ def probe(path) -> AudioInfo:
         source.close()
 
 
-def stream(path, sample_rate: int, start: float = 0.0) -> Iterator[np.ndarray]:
+def stream(path, sample_rate: int, start: float = 0.0, decoder: str = AUTO) -> Iterator[np.ndarray]:
     """Decodes a file block by block.
 
     Args:
         path: an audio file.
         sample_rate: Hz of the result.
-        start: seconds into the file; sample-exact for libsndfile's formats.
+        start: seconds into the file; sample-exact for the formats of libsndfile and of tfio.
+        decoder: one of DECODER_CHOICES.
 
     Yields:
         float32 (samples,) in [-1, 1]; concatenated, they are the whole file from `start`.
@@ -82,15 +87,16 @@ def stream(path, sample_rate: int, start: float = 0.0) -> Iterator[np.ndarray]:
     Raises:
         AudioError: unreadable, NaN or infinite samples, or channels that cancel each other. It can
             come after some blocks: a fault in the middle of a file is found in the middle.
+        KgenreError: as `probe`.
     """
-    source, name = _open(path)
+    source, name = _open(path, decoder)
     try:
         yield from _resampled(path, source, DECODERS[name].errors(), sample_rate, start)
     finally:
         source.close()
 
 
-def decode(path, sample_rate: int, start: float = 0.0, seconds: float | None = None) -> Audio:
+def decode(path, sample_rate: int, start: float = 0.0, seconds: float | None = None, decoder: str = AUTO) -> Audio:
     """Decodes a whole file, or the window of `seconds` from `start`, which costs the window alone.
 
     Returns:
@@ -98,17 +104,19 @@ def decode(path, sample_rate: int, start: float = 0.0, seconds: float | None = N
 
     Raises:
         AudioError: as `stream`; or fewer than 0.1 s of audio.
+        KgenreError: as `probe`.
     """
     wanted = None if seconds is None else round(seconds * sample_rate)
     blocks, have = [], 0
-    for block in stream(path, sample_rate, start):
+    for block in stream(path, sample_rate, start, decoder):
         blocks.append(block)
         have += len(block)
         if wanted is not None and have >= wanted:
             break
     samples = np.concatenate(blocks)[:wanted] if blocks else np.zeros(0, "float32")
     check_length(path, len(samples), sample_rate, start)
-    return Audio(samples, sample_rate, _flags(path, samples, sample_rate, whole=seconds is None and not start))
+    header_seconds = probe(path, decoder).seconds if seconds is None and not start else math.nan
+    return Audio(samples, sample_rate, _flags(samples, sample_rate, header_seconds))
 
 
 def check_length(path, samples: int, sample_rate: int, start: float = 0.0) -> None:
@@ -185,14 +193,13 @@ def with_last(items: Iterator) -> Iterator[tuple]:
         item = following
 
 
-def _flags(path, samples: np.ndarray, sample_rate: int, whole: bool) -> tuple[str, ...]:
+def _flags(samples: np.ndarray, sample_rate: int, header_seconds: float) -> tuple[str, ...]:
     level = np.abs(samples)
     flags = []
     if is_silent(level.max()):
         flags.append("silent")
     if (level >= 0.9999).mean() > 1e-3:
         flags.append("clipped")
-    said = probe(path).seconds if whole else math.nan
-    if said - len(samples) / sample_rate > TRUNCATED_SECONDS:
+    if header_seconds - len(samples) / sample_rate > TRUNCATED_SECONDS:
         flags.append("truncated")
     return tuple(flags)

@@ -1,9 +1,7 @@
-"""The one decoder: any audio file to mono float32 at the model's rate.
+"""What opens an audio file: the table of decoders, and the choice among them.
 
-libsndfile reads first (mp3, ogg, opus, flac, wav, aiff; exact seeks), FFmpeg through PyAV reads
-what it cannot (m4a/AAC, WMA, ...). Channels are averaged, soxr resamples at its HQ setting, samples
-are clipped to [-1, 1]. Everything is a stream of blocks, so a ten-hour file needs no more memory
-than a song, and a whole decode is the same samples as the blocks that it is made of.
+libsndfile reads first (mp3, ogg, opus, flac, wav, aiff; exact seeks), FFmpeg through PyAV reads what it cannot
+(m4a/AAC, WMA, ...). An optional decoder is used only where it is asked for by name. docs/decoding.md compares them.
 """
 
 import functools
@@ -16,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from kgenre.core.errors import KgenreError
+from kgenre.audio import tfio
+from kgenre.core.errors import KgenreError, check_known
 
 BLOCK_FRAMES = 1 << 17  # 3 s at 44.1 kHz: long enough that Python's share of the time vanishes
 
@@ -116,30 +115,93 @@ def av_errors() -> tuple[type[Exception], ...]:
 
 @dataclass(frozen=True)
 class Decoder:
-    """One row of DECODERS: how to open a file, and what it raises at one that it cannot read."""
+    """One row of DECODERS.
+
+    Attributes:
+        open: path -> source, as SoundfileSource.
+        errors: () -> the exceptions that a source raises at a file that it cannot read.
+        components: what determines the samples: "libsndfile" and names of installed distributions.
+        reads: for the help text.
+        endings: of the names of the files that it reads, lower case; None for any.
+        optional: True if it is used only where it is asked for by name.
+        check: () -> None; raises KgenreError where it does not work in this environment.
+    """
 
     open: Callable
     errors: Callable[[], tuple[type[Exception], ...]]
-    distribution: str
+    components: tuple[str, ...]
+    reads: str
+    endings: tuple[str, ...] | None = None
+    optional: bool = False
+    check: Callable[[], object] = lambda: None
 
 
-# Tried in this order. An in-graph decoder (tensorflow-io, TensorFlow 2.16-2.17) takes a row of its own.
+# Those that are not optional are tried in this order.
 DECODERS = {
-    "libsndfile": Decoder(SoundfileSource, lambda: (soundfile.LibsndfileError, RuntimeError), "soundfile"),
-    "ffmpeg": Decoder(AvSource, av_errors, "av"),
+    "libsndfile": Decoder(
+        SoundfileSource,
+        lambda: (soundfile.LibsndfileError, RuntimeError),
+        ("libsndfile", "soundfile"),
+        "mp3, ogg, opus, flac, wav, aiff",
+    ),
+    "ffmpeg": Decoder(AvSource, av_errors, ("av",), "also m4a/AAC and WMA"),
+    "tfio": Decoder(
+        tfio.open_source,
+        lambda: (tfio.TfioError,),
+        ("tensorflow-io",),
+        "mp3, flac, ogg, wav by tensorflow-io, which needs TensorFlow 2.16 or 2.17",
+        tfio.ENDINGS,
+        optional=True,
+        check=tfio.tfio_ops,
+    ),
 }
+AUTO = "auto"
+DECODER_CHOICES = (AUTO, *DECODERS)
+DECODER_HELP = "; ".join(
+    [f"{AUTO}: " + ", then ".join(name for name, row in DECODERS.items() if not row.optional)]
+    + [f"{name}: {row.reads}" for name, row in DECODERS.items()]
+)
+
+
+def check_decoder(decoder: str) -> None:
+    """Raises KgenreError where the name is unknown or the decoder does not work here. Imports what it needs."""
+    for row in chosen(decoder).values():
+        row.check()
+
+
+def chosen(decoder: str = AUTO) -> dict[str, Decoder]:
+    """The rows to try, in order: of "auto" those that are not optional, of a name its own.
+
+    Raises:
+        KgenreError: unknown name.
+    """
+    check_known("decoder", decoder, DECODER_CHOICES)
+    if decoder != AUTO:
+        return {decoder: DECODERS[decoder]}
+    return {name: row for name, row in DECODERS.items() if not row.optional}
 
 
 @functools.cache
-def decoder_versions() -> str:
-    """Decoders and resampler with their versions: decoded samples are comparable only if this agrees."""
-    names = [row.distribution for row in DECODERS.values()] + ["soxr"]
-    own = f"libsndfile {soundfile.__libsndfile_version__}"
-    return ", ".join([own] + [f"{name} {importlib.metadata.version(name)}" for name in names])
+def decoder_versions(decoder: str = AUTO) -> str:
+    """Decoders and resampler with their versions: decoded samples are comparable only if this agrees.
+
+    Raises:
+        KgenreError: as `check_decoder`.
+    """
+    check_decoder(decoder)
+    components = [name for row in chosen(decoder).values() for name in row.components]
+    return ", ".join(f"{name} {_version(name)}" for name in [*components, "soxr"])
 
 
-def _open(path):
-    """The open source of the first decoder that reads the file, and that decoder's name."""
+def _version(component: str) -> str:
+    if component == "libsndfile":  # the C library inside the distribution "soundfile"
+        return soundfile.__libsndfile_version__
+    return importlib.metadata.version(component)
+
+
+def _open(path, decoder: str = AUTO):
+    """The open source of the first of the chosen decoders that reads the file, and that decoder's name."""
+    rows = chosen(decoder)
     path = Path(path)
     try:
         size = path.stat().st_size
@@ -151,10 +213,13 @@ def _open(path):
     if size == 0:
         raise AudioError(path, "empty file: 0 bytes. Replace the file.")
     causes = []
-    for name, decoder in DECODERS.items():
+    for name, row in rows.items():
+        if row.endings is not None and path.suffix.lower() not in row.endings:
+            causes.append(f"{name}: reads {' '.join(row.endings)} only, --decoder {AUTO} reads more")
+            continue
         try:
-            return decoder.open(path), name
-        except decoder.errors() as error:
+            return row.open(path), name
+        except row.errors() as error:
             causes.append(f"{name}: {_first_line(error)}")
     raise AudioError(path, f"not an audio file that can be read ({'; '.join(causes)}).")
 

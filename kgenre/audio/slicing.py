@@ -41,6 +41,11 @@ class SliceSpec:
         """First sample of each slice of a track of `samples`, int64 (slices,)."""
         return np.minimum(np.arange(self.count(samples)) * self.hop_samples, max(0, samples - self.slice_samples))
 
+    def spread(self, samples: int, n: int) -> np.ndarray:
+        """First sample of `n` slices, each in the middle of its share of a track of `samples`, int64 (n,)."""
+        last = max(0, samples - self.slice_samples)
+        return np.round((np.arange(n) + 0.5) / n * last).astype("int64")
+
 
 def repeat_to_length(samples: np.ndarray, length: int) -> np.ndarray:
     """Repeats a track shorter than `length`: (samples,) -> (at least length,)."""
@@ -72,6 +77,27 @@ def stream_slices(blocks: Iterable[np.ndarray], spec: SliceSpec) -> Iterator[np.
         yield repeat_to_length(held, length)
     elif start - hop + length < end:
         yield held[end - length - first :]
+
+
+def pick_slices(blocks: Iterable[np.ndarray], starts: Iterable[int], spec: SliceSpec) -> Iterator[tuple]:
+    """(start, slice) for ascending starts from a stream of blocks, holding little more than one slice and one block.
+
+    All blocks are read, whether or not a slice lies in them. Where they end within a slice it is as long as what
+    is there; a start at their end or behind it has no slice.
+    """
+    length, wanted = spec.slice_samples, iter(starts)
+    start, held, first = next(wanted, None), np.zeros(0, "float32"), 0  # `held` begins at sample `first`
+    for block in blocks:
+        end = first + len(held) + len(block)
+        held = np.concatenate([held, block])
+        while start is not None and start + length <= end:
+            yield start, held[start - first : start - first + length]
+            start = next(wanted, None)
+        keep = end if start is None else min(max(first, start), end)
+        held, first = held[keep - first :], keep
+    while start is not None and start < first + len(held):
+        yield start, held[start - first :]
+        start = next(wanted, None)
 
 
 def slice_in_graph(waveform, spec: SliceSpec):

@@ -1,8 +1,6 @@
 """What the commands share: parser, flags from settings, progress, exit codes, a quiet standard error."""
 
 from kgenre.cli.flags import (
-    DATA_HELP,
-    MODEL_HELP,
     add_settings_flags,
     check_file,
     parse_applicable,
@@ -10,7 +8,9 @@ from kgenre.cli.flags import (
 )
 from kgenre.cli.parser import Parser, make_parser
 from kgenre.cli.progress import BarProgress
+from kgenre.cli.reading import add_slices_flag
 from kgenre.cli.run import run
+from kgenre.cli.wording import DATA_HELP, MODEL_HELP
 from kgenre.core.text import one_line
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "BarProgress",
     "Parser",
     "add_settings_flags",
+    "add_slices_flag",
     "check_file",
     "make_parser",
     "one_line",

@@ -6,13 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kgenre.cli.parser import Parser
-from kgenre.collections.settings import DATA
 from kgenre.core.errors import KgenreError
 from kgenre.core.settings import Applicable, Setting, Settings, fields_of
-
-# One wording for the flags that several commands have.
-DATA_HELP = DATA
-MODEL_HELP = "run folder or SavedModel folder (default: the default model)"
 
 
 def add_settings_flags(parser, settings: type[Settings], *names: str) -> None:

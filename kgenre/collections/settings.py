@@ -2,9 +2,11 @@
 
 from pydantic import Field
 
+from kgenre.collections.datasets import DATASETS
 from kgenre.core.settings import Settings
 
-DATA = "demo, a folder of genre folders, or a CSV or Parquet manifest with path and genre"
+# What `--data NAME|DIR|MANIFEST` takes: the help texts and the errors say it in the same words.
+DATA = f"a dataset ({', '.join(DATASETS)}), a folder of genre folders, or a .csv or .parquet manifest"
 
 
 class CollectionSettings(Settings):

@@ -1,7 +1,7 @@
 """Draws a feature of a song: what a network sees, over seconds and hertz.
 
     kgenre features SONG.mp3
-    kgenre features SONG.mp3 --feature cqt --start 60 --seconds 10 --png cqt.png
+    kgenre features SONG.mp3 --feature cqt --start 60 --seconds 10 --out cqt.png
 
 The ends of the scale are the 0 and 1 of the image that the network is given. The settings below are those of the
 feature that is chosen; for another's, name it: `kgenre features --feature cqt --help`.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kgenre import cli
 from kgenre.audio.settings import AudioSettings
-from kgenre.core.errors import KgenreError
+from kgenre.cli.output import read_output
 from kgenre.core.settings import Applicable, fields_of
 from kgenre.features import FEATURES
 from kgenre.features.plot import MAX_SECONDS, SECONDS, check_range, compute, draw
@@ -30,7 +30,7 @@ def main(argv=None) -> int:
     parser.add_argument(
         "--seconds", type=float, default=SECONDS, help=f"how much to draw at most (default: {SECONDS:g})"
     )
-    parser.add_argument("--png", type=Path, metavar="OUT", help="plot to write (default: SONG-FEATURE.png, here)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="plot to write (default: SONG-FEATURE.png, here)")
     args, given = cli.parse_applicable(parser, cli.Parser(add_help=False), [SELECTOR], argv, _applicable)
     return cli.run(lambda args: _features(args, given), args)
 
@@ -51,10 +51,8 @@ def _features(args: argparse.Namespace, given: dict) -> int:
     # No slices here, whose length could be too short for a frame.
     chosen = ModelSettings.compose(given, {"slice_seconds": MAX_SECONDS})
     row, sample_rate, settings = FEATURES[chosen.feature], chosen.audio.sample_rate_hz, chosen.spectrogram
-    png = args.png or Path(f"{Path(args.song).stem}-{chosen.feature}.png")
-    if png.suffix.lower() != ".png":
-        raise KgenreError(f"{png}: a plot's name ends in .png. Name another file with --png.")
-    cli.check_file(png, "--png")
+    png = args.out or Path(f"{Path(args.song).stem}-{chosen.feature}.png")
+    png = read_output(png, ("png",), needs_ending=True).path
 
     from kgenre.audio.decode import decode
 

@@ -1,1 +1,1 @@
-"""The model: its settings, and the one graph from waveform to logits."""
+"""The one graph, waveform in and probabilities out; tasks; and the way from slices to tracks."""

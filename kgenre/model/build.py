@@ -1,5 +1,6 @@
 """The one graph: waveform -> spectrogram -> image -> network -> logits."""
 
+import functools
 import inspect
 from collections.abc import Mapping
 
@@ -8,12 +9,14 @@ import numpy as np
 from keras import layers
 
 from kgenre.archs import ARCHS, Arch, NetworkSettings
-from kgenre.augment import build_augmentations
+from kgenre.audio.slicing import SliceSpec
+from kgenre.augment import AUGMENTS, build_augmentations
 from kgenre.core.errors import KgenreError
 from kgenre.core.settings import Settings
 from kgenre.features import FEATURES
 from kgenre.model.image import SpectrogramImage
 from kgenre.model.settings import ModelSettings
+from kgenre.model.tasks import Task
 
 
 def check_backend() -> None:
@@ -102,7 +105,7 @@ def set_momentum(model: keras.Model, momentum: float | None) -> None:
 
 
 def load_model(path, compile: bool = False) -> keras.Model:
-    """Loads a .keras file of this package, with the layers that importing this module registers.
+    """Loads a .keras file of this package.
 
     Args:
         compile: bool, bring back optimizer and loss too, to train on.
@@ -110,10 +113,24 @@ def load_model(path, compile: bool = False) -> keras.Model:
     Raises:
         KgenreError: missing, unreadable, or not a model.
     """
+    register_layers()
     try:
         return keras.saving.load_model(path, compile=compile)
     except (OSError, ValueError, TypeError) as error:
         raise KgenreError(f"{path}: not a readable model ({str(error).splitlines()[0]}).") from error
+
+
+@functools.cache
+def register_layers() -> None:
+    """Makes the layers of every feature and augmentation known to Keras, which a fresh process must do to load them.
+
+    A row's layers are registered when they are built, wherever they are defined.
+    """
+    spec = SliceSpec(16000, 16000, 16000)
+    for feature in FEATURES.values():
+        feature.build(spec.sample_rate, feature.settings())
+    for augmentation in AUGMENTS.values():
+        augmentation.build(augmentation.settings(), spec, 0)
 
 
 def front_end(settings: ModelSettings):
@@ -131,9 +148,9 @@ def front_end(settings: ModelSettings):
     return lambda waveform: resize(feature(waveform))
 
 
-def slice_model(model: keras.Model) -> keras.Model:
+def slice_model(model: keras.Model, task: Task) -> keras.Model:
     """The model that answers: waveform (batch, slice_samples) -> probabilities and embedding, float32."""
-    probabilities = layers.Softmax(dtype="float32", name="probabilities")(model.output)
+    probabilities = task.activation()(model.output)
     embedding = layers.Identity(dtype="float32", name="embedding_float32")(model.get_layer("embedding").output)
     return keras.Model(model.input, [probabilities, embedding])
 

@@ -1,19 +1,22 @@
-"""From a SavedModel and files to genres: what predict, evaluate and training's validation share."""
+"""An exported SavedModel as a serving.Model."""
 
 import functools
 from pathlib import Path
 
 import numpy as np
 
-from kgenre.audio.reader import TrackReader
 from kgenre.core.errors import KgenreError
-from kgenre.serving.metadata import model_metadata, read_metadata, spec_of
+from kgenre.model.aggregate import SliceOutputs
+from kgenre.serving.metadata import model_metadata, read_metadata, task_and_spec
+from kgenre.serving.model import Model
+
+SIZES = ("sample_rate", "clip_samples", "hop_samples")
 
 
-class SavedModel:
+class SavedModel(Model):
     """An exported SavedModel with what it says of itself.
 
-    Attributes: labels, slice_spec, name, identity.
+    Its attributes are those of serving.Model.
 
     Raises:
         KgenreError: no SavedModel of kgenre's at the path.
@@ -21,8 +24,9 @@ class SavedModel:
 
     def __init__(self, path, name: str | None = None):
         self.path, self.name = find_saved_model(path), name or str(path)
-        about = read_metadata(self.path) or self._ask()
-        self.labels, self.slice_spec, self.identity = about["labels"], spec_of(about), about["identity"]
+        metadata = read_metadata(self.path) or self.metadata_of_graph()
+        self.task, self.slice_spec = task_and_spec(metadata)
+        self.identity = metadata["identity"]
 
     @functools.cached_property
     def module(self):
@@ -37,19 +41,16 @@ class SavedModel:
             raise KgenreError(f"{self.path}: a SavedModel, but not one that kgenre exported.")
         return module
 
-    def __call__(self, windows) -> tuple[np.ndarray, np.ndarray]:
-        """Windows (n, slice_samples) -> probabilities (n, classes), embeddings (n, d)."""
-        answer = self.module.signatures["serving_default"](waveform=windows)
-        return answer["probabilities"].numpy(), answer["embedding"].numpy()
+    def __call__(self, slices: np.ndarray) -> SliceOutputs:
+        answer = self.module.signatures["serving_default"](waveform=slices)
+        return SliceOutputs(answer["probabilities"].numpy(), answer["embedding"].numpy())
 
-    def _ask(self) -> dict:
+    def metadata_of_graph(self) -> dict:
         """What `read_metadata` gives, of the graph itself: for exports that lack the file."""
-        about = {name: value.numpy() for name, value in self.module.signatures["about"]().items()}
-        labels = [label.decode() for label in about.pop("labels")]
-        return model_metadata(self.path, labels, spec_of({name: int(value) for name, value in about.items()}))
-
-    def reader(self, cache_bytes: int = 0) -> TrackReader:
-        return TrackReader(self.slice_spec, cache_bytes)
+        values = {name: value.numpy() for name, value in self.module.signatures["about"]().items()}
+        values["labels"] = [label.decode() for label in values["labels"]]
+        values["task"] = values["task"].decode()
+        return model_metadata(self.path, *task_and_spec({**values, **{n: int(values[n]) for n in SIZES}}))
 
 
 def find_saved_model(path) -> Path:

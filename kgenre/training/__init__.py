@@ -1,1 +1,1 @@
-"""Training: settings of a run, plan of an epoch, batches, fit, and the run folder."""
+"""Training: the plan of an epoch, batches, fit, the run folder."""

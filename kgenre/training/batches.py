@@ -80,7 +80,7 @@ def changed_crop(reader: TrackReader, path: str, position: float, changes: list)
     sizes = [reader.spec.slice_samples]
     for change, value in reversed(changes):
         sizes.append(change.reads(sizes[-1], value))
-    waveform = reader.window(path, position, sizes.pop())
+    waveform = reader.crop(path, position, sizes.pop())
     for change, value in changes:
         waveform = change.apply(waveform, value, sizes.pop())
     return waveform

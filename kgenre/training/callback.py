@@ -10,10 +10,12 @@ from kgenre.audio.reader import TrackReader, check_bad_share
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import Progress
 from kgenre.model.build import reseed
+from kgenre.model.tasks import Task
+from kgenre.serving.keras_model import KerasModel
 from kgenre.training.plan import TrainingPlan
 from kgenre.training.settings import RunSettings
 from kgenre.training.state import TrainingState
-from kgenre.training.validation import training_slice_model, validate
+from kgenre.training.validation import validate
 
 
 class TrainingCallback(keras.callbacks.Callback):
@@ -22,6 +24,7 @@ class TrainingCallback(keras.callbacks.Callback):
     def __init__(
         self,
         settings: RunSettings,
+        task: Task,
         state: TrainingState,
         plan: TrainingPlan,
         reader: TrackReader,
@@ -30,12 +33,13 @@ class TrainingCallback(keras.callbacks.Callback):
     ):
         super().__init__()
         self.training, self.limits = settings.training, settings.reader
+        self.task, self.slice_spec = task, settings.audio.slice_spec
         self.state, self.steps, self.reader, self.truth = state, plan.steps, reader, truth
         self.n_files = plan.n_tracks + len(truth)
         self.progress, self.shown = progress, contextlib.ExitStack()
 
     def on_train_begin(self, logs=None):
-        self.predict = training_slice_model(self.model)
+        self.slice_model = KerasModel(self.model, self.task, self.slice_spec)
 
     def on_epoch_begin(self, epoch, logs=None):
         reseed(self.model, self.training.seed, epoch)
@@ -77,4 +81,4 @@ class TrainingCallback(keras.callbacks.Callback):
     def validate(self) -> dict[str, float]:
         sizes = (self.training.batch_size, self.limits.workers)
         with self.progress.task("validating", len(self.truth), "tracks") as advance:
-            return validate(self.predict, self.reader, self.truth, *sizes, advance)
+            return validate(self.slice_model, self.reader, self.truth, *sizes, advance)

@@ -1,12 +1,12 @@
 """Fits a model to the train tracks of a run."""
 
 import keras
-import numpy as np
 
 from kgenre.audio.reader import TrackReader
 from kgenre.augment import build_augmentations
 from kgenre.core.progress import SILENT, Progress
 from kgenre.model.build import build_model, load_model
+from kgenre.model.tasks import Task
 from kgenre.training.batches import training_batches
 from kgenre.training.callback import TrainingCallback
 from kgenre.training.plan import TrainingPlan
@@ -17,69 +17,66 @@ from kgenre.training.state import TrainingState
 
 def fit(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     """Trains on the run's tracks from its last whole epoch on, and leaves model.keras behind."""
-    labels, tracks = run.load_labels(), run.load_tracks()
+    task, tracks = run.load_task(), run.load_tracks()
     rows = {split: tracks[tracks["split"] == split] for split in ("train", "valid")}
-    number = {label: i for i, label in enumerate(labels)}
     reader = TrackReader(settings.audio.slice_spec, int(settings.reader.cache_gib * 2**30))
-    train_labels = [number[genre] for genre in rows["train"]["genre"]]
-    plan = training_plan(settings.training, train_labels)
+    targets = {split: task.targets(rows[split]["genre"]) for split in rows}
+    plan = training_plan(settings.training, targets["train"])
     state = TrainingState(run)
     if state.epochs:
         model = load_model(state.checkpoint(state.epochs), compile=True)
     else:
-        model = compiled_model(settings, len(labels), plan.steps)
+        model = compiled_model(settings, task, plan.steps)
     if state.epochs < settings.training.epochs and not state.stopped:
-        dataset = batches(settings, reader, list(rows["train"]["path"]), train_labels, len(labels), plan, state.epochs)
-        truth = {path: number[genre] for path, genre in zip(rows["valid"]["path"], rows["valid"]["genre"])}
+        dataset = batches(settings, task, reader, list(rows["train"]["path"]), targets["train"], plan, state.epochs)
+        truth = dict(zip(rows["valid"]["path"], targets["valid"]))
         board = keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False)
         model.fit(
             dataset,
             initial_epoch=state.epochs,
             epochs=settings.training.epochs,
             steps_per_epoch=plan.steps,
-            callbacks=[TrainingCallback(settings, state, plan, reader, truth, progress), board],
+            callbacks=[TrainingCallback(settings, task, state, plan, reader, truth, progress), board],
             shuffle=False,  # the plan has shuffled already
             verbose=0,
         )
         progress.failures(reader.failures)
         run.add_bad_files(reader.failures)
-    state.finish(served_model(settings, len(labels)))
+    state.finish(served_model(settings, len(task.labels)))
 
 
-def training_plan(settings: TrainingSettings, labels: list[int]) -> TrainingPlan:
-    """The plan of epochs for train tracks of these label numbers."""
-    genres = tuple(labels) if settings.balanced else ()
-    return TrainingPlan(len(labels), settings.crops_per_track, settings.batch_size, settings.seed, genres)
+def training_plan(settings: TrainingSettings, targets) -> TrainingPlan:
+    """The plan of epochs for train tracks of these targets."""
+    genres = tuple(targets) if settings.balanced else ()
+    return TrainingPlan(len(targets), settings.crops_per_track, settings.batch_size, settings.seed, genres)
 
 
 def batches(
-    settings: RunSettings, reader: TrackReader, paths, labels, n_classes: int, plan: TrainingPlan, first_epoch: int = 0
+    settings: RunSettings, task: Task, reader: TrackReader, paths, targets, plan: TrainingPlan, first_epoch: int = 0
 ):
     """Training batches with the run's augmentations, as `compiled_model` of the same settings takes them."""
     of_crop, of_batch = (_augmentations(settings, place) for place in ("crop", "batch"))
     if of_batch:  # which mix labels
-        labels = np.eye(n_classes)[labels]
-    return training_batches(reader, paths, labels, plan, first_epoch, settings.reader.workers, of_crop, of_batch)
+        targets = task.shares(targets)
+    return training_batches(reader, paths, targets, plan, first_epoch, settings.reader.workers, of_crop, of_batch)
 
 
-def compiled_model(settings: RunSettings, n_classes: int, steps: int) -> keras.Model:
-    """A new model with Adam and cross-entropy on its logits; of shares of the classes where labels are mixed.
+def compiled_model(settings: RunSettings, task: Task, steps: int) -> keras.Model:
+    """A new model with Adam and the task's loss; of shares of the classes where an augmentation mixes labels.
 
     Accuracy is then against the heavier label.
     """
-    model, training = untrained_model(settings, n_classes), settings.training
+    model, training = untrained_model(settings, len(task.labels)), settings.training
     rate = training.learning_rate
     if training.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, training.epochs * steps)
     optimizer = keras.optimizers.Adam(rate)
     if training.precision == "mixed_float16":  # small gradients would vanish
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    losses = keras.losses
-    mixed = _augmentations(settings, "batch")
-    kind = losses.CategoricalCrossentropy if mixed else losses.SparseCategoricalCrossentropy
+    mixed = bool(_augmentations(settings, "batch"))
     model.compile(
         optimizer,
-        kind(from_logits=True),
+        task.loss(mixed),
         metrics=["accuracy"],
         # On the CPU, XLA makes TensorFlow's step 1.4 times as slow (convpool).
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",

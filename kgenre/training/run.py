@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from kgenre.core.errors import KgenreError
-from kgenre.core.files import write_text
+from kgenre.core.files import write_json, write_text
 from kgenre.core.settings import settings_json
+from kgenre.model.tasks import Task, make_task
 from kgenre.training.settings import RunSettings, read_config
 
 
@@ -49,6 +50,9 @@ class Run:
             )
         return RunSettings.compose(read_config(self / "config.json"))
 
+    def load_task(self) -> Task:
+        return make_task(self.load_facts()["task"], self.load_labels())
+
     def load_labels(self) -> list[str]:
         return (self / "labels.txt").read_text(encoding="utf-8").rstrip("\n").split("\n")
 
@@ -74,7 +78,7 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         write_text(self / "labels.txt", "\n".join(labels) + "\n")
         write_text(self / "tracks.csv", tracks.to_csv(index=False))
-        self.save_json("run.json", facts)
+        write_json(self / "run.json", facts)
         write_text(self / "config.json", settings_json(settings.values()))
 
     def remove_state(self) -> None:
@@ -85,10 +89,7 @@ class Run:
     def add_bad_files(self, failures: dict[str, str]) -> None:
         """Adds files that failed while training, {path: cause}, to run.json."""
         facts = self.load_facts()
-        self.save_json("run.json", {**facts, "bad_files": {**facts["bad_files"], **failures}})
-
-    def save_json(self, name: str, value) -> None:
-        write_text(self / name, json.dumps(value, indent=2) + "\n")
+        write_json(self / "run.json", {**facts, "bad_files": {**facts["bad_files"], **failures}})
 
 
 def remove_parts(folder) -> None:

@@ -77,7 +77,7 @@ def resumed_settings(run: Run, given: dict) -> RunSettings:
 def train(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     """Trains and exports; each step is skipped where an earlier try has done it."""
     from kgenre.model.build import check_backend
-    from kgenre.serving.exporters.saved_model import export
+    from kgenre.serving.exporters import export_model
     from kgenre.training.fit import fit
 
     check_backend()
@@ -89,7 +89,7 @@ def train(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     saved_model = run / "saved_model" / "1"
     if not saved_model.exists():
         progress.line("exporting and checking the export")
-        export(run.load_model(), run.load_labels(), settings.audio.slice_spec, saved_model)
+        export_model(run.load_model(), run.load_task(), settings.audio.slice_spec, saved_model)
 
 
 def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
@@ -116,6 +116,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
         "keras": importlib.metadata.version("keras"),
         "tensorflow": importlib.metadata.version("tensorflow"),
         "decoders": decoder_versions(),
+        "task": "single_label",
         "protocol": collection.protocol,
         "resolved": resolved,
         "asked": {name: asked[name] for name in resolved},

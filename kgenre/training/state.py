@@ -6,7 +6,7 @@ import math
 import keras
 import pandas as pd
 
-from kgenre.core.files import write_beside, write_text
+from kgenre.core.files import write_beside, write_json, write_text
 from kgenre.model.build import load_model
 from kgenre.training.curves import draw_curves
 from kgenre.training.run import Run
@@ -43,7 +43,7 @@ class TrainingState:
         self.checkpoint(1).parent.mkdir(exist_ok=True)
         write_beside(self.checkpoint(self.epochs), model.save)
         saved = {"history": self.history, "best": self.best, "stopped": self.stopped}
-        self.run.save_json("state.json", saved)
+        write_json(self.run / "state.json", saved)
         write_text(self.run / "history.csv", self.table().to_csv(index=False))
         self._remove_except(self.best, self.epochs)
 

@@ -8,13 +8,9 @@ of its own, so a split by artist is harder than one by song. Good for tests and 
 
 import csv
 import json
-import multiprocessing
 import os
 import shutil
-import signal
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,6 +20,7 @@ from mutagen import id3
 
 from kgenre.collections.demo.songs import Song, plan, render
 from kgenre.core.errors import KgenreError
+from kgenre.core.parallel import map_in_processes
 
 DEMO_VERSION = "1"  # another version composes other songs: finished folders are rebuilt
 MANIFEST_COLUMNS = ("path", "genre", "artist", "album", "title", "track_id", "seconds")
@@ -73,34 +70,20 @@ def make_demo(
         _discard(part)
         part.mkdir(parents=True)
         (part / "demo.json").write_text(json.dumps(recipe, indent=1) + "\n")
-        _write_all(songs, part, min(workers or os.cpu_count() or 1, len(songs)), progress or (lambda done, total: None))
+        _write_all(songs, part, workers or os.cpu_count() or 1, progress or (lambda done, total: None))
         _write_manifest(songs, part / "manifest.csv")
         _swap(part, whole)
     return Path(folder)
 
 
 def _write_all(songs: list[Song], folder: Path, workers: int, progress: Callable[[int, int], None]) -> None:
-    if workers == 1:
-        for done, song in enumerate(songs, 1):
-            _write(song, folder / song.path)
-            progress(done, len(songs))
-        return
-    # spawned, not forked: a process that runs TensorFlow has threads whose locks a fork would freeze
-    # deaf to Ctrl-C, which reaches this process: it tells them to stop, and one traceback is enough
-    ignore = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), **ignore)
-    try:
-        jobs = [pool.submit(_write, song, folder / song.path) for song in songs]
-        for done, job in enumerate(as_completed(jobs), 1):
-            job.result()
-            progress(done, len(songs))
-    except BrokenProcessPool as error:
-        raise KgenreError(
-            f"{folder}: a process that composes songs ended early. A script that calls make_demo needs "
-            'its calls under `if __name__ == "__main__":`, or workers=1.'
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
+    jobs = [(song, folder / song.path) for song in songs]
+    broken = (
+        f"{folder}: a process that composes songs ended early. A script that calls make_demo needs "
+        'its calls under `if __name__ == "__main__":`, or workers=1.'
+    )
+    for done, _ in enumerate(map_in_processes(_write, jobs, workers, broken), 1):
+        progress(done, len(songs))
 
 
 def _write(song: Song, path: Path) -> None:
