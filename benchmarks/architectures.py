@@ -41,7 +41,7 @@ from kgenre.core.settings import settings_json
 from kgenre.model.build import reseed
 from kgenre.model.tasks.single_label import SingleLabel
 from kgenre.serving.keras_model import KerasModel
-from kgenre.tables import markdown
+from kgenre.cli.tables import markdown
 from kgenre.training.fit import batches, compiled_model, training_plan
 from kgenre.training.settings import RunSettings, TrainingSettings
 from kgenre.training.validation import validate

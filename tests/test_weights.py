@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 import kgenre
-from kgenre import tables
+from kgenre.cli import tables
 from kgenre.archs import ARCHS
 from kgenre.core.errors import KgenreError
 from kgenre.weights import WEIGHTS, fetch, weights_help, weights_of
