@@ -1,13 +1,14 @@
 """Settings: where values come from, what is refused, and the command line that is made of them."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from kgenre.training.recipes import recipes
 from kgenre import cli
 from kgenre.__main__ import COMMANDS, main
 from kgenre.archs import ARCHS
@@ -17,6 +18,7 @@ from kgenre.core.settings import fields_of, settings_json
 from kgenre.features import FEATURES
 from kgenre.model.settings import ModelSettings
 from kgenre.training.applicable import SELECTORS, applicable
+from kgenre.training.recipes import recipes
 from kgenre.training.settings import RunSettings, every_class, read_config
 
 CLASSES = every_class()
@@ -46,8 +48,8 @@ RUNS = [
 
 def parsed(*arguments: str) -> dict:
     """The settings that the flags of `kgenre train` give."""
-    parser = cli.make_parser("train", "", add_help=False)
-    _, given = cli.parse_applicable(parser, SELECTORS, list(arguments), lambda args, chosen: applicable({}, chosen))
+    parser, early = cli.make_parser("train", ""), cli.Parser(add_help=False)
+    _, given = cli.parse_applicable(parser, early, SELECTORS, arguments, lambda args, chosen: applicable({}, chosen))
     return given
 
 
@@ -416,6 +418,100 @@ def test_flags_of_a_run_that_is_resumed_are_those_of_its_network(tmp_path, capsy
     (tmp_path / "config.json").write_text(settings_json(RunSettings.compose({"arch": "crnn"}).values()))
     words = help_of(capsys, "--resume", "--out", str(tmp_path))
     assert "--rnn" in words and "--zoom-range" in words
+
+
+# Rows
+NEW_FILES = {
+    "archs/tiny.py": """
+from pydantic import Field
+
+from kgenre.archs.arch import Arch, NetworkSettings
+
+
+class TinySettings(NetworkSettings):
+    tiny_units: int = Field(4, ge=1, le=64, description="units of the dense layer")
+
+
+def tiny(image, tiny_units):
+    from keras import layers
+
+    return layers.Dense(tiny_units)(layers.GlobalAveragePooling2D()(image))
+
+
+TINY = Arch(TinySettings, tiny, "one dense layer", "a test")
+""",
+    "features/level.py": """
+from pydantic import Field
+
+from kgenre.features.feature import Feature, FeatureSettings
+
+
+class LevelSettings(FeatureSettings):
+    level_db: float = Field(60.0, ge=1, le=300, description="range of the level")
+
+
+TINY = Feature(LevelSettings, None, "level", lambda settings: (0, 1), lambda rate, settings: ["level"], "dB")
+""",
+    "augment/echo.py": """
+from pydantic import Field
+
+from kgenre.augment.augmentation import Augmentation
+from kgenre.core.settings import Settings
+
+
+class EchoSettings(Settings):
+    echo_seconds: float = Field(0.2, ge=0, le=1, description="delay at most")
+
+
+TINY = Augmentation(EchoSettings, None, "waveform", "an echo", "a test")
+""",
+}
+ROWS = """
+import sys
+from kgenre.training.settings import RunSettings
+from kgenre.core.errors import KgenreError
+selector, name, setting, value = sys.argv[1:]
+chosen = {selector: [name] if selector == "augment" else name}
+print(RunSettings.compose(chosen, {setting: float(value) if "." in value else int(value)}).values()[setting])
+try:
+    RunSettings.compose({setting: 1})
+except KgenreError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "table", "selector", "setting", "value"),
+    [
+        ("archs/tiny.py", "ARCHS: dict[str, Arch] = {", "arch", "tiny_units", "8"),
+        ("features/level.py", "FEATURES: dict[str, Feature] = {", "feature", "level_db", "40.5"),
+        ("augment/echo.py", "AUGMENTS: dict[str, Augmentation] = {", "augment", "echo_seconds", "0.5"),
+    ],
+)
+def test_row_with_a_setting_of_its_own_needs_a_file_and_a_line(file, table, selector, setting, value, tmp_path):
+    package = Path(cli.__file__).parents[1]
+    shutil.copytree(package, tmp_path / "kgenre", ignore=shutil.ignore_patterns("__pycache__", "web"))
+    (tmp_path / "kgenre" / file).write_text(NEW_FILES[file])
+    folder, name = file.removesuffix(".py").split("/")
+    listing = tmp_path / "kgenre" / folder / "__init__.py"
+    text = listing.read_text(encoding="utf-8")
+    assert text.count(table) == 1
+    text = text.replace(table, f"from kgenre.{folder}.{name} import TINY\n\n{table}\n    {name!r}: TINY,")
+    listing.write_text(text, encoding="utf-8")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess:
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        return subprocess.run(
+            [sys.executable, *arguments], capture_output=True, text=True, cwd=tmp_path, env=environment
+        )
+
+    done = run("-c", ROWS, selector, name, setting, value)
+    assert done.returncode == 0, done.stderr
+    effective, refused = done.stdout.splitlines()
+    assert effective == value and f"It is one of {name}." in refused
+    flag = "--" + setting.replace("_", "-")
+    assert flag in run("-m", "kgenre.train", f"--{selector}", name, "--help").stdout
+    assert flag not in run("-m", "kgenre.train", "--help").stdout
 
 
 # Commands

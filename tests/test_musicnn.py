@@ -153,7 +153,7 @@ def test_pretrained_unknown_weights_names_the_known():
         pretrained_arrays("imagenet")
 
 
-def test_another_picture_is_refused():
+def test_image_of_other_bands_is_refused():
     with pytest.raises(KgenreError, match="96 mel bands"):
         model_of("none", n_mels=64)
 

@@ -125,10 +125,10 @@ def test_unfreeze_of_the_config(unfreeze, count):
 def test_frozen_batch_normalisation_runs_on_its_statistics(spare):
     thaw(spare)
     freeze(spare, 0)
-    picture = np.random.default_rng(1).random((2, 32, 32, 3)).astype("float32") * 255
+    image = np.random.default_rng(1).random((2, 32, 32, 3)).astype("float32") * 255
     before = [keras.ops.convert_to_numpy(weight).copy() for weight in spare.weights]
-    in_training = keras.ops.convert_to_numpy(spare(picture, training=True))
-    np.testing.assert_array_equal(in_training, spare(picture, training=False))
+    in_training = keras.ops.convert_to_numpy(spare(image, training=True))
+    np.testing.assert_array_equal(in_training, spare(image, training=False))
     for was, weight in zip(before, spare.weights, strict=True):
         np.testing.assert_array_equal(was, weight)
 
@@ -137,13 +137,13 @@ def test_frozen_batch_normalisation_runs_on_its_statistics(spare):
 def test_pixel_scaling(scaling):
     model = untrained_model(small_config(scaling=scaling), 4)
     waveform = np.random.default_rng(2).standard_normal((1, 4000)).astype("float32")
-    picture = keras.Model(model.input, model.get_layer("zoom_range").output)(waveform)
+    image = keras.Model(model.input, model.get_layer("zoom_range").output)(waveform)
     before = model.layers[model.layers.index(model.get_layer("resnet50")) - 1]
     seen = keras.Model(model.input, before.output)(waveform)
-    picture, seen = np.float64(picture), np.float64(seen)
-    assert picture.min() >= 0 and picture.max() <= 1 and np.ptp(picture) > 0.1
-    # keras.applications' "caffe" mode: 0..255, less the means of blue, green and red, which all see one picture
-    expected = 255 * picture - [103.939, 116.779, 123.68] if scaling == "imagenet" else picture
+    image, seen = np.float64(image), np.float64(seen)
+    assert image.min() >= 0 and image.max() <= 1 and np.ptp(image) > 0.1
+    # keras.applications' "caffe" mode: 0..255, less the means of blue, green and red, which all see one image
+    expected = 255 * image - [103.939, 116.779, 123.68] if scaling == "imagenet" else image
     np.testing.assert_allclose(seen, expected, rtol=0, atol=3e-5)  # float32 at 255
 
 

@@ -47,7 +47,7 @@ NAMES = [name.split("/")[-1] for name, _ in LAYERS]
 
 
 def narrowed(shape: tuple) -> tuple:
-    """The sizes of a layer at WIDTH; the picture's one channel stays."""
+    """The sizes of a layer at WIDTH; the image's one channel stays."""
     return tuple(size if size in (1, 3) else round(size * WIDTH) for size in shape)
 
 
@@ -182,8 +182,8 @@ def test_embeddings_are_those_of_the_module(module, weights, frames_over):
     waveform = music(0.96 * 4 + 0.015 + 0.01 * frames_over)
     backbone = vggish.vggish_backbone(WIDTH)
     vggish.load_module(backbone, vggish.find_module(module))
-    picture = front_end(config_of(slice_seconds=len(waveform) / RATE))(waveform[None])
-    ours = keras.ops.convert_to_numpy(backbone(vggish.patches(picture)))
+    image = front_end(config_of(slice_seconds=len(waveform) / RATE))(waveform[None])
+    ours = keras.ops.convert_to_numpy(backbone(vggish.patches(image)))
     expected = numpy_embeddings(numpy_patches(waveform), weights)
     assert ours.shape == expected.shape == (4, 128 * WIDTH)
     assert expected.std(axis=0).mean() > 0.01 * np.abs(expected).max()  # patches that differ
@@ -456,5 +456,5 @@ def test_pretrained_weights_need_their_own_front_end(values, needed):
     ],
     ids=str,
 )
-def test_other_pictures_are_refused(values, text):
+def test_image_of_another_shape_is_refused(values, text):
     assert refusal(untrained_model, config_of(weights="none", **values), 4).startswith(text)

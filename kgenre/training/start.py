@@ -6,6 +6,7 @@ from pathlib import Path
 
 import kgenre
 from kgenre.archs import ARCHS
+from kgenre.audio.settings import ReaderSettings
 from kgenre.augment import listed
 from kgenre.collections.splits import trainable_genres
 from kgenre.core.errors import KgenreError
@@ -14,7 +15,7 @@ from kgenre.training.run import Run, remove_parts
 from kgenre.training.settings import RunSettings
 
 # Not epochs: the learning rate's schedule is laid out over them.
-CHANGEABLE_ON_RESUME = {"patience", "workers", "cache_gib", "max_bad_share"}
+CHANGEABLE_ON_RESUME = {"patience", *ReaderSettings.model_fields}
 
 
 def new_run(given: dict, out, again: bool, progress: Progress = SILENT) -> tuple[RunSettings, Run]:
