@@ -81,6 +81,8 @@ def train(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     from kgenre.training.fit import fit
 
     check_backend()
+    if settings.training.deterministic:
+        make_deterministic()
     if not run.begun:
         settings = begin(settings, run, progress)
     if not (run / "model.keras").is_file():
@@ -90,6 +92,13 @@ def train(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     if not saved_model.exists():
         progress.line("exporting and checking the export")
         export_model(run.load_model(), run.load_task(), settings.audio.slice_spec, saved_model)
+
+
+def make_deterministic() -> None:
+    """Makes every later TensorFlow op of this process give the same bits each time."""
+    import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()
 
 
 def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
