@@ -1,6 +1,6 @@
 """Fits the head of the default model: three linear classifiers on musicnn's features, averaged.
 
-    python -m kgenre.default_head --data MANIFEST --out kgenre/serving/default
+    kgenre default_head --data MANIFEST --out DIR
 
 The head is fitted on the train tracks and evaluated on the valid tracks, as it is served; then it is fitted again
 on both. Test tracks are never opened. The metrics are printed and written with the head.
@@ -15,11 +15,7 @@ from kgenre import cli
 
 
 def main(argv=None) -> int:
-    parser = cli.Parser(
-        prog="python -m kgenre.default_head",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = cli.make_parser("default_head", __doc__)
     parser.add_argument("--data", required=True, metavar="NAME|DIR|MANIFEST", help=cli.DATA_HELP)
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the files of the head")
     parser.add_argument("--seed", type=int, default=0, metavar="INT", help="of the altered copies (default: 0)")

@@ -18,6 +18,7 @@ from kgenre.core.settings import fields_of, settings_json
 from kgenre.features import FEATURES
 from kgenre.model.settings import ModelSettings
 from kgenre.training.applicable import SELECTORS, applicable
+from kgenre.training.recipes import recipes
 from kgenre.training.settings import RunSettings, every_class, read_config
 
 CLASSES = every_class()
@@ -218,7 +219,7 @@ def test_config_json_is_for_people():
     assert not {"rnn", "pooling", "noise_std"} & set(values)  # what does not apply is not there
 
 
-@pytest.mark.parametrize("path", sorted(Path(__file__).parents[1].glob("recipes/*.toml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", recipes().values(), ids=lambda path: path.name)
 def test_recipes_load(path):
     values = read_config(path)
     effective = RunSettings.compose(values).values()

@@ -3,9 +3,9 @@
 import pytest
 
 from kgenre import tables as command
-from kgenre.cli import tables
 from kgenre.archs import ARCHS
 from kgenre.augment import AUGMENTS
+from kgenre.cli import tables
 from kgenre.collections.datasets import DATASETS
 from kgenre.core.errors import KgenreError
 from kgenre.features import FEATURES

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 import kgenre
-from kgenre.cli import tables
 from kgenre.archs import ARCHS
+from kgenre.cli import tables
 from kgenre.core.errors import KgenreError
 from kgenre.weights import WEIGHTS, fetch, weights_help, weights_of
 

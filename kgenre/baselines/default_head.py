@@ -102,8 +102,9 @@ def extract(paths: list[str], settings, seed: int, progress: Progress = SILENT) 
     import tensorflow as tf
 
     from kgenre.audio.decoders import AudioError
+    from kgenre.audio.policy import SLICES_PER_TRACK
     from kgenre.audio.slicing import cut_slices
-    from kgenre.audio.track import SLICES_PER_TRACK, read_samples
+    from kgenre.audio.track import read_samples
     from kgenre.serving.default_model import network
 
     spec = settings.audio.slice_spec
@@ -121,9 +122,9 @@ def extract(paths: list[str], settings, seed: int, progress: Progress = SILENT) 
                 continue
             for copy in range(1 + COPIES):
                 rng = np.random.default_rng([seed, row, copy])
-                heard = altered(samples, spec.sample_rate, rng) if copy else samples
+                version = altered(samples, spec.sample_rate, rng) if copy else samples
                 overlapping = dataclasses.replace(spec, hop_samples=spec.slice_samples // OVERLAP)
-                slices = cut_slices(heard, overlapping if copy else spec)
+                slices = cut_slices(version, overlapping if copy else spec)
                 if copy and len(slices) > SLICES:
                     slices = slices[rng.choice(len(slices), SLICES, replace=False)]
                 parts += [features(slices[i : i + BATCH]).numpy() for i in range(0, len(slices), BATCH)]

@@ -93,7 +93,7 @@ def model_vectors(request: VectorRequest) -> Vectors:
     from kgenre.serving.catalogue import open_model
 
     path = request.out / "features.npz"
-    failures, _ = embed(open_model(request.on), request.rows, path, request.workers, request.progress)
+    failures, _ = embed(open_model(request.on), request.rows, path, request.workers, progress=request.progress)
     request.progress.failures(failures)
     return _stored_vectors(request, path, failures)
 

@@ -10,6 +10,6 @@ DATA = f"a dataset ({', '.join(DATASETS)}), a folder of genre folders, or a .csv
 
 
 class CollectionSettings(Settings):
-    """Which collection."""
+    """The collection to read."""
 
     data: str = Field("demo", description=DATA)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 
@@ -22,11 +22,16 @@ def song_rows(names: list[str]):
     """The table of tracks of files, folders and patterns, as a Collection's; without genre and split."""
     import pandas as pd
 
+    from kgenre.audio.tags import read_tags
     from kgenre.audio.walk import expand_paths
-    from kgenre.collections.tables import COLUMNS, read_tags
+    from kgenre.collections.tables import COLUMNS
 
     paths = list(dict.fromkeys(os.path.abspath(path) for path in expand_paths(names)))
-    rows = [{"path": path, "track_id": Path(path).stem, **read_tags(path)} for path in paths]
+    tags = [read_tags(path) for path in paths]
+    rows = [
+        {"path": path, "track_id": Path(path).stem, "artist": tag.artist, "album": tag.album}
+        for path, tag in zip(paths, tags)
+    ]
     return pd.DataFrame(rows, dtype=object).reindex(columns=COLUMNS).astype("string").fillna("")
 
 

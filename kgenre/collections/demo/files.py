@@ -2,7 +2,7 @@
 
 Real music cannot be shipped, so 8 genres are composed from their chord progressions, rhythms and
 instruments. Loudness, crest, length, sample rate, file format and channels are drawn independently of the
-genre: what is left to tell genres apart is the music. Four or five artists share a genre, each with a sound
+genre, so only the music tells genres apart. Four or five artists share a genre, each with a sound
 of its own, so a split by artist is harder than one by song. Good for tests and first steps, not for results.
 """
 
@@ -38,22 +38,21 @@ def make_demo(
 ) -> Path:
     """Writes the collection as `folder`/GENRE/*.{mp3,ogg,flac,wav} and `folder`/manifest.csv.
 
-    The waveforms depend on `seed` and the other arguments of `plan` alone, not on `workers`. Songs are made
-    in `folder`.part, which takes the name `folder` when it is whole; what an interrupted call leaves there,
-    the next one discards. A folder that holds this very collection is returned at once, one that holds
-    another demo collection is replaced.
+    The waveforms depend on `seed` and the other arguments of `plan` alone, not on `workers`. Songs are written to
+    `folder`.part, which is renamed to `folder` when it is complete; the next call discards what an interrupted one
+    left there. A folder that holds the same collection is returned at once; another demo collection is replaced.
 
     Args:
         folder: the collection's folder.
         seed, songs_per_genre, genres, seconds: as in `plan`.
-        workers: processes; None takes one a core, 1 works in this process.
+        workers: processes; None for one per core, 1 to work in this process.
         progress: called as progress(done, total) when a song is finished.
 
     Returns:
         `folder`.
 
     Raises:
-        KgenreError: an argument is out of its domain, or `folder` is something else than a demo collection.
+        KgenreError: an argument is out of its domain, or `folder` holds something other than a demo collection.
     """
     songs = plan(seed, songs_per_genre, genres, seconds)
     recipe = {
@@ -63,16 +62,16 @@ def make_demo(
         "genres": list(dict.fromkeys(song.genre for song in songs)),
         "seconds": [float(bound) for bound in seconds],
     }
-    whole = Path(folder).resolve()
-    if _recipe(whole) != recipe or not (whole / "manifest.csv").is_file():
-        _check_ours(whole)
-        part = whole.with_name(whole.name + ".part")
+    target = Path(folder).resolve()
+    if _recipe(target) != recipe or not (target / "manifest.csv").is_file():
+        _check_ours(target)
+        part = target.with_name(target.name + ".part")
         _discard(part)
         part.mkdir(parents=True)
         (part / "demo.json").write_text(json.dumps(recipe, indent=1) + "\n")
         _write_all(songs, part, workers or os.cpu_count() or 1, progress or (lambda done, total: None))
         _write_manifest(songs, part / "manifest.csv")
-        _swap(part, whole)
+        _swap(part, target)
     return Path(folder)
 
 
@@ -90,7 +89,7 @@ def _write(song: Song, path: Path) -> None:
     """Renders, encodes and tags one file."""
     y = render(song)
     path.parent.mkdir(exist_ok=True)
-    # at a constant bit rate the size of an mp3 tells its length, not its music
+    # at a constant bit rate the size of an mp3 depends on its length, not on its music
     how = {"bitrate_mode": "CONSTANT", "compression_level": 0.5} if song.format == "mp3" else {}
     with soundfile.SoundFile(path, "w", song.rate, song.channels, format=song.format.upper(), **how) as file:
         for start in range(0, len(y), 1 << 15):  # whole songs overflow the stack of libsndfile's Vorbis encoder
@@ -115,7 +114,7 @@ def _write_manifest(songs: list[Song], path: Path) -> None:
 def _recipe(folder: Path) -> dict | None:
     try:
         return json.loads((folder / "demo.json").read_text())
-    except (OSError, ValueError):  # none, or not one of ours: _check_ours decides
+    except (OSError, ValueError):  # missing or foreign: _check_ours decides
         return None
 
 
@@ -134,11 +133,11 @@ def _discard(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _swap(part: Path, whole: Path) -> None:
-    """Gives `part` the name `whole`; the old collection goes once the new one is in its place."""
-    old = whole.with_name(whole.name + ".old")
+def _swap(part: Path, target: Path) -> None:
+    """Renames `part` to `target`; the old collection is removed after that."""
+    old = target.with_name(target.name + ".old")
     _discard(old)
-    if whole.exists():
-        whole.rename(old)
-    part.rename(whole)
+    if target.exists():
+        target.rename(old)
+    part.rename(target)
     _discard(old)
