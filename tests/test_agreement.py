@@ -11,9 +11,9 @@ from audio_files import cut_short, music, write_av, write_sound
 
 from kgenre import embed, predict
 from kgenre.audio.decode import decode
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.reader import TrackReader
 from kgenre.audio.slicing import SliceSpec
-from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy
 from kgenre.embeddings.files import read_embeddings
 from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library

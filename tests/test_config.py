@@ -228,8 +228,7 @@ def test_recipes_load(path):
 
 def test_recipes_of_music_genre_analysis_see_1024_frames_at_200_rows():
     for arch in ("convpool", "convconvpool", "resnet50"):
-        path = Path(__file__).parents[1] / "recipes" / f"music_genre_analysis_{arch}.toml"
-        run = RunSettings.compose(read_config(path))
+        run = RunSettings.compose(read_config(recipes()[f"music_genre_analysis_{arch}"]))
         assert run.arch == arch and run.image.frame_scaling
         assert 1 + run.audio.slice_samples // run.spectrogram.hop_length == 1024
         assert (run.image.image_height, run.image.image_width, run.image.image_channels) == (200, 1024, 3)

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from libraries import LABELS, InventedModel, make_library
 
-from kgenre.audio.track import SLICES_PER_TRACK
+from kgenre.audio.policy import SLICES_PER_TRACK
 from kgenre.core.errors import KgenreError
 from kgenre.library.head import predict
 from kgenre.library.location import default_library_path, find_library

@@ -13,9 +13,10 @@ from kgenre.audio import decode as audio
 from kgenre.audio import track as track_module
 from kgenre.audio.decoders import AudioError
 from kgenre.audio.facts import SILENT
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.reader import TrackReader
 from kgenre.audio.slicing import SliceSpec, cut_slices
-from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy, TrackSlices, count_samples, count_steps, read_samples
+from kgenre.audio.track import TrackSlices, count_samples, count_steps, read_samples
 from kgenre.core.errors import KgenreError
 
 RATE = 8000

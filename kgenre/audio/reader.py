@@ -12,8 +12,9 @@ import numpy as np
 from kgenre.audio import decode as audio
 from kgenre.audio.cache import AudioCache
 from kgenre.audio.facts import TrackFacts, describe_truncation
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.slicing import SliceSpec, repeat_to_length
-from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy, Slice, TrackSlices, count_samples, read_samples
+from kgenre.audio.track import Slice, TrackSlices, count_samples, read_samples
 from kgenre.core.errors import KgenreError
 
 log = logging.getLogger(__name__)

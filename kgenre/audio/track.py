@@ -26,38 +26,11 @@ import numpy as np
 
 from kgenre.audio import decode as audio
 from kgenre.audio.facts import SILENT, Level, TrackFacts, describe_truncation
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.slicing import SliceSpec, pick_slices, repeat_to_length, stream_slices
-from kgenre.core.errors import KgenreError
 
-SLICES_PER_TRACK = 1200
 MAX_SEEKS = 64
 MAX_COUNT_SECONDS = 200 * 3600.0  # a stream without a stated length that is longer than this is not a track
-
-
-@dataclass(frozen=True)
-class ReadPolicy:
-    """How tracks are read.
-
-    Args:
-        slices_per_track: slices of a track at most; a longer track is sampled. None for all of every track.
-        decoder: "auto", or the name of the decoder to use.
-
-    Raises:
-        KgenreError: `slices_per_track` below 1.
-    """
-
-    slices_per_track: int | None = SLICES_PER_TRACK
-    decoder: str = "auto"
-
-    def __post_init__(self):
-        if self.slices_per_track is not None and self.slices_per_track < 1:
-            raise KgenreError(
-                "`slices_per_track` must be at least 1, or None for all. "
-                f"Received: slices_per_track={self.slices_per_track}."
-            )
-
-
-DEFAULT_POLICY = ReadPolicy()
 
 
 @dataclass(frozen=True)
