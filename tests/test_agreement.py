@@ -17,7 +17,8 @@ from kgenre.audio.slicing import SliceSpec
 from kgenre.embeddings.files import read_embeddings
 from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library
-from kgenre.serving.exporters.saved_model import export
+from kgenre.model.tasks import make_task
+from kgenre.serving.exporters import export_model
 from kgenre.serving.predict import predict_tracks
 from kgenre.serving.saved_model import SavedModel
 
@@ -47,7 +48,7 @@ def model(tmp_path_factory) -> SavedModel:
     embedding = layers.GlobalAveragePooling1D(name="embedding")(frames)
     network = keras.Model(waveform, layers.Dense(len(LABELS), name="logits")(embedding))
     folder = tmp_path_factory.mktemp("model") / "1"
-    export(network, LABELS, SPEC, folder)
+    export_model(network, make_task("single_label", tuple(LABELS)), SPEC, folder)
     return SavedModel(folder)
 
 
@@ -132,18 +133,18 @@ def test_predict_of_a_sampled_track_says_so(model, tracks, tmp_path, capsys):
     songs = [str(tracks.folder / name) for name in ("long.flac", "short.flac")]
     table = tmp_path / "out.csv"
     options = ["--model", str(model.path), "--slices-per-track", "3"]
-    assert predict.main([*options, "--json", "--csv", str(table), *songs]) == 0
-    rows = {row["path"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert predict.main([*options, "--out", str(table), *songs]) == 0
     note = "sampled: 3 slices, not all of the track."
-    assert [(rows[path]["slices"], rows[path]["note"]) for path in songs] == [(3, note), (1, "")]
     with open(table, newline="") as file:
-        assert [row["note"] for row in csv.DictReader(file)] == [note, ""]
+        rows = {row["path"]: row for row in csv.DictReader(file)}
+    assert [(rows[path]["slices"], rows[path]["note"]) for path in songs] == [("3", note), ("1", "")]
     assert predict.main([*options, *songs]) == 0
     assert f"  {note}\n" in capsys.readouterr().out
-    assert predict.main([*options, "--slices", "--json", songs[0]]) == 0
+    assert predict.main([*options, "--slices", "--format", "json", songs[0]]) == 0
     (row,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (row["slices"], row["note"]) == (3, note)
     assert [part["start"] for part in row["by_slice"]] == pytest.approx([6.583, 19.75, 32.917], abs=1e-3)
-    assert predict.main(["--model", str(model.path), "--slices-per-track", "all", "--json", songs[0]]) == 0
+    assert predict.main(["--model", str(model.path), "--slices-per-track", "all", "--format", "json", songs[0]]) == 0
     (row,) = map(json.loads, capsys.readouterr().out.splitlines())
     assert (row["slices"], row["note"]) == (80, "")
 
@@ -159,13 +160,13 @@ def test_slices_per_track_that_is_not_a_number_from_one_is_refused(tracks, value
 
 def test_embed_keeps_slices_per_track_and_refuses_to_mix(model, tracks, tmp_path, capsys):
     out, song = tmp_path / "out.npz", str(tracks.folder / "long.flac")
-    assert embed.main(["--model", str(model.path), "--to", str(out), "--slices-per-track", "5", song]) == 0
+    assert embed.main(["--model", str(model.path), "--out", str(out), "--slices-per-track", "5", song]) == 0
     read = read_embeddings(out)
     assert read.header["config"]["slices_per_track"] == 5 and len(read.slice_starts) == 5
     reader = TrackReader(SPEC, policy=ReadPolicy(5))
     (result,) = predict_tracks(model, reader, [song])
-    np.testing.assert_allclose(read.slice_embeddings, result.slice_embeddings, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(read.slice_embeddings, result.slices.embeddings, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(read.slice_starts, result.facts.starts, rtol=1e-6)
     capsys.readouterr()
-    assert embed.main(["--model", str(model.path), "--to", str(out), song]) == 2
+    assert embed.main(["--model", str(model.path), "--out", str(out), song]) == 2
     assert "holds vectors of other settings" in capsys.readouterr().err

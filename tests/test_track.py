@@ -166,7 +166,7 @@ def test_read_of_ten_hours_needs_the_memory_of_a_song(tmp_path, policy):
     """A stream of 10 hours in blocks of 3 s, each of its own level, so that a slice tells its place."""
     blocks = 12000
 
-    def stream(path, sample_rate, start=0.0):
+    def stream(path, sample_rate, start, decoder):
         return (np.full(3 * sample_rate, (number + 1) / blocks, "float32") for number in range(blocks))
 
     spec = SliceSpec(1000, 3000, 3000)
@@ -211,9 +211,22 @@ def test_read_of_a_file_without_stated_length_counts_it(unstated, minute):
 
 def test_count_of_a_stream_without_end_gives_up(unstated, monkeypatch):
     monkeypatch.setattr(track_module, "MAX_COUNT_SECONDS", 1800.0)
-    monkeypatch.setattr(audio, "stream", lambda path, rate: itertools.repeat(np.zeros(60 * rate, "float32")))
+    monkeypatch.setattr(audio, "stream", lambda path, rate, **_: itertools.repeat(np.zeros(60 * rate, "float32")))
     with pytest.raises(AudioError, match="goes on for more than 0 hours"):
         count_samples(unstated, RATE)
+
+
+def test_read_with_a_decoder_that_cannot_read_the_file_raises(songs):
+    """So the policy's decoder reaches every place that opens a file."""
+    policy = ReadPolicy(decoder="libsndfile")
+    spec = SliceSpec(RATE, RATE, RATE)
+    reader = TrackReader(spec, 0, policy)
+    assert list(reader.slices(str(songs["song.m4a"]))) == [] and list(reader.failures) == [str(songs["song.m4a"])]
+    with pytest.raises(AudioError):
+        reader.crop(str(songs["song.m4a"]), 0.5)
+    with pytest.raises(AudioError):
+        list(TrackSlices(str(songs["song.m4a"]), spec, 7 * RATE, policy))
+    assert len(list(TrackReader(spec).slices(str(songs["song.m4a"])))) > 6
 
 
 # --- through a reader -----------------------------------------------------------------------------
