@@ -88,7 +88,9 @@ def test_download_interrupted_too_often_raises_and_keeps_part(server, path):
 
 @pytest.mark.parametrize("known", [{}, {"sha256": OTHER}], ids=["unknown", "sha256"])
 @pytest.mark.parametrize(
-    "validators", [{"ETag": '"2"'}, {"Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT"}, {}], ids=str
+    "validators",
+    [{"ETag": '"2"'}, {"ETag": 'W/"1"', "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT"}, {}],
+    ids=["ETag", "date", "none"],
 )
 def test_download_changed_on_server_starts_again(known, validators, server, path):
     """Halves of two versions are never joined, whatever the server tells of its versions."""
