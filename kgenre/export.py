@@ -1,10 +1,10 @@
-"""Exports a run as a SavedModel for TF Serving, and checks that its output equals the model's.
+"""Exports a run for serving, and checks that what was written answers as the model does.
 
     kgenre export --model models/RUN --out DIR
 
-DIR/1/ has the endpoint `serving_default`: `waveform` float32 (batch, samples), any length, at the
-model's rate -> `probabilities` (batch, classes), `slice_probabilities` (batch, slices, classes) and
-`embedding` (batch, d); and the endpoint `about`: labels, sample_rate, clip_samples, hop_samples.
+A SavedModel for TF Serving, DIR/1/, has the endpoint `serving_default`: `waveform` float32 (batch, samples), any
+length, at the model's rate -> `probabilities` (batch, classes), `slice_probabilities` (batch, slices, classes) and
+`embedding` (batch, d); and the endpoint `about`: labels, task, sample_rate, clip_samples, hop_samples.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
+from kgenre.serving.exporters import EXPORTERS, export_model
 
 
 def main(argv=None) -> int:
@@ -19,20 +20,21 @@ def main(argv=None) -> int:
     parser.add_argument(
         "--model", type=Path, metavar="RUN", help="run folder of `kgenre train` (default: the default model)"
     )
+    rows = "; ".join(f"{name}: {row.description}" for name, row in EXPORTERS.items())
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="serving folder; a new version is added")
+    parser.add_argument("--format", default="saved_model", choices=EXPORTERS, help=f"{rows} (default: saved_model)")
     return cli.run(_export, parser.parse_args(argv))
 
 
 def _export(args: argparse.Namespace) -> int:
     from kgenre.model.build import check_backend
-    from kgenre.serving.exporters import export_model
 
     check_backend()
     model, task, spec = _load(args.model)
     taken = [int(child.name) for child in args.out.glob("*") if child.name.isdigit()]
     folder = args.out / str(max(taken, default=0) + 1)
-    difference = export_model(model, task, spec, folder)
-    print(f"{folder}  (reloaded with TensorFlow only: largest difference {difference:.1e})")
+    difference = export_model(model, task, spec, folder, args.format)
+    print(f"{folder}  (reloaded in a fresh process: largest difference {difference:.1e})")
     return 0
 
 

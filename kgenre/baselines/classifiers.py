@@ -1,25 +1,7 @@
-"""The table of classic classifiers. To add one, write its builder and give it a row."""
+"""The table of classic classifiers. To add one, write its builder, here or in a file of its own, and give it a row."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
+from kgenre.baselines.classifier import Classifier
 from kgenre.core.errors import KgenreError, check_known
-
-
-@dataclass(frozen=True)
-class Classifier:
-    """One row of CLASSIFIERS.
-
-    build: seed -> unfitted scikit-learn estimator.
-    grid: its hyper-parameters and the values to try, in every combination.
-    description: what it is, for `--help`.
-    source: the published system that it comes from.
-    """
-
-    build: Callable[[int], object]
-    grid: dict[str, tuple]
-    description: str
-    source: str
 
 
 def _logistic(seed):

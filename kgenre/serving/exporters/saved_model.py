@@ -14,7 +14,6 @@ from kgenre.model.aggregate import aggregate_in_graph
 from kgenre.model.tasks import Task
 from kgenre.serving.metadata import metadata_values, model_metadata, write_metadata
 
-DESCRIPTION = "TensorFlow SavedModel, a version folder for TF Serving"
 SLICES_AT_ONCE = 64  # bounds the memory of a long waveform's spectrograms
 
 # Nothing but TensorFlow is imported, as in a server: no Keras layers, no kgenre.
