@@ -4,8 +4,8 @@
     kgenre embed --out library.parquet ~/Music 'albums/**/*.flac'
 
 The file has a row for each track: path, genre, split, artist, seconds, the mean and the maximum over its
-slices, and the embedding and start of every slice. To continue a run that was stopped, give the same command
-again; unchanged files are not analysed again. Files that cannot be used are listed on stderr with the reason,
+slices, and the embedding and start of every slice. To continue a run that was stopped, repeat the
+command; unchanged files are not analysed again. Files that cannot be used are listed on stderr with the reason,
 and the exit status is then 1.
 """
 

@@ -1,21 +1,28 @@
 """The map, the retrained head, heat-maps and covers."""
 
 import base64
+import contextlib
 
 import mutagen
 import numpy as np
 import pytest
-from libraries import LABELS, InventedModel, invented_track, make_library
+from audio_files import music, write_sound
+from libraries import LABELS, InventedModel, LevelModel, invented_track, make_library
 from mutagen.flac import Picture
 from mutagen.id3 import APIC
 from mutagen.mp4 import MP4Cover
 
+from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy
 from kgenre.core.errors import KgenreError
+from kgenre.core.progress import Progress
 from kgenre.library import head, retraining
+from kgenre.library.build import last_policy, open_library, update_library
 from kgenre.library.map import layout
 from kgenre.library.map.quality import MapQuality, map_quality
 from kgenre.library.map.update import update_map
 from kgenre.library.records import TrackAnalysis
+from kgenre.library.store import Library
+from kgenre.model.tasks.single_label import SingleLabel
 from kgenre.serving import occlusion as heat
 from kgenre.web.explore import media
 from kgenre.web.explore.corrections import tagged
@@ -130,6 +137,50 @@ def test_update_map_new_tracks_keep_old_positions_and_remap_aligns(tmp_path):
         moved = np.linalg.norm(again - now, axis=1).mean()
         mirrored = np.linalg.norm(again * [-1, 1] - now, axis=1).mean()
         assert 0 < moved < mirrored
+
+
+class RecordedProgress(Progress):
+    """Records the tasks that it is told."""
+
+    def __init__(self):
+        self.tasks = []
+
+    @contextlib.contextmanager
+    def task(self, title, total, unit, done=0):
+        steps = []
+        yield lambda n=1, title=None, total=None: steps.append(n)
+        self.tasks.append((title, total, sum(steps)))
+
+
+def test_update_library_scans_and_maps_and_shows_progress(tmp_path):
+    music_folder = tmp_path / "music"
+    music_folder.mkdir()
+    for number in range(10):
+        write_sound(music_folder / f"{number}.wav", music(1.0, 8000, 1, seed=number), 8000)
+    (music_folder / "broken.mp3").write_bytes(b"no music")
+    progress = RecordedProgress()
+    with open_library(music_folder) as library:
+        assert library.path == music_folder / ".kgenre" / "library.sqlite"
+        assert last_policy(library, LevelModel()) == DEFAULT_POLICY
+        update = update_library(library, music_folder, LevelModel(), ReadPolicy(1), workers=1, progress=progress)
+        assert update.scan.counts["analysed"] == 10 and list(update.scan.failures) == [str(music_folder / "broken.mp3")]
+        assert len(library.positions(update.scan.space)[0]) == 10 and update.quality.summary.startswith("too few")
+        assert last_policy(library, LevelModel()) == ReadPolicy(1)
+    assert progress.tasks == [("analysing", 11, 11), ("laying out the map", 15, 15)]
+
+
+@pytest.mark.parametrize(("name", "rule"), [("none", "no such folder"), ("empty", "no audio"), ("a.txt", "is a file")])
+def test_open_library_without_music_is_refused(name, rule, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a.txt").write_text("text")
+    with pytest.raises(KgenreError, match=rule):
+        open_library(tmp_path / name)
+    assert not list((tmp_path / "empty").iterdir())
+
+
+def test_update_library_model_without_genres_is_refused(tmp_path):
+    with Library(tmp_path / "library.sqlite") as library, pytest.raises(KgenreError, match="needs a model with genres"):
+        update_library(library, tmp_path, LevelModel(task=SingleLabel(())))
 
 
 def test_layout_umap_clusters_are_islands(tmp_path):

@@ -34,7 +34,7 @@ def positive(text: str) -> int:
 
 
 def list_output(args: argparse.Namespace) -> Output:
-    """Where the flags say that the list of songs goes.
+    """The output of the list of songs that the flags describe.
 
     Raises:
         KgenreError: the flags contradict each other, or the file cannot be written.

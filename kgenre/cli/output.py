@@ -49,7 +49,7 @@ class Output:
 def add_output_flags(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
     """Adds --out and --format. `formats`: names in ENDINGS, the default first."""
     parser.add_argument("--out", type=Path, metavar="FILE", help="file to write (default: standard output)")
-    text = f"format of the output (default: told by the file's ending, else {formats[0]})"
+    text = f"format of the output (default: that of the file's ending, else {formats[0]})"
     parser.add_argument("--format", choices=formats, help=text)
 
 

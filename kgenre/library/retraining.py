@@ -1,4 +1,4 @@
-"""A genre head retrained on the listener's corrections: logistic regression on the stored embeddings.
+"""A genre head retrained on the user's corrections: logistic regression on the stored embeddings.
 
 The network stays as it is; only the last layer is fitted again, in seconds. It learns from slices of the corrected
 tracks, and from slices of some other tracks with the genre that the model predicts for them (anchors), so that

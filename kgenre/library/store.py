@@ -39,7 +39,7 @@ class Library(ScanTables):
         """Tracks that can be used, index id: path, title, artist, album, year, genre (of the tags), folder, seconds,
         gain_db.
 
-        Paths are text as os.fsdecode gives; `folder` is relative to the folder that was scanned. `gain_db` brings
+        Paths are text as of os.fsdecode; `folder` is relative to the folder that was scanned. `gain_db` brings
         the track to the common loudness. Year, seconds and gain are NaN where unknown.
         """
         names = ("id", "path", *TEXTS, "year", "seconds", "gain_db")
@@ -147,7 +147,7 @@ class Library(ScanTables):
         return self._means(space, "mean")
 
     def probabilities(self, space: Space) -> tuple[np.ndarray, np.ndarray]:
-        """Ids as `vectors` gives, and the mean probabilities of each track, float32 (n, classes)."""
+        """Ids as of `vectors`, and the mean probabilities of each track, float32 (n, classes)."""
         return self._means(space, "probabilities")
 
     def _means(self, space: Space, column: str) -> tuple[np.ndarray, np.ndarray]:
@@ -175,7 +175,7 @@ class Library(ScanTables):
         return slices_from_row(*row[1:], len(space.labels))
 
     def all_slices(self, space: Space) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
-        """Id, and starts, embeddings and probabilities as `slices` gives, of each track in order of ids."""
+        """Id, and starts, embeddings and probabilities as of `slices`, for each track in order of ids."""
         for row in self._db.execute(_SLICES + " ORDER BY t.id", (space.id,)):
             yield row[0], *slices_from_row(*row[1:], len(space.labels))
 
