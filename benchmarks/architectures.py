@@ -32,6 +32,7 @@ from kgenre.archs import ARCHS
 from kgenre.audio.cache import AudioCache
 from kgenre.audio.reader import TrackReader, check_bad_share, check_files
 from kgenre.audio.settings import ReaderSettings
+from kgenre.cli.tables import markdown
 from kgenre.collections import load_collection
 from kgenre.collections.splits import trainable_genres
 from kgenre.core.errors import KgenreError
@@ -41,7 +42,6 @@ from kgenre.core.settings import settings_json
 from kgenre.model.build import reseed
 from kgenre.model.tasks.single_label import SingleLabel
 from kgenre.serving.keras_model import KerasModel
-from kgenre.tables import markdown
 from kgenre.training.fit import batches, compiled_model, training_plan
 from kgenre.training.settings import RunSettings, TrainingSettings
 from kgenre.training.validation import validate

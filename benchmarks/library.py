@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.timing import best_rates, show
 from kgenre.audio import decode as audio
-from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.walk import walk
 from kgenre.library.records import Track, TrackAnalysis
 from kgenre.library.scan.scan import scan

@@ -18,7 +18,7 @@ _PUBLIC = {
     "open_model": "kgenre.serving.catalogue",
     "predict_tracks": "kgenre.serving.predict",
     "TrackReader": "kgenre.audio.reader",
-    "ReadPolicy": "kgenre.audio.track",
+    "ReadPolicy": "kgenre.audio.policy",
     "SliceSpec": "kgenre.audio.slicing",
     "decode": "kgenre.audio.decode",
     "aggregate": "kgenre.model.aggregate",

@@ -17,7 +17,6 @@ from kgenre import cli
 from kgenre.audio.settings import ReaderSettings
 from kgenre.cli.output import read_output
 from kgenre.core.errors import KgenreError
-from kgenre.embeddings.extract import collection_rows, embed, song_rows
 from kgenre.training.settings import TrainingSettings
 
 FORMATS = ("npz", "parquet")
@@ -36,6 +35,7 @@ def main(argv=None) -> int:
 
 
 def _embed(args: argparse.Namespace) -> int:
+    from kgenre.embeddings.extract import collection_rows, embed, song_rows
     from kgenre.embeddings.files import check_suffix
 
     if bool(args.songs) == bool(args.data):

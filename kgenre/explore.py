@@ -73,21 +73,15 @@ def _update(library, args: argparse.Namespace, model, policy):
     except KeyboardInterrupt:
         print("The tracks analysed so far are stored. Run the same command to continue.", file=sys.stderr)
         raise
-    report, quality = update
+    report = update.scan
     counts = ", ".join(f"{number} {name}" for name, number in report.counts.items() if number)
     print(f"scan: {counts or 'no music'}", file=sys.stderr)
     progress.failures(report.failures, "failed")
     failed_before = len(library.failures(report.space)) - len(report.failures)
     if failed_before > 0:
         print(f"{failed_before} of the unchanged files failed before; --retry tries them again", file=sys.stderr)
-    print(f"{len(library.tracks())} tracks on the map{quality_text(quality)}", file=sys.stderr)
+    print(f"{len(library.tracks())} tracks on the map; {update.quality.summary}", file=sys.stderr)
     return update
-
-
-def quality_text(quality) -> str:
-    if quality.trustworthiness != quality.trustworthiness:  # NaN: too few tracks
-        return ""
-    return f"; trustworthiness {quality.trustworthiness:.3f}, {quality.preservation:.0%} of the 10 nearest tracks kept"
 
 
 def _write(library, space, quality, path: Path) -> None:

@@ -1,7 +1,7 @@
 """Trains a network on a collection, evaluates it once on the test tracks, and exports it.
 
-    kgenre train --data DIR|MANIFEST [--arch NAME] [--config FILE] [--out RUN]
-    kgenre train --config recipes/demo.toml --out models/mine
+    kgenre train --data DIR|MANIFEST [--arch NAME] [--config NAME|FILE] [--out RUN]
+    kgenre train --config demo --out models/mine
     kgenre train --resume --out models/mine
 
 Writes a run folder: config.json, labels.txt, tracks.csv (the split), history.csv, curves.png,
@@ -17,18 +17,27 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
+from kgenre.core.errors import KgenreError
 from kgenre.training.applicable import SELECTORS, applicable
+from kgenre.training.recipes import find_recipe, recipes
 from kgenre.training.settings import read_config
 
 
 def main(argv=None) -> int:
-    parser = cli.make_parser("train", __doc__, add_help=False)
-    parser.add_argument("--config", type=Path, metavar="FILE", help=".toml recipe, or the config.json of another run")
-    parser.add_argument("--out", type=Path, metavar="RUN", help="run folder (default: models/ARCH-DATE-TIME)")
-    parser.add_argument(
+    early = cli.Parser(add_help=False)
+    known = ", ".join(recipes())
+    text = f"settings to begin with: a recipe ({known}), a .toml file, or the config.json of another run"
+    early.add_argument("--config", type=find_recipe, metavar="NAME|FILE", help=text)
+    early.add_argument("--out", type=Path, metavar="RUN", help="run folder (default: models/ARCH-DATE-TIME)")
+    early.add_argument(
         "--resume", action="store_true", help="go on with the run in --out (default: the newest unfinished)"
     )
-    args, given = cli.parse_applicable(parser, SELECTORS, argv, _applicable)
+    parser = cli.make_parser("train", __doc__, parents=[early])
+    try:
+        args, given = cli.parse_applicable(parser, early, SELECTORS, argv, _applicable)
+    except KgenreError as error:  # of the file that tells which settings there are
+        print(f"kgenre: {error}", file=sys.stderr)
+        return 2
     return cli.run(lambda args: _train(args, given), args)
 
 

@@ -35,8 +35,8 @@ SMALLER["vggish"] = {"feature": "vggish_mel", "sample_rate_hz": 16000, "hop_leng
 SMALLER["vggish"] |= {"image_height": 64, "image_width": 200}  # two patches
 NARROW = {"vggish": {"width": 1 / 8}}  # 72 M parameters in full
 
-# Music-Genre-Analysis's layer table followed by hand: (n - kernel) // stride + 1 for a convolution, n // 2 for a pool, and
-# (kernel^2 inputs + 1) outputs weights, 4 a channel for batch normalisation.
+# Music-Genre-Analysis's layer table followed by hand: (n - kernel) // stride + 1 for a convolution, n // 2 for a
+# pool, and (kernel^2 inputs + 1) outputs weights, 4 a channel for batch normalisation.
 HAND = {
     ("convpool", "published"): (
         [(99, 511, 32), (49, 255, 32), (24, 127, 32), (12, 63, 32)]
@@ -172,9 +172,9 @@ def normalised(x, weights):
     return (x - mean) / np.sqrt(variance + 1e-3) * gamma + beta
 
 
-def computed(picture: np.ndarray, blocks: list, weights) -> np.ndarray:
-    """Conv, relu, batch normalisation and max-pool of `blocks`, then the head of Music-Genre-Analysis: image (h, w, c) -> logits."""
-    x = picture
+def computed(image: np.ndarray, blocks: list, weights) -> np.ndarray:
+    """Conv, relu, batch normalisation and max-pool of `blocks`, then `dense_head`: image (h, w, c) -> logits."""
+    x = image
     for filters, kernel, stride, pool in blocks:
         kernels, bias = next(weights), next(weights)
         assert kernels.shape == (kernel, kernel, x.shape[-1], filters)
@@ -200,9 +200,9 @@ def test_logits_equal_the_arithmetic_in_numpy(arch):
         noise = rng.uniform(-1, 1, variable.shape) * spread.get(variable.name, 0.3)
         variable.assign(keras.ops.convert_to_numpy(variable) + noise)
     waveform = waveforms(1, config.audio.slice_samples)
-    picture = keras.Model(model.input, model.get_layer("zoom_range").output)(waveform)
+    image = keras.Model(model.input, model.get_layer("zoom_range").output)(waveform)
     weights = iter([np.float64(keras.ops.convert_to_numpy(weight)) for weight in model.weights])
-    expected = computed(np.float64(keras.ops.convert_to_numpy(picture))[0], BLOCKS[arch], weights)
+    expected = computed(np.float64(keras.ops.convert_to_numpy(image))[0], BLOCKS[arch], weights)
     assert next(weights, None) is None
     # float32 sums of some 10^3 terms, relative to the largest logit
     np.testing.assert_allclose(logits(model, waveform)[0], expected, rtol=0, atol=1e-4 * np.abs(expected).max())
@@ -286,7 +286,7 @@ def full_logits():
         ("resnet50", 193, {"pooling": "flatten"}),  # a map of 7 x 7
     ],
 )
-def test_smallest_picture(arch, least, options):
+def test_image_below_the_smallest_is_refused(arch, least, options):
     def build(height, width):
         untrained_model(small_config(arch, image_height=height, image_width=width, **options), N_CLASSES)
 

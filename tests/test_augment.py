@@ -104,12 +104,12 @@ def test_augmentation_at_the_ends_of_its_range_is_finite(name):
         if name in LAYERS:
             assert np.isfinite(drawn(made, inputs_of(name))).all()
         else:
-            strengths = made.draw(np.random.default_rng(0), 50)
-            assert np.isfinite(strengths).all()
+            amounts = made.draw(np.random.default_rng(0), 50)
+            assert np.isfinite(amounts).all()
         if name in CROPS:
             wave = music(1.5, RATE, 1)[:, 0]
-            for strength in (strengths.min(), strengths.max()):
-                assert np.isfinite(made.apply(wave[: made.reads(CLIP, strength)], strength, CLIP)).all()
+            for amount in (amounts.min(), amounts.max()):
+                assert np.isfinite(made.apply(wave[: made.reads(CLIP, amount)], amount, CLIP)).all()
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_refuses(make, text):
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_layer_is_off_at_inference_and_at_strength_0(name):
+def test_layer_is_off_at_inference_and_at_0(name):
     x = inputs_of(name)
     np.testing.assert_array_equal(layer_of(name)(x, training=False), x)
     np.testing.assert_array_equal(layer_of(name)(x), x)
@@ -193,8 +193,8 @@ def test_shift_turns_round_by_up_to_its_share():
     x = np.tile(np.arange(width, dtype="float32"), (500, 3, 1))[..., None]
     shifted = drawn(TimeShift(0.2, seed=1), x)[..., 0]
     starts = shifted[:, 0, 0].astype(int)
-    for picture, start in zip(shifted, starts):
-        np.testing.assert_array_equal(picture, np.tile(np.roll(np.arange(width), -start), (3, 1)))
+    for image, start in zip(shifted, starts):
+        np.testing.assert_array_equal(image, np.tile(np.roll(np.arange(width), -start), (3, 1)))
     assert {int(start) for start in (starts + width // 2) % width - width // 2} == set(range(-4, 5))
     assert len({*drawn(TimeShift(seed=1), x)[:, 0, 0, 0]}) == width  # any place of the circle
 
@@ -216,8 +216,8 @@ def test_masks_are_whole_bands_of_the_mean_and_take_their_share():
     masked = out != x[..., 0]
     rows, columns = masked.all(axis=2), masked.all(axis=1)
     np.testing.assert_array_equal(masked, rows[:, :, None] | columns[:, None, :])
-    for picture, mask, own in zip(out, masked, x):
-        np.testing.assert_allclose(picture[mask], own.mean(), rtol=1e-5)
+    for image, mask, own in zip(out, masked, x):
+        np.testing.assert_allclose(image[mask], own.mean(), rtol=1e-5)
     assert rows.sum(axis=1).max() <= 2 * share * height and columns.sum(axis=1).max() <= 2 * share * width
     # One mask: width uniform in 0..F, so E = F / 2 and with both E(union) = 1 - E[(1 - one)^2], simulated below.
     for lines, size in ((rows, height), (columns, width)):
@@ -293,13 +293,13 @@ def test_nothing_is_padded_and_silence_stays_silence(name):
     most = fields_of(settings)[AUGMENTS[name].setting].high
     made = AUGMENTS[name].build(settings(**{AUGMENTS[name].setting: most}), SPEC, 0)
     noise = np.random.default_rng(1).standard_normal(5 * CLIP).astype("float32")
-    for strength in made.draw(np.random.default_rng(2), 6):
-        needs = made.reads(CLIP, strength)
-        out = made.apply(noise[:needs], strength, CLIP)
+    for amount in made.draw(np.random.default_rng(2), 6):
+        needs = made.reads(CLIP, amount)
+        out = made.apply(noise[:needs], amount, CLIP)
         assert out.shape == (CLIP,)
         assert np.abs(out[-200:]).mean() > 0.3 * np.abs(out).mean()
         assert not np.array_equal(out[:200], out[-200:])
-        assert not made.apply(np.zeros(needs, "float32"), strength, CLIP).any()
+        assert not made.apply(np.zeros(needs, "float32"), amount, CLIP).any()
 
 
 def test_stretch_gives_the_length_within_its_margin():
@@ -358,7 +358,7 @@ def test_stream_depends_on_the_plan_alone(names, tracks):
     assert (np.abs(plain - waveforms).max(axis=1) > 1e-3).all()
 
 
-def test_window_is_the_track_at_another_tempo_and_pitch(tracks):
+def test_crop_is_the_track_at_another_tempo_and_pitch(tracks):
     """From the file, by hand: where it begins, how much is read, what becomes of it; short ones are repeated."""
     config, plan = config_of("pitch", "tempo", tempo_range=0.3), TrainingPlan(len(tracks), 2, 5, seed=1)
     waveforms, numbers = stream(tracks, config, plan, epochs=1)
@@ -431,11 +431,11 @@ def test_every_augmentation_is_drawn_and_described(tmp_path):
         assert f"| `{name}` | `--{field.name.replace('_', '-')}` {field.default:g} |" in text
 
 
-def test_pictures_differ_from_the_plain_one():
+def test_image_of_every_augmentation_differs_from_the_plain_one():
     config = RunSettings.compose({**augment_command.SETTINGS, "slice_seconds": 1.0})
     rng = np.random.default_rng(0)
     song, other = (0.1 * rng.standard_normal(2 * config.audio.sample_rate_hz).astype("float32") for _ in range(2))
     plain = augment_command.image("", config, song, other)
     for name in AUGMENTS:
-        picture = augment_command.image(name, config, song, other)
-        assert picture.shape == plain.shape and np.abs(picture - plain).max() > 0.01, name
+        image = augment_command.image(name, config, song, other)
+        assert image.shape == plain.shape and np.abs(image - plain).max() > 0.01, name

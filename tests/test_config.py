@@ -1,6 +1,8 @@
 """Settings: where values come from, what is refused, and the command line that is made of them."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +18,7 @@ from kgenre.core.settings import fields_of, settings_json
 from kgenre.features import FEATURES
 from kgenre.model.settings import ModelSettings
 from kgenre.training.applicable import SELECTORS, applicable
+from kgenre.training.recipes import recipes
 from kgenre.training.settings import RunSettings, every_class, read_config
 
 CLASSES = every_class()
@@ -45,8 +48,8 @@ RUNS = [
 
 def parsed(*arguments: str) -> dict:
     """The settings that the flags of `kgenre train` give."""
-    parser = cli.make_parser("train", "", add_help=False)
-    _, given = cli.parse_applicable(parser, SELECTORS, list(arguments), lambda args, chosen: applicable({}, chosen))
+    parser, early = cli.make_parser("train", ""), cli.Parser(add_help=False)
+    _, given = cli.parse_applicable(parser, early, SELECTORS, arguments, lambda args, chosen: applicable({}, chosen))
     return given
 
 
@@ -147,8 +150,8 @@ def test_architecture_beats_feature_and_a_default_of_another_choice_is_left_out(
         ({"feature": "cqt", "fmax_hz": 8000.0}, "`fmax_hz` is not a setting of cqt, which has: hop_length, top_db. "
          "It is one of logmel, logstft, vggish_mel, musicnn_mel."),
         ({"noise_std": 0.1}, "`noise_std` is not a setting of zoom, which has: zoom_range. It is one of noise."),
-        ({"augment": ["noise", "gain"], "zoom_range": 0.1}, "`zoom_range` is not a setting of gain and noise, which have: "
-         "gain_db, noise_std. It is one of zoom."),
+        ({"augment": ["noise", "gain"], "zoom_range": 0.1},
+         "`zoom_range` is not a setting of gain and noise, which have: gain_db, noise_std. It is one of zoom."),
         ({"augment": [], "zoom_range": 0.1}, "`zoom_range` is not a setting of the empty list of augmentations. "
          "It is one of zoom."),
         ({"epoch": 3}, "unknown setting 'epoch'. Did you mean epochs? Known: arch, augment, "),
@@ -216,7 +219,7 @@ def test_config_json_is_for_people():
     assert not {"rnn", "pooling", "noise_std"} & set(values)  # what does not apply is not there
 
 
-@pytest.mark.parametrize("path", sorted(Path(__file__).parents[1].glob("recipes/*.toml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", recipes().values(), ids=lambda path: path.name)
 def test_recipes_load(path):
     values = read_config(path)
     effective = RunSettings.compose(values).values()
@@ -225,8 +228,7 @@ def test_recipes_load(path):
 
 def test_recipes_of_music_genre_analysis_see_1024_frames_at_200_rows():
     for arch in ("convpool", "convconvpool", "resnet50"):
-        path = Path(__file__).parents[1] / "recipes" / f"music_genre_analysis_{arch}.toml"
-        run = RunSettings.compose(read_config(path))
+        run = RunSettings.compose(read_config(recipes()[f"music_genre_analysis_{arch}"]))
         assert run.arch == arch and run.image.frame_scaling
         assert 1 + run.audio.slice_samples // run.spectrogram.hop_length == 1024
         assert (run.image.image_height, run.image.image_width, run.image.image_channels) == (200, 1024, 3)
@@ -415,6 +417,100 @@ def test_flags_of_a_run_that_is_resumed_are_those_of_its_network(tmp_path, capsy
     (tmp_path / "config.json").write_text(settings_json(RunSettings.compose({"arch": "crnn"}).values()))
     words = help_of(capsys, "--resume", "--out", str(tmp_path))
     assert "--rnn" in words and "--zoom-range" in words
+
+
+# Rows
+NEW_FILES = {
+    "archs/tiny.py": """
+from pydantic import Field
+
+from kgenre.archs.arch import Arch, NetworkSettings
+
+
+class TinySettings(NetworkSettings):
+    tiny_units: int = Field(4, ge=1, le=64, description="units of the dense layer")
+
+
+def tiny(image, tiny_units):
+    from keras import layers
+
+    return layers.Dense(tiny_units)(layers.GlobalAveragePooling2D()(image))
+
+
+TINY = Arch(TinySettings, tiny, "one dense layer", "a test")
+""",
+    "features/level.py": """
+from pydantic import Field
+
+from kgenre.features.feature import Feature, FeatureSettings
+
+
+class LevelSettings(FeatureSettings):
+    level_db: float = Field(60.0, ge=1, le=300, description="range of the level")
+
+
+TINY = Feature(LevelSettings, None, "level", lambda settings: (0, 1), lambda rate, settings: ["level"], "dB")
+""",
+    "augment/echo.py": """
+from pydantic import Field
+
+from kgenre.augment.augmentation import Augmentation
+from kgenre.core.settings import Settings
+
+
+class EchoSettings(Settings):
+    echo_seconds: float = Field(0.2, ge=0, le=1, description="delay at most")
+
+
+TINY = Augmentation(EchoSettings, None, "waveform", "an echo", "a test")
+""",
+}
+ROWS = """
+import sys
+from kgenre.training.settings import RunSettings
+from kgenre.core.errors import KgenreError
+selector, name, setting, value = sys.argv[1:]
+chosen = {selector: [name] if selector == "augment" else name}
+print(RunSettings.compose(chosen, {setting: float(value) if "." in value else int(value)}).values()[setting])
+try:
+    RunSettings.compose({setting: 1})
+except KgenreError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "table", "selector", "setting", "value"),
+    [
+        ("archs/tiny.py", "ARCHS: dict[str, Arch] = {", "arch", "tiny_units", "8"),
+        ("features/level.py", "FEATURES: dict[str, Feature] = {", "feature", "level_db", "40.5"),
+        ("augment/echo.py", "AUGMENTS: dict[str, Augmentation] = {", "augment", "echo_seconds", "0.5"),
+    ],
+)
+def test_row_with_a_setting_of_its_own_needs_a_file_and_a_line(file, table, selector, setting, value, tmp_path):
+    package = Path(cli.__file__).parents[1]
+    shutil.copytree(package, tmp_path / "kgenre", ignore=shutil.ignore_patterns("__pycache__", "web"))
+    (tmp_path / "kgenre" / file).write_text(NEW_FILES[file])
+    folder, name = file.removesuffix(".py").split("/")
+    listing = tmp_path / "kgenre" / folder / "__init__.py"
+    text = listing.read_text(encoding="utf-8")
+    assert text.count(table) == 1
+    text = text.replace(table, f"from kgenre.{folder}.{name} import TINY\n\n{table}\n    {name!r}: TINY,")
+    listing.write_text(text, encoding="utf-8")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess:
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        return subprocess.run(
+            [sys.executable, *arguments], capture_output=True, text=True, cwd=tmp_path, env=environment
+        )
+
+    done = run("-c", ROWS, selector, name, setting, value)
+    assert done.returncode == 0, done.stderr
+    effective, refused = done.stdout.splitlines()
+    assert effective == value and f"It is one of {name}." in refused
+    flag = "--" + setting.replace("_", "-")
+    assert flag in run("-m", "kgenre.train", f"--{selector}", name, "--help").stdout
+    assert flag not in run("-m", "kgenre.train", "--help").stdout
 
 
 # Commands

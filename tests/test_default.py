@@ -1,15 +1,16 @@
 """The default model: put together, exported and asked as a user would."""
 
+import dataclasses
 import json
 import shutil
 import types
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from musicnn_reference import RATE, clip, drawn, mel_of, reference, sha256
+from conftest import musicnn_cache
+from musicnn_reference import RATE, clip, drawn, mel_of, reference
 from scipy.special import expit, softmax
 
 from kgenre import embed, export, predict
@@ -19,7 +20,8 @@ from kgenre.serving import catalogue
 from kgenre.serving import default_model as default
 from kgenre.serving.catalogue import open_model
 from kgenre.serving.saved_model import SavedModel
-from kgenre.weights import musicnn as musicnn_weights
+from kgenre.weights import WEIGHTS
+from kgenre.weights.musicnn import TAGS
 
 GENRES = ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock"]
 
@@ -41,35 +43,31 @@ def ready(cache, monkeypatch, exported):
 def exported(wheel, tmp_path_factory):
     """The default model of the drawn weights, exported once for all tests, by way of the cache."""
     with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("cache")
-        patch.setenv("XDG_CACHE_HOME", str(folder))
-        patch.setattr(musicnn_weights, "SHA256", sha256(wheel))
-        (folder / "kgenre").mkdir()
-        shutil.copy(wheel, folder / "kgenre")
+        cache = musicnn_cache(wheel, tmp_path_factory.mktemp("cache"), patch)
         made = default.saved_model()
-        assert made == folder / "kgenre" / f"default-{default.identity()}" / "1"
+        assert made == cache / f"default-{default.identity()}" / "1"
         before = (made / "saved_model.pb").stat().st_mtime_ns
         assert default.saved_model() == made  # a second call finds it
         assert (made / "saved_model.pb").stat().st_mtime_ns == before
         return made
 
 
-def test_head_is_what_the_model_card_says():
+def test_head_matches_model_card():
     config, labels = default.settings()
     assert labels == GENRES
     assert (config.arch, config.network.weights, config.audio.slice_seconds) == ("musicnn", "msd", 2.98)
-    with np.load(default.place() / "head.npz") as head:
+    with np.load(default.head_directory() / "head.npz") as head:
         assert head["kernel"].shape == (1706, 10) and head["bias"].shape == (10,)
-    assert sum(path.stat().st_size for path in default.place().iterdir()) < 100_000
-    figures = json.loads((default.place() / "figures.json").read_text())
-    card = (default.place() / "README.md").read_text()
-    assert f"{figures['accuracy']:.1%}" in card and figures["split"] == "valid"
+    assert sum(path.stat().st_size for path in default.head_directory().iterdir()) < 100_000
+    metrics = json.loads((default.head_directory() / "metrics.json").read_text())
+    card = (default.head_directory() / "README.md").read_text()
+    assert f"{metrics['accuracy']:.1%}" in card and metrics["split"] == "valid"
 
 
-def test_answers_as_head_and_forward_pass(exported):
+def test_default_model_equals_head_on_reference_forward_pass(exported):
     waveforms = clip(2.98)
     embeddings, _, pooled = reference(mel_of(waveforms), drawn(0))
-    with np.load(default.place() / "head.npz") as head:
+    with np.load(default.head_directory() / "head.npz") as head:
         logits = np.hstack([embeddings, pooled]) @ head["kernel"].astype("float64") + head["bias"]
     predictor = SavedModel(exported)
     probabilities, embedded = predictor(waveforms)
@@ -84,15 +82,15 @@ def test_predict_without_a_model(ready, song, capsys):
     row = json.loads(capsys.readouterr().out)
     assert sorted(row["probabilities"]) == GENRES and row["slices"] == 4
     assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)
-    assert sorted(row["tags"]) == sorted(musicnn_weights.TAGS["msd"])
+    assert sorted(row["tags"]) == sorted(TAGS["msd"])
     assert list(row["tags"].values()) == sorted(row["tags"].values(), reverse=True)
 
 
-def test_tags_are_the_networks_own(ready):
+def test_tags_equal_reference_forward_pass(ready):
     waveforms = clip(2.98)
     embeddings, logits, _ = reference(mel_of(waveforms), drawn(0))
     found = default.tags(embeddings.astype("float32"))
-    expected = dict(zip(musicnn_weights.TAGS["msd"], expit(logits).mean(axis=0)))
+    expected = dict(zip(TAGS["msd"], expit(logits).mean(axis=0)))
     assert found == pytest.approx(expected, abs=1e-4)
 
 
@@ -122,7 +120,7 @@ def test_export_without_a_model(cache, exported, tmp_path, capsys):
 @pytest.mark.parametrize(
     "removed", ["variables", "variables/variables.data-00000-of-00001", "variables/variables.index"]
 )
-def test_a_cache_that_was_cleaned_is_made_anew(cache, exported, removed):
+def test_open_model_file_missing_in_cache_exports_again(cache, exported, removed):
     folder = cache / f"default-{default.identity()}" / "1"
     shutil.copytree(exported, folder)
     shutil.rmtree(folder / removed) if (folder / removed).is_dir() else (folder / removed).unlink()
@@ -131,19 +129,29 @@ def test_a_cache_that_was_cleaned_is_made_anew(cache, exported, removed):
     assert np.isfinite(model(clip(2.98))[0]).all()
 
 
-def test_code_of_the_graph_has_a_part_in_the_caches_name(cache, monkeypatch):
-    before = default.identity()
-    monkeypatch.setattr(default, "SOURCES", default.SOURCES[1:])
-    assert default.identity() != before
-    assert all((Path(default.__file__).parent / name).is_file() for name in default.SOURCES)
+def test_identity_changes_with_graph_weights_and_head(monkeypatch, tmp_path):
+    names = {default.identity()}
+    with monkeypatch.context() as patch:
+        patch.setattr(default, "GRAPH_VERSION", default.GRAPH_VERSION + 1)
+        names.add(default.identity())
+    with monkeypatch.context() as patch:
+        row = dataclasses.replace(WEIGHTS[default.MUSICNN], sha256="0" * 64)
+        patch.setitem(WEIGHTS, default.MUSICNN, row)
+        names.add(default.identity())
+    for number, name in enumerate(("config.json", "labels.txt", "head.npz")):
+        head = shutil.copytree(default.head_directory(), tmp_path / str(number))
+        (head / name).write_bytes((head / name).read_bytes() + b"\n")
+        with monkeypatch.context() as patch:
+            patch.setattr(default, "head_directory", lambda head=head: head)
+            names.add(default.identity())
+    assert len(names) == 6
+    assert default.identity() in names
 
 
-def test_tags_go_into_the_csv(ready, song, tmp_path, capsys):
+def test_predict_tags_writes_csv_columns(ready, song, tmp_path, capsys):
     assert predict.main([str(song), "--tags", "--out", str(tmp_path / "out.csv")]) == 0
     table = pd.read_csv(tmp_path / "out.csv")
-    assert [name for name in table if name.startswith("tag:")] == [
-        f"tag:{tag}" for tag in sorted(musicnn_weights.TAGS["msd"])
-    ]
+    assert [name for name in table if name.startswith("tag:")] == [f"tag:{tag}" for tag in sorted(TAGS["msd"])]
     assert table.filter(like="tag:").to_numpy().min() >= 0
 
 
@@ -156,10 +164,10 @@ def test_names_of_models(song, capsys, monkeypatch):
     assert "vggish" in (said := capsys.readouterr().err) and "names no genres. Use `kgenre embed`" in said
 
 
-def test_offline_one_line_says_what_to_type(cache, song, capsys, monkeypatch):
-    (cache / musicnn_weights.WHEEL).unlink()
+def test_predict_offline_names_command_and_destination(cache, song, capsys, monkeypatch):
+    (cache / WEIGHTS["musicnn-msd"].file).unlink()
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     assert predict.main([str(song)]) == 2
     last = capsys.readouterr().err.strip().splitlines()[-1]
-    assert last.startswith("kgenre: The weights of musicnn could not be fetched")
-    assert musicnn_weights.FETCH in last and str(cache) in last
+    assert last.startswith("kgenre: musicnn's weights: musicnn-0.1.0-py3-none-any.whl could not be downloaded by pip (")
+    assert "pip download --no-deps --only-binary=:all: musicnn==0.1.0" in last and str(cache) in last

@@ -1,4 +1,4 @@
-"""Pictures of features: what stands where on their axes, and the command that draws them."""
+"""Plots of features: what stands where on their axes, and the command that draws them."""
 
 import subprocess
 import sys
@@ -86,15 +86,15 @@ def test_ticks_between_bins_and_ticks_that_crowd():
     assert draw.ticks([61.0, 63.0]) == ([0.0], ["61"])  # no round frequency between
 
 
-# Pictures
+# Plots
 def test_frequency_goes_up_and_time_to_the_right(tmp_path):
     config = config_of("logstft")
     low, high = (audio_files.tone(hz, 1.0, config.audio.sample_rate_hz)[:, 0] for hz in (100.0, 5000.0))
     spectrogram = draw.compute(np.concatenate([low, high]), *parts(config))
     draw.draw(spectrogram, *parts(config), "a\nb", tmp_path / "a.png")
-    picture = matplotlib.image.imread(tmp_path / "a.png")[..., :3].sum(axis=-1)
-    height, width = picture.shape
-    inside = picture[height // 6 : -height // 6, width // 8 : width * 3 // 4]
+    plot = matplotlib.image.imread(tmp_path / "a.png")[..., :3].sum(axis=-1)
+    height, width = plot.shape
+    inside = plot[height // 6 : -height // 6, width // 8 : width * 3 // 4]
     left, right = inside[:, : width // 8].mean(axis=1), inside[:, -width // 8 :].mean(axis=1)
     assert left.argmax() > 0.6 * len(inside) > 0.4 * len(inside) > right.argmax()
 
@@ -123,12 +123,12 @@ def test_every_feature_can_be_drawn(feature, songs, tmp_path, capsys):
     song = str(songs["song.ogg"])
     assert main(["features", song, "--feature", feature, "--out", str(png), "--start", "1", "--seconds", "2.5"]) == 0
     assert capsys.readouterr().out == f"{png}: {feature} of 2.5 s from 1.0 s\n"
-    picture = matplotlib.image.imread(png)
-    assert picture.shape[0] > 400 and picture.shape[1] > 1000
-    assert len(np.unique(picture[100:-100, 200:-300].reshape(-1, 4), axis=0)) > 20
+    plot = matplotlib.image.imread(png)
+    assert plot.shape[0] > 400 and plot.shape[1] > 1000
+    assert len(np.unique(plot[100:-100, 200:-300].reshape(-1, 4), axis=0)) > 20
 
 
-def test_picture_is_named_after_the_song(songs, tmp_path, monkeypatch, capsys):
+def test_plot_is_named_after_the_song(songs, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["features", str(songs["mono.wav"]), "--n-mels", "20"]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["mono-logmel.png"]

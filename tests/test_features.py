@@ -140,11 +140,11 @@ def test_alone_equals_beside_a_loud_neighbour(feature):
 @pytest.mark.parametrize("feature", FEATURES)
 def test_silence_and_full_scale_are_finite_with_finite_gradients(feature):
     config = config_of(feature)
-    picture = front_end(config)
+    to_image = front_end(config)
     y = music(3.0, config.audio.sample_rate_hz)[: config.audio.slice_samples]
     waveforms = tf.Variable(np.stack([np.zeros_like(y), np.sign(y), y]))
     with tf.GradientTape() as tape:
-        image = picture(waveforms)
+        image = to_image(waveforms)
         total = tf.reduce_sum(tf.square(image))
     assert np.isfinite(image.numpy()).all() and np.ptp(image[2].numpy()) > 0.2
     gradient = tape.gradient(total, waveforms)

@@ -1,4 +1,4 @@
-"""Linear heads against scikit-learn, and folds that keep groups whole."""
+"""Linear heads against scikit-learn."""
 
 import functools
 
@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from kgenre.core.errors import KgenreError
-from kgenre.core.heads import fit_logistic, fit_standardized, grouped_folds
+from kgenre.core.heads import fit_logistic, fit_standardized
 
 
 def samples(classes: int, n: int = 200, d: int = 6) -> tuple[np.ndarray, np.ndarray]:
@@ -55,26 +55,3 @@ def test_fit_logistic_absent_classes_get_probability_zero():
 def test_fit_logistic_one_class_is_refused():
     with pytest.raises(KgenreError, match="at least 2 classes. Received: 1"):
         fit_logistic(np.eye(3), np.zeros(3, int), n_classes=2)
-
-
-def test_grouped_folds_keep_groups_whole_and_spread_classes():
-    groups = np.repeat(np.arange(20), 5)
-    labels = np.repeat(np.arange(20) % 2, 5)
-    folds = grouped_folds(labels, groups)
-    assert len(folds) == 5
-    assert sorted(np.concatenate([evaluate for _, evaluate in folds])) == list(range(100))
-    for fit, evaluate in folds:
-        assert not set(groups[fit]) & set(groups[evaluate]) and len(fit) + len(evaluate) == 100
-        assert set(labels[evaluate]) == {0, 1}
-
-
-def test_grouped_folds_two_groups_of_each_class_are_parted(recwarn):
-    groups, labels = np.repeat(np.arange(8), 3), np.repeat(np.arange(4), 6)
-    for fit, evaluate in grouped_folds(labels, groups):
-        assert set(labels[evaluate]) <= set(labels[fit])
-    assert not recwarn
-
-
-@pytest.mark.parametrize("groups", [[], [7, 7, 7], [1, 2, 3]])
-def test_grouped_folds_without_two_folds_is_empty(groups):
-    assert grouped_folds(np.arange(len(groups)), np.array(groups)) == []

@@ -34,24 +34,24 @@ def waveforms(batch: int = 3) -> np.ndarray:
     return (0.1 * noise * np.linspace(0, 1, 6400)).astype("float32")
 
 
-def picture_of(decibels: np.ndarray, *arguments, **options) -> np.ndarray:
+def image_of(decibels: np.ndarray, *arguments, **options) -> np.ndarray:
     return keras.ops.convert_to_numpy(SpectrogramImage(*arguments, **options)(decibels))
 
 
-def resized(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+def resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
     """Bilinear without anti-aliasing, pixel centres at i + 1/2, edges repeated; float64 (rows, columns)."""
 
     def weights(size, wanted):
         place = np.clip((np.arange(wanted) + 0.5) * size / wanted - 0.5, 0, size - 1)
         return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(size)))  # (wanted, size)
 
-    return weights(picture.shape[0], height) @ picture @ weights(picture.shape[1], width).T
+    return weights(image.shape[0], height) @ image @ weights(image.shape[1], width).T
 
 
 @pytest.mark.parametrize("top_db", [80.0, 40.0])
 def test_range_becomes_0_to_1_frequency_down_time_across(top_db):
     decibels = np.maximum(spectrogram(), -top_db)
-    image = picture_of(decibels, -top_db)
+    image = image_of(decibels, -top_db)
     assert image.min() == 0.0 and image.max() == 1.0
     for frame, band in ((0, 0), (3, 1), (6, 4)):
         # float32 rounding of a number up to 1
@@ -61,14 +61,14 @@ def test_range_becomes_0_to_1_frequency_down_time_across(top_db):
 @pytest.mark.parametrize("size", [(10, 21), (3, 4), (5, 20), (9, 7), (5, None), (None, 3), (None, None)])
 def test_resize_is_bilinear(size):
     decibels = spectrogram()
-    image = picture_of(decibels, -80.0, 0.0, *size)
+    image = image_of(decibels, -80.0, 0.0, *size)
     height, width = size[0] or 5, size[1] or 7
     for ours, theirs in zip(image[..., 0], 1 + np.float64(decibels) / 80, strict=True):
         np.testing.assert_allclose(ours, resized(theirs.T, height, width), rtol=0, atol=1e-6)  # float32 weights
 
 
 def test_channels_are_equal():
-    image = picture_of(spectrogram(), -80.0, 0.0, 9, 11, channels=3)
+    image = image_of(spectrogram(), -80.0, 0.0, 9, 11, channels=3)
     assert image.shape == (2, 9, 11, 3) and np.ptp(image[..., 0]) > 0.5
     np.testing.assert_array_equal(image[..., 1], image[..., 0])
     np.testing.assert_array_equal(image[..., 2], image[..., 0])
@@ -77,7 +77,7 @@ def test_channels_are_equal():
 def test_frame_scaling_fills_0_to_1_in_every_frame():
     decibels = spectrogram()
     decibels[0, 3] = -12.0  # a frame of one value has no range to fill
-    image = picture_of(decibels, frame_scaling=True)[..., 0]  # (batch, bins, frames)
+    image = image_of(decibels, frame_scaling=True)[..., 0]  # (batch, bins, frames)
     low, high = image.min(axis=1), image.max(axis=1)  # (batch, frames)
     assert (low == 0).all()
     assert high[0, 3] == 0
@@ -165,7 +165,7 @@ def test_layers_take_what_the_config_lets_pass(name):
         assert np.isfinite(keras.ops.convert_to_numpy(model(waveforms(), training=True))).all()
 
 
-@pytest.mark.parametrize("arch", ["convpool", "convconvpool", "resnet50"])  # each has a smallest picture
+@pytest.mark.parametrize("arch", ["convpool", "convconvpool", "resnet50"])  # each has a smallest image
 def test_dtype_policy_is_restored_after_a_refusal(arch):
     with pytest.raises(KgenreError):
         untrained_model(

@@ -582,7 +582,7 @@ def test_redraw_typed_text_stays_in_its_field(server, tab):
     tab.check("#use-tags")
     tab.keyboard.press("d")
     assert tab.is_checked("#use-tags")
-    tab.click("text=Remove correction")
+    tab.click("#remove-correction")
     tab.wait_for_selector("text=Correction removed")
     assert tab.evaluate("kgenre.state.corrections.size") == before
 

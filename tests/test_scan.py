@@ -14,9 +14,9 @@ from scan_kills import contents, differences, kill_and_resume, scan_apart
 
 from kgenre.audio.decode import decode
 from kgenre.audio.fingerprint import audio_hash, file_hash
+from kgenre.audio.policy import ReadPolicy
 from kgenre.audio.slicing import SliceSpec, cut_slices
 from kgenre.audio.tags import Tags, read_tags
-from kgenre.audio.track import ReadPolicy
 from kgenre.audio.walk import walk
 from kgenre.core.errors import KgenreError
 from kgenre.library.scan import analysis

@@ -13,14 +13,16 @@ from kgenre.audio import decode as audio
 from kgenre.audio import track as track_module
 from kgenre.audio.decoders import AudioError
 from kgenre.audio.facts import SILENT
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.reader import TrackReader
 from kgenre.audio.slicing import SliceSpec, cut_slices
-from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy, TrackSlices, count_samples, count_steps, read_samples
+from kgenre.audio.track import TrackSlices, count_samples, count_steps, read_samples
 from kgenre.core.errors import KgenreError
 
 RATE = 8000
 SPEC = SliceSpec(RATE, RATE, RATE)
 WHOLE = ReadPolicy(None)
+SECONDS = 59.7  # no whole number of slices
 EXACT = 1e-5  # a seek resamples from elsewhere: equal to the rounding of float32
 
 
@@ -40,8 +42,8 @@ def refusal(path, **options) -> str:
 
 @pytest.fixture(scope="module")
 def minute(tmp_path_factory):
-    """A minute of stereo at 44.1 kHz, as {suffix: path}."""
-    folder, samples = tmp_path_factory.mktemp("minute"), music(60.0, 44100, 2)
+    """About a minute of stereo at 44.1 kHz, as {suffix: path}."""
+    folder, samples = tmp_path_factory.mktemp("minute"), music(SECONDS, 44100, 2)
     paths = {suffix: folder / f"minute{suffix}" for suffix in (".flac", ".mp3", ".ogg")}
     for path in paths.values():
         with soundfile.SoundFile(path, "w", 44100, 2) as file:
@@ -131,9 +133,7 @@ def test_read_where_spread_slices_lie_behind_the_end_keeps_the_others(faulty, ma
 
 
 @pytest.mark.parametrize("max_seeks", [0, 64])
-def test_read_where_all_spread_slices_lie_behind_the_end_starts_at_the_beginning(
-    minute, tmp_path, max_seeks, monkeypatch
-):
+def test_read_where_all_slices_lie_behind_the_end_starts_at_the_beginning(minute, tmp_path, max_seeks, monkeypatch):
     monkeypatch.setattr(track_module, "MAX_SEEKS", max_seeks)
     path = tmp_path / "scrap.mp3"
     path.write_bytes(minute[".mp3"].read_bytes()[:40000])
@@ -148,7 +148,7 @@ def test_read_of_a_track_longer_than_stated_stops_at_the_limit(minute):
     assert np.array_equal(slices, cut_slices(audio.decode(minute[".flac"], RATE).samples, SPEC)[:5])
     assert facts.flags == ("sampled",)
     slices, facts = read(minute[".flac"], WHOLE, length=4 * RATE)
-    assert len(slices) == 60 and facts.flags == () and facts.seconds == 60.0
+    assert len(slices) == 60 and facts.flags == () and facts.seconds == SECONDS
 
 
 def test_default_policy_reads_an_hour_of_the_default_model_whole():
@@ -166,7 +166,7 @@ def test_read_of_ten_hours_needs_the_memory_of_a_song(tmp_path, policy):
     """A stream of 10 hours in blocks of 3 s, each of its own level, so that a slice tells its place."""
     blocks = 12000
 
-    def stream(path, sample_rate, start=0.0):
+    def stream(path, sample_rate, start, decoder):
         return (np.full(3 * sample_rate, (number + 1) / blocks, "float32") for number in range(blocks))
 
     spec = SliceSpec(1000, 3000, 3000)
@@ -201,7 +201,7 @@ def unstated(minute, tmp_path):
 def test_read_of_a_file_without_stated_length_counts_it(unstated, minute):
     steps = count_steps(unstated, RATE)
     assert sum(1 for _ in steps) > 10  # a sign of life after each block
-    assert count_samples(unstated, RATE) == 60 * RATE == count_samples(minute[".flac"], RATE)
+    assert count_samples(unstated, RATE) == round(SECONDS * RATE) == count_samples(minute[".flac"], RATE)
     for policy in (DEFAULT_POLICY, ReadPolicy(3)):
         slices, facts = read(unstated, policy)
         expected, known = read(minute[".flac"], policy)
@@ -211,9 +211,22 @@ def test_read_of_a_file_without_stated_length_counts_it(unstated, minute):
 
 def test_count_of_a_stream_without_end_gives_up(unstated, monkeypatch):
     monkeypatch.setattr(track_module, "MAX_COUNT_SECONDS", 1800.0)
-    monkeypatch.setattr(audio, "stream", lambda path, rate: itertools.repeat(np.zeros(60 * rate, "float32")))
+    monkeypatch.setattr(audio, "stream", lambda path, rate, **_: itertools.repeat(np.zeros(60 * rate, "float32")))
     with pytest.raises(AudioError, match="goes on for more than 0 hours"):
         count_samples(unstated, RATE)
+
+
+def test_read_with_a_decoder_that_cannot_read_the_file_raises(songs):
+    """So the policy's decoder reaches every place that opens a file."""
+    policy = ReadPolicy(decoder="libsndfile")
+    spec = SliceSpec(RATE, RATE, RATE)
+    reader = TrackReader(spec, 0, policy)
+    assert list(reader.slices(str(songs["song.m4a"]))) == [] and list(reader.failures) == [str(songs["song.m4a"])]
+    with pytest.raises(AudioError):
+        reader.crop(str(songs["song.m4a"]), 0.5)
+    with pytest.raises(AudioError):
+        list(TrackSlices(str(songs["song.m4a"]), spec, 7 * RATE, policy))
+    assert len(list(TrackReader(spec).slices(str(songs["song.m4a"])))) > 6
 
 
 # --- through a reader -----------------------------------------------------------------------------

@@ -5,8 +5,10 @@ from typing import Literal
 from pydantic import Field
 
 from kgenre.archs.arch import Arch, BatchNormSettings, Unfreeze
+from kgenre.archs.pretrained import freeze
 from kgenre.core.errors import KgenreError
 from kgenre.features.mel import MUSICNN_MEL
+from kgenre.weights import load, weights_help, weights_of
 
 EMBEDDING = 200
 
@@ -15,7 +17,7 @@ class MusicnnSettings(BatchNormSettings):
     """Its published weights."""
 
     weights: Literal["msd", "mtt", "none"] = Field(
-        "msd", description="trained on the tags of the Million Song Dataset or of MagnaTagATune; none for random ones"
+        "msd", description=f"none for random ones, or pretrained ones. {weights_help('musicnn')}"
     )
     unfreeze: Unfreeze = 0  # a few hundred tracks would corrupt it
 
@@ -25,7 +27,7 @@ def musicnn(image, weights: str = "none", unfreeze: int = -1, dropout: float = 0
 
     Args:
         weights: "msd" or "mtt", trained on the tags of the Million Song Dataset or of MagnaTagATune
-            (see archs/musicnn_weights.py); or "none", random.
+            (kgenre.weights); or "none", random.
         unfreeze: top layers that train; 0 freezes all, -1 none. Frozen batch normalisation runs in
             inference mode.
         dropout: before the last dense layer; none where all is frozen, for it would only add noise.
@@ -37,8 +39,6 @@ def musicnn(image, weights: str = "none", unfreeze: int = -1, dropout: float = 0
 
     Reference: a forward pass written for itself on the same checkpoint, to 1e-5 (tests/test_musicnn.py).
     """
-    from kgenre.archs.resnet import freeze
-
     network = pretrained(image, weights, dropout if unfreeze else 0.0)
     freeze(network, unfreeze)
     return network(mel_of(image))  # (batch, 200)
@@ -46,8 +46,6 @@ def musicnn(image, weights: str = "none", unfreeze: int = -1, dropout: float = 0
 
 def pretrained(image, weights: str, dropout: float = 0.0):
     """The backbone for an image of `musicnn_mel`, with the weights that `musicnn` names."""
-    from kgenre.weights.musicnn import load_into
-
     bands = MUSICNN_MEL.settings().n_mels
     if image.shape[1] != bands or image.shape[3] != 1:
         raise KgenreError(
@@ -56,8 +54,28 @@ def pretrained(image, weights: str, dropout: float = 0.0):
         )
     network = backbone(image.shape[2], dropout)
     if weights != "none":
-        load_into(network, weights)
+        load_into(network, pretrained_arrays(weights))
     return network
+
+
+def pretrained_arrays(weights: str) -> dict:
+    """The arrays of the weights "msd" or "mtt" by name.
+
+    Raises:
+        KgenreError: no such weights, or they are unavailable.
+    """
+    rows = weights_of("musicnn")
+    if weights not in rows:
+        raise KgenreError(f"`weights` of musicnn must be {', '.join(rows)} or none. Received: {weights}.")
+    return load(rows[weights])
+
+
+def load_into(network, arrays: dict) -> None:
+    """Sets the variables of `backbone` from those of a checkpoint, by name."""
+    for variable in network.weights:
+        layer, name = variable.path.split("/")[-2:]
+        # A checkpoint has the channels of the middle convolutions where we have the width, one of the two being 1.
+        variable.assign(arrays[f"{layer}/{name}"].reshape(variable.shape))
 
 
 def mel_of(image):

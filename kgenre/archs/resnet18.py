@@ -25,7 +25,7 @@ def resnet18(image, weights: str = "none", unfreeze: int = -1):
     import keras
     from keras import layers
 
-    from kgenre.archs.resnet import freeze, load_file
+    from kgenre.archs.pretrained import freeze, load_file
 
     inputs = keras.Input(image.shape[1:])
     x = layers.ZeroPadding2D(3)(inputs)

@@ -12,8 +12,9 @@ import numpy as np
 from kgenre.audio import decode as audio
 from kgenre.audio.cache import AudioCache
 from kgenre.audio.facts import TrackFacts, describe_truncation
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.slicing import SliceSpec, repeat_to_length
-from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy, Slice, TrackSlices, count_samples, read_samples
+from kgenre.audio.track import Slice, TrackSlices, count_samples, read_samples
 from kgenre.core.errors import KgenreError
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ class TrackReader:
         self.facts[path] = track.facts
         self._warn(path, track.facts.truncation)
 
-    def _stream(self, path: str, sample_rate: int, start: float = 0.0) -> Iterator[np.ndarray]:
+    def _stream(self, path: str, sample_rate: int, start: float, decoder: str) -> Iterator[np.ndarray]:
         """The track's blocks from the cache, or decoded; a whole track is kept if it fits."""
         held = self.cache.get(path)
         if held is not None:
@@ -80,7 +81,7 @@ class TrackReader:
             return
         self.decoded += 1
         kept, samples = [] if start == 0 and self._fits(path) else None, 0
-        for block in audio.stream(path, sample_rate, start):
+        for block in audio.stream(path, sample_rate, start, decoder):
             samples += len(block)
             if kept is not None:
                 kept.append(block)
@@ -93,20 +94,20 @@ class TrackReader:
 
     def _decode_whole(self, path: str) -> np.ndarray:
         self.decoded += 1
-        samples = read_samples(path, self.spec.sample_rate).samples
+        samples = read_samples(path, self.spec.sample_rate, decoder=self.policy.decoder).samples
         self._warn(path, describe_truncation(len(samples), self._length(path), self.spec.sample_rate))
         return samples
 
     def _decode_crop(self, path: str, start: float, samples: int) -> np.ndarray:
         self.decoded += 1
-        seconds = samples / self.spec.sample_rate
+        rate, seconds, decoder = self.spec.sample_rate, samples / self.spec.sample_rate, self.policy.decoder
         try:
-            return audio.decode(path, self.spec.sample_rate, start, seconds).samples
+            return audio.decode(path, rate, start, seconds, decoder).samples
         except audio.AudioError:
             if start == 0:
                 raise
             # A header that promises more than there is: the beginning is there if anything is.
-            return audio.decode(path, self.spec.sample_rate, 0.0, seconds).samples
+            return audio.decode(path, rate, 0.0, seconds, decoder).samples
 
     def _warn(self, path: str, note: str) -> None:
         if note and path not in self.warned:
@@ -118,7 +119,7 @@ class TrackReader:
 
     def _length(self, path: str) -> int:
         if path not in self.lengths:
-            self.lengths[path] = count_samples(path, self.spec.sample_rate)
+            self.lengths[path] = count_samples(path, self.spec.sample_rate, self.policy.decoder)
         return self.lengths[path]
 
 

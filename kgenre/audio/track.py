@@ -25,39 +25,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kgenre.audio import decode as audio
+from kgenre.audio.decoders import AUTO
 from kgenre.audio.facts import SILENT, Level, TrackFacts, describe_truncation
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.slicing import SliceSpec, pick_slices, repeat_to_length, stream_slices
-from kgenre.core.errors import KgenreError
 
-SLICES_PER_TRACK = 1200
 MAX_SEEKS = 64
 MAX_COUNT_SECONDS = 200 * 3600.0  # a stream without a stated length that is longer than this is not a track
-
-
-@dataclass(frozen=True)
-class ReadPolicy:
-    """How tracks are read.
-
-    Args:
-        slices_per_track: slices of a track at most; a longer track is sampled. None for all of every track.
-        decoder: "auto", or the name of the decoder to use.
-
-    Raises:
-        KgenreError: `slices_per_track` below 1.
-    """
-
-    slices_per_track: int | None = SLICES_PER_TRACK
-    decoder: str = "auto"
-
-    def __post_init__(self):
-        if self.slices_per_track is not None and self.slices_per_track < 1:
-            raise KgenreError(
-                "`slices_per_track` must be at least 1, or None for all. "
-                f"Received: slices_per_track={self.slices_per_track}."
-            )
-
-
-DEFAULT_POLICY = ReadPolicy()
 
 
 @dataclass(frozen=True)
@@ -127,7 +101,7 @@ class TrackSlices:
         rate, size = self.spec.sample_rate, self.spec.slice_samples
         for start in self.spec.spread(self.length, limit):
             blocks, have = [], 0
-            for block in self.stream(self.path, rate, start / rate):
+            for block in self.stream(self.path, rate, start / rate, self.policy.decoder):
                 blocks.append(block)
                 have += len(block)
                 if have >= size:
@@ -138,7 +112,7 @@ class TrackSlices:
             yield self._slice(start, self._level.add(np.concatenate(blocks)[:size]))
 
     def _blocks(self) -> Iterator[np.ndarray]:
-        return map(self._level.add, self.stream(self.path, self.spec.sample_rate))
+        return map(self._level.add, self.stream(self.path, self.spec.sample_rate, 0.0, self.policy.decoder))
 
     def _slice(self, start: int, samples: np.ndarray) -> Slice:
         self._starts.append(float(start / self.spec.sample_rate))
@@ -160,7 +134,7 @@ class TrackSlices:
         return f"and its header says {self.length / self.spec.sample_rate:.1f} s."
 
 
-def count_steps(path, sample_rate: int) -> Generator[None, None, int]:
+def count_steps(path, sample_rate: int, decoder: str = AUTO) -> Generator[None, None, int]:
     """Samples of a track at `sample_rate`: those that its header states, else counted, with a step after each block.
 
     Rounded as soxr does, half-way cases up: a crop must not depend on whether its track is cached.
@@ -168,11 +142,11 @@ def count_steps(path, sample_rate: int) -> Generator[None, None, int]:
     Raises:
         AudioError: unreadable; or the count passes 200 hours.
     """
-    seconds = audio.probe(path).seconds
+    seconds = audio.probe(path, decoder).seconds
     if not math.isnan(seconds):
         return int(seconds * sample_rate + 0.500001)
     samples = 0
-    for block in audio.stream(path, sample_rate):
+    for block in audio.stream(path, sample_rate, decoder=decoder):
         samples += len(block)
         if samples > MAX_COUNT_SECONDS * sample_rate:
             raise audio.AudioError(path, f"goes on for more than {MAX_COUNT_SECONDS / 3600:.0f} hours.")
@@ -180,9 +154,9 @@ def count_steps(path, sample_rate: int) -> Generator[None, None, int]:
     return samples
 
 
-def count_samples(path, sample_rate: int) -> int:
+def count_samples(path, sample_rate: int, decoder: str = AUTO) -> int:
     """What `count_steps` returns, without the steps."""
-    steps = count_steps(path, sample_rate)
+    steps = count_steps(path, sample_rate, decoder)
     while True:
         try:
             next(steps)
@@ -190,13 +164,13 @@ def count_samples(path, sample_rate: int) -> int:
             return end.value
 
 
-def read_samples(path, sample_rate: int, max_seconds: float | None = None) -> audio.Audio:
+def read_samples(path, sample_rate: int, max_seconds: float | None = None, decoder: str = AUTO) -> audio.Audio:
     """A track's samples in one piece, or its first `max_seconds`: for features of whole tracks.
 
     Raises:
         AudioError: as audio.decode.decode; or the track is silent.
     """
-    decoded = audio.decode(path, sample_rate, seconds=max_seconds)
+    decoded = audio.decode(path, sample_rate, seconds=max_seconds, decoder=decoder)
     if "silent" in decoded.flags:
         raise audio.AudioError(path, SILENT)
     return decoded

@@ -7,6 +7,8 @@ from kgenre.core.settings import Settings
 
 
 class GainSettings(Settings):
+    """How much louder or softer."""
+
     # Most of what decades of mastering differ by.
     gain_db: float = Field(6.0, ge=0, le=60, description="dB up or down at most")
 

@@ -10,6 +10,8 @@ from kgenre.core.settings import Settings
 
 
 class MixupSettings(Settings):
+    """How evenly two waveforms are mixed."""
+
     # As published.
     mixup_alpha: float = Field(0.2, ge=0.01, le=100, description="a of the Beta(a, a) that shares are drawn from")
 

@@ -7,6 +7,8 @@ from kgenre.core.settings import Settings
 
 
 class NoiseSettings(Settings):
+    """How loud the noise."""
+
     # 0.05 is 4 dB of 80.
     noise_std: float = Field(0.05, ge=0, le=1, description="standard deviation in a spectrogram of [0, 1]")
 

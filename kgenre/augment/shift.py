@@ -7,6 +7,8 @@ from kgenre.core.settings import Settings
 
 
 class ShiftSettings(Settings):
+    """How far in time."""
+
     # Any place of the circle.
     shift_share: float = Field(0.5, ge=0, le=0.5, description="share of the width at most, either way")
 

@@ -7,6 +7,8 @@ from kgenre.core.settings import Settings
 
 
 class SpecAugmentSettings(Settings):
+    """How wide the masks."""
+
     # Two masks of up to 15 % each way hide a quarter of the spectrogram on average.
     mask_share: float = Field(
         0.15, ge=0, le=1, description="share of height or width that one of the four masks takes at most"

@@ -24,11 +24,15 @@ MARGIN_SECONDS = 0.1  # read beyond what is wanted: atempo's answer may be a pie
 
 
 class TempoSettings(Settings):
+    """How much faster or slower."""
+
     # A tenth is what two performances of a song differ by; much more, and a ballad becomes a dance.
     tempo_range: float = Field(0.1, ge=0, le=0.5, description="factors of tempo are from [1 - t, 1 + t]")
 
 
 class PitchSettings(Settings):
+    """How much higher or lower."""
+
     # Two semitones either way change the key, which tells no genre, and not yet the voices.
     pitch_semitones: float = Field(2.0, ge=0, le=12, description="semitones up or down at most")
 

@@ -7,6 +7,8 @@ from kgenre.core.settings import Settings
 
 
 class ZoomSettings(Settings):
+    """How much larger or smaller."""
+
     # As Music-Genre-Analysis published it for its convolutional networks.
     zoom_range: float = Field(
         0.3, ge=0, le=0.95, description="height and width are scaled by factors from [1 - z, 1 + z]"

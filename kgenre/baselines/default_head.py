@@ -102,8 +102,9 @@ def extract(paths: list[str], settings, seed: int, progress: Progress = SILENT) 
     import tensorflow as tf
 
     from kgenre.audio.decoders import AudioError
+    from kgenre.audio.policy import SLICES_PER_TRACK
     from kgenre.audio.slicing import cut_slices
-    from kgenre.audio.track import SLICES_PER_TRACK, read_samples
+    from kgenre.audio.track import read_samples
     from kgenre.serving.default_model import network
 
     spec = settings.audio.slice_spec

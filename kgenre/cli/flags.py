@@ -25,6 +25,7 @@ def settings_from(settings: type[Settings], args: argparse.Namespace, **defaults
 
 def parse_applicable(
     parser: Parser,
+    early: Parser,
     selectors: list[Setting],
     argv: list[str] | None,
     applicable: Callable[[argparse.Namespace, dict], Applicable],
@@ -32,30 +33,26 @@ def parse_applicable(
     """Parses a command line whose settings depend on what it selects.
 
     Args:
-        parser: of the command, made with `add_help=False` and its own flags.
-        selectors: settings that choose which others there are; `sections` lists them too.
+        parser: of the command, with its own flags; `early` is one of its parents.
+        early: the flags among them that `applicable` needs, without `--help`.
+        selectors: settings that choose which others there are; the sections list them too.
         argv: the command line.
-        applicable: the command's own flags and the values of the selectors -> the settings that apply.
+        applicable: the early flags and the values of the selectors -> the settings that apply.
 
     Returns:
         The command's own flags, and the settings that were given: {name: value}.
+
+    Raises:
+        KgenreError: what `applicable` raises.
     """
-    command_flags = list(parser._actions)
     # An abbreviation could stand for one flag before the settings are known, and for another after.
     parser.allow_abbrev = False
-    first = Parser(prog=parser.prog, add_help=False, allow_abbrev=False)
-    for action in parser._actions:
-        if action.option_strings:  # `--help` alone lacks the required arguments
-            first._add_action(action)
+    first = Parser(prog=parser.prog, parents=[early], add_help=False, allow_abbrev=False)
     for setting in selectors:
         add_flag(first, setting)
     known = vars(first.parse_known_args(argv)[0])
     selected = {setting.name: known.pop(setting.name) for setting in selectors if setting.name in known}
-    try:
-        found = applicable(argparse.Namespace(**known), selected)
-    except KgenreError as error:
-        parser.exit(2, f"kgenre: {error}\n")
-    parser.add_argument("-h", "--help", action="help", help="show this help message and exit")
+    found = applicable(argparse.Namespace(**known), selected)
     for title, settings in found.sections.items():
         group = parser.add_argument_group(title)
         for setting in settings:
@@ -63,8 +60,9 @@ def parse_applicable(
     for setting in found.others:
         _add_hidden_flag(parser, setting)
     args = vars(parser.parse_args(argv))
-    own = {action.dest: args[action.dest] for action in command_flags}
-    return argparse.Namespace(**own), {name: value for name, value in args.items() if name not in own}
+    names = {setting.name for settings in (*found.sections.values(), found.others) for setting in settings}
+    own = argparse.Namespace(**{name: value for name, value in args.items() if name not in names})
+    return own, {name: value for name, value in args.items() if name in names}
 
 
 def add_flag(group, setting: Setting) -> None:

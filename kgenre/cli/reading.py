@@ -2,7 +2,7 @@
 
 import argparse
 
-from kgenre.audio.track import DEFAULT_POLICY, SLICES_PER_TRACK, ReadPolicy
+from kgenre.audio.policy import DEFAULT_POLICY, SLICES_PER_TRACK, ReadPolicy
 
 ALL = "all"
 

@@ -1,9 +1,8 @@
-"""Linear heads: logistic regression as a kernel and a bias, and the folds that evaluate one.
+"""Linear heads: logistic regression as a kernel and a bias.
 
 Pure functions of arrays; scikit-learn does the fitting. A head is applied as softmax(x @ kernel + bias).
 """
 
-import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -80,29 +79,3 @@ def fit_standardized(fit: Fit, x: np.ndarray, y: np.ndarray, weights: np.ndarray
     kernel, bias = fit(scaler.transform(x), y, weights)
     kernel = kernel / scaler.scale_[:, None]
     return LinearHead(kernel, bias - scaler.mean_ @ kernel)
-
-
-def grouped_folds(
-    labels: np.ndarray, groups: np.ndarray, n_folds: int = 5, seed: int = 0
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Folds that keep each group whole and the classes balanced.
-
-    Args:
-        labels: int (rows,), class numbers.
-        groups: (rows,), the group of each row: an artist, an album.
-        n_folds: at most so many; fewer where there are fewer groups, or fewer rows of the largest class.
-        seed: of the order of the groups.
-
-    Returns:
-        (rows to fit, rows to evaluate) for each fold; empty where no two folds can be made.
-    """
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    n_folds = min(n_folds, len(np.unique(groups)), int(np.bincount(labels).max(initial=0)))
-    if n_folds < 2:
-        return []
-    folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The least populated class")  # a genre with few rows is expected
-        pairs = list(folds.split(np.zeros(len(labels)), labels, groups))
-    return [(fit, evaluate) for fit, evaluate in pairs if len(fit) and len(evaluate)]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 

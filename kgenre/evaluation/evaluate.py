@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.collections.splits import Collection
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder

@@ -24,14 +24,14 @@ SELECTOR = fields_of(ModelSelection)["feature"]
 
 
 def main(argv=None) -> int:
-    parser = cli.make_parser("features", __doc__, add_help=False)
+    parser = cli.make_parser("features", __doc__)
     parser.add_argument("song", metavar="SONG", help="an audio file")
     parser.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="where to begin (default: 0)")
     parser.add_argument(
         "--seconds", type=float, default=SECONDS, help=f"how much to draw at most (default: {SECONDS:g})"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="plot to write (default: SONG-FEATURE.png, here)")
-    args, given = cli.parse_applicable(parser, [SELECTOR], argv, _applicable)
+    args, given = cli.parse_applicable(parser, cli.Parser(add_help=False), [SELECTOR], argv, _applicable)
     return cli.run(lambda args: _features(args, given), args)
 
 

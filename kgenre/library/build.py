@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.walk import walk
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress

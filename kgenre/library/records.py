@@ -22,7 +22,7 @@ def slices_text(slices_per_track: int | None) -> str:
 class Space:
     """The analyses by one model with one number of slices per track.
 
-    slices_per_track: as of audio.track.ReadPolicy; None for all.
+    slices_per_track: as of audio.policy.ReadPolicy; None for all.
     """
 
     id: int

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kgenre.collections.grouping import grouped_folds
 from kgenre.core.errors import KgenreError
-from kgenre.core.heads import fit_logistic, fit_standardized, grouped_folds
+from kgenre.core.heads import fit_logistic, fit_standardized
 from kgenre.library.head import Head
 from kgenre.model.aggregate import aggregate
 
@@ -180,7 +181,7 @@ def cross_validate(
         Numbers of labels int64 (tracks,); None where there are fewer than two groups.
     """
     predicted = np.full(len(tracks), -1, "int64")
-    folds = grouped_folds(truth, groups, FOLDS)
+    folds = grouped_folds(truth, groups, FOLDS, seed=0)
     for fit_rows, evaluated_rows in folds:
         part = labelled.of(tracks[fit_rows])
         try:

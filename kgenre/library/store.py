@@ -14,7 +14,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from kgenre.audio.track import SLICES_PER_TRACK
+from kgenre.audio.policy import SLICES_PER_TRACK
 from kgenre.core.errors import KgenreError
 from kgenre.library.records import Space, slices_from_row, space_from_row
 from kgenre.library.scan_tables import ScanTables

@@ -98,9 +98,8 @@ def merged(tables: Iterable[dict]) -> dict:
 
 def select(selection: type[ModelSelection], given: dict) -> ModelSelection:
     """The selectors in a flat table, with the architecture's own for those that it leaves out."""
-    arch = selection(**{name: given[name] for name in ("arch",) if name in given}).arch
-    table = {**ARCHS[arch].defaults, **given}
-    return selection(**{name: table[name] for name in selection.model_fields if name in table})
+    arch = take(selection, {name: given[name] for name in given if name == "arch"}).arch
+    return take(selection, {**ARCHS[arch].defaults, **given})
 
 
 def model_classes(selection: ModelSelection) -> list[type[Settings]]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.slicing import SliceSpec
-from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy
 from kgenre.model.aggregate import SliceOutputs
 from kgenre.model.tasks import Task
 

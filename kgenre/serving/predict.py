@@ -10,8 +10,8 @@ import numpy as np
 from kgenre.audio.decode import with_last
 from kgenre.audio.decoders import AudioError
 from kgenre.audio.facts import TrackFacts
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.reader import TrackReader
-from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy
 from kgenre.model.aggregate import SliceOutputs, aggregate
 from kgenre.model.tasks import Task
 

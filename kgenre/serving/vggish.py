@@ -15,10 +15,10 @@ class VggishEmbedder(Model):
 
     Args:
         module: "hub", or a folder that holds the module.
-        sizes: `width` and `figure` as of archs.vggish, of a module of another size.
+        sizes: `width` and `expected` as of archs.vggish, of a module of another size.
 
     Raises:
-        KgenreError: the module cannot be had.
+        KgenreError: the module is unavailable.
     """
 
     name, task = "vggish", make_task("single_label", ())
@@ -26,7 +26,15 @@ class VggishEmbedder(Model):
     def __init__(self, module: str = "hub", **sizes):
         import keras
 
-        from kgenre.archs.vggish import FIGURE, FRAMES, check_figure, find_module, load_module, patches, vggish_backbone
+        from kgenre.archs.vggish import (
+            FRAMES,
+            SINE_EMBEDDINGS,
+            check_embeddings,
+            find_module,
+            load_module,
+            patches,
+            vggish_backbone,
+        )
         from kgenre.model.build import front_end
         from kgenre.model.settings import ModelSettings
 
@@ -38,7 +46,7 @@ class VggishEmbedder(Model):
         )
         path, network = find_module(module), vggish_backbone(sizes.get("width", 1.0))
         load_module(network, path)
-        check_figure(network, path, sizes.get("figure", FIGURE))
+        check_embeddings(network, path, sizes.get("expected", SINE_EMBEDDINGS))
         waveform = keras.Input((self.slice_spec.slice_samples,), dtype="float32")
         self.model = keras.Model(waveform, network(patches(front_end(settings)(waveform))))
         self.identity = hashlib.sha256(b"".join(weight.tobytes() for weight in network.get_weights())).hexdigest()[:16]

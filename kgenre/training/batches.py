@@ -1,9 +1,6 @@
-"""tf.data pipelines: from a table of tracks to batches of waveforms.
+"""Training batches: the tf.data pipeline from a table of tracks and a plan to augmented crops.
 
-Decoded audio is kept up to a given number of bytes and never evicted: over passes that visit every
-track once, a cache that drops its oldest entry would drop each just before its next use. What is not
-kept is decoded again by seeking to the crop that is needed. Shuffling is done on pairs of (track,
-position), so it holds no audio at all.
+Shuffling is done by the plan on pairs of (track, position), so it holds no audio at all.
 """
 
 import itertools
@@ -55,21 +52,17 @@ def training_batches(
                 return changed_crop(reader, path, float(position), changes), labels[number]
             except audio.AudioError as error:
                 reader.failures[path] = error.cause
-        return np.zeros(reader.spec.slice_samples, "float32"), np.zeros_like(
-            labels[0]
-        )  # none can be read: the epoch's end will tell
+        # None can be read: the epoch's end reports it.
+        return np.zeros(reader.spec.slice_samples, "float32"), np.zeros_like(labels[0])
 
     def read_graph(index, position, drawn):
         waveform, label = tf.numpy_function(read, [index, position, drawn], [tf.float32, tf.as_dtype(labels.dtype)])
-        waveform, label = (
-            tf.ensure_shape(waveform, (reader.spec.slice_samples,)),
-            tf.ensure_shape(label, labels.shape[1:]),
-        )
-        return waveform, label, drawn[len(of_crop) :]
+        waveform = tf.ensure_shape(waveform, (reader.spec.slice_samples,))
+        return waveform, tf.ensure_shape(label, labels.shape[1:]), drawn[len(of_crop) :]
 
     def changed_batch(waveforms, labels, drawn):
-        for place, change in enumerate(of_batch.values()):
-            waveforms, labels = change.apply(waveforms, labels, drawn[:, place])
+        for column, change in enumerate(of_batch.values()):
+            waveforms, labels = change.apply(waveforms, labels, drawn[:, column])
         return waveforms, labels
 
     signature = [((), tf.int64), ((), tf.float64), ((len(of_crop) + len(of_batch),), tf.float64)]

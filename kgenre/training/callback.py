@@ -1,4 +1,4 @@
-"""Fits a model: epochs, validation on whole tracks, best weights, and a state that survives a kill."""
+"""What happens around the steps of a training: progress, validation on whole tracks, the state, the end."""
 
 import contextlib
 import math

@@ -1,4 +1,4 @@
-"""Fits a model: epochs, validation on whole tracks, best weights, and a state that survives a kill."""
+"""Fits a model to the train tracks of a run."""
 
 import keras
 
@@ -91,7 +91,11 @@ def untrained_model(settings: RunSettings, n_classes: int) -> keras.Model:
 
 
 def served_model(settings: RunSettings, n_classes: int) -> keras.Model:
-    """The same network in float32, for the trained weights: under half precision each machine would round otherwise."""
+    """The same network in float32, for the trained weights.
+
+    A network that computes in half precision rounds otherwise on each machine and in each graph, so what is served
+    would not be what was evaluated.
+    """
     changes = {"precision": "float32"}
     if "weights" in settings.values():  # starting weights would be fetched only to be replaced
         changes["weights"] = "none"

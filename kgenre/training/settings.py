@@ -51,6 +51,10 @@ class TrainingSettings(Settings):
         "float32", description="of the network; spectrogram and logits stay float32"
     )
     seed: int = Field(0, ge=0, le=10**9, description="of weights, split, crops and augmentation")
+    # Off, for it costs time: TensorFlow's deterministic kernels, and crops read one after the other.
+    deterministic: bool = Field(
+        False, description="same seed, same machine: same weights to the last bit (slower: TensorFlow's op determinism)"
+    )
 
 
 class RunSelection(ModelSelection, CollectionSettings):

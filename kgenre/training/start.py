@@ -6,6 +6,7 @@ from pathlib import Path
 
 import kgenre
 from kgenre.archs import ARCHS
+from kgenre.audio.settings import ReaderSettings
 from kgenre.augment import listed
 from kgenre.collections.splits import trainable_genres
 from kgenre.core.errors import KgenreError
@@ -14,7 +15,7 @@ from kgenre.training.run import Run, remove_parts
 from kgenre.training.settings import RunSettings
 
 # Not epochs: the learning rate's schedule is laid out over them.
-CHANGEABLE_ON_RESUME = {"patience", "workers", "cache_gib", "max_bad_share"}
+CHANGEABLE_ON_RESUME = {"patience", *ReaderSettings.model_fields}
 
 
 def new_run(given: dict, out, again: bool, progress: Progress = SILENT) -> tuple[RunSettings, Run]:
@@ -80,6 +81,8 @@ def train(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     from kgenre.training.fit import fit
 
     check_backend()
+    if settings.training.deterministic:
+        make_deterministic()
     if not run.begun:
         settings = begin(settings, run, progress)
     if not (run / "model.keras").is_file():
@@ -89,6 +92,13 @@ def train(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     if not saved_model.exists():
         progress.line("exporting and checking the export")
         export_model(run.load_model(), run.load_task(), settings.audio.slice_spec, saved_model)
+
+
+def make_deterministic() -> None:
+    """Makes every later TensorFlow op of this process give the same bits each time."""
+    import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()
 
 
 def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:

@@ -1,4 +1,4 @@
-"""Fits a model: epochs, validation on whole tracks, best weights, and a state that survives a kill."""
+"""The state of a training, which survives a kill: the history, the last checkpoint and the best."""
 
 import json
 import math
@@ -55,10 +55,7 @@ class TrainingState:
         """Saves the best epoch's weights as the run's model.keras, without the optimizer's state.
 
         Args:
-            model: the run's network, in float32.
-
-        Weights are float32 under every precision. A network that computes in half precision rounds otherwise
-        on each machine and in each graph, so what is served would not be what was evaluated.
+            model: the run's network in float32, as its weights are under every precision.
         """
         draw_curves(self.table(), self.run / "curves.png")
         trained = load_model(self.checkpoint(self.best))

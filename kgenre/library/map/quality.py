@@ -21,6 +21,13 @@ class MapQuality:
     trustworthiness: float
     preservation: float
 
+    @property
+    def summary(self) -> str:
+        """Both metrics as text."""
+        if np.isnan(self.trustworthiness):
+            return "too few to measure its quality"
+        return f"trustworthiness {self.trustworthiness:.3f}, {self.preservation:.0%} of the {NEIGHBOURS} nearest kept"
+
 
 def map_quality(vectors: np.ndarray, positions: np.ndarray, seed: int = 0) -> MapQuality:
     """Trustworthiness within a sample of SAMPLE tracks, and preservation of the sample's neighbours among all tracks.

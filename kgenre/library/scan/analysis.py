@@ -21,7 +21,9 @@ def analyse(job: Job, settings: Settings) -> Iterator:
         return
     if (yield About(of_file, of_audio, read_tags(path))):
         try:
-            length = yield from _with_signs_of_life(count_steps(path, settings.spec.sample_rate))
+            length = yield from _with_signs_of_life(
+                count_steps(path, settings.spec.sample_rate, settings.policy.decoder)
+            )
             track = TrackSlices(path, settings.spec, length, settings.policy)
             yield from track
             yield Done(track.facts)

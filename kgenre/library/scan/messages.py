@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from kgenre.audio.facts import TrackFacts
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.slicing import SliceSpec
 from kgenre.audio.tags import Tags
-from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy
 
 
 @dataclass(frozen=True)

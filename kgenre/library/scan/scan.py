@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from kgenre.audio.decoders import decoder_versions
-from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.walk import walk
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress

@@ -62,10 +62,10 @@ class Songs:
     @functools.cached_property
     def tag_table(self) -> pd.DataFrame:
         """Probabilities of tags, a row a song as in `table`; computed from all slices on first use."""
-        from kgenre.serving.default_model import tag_strengths
+        from kgenre.serving.default_model import tag_probabilities
         from kgenre.weights.musicnn import TAGS
 
-        rows = [tag_strengths(embeddings) for _, _, embeddings, _ in self.library.all_slices(self.space)]
+        rows = [tag_probabilities(embeddings) for _, _, embeddings, _ in self.library.all_slices(self.space)]
         return pd.DataFrame(np.array(rows, "float64"), columns=TAGS["msd"], index=self.table.index)
 
     def find_row(self, name: str) -> int:

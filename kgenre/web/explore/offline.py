@@ -15,7 +15,7 @@ def page_html(data: dict) -> str:
 
     The modules lie in the import map as data: URLs. `data:` as a source of scripts would admit every script that is
     smuggled in as such a URL, so the policy names the hash of each module instead. Browsers compare a hash with a
-    script from a URL only if its integrity is known; the import map tells it (Chrome 127, Safari 18.4, Firefox 138).
+    script from a URL only if its integrity is known, which the import map states.
     """
     texts = page_files()
     modules = {f"page/{name}": text for name, text in texts.items() if name.endswith(".js")}

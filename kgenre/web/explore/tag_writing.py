@@ -40,7 +40,7 @@ def _plan(explorer: Explorer, tracks: Sequence[int]) -> retag.TagReport:
 
 
 def _report(explorer: Explorer, written: retag.TagReport, failures: dict[str, str]) -> dict:
-    """What the page is told of files that were written, with the genre tag that each has now."""
+    """What the page is sent of files that were written, with the genre tag that each has now."""
     explorer.reload_tracks()
     genres = explorer.table["genre"]
     tags = [[one.track_id, shown(genres.get(one.track_id, ""))] for one in written.changes]

@@ -1,11 +1,11 @@
-// What the page tells the user in passing.
+// Short messages to the user.
 
 /** @import { Page } from "page/core/types" */
 
 /** @param {Page} page @param {string} text */
 export function say({ store }, text) { store.set({ message: { text } }); }
 
-/** Tells why something failed. @param {Page} page @param {Promise<unknown>} promise */
+/** Shows why something failed. @param {Page} page @param {Promise<unknown>} promise */
 export async function attempt(page, promise) {
   try { await promise; } catch (error) { say(page, error instanceof Error ? error.message : String(error)); }
 }

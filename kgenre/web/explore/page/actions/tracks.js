@@ -70,7 +70,7 @@ export function step(page, by) {
   return showTrack(page, rows[next], clickPlays);
 }
 
-/** Kept while one goes through it: each track on the way has other neighbours. @param {Page} page */
+/** Kept while one goes through it: each track has other neighbours. @param {Page} page */
 function newSequence(page) {
   const { current, selection, hits, neighbours } = page.store.state;
   if (selection.length) return selection;

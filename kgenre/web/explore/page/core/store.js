@@ -1,4 +1,4 @@
-// The page's state and who wants to know of its changes. The only way by which sections affect each other.
+// The page's state and who wants to know of its changes. Sections affect each other through it alone.
 
 /**
  * Listeners are called after the code that made a change has ended, once for all changes made until then, in the

@@ -10,7 +10,11 @@ const TEXT_COLUMNS = /** @type {const} */ (["artist", "album", "folder", "tag"])
 export const AGREEMENT = { noTag: 0, unknownTag: 1, agree: 2, disagree: 3 };
 
 /** @param {string} base64 */
-function bytes(base64) { return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)); }
+function bytes(base64) { // a loop: ten times as fast as Uint8Array.from, and a page may hold megabytes
+  const text = atob(base64), array = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) array[i] = text.charCodeAt(i);
+  return array;
+}
 
 export class Tracks {
   /** @param {LibraryData} data */
@@ -31,7 +35,8 @@ export class Tracks {
     /** @type {Record<TextColumn, CodedColumn<Int32Array>>} */
     this.columns = { artist: coded("artist"), album: coded("album"), folder: coded("folder"), tag: coded("tag") };
     /** @type {Map<number, number>} */
-    this.rowOf = new Map(Array.from(this.ids, (id, row) => [id, row]));
+    this.rowOf = new Map();
+    this.ids.forEach((id, row) => { this.rowOf.set(id, row); });
     /** @type {(Record<TextColumn, string[]> & { titles: string[] }) | null} */
     this.folded = null;
     /** @type {string[]} */
@@ -55,8 +60,10 @@ export class Tracks {
     ids.forEach((id, i) => {
       const row = this.rowOf.get(id);
       if (row === undefined) return;
-      this.top.set(top.subarray(i * each, (i + 1) * each), row * each);
-      this.probabilities.set(probabilities.subarray(i * each, (i + 1) * each), row * each);
+      for (let k = 0; k < each; k++) {
+        this.top[row * each + k] = top[i * each + k];
+        this.probabilities[row * each + k] = probabilities[i * each + k];
+      }
     });
   }
 
@@ -106,9 +113,10 @@ export class Tracks {
 
   /** The rows that lie nearest on the map, without the row itself. @param {number} row @param {number} n */
   nearestOnMap(row, n) {
-    const distance = (/** @type {number} */ i) => Math.hypot(this.x[i] - this.x[row], this.y[i] - this.y[row]);
+    const squares = new Float64Array(this.n);
+    for (let i = 0; i < this.n; i++) squares[i] = (this.x[i] - this.x[row]) ** 2 + (this.y[i] - this.y[row]) ** 2;
     const others = Array.from(this.ids.keys()).filter((i) => i !== row);
-    return others.sort((a, b) => distance(a) - distance(b)).slice(0, n);
+    return others.sort((a, b) => squares[a] - squares[b]).slice(0, n);
   }
 
   /** Mask of the rows whose texts contain every word; null for an empty query. @param {string} query */

@@ -1,4 +1,4 @@
-// The map as a whole: points, what is drawn over them, and what is done to it by hand. It tells what happened by `on`.
+// The map as a whole: points, what is drawn over them, and what is done to it by hand. It reports what happened through `on`.
 
 /** @import { Tool } from "page/core/types" */
 /** @import { Tracks } from "page/core/tracks.js" */

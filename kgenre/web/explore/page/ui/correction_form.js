@@ -25,8 +25,9 @@ export function correctionForm({ id, of, rows, corrections, correct }) {
   return el("div", { class: "row" }, input,
     button("Correct", one ? "Store this genre for the track" : "Store this genre for all selected tracks", submit,
       { id: one ? "correct" : "correct-all" }),
-    corrected.length ? button(one ? "Remove correction" : `Remove ${corrected.length}`,
-      "Remove the corrections of these tracks", () => correct(corrected, null)) : null);
+    corrected.length ? button(one ? "Remove" : `Remove ${corrected.length}`,
+      one ? "Remove the correction" : "Remove the corrections of these tracks", () => correct(corrected, null),
+      { id: one ? "remove-correction" : "remove-corrections" }) : null);
 }
 
 /** Puts the cursor into the first such field; false where there is none. */

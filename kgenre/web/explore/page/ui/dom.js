@@ -53,7 +53,7 @@ export function present(children) {
 export function isTyping() { return Boolean(document.activeElement?.matches("input[type=text]")); }
 
 /**
- * New content for a box. What was being typed, the focus and the place of lists stay. A field tells by data-of whose
+ * New content for a box. What was being typed, the focus and the place of lists stay. A field names by data-of whose
  * text it holds: another track's does not take it over.
  *
  * @param {HTMLElement} box
