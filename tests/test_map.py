@@ -263,7 +263,7 @@ def test_heat_map_hottest_cell_is_the_deciding_one():
     assert (found.edges_hz[band], found.edges_hz[band + 1], column) == (400, 800, 3)
     assert found.heat.max() > 0.7 * found.probability
     np.testing.assert_allclose(np.delete(found.heat.ravel(), found.heat.argmax()), 0, atol=0.2)
-    assert found.picture.dtype == np.uint8 and found.picture.max() == 255
+    assert found.spectrogram.dtype == np.uint8 and found.spectrogram.max() == 255
 
 
 def with_cover(path, picture: bytes):

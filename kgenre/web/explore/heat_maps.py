@@ -30,6 +30,6 @@ def heat_map(explorer: Explorer, track: int, number: int) -> dict:
         "probability": round(found.probability, 4),
         "probability_loss": np.round(found.heat, 4).tolist(),
         "band_edges_hz": found.edges_hz.tolist(),
-        "spectrogram": packed(found.picture, "u1"),
-        "spectrogram_shape": list(found.picture.shape),
+        "spectrogram": packed(found.spectrogram, "u1"),
+        "spectrogram_shape": list(found.spectrogram.shape),
     }

@@ -102,7 +102,7 @@ export class Points {
     });
   }
 
-  /** While a finger is down nothing is drawn anew before an edge shows. @param {boolean} held */
+  /** While a finger is down nothing is drawn again before an edge shows. @param {boolean} held */
   hold(held) {
     this.held = held;
     if (!held) this.request();
