@@ -456,13 +456,14 @@ def test_a_process_that_cannot_begin_is_no_fault_of_the_files(library, album, ca
     assert library.failures().empty and library.tracks().empty
 
 
-def test_kills_cost_no_more_than_the_tracks_in_flight(tmp_path):
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.soak)])
+def test_kills_cost_no_more_than_the_tracks_in_flight(tmp_path, kills):
     root = tmp_path / "music"
     root.mkdir()
     for number in range(24):
         write_sound(root / f"{number}.wav", music(8.0, RATE, 1, seed=number % 22), RATE)  # two copies
     (root / "broken.wav").write_bytes(b"RIFF")
-    said = kill_and_resume(tmp_path / "killed.sqlite", root, kills=3)
+    said = kill_and_resume(tmp_path / "killed.sqlite", root, kills)
     done, todo = zip(*((int(words[0]), int(words[2])) for words in map(str.split, said)))
     assert todo[0] == 25
     for before, left, after in zip(done, todo, todo[1:]):  # what was said to be done is in the library
