@@ -19,7 +19,7 @@ LABELS = ("blues", "classical", "hip-hop", "jazz", "metal", "vocal")
 class LevelModel:
     """A model for scans, at once ready: the embedding of a slice is its mean, deviation and peak.
 
-    heard: windows of each call. It stops as Ctrl-C would at call number `stops_at`.
+    heard: number of slices of each call. It stops as Ctrl-C would at call number `stops_at`.
     """
 
     identity: str = "level-1"
@@ -27,7 +27,7 @@ class LevelModel:
     task: SingleLabel = SingleLabel(("loud", "quiet"))
     slice_spec: SliceSpec = SliceSpec(8000, 8000, 4000)
     stops_at: int | None = None
-    spoils: bool = False  # whether loud windows are answered with NaN
+    spoils: bool = False  # whether loud slices are answered with NaN
     heard: list = field(default_factory=list)
 
     def __call__(self, windows):

@@ -331,7 +331,7 @@ def test_explore_folder_of_music_becomes_an_offline_page(songs, tmp_path, monkey
     ]
     assert explore.main(arguments) == 1  # one file failed
     said = capsys.readouterr()
-    assert "3 heard" in said.err and "1 failed" in said.err and "broken.mp3" in said.err and "map.html" in said.out
+    assert "3 analysed" in said.err and "1 failed" in said.err and "broken.mp3" in said.err and "map.html" in said.out
     page = (tmp_path / "map.html").read_text(encoding="utf-8")
     assert '"ids":' in page and str(tmp_path) not in page and "broken.mp3" not in page
     assert explore.main(arguments) == 0

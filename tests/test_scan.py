@@ -24,6 +24,7 @@ from kgenre.library.scan import worker_pool as workers
 from kgenre.library.scan.messages import About, Done, Job, Settings
 from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library
+from kgenre.model.tasks.single_label import SingleLabel
 
 RATE = 8000
 SPEC = SliceSpec(RATE, RATE, RATE)
@@ -501,7 +502,7 @@ def test_scan_stopped_by_ctrl_c_keeps_what_was_analysed(library, tmp_path):
 def test_each_model_has_its_space(library, album):
     quick(library, album)
     first = library.space()
-    report = quick(library, album, LevelModel(identity="level-2", labels=("quiet", "loud")))
+    report = quick(library, album, LevelModel(identity="level-2", task=SingleLabel(("quiet", "loud"))))
     assert counts(report) == {"analysed": 4}
     second = library.space()
     assert [space.identity for space in library.spaces()] == ["level-2", "level-1"]

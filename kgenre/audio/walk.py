@@ -10,7 +10,7 @@ from pathlib import Path
 from kgenre.core.errors import KgenreError
 from kgenre.core.text import one_line
 
-# What a scan of a folder takes for audio. The decoder judges by content; this only spares it the covers.
+# What a scan of a folder takes for audio. The decoder decides by content; this only spares it the covers.
 AUDIO_SUFFIXES = frozenset(
     ".mp3 .ogg .oga .opus .flac .wav .wave .aif .aiff .aifc .au .w64 .caf "
     ".m4a .m4b .mp4 .aac .wma .asf .ape .wv .mpc .ac3 .mka .webm .tta .amr .mp2".split()
