@@ -59,7 +59,7 @@ def test_run_folder_is_whole(run):
     assert run.load_labels() == sorted(GENRES)
     assert list(pd.read_csv(run / "history.csv")["epoch"]) == [1, 2, 3]
     tracks = run.load_tracks()
-    artists = tracks.groupby("split")["artist"].agg(set)
+    artists = {split: set(rows["artist"]) for split, rows in tracks.groupby("split")}
     assert not artists["train"] & artists["test"] and not artists["train"] & artists["valid"]
     assert "split by artist" in run.load_facts()["protocol"]
 
@@ -313,7 +313,7 @@ def test_user_errors_are_one_line(run, collection, tmp_path, capsys):
     line = fails(train, ["--resume", "--out", tmp_path], capsys)
     assert "no run to go on with" in line
     line = fails(train, ["--data", manifest, "--out", tmp_path / "x", *SMALL, "--slice-seconds", "0.2"], capsys)
-    assert "cannot take a picture of 128x18x1" in line
+    assert "cannot take an image of 128x18x1" in line
     line = fails(
         train, ["--data", manifest, "--out", tmp_path / "x", "--arch", "resnet50", "--weights", "no.h5"], capsys
     )

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from kgenre.baselines.alteration import altered
-from kgenre.baselines.linear import Linear
 from kgenre.baselines.linear_head import SliceFeatures, make_head, track_probabilities
 from kgenre.collections.grouping import group_ids, numbered_neighbours
 from kgenre.core.errors import KgenreError
+from kgenre.core.heads import LinearHead
 from kgenre.core.progress import SILENT, Progress
 
 COPIES = 6  # altered copies of each track
@@ -73,7 +73,7 @@ def train_default_head(data: str, out: Path, seed: int = 0, progress: Progress =
     return metrics
 
 
-def _write_head(out: Path, head: Linear, labels: list[str], settings, metrics: dict) -> None:
+def _write_head(out: Path, head: LinearHead, labels: list[str], settings, metrics: dict) -> None:
     from kgenre.core.files import write_beside, write_json, write_text
     from kgenre.core.settings import settings_json
 

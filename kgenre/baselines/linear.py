@@ -1,10 +1,8 @@
-"""Linear classifiers with weights of samples, as kernel (d, classes) and bias (classes,)."""
-
-from collections.abc import Callable
+"""Weights of slices, and the linear discriminants that scikit-learn does not fit with weights."""
 
 import numpy as np
 
-Linear = tuple[np.ndarray, np.ndarray]  # kernel (d, classes), bias (classes,)
+from kgenre.core.heads import LinearHead
 
 
 def slice_weights(track: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -19,23 +17,7 @@ def slice_weights(track: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return weights / genre[truth[track]] * len(track) / (genre > 0).sum()
 
 
-def standardised(classifier: Callable[..., Linear], x, y, weights) -> Linear:
-    """A classifier fitted on standardised columns, as kernel and bias for the columns as they are.
-
-    Args:
-        classifier: x, y, weights -> Linear.
-        x: float (slices, d).
-        y: int (slices,).
-        weights: float (slices,).
-    """
-    mean = np.average(x, axis=0, weights=weights)
-    deviation = np.sqrt(np.average((x - mean) ** 2, axis=0, weights=weights)) + 1e-6
-    kernel, bias = classifier((x - mean) / deviation, y, weights)
-    kernel = kernel / deviation[:, None]
-    return kernel, bias - mean @ kernel
-
-
-def discriminant(x, y, weights, shrinkage: float) -> Linear:
+def discriminant(x, y, weights, shrinkage: float) -> LinearHead:
     """Linear discriminants of equal priors; the covariance is shrunk towards a multiple of the identity.
 
     Written out because scikit-learn's LinearDiscriminantAnalysis takes no weights of samples.
@@ -45,15 +27,4 @@ def discriminant(x, y, weights, shrinkage: float) -> Linear:
     covariance = (rest * weights[:, None]).T @ rest / weights.sum()
     spherical = np.eye(len(covariance)) * np.trace(covariance) / len(covariance)
     kernel = np.linalg.solve((1 - shrinkage) * covariance + shrinkage * spherical, means.T)
-    return kernel, -0.5 * (means.T * kernel).sum(axis=0)
-
-
-def logistic(x, y, weights, c: float) -> Linear:
-    """Logistic regression with the inverse regularisation strength `c`."""
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(C=c, max_iter=300, tol=1e-3).fit(x, y, sample_weight=weights)
-    if len(model.intercept_) == 1:  # of two classes scikit-learn gives the difference of the logits
-        half, bias = model.coef_.T / 2, model.intercept_[0] / 2
-        return np.hstack([-half, half]), np.array([-bias, bias])
-    return model.coef_.T, model.intercept_
+    return LinearHead(kernel, -0.5 * (means.T * kernel).sum(axis=0))

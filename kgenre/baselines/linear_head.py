@@ -1,11 +1,14 @@
 """A linear head on musicnn's features: three linear classifiers, averaged, and one temperature."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 
-from kgenre.baselines.linear import Linear, discriminant, logistic, slice_weights, standardised
+from kgenre.baselines.linear import discriminant, slice_weights
 from kgenre.collections.grouping import grouped_folds
+from kgenre.core.heads import LinearHead, fit_logistic, fit_standardized
+from kgenre.model.aggregate import aggregate
 
 FOLDS = 5  # for the temperature
 
@@ -24,7 +27,7 @@ class SliceFeatures:
     unaltered: np.ndarray
 
 
-def make_head(features: SliceFeatures, truth: np.ndarray, fitted_on: np.ndarray, groups: np.ndarray) -> Linear:
+def make_head(features: SliceFeatures, truth: np.ndarray, fitted_on: np.ndarray, groups: np.ndarray) -> LinearHead:
     """The head as it is shipped: divided by its temperature, the kernel in half precision.
 
     Args:
@@ -34,40 +37,42 @@ def make_head(features: SliceFeatures, truth: np.ndarray, fitted_on: np.ndarray,
     """
     kernel, bias = fit_head(features, truth, fitted_on)
     temperature = find_temperature(features, truth, fitted_on, groups)
-    return (kernel / temperature).astype("float16"), (bias / temperature).astype("float32")
+    return LinearHead((kernel / temperature).astype("float16"), (bias / temperature).astype("float32"))
 
 
-def fit_head(features: SliceFeatures, truth: np.ndarray, fitted_on: np.ndarray) -> Linear:
+def fit_head(features: SliceFeatures, truth: np.ndarray, fitted_on: np.ndarray) -> LinearHead:
     """Mean of three linear classifiers, each scaled to logits of the same deviation: kernel (1706, classes), bias."""
     use = fitted_on[features.track]
     x, track = features.x[use].astype("float64"), features.track[use]
     weights = slice_weights(track, truth)
-    kernel, bias = np.zeros((x.shape[1], truth.max() + 1)), np.zeros(truth.max() + 1)
+    n_classes = truth.max() + 1
+    kernel, bias = np.zeros((x.shape[1], n_classes)), np.zeros(n_classes)
+    logistic = functools.partial(fit_logistic, n_classes=n_classes, inverse_penalty=0.001, tolerance=1e-3)
     embedding, means, pooled = np.arange(200), np.arange(201, 1706, 2), np.arange(200, 1706)
     for columns, classifier in (
         (np.concatenate([embedding, means]), lambda *a: discriminant(*a, shrinkage=0.3)),
         (embedding, lambda *a: discriminant(*a, shrinkage=0.1)),
-        (pooled, lambda *a: logistic(*a, c=0.001)),
+        (pooled, logistic),
     ):
-        one_kernel, one_bias = standardised(classifier, x[:, columns], truth[track], weights)
+        one_kernel, one_bias = fit_standardized(classifier, x[:, columns], truth[track], weights)
         logits = x[:, columns] @ one_kernel + one_bias
         scale = 3 * (logits - logits.mean(axis=1, keepdims=True)).std() / 2.5
         kernel[columns] += one_kernel / scale
         bias += one_bias / scale
-    return kernel, bias
+    return LinearHead(kernel, bias)
 
 
 def track_probabilities(
-    features: SliceFeatures, head: Linear, tracks: np.ndarray, temperature: float = 1.0
+    features: SliceFeatures, head: LinearHead, tracks: np.ndarray, temperature: float = 1.0
 ) -> np.ndarray:
-    """Mean over the unaltered slices of each track, float (tracks, classes)."""
+    """The probabilities of tracks from their unaltered slices, float32 (tracks, classes)."""
     from scipy.special import softmax
 
     kernel, bias = head
     probabilities = []
     for track in tracks:
         x = features.x[(features.track == track) & features.unaltered]
-        probabilities.append(softmax((x @ kernel + bias) / temperature, axis=1).mean(axis=0))
+        probabilities.append(aggregate(softmax((x @ kernel + bias) / temperature, axis=1)))
     return np.stack(probabilities)
 
 

@@ -1,4 +1,4 @@
-"""What the commands share: flags from the config, one line for a user's error, a console."""
+"""Running a command: one line for a fault of the user, exit codes, a quiet standard error."""
 
 import argparse
 import contextlib
