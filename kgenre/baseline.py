@@ -47,7 +47,7 @@ def main(argv=None) -> int:
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for the results (default: models/baseline-VECTORS-DATA)"
     )
-    cli.add_settings_flags(parser, ReaderSettings, "workers", "max_bad_share")
+    cli.add_settings_flags(parser, ReaderSettings, "workers", "max_bad_share", "decoder")
     cli.add_settings_flags(parser, TrainingSettings, "seed")
     return cli.run(_baseline, parser.parse_args(argv))
 
@@ -69,6 +69,7 @@ def _baseline(args: argparse.Namespace) -> int:
         pool=args.pool,
         fma_features=args.fma_features,
         max_bad_share=reading.max_bad_share,
+        decoder=reading.decoder,
         tuning=TuningSettings(parse_pca(args.pca), seed, reading.workers),
     )
     metrics, out = run_baseline(settings, args.out, cli.BarProgress())

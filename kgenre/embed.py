@@ -28,7 +28,7 @@ def main(argv=None) -> int:
     parser.add_argument("--data", help=f"instead of songs: {cli.DATA_HELP}")
     parser.add_argument("--model", help=cli.MODEL_HELP)
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="file to write, .npz or .parquet")
-    cli.add_slices_flag(parser)
+    cli.add_reading_flags(parser)
     cli.add_settings_flags(parser, ReaderSettings, "workers")
     cli.add_settings_flags(parser, TrainingSettings, "seed")
     return cli.run(_embed, parser.parse_args(argv))
@@ -50,7 +50,7 @@ def _embed(args: argparse.Namespace) -> int:
 
     model = open_model(args.model)
     progress = cli.BarProgress()
-    failures, new = embed(model, rows, out, workers, args.policy, progress)
+    failures, new = embed(model, rows, out, workers, cli.read_policy(args), progress)
     print(f"{out}: {len(rows) - len(failures)} tracks, {new} of them new")
     progress.failures(failures, "failed")
     return 1 if failures else 0

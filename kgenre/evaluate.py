@@ -23,7 +23,7 @@ def main(argv=None) -> int:
     parser.add_argument("--data", metavar="NAME|DIR|MANIFEST", help=f"{cli.DATA_HELP} (default: the run's own tracks)")
     parser.add_argument("--split", default="test", choices=("train", "valid", "test", "all"), help="(default: test)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default: in the run folder)")
-    cli.add_slices_flag(parser)
+    cli.add_reading_flags(parser)
     cli.add_settings_flags(parser, ReaderSettings, "workers", "max_bad_share")
     return cli.run(_evaluate, parser.parse_args(argv))
 
@@ -41,7 +41,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         reading.workers,
         reading.max_bad_share,
         cli.BarProgress(),
-        args.policy,
+        cli.read_policy(args),
     )
     print(summary(metrics))
     print(f"results written to {out}")

@@ -25,7 +25,7 @@ def main(argv=None) -> int:
     parser.add_argument("folder", metavar="DIR", type=Path, help="folder of music")
     parser.add_argument("--model", help=cli.MODEL_HELP)
     parser.add_argument("--library", type=Path, metavar="FILE", help="library (default: DIR/.kgenre/library.sqlite)")
-    cli.add_slices_flag(parser, default=None)
+    cli.add_reading_flags(parser, "as last time, at first ")
     parser.add_argument("--workers", type=positive, metavar="N", help="reading processes (default: one per core)")
     parser.add_argument("--retry", action="store_true", help="try files again that failed before")
     parser.add_argument("--map", choices=METHODS, help="layout of the map (default: tsne; umap needs umap-learn)")
@@ -51,7 +51,7 @@ def _explore(args: argparse.Namespace) -> int:
     listening = None if args.out or args.scan_only else listen(args.port)
     with open_library(args.folder, args.library) as library:
         model = open_model(args.model)
-        policy = args.policy or last_policy(library, model)
+        policy = cli.read_policy(args, last_policy(library, model))
         extent = slices_text(policy.slices_per_track)
         print(f"library: {library.path}\nmodel: {model.name}, {extent} of each track", file=sys.stderr)
         report, quality = _update(library, args, model, policy)

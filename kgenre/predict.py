@@ -29,7 +29,7 @@ def main(argv=None) -> int:
     add_output_flags(parser, FORMATS)
     parser.add_argument("--slices", action="store_true", help="also the probabilities of each slice")
     parser.add_argument("--tags", action="store_true", help="also the 50 tags of the default model")
-    cli.add_slices_flag(parser)
+    cli.add_reading_flags(parser)
     cli.add_settings_flags(parser, ReaderSettings, "workers")
     return cli.run(_predict, parser.parse_args(argv))
 
@@ -51,7 +51,7 @@ def _predict(args: argparse.Namespace) -> int:
         raise KgenreError(
             f"{predictor.name} names no genres. Use `kgenre embed` for its embeddings, or another --model."
         )
-    reader = TrackReader(predictor.slice_spec, policy=args.policy)
+    reader = TrackReader(predictor.slice_spec, policy=cli.read_policy(args))
     records, progress, streamed = [], cli.BarProgress(), output.path is None and output.format != "csv"
     with progress.task("analysing", len(paths), "tracks") as advance:
         for prediction in predict_tracks(predictor, reader, paths, workers=workers, advance=advance):

@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
+from kgenre.audio.policy import ReadPolicy
 from kgenre.core.errors import KgenreError
 from kgenre.training.applicable import SELECTORS, applicable
 from kgenre.training.recipes import find_recipe, recipes
@@ -75,7 +76,9 @@ def _train(args: argparse.Namespace, given: dict) -> int:
         print(f"run folder {run.folder}; if stopped, go on with: kgenre train --resume --out {run.folder}", flush=True)
         train(settings, run, progress)
         # By the exported model: the metrics are those of the very model that is served.
-        evaluate_run(run, settings.reader.workers, settings.reader.max_bad_share, progress)
+        reading = settings.reader
+        policy = ReadPolicy(decoder=reading.decoder)
+        evaluate_run(run, reading.workers, reading.max_bad_share, progress, policy)
     print_result(run)
     return 0
 

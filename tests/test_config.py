@@ -36,7 +36,7 @@ OTHER = {
     "shift_share": 0.1, "noise_std": 0.02, "mask_share": 0.3,
     "zoom_range": 0.1, "epochs": 7, "patience": 3, "batch_size": 5, "crops_per_track": 3, "balanced": True,
     "learning_rate": 1e-5, "schedule": "constant", "precision": "mixed_float16", "seed": 12, "cache_gib": 0.5,
-    "workers": 1, "max_bad_share": 0.3, "deterministic": True,
+    "workers": 1, "max_bad_share": 0.3, "decoder": "ffmpeg", "deterministic": True,
 }  # fmt: skip
 # Between them, all settings that there are.
 RUNS = [

@@ -34,7 +34,7 @@ ROOT = Path(__file__).parent.parent
 PYTHON = Path(os.environ.get("KGENRE_TFIO_PYTHON") or ROOT / ".venv-tfio/bin/python")
 # Two float32 decoders of the same mp3 at a level of 1 differ by 1e-6, as measured; a sample of delay by 0.1 and more.
 EXACT = 1e-5
-TFIO_SONGS = tuple(name for name in SONGS if name.endswith(tfio.ENDINGS))
+TFIO_SONGS = tuple(name for name in SONGS if name.endswith(DECODERS["tfio"].endings))
 MONO = ("mono.mp3", "mono.flac", "mono.ogg", "mono22k.wav")  # 22.05 kHz, where nothing is resampled
 WAVS = {
     "pcm32.wav": ("WAV", "PCM_32"),

@@ -11,6 +11,7 @@ import numpy as np
 
 from kgenre.audio import decode as audio
 from kgenre.audio.cache import AudioCache
+from kgenre.audio.decoders import AUTO
 from kgenre.audio.facts import TrackFacts, describe_truncation
 from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.slicing import SliceSpec, repeat_to_length
@@ -123,12 +124,14 @@ class TrackReader:
         return self.lengths[path]
 
 
-def check_files(paths: Sequence[str], workers: int, advance: Callable[[], None] = lambda: None) -> dict[str, str]:
+def check_files(
+    paths: Sequence[str], workers: int, advance: Callable[[], None] = lambda: None, decoder: str = AUTO
+) -> dict[str, str]:
     """Probes files in parallel: {path: cause} of those that no decoder opens or that hold too little."""
 
     def fault(path: str) -> str | None:
         try:
-            info = audio.probe(path)
+            info = audio.probe(path, decoder)
             if not np.isnan(info.seconds):
                 audio.check_length(path, round(info.seconds * info.sample_rate), info.sample_rate)
             return None

@@ -1,9 +1,10 @@
 """Settings of the audio that a network sees, and of reading files."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from kgenre.audio.decoders import AUTO, DECODER_CHOICES, DECODER_HELP
 from kgenre.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class ReaderSettings(Settings):
         2.0, ge=0, le=4096, description="memory for decoded audio; what does not fit is decoded again each epoch"
     )
     workers: int = Field(2, ge=1, le=256, description="decoding threads")
+    # Two decoders differ by less than 1e-3 of full scale; the default is the fastest (docs/decoding.md).
+    decoder: Literal[*DECODER_CHOICES] = Field(AUTO, description=DECODER_HELP)
     # Real collections have a few broken files; more of them means a wrong folder or a missing decoder.
     max_bad_share: float = Field(
         0.1, ge=0, le=1, description="share of unusable files above which the command gives up"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from kgenre.audio.decoders import AUTO
 from kgenre.baselines.classifiers import classifier_names
 from kgenre.baselines.hyperparameters import TuningSettings, check_pca, class_probabilities, fit, has_probabilities
 from kgenre.baselines.model_selection import plan_selection, select_classifier
@@ -30,6 +31,7 @@ class BaselineSettings:
     fma_features: path of FMA's features.csv, or None.
     max_bad_share: share of the tracks that may be unusable, in [0, 1].
     tuning: PCA, seed and workers; the seed is that of the split, too.
+    decoder: of the tracks whose vectors are computed.
     """
 
     on: str
@@ -40,6 +42,7 @@ class BaselineSettings:
     fma_features: str | None
     max_bad_share: float
     tuning: TuningSettings
+    decoder: str = AUTO
 
 
 def run_baseline(settings: BaselineSettings, out: Path | None, progress: Progress = SILENT) -> tuple[dict, Path]:
@@ -60,9 +63,8 @@ def run_baseline(settings: BaselineSettings, out: Path | None, progress: Progres
     names, tuning = classifier_names(settings.classifier), settings.tuning
     out = make_output_folder(out or default_folder(settings.on, settings.data))
     collection = load_collection(settings.data, seed=tuning.seed, progress=progress)
-    request = VectorRequest(
-        settings.on, collection.table, out, settings.pool, tuning.workers, settings.fma_features, progress
-    )
+    own = (settings.pool, tuning.workers, settings.fma_features)
+    request = VectorRequest(settings.on, collection.table, out, *own, progress, settings.decoder)
     vectors = track_vectors(request)
     check_bad_share(vectors.failures, len(collection.table), settings.max_bad_share)
     return baseline(vectors, collection, names, settings.selection, tuning, out, progress), out

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from kgenre.audio.decoders import AudioError
+from kgenre.audio.decoders import AUTO, AudioError
 from kgenre.audio.slicing import repeat_to_length
 from kgenre.audio.track import read_samples
 from kgenre.core.parallel import map_in_processes
@@ -107,19 +107,23 @@ def moments(values: np.ndarray) -> np.ndarray:
     return np.stack([of[name] for name in MOMENTS])
 
 
-def stats_header() -> dict:
+def stats_header(decoder: str = AUTO) -> dict:
     import librosa
 
     recipe = f"stats 1, librosa {librosa.__version__}, {SIZES}, {MOMENTS}"
-    return make_header("stats", hashlib.sha256(recipe.encode()).hexdigest()[:16], CONFIG)
+    return make_header("stats", hashlib.sha256(recipe.encode()).hexdigest()[:16], CONFIG, decoder)
 
 
 def of_tracks(
-    paths: Sequence[str], workers: int, failures: dict[str, str], advance: Callable[[], None] = lambda: None
+    paths: Sequence[str],
+    workers: int,
+    failures: dict[str, str],
+    advance: Callable[[], None] = lambda: None,
+    decoder: str = AUTO,
 ) -> Iterator[TrackVectors]:
     """Statistics of tracks as they are ready, in processes; `failures` takes {path: cause} of the others."""
-    jobs = [(path,) for path in paths]
-    for (path,), answer in map_in_processes(_of_track, jobs, workers, BROKEN):
+    jobs = [(path, decoder) for path in paths]
+    for (path, _), answer in map_in_processes(_of_track, jobs, workers, BROKEN):
         advance()
         if isinstance(answer, str):
             failures[path] = answer
@@ -127,10 +131,10 @@ def of_tracks(
             yield answer
 
 
-def _of_track(path: str) -> TrackVectors | str:
+def _of_track(path: str, decoder: str) -> TrackVectors | str:
     """The statistics of a file, or why there are none. Of a longer file they are those of its first 300 s."""
     try:
-        decoded = read_samples(path, CONFIG["sample_rate_hz"], CONFIG["max_seconds"])
+        decoded = read_samples(path, CONFIG["sample_rate_hz"], CONFIG["max_seconds"], decoder)
     except AudioError as error:
         return error.cause
     return TrackVectors(path, decoded.seconds, np.zeros(1), track_statistics(decoded.samples)[None])

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from kgenre.audio.decoders import AUTO
+from kgenre.audio.policy import ReadPolicy
 from kgenre.baselines.fma_features import read_fma_features
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
@@ -25,6 +27,7 @@ class VectorRequest:
     pool: one of embeddings.POOLS, or None.
     workers: processes or decoding threads.
     fma_features: path of FMA's features.csv, or None.
+    decoder: of the tracks whose vectors are computed.
     """
 
     on: str
@@ -34,6 +37,7 @@ class VectorRequest:
     workers: int
     fma_features: str | None
     progress: Progress = SILENT
+    decoder: str = AUTO
 
 
 @dataclass(frozen=True)
@@ -77,11 +81,11 @@ def statistics_vectors(request: VectorRequest) -> Vectors:
     from kgenre.embeddings.store import Store
 
     _refuse_pool(request)
-    store, failures = Store(request.out / "features.npz", stats.stats_header(), request.rows), {}
+    store, failures = Store(request.out / "features.npz", stats.stats_header(request.decoder), request.rows), {}
     n_tracks, missing = len(request.rows), store.missing
     with request.progress.task("statistics", n_tracks, "tracks", n_tracks - len(missing)) as advance:
         try:
-            store.add_all(stats.of_tracks(missing, request.workers, failures, advance))
+            store.add_all(stats.of_tracks(missing, request.workers, failures, advance, request.decoder))
         finally:
             request.progress.failures(failures)
     return _stored_vectors(request, store.path, failures)
@@ -93,7 +97,8 @@ def model_vectors(request: VectorRequest) -> Vectors:
     from kgenre.serving.catalogue import open_model
 
     path = request.out / "features.npz"
-    failures, _ = embed(open_model(request.on), request.rows, path, request.workers, progress=request.progress)
+    policy = ReadPolicy(decoder=request.decoder)
+    failures, _ = embed(open_model(request.on), request.rows, path, request.workers, policy, request.progress)
     request.progress.failures(failures)
     return _stored_vectors(request, path, failures)
 

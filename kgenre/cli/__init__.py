@@ -8,7 +8,7 @@ from kgenre.cli.flags import (
 )
 from kgenre.cli.parser import Parser, make_parser
 from kgenre.cli.progress import BarProgress
-from kgenre.cli.reading import add_slices_flag
+from kgenre.cli.reading import add_reading_flags, read_policy
 from kgenre.cli.run import run
 from kgenre.cli.wording import DATA_HELP, MODEL_HELP
 from kgenre.core.text import one_line
@@ -19,7 +19,8 @@ __all__ = [
     "BarProgress",
     "Parser",
     "add_settings_flags",
-    "add_slices_flag",
+    "add_reading_flags",
+    "read_policy",
     "check_file",
     "make_parser",
     "one_line",

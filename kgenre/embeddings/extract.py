@@ -72,7 +72,7 @@ def header_of(model, policy: ReadPolicy) -> dict:
     from kgenre.embeddings.store import make_header
 
     own = {"labels": list(model.task.labels), "slices_per_track": policy.slices_per_track}
-    return make_header(model.name, model.identity, {**asdict(model.slice_spec), **own})
+    return make_header(model.name, model.identity, {**asdict(model.slice_spec), **own}, policy.decoder)
 
 
 def vectors_of(result):

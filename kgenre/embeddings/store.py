@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 import kgenre
-from kgenre.audio.decoders import decoder_versions
+from kgenre.audio.decoders import AUTO, decoder_versions
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_beside
 from kgenre.embeddings import npz
@@ -39,20 +39,21 @@ class TrackVectors:
     slices: np.ndarray
 
 
-def make_header(model: str, identity: str, config: dict) -> dict:
+def make_header(model: str, identity: str, config: dict, decoder: str = AUTO) -> dict:
     """The header of an embedding file. Vectors are comparable only if identity, config and decoder are equal.
 
     Args:
         model: name of the model, for people.
         identity: hash of what computes the vectors.
         config: settings of the audio that it is given, as JSON takes them.
+        decoder: of the audio.
     """
     return {
         "model": model,
         "identity": identity,
         "config": config,
         "config_hash": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16],
-        "decoder": decoder_versions(),
+        "decoder": decoder_versions(decoder),
         "kgenre": kgenre.__version__,
     }
 

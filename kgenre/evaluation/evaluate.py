@@ -59,9 +59,15 @@ def evaluate_named(
     return evaluate(opened, collection, split, training_rows, out, workers, max_bad_share, progress, policy), out
 
 
-def evaluate_run(run: Run, workers: int, max_bad_share: float, progress: Progress = SILENT) -> dict:
+def evaluate_run(
+    run: Run,
+    workers: int,
+    max_bad_share: float,
+    progress: Progress = SILENT,
+    policy: ReadPolicy = DEFAULT_POLICY,
+) -> dict:
     """Evaluates a run's exported model on the run's own test tracks, into the run folder; returns the metrics."""
-    metrics, _ = evaluate_named(run.folder, None, "test", None, workers, max_bad_share, progress)
+    metrics, _ = evaluate_named(run.folder, None, "test", None, workers, max_bad_share, progress, policy)
     return metrics
 
 

@@ -2,6 +2,7 @@
 
 import keras
 
+from kgenre.audio.policy import ReadPolicy
 from kgenre.audio.reader import TrackReader
 from kgenre.augment import build_augmentations
 from kgenre.core.progress import SILENT, Progress
@@ -19,7 +20,8 @@ def fit(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     """Trains on the run's tracks from its last whole epoch on, and leaves model.keras behind."""
     task, tracks = run.load_task(), run.load_tracks()
     rows = {split: tracks[tracks["split"] == split] for split in ("train", "valid")}
-    reader = TrackReader(settings.audio.slice_spec, int(settings.reader.cache_gib * 2**30))
+    policy, cache_bytes = ReadPolicy(decoder=settings.reader.decoder), int(settings.reader.cache_gib * 2**30)
+    reader = TrackReader(settings.audio.slice_spec, cache_bytes, policy)
     targets = {split: task.targets(rows[split]["genre"]) for split in rows}
     plan = training_plan(settings.training, targets["train"])
     state = TrainingState(run)

@@ -108,10 +108,11 @@ def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
     from kgenre.collections import load_collection
     from kgenre.training.fit import untrained_model
 
+    decoders = decoder_versions(settings.reader.decoder)  # first: it fails where the decoder does not work
     collection = load_collection(settings.data, seed=settings.training.seed, progress=progress)
     paths = list(collection.table["path"])
     with progress.task("checking files", len(paths), "files") as advance:
-        failures = check_files(paths, settings.reader.workers, advance)
+        failures = check_files(paths, settings.reader.workers, advance, settings.reader.decoder)
     progress.failures(failures)
     check_bad_share(failures, len(paths), settings.reader.max_bad_share)
     tracks = collection.table[~collection.table["path"].isin(failures)].reset_index(drop=True)
@@ -124,7 +125,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
         "kgenre": kgenre.__version__,
         "keras": importlib.metadata.version("keras"),
         "tensorflow": importlib.metadata.version("tensorflow"),
-        "decoders": decoder_versions(),
+        "decoders": decoders,
         "task": "single_label",
         "protocol": collection.protocol,
         "resolved": resolved,

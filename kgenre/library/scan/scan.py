@@ -57,7 +57,7 @@ def scan(
         raise KgenreError(f"`workers` must be at least 1. Received: workers={workers}.")
     root = os.fsencode(os.path.realpath(folder))  # one name for a folder, whichever link led to it
     found = walk(root)
-    space = library.open_space(model, policy.slices_per_track, decoder_versions())
+    space = library.open_space(model, policy.slices_per_track, decoder_versions(policy.decoder))
     report, known = Report(space), library.known_files(space)
     gone = find_gone(library.path, root, found, known)
     todo = paths_to_analyse(found, known, retry, report)
