@@ -5,6 +5,7 @@ import sys
 
 BENCHMARKS = {
     "start": "import and --help",
+    "decoding": "decoders against libsndfile, by format",
     "logmel": "log-mel layer against librosa",
     "pipeline": "decode alone against decode, front end and convpool",
     "library": "scans of music against its bare decoding, and of 100 000 unchanged tracks",

@@ -41,32 +41,33 @@ def answers(files: dict[str, str]) -> dict:
     return found
 
 
+def until_fault(path: str):
+    """The blocks of a file, up to where it breaks."""
+    try:
+        yield from stream(path, RATE, decoder="tfio")
+    except KgenreError:
+        return
+
+
+def joined(blocks) -> np.ndarray:
+    return np.concatenate([np.zeros(0, "float32"), *blocks])
+
+
 def at_once(paths: list[str]) -> list[np.ndarray]:
     """The files decoded in turns, a block of each, all open at the same time."""
-    sources = [stream(path, RATE, decoder="tfio") for path in paths]
+    sources = [until_fault(path) for path in paths]
     parts = [[] for _ in paths]
     for blocks in itertools.zip_longest(*sources):
         for part, block in zip(parts, blocks):
             if block is not None:
                 part.append(block)
-    return [np.concatenate(part) for part in parts]
-
-
-def beginning(path: str) -> np.ndarray:
-    """The blocks before a file breaks."""
-    blocks = []
-    try:
-        for block in stream(path, RATE, decoder="tfio"):
-            blocks.append(block)
-    except KgenreError:
-        pass
-    return np.concatenate(blocks)
+    return [joined(part) for part in parts]
 
 
 def megabytes_of_streaming(path: str) -> float:
     """By how much a long file raises the largest memory of this process."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for _ in stream(path, RATE, decoder="tfio"):
+    for _ in until_fault(path):
         pass
     return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
 
@@ -78,10 +79,10 @@ def main(listed: str, out: str) -> None:
     found |= {f"{name}: in turns": samples for name, samples in zip(good, at_once(list(good.values())))}
     descriptors = len(os.listdir("/proc/self/fd"))
     for path in list(good.values()) * 3:
-        decode(path, RATE, 1.0, 1.0, decoder="tfio")
+        probe(path, decoder="tfio")
     found["descriptors"] = np.array([descriptors, len(os.listdir("/proc/self/fd"))])
     found["slots"] = np.array([tfio._SLOTS.made, len(good)])
-    found["beginning"] = beginning(breaks)
+    found["beginning"] = joined(until_fault(breaks))
     found["megabytes"] = np.array(megabytes_of_streaming(long))
     found["versions"] = decoder_versions("tfio")
     np.savez(out, **found)
