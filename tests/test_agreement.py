@@ -11,15 +11,17 @@ from audio_files import cut_short, music, write_av, write_sound
 
 from kgenre import embed, predict
 from kgenre.audio.decode import decode
+from kgenre.audio.decoders import AudioError
 from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.reader import TrackReader
 from kgenre.audio.slicing import SliceSpec
 from kgenre.embeddings.files import read_embeddings
 from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library
+from kgenre.model.aggregate import NOT_FINITE
 from kgenre.model.tasks import make_task
 from kgenre.serving.exporters import export_model
-from kgenre.serving.predict import predict_tracks
+from kgenre.serving.predict import predict_track, predict_tracks
 from kgenre.serving.saved_model import SavedModel
 
 TOLERANCE = 1e-5
@@ -169,4 +171,14 @@ def test_embed_keeps_slices_per_track_and_refuses_to_mix(model, tracks, tmp_path
     np.testing.assert_allclose(read.slice_starts, result.facts.starts, rtol=1e-6)
     capsys.readouterr()
     assert embed.main(["--model", str(model.path), "--out", str(out), song]) == 2
-    assert "holds vectors of other settings" in capsys.readouterr().err
+    assert "holds vectors of other settings: slices_per_track 5, now 1200. Name" in capsys.readouterr().err
+
+
+def test_predict_of_a_model_that_answers_nan_is_a_failure(model, tracks, monkeypatch):
+    answer = SavedModel.__call__
+    monkeypatch.setattr(SavedModel, "__call__", lambda self, slices: [np.nan * part for part in answer(self, slices)])
+    song = str(tracks.folder / "long.flac")
+    reader = TrackReader(SPEC, policy=ReadPolicy(5))
+    assert not list(predict_tracks(model, reader, [song])) and reader.failures == {song: NOT_FINITE}
+    with pytest.raises(AudioError, match="NaN or infinite"):
+        predict_track(model, song)

@@ -187,8 +187,9 @@ def test_embed_of_another_model_or_setting_is_refused(run, manifest, change):
     before = out.read_bytes()
     status, _, err = run(Level(**change))
     [line] = err.splitlines()
-    what = "another model" if "identity" in change else "other settings"
-    assert status == 2 and line.startswith(f"kgenre: {out}: holds vectors of {what}: level, ")
+    what = "another model: level (one), now level (two)" if "identity" in change else "other settings: "
+    assert status == 2 and line.startswith(f"kgenre: {out}: holds vectors of {what}")
+    assert "identity" in change or f"hop_samples {RATE // 2}, now {RATE}. Name" in line
     assert line.endswith("Name another file, or delete this one.") and out.read_bytes() == before
 
 

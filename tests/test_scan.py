@@ -24,6 +24,7 @@ from kgenre.library.scan import worker_pool as workers
 from kgenre.library.scan.messages import About, Done, Job, Settings
 from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library
+from kgenre.model.aggregate import NOT_FINITE
 from kgenre.model.tasks.single_label import SingleLabel
 
 RATE = 8000
@@ -519,7 +520,7 @@ def test_answers_that_are_not_finite_are_a_fault(library, album):
     write_sound(album / "loud.wav", tone(440, 1.0, RATE, 0.95), RATE)
     shutil.copy(album / "loud.wav", album / "loud copy.wav")
     assert counts(quick(library, album, LevelModel(spoils=True))) == {"analysed": 4, "failed": 2}
-    assert set(library.failures()["reason"]) == {"the model's answer is not finite."}
+    assert set(library.failures()["reason"]) == {NOT_FINITE}
     assert np.isfinite(library.vectors(library.space())[1]).all()
 
 

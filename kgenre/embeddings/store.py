@@ -140,8 +140,8 @@ class Store:
             if header.get(name) != self.header[name]:
                 shown = self.folder if source.parent == self.folder else source
                 raise KgenreError(
-                    f"{shown}: holds vectors of {what}: {header.get('model')}, `{name}` {header.get(name)}; now "
-                    f"{self.header['model']}, {self.header[name]}. Name another file, or delete this one."
+                    f"{shown}: holds vectors of {what}: {_differences(name, header, self.header)}. "
+                    "Name another file, or delete this one."
                 )
         self.sources.append((source, table))
 
@@ -187,3 +187,15 @@ def signature(path) -> tuple[int, int] | None:
     except OSError:  # the reader reports the cause
         return None
     return found.st_size, found.st_mtime_ns
+
+
+def _differences(name: str, held: dict, now: dict) -> str:
+    """What differs, for people: "slice_seconds 3.0, now 5.94"; `name` is of MUST_AGREE."""
+    if name == "config_hash":
+        of, to = held.get("config") or {}, now["config"]
+        return ", ".join(
+            f"{key} {of.get(key)}, now {to.get(key)}" for key in {**of, **to} if of.get(key) != to.get(key)
+        )
+    if name == "decoder":
+        return f"{held.get('decoder')}, now {now['decoder']}"
+    return f"{held.get('model')} ({held.get('identity')}), now {now['model']} ({now['identity']})"

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+NOT_FINITE = "the model's answer is NaN or infinite."  # of a track that has such slices: it is a failure
+
 
 class SliceOutputs(NamedTuple):
     """What a model gives for slices, in their order.
@@ -18,6 +20,9 @@ class SliceOutputs(NamedTuple):
 
     probabilities: np.ndarray
     embeddings: np.ndarray
+
+    def finite(self) -> bool:
+        return bool(np.isfinite(self.probabilities).all() and np.isfinite(self.embeddings).all())
 
 
 def aggregate(slices: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from kgenre.audio.decoders import AudioError
 from kgenre.audio.facts import TrackFacts
 from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.reader import TrackReader
-from kgenre.model.aggregate import SliceOutputs, aggregate
+from kgenre.model.aggregate import NOT_FINITE, SliceOutputs, aggregate
 from kgenre.model.tasks import Task
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def predict_tracks(
     workers: int = 2,
     advance: Callable[[], None] = lambda: None,
 ) -> Iterator[TrackPrediction]:
-    """Predicts tracks, each as soon as its last slice is known; `reader.failures` has the others.
+    """Predicts tracks, each as soon as its last slice is known; `reader.failures` has the others, with the cause.
 
     Args:
         model: serving.Model.
@@ -87,14 +87,17 @@ def predict_tracks(
                 path = paths[number]
                 if path not in reader.failures:
                     outputs = SliceOutputs(*map(np.stack, zip(*rows)))
-                    yield TrackPrediction(path, reader.facts[path], outputs, model.task)
+                    if outputs.finite():
+                        yield TrackPrediction(path, reader.facts[path], outputs, model.task)
+                    else:
+                        reader.failures[path] = NOT_FINITE
 
 
 def predict_track(model: "Model", path, policy: ReadPolicy = DEFAULT_POLICY, batch_size: int = 32) -> TrackPrediction:
     """Predicts one file in this thread.
 
     Raises:
-        AudioError: the file cannot be used, with the cause.
+        AudioError: the file cannot be used, or the model's answer is not finite, with the cause.
     """
     path = str(path)
     reader, rows = TrackReader(model.slice_spec, policy=policy), []
@@ -103,7 +106,10 @@ def predict_track(model: "Model", path, policy: ReadPolicy = DEFAULT_POLICY, bat
         rows.append(model(np.stack([piece.samples for piece in batch])))
     if path in reader.failures:
         raise AudioError(path, reader.failures[path])
-    return TrackPrediction(path, reader.facts[path], SliceOutputs(*map(np.concatenate, zip(*rows))), model.task)
+    outputs = SliceOutputs(*map(np.concatenate, zip(*rows)))
+    if not outputs.finite():
+        raise AudioError(path, NOT_FINITE)
+    return TrackPrediction(path, reader.facts[path], outputs, model.task)
 
 
 def slice_batches(reader: TrackReader, paths: Sequence[str], batch_size: int, workers: int = 2):

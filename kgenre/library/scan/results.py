@@ -13,9 +13,9 @@ from kgenre.library.records import KnownFile, Space, Track, TrackAnalysis, as_te
 from kgenre.library.scan.messages import About, Done, Failed, Job
 from kgenre.library.scan.report import Report
 from kgenre.library.store import Library
+from kgenre.model.aggregate import NOT_FINITE, SliceOutputs
 
 BATCH_SLICES = 32  # twice as fast as one by one; larger ones gain a twentieth and cost memory
-NOT_FINITE = "the model's answer is not finite."
 LOUDNESS_DB = -18.0  # RMS that gains aim at: ReplayGain's own target, less exactly measured
 MAX_GAIN_DB = 24.0
 
@@ -133,7 +133,7 @@ class AnalysisResults:
         if track.facts is None or track.waiting or not track.answers:
             return
         starts, probabilities, embeddings = (np.array(column, "float32") for column in zip(*track.answers))
-        if not np.isfinite(probabilities).all() or not np.isfinite(embeddings).all():
+        if not SliceOutputs(probabilities, embeddings).finite():
             self._fail(track, NOT_FINITE)
             return
         about, facts = track.about, track.facts
