@@ -27,6 +27,7 @@ from kgenre.audio.decoders import (
     chosen,
     decoder_versions,
 )
+from kgenre.audio.sources import BLOCK_FRAMES
 from kgenre.core.errors import KgenreError
 
 RATE = 22050
@@ -278,7 +279,7 @@ def test_tfio_fault_is_named_by_its_cause(answers, files, name):
 def test_tfio_file_that_breaks_gives_the_blocks_before(answers, wavs):
     beginning, rate = answers["beginning"], 44100
     # Half of 20 s is three blocks and a broken one; which block is the last is known only with the next.
-    assert len(beginning) > 2 * tfio.BLOCK_FRAMES / rate * RATE - RATE // 10
+    assert len(beginning) > 2 * BLOCK_FRAMES / rate * RATE - RATE // 10
     expected = decode(wavs["half_long.mp3"], RATE, decoder="libsndfile").samples
     np.testing.assert_allclose(beginning, expected[: len(beginning)], rtol=0, atol=EXACT)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import soxr
 
-from kgenre.audio.decoders import AUTO, DECODERS, AudioError, _first_line, _open
+from kgenre.audio.decoders import AUTO, DECODERS, AudioError, first_line, open_source
 
 MIN_SECONDS = 0.1  # less holds not one period of 10 Hz: too little for a genre
 
@@ -64,7 +64,7 @@ def probe(path, decoder: str = AUTO) -> AudioInfo:
         AudioError: the file is missing, empty, or none of the chosen decoders reads it.
         KgenreError: unknown decoder, or it does not work in this environment.
     """
-    source, name = _open(path, decoder)
+    source, name = open_source(path, decoder)
     try:
         seconds = math.nan if source.frames is None else source.frames / source.sample_rate
         return AudioInfo(seconds, source.sample_rate, source.channels, name)
@@ -89,7 +89,7 @@ def stream(path, sample_rate: int, start: float = 0.0, decoder: str = AUTO) -> I
             come after some blocks: a fault in the middle of a file is found in the middle.
         KgenreError: as `probe`.
     """
-    source, name = _open(path, decoder)
+    source, name = open_source(path, decoder)
     try:
         yield from _resampled(path, source, DECODERS[name].errors(), sample_rate, start)
     finally:
@@ -168,7 +168,7 @@ def _mono(path, source, errors, first: int) -> Iterator[np.ndarray]:
                 power_out += float(mono @ mono)
             yield mono
     except errors as error:
-        raise AudioError(path, f"broken in the middle: {_first_line(error)}") from error
+        raise AudioError(path, f"broken in the middle: {first_line(error)}") from error
     if power_in > 0 and power_out < 1e-6 * power_in:  # -60 dB: opposite phase, not a quiet song
         raise AudioError(path, "the channels cancel each other (opposite phase). Invert one channel.")
 

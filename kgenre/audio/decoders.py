@@ -154,7 +154,7 @@ def _version(component: str) -> str:
     return importlib.metadata.version(component)
 
 
-def _open(path, decoder: str = AUTO):
+def open_source(path, decoder: str = AUTO):
     """The open source of the first of the chosen decoders that reads the file, and that decoder's name."""
     rows = chosen(decoder)
     path = Path(path)
@@ -175,11 +175,11 @@ def _open(path, decoder: str = AUTO):
         try:
             return row.open(path), name
         except row.errors() as error:
-            causes.append(f"{name}: {_first_line(error)}")
+            causes.append(f"{name}: {first_line(error)}")
     raise AudioError(path, f"not an audio file that can be read ({'; '.join(causes)}).")
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     words = getattr(error, "strerror", None) or getattr(error, "error_string", None) or str(error)
     text = (words or type(error).__name__).splitlines()[0].removeprefix("Error : ").rstrip(".")
     # libsndfile's words for an .mp3 in which it finds no frame; the file does exist.

@@ -17,9 +17,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from kgenre.audio.sources import BLOCK_FRAMES  # smaller blocks pay the 0.1 ms of an op call more often
 from kgenre.core.errors import KgenreError
 
-BLOCK_FRAMES = 1 << 17  # as the other decoders read; smaller blocks pay the 0.1 ms of an op call more often
 # The formats of the samples that the ops return, with the offset and the scale that map them to [-1, 1]. The ops
 # shift 24-bit samples to the upper end of int32.
 SAMPLE_FORMATS = {
