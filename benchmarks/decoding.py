@@ -83,9 +83,7 @@ def graph_decoder() -> Callable:
 
 def main() -> None:
     work, reasons = decoders()
-    print(
-        f"  {CLIPS} clips of {SECONDS} s, 44.1 kHz stereo, to mono {MODEL_RATE} Hz; CPU time, {os.cpu_count()} cores"
-    )
+    print(f"  {CLIPS} clips of {SECONDS} s, 44.1 kHz stereo, to mono {MODEL_RATE} Hz; CPU time, {os.cpu_count()} cores")
     for row, reason in reasons.items():
         print(f"  {row} is left out: {reason}")
     with tempfile.TemporaryDirectory() as folder:
