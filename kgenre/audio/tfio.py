@@ -1,8 +1,8 @@
 """tensorflow-io as a decoder: mp3, FLAC, Ogg Vorbis and WAV, in TensorFlow ops.
 
-Not the default: libsndfile gives the same samples, mp3, Ogg and FLAC 3 to 7 times as fast (docs/decoding.md). It is here
-for work that has to be decoded by tensorflow-io. All four formats are read block by block with exact seeks, so none of
-them has to fit in memory.
+Not the default: libsndfile gives the same samples, and mp3, Ogg and FLAC 3 to 7 times as fast (docs/decoding.md). It is
+here for work that has to be decoded by tensorflow-io. All four formats are read block by block with exact seeks, so
+none of them has to fit in memory.
 """
 
 import functools
