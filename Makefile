@@ -4,29 +4,43 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := models/demo
 
-.PHONY: demo test bench clean help
+.PHONY: demo test soak bench lint tfio clean help
 
 help:
-	@echo "make demo   install, make the demo collection, train, evaluate, export, name a song's genre"
+	@echo "make demo   install, compose the demo collection, train, evaluate, export, predict a song"
 	@echo "make test   install with the test tools, run all tests"
+	@echo "make soak   the long forms of heavy tests, and a wheel in an empty environment"
 	@echo "make bench  measure speed and memory, as ratios within one run"
+	@echo "make lint   ruff and import-linter; make test runs them too"
+	@echo "make tfio   an environment of its own for --decoder tfio (docs/decoding.md)"
 	@echo "make clean  remove .venv, the demo collection and the demo run"
 
 demo: .venv/installed
 	@if [ -e $(RUN)/config.json ]; then $(BIN)/python -m kgenre.train --resume --out $(RUN); \
-	else $(BIN)/python -m kgenre.train --config recipes/demo.toml --out $(RUN); fi
-	@echo; echo "A song of the test split, which the model has never heard:"
+	else $(BIN)/python -m kgenre.train --config demo --out $(RUN); fi
+	@echo; echo "A song of the test split, which the model was not trained on:"
 	$(BIN)/python -m kgenre.predict --model $(RUN) "$$(grep ',test,' $(RUN)/tracks.csv | head -n 1 | cut -d, -f1)" --slices
 	@echo; echo "songs                  data/demo/"
-	@echo "figures and pictures   $(RUN)/report.txt, confusion.png, curves.png"
+	@echo "metrics and plots      $(RUN)/report.txt, confusion.png, curves.png"
 	@echo "for TF Serving         $(RUN)/saved_model/"
 	@echo "your own music         $(BIN)/kgenre predict --model $(RUN) YOUR_SONG.mp3"
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest --nbmake tests notebooks
 
+soak: .venv/installed-test
+	$(BIN)/python -m pytest -m soak tests
+
 bench: .venv/installed-test
 	$(BIN)/python -m benchmarks
+
+lint: .venv/installed-test
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/lint-imports
+
+tfio:
+	tests/tfio_environment.sh
 
 .venv/installed: pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 14) else f"kgenre needs Python 3.11 to 3.13; this is {v[0]}.{v[1]}. Try: make PYTHON=python3.12")'

@@ -5,7 +5,7 @@
 A run is a network with its default settings and a seed. It trains until the first step that ends after
 its minutes, counted from the end of its first step (which compiles) with the audio decoded beforehand
 where it fits the cache. Where a network's schedule is a cosine, it is laid out over the minutes in place
-of the epochs. The weights at the end are judged on the valid tracks: no epoch is chosen on them, and
+of the epochs. The weights at the end are evaluated on the valid tracks: no epoch is chosen on them, and
 test tracks are dropped before anything else. Finished runs are kept in a .json file beside the table
 and skipped when the command is typed again.
 """
@@ -15,7 +15,6 @@ import os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import argparse
-import dataclasses
 import functools
 import gc
 import json
@@ -30,17 +29,22 @@ import tensorflow as tf
 
 from kgenre import cli
 from kgenre.archs import ARCHS
-from kgenre.audio.reader import AudioCache, TrackReader, check_bad_share, check_files
+from kgenre.audio.cache import AudioCache
+from kgenre.audio.reader import TrackReader, check_bad_share, check_files
+from kgenre.audio.settings import ReaderSettings
+from kgenre.cli.tables import markdown
 from kgenre.collections import load_collection
 from kgenre.collections.splits import trainable_genres
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_text
 from kgenre.core.metrics import wilson_interval
+from kgenre.core.settings import settings_json
 from kgenre.model.build import reseed
-from kgenre.model.settings import Config, config_json, make_config
-from kgenre.tables import markdown
+from kgenre.model.tasks.single_label import SingleLabel
+from kgenre.serving.keras_model import KerasModel
 from kgenre.training.fit import batches, compiled_model, training_plan
-from kgenre.training.validation import slice_predictor, validate
+from kgenre.training.settings import RunSettings, TrainingSettings
+from kgenre.training.validation import validate
 
 
 def main(argv=None) -> int:
@@ -66,30 +70,30 @@ def _compare(args: argparse.Namespace) -> int:
         )
     tracks = Tracks(args.data, args.name or Path(args.data).name)
     setup = {"data": tracks.name, "minutes": args.minutes_per_run, "tracks": tracks.counts, "protocol": tracks.protocol}
-    configs = [run_config(arch, seed) for seed in range(args.seeds) for arch in args.archs]
-    results = Results(args.out, setup, configs)
-    waiting = [config for config in configs if results.get(config) is None]
+    runs = [run_settings(arch, seed) for seed in range(args.seeds) for arch in args.archs]
+    results = Results(args.out, setup, runs)
+    waiting = [settings for settings in runs if results.get(settings) is None]
     least = len(waiting) * args.minutes_per_run
-    print(f"{len(configs)} runs, {len(configs) - len(waiting)} of them done; at least {least:.0f} min left", flush=True)
+    print(f"{len(runs)} runs, {len(runs) - len(waiting)} of them done; at least {least:.0f} min left", flush=True)
     began = time.monotonic()
-    for number, config in enumerate(waiting):
-        results.add(config, train_for(config, tracks, 60 * args.minutes_per_run))
+    for number, settings in enumerate(waiting):
+        results.add(settings, train_for(settings, tracks, 60 * args.minutes_per_run))
         results.write_table()
         left = (time.monotonic() - began) / (number + 1) * (len(waiting) - number - 1)
-        print(f"{results.line(config)}   {left / 60:.0f} min left", flush=True)
+        print(f"{results.line(settings)}   {left / 60:.0f} min left", flush=True)
     results.write_table()
     print(f"written to {args.out}")
     return 0
 
 
-def run_config(arch: str, seed: int) -> Config:
-    """The network's default settings, with pretrained weights where its row has them and they can be had."""
-    return make_config({}, {"arch": arch, "seed": seed, **resolved(arch)})
+def run_settings(arch: str, seed: int) -> RunSettings:
+    """The network's default settings, with pretrained weights where it has them and they are available."""
+    return RunSettings.compose({"arch": arch, "seed": seed, **resolved(arch)})
 
 
 @functools.cache  # it may ask the network, and warns
 def resolved(arch: str) -> dict:
-    return ARCHS[arch].resolve(make_config({}, {"arch": arch}))
+    return ARCHS[arch].resolve(ARCHS[arch].settings())
 
 
 class Tracks:
@@ -98,31 +102,30 @@ class Tracks:
     def __init__(self, data: str, name: str):
         collection = load_collection(data)
         table = collection.table[collection.table["split"].isin(("train", "valid"))].reset_index(drop=True)
-        failures = check_files(list(table["path"]), Config.workers)
-        cli.list_failures(failures)
-        check_bad_share(failures, len(table), Config.max_bad_share)
+        failures = check_files(list(table["path"]), ReaderSettings().workers)
+        cli.BarProgress().failures(failures)
+        check_bad_share(failures, len(table), ReaderSettings().max_bad_share)
         table = table[~table["path"].isin(failures)]
         self.name, self.protocol = name, collection.protocol
-        self.labels = trainable_genres(table, name)
+        self.task = SingleLabel(tuple(trainable_genres(table, name)))
         self.numbers = {
-            split: {row.path: self.labels.index(row.genre) for row in table[table["split"] == split].itertuples()}
-            for split in ("train", "valid")
+            split: dict(zip(rows["path"], self.task.targets(rows["genre"]))) for split, rows in table.groupby("split")
         }
         if not self.numbers["valid"]:
-            raise KgenreError(f"{name}: no valid tracks to judge by. Give a `split` in the manifest.")
+            raise KgenreError(f"{name}: no valid tracks to evaluate on. Give a `split` in the manifest.")
         self.caches: dict[int, AudioCache] = {}
 
     @property
     def counts(self) -> dict[str, int]:
-        return {**{split: len(numbers) for split, numbers in self.numbers.items()}, "genres": len(self.labels)}
+        return {**{split: len(numbers) for split, numbers in self.numbers.items()}, "genres": len(self.task.labels)}
 
-    def reader(self, config: Config) -> TrackReader:
+    def reader(self, settings: RunSettings) -> TrackReader:
         """A reader whose audio is decoded, as far as the cache holds it."""
-        reader = TrackReader(config.sample_rate_hz, config.clip_samples, config.hop_samples)
-        known = config.sample_rate_hz in self.caches
-        reader.cache = self.caches.setdefault(config.sample_rate_hz, AudioCache(int(config.cache_gib * 2**30)))
+        reader, rate = TrackReader(settings.audio.slice_spec), settings.audio.sample_rate_hz
+        known = rate in self.caches
+        reader.cache = self.caches.setdefault(rate, AudioCache(int(settings.reader.cache_gib * 2**30)))
         for path in () if known else [*self.numbers["train"], *self.numbers["valid"]]:
-            for _ in reader.windows(path):
+            for _ in reader.slices(path):
                 pass
         return reader
 
@@ -130,19 +133,21 @@ class Tracks:
 class Budget(keras.callbacks.Callback):
     """Stops training at the first step that ends after `seconds`, and takes the time of every step."""
 
-    def __init__(self, config: Config, seconds: float):
+    def __init__(self, training: TrainingSettings, seconds: float):
         super().__init__()
-        self.config, self.seconds, self.ends, self.loss = config, seconds, [], math.nan
+        self.training, self.seconds, self.ends, self.loss = training, seconds, [], math.nan
 
     def on_epoch_begin(self, epoch, logs=None):
-        reseed(self.model, self.config.seed, epoch)
+        reseed(self.model, self.training.seed, epoch)
 
     def on_train_batch_end(self, batch, logs=None):
         self.ends.append(time.monotonic())
         self.loss = float(logs["loss"])
         share = self.trained / self.seconds
-        if self.config.schedule == "cosine":
-            self.model.optimizer.learning_rate = self.config.learning_rate * (1 + math.cos(math.pi * min(1, share))) / 2
+        if self.training.schedule == "cosine":
+            self.model.optimizer.learning_rate = (
+                self.training.learning_rate * (1 + math.cos(math.pi * min(1, share))) / 2
+            )
         self.model.stop_training = share >= 1 or not math.isfinite(self.loss)
 
     @property
@@ -156,20 +161,21 @@ class Budget(keras.callbacks.Callback):
         return statistics.median(after - before for before, after in zip(self.ends, self.ends[1:]))
 
 
-def train_for(config: Config, tracks: Tracks, seconds: float) -> dict:
-    """Trains a new model for `seconds` and judges it on the valid tracks."""
+def train_for(settings: RunSettings, tracks: Tracks, seconds: float) -> dict:
+    """Trains a new model for `seconds` and evaluates it on the valid tracks."""
     keras.utils.clear_session()
     gc.collect()
-    reader, train = tracks.reader(config), tracks.numbers["train"]
-    plan = training_plan(config, list(train.values()))
-    model = compiled_model(dataclasses.replace(config, schedule="constant"), len(tracks.labels), plan.steps)
-    dataset = batches(config, reader, list(train), list(train.values()), len(tracks.labels), plan)
-    budget = Budget(config, seconds)
+    reader, train = tracks.reader(settings), tracks.numbers["train"]
+    plan = training_plan(settings.training, list(train.values()))
+    model = compiled_model(settings.replace(schedule="constant"), tracks.task, plan.steps)
+    dataset = batches(settings, tracks.task, reader, list(train), list(train.values()), plan)
+    budget = Budget(settings.training, seconds)
     model.fit(dataset, epochs=10**6, steps_per_epoch=plan.steps, callbacks=[budget], shuffle=False, verbose=0)
-    valid = validate(slice_predictor(model), reader, tracks.numbers["valid"], config.batch_size, config.workers)
-    check_bad_share(reader.failures, sum(map(len, tracks.numbers.values())), config.max_bad_share)
+    sizes = (settings.training.batch_size, settings.reader.workers)
+    valid = validate(KerasModel(model, tracks.task, settings.audio.slice_spec), reader, tracks.numbers["valid"], *sizes)
+    check_bad_share(reader.failures, sum(map(len, tracks.numbers.values())), settings.reader.max_bad_share)
     return {
-        "picture": list(model.get_layer("spectrogram_image").output.shape[1:]),
+        "image": list(model.get_layer("spectrogram_image").output.shape[1:]),
         "parameters": model.count_params(),
         "trainable": sum(math.prod(weight.shape) for weight in model.trainable_weights),
         "steps": len(budget.ends),
@@ -181,9 +187,9 @@ def train_for(config: Config, tracks: Tracks, seconds: float) -> dict:
     }
 
 
-def as_json(config: Config) -> dict:
-    """The config as a file holds it, where tuples are lists."""
-    return json.loads(config_json(config))
+def as_json(settings: RunSettings) -> dict:
+    """The settings as a file holds them, where tuples are lists."""
+    return json.loads(settings_json(settings.values()))
 
 
 class Results:
@@ -193,8 +199,8 @@ class Results:
         KgenreError: the file holds runs on other tracks or of another length.
     """
 
-    def __init__(self, out: Path, setup: dict, configs: list[Config]):
-        self.out, self.setup, self.configs, self.runs = out, setup, configs, {}
+    def __init__(self, out: Path, setup: dict, asked: list[RunSettings]):
+        self.out, self.setup, self.asked, self.runs = out, setup, asked, {}
         self.path = out.with_suffix(".json")
         if self.path.is_file():
             saved = json.loads(self.path.read_text(encoding="utf-8"))
@@ -206,19 +212,19 @@ class Results:
             self.runs = saved["runs"]
         out.parent.mkdir(parents=True, exist_ok=True)
 
-    def get(self, config: Config) -> dict | None:
-        """The run of this config, if it was of the very same settings."""
-        run = self.runs.get(f"{config.arch} {config.seed}")
-        return run if run and run["config"] == as_json(config) else None
+    def get(self, settings: RunSettings) -> dict | None:
+        """The run of this network and seed, if it was of the very same settings."""
+        run = self.runs.get(f"{settings.arch} {settings.training.seed}")
+        return run if run and run["config"] == as_json(settings) else None
 
-    def add(self, config: Config, figures: dict) -> None:
-        self.runs[f"{config.arch} {config.seed}"] = {"config": as_json(config), **figures}
+    def add(self, settings: RunSettings, metrics: dict) -> None:
+        self.runs[f"{settings.arch} {settings.training.seed}"] = {"config": as_json(settings), **metrics}
         write_text(self.path, json.dumps({"setup": self.setup, "runs": self.runs}, indent=1) + "\n")
 
-    def line(self, config: Config) -> str:
-        run = self.get(config)
+    def line(self, settings: RunSettings) -> str:
+        run = self.get(settings)
         speed = f"{run['steps']} steps of {run['seconds_per_step']:.3f} s, {run['epochs']:.1f} epochs"
-        return f"{config.arch:<16} seed {config.seed}   {speed}   valid {run['valid_accuracy']:.1%}"
+        return f"{settings.arch:<16} seed {settings.training.seed}   {speed}   valid {run['valid_accuracy']:.1%}"
 
     def write_table(self) -> None:
         rows = [self.row(arch) for arch in self.archs if self.done(arch)]
@@ -226,10 +232,10 @@ class Results:
 
     @property
     def archs(self) -> list[str]:
-        return list(dict.fromkeys(config.arch for config in self.configs))
+        return list(dict.fromkeys(settings.arch for settings in self.asked))
 
     def done(self, arch: str) -> list[dict]:
-        return [run for config in self.configs if config.arch == arch and (run := self.get(config))]
+        return [run for settings in self.asked if settings.arch == arch and (run := self.get(settings))]
 
     def row(self, arch: str) -> tuple:
         runs = self.done(arch)
@@ -241,7 +247,7 @@ class Results:
         return (
             f"`{arch}`",
             f"`{config['feature']}`",
-            " x ".join(map(str, first["picture"])),
+            " x ".join(map(str, first["image"])),
             thousands(first["parameters"]),
             thousands(first["trainable"]),
             weights_of(arch, config),
@@ -259,10 +265,10 @@ class Results:
             **{**self.setup, **self.setup["tracks"], "minutes": f"{self.setup['minutes']:g}"},
             chance=1 / self.setup["tracks"]["genres"],
             machine=f"{len(os.sched_getaffinity(0))} CPU cores" + (f" and {gpus} GPU" if gpus else ", no GPU"),
-            precisions=" and ".join(sorted({config.precision for config in self.configs})),
+            precisions=" and ".join(sorted({settings.training.precision for settings in self.asked})),
             tensorflow=tf.__version__,
             keras=keras.__version__,
-            seeds=len(self.configs) // len(self.archs),
+            seeds=len(self.asked) // len(self.archs),
             some=some,
         )
 
@@ -270,7 +276,7 @@ class Results:
 COLUMNS = (
     "network",
     "feature",
-    "picture",
+    "image",
     "parameters",
     "trainable",
     "weights",
@@ -300,7 +306,7 @@ python -m benchmarks.architectures --data DATA --minutes-per-run {minutes} --see
 
 def weights_of(arch: str, config: dict) -> str:
     """Where the weights that a run began with came from."""
-    if "weights" not in ARCHS[arch].takes or make_config({}, {"arch": arch}).weights == "none":
+    if getattr(ARCHS[arch].settings(), "weights", "none") == "none":
         return "random"
     return config["weights"] if config["weights"] != "none" else "random: pretrained ones not at hand"
 

@@ -20,38 +20,34 @@ import numpy as np
 
 from benchmarks.timing import best_rates, show
 from kgenre.audio import decode as audio
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.walk import walk
+from kgenre.library.records import Track, TrackAnalysis
 from kgenre.library.scan.scan import scan
-from kgenre.library.store import Heard, Library, Track
+from kgenre.library.store import Library
+from kgenre.model.settings import ModelSettings
+from kgenre.model.tasks.single_label import SingleLabel
+from kgenre.serving.keras_model import KerasModel
 
 UNCHANGED = 100_000
 SHORTEST_SECONDS = 10.0
 CORES = os.cpu_count()
 
 
-class RandomModel:
+def random_model() -> KerasModel:
     """The default network, which has learnt nothing."""
+    from kgenre.model.build import build_model
 
-    name = identity = "random"
-
-    def __init__(self):
-        from kgenre.model.build import build_model
-        from kgenre.model.settings import Config
-        from kgenre.training.validation import slice_predictor
-
-        config = Config()
-        self.labels, self.sample_rate = [str(i) for i in range(8)], config.sample_rate_hz
-        self.clip_samples, self.hop_samples = config.clip_samples, config.hop_samples
-        self.predict = slice_predictor(build_model(config, 8))
-
-    def __call__(self, windows):
-        return self.predict(windows)
+    settings = ModelSettings.compose({})
+    model = KerasModel(build_model(settings, 8), SingleLabel(tuple("abcdefgh")), settings.audio.slice_spec, "random")
+    model.identity = "random"
+    return model
 
 
 def decode_bare(paths: list[str], rate: int) -> int:
     """Decodes and resamples each file and drops it, in as many processes as there are cores; returns the seconds."""
     code = (
-        "import sys\nfrom kgenre import audio\n"
+        "import sys\nfrom kgenre.audio import decode as audio\n"
         "print(sum(len(block) for path in sys.argv[2:] for block in audio.stream(path, int(sys.argv[1]))))"
     )
     shares = [paths[start::CORES] for start in range(CORES)]
@@ -69,7 +65,7 @@ def main() -> None:
     parser.add_argument("--model")
     args = parser.parse_args()
     if args.model is None:
-        model = RandomModel()
+        model = random_model()
     else:
         from kgenre.serving.catalogue import open_model
 
@@ -97,15 +93,15 @@ def hear(folder: Path, model, place: Path) -> None:
     total = round(sum(seconds[os.fsencode(song)] for song in songs))
     files = iter(range(10**6))
 
-    def scanned(windows=None) -> int:
+    def scanned(policy=DEFAULT_POLICY) -> int:
         with Library(place / f"{next(files)}.sqlite") as library:
-            report = scan(library, chosen, model, windows)
+            report = scan(library, chosen, model, policy)
         if report.failures:
             raise RuntimeError(f"failed: {report.failures}")
         return total
 
-    candidates = {"bare decode": lambda: decode_bare(songs, model.sample_rate), "scan": scanned,
-                  "scan, 3 windows a track": lambda: scanned(3)}  # fmt: skip
+    candidates = {"bare decode": lambda: decode_bare(songs, model.slice_spec.sample_rate), "scan": scanned,
+                  "scan, 3 slices a track": lambda: scanned(ReadPolicy(3))}  # fmt: skip
     rates = best_rates(candidates, rounds=3)
     print(
         f"  {len(songs)} songs, {total / 60:.0f} minutes, {CORES} cores, {model.name}; processes start anew each time"
@@ -136,11 +132,13 @@ def rescan(model, place: Path) -> None:
             digest = number.to_bytes(16, "big")
             about = path.stat()
             tracks.append(Track(os.fsencode(path), about.st_size, about.st_mtime_ns, digest, digest, seconds=200.0))
-        heard = Heard(np.zeros(1), np.zeros((1, 64)), np.full((1, len(model.labels)), 1 / len(model.labels)))
+        heard = TrackAnalysis(
+            np.zeros(1), np.zeros((1, 64)), np.full((1, len(model.task.labels)), 1 / len(model.task.labels))
+        )
         with library.writing():
             library.save(tracks)
             for track in tracks:
-                library.save_heard(space, track.audio_hash, heard)
+                library.save_analysis(space, track.audio_hash, heard)
         began = time.perf_counter()
         report = scan(library, music, model)
         print(f"  {report.counts['unchanged']} unchanged tracks compared in {time.perf_counter() - began:.2f} s")

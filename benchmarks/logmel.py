@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.timing import best_rates, show
-from kgenre.features.logmel import LogMel
+from kgenre.features.layers.logmel import LogMel
 
 SAMPLE_RATE = 22050
 

@@ -32,21 +32,23 @@ def write_tracks(folder: Path, n_tracks: int) -> list[str]:
 def train(paths: list[str]) -> int:
     """Trains an epoch and a validation over the tracks; peak resident memory in MiB."""
     from kgenre.audio.reader import TrackReader
-    from kgenre.model.settings import Config
-    from kgenre.serving.predict import classify
+    from kgenre.model.tasks.single_label import SingleLabel
+    from kgenre.serving.keras_model import KerasModel
+    from kgenre.serving.predict import predict_tracks
     from kgenre.training.batches import training_batches
     from kgenre.training.fit import compiled_model
     from kgenre.training.plan import TrainingPlan
-    from kgenre.training.validation import slice_predictor
+    from kgenre.training.settings import RunSettings
 
-    config = Config()
-    reader = TrackReader(config.sample_rate_hz, config.clip_samples, config.hop_samples, CACHE_BYTES)
+    settings = RunSettings.compose({})
+    reader = TrackReader(settings.audio.slice_spec, CACHE_BYTES)
     # The same number of steps for every size: what grows is the collection alone.
-    plan = TrainingPlan(len(paths), max(1, 640 // len(paths)), config.batch_size, seed=0)
-    model = compiled_model(config, 2, plan.steps)
+    plan = TrainingPlan(len(paths), max(1, 640 // len(paths)), settings.training.batch_size, seed=0)
+    task = SingleLabel(("a", "b"))
+    model = compiled_model(settings, task, plan.steps)
     dataset = training_batches(reader, paths, [i % 2 for i in range(len(paths))], plan)
     model.fit(dataset, steps_per_epoch=plan.steps, verbose=0, shuffle=False)
-    for _ in classify(slice_predictor(model), reader, paths[:40]):
+    for _ in predict_tracks(KerasModel(model, task, settings.audio.slice_spec), reader, paths[:40]):
         pass
     if reader.cache.used > CACHE_BYTES:
         raise RuntimeError(f"the cache holds {reader.cache.used} bytes of {CACHE_BYTES}")

@@ -13,9 +13,10 @@ import soundfile
 from benchmarks.timing import best_rates, show
 from kgenre.audio.reader import TrackReader
 from kgenre.model.build import build_model
-from kgenre.model.settings import Config
-from kgenre.serving.predict import classify, sliding_batches
-from kgenre.training.validation import slice_predictor
+from kgenre.model.settings import ModelSettings
+from kgenre.model.tasks.single_label import SingleLabel
+from kgenre.serving.keras_model import KerasModel
+from kgenre.serving.predict import predict_tracks, slice_batches
 
 TRACKS, SECONDS, RATE = 24, 30, 44100
 
@@ -34,21 +35,22 @@ def write_songs(folder: Path) -> list[str]:
 
 
 def main() -> None:
-    config = Config()
-    predict = slice_predictor(build_model(config, 8))
+    settings, batch_size = ModelSettings.compose({}), 32
+    task = SingleLabel(tuple("abcdefgh"))
+    model = KerasModel(build_model(settings, 8), task, settings.audio.slice_spec)
     with tempfile.TemporaryDirectory() as folder:
         paths = write_songs(Path(folder))
 
         def reader() -> TrackReader:
-            return TrackReader(config.sample_rate_hz, config.clip_samples, config.hop_samples)
+            return TrackReader(settings.audio.slice_spec)
 
         def decode() -> int:
-            for _ in sliding_batches(reader(), paths, config.batch_size):
+            for _ in slice_batches(reader(), paths, batch_size):
                 pass
             return TRACKS
 
         def whole() -> int:
-            return len(list(classify(predict, reader(), paths, config.batch_size)))
+            return len(list(predict_tracks(model, reader(), paths, batch_size)))
 
         print(f"  {TRACKS} mp3 of {SECONDS} s, 44.1 kHz stereo, two decoding threads, no cache, float32")
         show(best_rates({"decode": decode, "decode + front end + convpool": whole}), "tracks/s", "decode")

@@ -7,18 +7,19 @@ import kgenre
 from kgenre.core.errors import KgenreError, check_known
 
 COMMANDS = {
-    "train": "train a network, evaluate it once on test, export it",
-    "evaluate": "accuracy of a trained model on whole tracks, with protocol and overlap",
-    "predict": "name the genres of songs",
-    "export": "write a SavedModel for TF Serving and check it",
-    "features": "draw what a network looks at in a song",
+    "train": "train a network, export it, evaluate it once on test",
+    "evaluate": "evaluate a trained model on whole tracks, with protocol and overlap",
+    "predict": "predict the genres of songs",
+    "export": "export a model for TF Serving and check the export",
+    "features": "plot what a network sees of a song",
     "embed": "write the embeddings of songs to a file",
-    "explore": "a map of your music: scan, look, listen, make playlists",
-    "baseline": "classic classifiers on embeddings or statistics, chosen without the test tracks",
+    "baseline": "tune and evaluate classic classifiers on embeddings or statistics",
+    "explore": "scan a folder of music and show it as a map in the browser",
     "similar": "list the songs of a library that are nearest to one",
     "path": "list songs that lead from one song of a library to another",
-    "find": "list the songs of a library that a filter lets through",
-    "tables": "print the tables of architectures, features and datasets",
+    "find": "list the songs of a library that match a filter",
+    "tables": "print the tables of networks, features, augmentations, datasets and weights",
+    "default_head": "fit the genre head of the default model",
 }
 
 
@@ -45,8 +46,8 @@ def command_module(name: str):
 
 
 def usage() -> str:
-    rows = "\n".join(f"  {name:<10} {says}" for name, says in COMMANDS.items())
-    return f"usage: kgenre COMMAND ...\n\n{kgenre.__doc__}\n\n{rows}\n\n`kgenre COMMAND --help` tells of each."
+    rows = "\n".join(f"  {name:<12} {text}" for name, text in COMMANDS.items())
+    return f"usage: kgenre COMMAND ...\n\n{kgenre.__doc__}\n\n{rows}\n\n`kgenre COMMAND --help` describes each."
 
 
 if __name__ == "__main__":

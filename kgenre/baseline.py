@@ -1,13 +1,13 @@
-"""Classic classifiers on embeddings or statistics of whole tracks, chosen without a look at the test tracks.
+"""Classic classifiers on embeddings or statistics of whole tracks, selected without the test tracks.
 
-    kgenre baseline --on stats --data DIR|MANIFEST --classifier all
+    kgenre baseline --on stats --data NAME|DIR|MANIFEST --classifier all
     kgenre baseline --on models/RUN --data DIR --classifier svc_rbf --pca 128
-    kgenre baseline --on embeddings.npz --data DIR --classifier all --choose cv
+    kgenre baseline --on embeddings.npz --data DIR --classifier all --selection cv
     kgenre baseline --on fma_metadata/features.csv --data FMA_MANIFEST --classifier all
 
-Each classifier is tuned on valid, or by cross-validation that keeps an artist on one side; the best one
-is fitted again on train and valid, and reported on test once. Scaler and PCA are fitted together with
-the classifier, on the same tracks. What was computed of the tracks is kept in the folder of the results.
+Each classifier is tuned on the valid tracks, or by cross-validation that keeps an artist in one fold. The best
+one is fitted again on train and valid, and evaluated once on test. Scaler and PCA are fitted together with the
+classifier, on the same tracks. Computed vectors are kept in the folder of the results.
 """
 
 import argparse
@@ -15,11 +15,10 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
+from kgenre.audio.settings import ReaderSettings
 from kgenre.baselines.classifiers import CLASSIFIERS
-from kgenre.core.errors import KgenreError, check_known
-from kgenre.model.settings import make_config
-
-POOLS = ("mean", "max", "concat")
+from kgenre.embeddings import POOLS
+from kgenre.training.settings import TrainingSettings
 
 
 def main(argv=None) -> int:
@@ -27,69 +26,57 @@ def main(argv=None) -> int:
     parser.add_argument(
         "--on",
         required=True,
-        help="stats (518 statistics of librosa features), fma_features or FMA's features.csv itself, a file that "
-        "`kgenre embed` wrote, or a model whose embeddings to take",
+        metavar="VECTORS",
+        help="stats (518 statistics of librosa features), fma_features or the path of FMA's features.csv, a file that "
+        "`kgenre embed` wrote, or a model whose embeddings to compute",
     )
-    parser.add_argument("--data", required=True, help="demo, a folder of genre folders, or a manifest")
-    rows = "; ".join(f"{name}: {row.says}" for name, row in CLASSIFIERS.items())
+    parser.add_argument("--data", required=True, metavar="NAME|DIR|MANIFEST", help=cli.DATA_HELP)
+    rows = "; ".join(f"{name}: {row.description}" for name, row in CLASSIFIERS.items())
     parser.add_argument("--classifier", default="svc_rbf", metavar="NAME|all", help=f"{rows} (default: svc_rbf)")
     parser.add_argument(
-        "--pca", default="none", metavar="N", help="components that PCA leaves, or none (default: none)"
+        "--pca", default="none", metavar="N", help="reduce the vectors to N components, or none (default: none)"
     )
-    parser.add_argument("--pool", choices=POOLS, help="over the slices of a track (default: mean)")
-    parser.add_argument("--choose", choices=("valid", "cv"), default="valid", help="tracks to tune on (default: valid)")
-    parser.add_argument("--fma-features", metavar="FILE", help="features.csv of FMA's metadata, for fma_features")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="for the results (default: models/baseline-NAME)")
-    cli.add_config_flags(parser, ("workers", "seed", "max_bad_share"))
+    parser.add_argument("--pool", choices=POOLS, help="from slices to a track's vector (default: mean)")
+    parser.add_argument(
+        "--selection",
+        choices=("valid", "cv"),
+        default="valid",
+        help="select classifier and hyper-parameters on the valid tracks, or by cross-validation (default: valid)",
+    )
+    parser.add_argument("--fma-features", metavar="FILE", help="features.csv of FMA's metadata, for --on fma_features")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for the results (default: models/baseline-VECTORS-DATA)"
+    )
+    cli.add_settings_flags(parser, ReaderSettings, "workers", "max_bad_share", "decoder")
+    cli.add_settings_flags(parser, TrainingSettings, "seed")
     return cli.run(_baseline, parser.parse_args(argv))
 
 
 def _baseline(args: argparse.Namespace) -> int:
-    from kgenre.audio.reader import check_bad_share
-    from kgenre.baselines.model_selection import baseline, ranking
-    from kgenre.baselines.vectors import Request, track_vectors
-    from kgenre.collections import load_collection
-    from kgenre.evaluation.evaluate import check_writable
+    from kgenre.baselines.baseline import BaselineSettings, run_baseline
+    from kgenre.baselines.hyperparameters import TuningSettings, parse_pca
+    from kgenre.baselines.model_selection import format_ranking
+    from kgenre.baselines.vectors import run_seed
     from kgenre.evaluation.report import summary
 
-    if args.classifier != "all":
-        check_known("classifier", args.classifier, [*CLASSIFIERS, "all"])
-    config, pca = make_config(seed_of(args.on), cli.config_flags(args)), pca_components(args.pca)
-    out = args.out or default_folder(args.on, args.data)
-    check_writable(out)
-    collection = load_collection(args.data, seed=config.seed)
-    request = Request(args.on, collection.table, out, args.pool, config.workers, args.fma_features)
-    vectors = track_vectors(request)
-    check_bad_share(vectors.failures, len(collection.table), config.max_bad_share)
-    names = list(CLASSIFIERS) if args.classifier == "all" else [args.classifier]
-    metrics = baseline(vectors, collection, names, args.choose, pca, config.seed, config.workers, out)
-    print(ranking(metrics["choosing"]))
+    reading = cli.settings_from(ReaderSettings, args)
+    seed = cli.settings_from(TrainingSettings, args, **run_seed(args.on)).seed
+    settings = BaselineSettings(
+        on=args.on,
+        data=args.data,
+        classifier=args.classifier,
+        selection=args.selection,
+        pool=args.pool,
+        fma_features=args.fma_features,
+        max_bad_share=reading.max_bad_share,
+        decoder=reading.decoder,
+        tuning=TuningSettings(parse_pca(args.pca), seed, reading.workers),
+    )
+    metrics, out = run_baseline(settings, args.out, cli.BarProgress())
+    print(format_ranking(metrics["selection"]))
     print(summary(metrics))
-    print(f"written to {out}")
+    print(f"results written to {out}")
     return 0
-
-
-def seed_of(on: str) -> dict:
-    """The seed of a run, so that a collection without a split of its own is split as the network saw it."""
-    from kgenre.training.run import Run
-
-    run = Run(on)
-    return {"seed": run.load_config().seed} if run.begun else {}
-
-
-def default_folder(on: str, data: str) -> Path:
-    """models/baseline-VECTORS-DATA, each by the last part of its name that tells something."""
-    names = [part for part in Path(on).parts if part not in ("saved_model", "1", "models")]
-    told = Path(data).parent.name if Path(data).stem == "manifest" else Path(data).stem
-    return Path("models") / f"baseline-{Path(names[-1] if names else on).stem}-{told}"
-
-
-def pca_components(text: str) -> int | None:
-    if text == "none":
-        return None
-    if not text.isdecimal() or int(text) < 1:
-        raise KgenreError(f"`--pca` must be none or a number of components from 1. Received: {text}.")
-    return int(text)
 
 
 if __name__ == "__main__":

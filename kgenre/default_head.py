@@ -1,12 +1,9 @@
-"""Makes the head of the default model: three linear classifiers on musicnn's features, averaged.
+"""Fits the head of the default model: three linear classifiers on musicnn's features, averaged.
 
-    python -m kgenre.default_training --data MANIFEST --out models/default
+    kgenre default_head --data MANIFEST --out DIR
 
-Train tracks teach and valid tracks judge, as the head would be served; then it is fitted again on both.
-Test tracks are never opened. Every track counts as much as its genre's others and every genre as much as
-another, and what is learnt from are slices of one length, cut from the tracks as they are and from altered
-copies (speed, equaliser, band limit, level, noise, repeated short cuts), so that a cut of 2 s and a whole
-song, of any rate and level, are one thing to it.
+The head is fitted on the train tracks and evaluated on the valid tracks, as it is served; then it is fitted again
+on both. Test tracks are never opened. The metrics are printed and written with the head.
 """
 
 import argparse
@@ -14,55 +11,22 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
-
 from kgenre import cli
-from kgenre.baselines.default_head import extract, groups, make_head, track_probabilities
-from kgenre.core.errors import KgenreError
-from kgenre.core.metrics import track_metrics
-from kgenre.model.settings import config_json, make_config
 
 
 def main(argv=None) -> int:
-    parser = cli.Parser(
-        prog="python -m kgenre.default_training",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--data", required=True, help="manifest with path, genre and split")
-    parser.add_argument("--out", required=True, type=Path, help="folder for head.npz and what goes with it")
-    parser.add_argument("--seed", type=int, default=0, help="of the altered copies (default: 0)")
-    return cli.run(_make, parser.parse_args(argv))
+    parser = cli.make_parser("default_head", __doc__)
+    parser.add_argument("--data", required=True, metavar="NAME|DIR|MANIFEST", help=cli.DATA_HELP)
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the files of the head")
+    parser.add_argument("--seed", type=int, default=0, metavar="INT", help="of the altered copies (default: 0)")
+    return cli.run(_default_head, parser.parse_args(argv))
 
 
-def _make(args: argparse.Namespace) -> int:
-    from kgenre.audio.reader import check_bad_share
-    from kgenre.collections import load_collection
-    from kgenre.collections.splits import trainable_genres
-    from kgenre.core.files import write_beside, write_text
+def _default_head(args: argparse.Namespace) -> int:
+    from kgenre.baselines.default_head import train_default_head
 
-    table = load_collection(args.data).table
-    table = table[table["split"].isin(("train", "valid"))].reset_index(drop=True)
-    config = make_config({"data": Path(args.data).name, "seed": args.seed}, {"arch": "musicnn"})
-    data, failures = extract(list(table["path"]), config, args.seed)
-    cli.list_failures(failures)
-    check_bad_share(failures, len(table), config.max_bad_share)
-    kept = ~table["path"].isin(failures)
-    labels, valid = trainable_genres(table[kept], args.data), (table["split"] == "valid").to_numpy() & kept.to_numpy()
-    if not valid.any():
-        raise KgenreError(f"{args.data}: no valid tracks to judge by. Give a `split` in the manifest.")
-    truth = np.array([labels.index(genre) if genre in labels else 0 for genre in table["genre"]])
-    learnt = kept.to_numpy() & ~valid
-    first = make_head(data, truth, learnt, groups(table))
-    probabilities = track_probabilities(data, (first["kernel"], first["bias"]), np.flatnonzero(valid))
-    figures = {"fitted_on": int(learnt.sum()), "split": "valid", **track_metrics(truth[valid], probabilities, labels)}
-    head = make_head(data, truth, kept.to_numpy(), groups(table))
-    args.out.mkdir(parents=True, exist_ok=True)
-    write_beside(args.out / "head.npz", lambda part: np.savez(part, **head))
-    write_text(args.out / "labels.txt", "\n".join(labels) + "\n")
-    write_text(args.out / "config.json", config_json(config))
-    write_text(args.out / "figures.json", json.dumps(figures, indent=2) + "\n")
-    print(json.dumps(figures, indent=2))
+    metrics = train_default_head(args.data, args.out, args.seed, cli.BarProgress())
+    print(json.dumps(metrics, indent=2))
     return 0
 
 

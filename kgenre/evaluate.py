@@ -1,10 +1,10 @@
-"""Evaluates a trained model on whole tracks, and says how honest the figure is.
+"""Evaluates a trained model on whole tracks, and states the protocol beside the metrics.
 
-    kgenre evaluate --model models/RUN [--data DIR|MANIFEST] [--split test]
+    kgenre evaluate --model models/RUN [--data NAME|DIR|MANIFEST] [--split test]
 
-Prints and writes track-level accuracy with its 95 % interval, macro-F1, balanced accuracy, top-3, a
-report by genre, the confusion matrix (CSV and PNG), the protocol and the artist overlap. What is
-evaluated is the exported model, the very one that is served.
+Prints and writes track-level accuracy with its 95 % interval, macro-F1, balanced accuracy, top-3 accuracy, a
+report by genre, the confusion matrix (CSV and PNG), the protocol of the split and the artist overlap with the
+training tracks. The exported model is evaluated: the same one that is served.
 """
 
 import argparse
@@ -12,10 +12,7 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
-from kgenre.core.errors import KgenreError
-from kgenre.evaluation.evaluate import check_writable, default_folder, evaluate
-from kgenre.evaluation.report import summary
-from kgenre.model.settings import make_config
+from kgenre.audio.settings import ReaderSettings
 
 
 def main(argv=None) -> int:
@@ -23,35 +20,31 @@ def main(argv=None) -> int:
     parser.add_argument(
         "--model", required=True, type=Path, metavar="RUN", help="run folder, or a SavedModel folder with --data"
     )
-    parser.add_argument("--data", help="demo, a folder of genre folders, or a manifest (default: the run's own tracks)")
+    parser.add_argument("--data", metavar="NAME|DIR|MANIFEST", help=f"{cli.DATA_HELP} (default: the run's own tracks)")
     parser.add_argument("--split", default="test", choices=("train", "valid", "test", "all"), help="(default: test)")
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder for the results (default: the run folder's own)"
-    )
-    cli.add_config_flags(parser, ("workers", "max_bad_share"))
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default: in the run folder)")
+    cli.add_reading_flags(parser)
+    cli.add_settings_flags(parser, ReaderSettings, "workers", "max_bad_share")
     return cli.run(_evaluate, parser.parse_args(argv))
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from kgenre.collections import load_collection
-    from kgenre.collections.splits import Collection
-    from kgenre.serving.catalogue import open_model
-    from kgenre.training.run import Run
+    from kgenre.evaluation.evaluate import evaluate_named
+    from kgenre.evaluation.report import summary
 
-    predictor, run = open_model(args.model), Run(args.model)
-    train = run.load_tracks() if run.begun else None
-    if args.data:
-        collection = load_collection(args.data, seed=run.load_config().seed if run.begun else 0)
-    elif train is not None:
-        collection = Collection(run.load_config().data, train, run.load_facts()["protocol"])
-    else:
-        raise KgenreError(f"{args.model}: a SavedModel without its run folder. Name the tracks with --data.")
-    out = args.out or default_folder(run, "" if not args.data and args.split == "test" else args.split)
-    check_writable(out)
-    config = make_config({}, cli.config_flags(args))
-    metrics = evaluate(predictor, collection, args.split, train, out, config.workers, config.max_bad_share)
+    reading = cli.settings_from(ReaderSettings, args)
+    metrics, out = evaluate_named(
+        args.model,
+        args.data,
+        args.split,
+        args.out,
+        reading.workers,
+        reading.max_bad_share,
+        cli.BarProgress(),
+        cli.read_policy(args),
+    )
     print(summary(metrics))
-    print(f"written to {out}")
+    print(f"results written to {out}")
     return 0
 
 

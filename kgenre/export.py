@@ -1,10 +1,10 @@
-"""Exports a run as a SavedModel for TF Serving, and proves that it answers as the model did.
+"""Exports a run for serving, and checks that what was written answers as the model does.
 
-    kgenre export --model models/RUN --to DIR
+    kgenre export --model models/RUN --out DIR
 
-DIR/1/ has the endpoint `serving_default`: `waveform` float32 (batch, samples), any length, at the
-model's rate -> `probabilities` (batch, classes), `slice_probabilities` (batch, slices, classes) and
-`embedding` (batch, d); and the endpoint `about`: labels, sample_rate, clip_samples, hop_samples.
+A SavedModel for TF Serving, DIR/1/, has the endpoint `serving_default`: `waveform` float32 (batch, samples), any
+length, at the model's rate -> `probabilities` (batch, classes), `slice_probabilities` (batch, slices, classes) and
+`embedding` (batch, d); and the endpoint `about`: labels, task, sample_rate, clip_samples, hop_samples.
 """
 
 import argparse
@@ -12,15 +12,17 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
-from kgenre.serving.exporters.saved_model import export, load
+from kgenre.serving.exporters import EXPORTERS, export_model
 
 
 def main(argv=None) -> int:
     parser = cli.make_parser("export", __doc__)
     parser.add_argument(
-        "--model", type=Path, metavar="RUN", help="run folder, as `kgenre train` leaves it (default: the default model)"
+        "--model", type=Path, metavar="RUN", help="run folder of `kgenre train` (default: the default model)"
     )
-    parser.add_argument("--to", required=True, type=Path, metavar="DIR", help="serving folder; a new version is added")
+    rows = "; ".join(f"{name}: {row.description}" for name, row in EXPORTERS.items())
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="serving folder; a new version is added")
+    parser.add_argument("--format", default="saved_model", choices=EXPORTERS, help=f"{rows} (default: saved_model)")
     return cli.run(_export, parser.parse_args(argv))
 
 
@@ -28,12 +30,26 @@ def _export(args: argparse.Namespace) -> int:
     from kgenre.model.build import check_backend
 
     check_backend()
-    model, labels, config = load(args.model)
-    taken = [int(child.name) for child in args.to.glob("*") if child.name.isdigit()]
-    folder = args.to / str(max(taken, default=0) + 1)
-    difference = export(model, labels, config.sample_rate_hz, config.clip_samples, config.hop_samples, folder)
-    print(f"{folder}  (reloaded with TensorFlow alone: largest difference {difference:.1e})")
+    model, task, spec = _load(args.model)
+    taken = [int(child.name) for child in args.out.glob("*") if child.name.isdigit()]
+    folder = args.out / str(max(taken, default=0) + 1)
+    difference = export_model(model, task, spec, folder, args.format)
+    print(f"{folder}  (reloaded in a fresh process: largest difference {difference:.1e})")
     return 0
+
+
+def _load(folder: Path | None):
+    """Keras model, task and SliceSpec of a run, or of the default model if `folder` is None."""
+    if folder is None:
+        from kgenre.model.tasks import make_task
+        from kgenre.serving import default_model
+
+        settings, labels = default_model.settings()
+        return default_model.build(settings, labels), make_task("single_label", labels), settings.audio.slice_spec
+    from kgenre.training.run import Run
+
+    run = Run(folder)
+    return run.load_model(), run.load_task(), run.load_settings().audio.slice_spec
 
 
 if __name__ == "__main__":

@@ -1,23 +1,25 @@
-"""Lists the songs of a library that a filter lets through, as an m3u8 playlist.
+"""Lists the songs of a library that match a filter, as a playlist.
 
     kgenre find "jazz > 0.6 and not instrumental" > list.m3u8
-    kgenre find "year >= 1970 and year < 1980 and (artist = 'Miles Davis' or folder ~ fusion)"
-    kgenre find "genre = rock and predicted != rock" --csv
+    kgenre find "year >= 1970 and year < 1980 and (artist = 'Miles Davis' or folder ~ fusion)" --out fusion.m3u8
+    kgenre find "genre = rock and predicted != rock" --sort confidence --out doubtful.csv
 
-A filter compares names with values, joined by and, or, not and brackets; `and` binds closer than `or`.
-  a genre                 its strength from 0 to 1: jazz > 0.6, jazz > 60%; alone, at least 0.5
-  a tag                   of the 50 of `kgenre predict --tags` that is no genre too; alone, at least 0.2
-  predicted, confidence   the strongest genre and its strength; corrected: what you said on the page
-  title, artist, album, genre, folder, path (text) and year, seconds: of tags and files; alone, is known
-Numbers take = != > >= < <=, text = != ~ (contains) !~; case does not matter. What has spaces or brackets goes
-in quotes, and so does a genre or tag that is named like a field. An unknown year is neither above nor below another.
+A filter compares names with values, joined by and, or, not and parentheses; `and` binds closer than `or`.
+  a genre                 its probability, 0 to 1: jazz > 0.6, jazz > 60%; alone: at least 0.5
+  a tag                   its probability: one of the 50 of `kgenre predict --tags`; alone: at least 0.2
+  predicted, confidence   the most probable genre and its probability
+  corrected               the genre that you gave the song on the page
+  title, artist, album, genre, folder, path (text) and year, seconds (numbers): from tags and files; alone: is known
+Numbers are compared with = != > >= < <=, text with = != ~ (contains) !~; case does not matter. Names and values
+with spaces or parentheses are quoted, and so is a genre or tag with the name of a field. An unknown year is
+neither less nor greater than any other.
 """
 
 import argparse
 import sys
 
 from kgenre import cli
-from kgenre.cli.library import add_flags, positive
+from kgenre.cli.library import add_flags, list_output, open_songs, positive, write_songs
 
 
 def main(argv=None) -> int:
@@ -28,31 +30,16 @@ def main(argv=None) -> int:
         "--sort",
         default="path",
         metavar="NAME",
-        help="genre or tag, strongest first, or field, ascending (default: path)",
+        help="a field, ascending, or a genre or tag, most probable first (default: path)",
     )
     add_flags(parser)
     return cli.run(_find, parser.parse_args(argv))
 
 
 def _find(args: argparse.Namespace) -> int:
-    from kgenre.cli.library import give, open_songs
-
-    songs = open_songs(args)
-    found, chosen = in_order(songs, args.sort), songs.table.index[songs.wanted(args.filter)]
-    give(args, found[found.index.isin(chosen)].iloc[: args.n])
+    output, songs = list_output(args), open_songs(args)
+    write_songs(output, songs.find(args.filter, args.sort, args.n), args.relative)
     return 0
-
-
-def in_order(songs, name: str):
-    """The table of songs sorted by a field, or by the strength of a genre or tag from the highest."""
-    from kgenre.core.errors import check_known
-    from kgenre.library.search.filters import NUMBERS, TEXTS, strength
-
-    check_known("name to sort by", name, [*TEXTS, *NUMBERS, *songs.labels, *songs.tags])
-    if name in (*TEXTS, *NUMBERS):
-        return songs.table.sort_values(name, kind="stable")
-    by = songs.table[strength(name)] if name in songs.labels else songs.tag_table[name]
-    return songs.table.loc[by.sort_values(ascending=False, kind="stable").index]
 
 
 if __name__ == "__main__":

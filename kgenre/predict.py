@@ -1,74 +1,79 @@
-"""Names the genres of songs.
+"""Predicts the genres of songs.
 
     kgenre predict SONG.mp3 --tags
-    kgenre predict ~/Music --csv genres.csv
-    kgenre predict --model models/RUN 'albums/**/*.flac' --json --slices
+    kgenre predict ~/Music --out genres.csv
+    kgenre predict --model models/RUN 'albums/**/*.flac' --format json --slices
 
-Strengths are probabilities averaged over the slices of the whole track. Files that cannot be used
-are listed on stderr with the reason, and the exit status is then 1; the others are still answered.
+Probabilities are averaged over the slices of the whole track. JSON output has one object a line. Files that
+cannot be used are listed on stderr with the reason, and the exit status is then 1; all others are predicted.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from kgenre import cli
-from kgenre.audio.walk import find_songs
+from kgenre.audio.settings import ReaderSettings
+from kgenre.audio.walk import expand_paths
+from kgenre.cli.output import Output, add_output_flags, read_output
 from kgenre.core.errors import KgenreError
-from kgenre.model.settings import make_config
-from kgenre.serving.answers import track_row, track_text, write_csv
+from kgenre.serving.answers import record_json, record_text, records_csv, track_record
+
+FORMATS = ("text", "csv", "json")
 
 
 def main(argv=None) -> int:
     parser = cli.make_parser("predict", __doc__)
     parser.add_argument("songs", nargs="+", metavar="FILE|DIR|GLOB", help="songs, folders of songs, or quoted patterns")
-    parser.add_argument("--model", type=Path, help="run folder or SavedModel folder (default: the default model)")
-    parser.add_argument(
-        "--csv", type=Path, metavar="OUT", help="also write path, genre, seconds, slices and one column a label"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object a track instead of a line")
-    parser.add_argument("--slices", action="store_true", help="give the strengths of each slice too")
-    parser.add_argument("--tags", action="store_true", help="give the tags of the default model too")
-    cli.add_config_flags(parser, ("workers",))
+    parser.add_argument("--model", type=Path, help=cli.MODEL_HELP)
+    add_output_flags(parser, FORMATS)
+    parser.add_argument("--slices", action="store_true", help="also the probabilities of each slice")
+    parser.add_argument("--tags", action="store_true", help="also the 50 tags of the default model")
+    cli.add_reading_flags(parser)
+    cli.add_settings_flags(parser, ReaderSettings, "workers")
     return cli.run(_predict, parser.parse_args(argv))
 
 
 def _predict(args: argparse.Namespace) -> int:
-    if args.csv:
-        cli.check_file(args.csv, "--csv")
+    output = read_output(args.out, FORMATS, args.format)
     if args.tags and args.model:
-        raise KgenreError("`--tags` are of the default model. Leave out --tags, or --model.")
-    workers = make_config({}, cli.config_flags(args)).workers
-    paths = find_songs(args.songs)
+        raise KgenreError(f"--tags needs the default model. Received: --model {args.model}. Leave out one of the two.")
+    workers = cli.settings_from(ReaderSettings, args).workers
+    paths = expand_paths(args.songs)
 
-    from kgenre.serving import default_model as default
+    from kgenre.audio.reader import TrackReader
+    from kgenre.serving import default_model
     from kgenre.serving.catalogue import open_model
-    from kgenre.serving.predict import classify
+    from kgenre.serving.predict import predict_tracks
 
     predictor = open_model(args.model)
-    if not predictor.labels:
+    if not predictor.task.labels:
         raise KgenreError(
-            f"{predictor.name} gives embeddings and names no genres. Use `kgenre embed`, or another --model."
+            f"{predictor.name} names no genres. Use `kgenre embed` for its embeddings, or another --model."
         )
-    reader = predictor.reader()
-    rows = []
-    with cli.progress() as bar:
-        task = bar.add_task("listening", total=len(paths), unit="tracks")
-        for result in classify(predictor, reader, paths, workers=workers, advance=lambda: bar.advance(task)):
-            row = track_row(result, predictor)
-            if args.tags:
-                row["tags"] = default.tags(result.slice_embeddings)
-            rows.append(row)
-            shown = row if args.slices else {name: row[name] for name in row if name != "by_slice"}
-            print(json.dumps(shown) if args.json else track_text(row, args.slices), flush=True)
-    if args.csv:
+    reader = TrackReader(predictor.slice_spec, policy=cli.read_policy(args))
+    records, progress, streamed = [], cli.BarProgress(), output.path is None and output.format != "csv"
+    with progress.task("analysing", len(paths), "tracks") as advance:
+        for prediction in predict_tracks(predictor, reader, paths, workers=workers, advance=advance):
+            tags = default_model.tags(prediction.slices.embeddings) if args.tags else None
+            record = track_record(prediction, tags)
+            if streamed:
+                output.write_text(_text([record], output, predictor.task.labels, args.slices))
+            else:
+                records.append(record)
+    if not streamed:
         order = {path: number for number, path in enumerate(paths)}
-        rows.sort(key=lambda row: order[row["path"]])  # answers come as they are ready
-        tags = sorted(rows[0]["tags"]) if args.tags and rows else []
-        write_csv(rows, predictor.labels, args.csv, args.slices, tags)
-    cli.list_failures(reader.failures, "failed")
+        records.sort(key=lambda record: order[record["path"]])  # predictions come as they are ready
+        output.write_text(_text(records, output, predictor.task.labels, args.slices))
+    progress.failures(reader.failures, "failed")
     return 1 if reader.failures else 0
+
+
+def _text(records: list[dict], output: Output, labels, by_slice: bool) -> str:
+    if output.format == "csv":
+        return records_csv(records, labels, by_slice)
+    write = record_json if output.format == "json" else record_text
+    return "".join(write(record, by_slice) for record in records)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Prints the tables of architectures, features, augmentations and datasets, as the README shows them.
+"""Prints the tables of architectures, features, augmentations, datasets and pretrained weights.
 
 kgenre tables
-kgenre tables --update README.md
+kgenre tables --update docs/networks.md
 """
 
 import argparse
@@ -15,17 +15,18 @@ from kgenre.core.errors import KgenreError
 def main(argv=None) -> int:
     parser = cli.make_parser("tables", __doc__)
     parser.add_argument(
-        "--update", type=Path, metavar="FILE", help="replace the tables between the marks in a Markdown file"
+        "--update", type=Path, metavar="FILE", help="replace the tables between their marks in a Markdown file"
     )
     return cli.run(_tables, parser.parse_args(argv))
 
 
 def _tables(args: argparse.Namespace) -> int:
+    from kgenre.cli.tables import TABLES, updated
+    from kgenre.core.files import write_text
+
     if args.update is None:
         print("\n\n".join(table() for table in TABLES.values()))
         return 0
-    from kgenre.core.files import write_text
-
     try:
         text = args.update.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -33,88 +34,6 @@ def _tables(args: argparse.Namespace) -> int:
     write_text(args.update, updated(text, args.update))
     return 0
 
-
-def updated(text: str, name) -> str:
-    """The text with each table put between its marks, `<!-- table: NAME -->` and `<!-- end -->`."""
-    for table, make in TABLES.items():
-        begin = f"<!-- table: {table} -->"
-        before, mark, rest = text.partition(begin)
-        _, end, after = rest.partition("<!-- end -->")
-        if not mark or not end:
-            raise KgenreError(f"{name}: no place for the table {table}: it needs `{begin}` and `<!-- end -->`.")
-        text = f"{before}{begin}\n{make()}\n{end}{after}"
-    return text
-
-
-def arch_table() -> str:
-    from kgenre.archs import ARCHS
-    from kgenre.model.settings import make_config
-
-    rows = []
-    for name, arch in ARCHS.items():
-        config = make_config({}, {"arch": name, "weights": "none"})
-        count = f"{parameters(config):,}".replace(",", " ")
-        rows.append((f"`{name}`", arch.says, arch.source, taken(name, arch), count))
-    return markdown(("`--arch`", "what it is", "from", "`--feature`", "parameters (10 genres)"), rows)
-
-
-def taken(name: str, arch) -> str:
-    """The features that a network takes as they are, and what the others need."""
-    from kgenre.features import FEATURES
-    from kgenre.model.settings import make_config
-
-    if arch.features:
-        return ", ".join(f"`{feature}`" for feature in arch.features)
-    small = []
-    for feature, row in FEATURES.items():
-        config = make_config({}, {"arch": name, "feature": feature, "weights": "none"})
-        if (config.image_height or len(row.bins(config))) < arch.least_rows:
-            small.append(f"`{feature}`")
-    return f"any; with `--image-height {arch.least_rows}` or more: {', '.join(small)}" if small else "any"
-
-
-def parameters(config) -> int:
-    from kgenre.model.build import build_model
-
-    return build_model(config, 10).count_params()
-
-
-def feature_table() -> str:
-    from kgenre.features import FEATURES
-
-    return markdown(("`--feature`", "what it is"), [(f"`{name}`", row.says) for name, row in FEATURES.items()])
-
-
-def augment_table() -> str:
-    from kgenre.augment import AUGMENTS
-    from kgenre.model.settings import Config
-
-    rows = []
-    for name, row in AUGMENTS.items():
-        flag = f"`--{row.strength.replace('_', '-')}` {getattr(Config, row.strength):g}"
-        rows.append((f"`{name}`", row.says, row.source, flag))
-    return markdown(("`--augment`", "what it is", "from", "strength"), rows)
-
-
-def dataset_table() -> str:
-    from kgenre.collections.datasets import DATASETS
-
-    return markdown(
-        ("`--data`", "what it is", "licence"), [(f"`{name}`", row.says, row.licence) for name, row in DATASETS.items()]
-    )
-
-
-def markdown(head: tuple, rows: list[tuple]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-
-
-TABLES = {
-    "architectures": arch_table,
-    "features": feature_table,
-    "augmentations": augment_table,
-    "datasets": dataset_table,
-}
 
 if __name__ == "__main__":
     sys.exit(main())

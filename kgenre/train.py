@@ -1,12 +1,15 @@
-"""Trains a network to name genres, evaluates it once on test, and exports it.
+"""Trains a network on a collection, evaluates it once on the test tracks, and exports it.
 
-    kgenre train --arch resnet50
-    kgenre train --arch convpool --data ~/Music/by_genre --out models/mine
+    kgenre train --data DIR|MANIFEST [--arch NAME] [--config NAME|FILE] [--out RUN]
+    kgenre train --config demo --out models/mine
     kgenre train --resume --out models/mine
 
 Writes a run folder: config.json, labels.txt, tracks.csv (the split), history.csv, curves.png,
 model.keras, saved_model/1/, metrics.json, confusion.csv, confusion.png, and logs/ for TensorBoard.
 A run that was killed goes on with --resume; nothing but its running epoch is lost.
+
+The settings below are those of the network, feature and augmentations that are chosen. For the settings of others,
+name them: `kgenre train --arch crnn --feature cqt --augment mixup --help`.
 """
 
 import argparse
@@ -14,32 +17,68 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
-from kgenre.training.start import new_run, resumed_config, train, unfinished_run
+from kgenre.audio.policy import ReadPolicy
+from kgenre.core.errors import KgenreError
+from kgenre.training.applicable import SELECTORS, applicable
+from kgenre.training.recipes import find_recipe, recipes
+from kgenre.training.settings import read_config
 
 
 def main(argv=None) -> int:
-    parser = cli.make_parser("train", __doc__)
-    parser.add_argument("--config", type=Path, metavar="FILE", help=".toml recipe, or the config.json of another run")
-    parser.add_argument("--out", type=Path, metavar="RUN", help="run folder (default: models/ARCH-DATE-TIME)")
-    parser.add_argument(
+    early = cli.Parser(add_help=False)
+    known = ", ".join(recipes())
+    text = f"settings to begin with: a recipe ({known}), a .toml file, or the config.json of another run"
+    early.add_argument("--config", type=find_recipe, metavar="NAME|FILE", help=text)
+    early.add_argument("--out", type=Path, metavar="RUN", help="run folder (default: models/ARCH-DATE-TIME)")
+    early.add_argument(
         "--resume", action="store_true", help="go on with the run in --out (default: the newest unfinished)"
     )
-    cli.add_config_flags(parser)
-    return cli.run(_train, parser.parse_args(argv))
+    parser = cli.make_parser("train", __doc__, parents=[early])
+    try:
+        args, given = cli.parse_applicable(parser, early, SELECTORS, argv, _applicable)
+    except KgenreError as error:  # of the file that tells which settings there are
+        print(f"kgenre: {error}", file=sys.stderr)
+        return 2
+    return cli.run(lambda args: _train(args, given), args)
 
 
-def _train(args: argparse.Namespace) -> int:
+def _applicable(args: argparse.Namespace, selected: dict):
+    return applicable(_file_values(args), selected)
+
+
+def _file_values(args: argparse.Namespace) -> dict:
+    """The settings of the run that is resumed, and of the file that is named."""
+    kept = _run_to_resume(args) / "config.json" if args.resume else None
+    resumed = read_config(kept) if kept and kept.is_file() else {}
+    return {**resumed, **(read_config(args.config) if args.config else {})}
+
+
+def _run_to_resume(args: argparse.Namespace) -> Path:
+    from kgenre.training.start import unfinished_run
+
+    return args.out or unfinished_run()
+
+
+def _train(args: argparse.Namespace, given: dict) -> int:
+    from kgenre.evaluation.evaluate import evaluate_run
     from kgenre.training.run import Run
+    from kgenre.training.start import new_run, resumed_settings, train
 
-    run = Run(args.out or unfinished_run()) if args.resume else None
+    progress = cli.BarProgress()
+    given = {**(read_config(args.config) if args.config else {}), **given}
+    run = Run(_run_to_resume(args)) if args.resume else None
     if run and run.begun:
-        config = resumed_config(run, args)
+        settings = resumed_settings(run, given)
         print(f"resuming {run.folder}")
     else:
-        config, run = new_run(args)
+        settings, run = new_run(given, args.out, args.resume, progress)
     if not run.finished:
         print(f"run folder {run.folder}; if stopped, go on with: kgenre train --resume --out {run.folder}", flush=True)
-        train(config, run)
+        train(settings, run, progress)
+        # By the exported model: the metrics are those of the very model that is served.
+        reading = settings.reader
+        policy = ReadPolicy(decoder=reading.decoder)
+        evaluate_run(run, reading.workers, reading.max_bad_share, progress, policy)
     print_result(run)
     return 0
 

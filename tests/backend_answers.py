@@ -10,10 +10,11 @@ import numpy as np
 from test_archs import N_CLASSES, small_config
 
 from kgenre.archs import ARCHS
-from kgenre.augment.zoom import zoom
+from kgenre.augment.layers.zoom import zoom
 from kgenre.features import FEATURES
-from kgenre.model.build import build_model, load_model
-from kgenre.model.settings import Config, make_config
+from kgenre.model.build import load_model
+from kgenre.training.fit import untrained_model
+from kgenre.training.settings import RunSettings
 
 EXAMPLES = 3
 # Pictures no larger than the networks need: most of the time goes into compiling and running them.
@@ -28,7 +29,7 @@ SMALLEST = {
 
 def answers(models: Path) -> dict[str, np.ndarray]:
     """All arrays by name, each (examples, ...); `models` is a folder of .keras files, each answered too."""
-    found = {"zoom: picture": zoomed()}
+    found = {"zoom: image": zoomed()}
     for feature in FEATURES:
         found |= feature_answers(feature)
     for arch in ARCHS:
@@ -38,16 +39,16 @@ def answers(models: Path) -> dict[str, np.ndarray]:
     return found
 
 
-def smallest_config(arch: str, **values) -> Config:
+def smallest_config(arch: str, **values) -> RunSettings:
     return small_config(arch, **{**SMALLEST.get(arch, {}), **values})
 
 
 def feature_answers(feature: str) -> dict[str, np.ndarray]:
     """The spectrogram, and the gradient of a weighted sum of it with respect to the waveform."""
-    config = make_config({}, {"feature": feature, "clip_seconds": 1.5})
-    layer = FEATURES[feature].build(config)
-    weights = np.random.default_rng(1).standard_normal(layer.compute_output_shape((1, config.clip_samples)))
-    added = keras.Variable(np.zeros(config.clip_samples), dtype="float32", name="waveform")
+    config = RunSettings.compose({"feature": feature, "slice_seconds": 1.5})
+    layer = FEATURES[feature].build(config.audio.sample_rate_hz, config.spectrogram)
+    weights = np.random.default_rng(1).standard_normal(layer.compute_output_shape((1, config.audio.slice_samples)))
+    added = keras.Variable(np.zeros(config.audio.slice_samples), dtype="float32", name="waveform")
 
     def weighted_sum(waveform):
         spectrogram = layer(keras.ops.add(waveform, added))
@@ -59,7 +60,7 @@ def feature_answers(feature: str) -> dict[str, np.ndarray]:
 def arch_answers(arch: str) -> dict[str, np.ndarray]:
     """Logits, embedding, and each example's gradient of its cross-entropy with respect to every trainable weight."""
     config = smallest_config(arch)
-    model = build_model(config, N_CLASSES)
+    model = untrained_model(config, N_CLASSES)
     model.set_weights([drawn(number, weight) for number, weight in enumerate(model.weights)])
     both = keras.Model(model.input, {"logits": model.output, "embedding": model.get_layer("embedding").output})
 
@@ -83,14 +84,14 @@ def saved_answer(path: Path) -> np.ndarray:
     return keras.ops.convert_to_numpy(model(0.1 * noise, training=False))
 
 
-def music(config: Config) -> np.ndarray:
+def music(config: RunSettings) -> np.ndarray:
     """Chords in noise 14 dB below them: float32 (examples, 1, clip_samples).
 
     The noise keeps every bin far from the floor under the decibels, where the gradient jumps, and from the
     zero of a root, where it has no bound.
     """
     rng = np.random.default_rng(2)
-    time = np.arange(config.clip_samples) / config.sample_rate_hz
+    time = np.arange(config.audio.slice_samples) / config.audio.sample_rate_hz
     tones = np.sin(2 * np.pi * rng.uniform(80, 2000, (EXAMPLES, 5, 1)) * time).sum(axis=1)
     y = 0.1 * tones + 0.03 * rng.standard_normal(tones.shape)
     return y.astype("float32")[:, None]

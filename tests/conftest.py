@@ -1,5 +1,7 @@
 """Fixtures that several test files share. What writes the files is in audio_files.py."""
 
+import dataclasses
+import hashlib
 import os
 import shutil
 
@@ -33,14 +35,43 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture
 def cache(wheel, tmp_path, monkeypatch):
-    """A cache folder that holds the drawn wheel alone, whose hash is the expected one."""
-    import musicnn_reference
+    """A cache directory that holds the drawn wheel alone, whose hash and size are the published ones."""
+    return musicnn_cache(wheel, tmp_path, monkeypatch)
 
-    from kgenre.weights import musicnn as musicnn_weights
 
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(musicnn_weights, "SHA256", musicnn_reference.sha256(wheel))
-    folder = tmp_path / "kgenre"
-    folder.mkdir()
-    shutil.copy(wheel, folder)
-    return folder
+def musicnn_cache(wheel, folder, monkeypatch):
+    """Points the cache directory into `folder`, puts the drawn wheel there, and publishes it in the rows of musicnn."""
+    from kgenre.weights import WEIGHTS
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    published = {"sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(), "size": wheel.stat().st_size}
+    for name in ("musicnn-msd", "musicnn-mtt"):
+        monkeypatch.setitem(WEIGHTS, name, dataclasses.replace(WEIGHTS[name], **published))
+    directory = folder / "kgenre"
+    directory.mkdir()
+    shutil.copy(wheel, directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def collection(tmp_path_factory):
+    """The folder of a small demo collection: 18 songs of small_run.GENRES."""
+    import small_run
+
+    from kgenre.collections.demo.files import make_demo
+
+    folder = tmp_path_factory.mktemp("music") / "demo"
+    return make_demo(folder, genres=small_run.GENRES, songs_per_genre=6, seconds=(2.0, 3.5))
+
+
+@pytest.fixture(scope="session")
+def run(collection, tmp_path_factory):
+    """A run that `kgenre train` made of `collection`."""
+    import small_run
+
+    from kgenre import train
+    from kgenre.training.run import Run
+
+    out = tmp_path_factory.mktemp("models") / "run"
+    assert train.main(["--data", str(collection / "manifest.csv"), "--out", str(out), *small_run.SMALL]) == 0
+    return Run(out)

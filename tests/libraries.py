@@ -6,7 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kgenre.library.store import Heard, Library, Track
+from kgenre.audio.slicing import SliceSpec
+from kgenre.library.records import Track, TrackAnalysis
+from kgenre.library.store import Library
+from kgenre.model.aggregate import SliceOutputs
+from kgenre.model.tasks.single_label import SingleLabel
 
 LABELS = ("blues", "classical", "hip-hop", "jazz", "metal", "vocal")
 
@@ -15,17 +19,15 @@ LABELS = ("blues", "classical", "hip-hop", "jazz", "metal", "vocal")
 class LevelModel:
     """A model for scans, at once ready: the embedding of a slice is its mean, deviation and peak.
 
-    heard: windows of each call. It stops as Ctrl-C would at call number `stops_at`.
+    heard: number of slices of each call. It stops as Ctrl-C would at call number `stops_at`.
     """
 
     identity: str = "level-1"
     name: str = "level"
-    labels: tuple = ("loud", "quiet")
-    sample_rate: int = 8000
-    clip_samples: int = 8000
-    hop_samples: int = 4000
+    task: SingleLabel = SingleLabel(("loud", "quiet"))
+    slice_spec: SliceSpec = SliceSpec(8000, 8000, 4000)
     stops_at: int | None = None
-    spoils: bool = False  # whether loud windows are answered with NaN
+    spoils: bool = False  # whether loud slices are answered with NaN
     heard: list = field(default_factory=list)
 
     def __call__(self, windows):
@@ -36,7 +38,7 @@ class LevelModel:
         if self.spoils:
             embeddings[embeddings[:, 2] > 0.8] = np.nan
         loud = np.clip(embeddings[:, 2], 0, 1)
-        return np.stack([loud, 1 - loud], axis=1), embeddings
+        return SliceOutputs(np.stack([loud, 1 - loud], axis=1), embeddings)
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,8 @@ class InventedModel:
 
     name: str = "invented"
     identity: str = "invented-1"
-    labels: tuple = LABELS
-    sample_rate: int = 8000
-    clip_samples: int = 16000
-    hop_samples: int = 16000
+    task: SingleLabel = SingleLabel(LABELS)
+    slice_spec: SliceSpec = SliceSpec(8000, 16000, 16000)
 
 
 def make_library(path, n: int, d: int = 16, seed: int = 0, slices: int = 3, root: str = "/music") -> Library:
@@ -77,9 +77,9 @@ def make_library(path, n: int, d: int = 16, seed: int = 0, slices: int = 3, root
             track = invented_track(number, genre, root)
             library.save([track])
             starts = 2.0 * np.arange(slices)
-            library.save_heard(space, track.audio_hash, Heard(starts, embeddings, probabilities))
+            library.save_analysis(space, track.audio_hash, TrackAnalysis(starts, embeddings, probabilities))
         for number in range(0, n, 50):
-            library.fail(f"{root}/broken/{number}.mp3".encode(), 1, 1, "empty file: 0 bytes. Replace the file.")
+            library.save_failure(f"{root}/broken/{number}.mp3".encode(), 1, 1, "empty file: 0 bytes. Replace the file.")
     return library
 
 

@@ -1,13 +1,12 @@
 """musicnn's checkpoints drawn from a seed, and its forward pass written for itself."""
 
-import hashlib
 import zipfile
 
 import librosa
 import numpy as np
 import tensorflow as tf
 
-from kgenre.weights import musicnn as musicnn_weights
+from kgenre.weights import WEIGHTS
 
 RATE = 16000
 SHAPES = {
@@ -87,10 +86,6 @@ def mel_of(waveforms: np.ndarray) -> np.ndarray:
     return np.log10(10000 * np.stack(power).transpose(0, 2, 1) + 1)
 
 
-def sha256(path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def write_checkpoint(arrays: dict, folder) -> None:
     """A TensorFlow 1 checkpoint named as musicnn's, ".index" and ".data-...", with an optimizer's variables."""
     arrays = {**arrays, "dense/kernel/Adam": arrays["dense/kernel"], "beta1_power": np.float32(0)}
@@ -105,10 +100,11 @@ def write_checkpoint(arrays: dict, folder) -> None:
 
 def write_wheel(folder):
     """A wheel with checkpoints of drawn variables, made as the published one is; its path."""
-    with zipfile.ZipFile(folder / musicnn_weights.WHEEL, "w") as archive:
-        for seed, name in enumerate(musicnn_weights.CHECKPOINTS.values()):
+    path = folder / WEIGHTS["musicnn-msd"].file
+    with zipfile.ZipFile(path, "w") as archive:
+        for seed, name in enumerate(("MSD_musicnn", "MTT_musicnn")):
             (folder / name).mkdir()
             write_checkpoint(drawn(seed), folder / name)
             for part in (folder / name).iterdir():
                 archive.write(part, f"musicnn/{name}/{part.name}")
-    return folder / musicnn_weights.WHEEL
+    return path

@@ -6,6 +6,8 @@ Without a model it takes LevelModel, made slow so that there is something to kil
 """
 
 import argparse
+import contextlib
+import itertools
 import random
 import signal
 import sqlite3
@@ -18,8 +20,19 @@ from pathlib import Path
 import numpy as np
 from libraries import LevelModel
 
+from kgenre.core.progress import Progress
 from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library
+
+
+class PrintedProgress(Progress):
+    """Prints "DONE of TOTAL" at the start and after each track."""
+
+    @contextlib.contextmanager
+    def task(self, title, total, unit, done=0):
+        count = itertools.count(done)
+        print(f"{next(count)} of {total}", flush=True)
+        yield lambda: print(f"{next(count)} of {total}", flush=True)
 
 
 class SlowModel(LevelModel):
@@ -37,7 +50,7 @@ def scan_here(file: Path, folder: Path, run: str | None) -> None:
 
         model = open_model(run)
     with Library(file) as library:
-        scan(library, folder, model, progress=lambda done, todo: print(f"{done} of {todo}", flush=True))
+        scan(library, folder, model, progress=PrintedProgress())
 
 
 def scan_apart(file: Path, folder: Path, run: str | None = None) -> subprocess.Popen:

@@ -3,37 +3,40 @@
 import contextlib
 import dataclasses
 import functools
+import inspect
 
 import keras
 import numpy as np
 import pytest
+from applicable_settings import compose_applicable
 from keras import layers
 from numpy.lib.stride_tricks import sliding_window_view
 
 from kgenre.archs import ARCHS
 from kgenre.core.errors import KgenreError
-from kgenre.model.build import build_model
-from kgenre.model.settings import Config, make_config
-from kgenre.training.fit import compiled_model
+from kgenre.core.settings import fields_of
+from kgenre.model.tasks.single_label import SingleLabel
+from kgenre.training.fit import compiled_model, untrained_model
+from kgenre.training.settings import RunSettings
 
 N_CLASSES = 8
-# The picture of Music-Genre-Analysis (R1): 1024 frames, 200 x 1024 x 3.
-PUBLISHED = {"clip_seconds": 23.777, "image_height": 200, "image_width": 1024, "image_channels": 3, "weights": "none"}
+# The image of Music-Genre-Analysis: 1024 frames, 200 x 1024 x 3.
+PUBLISHED = {"slice_seconds": 23.777, "image_height": 200, "image_width": 1024, "image_channels": 3, "weights": "none"}
 DEFAULT = {"weights": "none"}  # 128 bands of 256 frames
-SMALL = {"sample_rate_hz": 8000, "clip_seconds": 1.28, "n_fft": 512, "hop_length": 80, "n_mels": 120}
+SMALL = {"sample_rate_hz": 8000, "slice_seconds": 1.28, "n_fft": 512, "hop_length": 80, "n_mels": 120}
 SMALL = {**SMALL, "image_height": 128, "image_width": 128, "weights": "none"}
 SMALLER = {"resnet50": {"image_height": 64, "image_width": 64}}  # a quarter of the work
-# The networks of R4 pool over 384 frames at least.
+# The networks of CNNs and RNNs on FMA-small pool over 384 frames at least.
 LONG = {"feature": "logmel", "image_height": 84, "image_width": 384}
-# musicnn looks at 96 bands and nothing else.
+# musicnn takes 96 bands and nothing else.
 SMALLER["musicnn"] = {"image_height": None, "image_width": None, "n_mels": 96, "unfreeze": -1}
 SMALLER |= dict.fromkeys(("freqcnn", "tempcnn", "squarecnn", "crnn", "crnn_parallel", "bbnn"), LONG)
 SMALLER["vggish"] = {"feature": "vggish_mel", "sample_rate_hz": 16000, "hop_length": 160, "n_mels": 64}
 SMALLER["vggish"] |= {"image_height": 64, "image_width": 200}  # two patches
 NARROW = {"vggish": {"width": 1 / 8}}  # 72 M parameters in full
 
-# R1's layer table followed by hand: (n - kernel) // stride + 1 for a convolution, n // 2 for a pool, and
-# (kernel^2 inputs + 1) outputs weights, 4 a channel for batch normalisation.
+# Music-Genre-Analysis's layer table followed by hand: (n - kernel) // stride + 1 for a convolution, n // 2 for a
+# pool, and (kernel^2 inputs + 1) outputs weights, 4 a channel for batch normalisation.
 HAND = {
     ("convpool", "published"): (
         [(99, 511, 32), (49, 255, 32), (24, 127, 32), (12, 63, 32)]
@@ -68,8 +71,8 @@ def resnet50_parameters() -> int:
     return total
 
 
-def small_config(arch: str, **values) -> Config:
-    return make_config({**SMALL, **SMALLER.get(arch, {}), **values}, {"arch": arch})
+def small_config(arch: str, **values) -> RunSettings:
+    return compose_applicable({**SMALL, **SMALLER.get(arch, {})}, arch=arch, **values)
 
 
 @contextlib.contextmanager
@@ -82,9 +85,9 @@ def narrow(arch: str):
         yield
 
 
-def small_model(config: Config) -> keras.Model:
+def small_model(config: RunSettings) -> keras.Model:
     with narrow(config.arch):
-        return build_model(config, N_CLASSES)
+        return untrained_model(config, N_CLASSES)
 
 
 def waveforms(batch: int, samples: int) -> np.ndarray:
@@ -109,7 +112,7 @@ def kinds(model, *kept) -> list:
 class Stepped:
     """A model before and after one step of training."""
 
-    config: Config
+    config: RunSettings
     model: keras.Model
     waveform: np.ndarray
     before: dict
@@ -121,15 +124,17 @@ class Stepped:
 def stepped(request) -> Stepped:
     config = small_config(request.param)
     with narrow(config.arch):
-        model = compiled_model(config, N_CLASSES, steps=10)
-    waveform, before = waveforms(4, config.clip_samples), values(model)
+        model = compiled_model(config, SingleLabel(tuple(map(str, range(N_CLASSES)))), steps=10)
+    waveform, before = waveforms(4, config.audio.slice_samples), values(model)
     loss = model.train_on_batch(waveform, np.arange(4))[0]
     return Stepped(config, model, waveform, before, float(loss), values(model))
 
 
 @pytest.mark.parametrize(("arch", "size"), HAND)
 def test_maps_and_parameters_are_those_worked_by_hand(arch, size):
-    model = build_model(make_config({"published": PUBLISHED, "default": DEFAULT}[size], {"arch": arch}), N_CLASSES)
+    model = untrained_model(
+        compose_applicable({"published": PUBLISHED, "default": DEFAULT}[size], arch=arch), N_CLASSES
+    )
     maps, parameters = HAND[arch, size]
     assert [layer.output.shape[1:] for layer in kinds(model, layers.Conv2D, layers.MaxPooling2D)] == maps
     assert model.count_params() == parameters + (1024 + 1) * N_CLASSES
@@ -147,7 +152,7 @@ def test_maps_and_parameters_are_those_worked_by_hand(arch, size):
     ],
 )
 def test_resnet50_maps_and_parameters(size, pooling, maps, pooled):
-    model = build_model(make_config({**size, "pooling": pooling}, {"arch": "resnet50"}), N_CLASSES)
+    model = untrained_model(RunSettings.compose({**size, "pooling": pooling}, {"arch": "resnet50"}), N_CLASSES)
     backbone = model.get_layer("resnet50")
     assert backbone.output.shape[1:] == maps
     assert backbone.count_params() == resnet50_parameters() == 23_587_712  # the figure of keras.applications
@@ -167,9 +172,9 @@ def normalised(x, weights):
     return (x - mean) / np.sqrt(variance + 1e-3) * gamma + beta
 
 
-def computed(picture: np.ndarray, blocks: list, weights) -> np.ndarray:
-    """Conv, relu, batch normalisation and max-pool of `blocks`, then R1's head: picture (h, w, c) -> logits."""
-    x = picture
+def computed(image: np.ndarray, blocks: list, weights) -> np.ndarray:
+    """Conv, relu, batch normalisation and max-pool of `blocks`, then `dense_head`: image (h, w, c) -> logits."""
+    x = image
     for filters, kernel, stride, pool in blocks:
         kernels, bias = next(weights), next(weights)
         assert kernels.shape == (kernel, kernel, x.shape[-1], filters)
@@ -186,7 +191,7 @@ def computed(picture: np.ndarray, blocks: list, weights) -> np.ndarray:
 @pytest.mark.parametrize("arch", BLOCKS)
 def test_logits_equal_the_arithmetic_in_numpy(arch):
     config = small_config(arch)
-    model = build_model(config, N_CLASSES)
+    model = untrained_model(config, N_CLASSES)
     rng = np.random.default_rng(5)
     # Statistics and offsets that a fresh model lacks. Variances stay above 0; some gammas do not, for with
     # gammas above 0 batch normalisation and max-pool could change places.
@@ -194,10 +199,10 @@ def test_logits_equal_the_arithmetic_in_numpy(arch):
     for variable in model.weights:
         noise = rng.uniform(-1, 1, variable.shape) * spread.get(variable.name, 0.3)
         variable.assign(keras.ops.convert_to_numpy(variable) + noise)
-    waveform = waveforms(1, config.clip_samples)
-    picture = keras.Model(model.input, model.get_layer("zoom_range").output)(waveform)
+    waveform = waveforms(1, config.audio.slice_samples)
+    image = keras.Model(model.input, model.get_layer("zoom_range").output)(waveform)
     weights = iter([np.float64(keras.ops.convert_to_numpy(weight)) for weight in model.weights])
-    expected = computed(np.float64(keras.ops.convert_to_numpy(picture))[0], BLOCKS[arch], weights)
+    expected = computed(np.float64(keras.ops.convert_to_numpy(image))[0], BLOCKS[arch], weights)
     assert next(weights, None) is None
     # float32 sums of some 10^3 terms, relative to the largest logit
     np.testing.assert_allclose(logits(model, waveform)[0], expected, rtol=0, atol=1e-4 * np.abs(expected).max())
@@ -250,7 +255,7 @@ def test_saved_file_round_trip(stepped, tmp_path):
 def test_mixed_precision_gives_the_same_logits_in_float32(arch, precision, tolerance, full_logits):
     config = small_config(arch, precision=precision)
     model = small_model(config)
-    mixed = model(waveforms(3, config.clip_samples) * 3)  # up to full scale and above
+    mixed = model(waveforms(3, config.audio.slice_samples) * 3)  # up to full scale and above
     assert keras.backend.standardize_dtype(mixed.dtype) == "float32"
     assert keras.config.dtype_policy().name == "float32"  # as it was before
     convolutions = [layer for layer in model._flatten_layers() if isinstance(layer, layers.Conv2D)]
@@ -266,7 +271,7 @@ def full_logits():
     def of(arch: str) -> np.ndarray:
         if arch not in known:
             config = small_config(arch)
-            known[arch] = logits(small_model(config), waveforms(3, config.clip_samples) * 3)
+            known[arch] = logits(small_model(config), waveforms(3, config.audio.slice_samples) * 3)
         return known[arch]
 
     return of
@@ -281,28 +286,36 @@ def full_logits():
         ("resnet50", 193, {"pooling": "flatten"}),  # a map of 7 x 7
     ],
 )
-def test_smallest_picture(arch, least, options):
+def test_image_below_the_smallest_is_refused(arch, least, options):
     def build(height, width):
-        build_model(small_config(arch, image_height=height, image_width=width, **options), N_CLASSES)
+        untrained_model(small_config(arch, image_height=height, image_width=width, **options), N_CLASSES)
 
     build(least, least)
     for height, width in ((least - 1, least), (least, least - 1)):
         with pytest.raises(KgenreError) as caught:
             build(height, width)
         text = str(caught.value)
-        assert text.startswith(f"`{arch}` cannot take a picture of {height}x{width}x")
-        assert text.endswith("Set a larger --image-height, --image-width or --clip-seconds.")
+        assert text.startswith(f"`{arch}` cannot take an image of {height}x{width}x")
+        assert text.endswith("Set a larger --image-height, --image-width or --slice-seconds.")
         assert "\n" not in text
     assert keras.config.dtype_policy().name == "float32"
 
 
 @pytest.mark.parametrize("arch", ARCHS)
-def test_builder_takes_what_its_row_says(arch):
+def test_arch_row_defaults_are_the_settings_of_its_run(arch):
+    row, values = ARCHS[arch], RunSettings.compose({}, {"arch": arch}).values()
+    assert {name: values[name] for name in row.defaults} == row.defaults
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_builder_is_given_every_setting_that_does_not_act_around_it(arch):
     row = ARCHS[arch]
-    names = {field.name for field in dataclasses.fields(Config)}
-    assert set(row.takes) <= names and set(row.defaults) <= names
-    for name in row.defaults:
-        assert getattr(make_config({}, {"arch": arch}), name) == row.defaults[name]
+    taken = set(inspect.signature(row.build).parameters)
+    assert set(fields_of(row.settings)) - taken <= {"dropout", "bn_momentum"}
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_dropout_reaches_every_dropout_layer(arch):
     model = small_model(small_config(arch, dropout=0.25))
     assert {layer.rate for layer in kinds(model, layers.Dropout)} == {0.25}
 
@@ -311,7 +324,7 @@ def test_builder_takes_what_its_row_says(arch):
 @pytest.mark.parametrize(("arch", "count"), [("convpool", 5), ("convconvpool", 3), ("resnet50", 54)])
 @pytest.mark.parametrize("momentum", [0.8, 0.95])
 def test_bn_momentum_reaches_every_batch_normalisation(arch, count, momentum):
-    model = build_model(small_config(arch, bn_momentum=momentum), N_CLASSES)
+    model = untrained_model(small_config(arch, bn_momentum=momentum), N_CLASSES)
     found = [layer.momentum for layer in model._flatten_layers() if isinstance(layer, layers.BatchNormalization)]
     assert found == [momentum] * count
 
@@ -331,8 +344,9 @@ def resnet18_parameters() -> int:
     return total
 
 
-# The tables of R3, R4 and R5 followed by hand, at their own sizes with 8 genres: convolutions and their batch
-# normalisation (4 a channel), then dense layers, then the logits. R4: 84 bins x 640 frames.
+# The tables of Song-genre CNN, CNNs and RNNs on FMA-small and ATML GTZAN followed by hand, at their own sizes with 8
+# genres: convolutions and their batch normalisation (4 a channel), then dense layers, then the logits. The second
+# system: 84 bins x 640 frames.
 SQUARE = 9 * 8 + 32 + 9 * 8 * 32 + 128 + 9 * 32 * 128 + 512 + 9 * 128 * 256 + 1024
 BY_HAND = {
     "freqcnn": 5 * 16 + 64 + 5 * 256 + 64 + 5 * 16 * 32 + 128 + 5 * 32 * 32 + 128
@@ -368,14 +382,14 @@ def test_every_network_is_counted_by_hand():
 
 @pytest.mark.parametrize("arch", BY_HAND)
 def test_parameters_are_those_worked_by_hand(arch):
-    model = build_model(make_config({}, {"arch": arch, "weights": "none"}), N_CLASSES)
+    model = untrained_model(compose_applicable(DEFAULT, arch=arch), N_CLASSES)
     assert model.count_params() == BY_HAND[arch]
 
 
 @pytest.mark.parametrize("arch", ["freqcnn", "tempcnn", "squarecnn", "crnn", "crnn_parallel"])
 @pytest.mark.parametrize("feature", ["logmel", "cqt", "chroma_stft", "chroma_cqt", "chroma_cens"])
-def test_networks_of_r4_take_its_features(arch, feature):
-    model = build_model(make_config({}, {"arch": arch, "feature": feature}), N_CLASSES)
+def test_networks_of_fma_small_take_its_features(arch, feature):
+    model = untrained_model(RunSettings.compose({}, {"arch": arch, "feature": feature}), N_CLASSES)
     bins = {"logmel": 128, "cqt": 84}.get(feature, 12)
     assert model.get_layer("zoom_range").output.shape == (None, bins, 640, 1)
     assert model.get_layer("embedding").output.shape == (None, 32)
@@ -390,34 +404,31 @@ def test_networks_of_r4_take_its_features(arch, feature):
         ("densenet", "second", 5 * 16 * 8 + 32 + 5 * 24 * 8 + 32 + 32 * 16 + 64 - (5 * 256 + 64)),
     ],
 )
-def test_blocks_of_r4(block, place, added):
-    config = make_config({}, {"arch": "freqcnn", "block": block, "block_at": place})
-    assert build_model(config, N_CLASSES).count_params() == BY_HAND["freqcnn"] + added
+def test_block_replaces_its_convolutions_as_published(block, place, added):
+    config = RunSettings.compose({}, {"arch": "freqcnn", "block": block, "block_at": place})
+    assert untrained_model(config, N_CLASSES).count_params() == BY_HAND["freqcnn"] + added
 
 
-def test_recurrent_cells_of_r4():
+def test_recurrent_cells_have_the_parameters_of_their_equations():
     def parameters(**values) -> int:
-        return build_model(make_config({}, {"arch": "crnn", **values}), N_CLASSES).count_params()
+        return untrained_model(RunSettings.compose({}, {"arch": "crnn", **values}), N_CLASSES).count_params()
 
     lstm = 4 * (256 * 128 + 128 * 128 + 128)
     assert parameters(rnn="lstm") - parameters(rnn="gru") == lstm - gru(256)
     assert parameters(bidirectional=True) - parameters() == gru(256) + 128 * 128  # the dense layer sees both
 
 
-def test_too_few_frames_for_r4_are_told():
-    with pytest.raises(
-        KgenreError, match="pools over at least 384 frames. Received: a picture of 84x128. Set a larger"
-    ):
-        build_model(make_config({}, {"arch": "freqcnn", "clip_seconds": 5.94}), N_CLASSES)
+def test_too_few_frames_for_the_pools_are_refused():
+    with pytest.raises(KgenreError, match="pools over at least 384 frames. Received: an image of 84x128. Set a larger"):
+        untrained_model(RunSettings.compose({}, {"arch": "freqcnn", "slice_seconds": 5.94}), N_CLASSES)
 
 
-@pytest.mark.parametrize("arch", [name for name, row in ARCHS.items() if row.least_rows > 1])
-def test_least_rows_are_the_least(arch):
+@pytest.mark.parametrize("arch", [name for name, row in ARCHS.items() if row.min_height > 1])
+def test_min_height_is_the_least(arch):
     def build(rows: int):
-        values = {"arch": arch, "weights": "none", "image_height": rows, "image_width": 128}
-        return build_model(make_config({}, values), N_CLASSES)
+        return untrained_model(compose_applicable(DEFAULT, arch=arch, image_height=rows, image_width=128), N_CLASSES)
 
-    least = ARCHS[arch].least_rows
+    least = ARCHS[arch].min_height
     assert build(least).output.shape == (None, N_CLASSES)
-    with pytest.raises(KgenreError, match="cannot take a picture.*--image-height"):
+    with pytest.raises(KgenreError, match="cannot take an image.*--image-height"):
         build(least - 1)

@@ -310,7 +310,7 @@ def test_file_that_breaks_in_the_middle_is_refused_but_its_beginning_can_be_had(
 UNREADABLE = r"not an audio file that can be read \(libsndfile: .+; ffmpeg: .+\)\."
 NO_MP3 = r"not an audio file that can be read \(libsndfile: no mp3 frame found; ffmpeg: .+\)\."
 NO_AUDIO = r"holds no audio: the file has a header and nothing after it\. Replace the file\."
-NOT_FINITE = r"5 NaN or infinite samples\. Write the file anew from its source\."
+NOT_FINITE = r"5 NaN or infinite samples\. Write the file again from its source\."
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Augmentation: every row of AUGMENTS, what each does by its definition, and the stream. Zoom: test_zoom.py."""
 
-import argparse
 from pathlib import Path
 
 import keras
@@ -10,42 +9,46 @@ import pytest
 import tensorflow as tf
 from audio_files import music, tone, write_sound
 
-from kgenre import train
+from benchmarks import augmentations as augment_command
 from kgenre.audio.reader import TrackReader
-from kgenre.augment import AUGMENTS, PLACES, built
-from kgenre.augment import __main__ as augment_command
+from kgenre.audio.slicing import SliceSpec
+from kgenre.augment import AUGMENTS, PLACES, build_augmentations
+from kgenre.augment.layers.random_layers import RandomGain, SpecAugment, SpectrogramNoise, TimeShift
 from kgenre.augment.mixup import Mixup
-from kgenre.augment.random_layers import PictureNoise, RandomGain, SpecAugment, TimeShift
 from kgenre.augment.stretch import Pitch, Tempo, stretched
 from kgenre.core.errors import KgenreError
-from kgenre.model.build import build_model, load_model, reseed
-from kgenre.model.settings import _RANGES, Config, make_config
+from kgenre.core.settings import fields_of
+from kgenre.model.build import load_model, reseed
+from kgenre.model.tasks.single_label import SingleLabel
 from kgenre.training.batches import training_batches
-from kgenre.training.fit import compiled_model
+from kgenre.training.fit import compiled_model, untrained_model
 from kgenre.training.plan import TrainingPlan
 from kgenre.training.run import Run
+from kgenre.training.settings import RunSettings
+from kgenre.training.start import resumed_settings
 
 RATE = 8000
 CLIP = 4000
+SPEC = SliceSpec(RATE, CLIP, CLIP)
 CLICKS_HZ = 4.0
-LAYERS = [name for name, row in AUGMENTS.items() if row.where in ("waveform", "picture")]
-WINDOWS = [name for name, row in AUGMENTS.items() if row.where == "window"]
+LAYERS = [name for name, row in AUGMENTS.items() if row.place in ("waveform", "spectrogram")]
+CROPS = [name for name, row in AUGMENTS.items() if row.place == "crop"]
 SMALL = {
-    "sample_rate_hz": RATE, "clip_seconds": CLIP / RATE, "n_fft": 512, "hop_length": 128, "n_mels": 32,
+    "sample_rate_hz": RATE, "slice_seconds": CLIP / RATE, "n_fft": 512, "hop_length": 128, "n_mels": 32,
     "arch": "convconvpool", "image_height": 40, "image_width": 40,
 }  # fmt: skip
 
 
-def config_of(*names, **values) -> Config:
-    return make_config({**SMALL, "augment": names, **values}, {})
+def config_of(*names, **values) -> RunSettings:
+    return RunSettings.compose({**SMALL, "augment": names, **values})
 
 
 def layer_of(name: str, seed: int = 3, **values):
-    return AUGMENTS[name].build(config_of(name, **values), seed)
+    return AUGMENTS[name].build(AUGMENTS[name].settings(**values), SPEC, seed)
 
 
 def inputs_of(name: str, batch: int = 4) -> np.ndarray:
-    shape = (batch, 600) if AUGMENTS[name].where == "waveform" else (batch, 24, 40, 1)
+    shape = (batch, 600) if AUGMENTS[name].place == "waveform" else (batch, 24, 40, 1)
     return np.random.default_rng(batch).random(shape).astype("float32")
 
 
@@ -62,12 +65,12 @@ def tracks(tmp_path_factory):
     return [str(folder / f"{number}.wav") for number in range(5)]
 
 
-def stream(tracks, config: Config, plan: TrainingPlan, first_epoch: int = 0, workers: int = 2, epochs: int = 2):
+def stream(tracks, config: RunSettings, plan: TrainingPlan, first_epoch: int = 0, workers: int = 2, epochs: int = 2):
     """Waveforms and labels of whole epochs, as `fit` has them."""
-    of_window, of_batch = built(config, "window"), built(config, "batch")
+    of_crop, of_batch = (build_augmentations(config.augmentations, place, SPEC, 0) for place in ("crop", "batch"))
     labels = np.eye(len(tracks)) if of_batch else np.arange(len(tracks))
-    reader = TrackReader(RATE, CLIP, CLIP, 1 << 30)
-    batches = training_batches(reader, tracks, labels, plan, first_epoch, workers, of_window, of_batch)
+    reader = TrackReader(SPEC, 1 << 30)
+    batches = training_batches(reader, tracks, labels, plan, first_epoch, workers, of_crop, of_batch)
     return tuple(map(np.concatenate, zip(*batches.take(epochs * plan.steps).as_numpy_iterator())))
 
 
@@ -77,35 +80,36 @@ def stream(tracks, config: Config, plan: TrainingPlan, first_epoch: int = 0, wor
 @pytest.mark.parametrize("name", AUGMENTS)
 def test_row_is_whole(name):
     row = AUGMENTS[name]
-    assert row.where in PLACES and row.says and row.source
-    assert row.strength in Config.__dataclass_fields__ and row.strength in [row[0] for row in _RANGES]
-    assert list(built(config_of(name), row.where)) == [name]
-    assert not any(built(config_of(name), place) for place in PLACES if place != row.where)
+    assert row.place in PLACES and row.description and row.source
+    assert fields_of(row.settings)[row.setting].high is not None
+    chosen = config_of(name).augmentations
+    assert list(build_augmentations(chosen, row.place, SPEC, 0)) == [name]
+    assert not any(build_augmentations(chosen, place, SPEC, 0) for place in PLACES if place != row.place)
 
 
 def test_layers_stand_in_the_order_of_the_table():
-    model = build_model(config_of(*reversed(AUGMENTS)), 3)
+    model = untrained_model(config_of(*reversed(AUGMENTS)), 3)
     names = [layer.name for layer in model.layers]
     order = ["waveform", "gain", "logmel", "spectrogram_image", "shift", "zoom_range", "noise", "specaugment"]
     assert names[: len(order)] == order
-    assert not set(order[1:2] + order[4:]) & {layer.name for layer in build_model(config_of(), 3).layers}
+    assert not set(order[1:2] + order[4:]) & {layer.name for layer in untrained_model(config_of(), 3).layers}
 
 
 @pytest.mark.parametrize("name", AUGMENTS)
-def test_takes_what_the_config_lets_pass(name):
+def test_augmentation_at_the_ends_of_its_range_is_finite(name):
     row = AUGMENTS[name]
-    [limits] = [limits for field, *limits in _RANGES if field == row.strength]
-    for value in limits:
-        made = row.build(config_of(name, **{row.strength: value}), 0)
+    field = fields_of(row.settings)[row.setting]
+    for value in (field.low, field.high):
+        made = row.build(row.settings(**{row.setting: value}), SPEC, 0)
         if name in LAYERS:
             assert np.isfinite(drawn(made, inputs_of(name))).all()
         else:
-            strengths = made.draw(np.random.default_rng(0), 50)
-            assert np.isfinite(strengths).all()
-        if name in WINDOWS:
+            amounts = made.draw(np.random.default_rng(0), 50)
+            assert np.isfinite(amounts).all()
+        if name in CROPS:
             wave = music(1.5, RATE, 1)[:, 0]
-            for strength in (strengths.min(), strengths.max()):
-                assert np.isfinite(made.apply(wave[: made.reads(CLIP, strength)], strength, CLIP)).all()
+            for amount in (amounts.min(), amounts.max()):
+                assert np.isfinite(made.apply(wave[: made.reads(CLIP, amount)], amount, CLIP)).all()
 
 
 @pytest.mark.parametrize(
@@ -113,7 +117,7 @@ def test_takes_what_the_config_lets_pass(name):
     [
         (lambda: RandomGain(61), "`gain_db` must be from 0 to 60. Received: gain_db=61."),
         (lambda: TimeShift(0.6), "`shift_share` must be from 0 to 0.5. Received: shift_share=0.6."),
-        (lambda: PictureNoise(-0.1), "`noise_std` must be from 0 to 1. Received: noise_std=-0.1."),
+        (lambda: SpectrogramNoise(-0.1), "`noise_std` must be from 0 to 1. Received: noise_std=-0.1."),
         (lambda: SpecAugment(float("nan")), "`mask_share` must be from 0 to 1. Received: mask_share=nan."),
         (lambda: SpecAugment(0.1, masks=0), "`masks` must be at least 1. Received: masks=0."),
         (lambda: Mixup(0), "`alpha` must be positive. Received: alpha=0."),
@@ -131,11 +135,11 @@ def test_refuses(make, text):
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_layer_is_off_at_inference_and_at_strength_0(name):
+def test_layer_is_off_at_inference_and_at_0(name):
     x = inputs_of(name)
     np.testing.assert_array_equal(layer_of(name)(x, training=False), x)
     np.testing.assert_array_equal(layer_of(name)(x), x)
-    np.testing.assert_array_equal(drawn(layer_of(name, **{AUGMENTS[name].strength: 0}), x), x)
+    np.testing.assert_array_equal(drawn(layer_of(name, **{AUGMENTS[name].setting: 0}), x), x)
     assert np.abs(drawn(layer_of(name), x) - x).max() > 1e-3
 
 
@@ -189,15 +193,15 @@ def test_shift_turns_round_by_up_to_its_share():
     x = np.tile(np.arange(width, dtype="float32"), (500, 3, 1))[..., None]
     shifted = drawn(TimeShift(0.2, seed=1), x)[..., 0]
     starts = shifted[:, 0, 0].astype(int)
-    for picture, start in zip(shifted, starts):
-        np.testing.assert_array_equal(picture, np.tile(np.roll(np.arange(width), -start), (3, 1)))
+    for image, start in zip(shifted, starts):
+        np.testing.assert_array_equal(image, np.tile(np.roll(np.arange(width), -start), (3, 1)))
     assert {int(start) for start in (starts + width // 2) % width - width // 2} == set(range(-4, 5))
     assert len({*drawn(TimeShift(seed=1), x)[:, 0, 0, 0]}) == width  # any place of the circle
 
 
 def test_noise_has_its_standard_deviation_and_is_alike_in_the_channels():
     x = np.full((4, 64, 128, 3), 0.5, "float32")
-    noise = drawn(PictureNoise(0.05, seed=2), x) - 0.5
+    noise = drawn(SpectrogramNoise(0.05, seed=2), x) - 0.5
     np.testing.assert_array_equal(noise[..., 0], noise[..., 2])
     one = noise[..., 0]  # 32768 values: five standard errors
     assert abs(one.mean()) < 5 * 0.05 / np.sqrt(one.size)
@@ -212,8 +216,8 @@ def test_masks_are_whole_bands_of_the_mean_and_take_their_share():
     masked = out != x[..., 0]
     rows, columns = masked.all(axis=2), masked.all(axis=1)
     np.testing.assert_array_equal(masked, rows[:, :, None] | columns[:, None, :])
-    for picture, mask, own in zip(out, masked, x):
-        np.testing.assert_allclose(picture[mask], own.mean(), rtol=1e-5)
+    for image, mask, own in zip(out, masked, x):
+        np.testing.assert_allclose(image[mask], own.mean(), rtol=1e-5)
     assert rows.sum(axis=1).max() <= 2 * share * height and columns.sum(axis=1).max() <= 2 * share * width
     # One mask: width uniform in 0..F, so E = F / 2 and with both E(union) = 1 - E[(1 - one)^2], simulated below.
     for lines, size in ((rows, height), (columns, width)):
@@ -283,17 +287,19 @@ def onsets(wave: np.ndarray, rate: int, distance: float) -> np.ndarray:
     return np.array([begin + np.argmax(level[begin:end]) for begin, end in zip(bounds, bounds[1:])]) * 100 / rate
 
 
-@pytest.mark.parametrize("name", WINDOWS)
+@pytest.mark.parametrize("name", CROPS)
 def test_nothing_is_padded_and_silence_stays_silence(name):
-    made = AUGMENTS[name].build(config_of(tempo_range=0.5, pitch_semitones=12.0), 0)
+    settings = AUGMENTS[name].settings
+    most = fields_of(settings)[AUGMENTS[name].setting].high
+    made = AUGMENTS[name].build(settings(**{AUGMENTS[name].setting: most}), SPEC, 0)
     noise = np.random.default_rng(1).standard_normal(5 * CLIP).astype("float32")
-    for strength in made.draw(np.random.default_rng(2), 6):
-        needs = made.reads(CLIP, strength)
-        out = made.apply(noise[:needs], strength, CLIP)
+    for amount in made.draw(np.random.default_rng(2), 6):
+        needs = made.reads(CLIP, amount)
+        out = made.apply(noise[:needs], amount, CLIP)
         assert out.shape == (CLIP,)
         assert np.abs(out[-200:]).mean() > 0.3 * np.abs(out).mean()
         assert not np.array_equal(out[:200], out[-200:])
-        assert not made.apply(np.zeros(needs, "float32"), strength, CLIP).any()
+        assert not made.apply(np.zeros(needs, "float32"), amount, CLIP).any()
 
 
 def test_stretch_gives_the_length_within_its_margin():
@@ -329,7 +335,7 @@ def test_shares_of_mixup_are_of_beta():
 
 
 def test_accuracy_is_against_the_heavier_label():
-    model = compiled_model(config_of("mixup"), 3, 10)
+    model = compiled_model(config_of("mixup"), SingleLabel(("a", "b", "c")), 10)
     wave = np.random.default_rng(0).standard_normal((4, CLIP)).astype("float32")
     named = keras.ops.convert_to_numpy(model(wave)).argmax(axis=1)
     for heavy, accuracy in ((named, 1.0), ((named + 1) % 3, 0.0)):
@@ -352,18 +358,18 @@ def test_stream_depends_on_the_plan_alone(names, tracks):
     assert (np.abs(plain - waveforms).max(axis=1) > 1e-3).all()
 
 
-def test_window_is_the_track_at_another_tempo_and_pitch(tracks):
+def test_crop_is_the_track_at_another_tempo_and_pitch(tracks):
     """From the file, by hand: where it begins, how much is read, what becomes of it; short ones are repeated."""
     config, plan = config_of("pitch", "tempo", tempo_range=0.3), TrainingPlan(len(tracks), 2, 5, seed=1)
     waveforms, numbers = stream(tracks, config, plan, epochs=1)
     tempo, pitch = Tempo(0.3, RATE), Pitch(2.0, RATE)
     factors = np.random.default_rng([1, 0, *b"tempo"]).uniform(0.7, 1.3, 10)
     semitones = np.random.default_rng([1, 0, *b"pitch"]).uniform(-2, 2, 10)
-    reader = TrackReader(RATE, CLIP, CLIP)
+    reader = TrackReader(SPEC)
     for i, (number, position) in enumerate(zip(*plan.epoch(0))):
         between = CLIP + RATE // 10
         needs = int(np.ceil(between * factors[i] + RATE / 10))
-        whole = reader.window(tracks[number], 0.0, 100 * RATE)[: round((0.3 + 0.5 * number) * RATE)]
+        whole = reader.crop(tracks[number], 0.0, 100 * RATE)[: round((0.3 + 0.5 * number) * RATE)]
         begin = round(position * max(0, len(whole) - needs))
         read = np.resize(whole, max(needs, len(whole)))[begin : begin + needs]
         expected = pitch.apply(tempo.apply(read, factors[i], between), semitones[i], CLIP)
@@ -373,7 +379,7 @@ def test_window_is_the_track_at_another_tempo_and_pitch(tracks):
 
 def test_all_at_once_train_a_step_and_resume(tracks, tmp_path):
     config, plan = config_of(*AUGMENTS), TrainingPlan(len(tracks), 2, 5, seed=0)
-    model = compiled_model(config, len(tracks), plan.steps)
+    model = compiled_model(config, SingleLabel(tuple("abcdefgh"[: len(tracks)])), plan.steps)
     waveforms, labels = stream(tracks, config, plan, epochs=1)
     waveforms[0] = 0  # silence
 
@@ -391,7 +397,7 @@ def test_all_at_once_train_a_step_and_resume(tracks, tmp_path):
 
 
 def test_reseed_reaches_every_layer():
-    model = build_model(config_of(*AUGMENTS), 3)
+    model = untrained_model(config_of(*AUGMENTS), 3)
     layers = [layer for layer in model.layers if hasattr(layer, "generator")]
     assert len(layers) == len(LAYERS)
     states = set()
@@ -408,12 +414,12 @@ def test_reseed_reaches_every_layer():
 def test_list_of_a_run_cannot_change_but_may_be_repeated(given, tmp_path):
     run, config = Run(tmp_path / "run"), config_of("zoom", "mixup")
     run.save_setup(config, ["a", "b"], pd.DataFrame({"path": ["x"]}), {"asked": {}})
-    args = argparse.Namespace(config=None, of_config=["augment"], **({} if given is None else {"augment": given}))
+    values = {} if given is None else {"augment": given}
     if given is None or "mixup" in given:
-        assert train.resumed_config(run, args) == config
+        assert resumed_settings(run, values) == config
         return
     with pytest.raises(KgenreError, match="^`augment` of a run cannot change"):
-        train.resumed_config(run, args)
+        resumed_settings(run, values)
 
 
 def test_every_augmentation_is_drawn_and_described(tmp_path):
@@ -421,15 +427,15 @@ def test_every_augmentation_is_drawn_and_described(tmp_path):
     assert (tmp_path / "augment.png").read_bytes().startswith(b"\x89PNG")
     text = (Path(__file__).parents[1] / "docs" / "augmentation.md").read_text(encoding="utf-8")
     for name, row in AUGMENTS.items():
-        flag = row.strength.replace("_", "-")
-        assert f"| `{name}` | `--{flag}` {getattr(Config, row.strength):g} |" in text
+        field = fields_of(row.settings)[row.setting]
+        assert f"| `{name}` | `--{field.name.replace('_', '-')}` {field.default:g} |" in text
 
 
-def test_pictures_differ_from_the_plain_one():
-    config = make_config({**augment_command.SETTINGS, "clip_seconds": 1.0}, {})
+def test_image_of_every_augmentation_differs_from_the_plain_one():
+    config = RunSettings.compose({**augment_command.SETTINGS, "slice_seconds": 1.0})
     rng = np.random.default_rng(0)
-    song, other = (0.1 * rng.standard_normal(2 * config.sample_rate_hz).astype("float32") for _ in range(2))
-    plain = augment_command.picture("", config, song, other)
+    song, other = (0.1 * rng.standard_normal(2 * config.audio.sample_rate_hz).astype("float32") for _ in range(2))
+    plain = augment_command.image("", config, song, other)
     for name in AUGMENTS:
-        picture = augment_command.picture(name, config, song, other)
-        assert picture.shape == plain.shape and np.abs(picture - plain).max() > 0.01, name
+        image = augment_command.image(name, config, song, other)
+        assert image.shape == plain.shape and np.abs(image - plain).max() > 0.01, name

@@ -13,7 +13,7 @@ import pytest
 
 from kgenre.archs import ARCHS
 from kgenre.features import FEATURES
-from kgenre.model.build import build_model
+from kgenre.training.fit import untrained_model
 
 BACKENDS = ("jax", "torch")
 # Run in a process of its own, for a backend is chosen when Keras is imported. TensorFlow looks installed, but to
@@ -50,9 +50,9 @@ ROWS = [*FEATURES, *ARCHS, "zoom", "saved"]
 def models(tmp_path_factory) -> Path:
     """Files that TensorFlow saved: a network of convolutions, and a recurrent one on another feature."""
     folder = tmp_path_factory.mktemp("models")
-    for arch, feature in (("melcrop", "logmel"), ("crnn", "mfcc")):
-        config = backend_answers.smallest_config(arch, feature=feature, bidirectional=True)
-        build_model(config, backend_answers.N_CLASSES).save(folder / f"{arch}.keras")
+    for arch, options in (("melcrop", {"feature": "logmel"}), ("crnn", {"feature": "mfcc", "bidirectional": True})):
+        config = backend_answers.smallest_config(arch, **options)
+        untrained_model(config, backend_answers.N_CLASSES).save(folder / f"{arch}.keras")
     return folder
 
 
@@ -132,7 +132,7 @@ def of_row(row: str, arrays: dict, gradients: bool) -> list[str]:
     return names
 
 
-@pytest.mark.parametrize("command", ["train --data demo --out", "export --model run --to"])
+@pytest.mark.parametrize("command", ["train --data demo --out", "export --model run --out"])
 def test_commands_that_need_tensorflow_say_so(command, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr("keras.backend.backend", lambda: "jax")
     name, *arguments = [*command.split(), str(tmp_path / "out")]

@@ -1,4 +1,4 @@
-"""Classic classifiers: what they are fitted on, how they are chosen, and the statistics that they see."""
+"""Classic classifiers: what they are fitted on, how they are selected, and the statistics that they are given."""
 
 import dataclasses
 import json
@@ -15,39 +15,43 @@ from sklearn.base import clone
 from sklearn.preprocessing import StandardScaler
 
 from kgenre import baseline
-from kgenre.baselines import hyperparameters as tuning
-from kgenre.baselines import model_selection as choosing
+from kgenre.baselines import baseline as engine
 from kgenre.baselines import statistics as stats
 from kgenre.baselines import vectors
 from kgenre.baselines.classifiers import CLASSIFIERS
-from kgenre.baselines.hyperparameters import make_pipeline
-from kgenre.baselines.vectors import Request, Vectors, read_fma_features, track_vectors
+from kgenre.baselines.fma_features import read_fma_features
+from kgenre.baselines.hyperparameters import TuningSettings, class_probabilities, make_pipeline
+from kgenre.baselines.model_selection import artist_folds, format_ranking
+from kgenre.baselines.vectors import VectorRequest, Vectors, track_vectors
 from kgenre.collections.demo.files import make_demo
 from kgenre.collections.splits import Collection
 from kgenre.collections.tables import COLUMNS
 from kgenre.core.errors import KgenreError
+from kgenre.core.files import make_output_folder
+from kgenre.core.progress import Progress
 from kgenre.embeddings.files import read_embeddings
 
 GENRES = ("folk", "jazz", "rock")
 
 
 def toy(n_train=10, n_valid=4, n_test=4, d=6, apart=4.0, seed=0):
-    """A collection of tracks that are not there, three artists a genre and split, and vectors for them."""
+    """A collection of tracks without files, three artists for each genre and split, and vectors for them."""
     rng = np.random.default_rng(seed)
     centres = apart * rng.standard_normal((len(GENRES), d))
-    rows, of = [], {}
+    rows, by_path = [], {}
     for split, number in (("train", n_train), ("valid", n_valid), ("test", n_test)):
         for genre, centre in zip(GENRES, centres):
             for i in range(number):
                 path = f"/{split}/{genre}/{i}.mp3"
                 rows.append({"path": path, "genre": genre, "split": split, "artist": f"{split} {genre} {i % 3}"})
-                of[path] = centre + rng.standard_normal(d)
+                by_path[path] = centre + rng.standard_normal(d)
     table = pd.DataFrame(rows).reindex(columns=COLUMNS).astype("string").fillna("")
-    return Collection("toy", table, "split given"), Vectors(of, {}, "toy vectors")
+    return Collection("toy", table, "split given"), Vectors(by_path, {}, "toy vectors")
 
 
-def judge(collection, made, out, names=("bayes",), choose="valid", pca=None):
-    return choosing.baseline(made, collection, list(names), choose, pca, 0, 1, out)
+def evaluate(collection, made, out, names=("bayes",), selection="valid", pca=None):
+    settings = TuningSettings(pca=pca, seed=0, workers=1)
+    return engine.baseline(made, collection, list(names), selection, settings, make_output_folder(out))
 
 
 # --- the table ------------------------------------------------------------------------------------
@@ -61,22 +65,23 @@ def small_grids(monkeypatch):
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
-def test_every_classifier_tells_genres_that_are_apart(name, small_grids, tmp_path):
+def test_classifier_on_separate_genres_is_accurate(name, small_grids, tmp_path):
     if name == "xgboost":
         pytest.importorskip("xgboost", reason="xgboost is not installed")
     collection, made = toy()
-    metrics = judge(collection, made, tmp_path, [name])
+    metrics = evaluate(collection, made, tmp_path, [name])
     assert metrics["accuracy"] >= 0.9 and metrics["split"] == "test" and metrics["tracks"] == 12
     assert (metrics["log_loss"] is None) == name.startswith("svc")
     assert (
-        metrics["method"].startswith(f"{name} (") and "chosen on valid, fitted on train and valid" in metrics["method"]
+        metrics["method"].startswith(f"{name} (")
+        and "selected on valid, fitted on train and valid" in metrics["method"]
     )
-    assert not metrics["choosing"]["left_out"]
+    assert not metrics["selection"]["left_out"]
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
 @pytest.mark.filterwarnings("ignore")  # about fits that are cut short to be quick
-def test_every_value_of_every_grid_can_be_fitted(name):
+def test_classifier_with_each_grid_value_is_fitted(name):
     """Also with fewer tracks than features, as statistics of a small collection are."""
     if name == "xgboost":
         pytest.importorskip("xgboost", reason="xgboost is not installed")
@@ -89,28 +94,28 @@ def test_every_value_of_every_grid_can_be_fitted(name):
     for key, values in CLASSIFIERS[name].grid.items():
         for value in values:
             fitted = clone(pipeline).set_params(**{f"classifier__{key}": value}).fit(x, y)
-            answer = tuning.strengths(fitted, x, 3)
+            answer = class_probabilities(fitted, x, 3)
             assert np.isfinite(answer).all() and np.allclose(answer.sum(axis=1), 1), (key, value)
             assert (answer.argmax(axis=1) == fitted.predict(x)).mean() > 0.99, (key, value)
 
 
-def test_missing_xgboost_is_left_out_with_the_reason(monkeypatch, small_grids, tmp_path):
+def test_xgboost_not_installed_is_left_out_with_the_cause(monkeypatch, small_grids, tmp_path):
     monkeypatch.setitem(sys.modules, "xgboost", None)
     collection, made = toy()
-    metrics = judge(collection, made, tmp_path, ["bayes", "xgboost"])
-    assert metrics["choosing"]["left_out"] == {"xgboost": "xgboost is not installed: `pip install xgboost-cpu`."}
-    assert "left out: xgboost is not installed" in choosing.ranking(metrics["choosing"])
+    metrics = evaluate(collection, made, tmp_path, ["bayes", "xgboost"])
+    assert metrics["selection"]["left_out"] == {"xgboost": "xgboost is not installed: `pip install xgboost-cpu`."}
+    assert "left out: xgboost is not installed" in format_ranking(metrics["selection"])
     with pytest.raises(KgenreError, match="xgboost is not installed"):
-        judge(collection, made, tmp_path, ["xgboost"])
+        evaluate(collection, made, tmp_path, ["xgboost"])
 
 
 # --- what is fitted on what -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("choose", ["valid", "cv"])
+@pytest.mark.parametrize("selection", ["valid", "cv"])
 @pytest.mark.parametrize("pca", [None, 2])
-def test_scaler_and_pca_never_see_what_is_judged(choose, pca, tmp_path, monkeypatch):
-    """A value beyond all bounds in the rows that are judged reaches no fit, and nothing of test reaches any."""
+def test_scaler_and_pca_are_never_fitted_on_evaluated_rows(selection, pca, tmp_path, monkeypatch):
+    """An extreme value in the evaluated rows reaches no fit, and nothing of test reaches any."""
     seen = []
     fit = StandardScaler.fit
     monkeypatch.setattr(
@@ -119,63 +124,65 @@ def test_scaler_and_pca_never_see_what_is_judged(choose, pca, tmp_path, monkeypa
         lambda self, x, *more, **options: seen.append(np.array(x)) or fit(self, x, *more, **options),
     )
     collection, made = toy()
-    poisoned = {path: vector + 1e9 * path.startswith("/test") for path, vector in made.of.items()}
-    clean = judge(collection, made, tmp_path / "clean", choose=choose, pca=pca)
+    poisoned = {path: vector + 1e9 * path.startswith("/test") for path, vector in made.by_path.items()}
+    clean = evaluate(collection, made, tmp_path / "clean", selection=selection, pca=pca)
     fits, seen[:] = [x.copy() for x in seen], []
-    judge(collection, dataclasses.replace(made, of=poisoned), tmp_path / "poisoned", choose=choose, pca=pca)
+    evaluate(
+        collection, dataclasses.replace(made, by_path=poisoned), tmp_path / "poisoned", selection=selection, pca=pca
+    )
     assert len(fits) == len(seen) and all(np.array_equal(one, other) for one, other in zip(fits, seen))
-    if choose == "valid":
-        train = np.stack([made.of[path] for path in collection.rows("train")["path"]])
+    if selection == "valid":
+        train = np.stack([made.by_path[path] for path in collection.rows("train")["path"]])
         assert all(np.array_equal(x, train) for x in seen[:-1])
-    assert len(seen[-1]) == 42  # the chosen one: train and valid
+    assert len(seen[-1]) == 42  # the selected one: train and valid
     assert "fitted on train and valid" in clean["method"]
 
 
-def test_grouped_folds_keep_artists_apart():
+def test_artist_folds_of_known_and_unknown_artists_separate_none():
     collection, _ = toy(n_train=20)
     rows = collection.rows("train").copy()
     rows.loc[:3, "artist"] = ""
     rows.loc[10:14, "artist"] = "X"
     rows.loc[15:17, "artist"] = "x"  # one artist whatever the case
-    folds = choosing.grouped_folds(rows, 0)
-    judged = np.concatenate([judge for _, judge in folds])
-    assert sorted(judged) == list(range(len(rows))) and len(folds) == 5
+    folds = artist_folds(rows, 0)
+    validated = np.concatenate([validate for _, validate in folds])
+    assert sorted(validated) == list(range(len(rows))) and len(folds) == 5
     names = rows["artist"].str.casefold()
-    for fit, judge in folds:
-        assert not set(names.iloc[fit]) & set(names.iloc[judge]) - {""}
-        assert not set(fit) & set(judge)
+    for fit, validate in folds:
+        assert not set(names.iloc[fit]) & set(names.iloc[validate]) - {""}
+        assert not set(fit) & set(validate)
 
 
-def test_labels_that_are_shuffled_are_not_learnt(tmp_path):
+def test_baseline_of_shuffled_labels_is_no_better_than_chance(tmp_path):
     collection, made = toy(n_train=40, n_valid=40, n_test=60)
     table = collection.table.copy()
     table["genre"] = np.random.default_rng(1).permutation(table["genre"].to_numpy())
-    metrics = judge(dataclasses.replace(collection, table=table), made, tmp_path, ["svc_rbf", "knn"])
+    metrics = evaluate(dataclasses.replace(collection, table=table), made, tmp_path, ["svc_rbf", "knn"])
     assert metrics["accuracy_interval_95"][0] < 1 / 3 < metrics["accuracy_interval_95"][1] + 0.03
 
 
-def test_without_test_rows_the_report_says_what_valid_is_worth(tmp_path):
+def test_baseline_without_test_rows_reports_valid_with_a_note(tmp_path):
     collection, made = toy(apart=0.6, n_test=0)
-    metrics = judge(collection, made, tmp_path, ["bayes", "knn", "lda"])
+    metrics = evaluate(collection, made, tmp_path, ["bayes", "knn", "lda"])
     assert metrics["split"] == "valid" and metrics["tracks"] == 12
     assert metrics["note"] == (
-        "no test rows: valid, on which the classifier was chosen, is reported, so the figure is a little optimistic"
+        "no test rows: valid is reported, on which the classifier was selected, so the metrics are a little high"
     )
-    scores = [row["score"] for row in metrics["choosing"]["tried"]]
+    scores = [row["score"] for row in metrics["selection"]["tried"]]
     assert scores == sorted(scores, reverse=True) and metrics["accuracy"] == pytest.approx(scores[0])
-    assert metrics["method"].endswith("chosen on valid, fitted on train")
+    assert metrics["method"].endswith("selected on valid, fitted on train")
     table = pd.read_csv(tmp_path / "classifiers.csv")
-    assert table["classifier"].tolist() == [row["classifier"] for row in metrics["choosing"]["tried"]]
-    by_folds = judge(collection, made, tmp_path, ["bayes"], choose="cv")
-    assert by_folds["note"] == "no test rows: valid, which took no part in the choice, is reported"
+    assert table["classifier"].tolist() == [row["classifier"] for row in metrics["selection"]["tried"]]
+    by_folds = evaluate(collection, made, tmp_path, ["bayes"], selection="cv")
+    assert by_folds["note"] == "no test rows: valid is reported, which took no part in the selection"
     assert by_folds["method"].endswith("5-fold cross-validation by artist over train, fitted on train")
 
 
-def test_report_tells_the_overlap_with_all_that_was_fitted_on(tmp_path):
+def test_report_of_shared_artist_gives_overlap_with_all_fitted_rows(tmp_path):
     collection, made = toy()
     table = collection.table.copy()
     table.loc[table["path"].isin(["/test/folk/0.mp3", "/valid/folk/0.mp3"]), "artist"] = "shared with valid"
-    metrics = judge(dataclasses.replace(collection, table=table), made, tmp_path)
+    metrics = evaluate(dataclasses.replace(collection, table=table), made, tmp_path)
     assert metrics["overlap"].startswith("8.3% of the tracks have an artist")
     text = (tmp_path / "report.txt").read_text()
     assert "  method             bayes (" in text and "  protocol           split given" in text
@@ -184,52 +191,52 @@ def test_report_tells_the_overlap_with_all_that_was_fitted_on(tmp_path):
     }  # fmt: skip
 
 
-def test_tracks_that_the_network_was_trained_on_count_as_overlap(tmp_path):
-    """Vectors of a run: the report's overlap is with the run's own tracks too."""
+def test_report_on_embeddings_counts_the_networks_training_rows_as_overlap(tmp_path):
+    """Vectors of a run: the overlap is with the run's own tracks too."""
     collection, made = toy()
     reported = collection.rows("test").head(1)
-    taught = dataclasses.replace(made, taught=reported)
-    assert "of the tracks themselves were trained on" not in judge(collection, made, tmp_path / "a")["overlap"]
-    assert "8.3% of the tracks themselves were trained on" in judge(collection, taught, tmp_path / "b")["overlap"]
+    trained = dataclasses.replace(made, training_rows=reported)
+    assert "of the tracks themselves were trained on" not in evaluate(collection, made, tmp_path / "a")["overlap"]
+    assert "8.3% of the tracks themselves were trained on" in evaluate(collection, trained, tmp_path / "b")["overlap"]
 
 
-def test_a_run_tells_its_tracks_and_its_seed(tmp_path):
-    from kgenre.model.settings import make_config
+def test_vectors_of_a_run_have_its_seed_and_training_rows(tmp_path):
     from kgenre.training.run import Run
+    from kgenre.training.settings import RunSettings
 
     collection, _ = toy()
     run = Run(tmp_path / "run")
-    run.save_setup(make_config({"seed": 3}, {}), collection.labels, collection.table, {})
-    assert baseline.seed_of(str(run.folder)) == {"seed": 3} and baseline.seed_of("stats") == {}
-    taught = vectors.taught_by(str(run.folder))
-    assert len(taught) == len(collection.rows("train")) + len(collection.rows("valid"))
-    assert len(vectors.taught_by("stats")) == 0
+    run.save_setup(RunSettings.compose({"seed": 3}), collection.labels, collection.table, {})
+    assert vectors.run_seed(str(run.folder)) == {"seed": 3} and vectors.run_seed("stats") == {}
+    rows = vectors.training_rows_of(str(run.folder))
+    assert len(rows) == len(collection.rows("train")) + len(collection.rows("valid"))
+    assert len(vectors.training_rows_of("stats")) == 0
 
 
-def test_results_of_two_collections_have_two_folders():
+def test_default_folder_of_two_collections_differs():
     names = [("models/a/saved_model", "data/x/manifest.csv"), ("models/b/saved_model", "y"), ("stats", "y")]
-    folders = [baseline.default_folder(on, data).as_posix() for on, data in names]
+    folders = [engine.default_folder(on, data).as_posix() for on, data in names]
     assert folders == ["models/baseline-a-x", "models/baseline-b-y", "models/baseline-stats-y"]
 
 
-def test_needed_splits(tmp_path):
+def test_baseline_without_a_needed_split_or_with_too_many_components_is_refused(tmp_path):
     collection, made = toy(n_valid=0)
-    with pytest.raises(KgenreError, match="toy: no usable valid tracks. Use --choose cv, or give the manifest"):
-        judge(collection, made, tmp_path)
-    assert judge(collection, made, tmp_path, choose="cv")["split"] == "test"
+    with pytest.raises(KgenreError, match="toy: no usable valid tracks. Use --selection cv, or give the manifest"):
+        evaluate(collection, made, tmp_path)
+    assert evaluate(collection, made, tmp_path, selection="cv")["split"] == "test"
     for counts in ({"n_train": 0}, {"n_valid": 0, "n_test": 0}):
         collection, made = toy(**counts)
         with pytest.raises(KgenreError, match=r"toy: no usable (train|valid) tracks\. Give the manifest"):
-            judge(collection, made, tmp_path, choose="cv")
+            evaluate(collection, made, tmp_path, selection="cv")
     with pytest.raises(KgenreError, match=r"Received: 7, with 30 tracks and 6 features\."):
-        judge(*toy(), tmp_path, pca=7)
+        evaluate(*toy(), tmp_path, pca=7)
 
 
 # --- statistics -----------------------------------------------------------------------------------
 
 
 @pytest.mark.filterwarnings("ignore:Precision loss")  # SciPy's, about that row
-def test_statistics_are_those_of_librosa_and_scipy():
+def test_track_statistics_equal_librosa_and_scipy():
     samples = music(3.0, 22050, 1)[:, 0]
     found = dict(zip(
         [(name, moment, row) for name, size in stats.SIZES.items() for moment in stats.MOMENTS for row in range(size)],
@@ -268,7 +275,7 @@ def test_statistics_are_those_of_librosa_and_scipy():
 
 
 @pytest.mark.parametrize("samples", [np.zeros(66150, "float32"), np.zeros(1, "float32"), music(0.1, 22050, 1)[:, 0]])
-def test_statistics_of_silence_and_of_little_are_finite(samples):
+def test_track_statistics_of_silence_and_short_tracks_are_finite(samples):
     values = stats.track_statistics(samples)
     assert values.shape == (518,) and np.isfinite(values).all()
 
@@ -279,7 +286,7 @@ def songs_by_genre(tmp_path_factory):
     return make_demo(folder, genres=("ambient", "metal"), songs_per_genre=6, seconds=(2.0, 2.5), workers=1)
 
 
-def test_command_on_statistics_keeps_them_and_goes_on(songs_by_genre, tmp_path, capsys, monkeypatch):
+def test_command_on_statistics_stopped_continues_with_kept_vectors(songs_by_genre, tmp_path, capsys, monkeypatch):
     manifest = songs_by_genre / "manifest.csv"
     arguments = ["--on", "stats", "--data", str(manifest), "--classifier", "bayes", "--workers", "1", "--out"]
     compute, done = stats._of_track, []
@@ -309,7 +316,7 @@ def test_command_on_statistics_keeps_them_and_goes_on(songs_by_genre, tmp_path, 
     assert again["per_genre"] == metrics["per_genre"] and not done
 
 
-def test_statistics_leave_bad_files_out(tmp_path):
+def test_statistics_of_bad_files_are_failures(tmp_path):
     write_sound(tmp_path / "good.wav", music(1.0, 22050, 1), 22050)
     write_sound(tmp_path / "silent.wav", np.zeros((22050, 1), "float32"), 22050)
     (tmp_path / "bad.mp3").write_text("no music")
@@ -336,29 +343,39 @@ def request(tmp_path, ids, **more):
     rows = [{"path": f"/{number}.mp3", "genre": "rock", "track_id": number} for number in ids]
     table = pd.DataFrame(rows).reindex(columns=COLUMNS).astype("string").fillna("")
     options = {"on": "fma_features", "pool": None, "fma_features": str(tmp_path / "features.csv"), **more}
-    return Request(rows=table, out=tmp_path, workers=1, **options)
+    return VectorRequest(rows=table, out=tmp_path, workers=1, **options)
 
 
-def test_fma_features_are_joined_by_track_id(tmp_path, capsys):
+class Lines(Progress):
+    """Keeps the lines that it is given."""
+
+    def __init__(self):
+        self.lines = []
+
+    def line(self, text):
+        self.lines.append(text)
+
+
+def test_fma_features_of_listed_track_ids_are_joined(tmp_path):
     path = write_fma(tmp_path / "features.csv", [2, 5, 10, 155320])
     assert path.read_text().splitlines()[3].startswith("track_id,")  # as the original has it
     np.testing.assert_allclose(read_fma_features(path, {10})[10], [10.0, 10.001, 10.002], rtol=1e-6)
     for options in ({}, {"on": str(path), "fma_features": None}):
-        made = track_vectors(request(tmp_path, ["155320", "000002", "7", "intro"], **options))
-        assert list(made.of) == ["/155320.mp3", "/000002.mp3"] and set(made.failures) == {"/7.mp3", "/intro.mp3"}
-        np.testing.assert_allclose(made.of["/000002.mp3"], [2.0, 2.001, 2.002], rtol=1e-6)
-        [line] = capsys.readouterr().err.splitlines()
-        assert line == f"left out: 2 tracks that have no row in {path}: 7, intro"
+        told = Lines()
+        made = track_vectors(request(tmp_path, ["155320", "000002", "7", "intro"], progress=told, **options))
+        assert list(made.by_path) == ["/155320.mp3", "/000002.mp3"] and set(made.failures) == {"/7.mp3", "/intro.mp3"}
+        np.testing.assert_allclose(made.by_path["/000002.mp3"], [2.0, 2.001, 2.002], rtol=1e-6)
+        assert told.lines == [f"left out: 2 tracks that have no row in {path}: 7, intro"]
 
 
-def test_values_that_are_not_finite_leave_the_track_out(tmp_path):
+def test_vectors_with_nan_leave_the_track_out(tmp_path):
     write_fma(tmp_path / "features.csv", [2, 5], lambda number, column: np.nan if number == 5 else 1.0)
     made = track_vectors(request(tmp_path, ["2", "5"]))
-    assert list(made.of) == ["/2.mp3"] and made.failures == {"/5.mp3": vectors.NOT_FINITE}
+    assert list(made.by_path) == ["/2.mp3"] and made.failures == {"/5.mp3": vectors.NOT_FINITE}
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n", "track_id,x\n1,2\n", None, "a,b\nc,d\ne,f\ntrack_id,\n2,word\n"])
-def test_csv_that_is_not_fmas_is_one_line(tmp_path, text):
+def test_fma_features_of_another_csv_is_one_line(tmp_path, text):
     if text is not None:
         (tmp_path / "features.csv").write_text(text)
     with pytest.raises(KgenreError) as caught:
@@ -382,7 +399,7 @@ def test_csv_that_is_not_fmas_is_one_line(tmp_path, text):
         (["--on", "musicn"], "a model is a run folder, a SavedModel folder or a name: unknown model 'musicn'. Did"),
     ],
 )
-def test_user_errors_are_one_line(songs_by_genre, tmp_path, capsys, arguments, message):
+def test_command_with_wrong_flags_is_one_line(songs_by_genre, tmp_path, capsys, arguments, message):
     given = ["--on", "stats", "--data", str(songs_by_genre / "manifest.csv"), "--out", str(tmp_path), *arguments]
     assert baseline.main(given) == 2
     [line] = capsys.readouterr().err.splitlines()

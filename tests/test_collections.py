@@ -1,5 +1,6 @@
 """Collections: folders, manifests, tags, and splits that keep an artist on one side."""
 
+import dataclasses
 import importlib.util
 import os
 from functools import partial
@@ -13,12 +14,16 @@ from audio_files import tone, write_av, write_sound
 from mutagen import id3
 
 from kgenre.audio.decode import decode
+from kgenre.audio.tags import Tags, read_tags
+from kgenre.audio.walk import find_audio_files
 from kgenre.collections import load_collection
 from kgenre.collections.datasets import DATASETS
 from kgenre.collections.demo.files import make_demo
+from kgenre.collections.grouping import group_ids, grouped_folds, numbered_neighbours
 from kgenre.collections.splits import SPLITS, artist_overlap, with_split
-from kgenre.collections.tables import COLUMNS, find_audio, read_folder, read_manifest, read_tags
+from kgenre.collections.tables import COLUMNS, read_folder, read_manifest
 from kgenre.core.errors import KgenreError
+from kgenre.core.progress import Progress
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -55,11 +60,11 @@ MINIATURES = {
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_named_dataset(tmp_path, name):
+def test_dataset_miniature_is_whole_split_by_artist_and_readable(tmp_path, name):
     collection = load_collection(str(MINIATURES[name](tmp_path / name)))
     table = collection.table
     assert list(table.columns) == COLUMNS
-    assert len(collection.labels) >= 2
+    assert collection.labels == list(DATASETS[name].labels)
     assert table["track_id"].is_unique
     for genre, tracks in table.groupby("genre"):
         assert set(tracks["split"]) == set(SPLITS), genre
@@ -70,10 +75,31 @@ def test_named_dataset(tmp_path, name):
         assert decoded.seconds >= 1.9 and decoded.flags == ()
 
 
+@pytest.mark.parametrize("name", DATASETS)
+def test_dataset_declaration_is_complete(name):
+    row = DATASETS[name]
+    assert all((row.description, row.citation, row.licence, row.size)) and len(row.labels) >= 2
+
+
+def test_load_collection_with_known_faults_leaves_them_out(tmp_path, monkeypatch):
+    class Lines(Progress):
+        def line(self, text):
+            told.append(text)
+
+    told = []
+    manifest = write_csv(tmp_path, "path,genre,artist\na.mp3,rock,A\nb.mp3,jazz,B\nc.mp3,jazz,C\n")
+    row = dataclasses.replace(
+        DATASETS["demo"], prepare=lambda folder, progress: manifest, known_faults={"b": "silent", "elsewhere": "short"}
+    )
+    monkeypatch.setitem(DATASETS, "demo", row)
+    assert load_collection("demo", progress=Lines()).table["track_id"].tolist() == ["a", "c"]
+    assert told == ["demo: tracks left out because of known faults: 1"]
+
+
 # --- folders --------------------------------------------------------------------------------------
 
 
-def test_folder_of_genre_folders(tmp_path):
+def test_read_folder_of_genre_folders_lists_audio_by_genre_and_album(tmp_path):
     touch(
         tmp_path,
         "rock/a song.mp3",
@@ -101,16 +127,16 @@ def test_folder_of_genre_folders(tmp_path):
     assert table["path"].tolist() == sorted(table["path"])
 
 
-def test_links_that_go_round_are_followed_once(tmp_path):
+def test_find_audio_files_with_cyclic_links_follows_each_once(tmp_path):
     touch(tmp_path, "library/rock/a.mp3", "library/jazz/b.mp3", "elsewhere/c.mp3")
     os.symlink(tmp_path / "library", tmp_path / "library" / "rock" / "loop")
     os.symlink(tmp_path / "elsewhere", tmp_path / "library" / "blues")
     os.symlink(tmp_path / "nowhere", tmp_path / "library" / "jazz" / "dead link")
-    found = [path.relative_to(tmp_path / "library").as_posix() for path in find_audio(tmp_path / "library")]
+    found = [path.relative_to(tmp_path / "library").as_posix() for path in find_audio_files(tmp_path / "library")]
     assert found == ["blues/c.mp3", "jazz/b.mp3", "rock/a.mp3"]
 
 
-def test_folder_without_audio_says_what_a_collection_is(tmp_path):
+def test_read_folder_without_audio_is_refused_with_the_layout(tmp_path):
     touch(tmp_path, "song.mp3", "rock/cover.jpg")
     with pytest.raises(KgenreError) as caught:
         load_collection(str(tmp_path))
@@ -120,7 +146,7 @@ def test_folder_without_audio_says_what_a_collection_is(tmp_path):
     )
 
 
-def test_folder_of_one_genre(tmp_path):
+def test_read_folder_of_one_genre_is_refused(tmp_path):
     touch(tmp_path, "rock/a.mp3", "rock/b.mp3")
     with pytest.raises(KgenreError, match=r": at least two genres are needed\. Received: rock\.$"):
         read_folder(tmp_path)
@@ -129,7 +155,7 @@ def test_folder_of_one_genre(tmp_path):
 # --- manifests ------------------------------------------------------------------------------------
 
 
-def test_manifest(tmp_path):
+def test_read_manifest_with_odd_header_and_cells_is_normalised(tmp_path):
     """BOM, quotes, spaces, empty cells, aliases of splits, columns in any case and order, and one more."""
     path = write_csv(
         tmp_path,
@@ -155,7 +181,7 @@ def test_manifest(tmp_path):
     [("train", "train"), ("training", "train"), ("TRAIN", "train"), ("valid", "valid"), ("validation", "valid"),
      ("val", "valid"), ("dev", "valid"), ("test", "test"), ("testing", "test"), ("eval", "test"), ("", "")],
 )  # fmt: skip
-def test_names_of_splits(tmp_path, alias, split):
+def test_read_manifest_with_split_alias_gives_its_split(tmp_path, alias, split):
     table = read_manifest(write_csv(tmp_path, f"path,genre,split\na.mp3,rock,{alias}\nb.mp3,jazz,test\n"))
     assert table["split"].tolist() == [split, "test"]
 
@@ -179,7 +205,7 @@ def test_names_of_splits(tmp_path, alias, split):
         ("path,genre\n", "at least two genres are needed. Received: ."),
     ],
 )  # fmt: skip
-def test_faults_of_manifests(tmp_path, text, message):
+def test_read_manifest_with_a_fault_is_refused_with_its_line(tmp_path, text, message):
     path = write_csv(tmp_path, text)
     with pytest.raises(KgenreError) as caught:
         read_manifest(path)
@@ -190,7 +216,7 @@ def test_faults_of_manifests(tmp_path, text, message):
     ("text", "encoding"),
     [("path,genre\né.mp3,rock\n", "latin-1"), ("path,genre\na.mp3,rock\nb.mp3,jazz,extra\n", "utf-8")],
 )
-def test_unreadable_manifest_is_one_line_with_its_cause(tmp_path, text, encoding):
+def test_read_manifest_not_readable_is_one_line_with_its_cause(tmp_path, text, encoding):
     path = write_csv(tmp_path, text, encoding)
     with pytest.raises(KgenreError) as caught:
         read_manifest(path)
@@ -199,7 +225,7 @@ def test_unreadable_manifest_is_one_line_with_its_cause(tmp_path, text, encoding
     assert isinstance(caught.value.__cause__, ValueError)
 
 
-def test_parquet_manifest(tmp_path):
+def test_read_manifest_of_parquet_equals_csv(tmp_path):
     """The same as CSV where pyarrow is installed, and one line that says what to install where it is not."""
     path = tmp_path / "manifest.parquet"
     if importlib.util.find_spec("pyarrow") is None:
@@ -216,11 +242,12 @@ def test_parquet_manifest(tmp_path):
     assert table["track_id"].tolist() == ["7", "8"] and table["artist"].tolist() == ["x", ""]
 
 
-def test_unknown_data_lists_the_known_and_the_closest(tmp_path):
+def test_load_collection_of_unknown_data_lists_the_known_and_the_closest(tmp_path):
     with pytest.raises(KgenreError) as caught:
         load_collection("dmeo")
     assert str(caught.value) == (
-        "`data` is a name, a folder, or a .csv or .parquet manifest: unknown data 'dmeo'. Did you mean demo? "
+        "`--data` takes a dataset (demo), a folder of genre folders, or a .csv or .parquet manifest: "
+        "unknown data 'dmeo'. Did you mean demo? "
         f"Known: {', '.join(sorted(DATASETS))}."
     )
     missing = tmp_path / "missing.csv"
@@ -255,19 +282,19 @@ def write_tagged(folder: Path, name: str, artist: str, album: str) -> Path:
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_tags(tmp_path, name):
+def test_read_tags_of_each_format_gives_artist_and_album(tmp_path, name):
     path = write_tagged(tmp_path, name, " Björk ", "Début \N{MUSICAL NOTE}")
-    assert read_tags(path) == {"artist": "Björk", "album": "Début \N{MUSICAL NOTE}"}
+    tags = read_tags(path)
+    assert (tags.artist, tags.album) == ("Björk", "Début \N{MUSICAL NOTE}")
 
 
-def test_files_without_tags_have_none(songs, faulty):
-    nothing = {"artist": "", "album": ""}
+def test_read_tags_without_tags_is_empty(songs, faulty):
     bad = [faulty / name for name in ("text.mp3", "zero_bytes.mp3", "missing.mp3", "half_song.m4a")]
     for path in (*songs.values(), *bad):
-        assert read_tags(path) == nothing, path
+        assert read_tags(path) == Tags(), path
 
 
-def test_folder_takes_artists_from_tags(tmp_path):
+def test_read_folder_with_tags_gives_artists_and_albums(tmp_path):
     """And the album from the tags where the folders name none."""
     for genre, name, artist in (("rock", "song.mp3", "A"), ("rock", "song.flac", "B"), ("jazz", "song.ogg", "C")):
         (tmp_path / genre).mkdir(exist_ok=True)
@@ -277,12 +304,48 @@ def test_folder_takes_artists_from_tags(tmp_path):
     assert table["album"].tolist() == ["Best of C", "Best of B", "Best of A"]
 
 
-def test_manifest_with_artists_reads_no_tags(tmp_path):
+def test_read_manifest_with_artists_reads_no_tags(tmp_path):
     write_tagged(tmp_path, "song.mp3", "From the tag", "")
     table = read_manifest(write_csv(tmp_path, "path,genre,artist\nsong.mp3,rock,\nother.mp3,jazz,Known\n"))
     assert table["artist"].tolist() == ["", "Known"]
     table = read_manifest(write_csv(tmp_path, "path,genre\nsong.mp3,rock\nother.mp3,jazz\n"))
     assert table["artist"].tolist() == ["From the tag", ""]
+
+
+# --- groups ---------------------------------------------------------------------------------------
+
+
+def test_group_ids_of_unknown_artists_are_single_tracks():
+    table = table_of({"rock": [2, 1]})
+    table["artist"] = ["Ann", "ANN", ""]
+    assert list(group_ids(table, "artist")) == ["artist:ann", "artist:ann", "/rock/1/0.mp3"]
+    assert list(group_ids(table, "track")) == table["path"].tolist()
+
+
+def test_group_ids_of_numbered_tracks_join_ten_neighbours():
+    table = pd.DataFrame({
+        "path": ["a", "b", "c", "d"],
+        "genre": ["jazz", "jazz", "jazz", "rock"],
+        "track_id": ["jazz.00011", "jazz.00019", "jazz.00020", "x"],
+        "artist": ["", "", "", "Somebody"],
+    }).astype("string")  # fmt: skip
+    groups = group_ids(table, "artist", unknown=numbered_neighbours(table))
+    assert list(groups) == ["jazz-1", "jazz-1", "jazz-2", "artist:somebody"]
+
+
+def test_grouped_folds_hold_each_row_once_and_separate_no_group():
+    rng = np.random.default_rng(0)
+    labels, groups = rng.permutation(np.repeat(["rock", "jazz"], 40)), rng.integers(0, 12, 80).astype(str)
+    folds = grouped_folds(labels, groups, 5, seed=1)
+    assert len(folds) == 5 and sorted(np.concatenate([rows for _, rows in folds])) == list(range(80))
+    assert not any(set(groups[fit]) & set(groups[validate]) for fit, validate in folds)
+
+
+@pytest.mark.parametrize(
+    ("labels", "groups"), [(["a", "a", "b"], ["x", "x", "x"]), (["a", "b"], ["x", "y"])], ids=["one group", "one each"]
+)
+def test_grouped_folds_without_two_possible_folds_are_none(labels, groups):
+    assert grouped_folds(labels, np.array(groups), 5, seed=0) == []
 
 
 # --- splits ---------------------------------------------------------------------------------------
@@ -293,7 +356,7 @@ def shares(table: pd.DataFrame) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("unit", ["artist", "album"])
-def test_no_unit_is_in_two_splits_and_every_genre_is_in_all(unit):
+def test_with_split_by_unit_separates_no_unit_and_spreads_every_genre(unit):
     rng = np.random.default_rng(0)
     for seed in range(20):
         counts = {f"genre {g}": rng.integers(1, 8, rng.integers(3, 12)).tolist() for g in range(rng.integers(2, 8))}
@@ -307,27 +370,27 @@ def test_no_unit_is_in_two_splits_and_every_genre_is_in_all(unit):
         assert sum(len(collection.rows(split)) for split in SPLITS) == len(table)
 
 
-def test_artist_is_one_whatever_its_case_and_genre():
+def test_with_split_of_artists_in_other_case_and_genre_keeps_them_whole():
     table = table_of({genre: [2] * 12 for genre in ("rock", "jazz", "pop")})
     table["artist"] = [f"{'ARTIST' if number % 2 else 'artist'} {number // 4}" for number in range(len(table))]
     split = with_split("made", table).table
     assert (split.groupby(split["artist"].str.lower())["split"].nunique() == 1).all()
 
 
-def test_ten_folds_give_a_tenth_each():
+def test_with_split_of_many_artists_gives_a_tenth_to_valid_and_test():
     table = with_split("made", table_of({genre: [1] * 50 for genre in ("rock", "jazz")})).table
     assert shares(table) == {"train": 0.8, "valid": 0.1, "test": 0.1}
     assert shares(table[table["genre"] == "jazz"]) == {"train": 0.8, "valid": 0.1, "test": 0.1}
 
 
-def test_split_by_track_where_nothing_is_known():
+def test_with_split_without_artists_is_by_track():
     table = table_of({"rock": [20], "jazz": [20]}).assign(artist="")
     collection = with_split("made", table, 4)
     assert collection.protocol == "split by track, seed 4"
     assert shares(collection.table) == {"train": 0.8, "valid": 0.1, "test": 0.1}
 
 
-def test_unit_must_be_known_for_nine_tracks_in_ten():
+def test_with_split_of_partly_known_artists_needs_nine_in_ten():
     table = table_of({"rock": [1] * 10, "jazz": [1] * 10})
     table.loc[:1, "artist"] = ""
     assert with_split("made", table).protocol == "split by artist, seed 0"
@@ -336,7 +399,7 @@ def test_unit_must_be_known_for_nine_tracks_in_ten():
     assert with_split("made", table.assign(album=table["path"])).protocol == "split by album, seed 0"
 
 
-def test_genres_with_few_artists_are_named_and_split_by_track():
+def test_with_split_of_genres_with_few_artists_names_them_and_splits_by_track():
     collection = with_split("made", table_of({"rock": [3] * 10, "polka": [6, 6], "fado": [12]}), 1)
     assert collection.protocol == "split by artist, but by track in fado, polka (fewer than 3 artists), seed 1"
     for genre, tracks in collection.table.groupby("genre"):
@@ -345,7 +408,7 @@ def test_genres_with_few_artists_are_named_and_split_by_track():
     assert (rock.groupby("artist")["split"].nunique() == 1).all()
 
 
-def test_split_depends_on_the_seed_alone():
+def test_with_split_of_one_seed_is_reproducible():
     table = table_of({genre: [2] * 15 for genre in ("rock", "jazz", "pop")})
     splits = [with_split("made", table, seed).table["split"].tolist() for seed in (7, 7, 8)]
     assert splits[0] == splits[1] != splits[2]
@@ -354,11 +417,11 @@ def test_split_depends_on_the_seed_alone():
 @pytest.mark.parametrize(
     "counts", [{"rock": [1], "jazz": [1]}, {"rock": [1, 1], "jazz": [1, 1]}, {"rock": [2], "jazz": [1]}]
 )
-def test_too_few_tracks_to_split_all_train(counts):
+def test_with_split_of_too_few_tracks_is_all_train(counts):
     assert set(with_split("made", table_of(counts)).table["split"]) == {"train"}
 
 
-def test_given_split_is_kept():
+def test_with_split_of_given_split_keeps_it():
     table = table_of({"rock": [4], "jazz": [4]})
     table["split"] = ["train", "valid", "test", "", "test", "train", "train", ""]
     collection = with_split("made", table)
@@ -370,7 +433,7 @@ def test_given_split_is_kept():
     assert with_split("made", full).protocol == "split given by the manifest"
 
 
-def test_artist_overlap_is_computed():
+def test_artist_overlap_of_shared_artists_and_tracks_gives_shares():
     train = table_of({"rock": [2, 2], "jazz": [2]})
     test = table_of({"rock": [1, 0, 4], "jazz": [0, 3]}).assign(path=lambda table: "/test" + table["path"])
     # Of 8 tracks, one is by "rock 0", which is in train; case does not matter.
@@ -381,14 +444,14 @@ def test_artist_overlap_is_computed():
     assert artist_overlap(both, train) == (
         "12.5% of the tracks themselves were trained on; 12.5% of the tracks have an artist that was trained on"
     )
-    unknown = "artists unknown, so the overlap is unknown and the figure may be optimistic"
+    unknown = "artists unknown, so the overlap is unknown and the metrics may be optimistic"
     assert artist_overlap(test.assign(artist=""), train) == unknown
     assert artist_overlap(test, train.assign(artist="")) == unknown
     assert artist_overlap(both.assign(artist=""), train) == "12.5% of the tracks themselves were trained on; " + unknown
     assert artist_overlap(test.iloc[:0], train) == artist_overlap(test, train.iloc[:0]) == "none: no tracks to compare"
 
 
-def test_one_rare_genre_does_not_decide_how_all_are_split():
+def test_with_split_with_a_rare_genre_keeps_the_shares_of_the_others():
     table = table_of({**{f"genre {number}": [2] * 10 for number in range(5)}, "rare": [1, 1, 1]}, "artist")
     rows = with_split("made", table, 0).table
     assert set(rows.loc[rows["genre"] == "rare", "split"]) == set(SPLITS)
@@ -396,7 +459,7 @@ def test_one_rare_genre_does_not_decide_how_all_are_split():
     assert all(9 <= (rows["split"] == name).sum() <= 13 for name in ("test", "valid"))
 
 
-def test_genre_of_a_single_track_is_trained_on():
+def test_with_split_of_a_genre_of_one_track_trains_on_it():
     for seed in range(10):
         table = table_of({"rock": [1] * 8, "jazz": [1] * 8, "polka": [1]}, "artist")
         rows = with_split("made", table, seed).table

@@ -13,19 +13,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from small_run import GENRES, SMALL
 
 from kgenre import baseline, embed, evaluate, export, predict, train
 from kgenre.audio.decode import decode
-from kgenre.audio.slicing import cut
-from kgenre.collections.demo.files import make_demo
+from kgenre.audio.slicing import SliceSpec, cut_slices
 from kgenre.embeddings.files import read_embeddings
-from kgenre.serving.metadata import described, read_about, write_about
-from kgenre.serving.saved_model import Predictor
+from kgenre.model.tasks.single_label import SingleLabel
+from kgenre.serving.metadata import model_metadata, read_metadata, task_and_spec, write_metadata
+from kgenre.serving.saved_model import SavedModel
 from kgenre.training.run import Run
 
-GENRES = ("ambient", "house", "metal")
-# 130 frames: convpool needs 118.
-SMALL = ["--clip-seconds", "1.5", "--hop-length", "256", "--batch-size", "8", "--crops-per-track", "2", "--epochs", "3"]
 RATE = 22050
 
 # A server's process: TensorFlow and nothing of ours.
@@ -41,18 +39,6 @@ assert not [name for name in sys.modules if name.startswith("kgenre")]
 labels = [label.decode() for label in about["labels"].numpy()]
 np.savez(sys.argv[3], labels=labels, **{name: value.numpy() for name, value in answer.items()})
 """
-
-
-@pytest.fixture(scope="module")
-def collection(tmp_path_factory) -> Path:
-    return make_demo(tmp_path_factory.mktemp("music") / "demo", genres=GENRES, songs_per_genre=6, seconds=(2.0, 3.5))
-
-
-@pytest.fixture(scope="module")
-def run(collection, tmp_path_factory) -> Run:
-    out = tmp_path_factory.mktemp("models") / "run"
-    assert train.main(["--data", str(collection / "manifest.csv"), "--out", str(out), *SMALL]) == 0
-    return Run(out)
 
 
 def fails(command, arguments, capsys) -> str:
@@ -73,7 +59,7 @@ def test_run_folder_is_whole(run):
     assert run.load_labels() == sorted(GENRES)
     assert list(pd.read_csv(run / "history.csv")["epoch"]) == [1, 2, 3]
     tracks = run.load_tracks()
-    artists = tracks.groupby("split")["artist"].agg(set)
+    artists = {split: set(rows["artist"]) for split, rows in tracks.groupby("split")}
     assert not artists["train"] & artists["test"] and not artists["train"] & artists["valid"]
     assert "split by artist" in run.load_facts()["protocol"]
 
@@ -82,7 +68,7 @@ def test_metrics_are_those_of_predicting_every_test_track(run, tmp_path):
     tracks = run.load_tracks()
     test = tracks[tracks["split"] == "test"].set_index("path")
     out = tmp_path / "genres.csv"
-    assert predict.main(["--model", str(run.folder), *test.index, "--csv", str(out)]) == 0
+    assert predict.main(["--model", str(run.folder), *test.index, "--out", str(out)]) == 0
     table = pd.read_csv(out).set_index("path")
     hits = (table["genre"] == test["genre"].loc[table.index]).mean()
     metrics = json.loads((run / "metrics.json").read_text())
@@ -125,38 +111,35 @@ def test_predict_answers_for_good_files_and_lists_bad_ones(run, collection, tmp_
     soundfile.write(folder / "silence.wav", np.zeros(RATE), RATE)
     soundfile.write(folder / "one.wav", np.ones(1) * 0.5, RATE)
     soundfile.write(folder / "nan.wav", np.full(RATE, np.nan, "float32"), RATE, subtype="FLOAT")
-    assert (
-        predict.main(
-            ["--model", str(run.folder), str(folder), "--csv", str(tmp_path / "out.csv"), "--json", "--slices"]
-        )
-        == 1
-    )
+    assert predict.main(["--model", str(run.folder), str(folder), "--format", "json", "--slices"]) == 1
     out, err = capsys.readouterr()
     failed = {Path(line.split(": ")[1]).name for line in err.splitlines() if line.startswith("failed: ")}
     assert failed == {"empty.mp3", "text.mp3", "silence.wav", "one.wav", "nan.wav"}
     rows = [json.loads(line) for line in out.splitlines()]
     assert len(rows) == len(good) + 1
+    flags = ["--model", str(run.folder), str(folder), "--out", str(tmp_path / "out.csv"), "--slices"]
+    assert predict.main(flags) == 1 and capsys.readouterr().out == ""
     with open(tmp_path / "out.csv", "rb") as file:
         assert b"caf\xe9 latin-1" in file.read()
     for row in rows:
-        assert sum(row["strengths"].values()) == pytest.approx(1, abs=1e-5)
-        mean = {genre: np.mean([part["strengths"][genre] for part in row["by_slice"]]) for genre in GENRES}
-        assert row["strengths"] == pytest.approx(mean, abs=1e-6)
+        assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+        mean = {genre: np.mean([part["probabilities"][genre] for part in row["by_slice"]]) for genre in GENRES}
+        assert row["probabilities"] == pytest.approx(mean, abs=1e-6)
         assert (
             row["slices"]
             == len(row["by_slice"])
-            == len(cut(decode(row["path"], RATE).samples, *2 * [round(1.5 * RATE)]))
+            == len(cut_slices(decode(row["path"], RATE).samples, SliceSpec(RATE, *2 * [round(1.5 * RATE)])))
         )
-        assert row["genre"] == max(row["strengths"], key=row["strengths"].get)
+        assert row["genre"] == max(row["probabilities"], key=row["probabilities"].get)
 
 
 def test_predict_csv_columns(run, collection, tmp_path):
     song = next((collection / "house").rglob("*.*"))
     for flags, extra in (([], []), (["--slices"], ["start"])):
         out = tmp_path / "out.csv"
-        assert predict.main(["--model", str(run / "saved_model" / "1"), str(song), "--csv", str(out), *flags]) == 0
+        assert predict.main(["--model", str(run / "saved_model" / "1"), str(song), "--out", str(out), *flags]) == 0
         table = pd.read_csv(out)
-        assert list(table.columns) == ["path", "genre", "seconds", "slices", *extra, *sorted(GENRES)]
+        assert list(table.columns) == ["path", "genre", "seconds", "slices", "note", *extra, *sorted(GENRES)]
         assert len(table) == (table["slices"].iloc[0] if flags else 1)
         assert table["seconds"].iloc[0] == pytest.approx(decode(song, RATE).seconds, abs=1e-3)
 
@@ -173,9 +156,9 @@ def test_served_equals_trained_in_a_process_with_tensorflow_alone(run, tmp_path,
 
     from kgenre.model.build import slice_model
 
-    config = run.load_config()
-    slices = cut(waveform.astype("float32"), config.clip_samples, config.hop_samples)
-    probabilities, embedding = slice_model(run.load_model()).predict(slices, batch_size=16, verbose=0)
+    config = run.load_settings()
+    slices = cut_slices(waveform.astype("float32"), config.audio.slice_spec)
+    probabilities, embedding = slice_model(run.load_model(), run.load_task()).predict(slices, batch_size=16, verbose=0)
     assert served["slice_probabilities"].shape == (1, *probabilities.shape)
     # 1e-5: float32 sums in another order, as batches differ.
     np.testing.assert_allclose(served["slice_probabilities"][0], probabilities, atol=1e-5)
@@ -185,7 +168,7 @@ def test_served_equals_trained_in_a_process_with_tensorflow_alone(run, tmp_path,
 
 
 def test_served_model_is_finite_on_silence_and_nothing(run):
-    predictor = Predictor(run.folder)
+    predictor = SavedModel(run.folder)
     for samples in (0, 1, 100, 5 * RATE):
         answer = predictor.module.signatures["serving_default"](waveform=np.zeros((2, samples), "float32"))
         assert all(np.isfinite(value.numpy()).all() for value in answer.values()), samples
@@ -194,46 +177,49 @@ def test_served_model_is_finite_on_silence_and_nothing(run):
 
 def test_embeddings_are_those_that_are_served(run, tmp_path):
     to = tmp_path / "embeddings.npz"
-    assert embed.main(["--model", str(run.folder), "--data", str(run / "tracks.csv"), "--to", str(to)]) == 0
-    read, predictor = read_embeddings(to), Predictor(run.folder)
+    assert embed.main(["--model", str(run.folder), "--data", str(run / "tracks.csv"), "--out", str(to)]) == 0
+    read, predictor = read_embeddings(to), SavedModel(run.folder)
     assert sorted(read.table["path"]) == sorted(run.load_tracks()["path"])
-    assert read.header["identity"] == predictor.identity == Predictor(run.folder / "saved_model").identity
+    assert read.header["identity"] == predictor.identity == SavedModel(run.folder / "saved_model").identity
     for row, path in enumerate(read.table["path"][:3]):
-        waveform = decode(path, predictor.sample_rate).samples
+        waveform = decode(path, predictor.slice_spec.sample_rate).samples
         served = predictor.module.signatures["serving_default"](waveform=waveform[None])
         np.testing.assert_allclose(read.mean[row], served["embedding"][0], atol=1e-4)
         assert read.table["slices"][row] == served["slice_probabilities"].shape[1]
 
 
 def test_what_a_model_says_of_itself_is_known_without_tensorflow(run, tmp_path):
-    code = "import sys; from kgenre.inference import open_model as o; print(o(sys.argv[1]).identity, *sys.modules)"
+    code = (
+        "import sys; from kgenre.serving.catalogue import open_model as o; print(o(sys.argv[1]).identity, *sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code, run.folder], capture_output=True, text=True, check=True)
     identity, *modules = done.stdout.split()
-    assert "kgenre.inference" in modules and "tensorflow" not in modules
-    folder = shutil.copytree(Predictor(run.folder).path, tmp_path / "copy")
-    kept = read_about(folder)
-    assert kept["identity"] == identity and kept == Predictor(run.folder)._ask()
+    assert "kgenre.serving.catalogue" in modules and "tensorflow" not in modules
+    folder = shutil.copytree(SavedModel(run.folder).path, tmp_path / "copy")
+    kept = read_metadata(folder)
+    assert kept["identity"] == identity and kept == SavedModel(run.folder).metadata_of_graph()
     (folder / "assets.extra" / "about.json").write_text("{}")
-    assert read_about(folder) is None and Predictor(folder).identity == identity
-    sizes = (kept["sample_rate"], kept["clip_samples"], kept["hop_samples"])
-    write_about(folder, kept)
-    assert read_about(folder) == kept == described(folder, sorted(GENRES), *sizes)
-    assert described(folder, sorted(GENRES)[::-1], *sizes)["identity"] != identity
+    assert read_metadata(folder) is None and SavedModel(folder).identity == identity
+    task, spec = task_and_spec(kept)
+    other = SingleLabel(task.labels[::-1])
+    write_metadata(folder, kept)
+    assert read_metadata(folder) == kept == model_metadata(folder, task, spec)
+    assert model_metadata(folder, other, spec)["identity"] != identity
     data = next((folder / "variables").glob("*.data-*"))
     data.write_bytes(data.read_bytes()[:-1])
-    assert read_about(folder) is None, "weights that were cut short are not those that it speaks of"
+    assert read_metadata(folder) is None, "weights that were cut short are not those that it speaks of"
 
 
 def test_baseline_on_a_run_takes_its_embeddings(run, collection, tmp_path):
     arguments = ["--data", str(collection / "manifest.csv"), "--classifier", "bayes", "--pool", "concat", "--out"]
     assert baseline.main(["--on", str(run.folder), *arguments, str(tmp_path)]) == 0
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert f"on concat embedding of {run.folder}; chosen on valid" in metrics["method"]
+    assert f"on concat embedding of {run.folder}; selected on valid" in metrics["method"]
     assert len(read_embeddings(tmp_path / "features.npz").table) == 18
 
 
 def test_export_adds_versions(run, tmp_path, capsys):
-    flags = ["--model", str(run.folder), "--to", str(tmp_path / "genres")]
+    flags = ["--model", str(run.folder), "--out", str(tmp_path / "genres")]
     assert export.main(flags) == 0
     assert capsys.readouterr().out.startswith(str(tmp_path / "genres" / "1"))
     # In a process of its own nothing has been imported that happens to register the layers.
@@ -242,17 +228,17 @@ def test_export_adds_versions(run, tmp_path, capsys):
     for version in ("1", "2"):
         labels = (tmp_path / "genres" / version / "assets.extra" / "labels.txt").read_text().splitlines()
         assert labels == sorted(GENRES)
-    assert Predictor(tmp_path / "genres").path.name == "2"
+    assert SavedModel(tmp_path / "genres").path.name == "2"
     assert sorted(path.name for path in (tmp_path / "genres").iterdir()) == ["1", "2"]
 
 
 def test_export_that_differs_is_refused_and_leaves_nothing(run, tmp_path, capsys, monkeypatch):
-    def shifted(waveform, clip, hop):  # a serving graph that cuts the track otherwise than training did
-        return original(waveform[:, clip // 2 :], clip, hop)
+    def shifted(waveform, spec):  # a serving graph that cuts the track otherwise than training did
+        return original(waveform[:, spec.slice_samples // 2 :], spec)
 
-    original = sys.modules["kgenre.audio.slicing"].cut_graph
-    monkeypatch.setattr("kgenre.slices.cut_graph", shifted)
-    line = fails(export, ["--model", run.folder, "--to", tmp_path / "genres"], capsys)
+    original = sys.modules["kgenre.audio.slicing"].slice_in_graph
+    monkeypatch.setattr("kgenre.serving.exporters.saved_model.slice_in_graph", shifted)
+    line = fails(export, ["--model", run.folder, "--out", tmp_path / "genres"], capsys)
     assert "differs from the trained one by" in line
     assert list((tmp_path / "genres").iterdir()) == []
 
@@ -326,8 +312,8 @@ def test_user_errors_are_one_line(run, collection, tmp_path, capsys):
     assert "`arch` of a run cannot change. Received: convconvpool, begun with convpool" in line
     line = fails(train, ["--resume", "--out", tmp_path], capsys)
     assert "no run to go on with" in line
-    line = fails(train, ["--data", manifest, "--out", tmp_path / "x", *SMALL, "--clip-seconds", "0.2"], capsys)
-    assert "cannot take a picture of 128x18x1" in line
+    line = fails(train, ["--data", manifest, "--out", tmp_path / "x", *SMALL, "--slice-seconds", "0.2"], capsys)
+    assert "cannot take an image of 128x18x1" in line
     line = fails(
         train, ["--data", manifest, "--out", tmp_path / "x", "--arch", "resnet50", "--weights", "no.h5"], capsys
     )
@@ -337,9 +323,9 @@ def test_user_errors_are_one_line(run, collection, tmp_path, capsys):
     assert "no such file, folder or match" in line
     line = fails(predict, ["--model", tmp_path, next((collection / "house").rglob("*.*"))], capsys)
     assert "holds no SavedModel" in line
-    line = fails(predict, ["--csv", tmp_path / "no" / "out.csv", manifest], capsys)
+    line = fails(predict, ["--out", tmp_path / "no" / "out.csv", manifest], capsys)
     assert "no such folder" in line
-    line = fails(predict, ["--csv", tmp_path, manifest], capsys)
+    line = fails(predict, ["--out", tmp_path, manifest], capsys)
     assert "is a folder" in line
     other = pd.DataFrame({"path": ["a.wav", "b.wav"], "genre": ["polka", "house"], "split": "test"})
     other.to_csv(tmp_path / "other.csv", index=False)
@@ -374,7 +360,7 @@ def test_notes_of_c_libraries_do_not_reach_the_terminal(run, tmp_path):
 
 def test_last_words_of_a_crash_come_through_the_filter():
     script = (
-        "import os\nfrom kgenre.quiet import filtered_stderr\n"
+        "import os\nfrom kgenre.cli.stderr_filter import filtered_stderr\n"
         "with filtered_stderr():\n    os.write(2, b'Note: Trying to resync...\\nlast words\\n')\n    os.abort()"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
@@ -382,14 +368,24 @@ def test_last_words_of_a_crash_come_through_the_filter():
     assert done.stderr == "last words\n"
 
 
+def read_terminal(end: int) -> str:
+    """What was written to the terminal, "" once its last writer has closed it."""
+    try:
+        return os.read(end, 100_000).decode(errors="replace")
+    except OSError:
+        return ""
+
+
 def test_answers_go_to_the_file_while_the_bar_is_on_the_terminal(run, collection, tmp_path):
     song = next((collection / "house").rglob("*.*"))
     command = f"{sys.executable} -m kgenre.predict --model {run.folder} {song} > {tmp_path / 'answers'}"
     main_end, terminal = os.openpty()
-    subprocess.run(command, shell=True, stderr=terminal, check=True)
-    shown = os.read(main_end, 100_000).decode()
+    with subprocess.Popen(command, shell=True, stderr=terminal) as process:
+        os.close(terminal)
+        shown = "".join(iter(lambda: read_terminal(main_end), ""))  # read as it comes: a full terminal blocks its writer
+    assert process.returncode == 0
     assert (tmp_path / "answers").read_text().startswith(f"{song}: ")
-    assert "listening" in shown and str(song) not in shown
+    assert "analysing" in shown and str(song) not in shown
 
 
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
@@ -411,10 +407,10 @@ def test_every_precision_trains_resumes_and_exports(collection, tmp_path, precis
 def test_half_precision_scales_its_loss():
     import keras
 
-    from kgenre.model.settings import make_config
     from kgenre.training.fit import compiled_model
+    from kgenre.training.settings import RunSettings
 
-    model = compiled_model(make_config({}, {"precision": "mixed_float16"}), 3, 10)
+    model = compiled_model(RunSettings.compose({"precision": "mixed_float16"}), SingleLabel(("a", "b", "c")), 10)
     assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
 
 
@@ -444,5 +440,5 @@ def test_predict_says_that_a_file_is_truncated(run, songs, tmp_path, capfd):
 
 
 def test_served_model_takes_an_empty_batch(run):
-    answer = Predictor(run.folder).module.signatures["serving_default"](waveform=np.zeros((0, 5000), "float32"))
+    answer = SavedModel(run.folder).module.signatures["serving_default"](waveform=np.zeros((0, 5000), "float32"))
     assert answer["probabilities"].shape == (0, 3)

@@ -226,7 +226,9 @@ def test_processes_make_the_same_samples(miniature, tmp_path):
 
 
 def test_processes_load_no_network_library():
-    code = "import sys, kgenre.datasets.demo; print({'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules))"
+    code = (
+        "import sys, kgenre.collections.demo.files; print({'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

@@ -1,4 +1,4 @@
-"""Embedding files: what is in them, going on after a kill, and what is refused."""
+"""Embedding files: their content, continuing after a kill, and what is refused."""
 
 import importlib.util
 import os
@@ -12,10 +12,12 @@ from audio_files import tone, write_sound
 
 from kgenre import embed
 from kgenre.audio.decode import decode
-from kgenre.audio.reader import TrackReader
-from kgenre.audio.slicing import cut, slice_starts
+from kgenre.audio.slicing import SliceSpec, cut_slices
 from kgenre.embeddings import store as embedding_store
 from kgenre.embeddings.files import read_embeddings
+from kgenre.model.aggregate import SliceOutputs
+from kgenre.model.tasks.single_label import SingleLabel
+from kgenre.serving import catalogue
 from kgenre.serving import predict as inference
 
 RATE = 8000
@@ -34,23 +36,18 @@ class Level:
     """A model whose embedding of a slice is its mean, deviation and peak; it fails at call number `fails_at`."""
 
     identity: str = "one"
-    hop_samples: int = RATE // 2
+    slice_spec: SliceSpec = SliceSpec(RATE, RATE, RATE // 2)
     fails_at: int | None = None
     name: str = "level"
-    labels: tuple = ("loud", "quiet")
-    sample_rate: int = RATE
-    clip_samples: int = RATE
-    heard: list = field(default_factory=list)
+    task: SingleLabel = SingleLabel(("loud", "quiet"))
+    batches: list = field(default_factory=list)
 
     def __call__(self, windows):
         windows = np.asarray(windows)
-        self.heard.append(len(windows))
-        if self.fails_at is not None and len(self.heard) > self.fails_at:
+        self.batches.append(len(windows))
+        if self.fails_at is not None and len(self.batches) > self.fails_at:
             raise KeyboardInterrupt
-        return np.full((len(windows), 2), 0.5, "float32"), describe(windows)
-
-    def reader(self):
-        return TrackReader(self.sample_rate, self.clip_samples, self.hop_samples)
+        return SliceOutputs(np.full((len(windows), 2), 0.5, "float32"), describe(windows))
 
 
 def describe(windows):
@@ -71,20 +68,20 @@ def manifest(tmp_path):
 
 @pytest.fixture
 def run(manifest, monkeypatch, capsys):
-    """run(model, arguments...) -> exit status, what was printed, what was said on stderr."""
+    """run(model, arguments...) -> exit status, standard output, standard error."""
 
     def call(model, *arguments, to="out.npz", data=True):
-        monkeypatch.setattr(inference, "open_model", lambda name: model)
+        monkeypatch.setattr(catalogue, "open_model", lambda name: model)
         given = ["--data", str(manifest)] if data else []
-        status = embed.main(["--to", str(manifest.parent / to), "--model", "x", *given, *map(str, arguments)])
-        said = capsys.readouterr()
-        return status, said.out, said.err
+        status = embed.main(["--out", str(manifest.parent / to), "--model", "x", *given, *map(str, arguments)])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
 
     return call
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_file_holds_what_the_model_says_of_each_slice(run, manifest, suffix):
+def test_embed_of_songs_writes_the_outputs_of_each_slice(run, manifest, suffix):
     status, out, _ = run(Level(), to=f"out{suffix}")
     assert status == 0 and "5 tracks, 5 of them new" in out
     read = read_embeddings(manifest.parent / f"out{suffix}")
@@ -96,12 +93,14 @@ def test_file_holds_what_the_model_says_of_each_slice(run, manifest, suffix):
     row = 0
     for track, path in enumerate(read.table["path"]):
         samples = decode(path, RATE).samples
-        expected = describe(cut(samples, RATE, RATE // 2))
+        expected = describe(cut_slices(samples, SliceSpec(RATE, RATE, RATE // 2)))
         rows = slice(row, row + len(expected))
         assert read.table["slices"][track] == len(expected)
         assert read.table["seconds"][track] == len(samples) / RATE
         np.testing.assert_allclose(read.slice_embeddings[rows], expected, atol=1e-6)
-        np.testing.assert_array_equal(read.slice_starts[rows], slice_starts(len(samples), RATE, RATE // 2) / RATE)
+        np.testing.assert_array_equal(
+            read.slice_starts[rows], SliceSpec(RATE, RATE, RATE // 2).starts(len(samples)) / RATE
+        )
         np.testing.assert_allclose(read.mean[track], expected.mean(axis=0), atol=1e-6)
         np.testing.assert_allclose(read.max[track], expected.max(axis=0), atol=1e-6)
         row += len(expected)
@@ -113,9 +112,9 @@ def test_file_holds_what_the_model_says_of_each_slice(run, manifest, suffix):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_killed_run_goes_on_and_ends_as_an_unbroken_one(run, manifest, suffix, monkeypatch):
+def test_embed_after_a_kill_continues_and_equals_an_unbroken_run(run, manifest, suffix, monkeypatch):
     monkeypatch.setattr(embedding_store, "PART_SECONDS", 0.0)
-    monkeypatch.setattr(inference.classify, "__defaults__", (2, 1, lambda: None))  # batches of two slices
+    monkeypatch.setattr(inference.predict_tracks, "__defaults__", (2, 1, lambda: None))  # batches of two slices
     assert run(Level(), to="whole.npz")[0] == 0
     out, parts = manifest.parent / f"out{suffix}", manifest.parent / f".out{suffix}.parts"
     status, _, err = run(Level(fails_at=4), "--workers", "1", to=out.name)
@@ -139,13 +138,13 @@ def test_killed_run_goes_on_and_ends_as_an_unbroken_one(run, manifest, suffix, m
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_unchanged_files_are_not_listened_to_again(run, manifest, suffix):
+def test_embed_of_unchanged_files_does_not_analyse_them_again(run, manifest, suffix):
     to, out = f"out{suffix}", manifest.parent / f"out{suffix}"
     assert run(Level(), to=to)[0] == 0
     before, written = read_embeddings(out), out.stat().st_mtime_ns
     model = Level()
     assert run(model, to=to)[0] == 0
-    assert model.heard == [] and out.stat().st_mtime_ns == written
+    assert model.batches == [] and out.stat().st_mtime_ns == written
     write_sound(manifest.parent / "b.wav", tone(900, 1.5, RATE), RATE)
     manifest.write_text(manifest.read_text().replace("e.wav,jazz,test", "e.wav,jazz,valid"))
     (manifest.parent / "a.wav").rename(manifest.parent / "gone.wav")
@@ -161,7 +160,7 @@ def test_unchanged_files_are_not_listened_to_again(run, manifest, suffix):
         np.testing.assert_array_equal(before.mean[old], after.mean[new])
 
 
-def test_tracks_of_an_earlier_call_stay(run, manifest):
+def test_embed_of_other_songs_keeps_those_of_the_earlier_call(run, manifest):
     folder = manifest.parent
     assert run(Level(), folder / "a.wav", data=False)[0] == 0
     assert run(Level(), folder / "b.wav", folder / "a.wav", folder / "b.wav", data=False)[0] == 0
@@ -171,7 +170,7 @@ def test_tracks_of_an_earlier_call_stay(run, manifest):
     assert table["track_id"].tolist() == ["a", "b", "c"] and set(table["genre"]) == {""}
 
 
-def test_tracks_on_a_disk_that_is_away_stay(run, manifest):
+def test_embed_with_a_disk_not_mounted_keeps_its_tracks(run, manifest):
     folder = manifest.parent
     (folder / "disk").mkdir()
     shutil.move(folder / "a.wav", folder / "disk")
@@ -181,8 +180,8 @@ def test_tracks_on_a_disk_that_is_away_stay(run, manifest):
     assert read_embeddings(folder / "out.npz").table["track_id"].tolist() == ["a", "b"]
 
 
-@pytest.mark.parametrize("change", [{"identity": "two"}, {"hop_samples": RATE}])
-def test_another_model_or_setting_is_refused(run, manifest, change):
+@pytest.mark.parametrize("change", [{"identity": "two"}, {"slice_spec": SliceSpec(RATE, RATE, RATE)}])
+def test_embed_of_another_model_or_setting_is_refused(run, manifest, change):
     assert run(Level())[0] == 0
     out = manifest.parent / "out.npz"
     before = out.read_bytes()
@@ -193,7 +192,7 @@ def test_another_model_or_setting_is_refused(run, manifest, change):
     assert line.endswith("Name another file, or delete this one.") and out.read_bytes() == before
 
 
-def test_unfinished_parts_of_another_model_are_refused(run, manifest, monkeypatch):
+def test_embed_with_parts_of_another_model_is_refused(run, manifest, monkeypatch):
     monkeypatch.setattr(embedding_store, "PART_SECONDS", 0.0)
     monkeypatch.setattr(embedding_store.Store, "finish", lambda self: None)
     run(Level())
@@ -201,7 +200,7 @@ def test_unfinished_parts_of_another_model_are_refused(run, manifest, monkeypatc
     assert status == 2 and f"{manifest.parent / '.out.npz.parts'}: holds vectors of another model" in err
 
 
-def test_bad_files_are_listed_and_the_rest_written(run, manifest):
+def test_embed_with_bad_files_lists_them_and_writes_the_rest(run, manifest):
     (manifest.parent / "c.flac").write_text("no music")
     (manifest.parent / "b.wav").unlink()
     status, text, err = run(Level())
@@ -211,7 +210,7 @@ def test_bad_files_are_listed_and_the_rest_written(run, manifest):
     assert sorted(read_embeddings(manifest.parent / "out.npz").table["track_id"]) == ["a", "d", "e"]
 
 
-def test_nothing_usable_writes_nothing(run, manifest):
+def test_embed_of_no_usable_file_writes_nothing(run, manifest):
     for name in SECONDS:
         (manifest.parent / name).write_text("no music")
     status, _, err = run(Level())
@@ -222,7 +221,7 @@ def test_nothing_usable_writes_nothing(run, manifest):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_file_name_that_is_no_utf8(run, manifest, suffix):
+def test_embed_of_name_that_is_not_utf8_needs_npz(run, manifest, suffix):
     name = os.fsdecode(b"caf\xe9.wav")
     write_sound(manifest.parent / "x.wav", tone(300, 1.0, RATE), RATE)
     (manifest.parent / "x.wav").rename(manifest.parent / name)
@@ -237,7 +236,7 @@ def test_file_name_that_is_no_utf8(run, manifest, suffix):
 @pytest.mark.parametrize(
     ("content", "cause"), [(b"text", ""), (b"", ""), ("foreign", "header is not a file in the archive"), ("half", "")]
 )
-def test_file_that_is_not_ours_is_one_line(run, manifest, content, cause):
+def test_embed_to_a_foreign_file_is_one_line(run, manifest, content, cause):
     out = manifest.parent / "out.npz"
     if content == "foreign":
         np.savez(out, a=np.zeros(3))
@@ -251,9 +250,9 @@ def test_file_that_is_not_ours_is_one_line(run, manifest, content, cause):
     assert status == 2 and line.startswith(f"kgenre: {out}: not a readable embedding file (") and cause in line
 
 
-def test_user_errors_are_one_line(run, manifest, monkeypatch):
+def test_command_with_wrong_arguments_is_one_line(run, manifest, monkeypatch):
     for options, message in [
-        ({"to": "out.csv"}, "an embedding file ends in .npz or .parquet. Received: .csv."),
+        ({"to": "out.csv"}, "the file's name must end in .npz or .parquet. Received: .csv."),
         ({"to": "nowhere/out.npz"}, "no such folder"),
         ({"data": False}, "Name either songs or a collection with --data: one of the two."),
     ]:

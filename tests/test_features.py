@@ -8,14 +8,14 @@ import tensorflow as tf
 
 from kgenre.core.errors import KgenreError
 from kgenre.features import FEATURES
-from kgenre.features.chroma import ChromaStft
-from kgenre.features.cqt import C1_HZ, ChromaCqt, Cqt
-from kgenre.features.logmel import LogMel
-from kgenre.features.logstft import LogStft
-from kgenre.features.mfcc import Mfcc
-from kgenre.features.stft import BandMatrix, frame, frame_count
+from kgenre.features.layers.chroma import ChromaStft
+from kgenre.features.layers.cqt import C1_HZ, ChromaCqt, Cqt
+from kgenre.features.layers.logmel import LogMel
+from kgenre.features.layers.logstft import LogStft
+from kgenre.features.layers.mfcc import Mfcc
+from kgenre.features.layers.stft import BandMatrix, frame, frame_count
 from kgenre.model.build import front_end
-from kgenre.model.settings import make_config
+from kgenre.model.settings import ModelSettings
 
 RATE = 22050
 
@@ -37,7 +37,11 @@ def of(layer, y: np.ndarray) -> np.ndarray:
 
 
 def config_of(feature: str, **values):
-    return make_config({}, {"feature": feature, "clip_seconds": 3.0, **values})
+    return ModelSettings.compose({"feature": feature, "slice_seconds": 3.0, **values})
+
+
+def layer_of(config: ModelSettings):
+    return FEATURES[config.feature].build(config.audio.sample_rate_hz, config.spectrogram)
 
 
 # --- parity -----------------------------------------------------------------------------------------
@@ -109,13 +113,13 @@ def test_vggish_mel_equals_its_definition():
     mel = tf.signal.linear_to_mel_weight_matrix(64, 257, 16000, 125.0, 7500.0, tf.float64).numpy()
     wanted = np.log(np.abs(np.fft.rfft(frames * window, 512)) @ mel + 0.01)
     config = config_of("vggish_mel")
-    np.testing.assert_allclose(of(FEATURES["vggish_mel"].build(config), y), wanted, atol=1e-4)
+    np.testing.assert_allclose(of(layer_of(config), y), wanted, atol=1e-4)
 
 
 def test_musicnn_mel_equals_its_definition():
     y = music(3.0, 16000)
     mel = librosa.feature.melspectrogram(y=y, sr=16000, n_fft=512, hop_length=256, n_mels=96)
-    ours = of(FEATURES["musicnn_mel"].build(config_of("musicnn_mel")), y)
+    ours = of(layer_of(config_of("musicnn_mel")), y)
     np.testing.assert_allclose(ours, np.log10(10000 * mel + 1).T, atol=1e-4)
 
 
@@ -125,9 +129,9 @@ def test_musicnn_mel_equals_its_definition():
 @pytest.mark.parametrize("feature", FEATURES)
 def test_alone_equals_beside_a_loud_neighbour(feature):
     config = config_of(feature)
-    layer = FEATURES[feature].build(config)
-    y = music(3.0, config.sample_rate_hz)[: config.clip_samples]
-    loud = np.clip(50 * music(3.0, config.sample_rate_hz, seed=1), -1, 1)[: config.clip_samples]
+    layer = layer_of(config)
+    y = music(3.0, config.audio.sample_rate_hz)[: config.audio.slice_samples]
+    loud = np.clip(50 * music(3.0, config.audio.sample_rate_hz, seed=1), -1, 1)[: config.audio.slice_samples]
     beside = keras.ops.convert_to_numpy(layer(np.stack([0.01 * y, loud])))[0]
     # 1e-4 of values up to some hundred: float32 sums in another order.
     np.testing.assert_allclose(beside, of(layer, 0.01 * y), rtol=1e-5, atol=1e-3)
@@ -136,11 +140,11 @@ def test_alone_equals_beside_a_loud_neighbour(feature):
 @pytest.mark.parametrize("feature", FEATURES)
 def test_silence_and_full_scale_are_finite_with_finite_gradients(feature):
     config = config_of(feature)
-    picture = front_end(config)
-    y = music(3.0, config.sample_rate_hz)[: config.clip_samples]
+    to_image = front_end(config)
+    y = music(3.0, config.audio.sample_rate_hz)[: config.audio.slice_samples]
     waveforms = tf.Variable(np.stack([np.zeros_like(y), np.sign(y), y]))
     with tf.GradientTape() as tape:
-        image = picture(waveforms)
+        image = to_image(waveforms)
         total = tf.reduce_sum(tf.square(image))
     assert np.isfinite(image.numpy()).all() and np.ptp(image[2].numpy()) > 0.2
     gradient = tape.gradient(total, waveforms)
@@ -153,8 +157,8 @@ def test_silence_and_full_scale_are_finite_with_finite_gradients(feature):
 @pytest.mark.parametrize("feature", FEATURES)
 def test_shape_formula(feature):
     config = config_of(feature)
-    layer = FEATURES[feature].build(config)
-    for samples in (100, config.n_fft, config.n_fft + 1, config.clip_samples):
+    layer = layer_of(config)
+    for samples in (100, 2048, 2049, config.audio.slice_samples):
         y = np.full(samples, 0.1, "float32")
         assert of(layer, y).shape == layer.compute_output_shape((None, samples))[1:], samples
 
@@ -163,12 +167,12 @@ def test_shape_formula(feature):
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_float32_under_mixed_precision(feature, policy):
     config = config_of(feature)
-    y = music(3.0, config.sample_rate_hz)[: config.clip_samples]
-    wanted = of(FEATURES[feature].build(config), y)
+    y = music(3.0, config.audio.sample_rate_hz)[: config.audio.slice_samples]
+    wanted = of(layer_of(config), y)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
-        answer = FEATURES[feature].build(config)(y[None])
+        answer = layer_of(config)(y[None])
     finally:
         keras.config.set_dtype_policy(before)
     assert answer.dtype == tf.float32
@@ -180,10 +184,10 @@ def test_saved_and_loaded(feature, tmp_path):
     from kgenre.model.build import load_model
 
     config = config_of(feature)
-    waveform = keras.Input((config.clip_samples,))
+    waveform = keras.Input((config.audio.slice_samples,))
     model = keras.Model(waveform, front_end(config)(waveform))
     model.save(tmp_path / "model.keras")
-    y = music(3.0, config.sample_rate_hz)[None, : config.clip_samples]
+    y = music(3.0, config.audio.sample_rate_hz)[None, : config.audio.slice_samples]
     np.testing.assert_array_equal(load_model(tmp_path / "model.keras")(y), model(y))
 
 
@@ -197,9 +201,9 @@ def test_a_tone_lands_in_its_bin():
 
 
 def test_rows_have_their_own_defaults():
-    assert config_of("vggish_mel").sample_rate_hz == 16000
-    assert config_of("vggish_mel", sample_rate_hz=22050).sample_rate_hz == 22050
-    assert config_of("cqt").hop_length == 1024
+    assert config_of("vggish_mel").audio.sample_rate_hz == 16000
+    assert config_of("vggish_mel", sample_rate_hz=22050).audio.sample_rate_hz == 22050
+    assert config_of("cqt").spectrogram.hop_length == 1024
 
 
 def test_bins_above_half_the_rate_are_refused():
@@ -227,7 +231,7 @@ def test_batched_path_equals_one_by_one(monkeypatch):
     y = np.stack([music(3.0), music(3.0, seed=1)])
     layer = LogMel()
     one_by_one = layer(y).numpy()
-    monkeypatch.setattr("kgenre.features.stft.runs_on_tensorflow_cpu", lambda: False)
+    monkeypatch.setattr("kgenre.features.layers.stft.runs_on_tensorflow_cpu", lambda: False)
     np.testing.assert_allclose(layer(y), one_by_one, atol=1e-3)  # dB; float32 sums in another order
 
 

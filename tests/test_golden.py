@@ -1,4 +1,4 @@
-"""Values today against values then: tests/golden/*.npz, which tests/golden/update.py writes."""
+"""Present values against those of tests/golden/*.npz, which tests/golden/update.py writes."""
 
 import numpy as np
 import pytest
@@ -9,13 +9,13 @@ TOLERANCES = {"logmel": 1e-3, "zoom": 1e-5}
 
 
 @pytest.mark.parametrize("name", update.GOLDEN)
-def test_values_are_those_of_the_golden_file(name):
+def test_values_of_each_row_equal_the_golden_file(name):
     values, golden = update.GOLDEN[name](), update.load(name)
     assert np.ptp(golden) > 0.5  # a golden file of one value would agree with too much
     np.testing.assert_allclose(values, golden, rtol=0, atol=TOLERANCES[name])
 
 
-def test_update_prints_the_change_and_writes(tmp_path, monkeypatch, capsys):
+def test_update_of_changed_values_prints_the_change_and_writes(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(update, "FOLDER", tmp_path)
     before = update.zoom() + np.float32(0.25) * (np.arange(720).reshape(3, 12, 20, 1) == 5)
     np.savez_compressed(tmp_path / "zoom.npz", values=before)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from kgenre.core.errors import KgenreError
-from kgenre.features.logmel import LogMel
-from kgenre.features.stft import decibels
+from kgenre.features.layers.logmel import LogMel
+from kgenre.features.layers.stft import decibels
 
 # (sample_rate, n_fft, hop_length, n_mels, fmin, fmax)
 SETTINGS = [

@@ -1,23 +1,31 @@
-"""The map, the retrained head, the heat-map and covers: what is near stays near, what is held stays."""
+"""The map, the retrained head, heat-maps and covers."""
 
 import base64
+import contextlib
 
 import mutagen
 import numpy as np
 import pytest
-from libraries import LABELS, InventedModel, invented_track, make_library
+from audio_files import music, write_sound
+from libraries import LABELS, InventedModel, LevelModel, invented_track, make_library
 from mutagen.flac import Picture
 from mutagen.id3 import APIC
 from mutagen.mp4 import MP4Cover
 
+from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy
 from kgenre.core.errors import KgenreError
-from kgenre.library import head
-from kgenre.library.map import layout as mapping
+from kgenre.core.progress import Progress
+from kgenre.library import head, retraining
+from kgenre.library.build import last_policy, open_library, update_library
+from kgenre.library.map import layout
+from kgenre.library.map.quality import MapQuality, map_quality
 from kgenre.library.map.update import update_map
-from kgenre.library.records import Heard
+from kgenre.library.records import TrackAnalysis
+from kgenre.library.store import Library
+from kgenre.model.tasks.single_label import SingleLabel
 from kgenre.serving import occlusion as heat
 from kgenre.web.explore import media
-from kgenre.web.explore.explorer import tagged
+from kgenre.web.explore.corrections import tagged
 
 JPEG = b"\xff\xd8\xff\xe0 a picture"
 
@@ -32,7 +40,7 @@ def clusters(n: int, seed: int = 0, kinds: int = 4, d: int = 16) -> tuple[np.nda
 def drawn():
     """Vectors, kinds and a map of 200 tracks."""
     vectors, kind = clusters(200)
-    return vectors, kind, mapping.layout(vectors, seed=0)
+    return vectors, kind, layout.layout(vectors, seed=0)
 
 
 def nearest_kind(points, positions, kind) -> np.ndarray:
@@ -40,63 +48,63 @@ def nearest_kind(points, positions, kind) -> np.ndarray:
     return np.linalg.norm(points[:, None] - middles, axis=2).argmin(axis=1)
 
 
-def test_the_perplexity_grows_with_the_library_and_is_one_that_openTSNE_takes():
-    assert [mapping.perplexity_of(n) for n in (100, 10_000, 100_000)] == [5, 50, 50]
-    assert 22 < mapping.perplexity_of(2000) < 23
+def test_perplexity_of_grows_with_tracks_within_limits():
+    assert [layout.perplexity_of(n) for n in (100, 10_000, 100_000)] == [5, 50, 50]
+    assert 22 < layout.perplexity_of(2000) < 23
     for n in range(2, 40):
-        assert mapping.perplexity_of(n) <= max(1, (n - 1) / 3)
+        assert layout.perplexity_of(n) <= max(1, (n - 1) / 3)
 
 
-def test_kinds_of_music_are_islands_of_the_map(drawn):
+def test_layout_clusters_are_islands(drawn):
     vectors, kind, positions = drawn
     assert positions.dtype == np.float32 and positions.shape == (200, 2)
     assert (nearest_kind(positions, positions, kind) == kind).all()
-    quality = mapping.quality(vectors, positions)
+    quality = map_quality(vectors, positions)
     assert quality.trustworthiness > 0.9
     assert quality.preservation > 4 * 10 / 200  # chance is 10 of 199
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 9])
-def test_a_handful_of_tracks_has_a_map_too(n):
-    positions = mapping.layout(clusters(n)[0])
+def test_layout_few_tracks_is_finite(n):
+    positions = layout.layout(clusters(n)[0])
     assert positions.shape == (n, 2) and np.isfinite(positions).all()
-    assert np.isnan(mapping.quality(clusters(n)[0], positions).trustworthiness)
+    assert np.isnan(map_quality(clusters(n)[0], positions).trustworthiness)
 
 
-def test_one_track_without_a_finite_vector_does_not_spoil_the_map():
+def test_layout_one_nan_vector_is_finite():
     vectors, _ = clusters(6)
     vectors[3] = np.nan
-    assert np.isfinite(mapping.layout(vectors)).all()
+    assert np.isfinite(layout.layout(vectors)).all()
 
 
 @pytest.mark.parametrize("large", [10, 10_000], ids=["grid", "tree"])
-def test_new_tracks_lie_with_their_kind_wherever_the_map_lies(drawn, large, monkeypatch):
-    # openTSNE moves a map to the origin before it places anything: a map far from it must be answered for there.
+def test_place_new_tracks_far_from_origin_join_their_cluster(drawn, large, monkeypatch):
+    # openTSNE moves a map to the origin before it places points: a map far from it must stay there.
     vectors, kind, positions = drawn
-    monkeypatch.setattr(mapping, "LARGE", large)
+    monkeypatch.setattr(layout, "LARGE", large)
     far = positions + np.float32([500, -300])
     before = far.copy()
     new, new_kind = clusters(40, seed=1)
-    placed = mapping.place(new, vectors, far)
+    placed = layout.place_new_tracks(new, vectors, far)
     assert (nearest_kind(placed, far, kind) == new_kind).all()
     np.testing.assert_array_equal(far, before)
     spread = np.linalg.norm(far[kind == 0] - far[kind == 0].mean(axis=0), axis=1).max()
     assert np.linalg.norm(placed[new_kind == 0] - far[kind == 0].mean(axis=0), axis=1).max() < 1.5 * spread
 
 
-def test_a_map_that_was_turned_mirrored_and_moved_is_laid_on_the_old_one():
+def test_align_rotated_mirrored_map_equals_old_one():
     old = np.random.default_rng(0).normal(size=(50, 2)).astype("float32")
     turned = old @ np.array([[0.6, 0.8], [0.8, -0.6]], "float32") + 7
-    np.testing.assert_allclose(mapping.align(turned, old, np.arange(50)), old, atol=1e-5)
-    np.testing.assert_allclose(mapping.align(turned, old[10:], np.arange(10, 50)), old, atol=1e-5)
+    np.testing.assert_allclose(layout.align(turned, old, np.arange(50)), old, atol=1e-5)
+    np.testing.assert_allclose(layout.align(turned, old[10:], np.arange(10, 50)), old, atol=1e-5)
 
 
-def test_quality_of_a_perfect_map_is_one_and_of_a_random_one_is_chance():
+def test_map_quality_perfect_map_is_one_and_random_map_is_chance():
     rng = np.random.default_rng(0)
     angle = rng.uniform(0, 2 * np.pi, 300)
     vectors = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    assert mapping.quality(vectors, vectors) == mapping.Quality(1.0, 1.0)
-    shuffled = mapping.quality(vectors, rng.permutation(vectors))
+    assert map_quality(vectors, vectors) == MapQuality(1.0, 1.0)
+    shuffled = map_quality(vectors, rng.permutation(vectors))
     assert 0.3 < shuffled.trustworthiness < 0.7 and shuffled.preservation < 0.1
 
 
@@ -107,10 +115,12 @@ def add_tracks(library, numbers) -> None:
         track = invented_track(number, number % len(LABELS))
         vectors = rng.normal(0, 0.3, (3, 16)) + 2.0 * (np.arange(16) == number % len(LABELS))
         library.save([track])
-        library.save_heard(space, track.audio_hash, Heard(np.arange(3), vectors, np.full((3, len(LABELS)), 1 / 6)))
+        library.save_analysis(
+            space, track.audio_hash, TrackAnalysis(np.arange(3), vectors, np.full((3, len(LABELS)), 1 / 6))
+        )
 
 
-def test_ten_new_albums_do_not_move_the_map_and_a_new_map_lies_on_the_old(tmp_path):
+def test_update_map_new_tracks_keep_old_positions_and_remap_aligns(tmp_path):
     with make_library(tmp_path / "library.sqlite", 120) as library:
         space = library.space()
         first = update_map(library, space)
@@ -129,12 +139,56 @@ def test_ten_new_albums_do_not_move_the_map_and_a_new_map_lies_on_the_old(tmp_pa
         assert 0 < moved < mirrored
 
 
-def test_another_method_makes_another_map(tmp_path):
+class RecordedProgress(Progress):
+    """Records the tasks that it is told."""
+
+    def __init__(self):
+        self.tasks = []
+
+    @contextlib.contextmanager
+    def task(self, title, total, unit, done=0):
+        steps = []
+        yield lambda n=1, title=None, total=None: steps.append(n)
+        self.tasks.append((title, total, sum(steps)))
+
+
+def test_update_library_scans_and_maps_and_shows_progress(tmp_path):
+    music_folder = tmp_path / "music"
+    music_folder.mkdir()
+    for number in range(10):
+        write_sound(music_folder / f"{number}.wav", music(1.0, 8000, 1, seed=number), 8000)
+    (music_folder / "broken.mp3").write_bytes(b"no music")
+    progress = RecordedProgress()
+    with open_library(music_folder) as library:
+        assert library.path == music_folder / ".kgenre" / "library.sqlite"
+        assert last_policy(library, LevelModel()) == DEFAULT_POLICY
+        update = update_library(library, music_folder, LevelModel(), ReadPolicy(1), workers=1, progress=progress)
+        assert update.scan.counts["analysed"] == 10 and list(update.scan.failures) == [str(music_folder / "broken.mp3")]
+        assert len(library.positions(update.scan.space)[0]) == 10 and update.quality.summary.startswith("too few")
+        assert last_policy(library, LevelModel()) == ReadPolicy(1)
+    assert progress.tasks == [("analysing", 11, 11), ("laying out the map", 15, 15)]
+
+
+@pytest.mark.parametrize(("name", "rule"), [("none", "no such folder"), ("empty", "no audio"), ("a.txt", "is a file")])
+def test_open_library_without_music_is_refused(name, rule, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a.txt").write_text("text")
+    with pytest.raises(KgenreError, match=rule):
+        open_library(tmp_path / name)
+    assert not list((tmp_path / "empty").iterdir())
+
+
+def test_update_library_model_without_genres_is_refused(tmp_path):
+    with Library(tmp_path / "library.sqlite") as library, pytest.raises(KgenreError, match="needs a model with genres"):
+        update_library(library, tmp_path, LevelModel(task=SingleLabel(())))
+
+
+def test_layout_umap_clusters_are_islands(tmp_path):
     pytest.importorskip("umap", reason="umap-learn is not installed")
     vectors, kind = clusters(60)
-    positions = mapping.layout(vectors, method="umap")
+    positions = layout.layout(vectors, method="umap")
     assert (nearest_kind(positions, positions, kind) == kind).all()
-    placed = mapping.place(vectors[:4], vectors, positions, method="umap")
+    placed = layout.place_new_tracks(vectors[:4], vectors, positions, method="umap")
     assert (nearest_kind(placed, positions, kind) == kind[:4]).all()
 
 
@@ -144,58 +198,58 @@ def library(tmp_path_factory):
         yield library
 
 
-def test_what_is_corrected_is_learnt_for_albums_that_were_not_corrected(library):
+def test_retrain_correction_is_learnt_for_other_albums(library):
     space, table = library.space(), library.tracks()
     jazz = table.index[table["path"].str.contains("/jazz/")]
     known = dict.fromkeys(jazz[:20].tolist(), "bebop")  # a name that the model does not know
     groups = table["path"].str.rsplit("/", n=1).str[0].to_dict()
-    taught, report = head.retrain(library.all_slices(space), space.labels, known, groups)
+    taught, report = retraining.retrain(library.all_slices(space), space.labels, known, groups)
     assert taught.labels == (*LABELS, "bebop")
-    assert report == head.Report(20, 20, 0.0, 1.0)
-    ids, probabilities = head.apply(taught, library.all_slices(space))
+    assert report == retraining.RetrainReport(20, 20, 0.0, 1.0)
+    ids, probabilities = head.track_probabilities(taught, library.all_slices(space))
     answers = dict(zip(ids.tolist(), probabilities.argmax(axis=1)))
     assert all(taught.labels[answers[track]] == "bebop" for track in jazz[20:].tolist())
     metal = table.index[table["path"].str.contains("/metal/")]
-    assert all(taught.labels[answers[track]] == "metal" for track in metal.tolist())  # nothing else is forgotten
+    assert all(taught.labels[answers[track]] == "metal" for track in metal.tolist())  # no other genre is forgotten
 
 
-def test_a_head_is_the_same_after_it_was_kept_and_answers_by_the_mean_of_slices(library):
+def test_load_head_equals_saved_head_and_predicts_mean_of_slices(library):
     space = library.space()
     known = {int(track): LABELS[row // 10 % 6] for row, track in enumerate(library.tracks().index[:60])}
-    taught, _ = head.retrain(library.all_slices(space), space.labels, known, {})
-    head.keep(library, space, taught)
-    labels, ids, probabilities = head.predict(library, space, head.kept(library, space))
+    taught, _ = retraining.retrain(library.all_slices(space), space.labels, known, {})
+    head.save_head(library, space, taught)
+    labels, ids, probabilities = head.predict(library, space, head.load_head(library, space))
     assert labels == taught.labels
-    head.keep(library, space, None)
-    assert head.kept(library, space) is None
+    head.save_head(library, space, None)
+    assert head.load_head(library, space) is None
     np.testing.assert_array_equal(head.predict(library, space, None).probabilities, library.probabilities(space)[1])
     _, embeddings, _ = library.slices(space, int(ids[7]))
     np.testing.assert_allclose(probabilities[7], taught(embeddings).mean(axis=0), atol=1e-6)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
 
 
-def test_accuracy_is_not_told_of_one_album_and_nothing_is_learnt_of_nothing(library):
+def test_retrain_genre_of_one_album_is_not_evaluated(library):
     space, ids = library.space(), library.tracks().index
     album = {int(track): "bebop" for track in ids[:5]}
-    _, report = head.retrain(library.all_slices(space), space.labels, album, dict.fromkeys(album, "one album"))
-    assert (report.known, report.before, report.after) == (5, None, None)
+    _, report = retraining.retrain(library.all_slices(space), space.labels, album, dict.fromkeys(album, "one album"))
+    assert (report.labelled, report.before, report.after) == (5, None, None)
     album |= {int(track): "jazz" for track in ids[20:24]}
     groups = {track: f"album {track // 2}" if genre == "jazz" else "one album" for track, genre in album.items()}
-    _, report = head.retrain(library.all_slices(space), space.labels, album, groups)
-    assert (report.known, report.judged) == (9, 4), "a genre of one album cannot be judged by other albums"
-    with pytest.raises(KgenreError, match="no correction"):
-        head.retrain(library.all_slices(space), space.labels, {}, {})
-    with pytest.raises(KgenreError, match="has been listened to"):
-        head.retrain(library.all_slices(space), space.labels, {10**6: "jazz"}, {})
+    _, report = retraining.retrain(library.all_slices(space), space.labels, album, groups)
+    assert (report.labelled, report.evaluated) == (9, 4), "a genre of one album cannot be evaluated by other albums"
+    with pytest.raises(KgenreError, match="needs at least one correction"):
+        retraining.retrain(library.all_slices(space), space.labels, {}, {})
+    with pytest.raises(KgenreError, match="is analysed by this model"):
+        retraining.retrain(library.all_slices(space), space.labels, {10**6: "jazz"}, {})
 
 
-def test_a_tag_names_a_label_whatever_its_case_and_hyphens():
+def test_tagged_ignores_case_and_hyphens():
     assert tagged({1: "Hip Hop", 2: "hiphop", 3: "Polka", 4: ""}, LABELS) == {1: "hip-hop", 2: "hip-hop"}
 
 
-def test_the_hottest_cell_is_what_the_model_listens_to():
+def test_heat_map_hottest_cell_is_the_deciding_one():
     rate, model = 8000, InventedModel()
-    time = np.arange(model.clip_samples) / rate
+    time = np.arange(model.slice_spec.slice_samples) / rate
     samples = (0.1 * np.random.default_rng(0).standard_normal(len(time))).astype("float32")
     part = (time >= 0.6) & (time < 0.8)  # parts of 0.2 s: the fourth
     samples += np.where(part, np.sin(2 * np.pi * 600 * time), 0).astype("float32")
@@ -209,7 +263,7 @@ def test_the_hottest_cell_is_what_the_model_listens_to():
     assert (found.edges_hz[band], found.edges_hz[band + 1], column) == (400, 800, 3)
     assert found.heat.max() > 0.7 * found.probability
     np.testing.assert_allclose(np.delete(found.heat.ravel(), found.heat.argmax()), 0, atol=0.2)
-    assert found.picture.dtype == np.uint8 and found.picture.max() == 255
+    assert found.spectrogram.dtype == np.uint8 and found.spectrogram.max() == 255
 
 
 def with_cover(path, picture: bytes):
@@ -230,7 +284,7 @@ def with_cover(path, picture: bytes):
 
 
 @pytest.mark.parametrize("name", ["cbr.mp3", "pcm16.flac", "song.ogg", "song.opus", "song.m4a"])
-def test_covers_are_found_and_what_is_no_picture_is_not_served(name, songs, tmp_path):
+def test_cover_is_found_and_other_data_is_not_served(name, songs, tmp_path):
     path = tmp_path / name
     path.write_bytes(songs[name].read_bytes())
     assert media.cover(str(path)) is None
@@ -243,12 +297,12 @@ def test_covers_are_found_and_what_is_no_picture_is_not_served(name, songs, tmp_
     assert media.cover(str(path))[1] == "image/png"
 
 
-def test_a_clip_is_the_stretch_that_was_asked_for(songs):
+def test_clip_has_the_given_length(songs):
     import io
 
     import soundfile
 
-    samples, rate = soundfile.read(io.BytesIO(media.clip(str(songs["song.wma"]), 2.0, 1.5)))
+    samples, rate = soundfile.read(io.BytesIO(media.excerpt(str(songs["song.wma"]), 2.0, 1.5)))
     assert rate == 44100 and len(samples) == pytest.approx(1.5 * rate, abs=100)
     with pytest.raises(KgenreError, match="seconds"):
-        media.clip(str(songs["song.ogg"]), 0.0, 1e9)
+        media.excerpt(str(songs["song.ogg"]), 0.0, 1e9)

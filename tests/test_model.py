@@ -1,20 +1,25 @@
-"""What stands around the networks: the picture, the answer of the model, and its random draws."""
+"""What stands around the networks: the image, the answer of the model, and its random draws."""
 
 import keras
 import numpy as np
 import pytest
+from applicable_settings import compose_applicable
 
 from kgenre.core.errors import KgenreError
+from kgenre.core.settings import fields_of
 from kgenre.features import FEATURES
-from kgenre.model.build import build_model, load_model, reseed, slice_model
+from kgenre.model.build import load_model, reseed, slice_model
 from kgenre.model.image import SpectrogramImage
-from kgenre.model.settings import _RANGES, make_config
+from kgenre.model.settings import ModelSettings
+from kgenre.model.tasks.single_label import SingleLabel
+from kgenre.training.fit import untrained_model
+from kgenre.training.settings import RunSettings, every_class
 
-SMALL = {"sample_rate_hz": 8000, "clip_seconds": 0.8, "n_fft": 512, "hop_length": 160, "n_mels": 40}  # 41 frames
+SMALL = {"sample_rate_hz": 8000, "slice_seconds": 0.8, "n_fft": 512, "hop_length": 160, "n_mels": 40}  # 41 frames
 
 
 def small_config(**values):
-    return make_config({**SMALL, "arch": "convconvpool", **values}, {})
+    return RunSettings.compose({**SMALL, "arch": "convconvpool", **values})
 
 
 def spectrogram(batch: int = 2, frames: int = 7, bins: int = 5) -> np.ndarray:
@@ -29,24 +34,24 @@ def waveforms(batch: int = 3) -> np.ndarray:
     return (0.1 * noise * np.linspace(0, 1, 6400)).astype("float32")
 
 
-def picture_of(decibels: np.ndarray, *arguments, **options) -> np.ndarray:
+def image_of(decibels: np.ndarray, *arguments, **options) -> np.ndarray:
     return keras.ops.convert_to_numpy(SpectrogramImage(*arguments, **options)(decibels))
 
 
-def resized(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+def resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
     """Bilinear without anti-aliasing, pixel centres at i + 1/2, edges repeated; float64 (rows, columns)."""
 
     def weights(size, wanted):
         place = np.clip((np.arange(wanted) + 0.5) * size / wanted - 0.5, 0, size - 1)
         return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(size)))  # (wanted, size)
 
-    return weights(picture.shape[0], height) @ picture @ weights(picture.shape[1], width).T
+    return weights(image.shape[0], height) @ image @ weights(image.shape[1], width).T
 
 
 @pytest.mark.parametrize("top_db", [80.0, 40.0])
 def test_range_becomes_0_to_1_frequency_down_time_across(top_db):
     decibels = np.maximum(spectrogram(), -top_db)
-    image = picture_of(decibels, -top_db)
+    image = image_of(decibels, -top_db)
     assert image.min() == 0.0 and image.max() == 1.0
     for frame, band in ((0, 0), (3, 1), (6, 4)):
         # float32 rounding of a number up to 1
@@ -56,14 +61,14 @@ def test_range_becomes_0_to_1_frequency_down_time_across(top_db):
 @pytest.mark.parametrize("size", [(10, 21), (3, 4), (5, 20), (9, 7), (5, None), (None, 3), (None, None)])
 def test_resize_is_bilinear(size):
     decibels = spectrogram()
-    image = picture_of(decibels, -80.0, 0.0, *size)
+    image = image_of(decibels, -80.0, 0.0, *size)
     height, width = size[0] or 5, size[1] or 7
     for ours, theirs in zip(image[..., 0], 1 + np.float64(decibels) / 80, strict=True):
         np.testing.assert_allclose(ours, resized(theirs.T, height, width), rtol=0, atol=1e-6)  # float32 weights
 
 
 def test_channels_are_equal():
-    image = picture_of(spectrogram(), -80.0, 0.0, 9, 11, channels=3)
+    image = image_of(spectrogram(), -80.0, 0.0, 9, 11, channels=3)
     assert image.shape == (2, 9, 11, 3) and np.ptp(image[..., 0]) > 0.5
     np.testing.assert_array_equal(image[..., 1], image[..., 0])
     np.testing.assert_array_equal(image[..., 2], image[..., 0])
@@ -72,7 +77,7 @@ def test_channels_are_equal():
 def test_frame_scaling_fills_0_to_1_in_every_frame():
     decibels = spectrogram()
     decibels[0, 3] = -12.0  # a frame of one value has no range to fill
-    image = picture_of(decibels, frame_scaling=True)[..., 0]  # (batch, bins, frames)
+    image = image_of(decibels, frame_scaling=True)[..., 0]  # (batch, bins, frames)
     low, high = image.min(axis=1), image.max(axis=1)  # (batch, frames)
     assert (low == 0).all()
     assert high[0, 3] == 0
@@ -93,16 +98,16 @@ def test_image_round_trip():
 
 def test_logmel_takes_the_config_values():
     values = {"sample_rate_hz": 16000, "n_fft": 400, "hop_length": 160, "n_mels": 64, "fmin_hz": 125.0}
-    config = make_config({**values, "fmax_hz": 7500.0, "top_db": 60.0}, {})
-    layer = FEATURES["logmel"].build(config).get_config()
+    config = ModelSettings.compose({**values, "fmax_hz": 7500.0, "top_db": 60.0})
+    layer = FEATURES["logmel"].build(config.audio.sample_rate_hz, config.spectrogram).get_config()
     names = ("sample_rate", "n_fft", "hop_length", "n_mels", "fmin", "fmax", "top_db")
     assert [layer[name] for name in names] == [16000, 400, 160, 64, 125.0, 7500.0, 60.0]
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 def test_answer_is_softmax_of_logits_and_the_embedding(precision):
-    model = build_model(small_config(precision=precision), 5)
-    probabilities, embedding = slice_model(model)(waveforms())
+    model = untrained_model(small_config(precision=precision), 5)
+    probabilities, embedding = slice_model(model, SingleLabel(("a", "b")))(waveforms())
     logits = np.float64(keras.ops.convert_to_numpy(model(waveforms())))
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(probabilities, expected, rtol=1e-5)  # float32
@@ -113,7 +118,7 @@ def test_answer_is_softmax_of_logits_and_the_embedding(precision):
 
 def test_seed_gives_the_weights():
     def weights(seed):
-        return [keras.ops.convert_to_numpy(weight) for weight in build_model(small_config(seed=seed), 5).weights]
+        return [keras.ops.convert_to_numpy(weight) for weight in untrained_model(small_config(seed=seed), 5).weights]
 
     first, same, other = weights(3), weights(3), weights(4)
     assert all(np.array_equal(one, two) for one, two in zip(first, same, strict=True))
@@ -127,7 +132,7 @@ def draw(model, seed: int, epoch: int) -> np.ndarray:
 
 
 def test_reseed_gives_the_draws_of_an_epoch(tmp_path):
-    model = build_model(small_config(), 5)
+    model = untrained_model(small_config(), 5)
     model.save(tmp_path / "model.keras")
     first = draw(model, 0, 3)
     np.testing.assert_array_equal(draw(model, 0, 3), first)  # normalised by the batch: the statistics do not count
@@ -138,7 +143,7 @@ def test_reseed_gives_the_draws_of_an_epoch(tmp_path):
 
 
 def test_reseed_reaches_every_random_layer_with_a_state_of_its_own():
-    model = build_model(small_config(), 5)
+    model = untrained_model(small_config(), 5)
     reseed(model, 0, 0)
     generators = [
         layer.seed_generator if hasattr(layer, "seed_generator") else layer.generator
@@ -154,16 +159,18 @@ def test_reseed_reaches_every_random_layer_with_a_state_of_its_own():
 @pytest.mark.filterwarnings("ignore:Empty filters")
 @pytest.mark.parametrize("name", ["zoom_range", "dropout", "bn_momentum", "top_db", "seed", "n_mels", "image_channels"])
 def test_layers_take_what_the_config_lets_pass(name):
-    [(low, high)] = [row[1:] for row in _RANGES if row[0] == name]
-    for value in (low, high):
-        model = build_model(small_config(image_height=40, image_width=40, **{name: value}), 5)
+    field = next(fields_of(settings)[name] for settings in every_class() if name in settings.model_fields)
+    for value in (field.low, field.high):
+        model = untrained_model(small_config(image_height=40, image_width=40, **{name: value}), 5)
         assert np.isfinite(keras.ops.convert_to_numpy(model(waveforms(), training=True))).all()
 
 
-@pytest.mark.parametrize("arch", ["convpool", "convconvpool", "resnet50"])  # each has a smallest picture
+@pytest.mark.parametrize("arch", ["convpool", "convconvpool", "resnet50"])  # each has a smallest image
 def test_dtype_policy_is_restored_after_a_refusal(arch):
     with pytest.raises(KgenreError):
-        build_model(small_config(arch=arch, weights="none", image_height=8, precision="mixed_float16"), 5)
+        untrained_model(
+            compose_applicable({"weights": "none"}, **SMALL, arch=arch, image_height=8, precision="mixed_float16"), 5
+        )
     assert keras.config.dtype_policy().name == "float32"
 
 
@@ -173,7 +180,7 @@ def test_file_that_is_no_model_is_told(fault, tmp_path):
     if fault == "text":
         path.write_text("no model")
     elif fault == "cut":
-        build_model(small_config(), 5).save(path)
+        untrained_model(small_config(), 5).save(path)
         path.write_bytes(path.read_bytes()[:100_000])
     elif fault == "other layers":
         inputs = keras.Input((4,))

@@ -11,27 +11,29 @@ import numpy as np
 import pytest
 from audio_files import music, tone, write_sound
 
-from kgenre.audio import slicing as slices
-from kgenre.audio.decode import decode
+from kgenre.audio.cache import AudioCache
+from kgenre.audio.decode import decode, probe
 from kgenre.audio.decoders import AudioError
-from kgenre.audio.reader import SILENT, AudioCache, TrackReader, check_bad_share, check_files
+from kgenre.audio.facts import SILENT
+from kgenre.audio.reader import TrackReader, check_bad_share, check_files
+from kgenre.audio.slicing import SliceSpec, cut_slices
 from kgenre.core.errors import KgenreError
-from kgenre.model.settings import make_config
-from kgenre.serving.predict import sliding_batches
+from kgenre.serving.predict import slice_batches
 from kgenre.training.batches import training_batches
 from kgenre.training.fit import training_plan
 from kgenre.training.plan import TrainingPlan
+from kgenre.training.settings import TrainingSettings
 
 RATE = 8000
 CLIP = 4000
 PLENTY = 1 << 30
 HZ = (300, 550, 800, 1050, 1300, 1550)  # the tone of each label: multiples of the 2 Hz that a clip resolves
-EXACT = 1e-5  # as in test_audio: a window is a slice of the whole to the rounding of float32
+EXACT = 1e-5  # as in test_audio: a crop is a part of the whole to the rounding of float32
 
 
 @pytest.fixture(scope="module")
 def tones(tmp_path_factory):
-    """One track for each row of HZ, its label its place: 2.0 to 4.5 s, several rates, noise to tell windows apart."""
+    """One track for each row of HZ, its label its place: 2.0 to 4.5 s, several rates, noise to tell crops apart."""
     folder = tmp_path_factory.mktemp("tones")
     paths = []
     for label, hz in enumerate(HZ):
@@ -43,10 +45,10 @@ def tones(tmp_path_factory):
 
 
 def reader_of(cache_bytes: int = PLENTY, hop: int = CLIP) -> TrackReader:
-    return TrackReader(RATE, CLIP, hop, cache_bytes)
+    return TrackReader(SliceSpec(RATE, CLIP, hop), cache_bytes)
 
 
-def heard_label(waveform) -> int:
+def label_of(waveform) -> int:
     """The row of HZ that a waveform of CLIP samples holds."""
     hz = np.argmax(np.abs(np.fft.rfft(waveform))) * RATE / CLIP
     return int(np.argmin(np.abs(np.array(HZ) - hz)))
@@ -109,47 +111,49 @@ def test_cache_keeps_its_limit_among_threads():
 
 @pytest.mark.parametrize("position", [0.0, 0.123456, 0.5, 0.987654, 1.0])
 @pytest.mark.parametrize("cache_bytes", [PLENTY, 0])
-def test_window_is_a_slice_of_the_decoded_track(tones, cache_bytes, position):
+def test_crop_at_any_position_is_a_part_of_the_decoded_track(tones, cache_bytes, position):
     reader = reader_of(cache_bytes)
     for path in tones:
         whole = decode(path, RATE).samples
         start = round(position * (len(whole) - CLIP))
-        window = reader.window(path, position)
-        np.testing.assert_allclose(window, whole[start : start + CLIP], rtol=0, atol=EXACT)
+        crop = reader.crop(path, position)
+        np.testing.assert_allclose(crop, whole[start : start + CLIP], rtol=0, atol=EXACT)
 
 
 @pytest.mark.parametrize("cache_bytes", [PLENTY, 0])
-def test_window_of_a_short_track_repeats_it(tmp_path, cache_bytes):
+def test_crop_of_a_short_track_repeats_it(tmp_path, cache_bytes):
     path = str(tmp_path / "short.wav")
     write_sound(path, music(0.3, RATE, 1), RATE)
     whole = decode(path, RATE).samples
     for position in (0.0, 0.7):
-        assert np.array_equal(reader_of(cache_bytes).window(path, position), whole[np.arange(CLIP) % len(whole)])
+        assert np.array_equal(reader_of(cache_bytes).crop(path, position), whole[np.arange(CLIP) % len(whole)])
 
 
 def test_reader_decodes_once_what_fits_and_each_time_what_does_not(tones):
     sizes = [4 * len(decode(path, RATE).samples) for path in tones]
     reader = reader_of(sizes[0] + sizes[1])
     for path in tones[:3] * 5:
-        reader.window(path, 0.5)
+        reader.crop(path, 0.5)
     assert reader.decoded == 1 + 1 + 5
     assert set(reader.cache.tracks) == set(tones[:2])
 
 
-def test_window_beyond_what_a_truncated_file_holds_comes_from_its_beginning(faulty, caplog):
+def test_crop_behind_the_end_of_a_truncated_file_comes_from_its_beginning(faulty, caplog):
     path = str(faulty / "half_cbr.mp3")
     beginning = decode(path, RATE, 0.0, CLIP / RATE).samples
-    assert np.array_equal(reader_of(0).window(path, 1.0), beginning)
+    assert np.array_equal(reader_of(0).crop(path, 1.0), beginning)
     # Where it is decoded whole, its true length is known.
     whole = decode(path, RATE).samples
     with caplog.at_level(logging.WARNING, "kgenre"):
-        assert np.array_equal(reader_of().window(path, 1.0), whole[-CLIP:])
-    assert caplog.messages == [f"{path}: truncated: {len(whole) / RATE:.1f} s of audio, less than its header says"]
+        assert np.array_equal(reader_of().crop(path, 1.0), whole[-CLIP:])
+    stated = probe(path).seconds
+    note = f"truncated: {len(whole) / RATE:.1f} s of audio, less than its header says ({stated:.1f} s)."
+    assert caplog.messages == [f"{path}: {note}"]
 
 
-def test_window_of_a_silent_track_is_refused(faulty):
+def test_crop_of_a_silent_track_raises(faulty):
     with pytest.raises(AudioError) as caught:
-        reader_of().window(str(faulty / "silence.flac"), 0.5)
+        reader_of().crop(str(faulty / "silence.flac"), 0.5)
     assert caught.value.cause == SILENT == "silent: no sample reaches -80 dB, so there is nothing to classify."
 
 
@@ -176,7 +180,7 @@ def test_too_many_bad_files_stop_the_run():
         check_bad_share(failures, 19, 0.1)
     assert str(caught.value) == (
         "2 of 19 files cannot be used, more than `max_bad_share`=0.1 allows. First: /music/a.mp3: empty file: "
-        "0 bytes. Replace the file. Mend or remove them, or raise --max-bad-share."
+        "0 bytes. Replace the file. Fix or remove these files, or raise --max-bad-share."
     )
     check_bad_share(failures, 20, 0.1)
     check_bad_share(failures, 3, 1.0)
@@ -220,9 +224,9 @@ def test_a_balanced_epoch_shows_each_genre_as_often_and_each_track_of_it_as_ofte
 
 
 def test_a_balanced_plan_knows_the_genres_of_the_train_tracks():
-    config = make_config({}, {"balanced": True, "crops_per_track": 2, "batch_size": 4})
+    config = TrainingSettings(balanced=True, crops_per_track=2, batch_size=4)
     assert training_plan(config, [3, 3, 3, 0]).genres == (3, 3, 3, 0)
-    assert training_plan(make_config({}, {}), [3, 3, 3, 0]).genres == ()
+    assert training_plan(TrainingSettings(), [3, 3, 3, 0]).genres == ()
 
 
 def test_epochs_depend_on_seed_and_number_alone():
@@ -245,7 +249,7 @@ def test_positions_cover_the_track_evenly():
 
 
 def test_training_batches_follow_the_plan(tones):
-    """Each waveform is the window that the plan names, with the label of its track."""
+    """Each waveform is the crop that the plan names, with the label of its track."""
     plan = TrainingPlan(len(tones), 4, 5, seed=0)
     waveforms, labels = take(training_batches(reader_of(), tones, range(len(HZ)), plan), 2 * plan.steps)
     wholes = [decode(path, RATE).samples for path in tones]
@@ -254,7 +258,7 @@ def test_training_batches_follow_the_plan(tones):
     for waveform, number, position in zip(waveforms, order, positions):
         start = round(position * (len(wholes[number]) - CLIP))
         assert np.array_equal(waveform, wholes[number][start : start + CLIP])
-    assert [heard_label(waveform) for waveform in waveforms] == labels.tolist()
+    assert [label_of(waveform) for waveform in waveforms] == labels.tolist()
 
 
 def test_training_batches_do_not_depend_on_workers_or_cache(tones, songs):
@@ -304,7 +308,7 @@ def test_small_cache_keeps_its_limit_and_what_it_has(tones):
         next(batches)
         assert sum(samples.nbytes for samples in list(reader.cache.tracks.values())) <= limit
     assert set(reader.cache.tracks) == held
-    # Each crop of a track that is not held is decoded, one that is held is not. tf.data reads ahead, 30 windows seen;
+    # Each crop of a track that is not held is decoded, one that is held is not. tf.data reads ahead, 30 crops seen;
     # a second held track, or none, would make a difference of 45.
     not_held = 15 * plan.crops_per_track * (len(tones) - len(held))
     assert not_held - 40 <= reader.decoded - decoded <= not_held + 40
@@ -320,11 +324,11 @@ def test_failing_files_are_replaced_and_listed(tones, faulty):
     plan = TrainingPlan(7, 4, 7, seed=0)
     waveforms, seen = take(training_batches(reader, paths, labels, plan, workers=3), plan.steps)
     assert seen.tolist() == [stand_in[number] for number in plan.epoch(0)[0]]
-    assert [heard_label(waveform) for waveform in waveforms] == seen.tolist()
+    assert [label_of(waveform) for waveform in waveforms] == seen.tolist()
     assert set(reader.failures) == {str(faulty / name) for name in names.values()}
     for path, cause in reader.failures.items():
         with pytest.raises(AudioError) as caught:
-            reader.window(path, 0.0)
+            reader.crop(path, 0.0)
         assert cause == caught.value.cause
 
 
@@ -347,20 +351,20 @@ def test_training_set_of_bad_files_alone_lists_them_for_the_check(faulty):
 def test_sliding_slices_are_those_of_the_decoded_whole(tones, workers, cache_bytes, hop):
     reader = reader_of(cache_bytes, hop)
     for _ in range(2):  # the second time from the cache, where there is one
-        found = by_track(sliding_batches(reader, tones, 5, workers))
+        found = by_track(slice_batches(reader, tones, 5, workers))
         assert sorted(found) == list(range(len(tones)))
         for number, path in enumerate(tones):
             whole = decode(path, RATE).samples
-            assert np.array_equal(found[number], slices.cut(whole, CLIP, hop))
-            assert reader.seconds[path] == len(whole) / RATE
-            assert reader.peaks[path] == np.abs(whole).max()
+            assert np.array_equal(found[number], cut_slices(whole, SliceSpec(RATE, CLIP, hop)))
+            assert reader.facts[path].seconds == len(whole) / RATE
+            assert reader.facts[path].peak == np.abs(whole).max()
     assert reader.decoded == (len(tones) if cache_bytes else 2 * len(tones))
     assert reader.failures == {}
 
 
 def test_sliding_batches_are_full_but_for_the_last(tones):
-    expected = sum(slices.slice_count(len(decode(path, RATE).samples), CLIP, CLIP) for path in tones)
-    sizes = [len(numbers) for numbers, _, _ in sliding_batches(reader_of(), tones, 7).as_numpy_iterator()]
+    expected = sum(SliceSpec(RATE, CLIP, CLIP).count(len(decode(path, RATE).samples)) for path in tones)
+    sizes = [len(numbers) for numbers, _, _ in slice_batches(reader_of(), tones, 7).as_numpy_iterator()]
     assert sizes == [7] * (expected // 7) + [expected % 7] * (expected % 7 > 0)
 
 
@@ -373,12 +377,14 @@ def test_sliding_over_bad_files_lists_them_and_finishes_the_others(tones, faulty
     paths = [path for pair in zip(bad, tones) for path in pair]
     reader = reader_of()
     found = {}
-    for numbers, _, waveforms in sliding_batches(reader, paths, 4, workers=2).as_numpy_iterator():
+    for numbers, _, waveforms in slice_batches(reader, paths, 4, workers=2).as_numpy_iterator():
         for number, waveform in zip(numbers, waveforms):
             found.setdefault(paths[number], []).append(waveform)
     assert list(reader.failures) != [] and set(reader.failures) == set(bad)
     for path in tones:
-        assert np.array_equal(np.stack(found[path]), slices.cut(decode(path, RATE).samples, CLIP, CLIP))
+        assert np.array_equal(
+            np.stack(found[path]), cut_slices(decode(path, RATE).samples, SliceSpec(RATE, CLIP, CLIP))
+        )
     for path in bad:
         if path.endswith("silence.flac"):
             assert reader.failures[path] == SILENT
@@ -393,7 +399,7 @@ def test_silent_track_is_listed_from_the_cache_too(faulty):
     reader = reader_of()
     for expected_decodes in (1, 1):
         reader.failures.clear()
-        list(sliding_batches(reader, [path], 4).as_numpy_iterator())
+        list(slice_batches(reader, [path], 4).as_numpy_iterator())
         assert reader.failures == {path: SILENT}
         assert reader.decoded == expected_decodes
 
@@ -411,11 +417,11 @@ def sliding_peak(reader: TrackReader, paths) -> int:
     """Bytes that were held at most during a pass over all slices."""
     tracemalloc.start()
     try:
-        found = sum(len(numbers) for numbers, _, _ in sliding_batches(reader, paths, 32).as_numpy_iterator())
+        found = sum(len(numbers) for numbers, _, _ in slice_batches(reader, paths, 32).as_numpy_iterator())
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert found == sum(round(reader.seconds[path] * RATE / CLIP) for path in paths)
+    assert found == sum(round(reader.facts[path].seconds * RATE / CLIP) for path in paths)
     return peak
 
 

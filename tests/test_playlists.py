@@ -3,6 +3,7 @@
 import csv
 import functools
 import io
+import json
 import os
 import re
 import shutil
@@ -18,10 +19,10 @@ from audio_files import music, write_av, write_sound
 from libraries import LABELS, LevelModel, make_library
 
 from kgenre import find, similar
-from kgenre import path as song_path
+from kgenre import path as path_between
 from kgenre.core.errors import KgenreError
-from kgenre.library import head, retag
-from kgenre.library.playlists import csv_text, m3u8
+from kgenre.library import head, retag, retraining
+from kgenre.library.playlists import csv_text, json_text, m3u8
 from kgenre.library.retag import backups, plan, read_genres, undo, write
 from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library
@@ -54,13 +55,13 @@ def read_m3u8(text: str, folder: str) -> list[bytes]:
 
 
 @pytest.mark.parametrize("relative_to", [None, "/m", "/other/place"])
-def test_m3u8_holds_every_name(relative_to):
+def test_m3u8_keeps_every_path(relative_to):
     text = m3u8(table(ODD), relative_to)
     assert text.startswith("#EXTM3U\n#EXTINF:61,A - T\n") and text.endswith("\n")
     assert read_m3u8(text, relative_to or "/") == [os.fsencode(name) for name in ODD]
 
 
-def test_m3u8_names_songs():
+def test_m3u8_names_songs_by_tags_or_file():
     songs = table(
         ["/m/x y.mp3"] * 3, title=["One\nTwo", "", "Solo"], artist=["A\0", "B", ""], seconds=[np.nan, 0.4, 59.6]
     )
@@ -69,13 +70,21 @@ def test_m3u8_names_songs():
     assert m3u8(table([])) == "#EXTM3U\n"
 
 
-def test_csv_round_trip():
+def test_csv_text_is_read_back():
     songs = table(ODD, distance=0.123456789, title='Comma, "quote"\nline', year=[1999.0, *[np.nan] * (len(ODD) - 1)])
     rows = list(csv.DictReader(io.StringIO(csv_text(songs), newline="")))
     assert [row["path"] for row in rows] == ODD
     assert list(rows[0].values())[1:] == ['Comma, "quote"\nline', "A", "", "1999", "", "61.4", "0.123457"]
     assert list(rows[0])[1:] == ["title", "artist", "album", "year", "genre", "seconds", "distance"]
     assert rows[1]["year"] == ""
+
+
+def test_json_text_keeps_every_path_and_unknown_numbers_are_null():
+    songs = table(ODD, distance=0.123456789, year=[1999.0, *[np.nan] * (len(ODD) - 1)])
+    rows = [json.loads(line) for line in json_text(songs).splitlines()]
+    assert [row["path"] for row in rows] == ODD and json_text(songs).isascii()
+    assert (rows[0]["year"], rows[0]["distance"], rows[1]["year"]) == (1999, 0.123457, None)
+    assert list(rows[0]) == ["path", "title", "artist", "album", "year", "genre", "seconds", "distance"]
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +116,7 @@ def scanned(files, tmp_path):
         yield library
 
 
-def test_tags_are_planned_written_and_taken_back(scanned, files, tmp_path):
+def test_tags_are_planned_written_and_restored(scanned, files, tmp_path):
     folder, tracks = tmp_path / "music", scanned.tracks()
     tracks = tracks[~tracks["path"].str.endswith("h.mp3")]
     genres = {int(track_id): "K\u00f6ln Techno" for track_id in tracks.index}
@@ -139,7 +148,7 @@ def test_tags_are_planned_written_and_taken_back(scanned, files, tmp_path):
     assert not list(folder.glob(".part*"))
 
 
-def test_tags_that_cannot_be_written_leave_the_file_as_it_was(scanned, tmp_path):
+def test_write_tags_changed_file_is_left_unchanged(scanned, tmp_path):
     folder = tmp_path / "music"
     changes = plan(scanned, {scanned.id_of(folder / name): "New" for name in ("a.mp3", "b.flac", "c.ogg")}).changes
     tags = mutagen.File(folder / "b.flac")
@@ -154,17 +163,17 @@ def test_tags_that_cannot_be_written_leave_the_file_as_it_was(scanned, tmp_path)
     assert (folder / "b.flac").read_bytes() == before
 
 
-def test_tags_that_would_change_the_audio_are_not_written(scanned, tmp_path, monkeypatch):
+def test_write_tags_that_change_audio_is_refused(scanned, tmp_path, monkeypatch):
     folder, track_id = tmp_path / "music", scanned.id_of(tmp_path / "music" / "b.flac")
     before, calls = (folder / "b.flac").read_bytes(), iter("ab")
     monkeypatch.setattr("kgenre.library.retag.audio_hash", lambda path: next(calls))
     written = write(scanned, plan(scanned, {track_id: "New"}).changes)
-    assert list(written.failures.values()) == ["writing its tags would change its audio; left as it was."]
+    assert list(written.failures.values()) == ["writing its tags would change its audio; the file is unchanged."]
     assert (folder / "b.flac").read_bytes() == before and not backups(scanned)
     assert [path.name for path in tmp_path.glob("tags-*")] == [] and not list(folder.glob(".part*"))
 
 
-def test_writings_are_taken_back_one_after_the_other_and_what_failed_another_day(scanned, tmp_path):
+def test_undo_restores_backups_in_turn_and_keeps_failed_ones(scanned, tmp_path):
     folder, names = tmp_path / "music", ("a.mp3", "b.flac", "c.ogg")
     ids = {name: scanned.id_of(folder / name) for name in names}
     before = {name: read_genres(folder / name) for name in names}
@@ -179,11 +188,11 @@ def test_writings_are_taken_back_one_after_the_other_and_what_failed_another_day
     assert [Path(one.path).name for one in undo(scanned).changes] == ["b.flac"]
     assert [Path(one.path).name for one in undo(scanned).changes] == ["a.mp3"]
     assert {name: read_genres(folder / name) for name in names} == before
-    with pytest.raises(KgenreError, match="No tags were written"):
+    with pytest.raises(KgenreError, match="No backup of tags"):
         undo(scanned)
 
 
-def test_a_writing_that_was_interrupted_can_be_taken_back(scanned, tmp_path, monkeypatch):
+def test_undo_after_interrupted_writing_restores_tags(scanned, tmp_path, monkeypatch):
     folder, names = tmp_path / "music", ("a.mp3", "b.flac", "c.ogg")
     before = {name: read_genres(folder / name) for name in names}
     changes = plan(scanned, {scanned.id_of(folder / name): "New" for name in names}).changes
@@ -227,7 +236,7 @@ def complains(command, arguments, capsys) -> str:
     return said.err
 
 
-def test_similar(invented, capsys):
+def test_similar_lists_nearest_songs(invented, capsys):
     with Library(invented) as library:
         tracks, (_, vectors) = library.tracks(), library.vectors(library.space())
     song = tracks["path"].iloc[3]
@@ -242,59 +251,59 @@ def test_similar(invented, capsys):
     only = listed(similar, [song, "--where", "folder ~ metal", *flags], capsys)
     assert only == [path for path in tracks["path"].iloc[order] if "/metal/" in path]
     assert listed(similar, ["blues 3.mp3 0/", "-n", 1, *flags], capsys) == tracks["path"].iloc[order[:1]].tolist()
-    assert "10 songs fit it" in complains(similar, ["Album 1/", *flags], capsys)
-    assert "no song fits it" in complains(similar, ["nothing like that", *flags], capsys)
+    assert "10 songs match: " in complains(similar, ["Album 1/", *flags], capsys)
+    assert "no song matches" in complains(similar, ["nothing like that", *flags], capsys)
     assert "not in" in complains(similar, [__file__, *flags], capsys)
     assert "unknown name 'jaz'" in complains(similar, [song, "--where", "jaz", *flags], capsys)
 
 
-def test_path(invented, capsys):
+def test_path_leads_from_first_to_last(invented, capsys):
     with Library(invented) as library:
         paths = library.tracks()["path"].tolist()
-    way = listed(song_path, [paths[0], paths[119], "-n", 8, "--library", invented], capsys)
+    way = listed(path_between, [paths[0], paths[119], "-n", 8, "--library", invented], capsys)
     assert (way[0], way[-1], len(way), len(set(way))) == (paths[0], paths[119], 8, 8)
-    way = listed(song_path, [paths[0], paths[119], "--where", "metal", "--library", invented], capsys)
+    way = listed(path_between, [paths[0], paths[119], "--where", "metal", "--library", invented], capsys)
     assert way[0] == paths[0] and all("/metal/" in name for name in way[1:-1]) and 8 < len(way) <= 12
-    assert "the same song twice" in complains(song_path, [paths[0], paths[0], "--library", invented], capsys)
+    assert "the same song twice" in complains(path_between, [paths[0], paths[0], "--library", invented], capsys)
 
 
-def test_find(invented, tmp_path, capsys):
+def test_find_lists_matching_songs(invented, tmp_path, capsys):
     with Library(invented) as library:
-        tracks, (_, strengths) = library.tracks(), library.probabilities(library.space())
-    jazz = strengths[:, LABELS.index("jazz")]
+        tracks, (_, probabilities) = library.tracks(), library.probabilities(library.space())
+    jazz = probabilities[:, LABELS.index("jazz")]
     flags = ["--library", invented]
-    expected = tracks["path"][(jazz > 0.6) & (strengths[:, LABELS.index("vocal")] < 0.5)]
+    expected = tracks["path"][(jazz > 0.6) & (probabilities[:, LABELS.index("vocal")] < 0.5)]
     assert listed(find, ["jazz > 0.6 and not vocal", *flags], capsys) == sorted(expected) and len(expected) > 5
     best = tracks["path"].iloc[np.argsort(-jazz, kind="stable")[:5]].tolist()
     assert listed(find, ["jazz or not jazz", "--sort", "jazz", "-n", 5, *flags], capsys) == best
     assert listed(find, ["year > 3000", *flags], capsys) == []
-    assert find.main(["year > 3000", *map(str, flags)]) == 0 and "no song fits" in capsys.readouterr().err
-    assert find.main(["metal", "--csv", "--to", str(tmp_path / "m.csv"), *map(str, flags)]) == 0
+    assert find.main(["year > 3000", *map(str, flags)]) == 0 and "no song matches" in capsys.readouterr().err
+    assert find.main(["metal", "--out", str(tmp_path / "m.csv"), *map(str, flags)]) == 0
     held = pd.read_csv(tmp_path / "m.csv")
     assert set(held["predicted"]) == {"metal"} and list(held["path"]) == sorted(held["path"])
-    assert find.main(["metal", "--relative", "--to", str(tmp_path / "m.m3u8"), *map(str, flags)]) == 0
+    assert find.main(["metal", "--relative", "--out", str(tmp_path / "m.m3u8"), *map(str, flags)]) == 0
     text = (tmp_path / "m.m3u8").read_text(encoding="utf-8")
     assert [os.fsdecode(path) for path in read_m3u8(text, str(tmp_path))] == list(held["path"]) and "\n.." in text
     assert "no such library" in complains(find, ["jazz", "--library", tmp_path / "none"], capsys)
     assert "name to sort by" in complains(find, ["jazz", "--sort", "jaz", *flags], capsys)
-    assert "no vectors of the model 'x'" in complains(find, ["jazz", "--model", "x", *flags], capsys)
-    assert "lies in no folder with a library" in complains(find, ["jazz"], capsys)
-    assert "Leave out --relative, or --csv" in complains(find, ["jazz", "--csv", "--relative", *flags], capsys)
+    assert "no analysis by the model 'x'" in complains(find, ["jazz", "--model", "x", *flags], capsys)
+    assert "in no folder with a library" in complains(find, ["jazz"], capsys)
+    assert "Leave out --relative" in complains(find, ["jazz", "--format", "csv", "--relative", *flags], capsys)
 
 
-def test_find_and_similar_go_by_the_retrained_head(tmp_path, capsys):
+def test_find_and_similar_use_the_retrained_head(tmp_path, capsys):
     with make_library(tmp_path / "library.sqlite", 120) as library:
         space, paths = library.space(), library.tracks()["path"]
         known = {int(track): "bebop" for track in paths.index[paths.str.contains("/jazz/")]}
-        taught, _ = head.retrain(library.all_slices(space), space.labels, known, {})
-        head.keep(library, space, taught)
+        taught, _ = retraining.retrain(library.all_slices(space), space.labels, known, {})
+        head.save_head(library, space, taught)
     flags, jazz = ["--library", tmp_path / "library.sqlite"], sorted(paths[list(known)])
     assert listed(find, ["predicted = bebop", *flags], capsys) == jazz and len(jazz) == 20
     assert sorted(listed(find, ["bebop", "--sort", "bebop", *flags], capsys)) == jazz
     assert sorted(listed(similar, [paths.iloc[0], "--where", "bebop", *flags], capsys)) == jazz
 
 
-def test_tags_of_the_default_model_follow_from_the_stored_vectors(tmp_path, capsys, monkeypatch):
+def test_find_tags_of_default_model_equal_predicted_tags(tmp_path, capsys, monkeypatch):
     rng = np.random.default_rng(0)
     kernel, bias = rng.normal(0, 0.2, (16, 50)), rng.normal(0, 0.2, 50)
     monkeypatch.setattr(default, "tag_layer", lambda: (kernel, bias))
@@ -302,14 +311,14 @@ def test_tags_of_the_default_model_follow_from_the_stored_vectors(tmp_path, caps
     with make_library(tmp_path / "library.sqlite", 60) as library:
         space, paths = library.space(), library.tracks()["path"]
         tags = [default.tags(library.slices(space, track)[1]) for track in paths.index]
-    flags, strengths = ["--library", tmp_path / "library.sqlite"], np.array([each["instrumental"] for each in tags])
-    assert listed(find, ["instrumental > 0.5", *flags], capsys) == sorted(paths[strengths > 0.5])
-    assert listed(find, ["not instrumental", *flags], capsys) == sorted(paths[strengths < 0.2])
-    best = paths.iloc[np.argsort(-strengths, kind="stable")].tolist()
+    flags, instrumental = ["--library", tmp_path / "library.sqlite"], np.array([each["instrumental"] for each in tags])
+    assert listed(find, ["instrumental > 0.5", *flags], capsys) == sorted(paths[instrumental > 0.5])
+    assert listed(find, ["not instrumental", *flags], capsys) == sorted(paths[instrumental < 0.2])
+    best = paths.iloc[np.argsort(-instrumental, kind="stable")].tolist()
     assert listed(find, ["path", "--sort", "instrumental", *flags], capsys) == best
 
 
-def test_copies_are_listed_once(tmp_path, capsys):
+def test_similar_find_and_path_list_copies_once(tmp_path, capsys):
     folder = tmp_path / "music"
     (folder / "copies").mkdir(parents=True)
     for number in range(6):
@@ -321,5 +330,5 @@ def test_copies_are_listed_once(tmp_path, capsys):
     assert sorted(Path(name).stem for name in names) == ["0", "1", "3", "4", "5"]
     names = listed(find, ["folder = copies", "--library", folder / ".kgenre" / "library.sqlite"], capsys)
     assert [Path(name).relative_to(folder) for name in names] == [Path(f"copies/{i}.wav") for i in range(6)]
-    names = listed(song_path, [folder / "0.wav", folder / "copies" / "5.wav", "-n", "99"], capsys)
+    names = listed(path_between, [folder / "0.wav", folder / "copies" / "5.wav", "-n", "99"], capsys)
     assert sorted(Path(name).stem for name in names) == ["0", "1", "2", "3", "4", "5"]

@@ -1,11 +1,9 @@
 """ResNet50: what trains, where its weights come from, and what is said when they cannot be had."""
 
-import functools
+import dataclasses
 import hashlib
-import http.server
 import logging
-import socket
-import threading
+import shutil
 import warnings
 from pathlib import Path
 
@@ -13,17 +11,20 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from download_server import Server
 from keras.src.applications import resnet as keras_resnet
-from keras.src.backend import config as keras_backend_config
 from keras.src.legacy.saving import legacy_h5_format
 
 from kgenre.archs import ARCHS, resnet
+from kgenre.archs.pretrained import freeze, load_file
+from kgenre.core import transfer
 from kgenre.core.errors import KgenreError
-from kgenre.model.build import build_model
-from kgenre.model.settings import make_config
+from kgenre.training.fit import untrained_model
+from kgenre.training.settings import RunSettings
+from kgenre.weights import WEIGHTS, sources
 
 NAME = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"  # as keras.applications asks for it
-SMALL = {"sample_rate_hz": 8000, "clip_seconds": 0.5, "image_height": 64, "image_width": 32}
+SMALL = {"sample_rate_hz": 8000, "slice_seconds": 0.5, "image_height": 64, "image_width": 32}
 # The last 8 layers of the backbone are "1_relu, 2_conv, 2_bn, 2_relu, 3_conv, 3_bn, add, out" of its last block.
 LAST_8 = [
     "conv5_block3_2_conv/kernel",
@@ -38,11 +39,11 @@ LAST_8 = [
 
 
 def small_config(**values):
-    return make_config({**SMALL, "weights": "none", **values}, {"arch": "resnet50"})
+    return RunSettings.compose({**SMALL, "weights": "none", **values}, {"arch": "resnet50"})
 
 
 def backbone_of(**values) -> keras.Model:
-    return build_model(small_config(**values), 4).get_layer("resnet50")
+    return untrained_model(small_config(**values), 4).get_layer("resnet50")
 
 
 def assert_same_weights(ours: keras.Model, theirs: keras.Model) -> None:
@@ -81,46 +82,33 @@ def shelf(donor, tmp_path_factory):
     return folder
 
 
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
-def serve(tmp_path, monkeypatch):
-    """Starts a web server of a folder, which keras.applications takes for its own; no download is kept elsewhere."""
+def published(shelf, tmp_path, monkeypatch):
+    """A server that publishes the donor's weights in place of Keras's, and an empty cache directory."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(keras_backend_config, "_KERAS_DIR", str(tmp_path / "keras"))
-    (tmp_path / "keras").mkdir()
-    servers = []
-
-    def start(folder) -> http.server.ThreadingHTTPServer:
-        handler = functools.partial(QuietHandler, directory=folder)
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        point_keras_to(server.server_port, monkeypatch)
-        return server
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(transfer, "RETRIES", 0)
+    content = (shelf / NAME).read_bytes()
+    server = Server({NAME: content})
+    publish(monkeypatch, url=f"{server.url}/{NAME}", md5=hashlib.md5(content).hexdigest(), size=len(content))
+    yield server
+    server.stop()
 
 
-def point_keras_to(port: int, monkeypatch) -> None:
-    monkeypatch.setattr(keras_resnet, "BASE_WEIGHTS_PATH", f"http://127.0.0.1:{port}/")
+def publish(monkeypatch, **values) -> None:
+    monkeypatch.setattr(resnet, "IMAGENET", dataclasses.replace(resnet.IMAGENET, **values))
 
 
-def expect_hash(path, monkeypatch) -> None:
-    digest = hashlib.md5(path.read_bytes()).hexdigest()
-    monkeypatch.setitem(keras_resnet.WEIGHTS_HASHES, "resnet50", ("", digest))
+def test_imagenet_row_is_that_of_keras():
+    row = WEIGHTS["resnet50-imagenet"]
+    assert row.url == keras_resnet.BASE_WEIGHTS_PATH + NAME and row.file == NAME
+    assert row.md5 == keras_resnet.WEIGHTS_HASHES["resnet50"][1]
 
 
 @pytest.mark.parametrize(("unfreeze", "trainable"), [(8, LAST_8), (5, LAST_8[4:]), (0, []), (1000, None), (-1, None)])
 def test_exactly_the_last_layers_train(spare, unfreeze, trainable):
     thaw(spare)
-    resnet.freeze(spare, unfreeze)
+    freeze(spare, unfreeze)
     paths = [variable.path for variable in spare.trainable_variables]
     if trainable is None:  # all: 53 convolutions with bias and 53 batch normalisations, two variables each
         assert len(paths) == 4 * 53
@@ -136,33 +124,33 @@ def test_unfreeze_of_the_config(unfreeze, count):
 
 def test_frozen_batch_normalisation_runs_on_its_statistics(spare):
     thaw(spare)
-    resnet.freeze(spare, 0)
-    picture = np.random.default_rng(1).random((2, 32, 32, 3)).astype("float32") * 255
+    freeze(spare, 0)
+    image = np.random.default_rng(1).random((2, 32, 32, 3)).astype("float32") * 255
     before = [keras.ops.convert_to_numpy(weight).copy() for weight in spare.weights]
-    in_training = keras.ops.convert_to_numpy(spare(picture, training=True))
-    np.testing.assert_array_equal(in_training, spare(picture, training=False))
+    in_training = keras.ops.convert_to_numpy(spare(image, training=True))
+    np.testing.assert_array_equal(in_training, spare(image, training=False))
     for was, weight in zip(before, spare.weights, strict=True):
         np.testing.assert_array_equal(was, weight)
 
 
 @pytest.mark.parametrize("scaling", ["imagenet", "unit"])
 def test_pixel_scaling(scaling):
-    model = build_model(small_config(scaling=scaling), 4)
+    model = untrained_model(small_config(scaling=scaling), 4)
     waveform = np.random.default_rng(2).standard_normal((1, 4000)).astype("float32")
-    picture = keras.Model(model.input, model.get_layer("zoom_range").output)(waveform)
+    image = keras.Model(model.input, model.get_layer("zoom_range").output)(waveform)
     before = model.layers[model.layers.index(model.get_layer("resnet50")) - 1]
     seen = keras.Model(model.input, before.output)(waveform)
-    picture, seen = np.float64(picture), np.float64(seen)
-    assert picture.min() >= 0 and picture.max() <= 1 and np.ptp(picture) > 0.1
-    # keras.applications' "caffe" mode: 0..255, less the means of blue, green and red, which all see one picture
-    expected = 255 * picture - [103.939, 116.779, 123.68] if scaling == "imagenet" else picture
+    image, seen = np.float64(image), np.float64(seen)
+    assert image.min() >= 0 and image.max() <= 1 and np.ptp(image) > 0.1
+    # keras.applications' "caffe" mode: 0..255, less the means of blue, green and red, which all see one image
+    expected = 255 * image - [103.939, 116.779, 123.68] if scaling == "imagenet" else image
     np.testing.assert_allclose(seen, expected, rtol=0, atol=3e-5)  # float32 at 255
 
 
 def test_flatten_pools_7_by_7_and_average_pools_all():
     rng = np.random.default_rng(3)
     for pooling, size in (("average", (64, 96)), ("flatten", (224, 230))):
-        model = build_model(small_config(pooling=pooling, image_height=size[0], image_width=size[1]), 4)
+        model = untrained_model(small_config(pooling=pooling, image_height=size[0], image_width=size[1]), 4)
         backbone = model.get_layer("resnet50")
         pool = model.layers[model.layers.index(backbone) + 1]
         maps = rng.random((1, *backbone.output.shape[1:])).astype("float32")
@@ -191,7 +179,7 @@ def test_wrong_file_is_one_line(fault, spare, shelf, tmp_path):
         path.write_text("no weights")
     with warnings.catch_warnings(), pytest.raises(KgenreError) as caught:
         warnings.simplefilter("error")  # nothing but the one line
-        resnet.load_file(spare, str(path))
+        load_file(spare, str(path))
     assert str(caught.value).startswith(f"{path}: does not hold the weights of resnet50 without its top (")
     assert "\n" not in str(caught.value)
 
@@ -207,52 +195,58 @@ def test_missing_file_names_the_choices(tmp_path):
 @pytest.mark.parametrize("channels", [1, 2])
 def test_needs_three_channels(channels):
     with pytest.raises(KgenreError) as caught:
-        build_model(small_config(image_channels=channels), 4)
+        untrained_model(small_config(image_channels=channels), 4)
     assert str(caught.value) == f"`resnet50` needs 3 channels. Received: {channels}. Set --image-channels 3."
 
 
-def test_imagenet_is_downloaded_once(serve, shelf, donor, monkeypatch, caplog):
-    expect_hash(shelf / NAME, monkeypatch)
-    server = serve(shelf)
-    assert ARCHS["resnet50"].resolve(small_config(weights="auto")) == {"weights": "imagenet"}
-    server.shutdown()
-    server.server_close()  # from here on only what Keras has kept can answer
+def test_imagenet_is_downloaded_once(published, donor, caplog):
+    assert ARCHS["resnet50"].resolve(small_config(weights="auto").network) == {"weights": "imagenet"}
+    published.stop()  # from here on only the cache can answer
     assert_same_weights(backbone_of(weights="imagenet"), donor)
-    assert not caplog.records
-    assert socket.getdefaulttimeout() is None
+    assert not caplog.records and len(published.requests) == 1
 
 
-@pytest.mark.parametrize("fault", ["missing", "refused", "silent", "damaged"])
-def test_imagenet_that_cannot_be_had(fault, serve, shelf, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(resnet, "DOWNLOAD_TIMEOUT_SECONDS", 0.3)
-    folder = tmp_path / "served"
-    folder.mkdir()
-    server = serve(folder)
-    if fault == "refused":
-        server.shutdown()
-        server.server_close()
-    if fault == "damaged":
-        expect_hash(shelf / NAME, monkeypatch)
-        (folder / NAME).write_bytes(b"not the weights")
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes the call and never answers
-        if fault == "silent":
-            point_keras_to(silent.getsockname()[1], monkeypatch)
-        with caplog.at_level(logging.WARNING):
-            resolved = ARCHS["resnet50"].resolve(small_config(weights="auto"))
-        with pytest.raises(KgenreError) as caught:
-            build_model(small_config(weights="imagenet"), 4)
+@pytest.mark.parametrize("fault", ["missing", "refused", "silent", "corrupt"])
+def test_imagenet_unavailable_warns_or_raises(fault, published, tmp_path, monkeypatch, caplog):
+    file = tmp_path / "cache" / "kgenre" / NAME
+    monkeypatch.setattr(sources, "TIMEOUT_SECONDS", 0.3)
+    if fault == "missing":
+        published.files.clear()
+    elif fault == "refused":
+        published.stop()
+    elif fault == "silent":
+        published.plan = ["silent", "silent"]
+    else:
+        published.files[NAME] = published.files[NAME][:-1] + b"?"
+    with caplog.at_level(logging.WARNING):
+        resolved = ARCHS["resnet50"].resolve(small_config(weights="auto").network)
+    with pytest.raises(KgenreError) as caught:
+        untrained_model(small_config(weights="imagenet"), 4)
     assert resolved == {"weights": "none", "unfreeze": -1}
     text = str(caught.value)
-    assert text.startswith("The ImageNet weights of ResNet50 could not be downloaded (")
-    assert text.endswith("). Connect to the network, or name a file with --weights FILE.") and "\n" not in text
+    assert text.startswith("ResNet50's ImageNet weights: ") and text.endswith(f" to {file}.") and "\n" not in text
+    cause = {
+        "missing": f"{NAME} could not be downloaded from {published.url}/{NAME} (HTTP 404 Not Found)",
+        "refused": "Connection refused",
+        "silent": "Read timed out",
+        "corrupt": "not the published file: its md5 must begin with",
+    }
+    assert cause[fault] in text
     [warning] = caplog.records
     assert warning.getMessage() == f"{text} Starting from random weights, with every layer trainable."
-    assert socket.getdefaulttimeout() is None
+    assert not file.exists()
+
+
+def test_imagenet_copied_by_hand_needs_no_network(published, shelf, donor, tmp_path):
+    published.stop()
+    (tmp_path / "cache" / "kgenre").mkdir(parents=True)
+    shutil.copy(shelf / NAME, tmp_path / "cache" / "kgenre")
+    assert_same_weights(backbone_of(weights="imagenet"), donor)
 
 
 def test_weights_that_are_named_are_left_alone(tmp_path):
     resolve = ARCHS["resnet50"].resolve
-    assert resolve(small_config(weights="imagenet")) == {"weights": "imagenet"}
-    assert resolve(small_config(weights="a.weights.h5")) == {"weights": str(Path("a.weights.h5").resolve())}
-    assert resolve(small_config(weights="none", unfreeze=8)) == {"weights": "none", "unfreeze": -1}
-    assert ARCHS["convpool"].resolve(make_config({}, {})) == {}
+    assert resolve(small_config(weights="imagenet").network) == {"weights": "imagenet"}
+    assert resolve(small_config(weights="a.weights.h5").network) == {"weights": str(Path("a.weights.h5").resolve())}
+    assert resolve(small_config(weights="none", unfreeze=8).network) == {"weights": "none", "unfreeze": -1}
+    assert ARCHS["convpool"].resolve(ARCHS["convpool"].settings()) == {}

@@ -1,4 +1,4 @@
-"""Scans: what is heard, what is known again, what fails, and what a kill costs."""
+"""Scans: what is analysed, what is known again, what fails, and what a kill costs."""
 
 import os
 import shutil
@@ -14,17 +14,20 @@ from scan_kills import contents, differences, kill_and_resume, scan_apart
 
 from kgenre.audio.decode import decode
 from kgenre.audio.fingerprint import audio_hash, file_hash
-from kgenre.audio.slicing import cut, slice_count, slice_starts
+from kgenre.audio.policy import ReadPolicy
+from kgenre.audio.slicing import SliceSpec, cut_slices
 from kgenre.audio.tags import Tags, read_tags
 from kgenre.audio.walk import walk
 from kgenre.core.errors import KgenreError
-from kgenre.library.scan import analysis as listening
+from kgenre.library.scan import analysis
 from kgenre.library.scan import worker_pool as workers
 from kgenre.library.scan.messages import About, Done, Job, Settings
 from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library
+from kgenre.model.tasks.single_label import SingleLabel
 
 RATE = 8000
+SPEC = SliceSpec(RATE, RATE, RATE)
 FORMATS = {".wav": {}, ".flac": {}, ".ogg": {}, ".mp3": {}}
 
 
@@ -62,19 +65,18 @@ def quick(library, folder, model=None, **options):
     return scan(library, folder, model or LevelModel(), **{"workers": 1, **options})
 
 
-def test_scan_keeps_what_predict_would_hear(library, album):
+def test_scan_stores_what_predict_computes(library, album):
     model = LevelModel()
     report = quick(library, album, model, workers=2)
-    assert counts(report) == {"heard": 4} and library.failures().empty
+    assert counts(report) == {"analysed": 4} and library.failures().empty
     space, tracks = library.space(), library.tracks()
     ids, means = library.vectors(space)
     assert list(ids) == list(tracks.index) and sum(model.heard) == sum(len(library.slices(space, i)[0]) for i in ids)
     for track_id, mean in zip(ids, means):
         audio = decode(tracks["path"][track_id], RATE)
-        windows = cut(audio.samples, model.clip_samples, model.hop_samples)
-        probabilities, embeddings = LevelModel()(windows)
+        probabilities, embeddings = LevelModel()(cut_slices(audio.samples, model.slice_spec))
         starts, held, held_probabilities = library.slices(space, track_id)
-        np.testing.assert_allclose(starts, slice_starts(len(audio.samples), 8000, 4000) / RATE, rtol=1e-6)
+        np.testing.assert_allclose(starts, SliceSpec(8000, 8000, 4000).starts(len(audio.samples)) / RATE, rtol=1e-6)
         np.testing.assert_allclose(held, embeddings, rtol=1e-3, atol=1e-6)  # float16 has 11 bits
         np.testing.assert_allclose(held_probabilities, probabilities, atol=1e-3)
         np.testing.assert_allclose(mean, embeddings.mean(axis=0), rtol=1e-5, atol=1e-7)
@@ -122,7 +124,7 @@ def test_unchanged_moved_copied_tagged_removed_and_returned(library, album, tmp_
 
     write_sound(album / "song 0.wav", music(1.5, RATE, 1, seed=9), RATE)
     heard, n_slices = again()
-    assert heard == {"unchanged": 4, "heard": 1} and n_slices == 2
+    assert heard == {"unchanged": 4, "analysed": 1} and n_slices == 2
     assert library.tracks()["seconds"][first] == pytest.approx(1.5)
 
 
@@ -152,7 +154,7 @@ def test_failures_of_a_folder_that_was_renamed_are_not_told_twice(library, album
 
 def test_a_folder_has_one_name_whichever_link_leads_to_it(library, album, tmp_path):
     (tmp_path / "link").symlink_to(album)
-    assert counts(quick(library, tmp_path / "link")) == {"heard": 4}
+    assert counts(quick(library, tmp_path / "link")) == {"analysed": 4}
     assert all(path.startswith(str(album.resolve())) for path in library.tracks()["path"])
     assert counts(quick(library, album)) == {"unchanged": 4}
 
@@ -179,18 +181,18 @@ def test_places_and_corrections_go_with_the_audio(library, album):
     assert ids[0] not in library.corrections() and ids[0] not in library.positions(space)[0]
 
 
-def test_what_one_way_of_listening_can_make_nothing_of_stays_where_another_heard_it(library, album):
+def test_scan_where_one_policy_fails_keeps_what_another_analysed(library, album):
     middle = np.concatenate([music(2.0, RATE, 1), np.zeros((3 * RATE, 1)), music(2.0, RATE, 1)])  # a hidden track
     write_sound(album / "hidden.wav", middle, RATE)
-    assert counts(quick(library, album)) == {"heard": 5}
+    assert counts(quick(library, album)) == {"analysed": 5}
     whole = library.space()
-    report = quick(library, album, windows=1)
-    assert counts(report) == {"heard": 4, "failed": 1} and "silent" in report.failures[str(album / "hidden.wav")]
+    report = quick(library, album, policy=ReadPolicy(1))
+    assert counts(report) == {"analysed": 4, "failed": 1} and "silent" in report.failures[str(album / "hidden.wav")]
     assert len(library.vectors(whole)[0]) == len(library.tracks()) == 5 and len(library.vectors(report.space)[0]) == 4
     assert library.failures(whole).empty and list(library.failures(report.space)["path"]) == [str(album / "hidden.wav")]
     model = LevelModel()
-    assert counts(quick(library, album, model, windows=1)) == {"unchanged": 5} and not model.heard
-    assert counts(quick(library, album, windows=1, retry=True)) == {"unchanged": 4, "failed": 1}
+    assert counts(quick(library, album, model, policy=ReadPolicy(1))) == {"unchanged": 5} and not model.heard
+    assert counts(quick(library, album, policy=ReadPolicy(1), retry=True)) == {"unchanged": 4, "failed": 1}
     assert counts(quick(library, album)) == {"unchanged": 5}
 
 
@@ -203,7 +205,7 @@ def test_a_link_to_a_drive_that_is_away_keeps_its_results(library, originals, tm
     write_sound(root / "own.wav", music(1.0, RATE, 1, seed=5), RATE)
     drive.rename(tmp_path / "away")
     report = quick(library, root)
-    assert counts(report) == {"removed": 4, "heard": 1} and len(report.failures) == 4
+    assert counts(report) == {"removed": 4, "analysed": 1} and len(report.failures) == 4
     assert len(library.tracks()) == 1 and library.failures().empty
     (root / "own.wav").unlink()
     with pytest.raises(KgenreError, match="Is its drive there"):
@@ -213,10 +215,9 @@ def test_a_link_to_a_drive_that_is_away_keeps_its_results(library, originals, tm
     assert counts(quick(library, root, model)) == {"returned": 4, "removed": 1} and not model.heard
 
 
-@pytest.mark.parametrize("name", ["windows", "workers"])
-def test_numbers_below_one_are_refused(library, album, name):
-    with pytest.raises(KgenreError, match=f"`{name}` must be at least 1. Received: -1."):
-        quick(library, album, **{name: -1})
+def test_scan_with_workers_below_one_is_refused(library, album):
+    with pytest.raises(KgenreError, match="`workers` must be at least 1. Received: workers=-1."):
+        quick(library, album, workers=-1)
 
 
 def test_a_pause_is_not_counted_as_silence_of_a_decoder(monkeypatch):
@@ -228,9 +229,9 @@ def test_a_pause_is_not_counted_as_silence_of_a_decoder(monkeypatch):
         def give_up(self):
             self.late = True
 
-    now, reader, pool = 1000.0, Reader(), workers.Workers(1, Settings(RATE, RATE, RATE), 60.0)
+    now, reader, pool = 1000.0, Reader(), workers.Workers(1, Settings(SPEC), 60.0)
     monkeypatch.setattr(workers.time, "monotonic", lambda: now)
-    pool.workers, pool.checked, reader.heard = [reader], now, now
+    pool.workers, pool.checked, reader.last_sign = [reader], now, now
 
     def look_after(seconds: float) -> bool:
         nonlocal now
@@ -258,9 +259,9 @@ def test_moved_and_tagged_at_once_keeps_its_id(library, album):
 
 def test_of_a_moved_file_parts_are_read(album):
     path = album / "song 0.wav"
-    answers = listening.listen(Job(os.fsencode(path), 0, 0, {file_hash(path): b"known"}), Settings(RATE, RATE, RATE))
+    answers = analysis.analyse(Job(os.fsencode(path), 0, 0, {file_hash(path): b"known"}), Settings(SPEC))
     assert next(answers).audio_hash == b"known"
-    answers = listening.listen(Job(os.fsencode(path), 0, 0, {b"other": b"known"}), Settings(RATE, RATE, RATE))
+    answers = analysis.analyse(Job(os.fsencode(path), 0, 0, {b"other": b"known"}), Settings(SPEC))
     assert next(answers).audio_hash == audio_hash(path)
 
 
@@ -362,7 +363,7 @@ def test_odd_names_links_and_what_is_no_music(library, originals, tmp_path):
     (root / "nothing.mp3").symlink_to(root / "gone.mp3")
     os.mkfifo(root / "pipe.mp3")
     report = quick(library, root)
-    assert counts(report) == {"heard": 1, "copies": len(odd) - 1}
+    assert counts(report) == {"analysed": 1, "copies": len(odd) - 1}
     assert {os.fsencode(path).rsplit(b"/", 1)[1] for path in library.tracks()["path"]} == set(odd)
     assert {Path(path).name: reason for path, reason in library.failures().itertuples(index=False)} == {
         "self.wav": "a link to nothing.",
@@ -389,7 +390,7 @@ def test_what_may_not_be_read_is_tried_again(library, album):
     report = quick(library, album)
     assert report.counts["failed"] == 1 and "Permission denied" in library.failures()["reason"][0]
     (album / "song 0.wav").chmod(0o644)
-    assert counts(quick(library, album)) == {"unchanged": 3, "heard": 1}
+    assert counts(quick(library, album)) == {"unchanged": 3, "analysed": 1}
     album.chmod(0)
     report = quick(library, album.parent)
     album.chmod(0o755)
@@ -409,7 +410,7 @@ def test_every_broken_file_is_listed_with_its_reason(library, originals, tmp_pat
     shutil.copy(faulty / "silence.flac", root / "broken 4.flac")
     shutil.copy(faulty / "text.mp3", root / "broken 5.mp3")
     report = quick(library, root, workers=2)
-    assert counts(report) == {"heard": 24, "failed": 6}
+    assert counts(report) == {"analysed": 24, "failed": 6}
     reasons = [reason for _, reason in library.failures().itertuples(index=False)]
     for reason, part in zip(
         reasons, ("broken in the middle", "empty file", "not an audio file", "NaN", "silent", "not an audio")
@@ -419,7 +420,7 @@ def test_every_broken_file_is_listed_with_its_reason(library, originals, tmp_pat
     assert counts(quick(library, root, model)) == {"unchanged": 30} and not model.heard
     assert counts(quick(library, root, retry=True)) == {"unchanged": 24, "failed": 6}
     shutil.copy(flac, root / "broken 0.flac")
-    assert counts(quick(library, root)) == {"unchanged": 29, "heard": 1} and len(library.failures()) == 5
+    assert counts(quick(library, root)) == {"unchanged": 29, "analysed": 1} and len(library.failures()) == 5
 
 
 def test_files_that_hang_or_crash_their_reader_are_left_behind(library, originals, tmp_path):
@@ -436,8 +437,8 @@ def test_files_that_hang_or_crash_their_reader_are_left_behind(library, original
     ]
     for number, name in enumerate(names):
         write_sound(root / name, music(2.5, RATE, 1, seed=number), RATE)
-    report = quick(library, root, workers=2, limit_seconds=3.0, listener="listeners:moody")
-    assert counts(report) == {"heard": 4, "failed": 6}
+    report = quick(library, root, workers=2, limit_seconds=3.0, analyser="analysers:misbehave")
+    assert counts(report) == {"analysed": 4, "failed": 6}
     assert [reason for _, reason in library.failures().itertuples(index=False)] == [
         "its decoder crashed (SIGKILL).",
         "its reader failed (ValueError: an unforeseen fault).",
@@ -451,18 +452,19 @@ def test_files_that_hang_or_crash_their_reader_are_left_behind(library, original
 
 def test_a_process_that_cannot_begin_is_no_fault_of_the_files(library, album, capfd):
     with pytest.raises(KgenreError, match="ended before it could begin"):
-        quick(library, album, listener="no_such_module:listen")
+        quick(library, album, analyser="no_such_module:analyse")
     assert "no_such_module" in capfd.readouterr().err
     assert library.failures().empty and library.tracks().empty
 
 
-def test_kills_cost_no_more_than_the_tracks_in_flight(tmp_path):
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.soak)])
+def test_kills_cost_no_more_than_the_tracks_in_flight(tmp_path, kills):
     root = tmp_path / "music"
     root.mkdir()
     for number in range(24):
         write_sound(root / f"{number}.wav", music(8.0, RATE, 1, seed=number % 22), RATE)  # two copies
     (root / "broken.wav").write_bytes(b"RIFF")
-    said = kill_and_resume(tmp_path / "killed.sqlite", root, kills=3)
+    said = kill_and_resume(tmp_path / "killed.sqlite", root, kills)
     done, todo = zip(*((int(words[0]), int(words[2])) for words in map(str.split, said)))
     assert todo[0] == 25
     for before, left, after in zip(done, todo, todo[1:]):  # what was said to be done is in the library
@@ -486,7 +488,7 @@ def test_reading_processes_end_with_a_killed_scan(tmp_path):
     assert readers and not psutil.wait_procs(readers, timeout=20)[1]
 
 
-def test_ctrl_c_leaves_what_was_heard(library, tmp_path):
+def test_scan_stopped_by_ctrl_c_keeps_what_was_analysed(library, tmp_path):
     root = tmp_path / "music"
     root.mkdir()
     for number in range(30):
@@ -494,19 +496,19 @@ def test_ctrl_c_leaves_what_was_heard(library, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         quick(library, root, LevelModel(stops_at=2))
     assert len(library.tracks()) == 10  # 32 slices, three a track
-    assert counts(quick(library, root)) == {"unchanged": 10, "heard": 20}
+    assert counts(quick(library, root)) == {"unchanged": 10, "analysed": 20}
 
 
 def test_each_model_has_its_space(library, album):
     quick(library, album)
     first = library.space()
-    report = quick(library, album, LevelModel(identity="level-2", labels=("quiet", "loud")))
-    assert counts(report) == {"heard": 4}
+    report = quick(library, album, LevelModel(identity="level-2", task=SingleLabel(("quiet", "loud"))))
+    assert counts(report) == {"analysed": 4}
     second = library.space()
     assert [space.identity for space in library.spaces()] == ["level-2", "level-1"]
     assert second.labels == ("quiet", "loud") and library.space("level-1") == first
-    third = quick(library, album, windows=1) and library.space()
-    assert (third.windows, third.identity) == (1, "level-1")
+    third = quick(library, album, policy=ReadPolicy(1)) and library.space()
+    assert (third.slices_per_track, third.identity) == (1, "level-1")
     for space, n_slices in ((first, 9), (second, 9), (third, 1)):
         ids, _ = library.vectors(space)
         assert len(ids) == 4 and len(library.slices(space, ids[3])[0]) == n_slices
@@ -516,7 +518,7 @@ def test_each_model_has_its_space(library, album):
 def test_answers_that_are_not_finite_are_a_fault(library, album):
     write_sound(album / "loud.wav", tone(440, 1.0, RATE, 0.95), RATE)
     shutil.copy(album / "loud.wav", album / "loud copy.wav")
-    assert counts(quick(library, album, LevelModel(spoils=True))) == {"heard": 4, "failed": 2}
+    assert counts(quick(library, album, LevelModel(spoils=True))) == {"analysed": 4, "failed": 2}
     assert set(library.failures()["reason"]) == {"the model's answer is not finite."}
     assert np.isfinite(library.vectors(library.space())[1]).all()
 
@@ -532,50 +534,50 @@ def test_an_empty_folder_where_tracks_are_known_is_refused(library, album):
         quick(library, album / "none")
 
 
-def said_of(path, settings) -> list:
-    answers = listening.listen(Job(os.fsencode(path), 0, 0, {}), settings)
+def messages_of(path, settings) -> list:
+    answers = analysis.analyse(Job(os.fsencode(path), 0, 0, {}), settings)
     assert isinstance(next(answers), About)
-    said = [answers.send(True)]
-    return said + list(answers)
+    messages = [answers.send(True)]
+    return messages + list(answers)
 
 
 @pytest.mark.parametrize("suffix", [".flac", ".mp3", ".ogg", ".wav"])
-def test_windows_are_spread_evenly(suffix, tmp_path):
-    path, settings = tmp_path / f"song{suffix}", Settings(16000, 16000, 16000, windows=3)
+def test_analyse_with_few_slices_spreads_them_evenly(suffix, tmp_path):
+    spec = SliceSpec(16000, 16000, 16000)
+    path, settings = tmp_path / f"song{suffix}", Settings(spec, ReadPolicy(3))
     write_sound(path, music(20.0, 16000, 1), 16000)
-    *windows, done = said_of(path, settings)
+    *slices, done = messages_of(path, settings)
     seconds = decode(path, 16000).seconds
-    assert isinstance(done, Done) and done.seconds == pytest.approx(seconds, abs=0.01)
+    assert isinstance(done, Done) and done.facts.seconds == pytest.approx(seconds, abs=0.01)
     expected = [(i + 0.5) / 3 * (seconds - 1) for i in range(3)]
-    assert [window.start for window in windows] == pytest.approx(expected, abs=0.01)
-    for window in windows:
-        np.testing.assert_allclose(window.samples, decode(path, 16000, window.start, 1.0).samples, atol=1e-6)
+    assert [piece.start for piece in slices] == pytest.approx(expected, abs=0.01)
+    for piece in slices:
+        np.testing.assert_allclose(piece.samples, decode(path, 16000, piece.start, 1.0).samples, atol=1e-6)
 
 
-def test_long_mixes_are_heard_in_places(monkeypatch, tmp_path):
-    monkeypatch.setattr(listening, "MAX_SLICES", 5)
-    settings = Settings(RATE, RATE, RATE)
+def test_analyse_of_a_long_mix_samples_it(tmp_path):
+    settings = Settings(SPEC, ReadPolicy(5))
     write_sound(tmp_path / "mix.flac", music(30.0, RATE, 1), RATE)
-    *windows, done = said_of(tmp_path / "mix.flac", settings)
-    assert [window.start for window in windows] == pytest.approx([2.9, 8.7, 14.5, 20.3, 26.1])
-    assert done.seconds == 30.0
+    *slices, done = messages_of(tmp_path / "mix.flac", settings)
+    assert [piece.start for piece in slices] == pytest.approx([2.9, 8.7, 14.5, 20.3, 26.1])
+    assert done.facts.seconds == 30.0 and done.facts.flags == ("sampled",)
     write_sound(tmp_path / "song.flac", music(5.0, RATE, 1), RATE)
-    assert len(said_of(tmp_path / "song.flac", settings)) == 6
+    assert len(messages_of(tmp_path / "song.flac", settings)) == 6
 
 
-def test_a_header_that_promises_too_much(tmp_path):
+def test_analyse_of_a_truncated_file_uses_what_is_there(tmp_path):
     write_sound(tmp_path / "song.mp3", music(8.0, 16000, 1), 16000)
     cut_short(tmp_path / "song.mp3", tmp_path / "half.mp3")
-    *windows, done = said_of(tmp_path / "half.mp3", Settings(RATE, RATE, RATE))
-    assert 3.5 < done.seconds < 4.5 and len(windows) == slice_count(round(done.seconds * RATE), RATE, RATE)
-    assert done.note.startswith(f"truncated: {done.seconds:.1f} s of audio")
-    *windows, done = said_of(tmp_path / "half.mp3", Settings(RATE, RATE, RATE, windows=4))
-    assert len(windows) == 2 and done.note.startswith("truncated: ends before 4.4 s")
-    cut_short(tmp_path / "song.mp3", tmp_path / "scrap.mp3", 0.1)  # no window lies in what is left
-    *windows, done = said_of(tmp_path / "scrap.mp3", Settings(RATE, RATE, RATE, windows=2))
-    assert [window.start for window in windows] == [0.0] and isinstance(done, Done)
+    *slices, done = messages_of(tmp_path / "half.mp3", Settings(SPEC))
+    assert 3.5 < done.facts.seconds < 4.5 and len(slices) == SPEC.count(round(done.facts.seconds * RATE))
+    assert done.facts.truncation.startswith(f"truncated: {done.facts.seconds:.1f} s of audio")
+    *slices, done = messages_of(tmp_path / "half.mp3", Settings(SPEC, ReadPolicy(4)))
+    assert len(slices) == 2 and done.facts.truncation.startswith("truncated: ends before 4.4 s")
+    cut_short(tmp_path / "song.mp3", tmp_path / "scrap.mp3", 0.1)  # no spread slice lies in what is left
+    *slices, done = messages_of(tmp_path / "scrap.mp3", Settings(SPEC, ReadPolicy(2)))
+    assert [piece.start for piece in slices] == [0.0] and isinstance(done, Done)
 
 
 def test_a_rescan_of_what_is_unchanged_starts_no_reader(library, album):
     quick(library, album)
-    assert counts(quick(library, album, listener="no_such_module:listen")) == {"unchanged": 4}
+    assert counts(quick(library, album, analyser="no_such_module:analyse")) == {"unchanged": 4}

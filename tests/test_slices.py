@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from kgenre.audio.slicing import cut, cut_stream, fill, slice_count, slice_starts
+from kgenre.audio.slicing import SliceSpec, cut_slices, repeat_to_length, slice_in_graph, stream_slices
 
 CLIP = 100
 HOPS = (100, 75, 50, 33, 1)
@@ -15,6 +15,10 @@ LENGTHS = (1, 2, 3, 49, 50, 99, 100, 101, 133, 149, 150, 151, 175, 199, 200, 201
 def track(samples: int) -> np.ndarray:
     """A track whose samples are their own places, from 1 on, so that a zero is nobody's."""
     return np.arange(1, samples + 1, dtype="float32")
+
+
+def spec(hop: int) -> SliceSpec:
+    return SliceSpec(100, CLIP, hop)
 
 
 def expected_starts(samples: int, hop: int) -> list[int]:
@@ -29,22 +33,22 @@ def expected_starts(samples: int, hop: int) -> list[int]:
 @pytest.mark.parametrize("samples", LENGTHS)
 def test_starts_and_count(samples, hop):
     expected = expected_starts(samples, hop)
-    assert slice_starts(samples, CLIP, hop).tolist() == expected
-    assert slice_count(samples, CLIP, hop) == len(expected)
+    assert spec(hop).starts(samples).tolist() == expected
+    assert spec(hop).count(samples) == len(expected)
 
 
 def test_count_of_a_song():
     """30 s in slices of 5.94 s: five whole ones hold 29.7 s, the sixth ends with the track."""
     rate, clip = 22050, round(5.94 * 22050)
-    assert slice_count(30 * rate, clip, clip) == 6
-    assert slice_starts(30 * rate, clip, clip)[-1] == 30 * rate - clip
-    assert slice_count(30 * rate, clip, clip // 2) == 10  # 1 + ceil(24.06 / 2.97)
+    assert SliceSpec(rate, clip, clip).count(30 * rate) == 6
+    assert SliceSpec(rate, clip, clip).starts(30 * rate)[-1] == 30 * rate - clip
+    assert SliceSpec(rate, clip, clip // 2).count(30 * rate) == 10  # 1 + ceil(24.06 / 2.97)
 
 
 @pytest.mark.parametrize("hop", HOPS)
 @pytest.mark.parametrize("samples", LENGTHS)
 def test_cut_takes_every_sample_and_ends_with_the_track(samples, hop):
-    slices = cut(track(samples), CLIP, hop)
+    slices = cut_slices(track(samples), spec(hop))
     assert slices.shape == (len(expected_starts(samples, hop)), CLIP)
     assert set(slices.reshape(-1)) == set(track(samples))
     assert slices[0, 0] == 1
@@ -57,12 +61,12 @@ def test_cut_takes_every_sample_and_ends_with_the_track(samples, hop):
 @pytest.mark.parametrize("samples", [1, 2, 33, 50, 99])
 def test_short_track_repeats(samples):
     expected = track(samples)[np.arange(CLIP) % samples]
-    assert np.array_equal(cut(track(samples), CLIP, 50), expected[None])
-    assert np.array_equal(fill(track(samples), CLIP), expected)
+    assert np.array_equal(cut_slices(track(samples), spec(50)), expected[None])
+    assert np.array_equal(repeat_to_length(track(samples), CLIP), expected)
 
 
 def test_fill_leaves_long_tracks_alone():
-    assert fill(track(150), CLIP).tolist() == track(150).tolist()
+    assert repeat_to_length(track(150), CLIP).tolist() == track(150).tolist()
 
 
 @pytest.mark.parametrize("hop", HOPS)
@@ -72,20 +76,20 @@ def test_stream_cuts_the_same_however_it_comes(samples, hop):
     ragged = np.sort(rng.integers(0, samples + 1, 7))  # two equal cuts make an empty block
     splits = [np.arange(size, samples, size) for size in (1, 7, 99, 100, 101, 5000)] + [ragged]
     for places in splits:
-        slices = list(cut_stream(np.split(track(samples), places), CLIP, hop))
-        assert np.array_equal(np.stack(slices), cut(track(samples), CLIP, hop)), places
+        slices = list(stream_slices(np.split(track(samples), places), spec(hop)))
+        assert np.array_equal(np.stack(slices), cut_slices(track(samples), spec(hop))), places
 
 
 def test_stream_of_nothing_has_no_slices():
-    assert list(cut_stream([], CLIP, 50)) == []
-    assert list(cut_stream([np.zeros(0, "float32")], CLIP, 50)) == []
+    assert list(stream_slices([], spec(50))) == []
+    assert list(stream_slices([np.zeros(0, "float32")], spec(50))) == []
 
 
 def test_stream_holds_one_slice_and_one_block():
     blocks = (np.full(1000, number, "float32") for number in range(5000))
     tracemalloc.start()
     try:
-        total = sum(float(piece[0]) for piece in cut_stream(blocks, 1000, 500))
+        total = sum(float(piece[0]) for piece in stream_slices(blocks, SliceSpec(1000, 1000, 500)))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -99,13 +103,11 @@ def test_graph_cuts_the_same(hop):
     """One traced function for all lengths, as a served model has."""
     import tensorflow as tf
 
-    from kgenre.audio.slicing import cut_graph
-
     traced = tf.function(
-        lambda waveform: cut_graph(waveform, CLIP, hop), input_signature=[tf.TensorSpec((None, None), tf.float32)]
+        lambda waveform: slice_in_graph(waveform, spec(hop)), input_signature=[tf.TensorSpec((None, None), tf.float32)]
     )
     for samples in LENGTHS:
         batch = np.stack([track(samples), -track(samples)])
-        expected = np.stack([cut(row, CLIP, hop) for row in batch])
+        expected = np.stack([cut_slices(row, spec(hop)) for row in batch])
         assert np.array_equal(traced(batch).numpy(), expected), samples
     assert np.array_equal(traced(np.zeros((2, 0), "float32")).numpy(), np.zeros((2, 1, CLIP)))

@@ -1,10 +1,11 @@
-"""The tables of the README: written from ARCHS, FEATURES, AUGMENTS and DATASETS."""
+"""The tables of the docs: written from ARCHS, FEATURES, AUGMENTS, DATASETS and WEIGHTS."""
 
 import pytest
 
-from kgenre import tables
+from kgenre import tables as command
 from kgenre.archs import ARCHS
 from kgenre.augment import AUGMENTS
+from kgenre.cli import tables
 from kgenre.collections.datasets import DATASETS
 from kgenre.core.errors import KgenreError
 from kgenre.features import FEATURES
@@ -28,7 +29,7 @@ def written() -> dict[str, str]:
 def test_a_line_for_every_row(name, rows, written):
     head, rule, *lines = cells(written[name])
     assert [line[0].strip() for line in lines] == list(rows)
-    assert [line[1].strip() for line in lines] == [row.says for row in rows.values()]
+    assert [line[1].strip() for line in lines] == [row.description for row in rows.values()]
     assert {len(line) for line in lines} == {len(head)} == {len(rule)}
 
 
@@ -45,22 +46,32 @@ def test_update_puts_the_tables_between_their_marks(tmp_path, written, monkeypat
     monkeypatch.setattr(tables, "TABLES", {name: lambda table=table: table for name, table in written.items()})
     path = tmp_path / "README.md"
     path.write_text(MARKED)
-    assert tables.main(["--update", str(path)]) == 0
+    assert command.main(["--update", str(path)]) == 0
     text = path.read_text()
     for table in written.values():
         assert f" -->\n{table}\n<!-- end -->\n\ntext\n" in text
     assert text.startswith("# Title\n\n") and "old" not in text
-    assert tables.main(["--update", str(path)]) == 0
+    assert command.main(["--update", str(path)]) == 0
     assert path.read_text() == text  # once more changes nothing
 
 
+def test_updated_of_a_text_with_some_marks_replaces_those(monkeypatch):
+    monkeypatch.setattr(tables, "TABLES", {"features": lambda: "F", "datasets": lambda: "D"})
+    marked = "a\n<!-- table: datasets -->\nold\n<!-- end -->\nb"
+    assert tables.updated(marked, "a.md") == "a\n<!-- table: datasets -->\nD\n<!-- end -->\nb"
+
+
+def test_updated_of_a_text_without_marks_is_an_error():
+    with pytest.raises(KgenreError, match=r"a\.md: no place for a table\. Write `<!-- table: NAME -->`"):
+        tables.updated("text\n<!-- end -->", "a.md")
+
+
 @pytest.mark.parametrize("name", tables.TABLES)
-def test_missing_mark_is_told(name, monkeypatch):
+def test_updated_of_a_mark_without_an_end_is_an_error(name, monkeypatch):
     monkeypatch.setattr(tables, "TABLES", dict.fromkeys(tables.TABLES, str))
-    for lost in (f"<!-- table: {name} -->", "<!-- end -->"):
-        with pytest.raises(KgenreError) as caught:
-            tables.updated(MARKED.replace(lost, ""), "README.md")
-        assert str(caught.value).startswith("README.md: no place for the table ")
+    last = MARKED[MARKED.index(f"<!-- table: {name} -->") :].replace("<!-- end -->", "")
+    with pytest.raises(KgenreError, match=f"README.md: the table {name} has no end. Write `<!-- end -->`"):
+        tables.updated(last, "README.md")
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
@@ -68,6 +79,6 @@ def test_unreadable_file_is_one_line(content, tmp_path, capsys):
     path = tmp_path / "README.md"
     if content:
         path.write_bytes(content)
-    assert tables.main(["--update", str(path)]) == 2
+    assert command.main(["--update", str(path)]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith(f"kgenre: {path}: not a readable text file (")

@@ -34,7 +34,7 @@ ROOT = Path(__file__).parent.parent
 PYTHON = Path(os.environ.get("KGENRE_TFIO_PYTHON") or ROOT / ".venv-tfio/bin/python")
 # Two float32 decoders of the same mp3 at a level of 1 differ by 1e-6, as measured; a sample of delay by 0.1 and more.
 EXACT = 1e-5
-TFIO_SONGS = tuple(name for name in SONGS if name.endswith(tfio.ENDINGS))
+TFIO_SONGS = tuple(name for name in SONGS if name.endswith(DECODERS["tfio"].endings))
 MONO = ("mono.mp3", "mono.flac", "mono.ogg", "mono22k.wav")  # 22.05 kHz, where nothing is resampled
 WAVS = {
     "pcm32.wav": ("WAV", "PCM_32"),
@@ -51,7 +51,7 @@ FAULTS = {
     "header_song.ogg": "not an audio file that can be read (tfio: could not open input as an OggVorbis file: -132).",
     "m4a_named.mp3": "not an audio file that can be read (tfio: mp4(aac) is not supported in AudioIOTensor or "
     "AudioIODataset).",
-    "nan.wav": "5 NaN or infinite samples. Write the file anew from its source.",
+    "nan.wav": "5 NaN or infinite samples. Write the file again from its source.",
     "no_samples.wav": "holds no audio: the file has a header and nothing after it. Replace the file.",
     "ulaw.wav": "not an audio file that can be read (tfio: WAV format 7 with 8 bits).",
     "no_length.flac": "not an audio file that can be read (tfio: its header does not tell its length).",

@@ -2,13 +2,11 @@
 
 import dataclasses
 import functools
-import http.server
 import importlib
 import io
 import logging
 import shutil
 import tarfile
-import threading
 
 import keras
 import numpy as np
@@ -16,13 +14,19 @@ import pytest
 import soundfile
 import tensorflow as tf
 import tensorflow_hub as hub
+from download_server import Server
 
 from kgenre.archs import ARCHS
+from kgenre.audio.reader import TrackReader
+from kgenre.core import transfer
 from kgenre.core.errors import KgenreError
-from kgenre.model.build import build_model, front_end
-from kgenre.model.settings import make_config
-from kgenre.serving.predict import classify
+from kgenre.core.progress import SILENT
+from kgenre.model.build import front_end
+from kgenre.serving.predict import predict_tracks
 from kgenre.serving.vggish import VggishEmbedder
+from kgenre.training.fit import untrained_model
+from kgenre.training.settings import RunSettings
+from kgenre.weights import sources
 
 vggish = importlib.import_module("kgenre.archs.vggish")  # the builder has the module's name
 RATE = 16000
@@ -43,7 +47,7 @@ NAMES = [name.split("/")[-1] for name, _ in LAYERS]
 
 
 def narrowed(shape: tuple) -> tuple:
-    """The sizes of a layer at WIDTH; the picture's one channel stays."""
+    """The sizes of a layer at WIDTH; the image's one channel stays."""
     return tuple(size if size in (1, 3) else round(size * WIDTH) for size in shape)
 
 
@@ -152,12 +156,12 @@ def figure(weights) -> tuple[float, float]:
 def narrow(figure, monkeypatch):
     """The row of ARCHS at the stand-in's width, believing the stand-in's figure."""
     row = ARCHS["vggish"]
-    build = functools.partial(row.build, width=WIDTH, figure=figure)
+    build = functools.partial(row.build, width=WIDTH, expected=figure)
     monkeypatch.setitem(ARCHS, "vggish", dataclasses.replace(row, build=build))
 
 
 def config_of(**values):
-    return make_config({}, {"arch": "vggish", **values})
+    return RunSettings.compose({"arch": "vggish", **values})
 
 
 def kinds(model: keras.Model, kind: str) -> list:
@@ -178,8 +182,8 @@ def test_embeddings_are_those_of_the_module(module, weights, frames_over):
     waveform = music(0.96 * 4 + 0.015 + 0.01 * frames_over)
     backbone = vggish.vggish_backbone(WIDTH)
     vggish.load_module(backbone, vggish.find_module(module))
-    picture = front_end(config_of(clip_seconds=len(waveform) / RATE))(waveform[None])
-    ours = keras.ops.convert_to_numpy(backbone(vggish.patches(picture)))
+    image = front_end(config_of(slice_seconds=len(waveform) / RATE))(waveform[None])
+    ours = keras.ops.convert_to_numpy(backbone(vggish.patches(image)))
     expected = numpy_embeddings(numpy_patches(waveform), weights)
     assert ours.shape == expected.shape == (4, 128 * WIDTH)
     assert expected.std(axis=0).mean() > 0.01 * np.abs(expected).max()  # patches that differ
@@ -193,12 +197,12 @@ def test_embedder_hears_a_song_as_the_module_does(module, figure, tmp_path):
     """From a file, slice after slice of one patch each, as `kgenre embed --model vggish` does."""
     waveform = music(0.96 * 4 + 0.015)
     soundfile.write(tmp_path / "song.wav", waveform, RATE, subtype="FLOAT")
-    embedder = VggishEmbedder(module, width=WIDTH, figure=figure)
-    (result,) = classify(embedder, embedder.reader(), [str(tmp_path / "song.wav")])
+    embedder = VggishEmbedder(module, width=WIDTH, expected=figure)
+    (result,) = predict_tracks(embedder, TrackReader(embedder.slice_spec), [str(tmp_path / "song.wav")])
     theirs = hub.load(module)(waveform).numpy()
-    assert result.slice_probabilities.shape == (4, 0)
-    np.testing.assert_allclose(result.slice_embeddings, theirs, rtol=0, atol=1e-4 * np.abs(theirs).max())
-    assert embedder.identity == VggishEmbedder(module, width=WIDTH, figure=figure).identity
+    assert result.slices.probabilities.shape == (4, 0)
+    np.testing.assert_allclose(result.slices.embeddings, theirs, rtol=0, atol=1e-4 * np.abs(theirs).max())
+    assert embedder.identity == VggishEmbedder(module, width=WIDTH, expected=figure).identity
 
 
 def test_full_network_has_the_variables_of_the_module():
@@ -209,7 +213,7 @@ def test_full_network_has_the_variables_of_the_module():
 
 @pytest.mark.parametrize(("pool", "joined"), [("mean", 16), ("concat", 5 * 16), ("attention", 16)])
 def test_pools(pool, joined, narrow):
-    model = build_model(config_of(pool=pool, weights="none"), 4)
+    model = untrained_model(config_of(pool=pool, weights="none"), 4)
     assert model.get_layer("embedding").output.shape == (None, 256)
     dense = kinds(model, "Dense")[-2]
     assert dense.kernel.shape == (joined, 256)
@@ -228,7 +232,7 @@ def test_pools(pool, joined, narrow):
 
 def test_five_patches_fill_a_slice_of_its_row():
     config = config_of()
-    assert (config.clip_samples - 400) // config.hop_length + 1 == 5 * 96
+    assert (config.audio.slice_samples - 400) // config.spectrogram.hop_length + 1 == 5 * 96
 
 
 @pytest.mark.parametrize(
@@ -236,7 +240,7 @@ def test_five_patches_fill_a_slice_of_its_row():
     [(3, ["fc1_1", "fc1_2", "fc2"]), (0, []), (-1, NAMES)],
 )
 def test_a_step_moves_what_is_unfrozen_and_nothing_else(module, narrow, unfreeze, trained):
-    model = build_model(config_of(weights=module, unfreeze=unfreeze, clip_seconds=1.0), 4)
+    model = untrained_model(config_of(weights=module, unfreeze=unfreeze, slice_seconds=1.0), 4)
     model.compile(keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     before = {weight.path: np.array(weight) for weight in model.weights}
     model.train_on_batch(np.stack([music(1.0), -0.1 * music(1.0)]), np.array([0, 3]))
@@ -248,32 +252,34 @@ def test_a_step_moves_what_is_unfrozen_and_nothing_else(module, narrow, unfreeze
 
 # Weights
 @pytest.mark.parametrize("weights_of", ["folder", "hub"])
-def test_weights_come_through_the_config(weights_of, module, weights, narrow, monkeypatch):
-    monkeypatch.setattr(vggish, "HANDLE", module)
-    model = build_model(config_of(weights=module if weights_of == "folder" else "hub"), 4)
+def test_weights_come_through_the_config(weights_of, module, weights, narrow, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("TFHUB_CACHE_DIR", raising=False)
+    shutil.copytree(module, tmp_path / "kgenre" / "vggish-1")
+    model = untrained_model(config_of(weights=module if weights_of == "folder" else "hub"), 4)
     for weight, (name, value) in zip(model.get_layer("vggish").weights, weights, strict=True):
         np.testing.assert_array_equal(weight, value, err_msg=name)
 
 
-def test_figure_of_the_command_line_is_the_published_one(module, figure):
-    assert vggish.FIGURE == (-0.0333, 0.380)
+def test_check_embeddings_other_values_raises(module, figure):
+    assert vggish.SINE_EMBEDDINGS == (-0.0333, 0.380)
     backbone = vggish.vggish_backbone(WIDTH)
     vggish.load_module(backbone, module)
-    vggish.check_figure(backbone, module, figure)
-    vggish.check_figure(backbone, module, tuple(1.09 * value for value in figure))
-    for wrong in (vggish.FIGURE, (1.15 * figure[0], figure[1]), (figure[0], 0.85 * figure[1])):
-        text = refusal(vggish.check_figure, backbone, module, wrong)
+    vggish.check_embeddings(backbone, module, figure)
+    vggish.check_embeddings(backbone, module, tuple(1.09 * value for value in figure))
+    for wrong in (vggish.SINE_EMBEDDINGS, (1.15 * figure[0], figure[1]), (figure[0], 0.85 * figure[1])):
+        text = refusal(vggish.check_embeddings, backbone, module, wrong)
         assert text.startswith(f"{module}: not the weights of VGGish: of a 1 kHz sine")
         assert text.endswith("with --weights, or start from random weights with --weights none.")
-    assert f"mean {-0.0333:.4f} and the deviation 0.380" in refusal(vggish.check_figure, backbone, module)
+    assert f"mean {-0.0333:.4f} and the deviation 0.380" in refusal(vggish.check_embeddings, backbone, module)
 
 
-def test_weights_in_another_order_fail_the_figure(weights, figure, tmp_path):
+def test_check_embeddings_reversed_kernels_raises(weights, figure, tmp_path):
     """Two kernels turned about have the right shapes and the wrong values."""
     turned = [(name, value[::-1] if value.ndim == 4 else value) for name, value in weights]
     backbone = vggish.vggish_backbone(WIDTH)
     vggish.load_module(backbone, saved(tmp_path / "turned", turned))
-    assert "not the weights of VGGish" in refusal(vggish.check_figure, backbone, "turned", figure)
+    assert "not the weights of VGGish" in refusal(vggish.check_embeddings, backbone, "turned", figure)
 
 
 @pytest.mark.parametrize(
@@ -310,39 +316,24 @@ def test_no_module_names_the_choices(name):
     assert refusal(vggish.find_module, name) == f"{expected}{name}, which holds no saved_model.pb."
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers every request with `body`, or with 404 where there is none."""
-
-    body = b""
-
-    def do_GET(self):
-        self.send_response(200 if self.body else 404)
-        self.end_headers()
-        self.wfile.write(self.body)
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def serve(tmp_path, monkeypatch):
-    """Starts a web server that stands for TF-Hub, with an empty cache of hub's."""
+@pytest.fixture(params=["kgenre's cache", "TF-Hub's cache"])
+def hub_server(request, tmp_path, monkeypatch):
+    """A server that stands for TF-Hub, with an empty cache: kgenre's, or TF-Hub's own where TFHUB_CACHE_DIR is set."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
-    servers = []
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setattr(transfer, "RETRIES", 0)
+    monkeypatch.delenv("TFHUB_CACHE_DIR", raising=False)
+    server = Server({})
+    server.hub_cache = request.param == "TF-Hub's cache"
+    server.cache = tmp_path / "hub" if server.hub_cache else tmp_path / "xdg" / "kgenre"
+    if server.hub_cache:
+        monkeypatch.setenv("TFHUB_CACHE_DIR", str(server.cache))
+    monkeypatch.setattr(vggish, "HUB", dataclasses.replace(vggish.HUB, url=f"{server.url}/vggish/1"))
+    yield server
+    server.stop()
 
-    def start(body: bytes) -> http.server.ThreadingHTTPServer:
-        handler = type("Answer", (Handler,), {"body": body})
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        monkeypatch.setattr(vggish, "HANDLE", f"http://127.0.0.1:{server.server_port}/vggish/1")
-        return server
 
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+ARCHIVE = "vggish/1?tf-hub-format=compressed"  # as TF-Hub documents it
 
 
 def archive(folder) -> bytes:
@@ -352,36 +343,76 @@ def archive(folder) -> bytes:
     return data.getvalue()
 
 
-def test_module_is_downloaded_once(serve, module, weights, tmp_path, caplog):
-    server = serve(archive(module))
+def test_module_is_downloaded_once(hub_server, module, weights, caplog):
+    hub_server.files[ARCHIVE] = archive(module)
     with caplog.at_level(logging.WARNING):
-        assert ARCHS["vggish"].resolve(config_of(weights="auto")) == {"weights": "hub"}
-    server.shutdown()
-    server.server_close()  # from here on only what hub has kept can answer
+        assert ARCHS["vggish"].resolve(config_of(weights="auto").network) == {"weights": "hub"}
+    hub_server.stop()  # from here on only the cache can answer
     backbone = vggish.vggish_backbone(WIDTH)
     vggish.load_module(backbone, vggish.find_module("hub"))
     np.testing.assert_array_equal(backbone.weights[0], weights[0][1])
-    assert not caplog.records
+    assert not caplog.records and len(hub_server.requests) == 1
+    if not hub_server.hub_cache:
+        assert [path.name for path in hub_server.cache.iterdir()] == ["vggish-1"]  # the archive is gone
 
 
-@pytest.mark.parametrize("fault", ["missing", "no archive", "cut"])
-def test_module_that_cannot_be_had(fault, serve, module, tmp_path, caplog):
-    serve({"missing": b"", "no archive": b"words", "cut": archive(module)[:5000]}[fault])
+@pytest.mark.parametrize("fault", ["missing", "no archive", "cut", "other archive"])
+def test_module_unavailable_warns_or_raises(fault, hub_server, module, tmp_path, caplog):
+    if fault == "other archive" and hub_server.hub_cache:
+        pytest.skip("TF-Hub does not look into the archive")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "readme.txt").write_text("another module")
+    body = {"no archive": b"words", "cut": archive(module)[:5000], "other archive": archive(tmp_path / "other")}.get(
+        fault
+    )
+    if body:
+        hub_server.files[ARCHIVE] = body
     with caplog.at_level(logging.WARNING):
-        assert ARCHS["vggish"].resolve(config_of(weights="auto")) == {"weights": "none", "unfreeze": -1}
-    text = refusal(build_model, config_of(weights="hub"), 4)
-    assert text.startswith("The weights of VGGish could not be downloaded from TF-Hub (")
-    assert text.endswith(f"Connect to the network, or name a folder that holds {vggish.HANDLE} with --weights.")
+        assert ARCHS["vggish"].resolve(config_of(weights="auto").network) == {"weights": "none", "unfreeze": -1}
+    text = refusal(untrained_model, config_of(weights="hub"), 4)
+    file = hub_server.cache / "vggish-1.tar.gz"
+    if hub_server.hub_cache:
+        assert text.startswith(f"VGGish's weights: {vggish.HUB.url} could not be downloaded by TF-Hub (")
+        assert text.endswith("Connect to the network, or unset TFHUB_CACHE_DIR for what to copy where.")
+    elif fault == "missing":
+        assert text.startswith("VGGish's weights: vggish-1.tar.gz could not be downloaded from http")
+        assert text.endswith(f"Connect to the network, or copy the file from another machine to {file}.")
+    else:
+        assert text.startswith(f"VGGish's weights: {file}: not the archive of a TF-Hub module (")
+        assert text.endswith("Remove it; it is then fetched again.")
     warnings = [record.getMessage() for record in caplog.records if record.name.startswith("kgenre")]
     assert warnings == [f"{text} Starting from random weights, with every layer trainable."]
-    assert not list((tmp_path / "cache").iterdir())  # no half of a module, which hub would take for a whole one
+    # no half of a module, which would be taken for a whole one
+    assert {path.name for path in hub_server.cache.iterdir()} <= {"vggish-1.tar.gz"}
+
+
+def test_unpack_directory_not_writable_raises(module, tmp_path, monkeypatch):
+    monkeypatch.setattr("kgenre.weights.sources.os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space")))
+    file = tmp_path / "vggish-1.tar.gz"
+    file.write_bytes(archive(module))
+    monkeypatch.delenv("TFHUB_CACHE_DIR", raising=False)
+    text = refusal(sources.from_tf_hub, vggish.HUB, tmp_path / "vggish-1", SILENT)
+    assert text.startswith(f"{tmp_path / 'vggish-1'}: cannot be written ([Errno 28] No space). Free space there")
+    assert [path.name for path in tmp_path.iterdir()] == ["vggish-1.tar.gz"]
+
+
+def test_module_copied_by_hand_needs_no_network(module, weights, tmp_path, monkeypatch):
+    """The archive as a browser saves it, or the unpacked module."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("TFHUB_CACHE_DIR", raising=False)
+    (tmp_path / "kgenre").mkdir()
+    (tmp_path / "kgenre" / "vggish-1.tar.gz").write_bytes(archive(module))
+    for _ in range(2):
+        backbone = vggish.vggish_backbone(WIDTH)
+        vggish.load_module(backbone, vggish.find_module("hub"))
+        np.testing.assert_array_equal(backbone.weights[0], weights[0][1])
 
 
 def test_weights_that_are_named_are_left_alone(module):
     resolve = ARCHS["vggish"].resolve
-    assert resolve(config_of(weights="hub")) == {"weights": "hub"}
-    assert resolve(config_of(weights=module)) == {"weights": module}
-    assert resolve(config_of(weights="none")) == {"weights": "none", "unfreeze": -1}
+    assert resolve(config_of(weights="hub").network) == {"weights": "hub"}
+    assert resolve(config_of(weights=module).network) == {"weights": module}
+    assert resolve(config_of(weights="none").network) == {"weights": "none", "unfreeze": -1}
 
 
 # What it does not take
@@ -413,7 +444,7 @@ def test_pretrained_weights_need_their_own_front_end(values, needed):
         f"The pretrained weights of `vggish` need {needed}. Received: {name}={value}. "
         "Leave it out, or start from random weights with --weights none."
     )
-    assert getattr(config_of(**values, weights="none"), name) == value
+    assert config_of(**values, weights="none").values()[name] == value
 
 
 @pytest.mark.parametrize(
@@ -421,9 +452,9 @@ def test_pretrained_weights_need_their_own_front_end(values, needed):
     [
         ({"n_mels": 80}, "`vggish` needs 64 mel bands in 1 channel. Received: 80 in 1. Leave out --n-mels"),
         ({"image_channels": 3}, "`vggish` needs 64 mel bands in 1 channel. Received: 64 in 3. Leave out"),
-        ({"clip_seconds": 0.97}, "`vggish` needs 96 frames at least. Received: 95. Set a larger --clip-seconds"),
+        ({"slice_seconds": 0.97}, "`vggish` needs 96 frames at least. Received: 95. Set a larger --slice-seconds"),
     ],
     ids=str,
 )
-def test_other_pictures_are_refused(values, text):
-    assert refusal(build_model, config_of(weights="none", **values), 4).startswith(text)
+def test_image_of_another_shape_is_refused(values, text):
+    assert refusal(untrained_model, config_of(weights="none", **values), 4).startswith(text)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kgenre.augment.zoom import ZoomRange, zoom
+from kgenre.augment.layers.zoom import ZoomRange, zoom
 from kgenre.core.errors import KgenreError
 
 

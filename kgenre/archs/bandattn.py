@@ -1,5 +1,6 @@
 """A small network with attention over time: our own, to learn from a few hundred songs."""
 
+from kgenre.archs.arch import Arch, BatchNormSettings
 from kgenre.archs.pools import attention
 
 STAGES = (64, 96, 128)
@@ -35,3 +36,22 @@ def block(x, filters: int, kernel: tuple, strides: tuple):
     x = layers.Conv2D(filters, kernel, strides, padding="same", use_bias=False)(x)
     x = layers.ReLU()(layers.BatchNormalization()(x))
     return layers.MaxPooling2D(2, padding="same")(x)
+
+
+BANDATTN = Arch(
+    BatchNormSettings,
+    bandattn,
+    "tall first filters, four conv-pool blocks, attention over time; balanced genres and SpecAugment in training",
+    "kgenre",
+    # Slices of 3 s: many short ones teach more than a few long ones of the same cost. Without the masks valid
+    # accuracy was 41 % in place of 48 %, cross-entropy 1.95 in place of 1.5 (GTZAN part, 8 epochs, two seeds).
+    defaults={
+        "slice_seconds": 2.98,
+        "n_mels": 96,
+        "hop_length": 441,
+        "augment": ("specaugment",),
+        "crops_per_track": 6,
+        "balanced": True,
+        "epochs": 12,
+    },
+)

@@ -1,4 +1,7 @@
-"""BBNN, the bottom-up broadcast network of Liu et al. 2019 (R4)."""
+"""BBNN, the bottom-up broadcast network of Liu et al. 2019, as in CNNs and RNNs on FMA-small."""
+
+from kgenre.archs.arch import Arch, BatchNormSettings
+from kgenre.archs.cnn import DEFAULTS, SOURCE
 
 
 def bbnn(image):
@@ -11,7 +14,7 @@ def bbnn(image):
     """
     from keras import layers
 
-    x = layers.Conv2D(16, 3, padding="same", activation="relu")(image)
+    x = layers.Conv2D(16, 3, padding="same")(image)
     x = layers.BatchNormalization()(layers.MaxPooling2D((1, 4))(x))
     for _ in range(3):
         x = layers.Concatenate()([x, *streams(x)])
@@ -35,3 +38,12 @@ def bn_relu(x):
     from keras import layers
 
     return layers.ReLU()(layers.BatchNormalization()(x))
+
+
+BBNN = Arch(
+    BatchNormSettings,
+    bbnn,
+    "three Inception blocks that broadcast their input",
+    f"{SOURCE}; Liu et al. 2019",
+    defaults=DEFAULTS,
+)

@@ -1,10 +1,23 @@
-"""The convolutional networks of R4: along time, over all frequencies at once, and square."""
+"""The convolutional networks of CNNs and RNNs on FMA-small: along time, over all frequencies at once, and square."""
 
+from typing import Literal
+
+from pydantic import Field
+
+from kgenre.archs.arch import Arch, BatchNormSettings
 from kgenre.core.errors import KgenreError
 
-BLOCKS = ("basic", "resnet", "densenet")
-BLOCK_PLACES = ("second", "all")
+SOURCE = "CNNs and RNNs on FMA-small"
+# The system sees 640 frames of hop 1024: whole clips of 30 s, one at a time.
+DEFAULTS = {"feature": "cqt", "hop_length": 1024, "slice_seconds": 29.7, "crops_per_track": 2, "batch_size": 16}
 CHROMA_BINS = 12
+
+
+class BlockSettings(BatchNormSettings):
+    """Blocks that replace convolutions, as the system compared them; its plain network is the default."""
+
+    block: Literal["basic", "resnet", "densenet"] = Field("basic", description="what replaces a convolution")
+    block_at: Literal["second", "all"] = Field("second", description="the convolutions that are replaced")
 
 
 def freqcnn(image, block: str = "basic", block_at: str = "second", dropout: float = 0.5):
@@ -55,14 +68,14 @@ def square_map(image, last_time_pool: int, block: str, block_at: str):
     bins = image.shape[1]
     if bins <= CHROMA_BINS:
         x = conv_pool(image, (8, 32, 128), (3, 3), ((2, 4), (2, 4), (2, 4)), block, block_at)
-        return conv_pool(x, (256,), (1, 5), ((1, last_time_pool),), "basic", "all")
+        return conv_pool(x, (256,), (1, 5), ((1, last_time_pool),), block if block_at == "all" else "basic", "all")
     height = max(1, min(6 if bins >= 96 else 5, bins // 12))  # what the other pools leave of 128 bands or 84 bins
     pools = ((2, 4), (2, 4), (3, 4), (height, last_time_pool))
     return conv_pool(image, (8, 32, 128, 256), (3, 3), pools, block, block_at)
 
 
 def conv_pool(x, filters: tuple, kernel: tuple, pools: tuple, block: str, block_at: str):
-    """Convolutions and max-pools in turn; `block` stands in for the second convolution, the first, or all."""
+    """Convolutions and max-pools in turn; `block` replaces the second convolution, the first, or all."""
     from keras import layers
 
     place = {"first": 0, "second": 1}.get(block_at)
@@ -73,7 +86,7 @@ def conv_pool(x, filters: tuple, kernel: tuple, pools: tuple, block: str, block_
 
 
 def conv_block(x, filters: int, kernel: tuple, block: str):
-    """One convolution and what stands in for it: (batch, h, w, c) -> (batch, h, w, filters).
+    """One convolution and what replaces it: (batch, h, w, c) -> (batch, h, w, filters).
 
     basic: convolution, BN, relu. resnet: two of them, the second's relu after a 1 x 1 shortcut is added.
     densenet: two of half the filters, the input of each joined to what goes on; a 1 x 1 convolution ends it.
@@ -107,6 +120,15 @@ def dense_layers(x, sizes: tuple, dropout: float):
 def needs_frames(image, frames: int) -> None:
     if image.shape[2] < frames:
         raise KgenreError(
-            f"this network pools over at least {frames} frames. Received: a picture of "
-            f"{image.shape[1]}x{image.shape[2]}. Set a larger --clip-seconds or a smaller --hop-length."
+            f"this network pools over at least {frames} frames. Received: an image of "
+            f"{image.shape[1]}x{image.shape[2]}. Set a larger --slice-seconds or a smaller --hop-length."
         )
+
+
+FREQCNN = Arch(
+    BlockSettings, freqcnn, "1 x 5 convolutions along time, frequency by frequency", SOURCE, defaults=DEFAULTS
+)
+TEMPCNN = Arch(
+    BlockSettings, tempcnn, "a convolution over all frequencies, then 1 x 5 along time", SOURCE, defaults=DEFAULTS
+)
+SQUARECNN = Arch(BlockSettings, squarecnn, "3 x 3 convolutions of 8, 32, 128, 256", SOURCE, defaults=DEFAULTS)

@@ -1,11 +1,13 @@
-"""Conv-pool networks of Music-Genre-Analysis (R1), as published."""
+"""Conv-pool networks of Music-Genre-Analysis, as published."""
+
+from kgenre.archs.arch import Arch, BatchNormSettings
 
 
 def convpool(image, dropout: float = 0.5):
     """Four conv-pool blocks and a dense layer of 1024.
 
     Conv 32 k4 s2 | 32 k3 s2 | 64 k2 s1 | 128 k2 s1, each relu, BN, max-pool 2; dropout, flatten,
-    dense 1024, BN, relu. Valid padding, so a picture needs at least 118 x 118 pixels.
+    dense 1024, BN, relu. Valid padding, so an image needs at least 118 x 118 pixels.
 
     Input shape: (batch, height, width, channels). Output shape: (batch, 1024).
     """
@@ -23,7 +25,7 @@ def convconvpool(image, dropout: float = 0.5):
     """Two blocks of two convolutions and a pool, and a dense layer of 1024.
 
     [Conv 32 k2 s2 relu x2, BN, max-pool 2] [Conv 64 k2 s1 relu x2, BN, max-pool 2]; then as `convpool`.
-    Valid padding, so a picture needs at least 32 x 32 pixels.
+    Valid padding, so an image needs at least 32 x 32 pixels.
 
     Input shape: (batch, height, width, channels). Output shape: (batch, 1024).
     """
@@ -39,7 +41,7 @@ def convconvpool(image, dropout: float = 0.5):
 
 
 def dense_head(x, dropout: float):
-    """R1's head: dropout, flatten, dense 1024, BN, relu. (batch, h, w, c) -> (batch, 1024)."""
+    """The head of Music-Genre-Analysis: dropout, flatten, dense 1024, BN, relu. (batch, h, w, c) -> (batch, 1024)."""
     from keras import layers
 
     x = layers.Dropout(dropout)(x)
@@ -47,3 +49,11 @@ def dense_head(x, dropout: float):
     x = layers.Dense(1024)(x)
     x = layers.BatchNormalization()(x)
     return layers.ReLU()(x)
+
+
+CONVPOOL = Arch(
+    BatchNormSettings, convpool, "four conv-pool blocks, dense 1024", "Music-Genre-Analysis", min_height=118
+)
+CONVCONVPOOL = Arch(
+    BatchNormSettings, convconvpool, "two double conv-pool blocks, dense 1024", "Music-Genre-Analysis", min_height=32
+)

@@ -1,4 +1,6 @@
-"""The "homebrew" network on log-frequency pictures (R5)."""
+"""The "homebrew" network of ATML GTZAN on log-frequency spectrograms."""
+
+from kgenre.archs.arch import Arch, BatchNormSettings
 
 
 def homebrew(image, dropout: float = 0.5):
@@ -20,3 +22,12 @@ def homebrew(image, dropout: float = 0.5):
     for size in (364, 182):
         x = layers.LeakyReLU(0.2)(layers.Dense(size)(x))
     return x
+
+
+HOMEBREW = Arch(
+    BatchNormSettings,
+    homebrew,
+    "four tall convolutions on 216 x 216 log-frequency spectrograms, dense 364-182",
+    "ATML GTZAN",
+    defaults={"feature": "logstft", "image_height": 216, "image_width": 216},
+)

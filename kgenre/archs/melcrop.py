@@ -1,4 +1,6 @@
-"""A deep CNN on random 128 x 128 mel crops (R3), after MusicRecNet of Elbir and Aydin 2020."""
+"""A deep CNN on random 128 x 128 mel crops (Song-genre CNN), after MusicRecNet of Elbir and Aydin 2020."""
+
+from kgenre.archs.arch import Arch, BatchNormSettings
 
 
 def melcrop(image, dropout: float = 0.5):
@@ -18,3 +20,13 @@ def melcrop(image, dropout: float = 0.5):
     x = layers.Dropout(dropout)(layers.GlobalAveragePooling2D()(x))  # (batch, 256)
     x = layers.BatchNormalization()(layers.Dense(256, use_bias=False)(x))
     return layers.ReLU()(x)
+
+
+MELCROP = Arch(
+    BatchNormSettings,
+    melcrop,
+    "five conv blocks on 128 x 128 mel crops of 4 s, dense 256",
+    "Song-genre CNN; Elbir and Aydin 2020",
+    defaults={"sample_rate_hz": 16000, "slice_seconds": 4.08, "crops_per_track": 6},
+    min_height=32,
+)

@@ -1,9 +1,25 @@
 """musicnn (Pons and Serra 2019): tall and wide filters on mel bands, trained to tag music."""
 
+from typing import Literal
+
+from pydantic import Field
+
+from kgenre.archs.arch import Arch, BatchNormSettings, Unfreeze
+from kgenre.archs.pretrained import freeze
 from kgenre.core.errors import KgenreError
-from kgenre.features import FEATURES
+from kgenre.features.mel import MUSICNN_MEL
+from kgenre.weights import load, weights_help, weights_of
 
 EMBEDDING = 200
+
+
+class MusicnnSettings(BatchNormSettings):
+    """Its published weights."""
+
+    weights: Literal["msd", "mtt", "none"] = Field(
+        "msd", description=f"none for random ones, or pretrained ones. {weights_help('musicnn')}"
+    )
+    unfreeze: Unfreeze = 0  # a few hundred tracks would corrupt it
 
 
 def musicnn(image, weights: str = "none", unfreeze: int = -1, dropout: float = 0.5):
@@ -11,46 +27,62 @@ def musicnn(image, weights: str = "none", unfreeze: int = -1, dropout: float = 0
 
     Args:
         weights: "msd" or "mtt", trained on the tags of the Million Song Dataset or of MagnaTagATune
-            (see archs/musicnn_weights.py); or "none", random.
+            (kgenre.weights); or "none", random.
         unfreeze: top layers that train; 0 freezes all, -1 none. Frozen batch normalisation runs in
             inference mode.
         dropout: before the last dense layer; none where all is frozen, for it would only add noise.
 
-    Input shape: (batch, 96, frames, 1), the picture of `musicnn_mel`. Output shape: (batch, 200).
+    Input shape: (batch, 96, frames, 1), `musicnn_mel` as an image. Output shape: (batch, 200).
 
     Raises:
-        KgenreError: another picture, or weights that cannot be had.
+        KgenreError: another image, or weights that are not available.
 
     Reference: a forward pass written for itself on the same checkpoint, to 1e-5 (tests/test_musicnn.py).
     """
-    from kgenre.archs.resnet import freeze
-
     network = pretrained(image, weights, dropout if unfreeze else 0.0)
     freeze(network, unfreeze)
     return network(mel_of(image))  # (batch, 200)
 
 
 def pretrained(image, weights: str, dropout: float = 0.0):
-    """The backbone for a picture of `musicnn_mel`, with the weights that `musicnn` names."""
-    from kgenre.weights.musicnn import load_into
-
-    bands = FEATURES["musicnn_mel"].defaults["n_mels"]
+    """The backbone for an image of `musicnn_mel`, with the weights that `musicnn` names."""
+    bands = MUSICNN_MEL.settings().n_mels
     if image.shape[1] != bands or image.shape[3] != 1:
         raise KgenreError(
-            f"`musicnn` looks at {bands} mel bands of one channel. Received: a picture of {image.shape[1]} x "
+            f"`musicnn` needs {bands} mel bands in one channel. Received: an image of {image.shape[1]} x "
             f"{image.shape[2]} x {image.shape[3]}. Leave --n-mels, --image-height and --image-channels as they are."
         )
     network = backbone(image.shape[2], dropout)
     if weights != "none":
-        load_into(network, weights)
+        load_into(network, pretrained_arrays(weights))
     return network
 
 
+def pretrained_arrays(weights: str) -> dict:
+    """The arrays of the weights "msd" or "mtt" by name.
+
+    Raises:
+        KgenreError: no such weights, or they are unavailable.
+    """
+    rows = weights_of("musicnn")
+    if weights not in rows:
+        raise KgenreError(f"`weights` of musicnn must be {', '.join(rows)} or none. Received: {weights}.")
+    return load(rows[weights])
+
+
+def load_into(network, arrays: dict) -> None:
+    """Sets the variables of `backbone` from those of a checkpoint, by name."""
+    for variable in network.weights:
+        layer, name = variable.path.split("/")[-2:]
+        # A checkpoint has the channels of the middle convolutions where we have the width, one of the two being 1.
+        variable.assign(arrays[f"{layer}/{name}"].reshape(variable.shape))
+
+
 def mel_of(image):
-    """The picture's values as they were: (batch, 96, frames, 1) -> (batch, frames, 96, 1)."""
+    """The image's values in the feature's own units: (batch, 96, frames, 1) -> (batch, frames, 96, 1)."""
     from keras import layers
 
-    low, high = FEATURES["musicnn_mel"].shades(None)
+    low, high = MUSICNN_MEL.value_range(MUSICNN_MEL.settings())
     x = layers.Rescaling(high - low, offset=low, dtype="float32", name="musicnn_units")(image)
     return layers.Permute((2, 1, 3))(x)
 
@@ -92,3 +124,14 @@ def backbone(frames: int, dropout: float = 0.0):
     x = norm(layers.Flatten()(x), 9)  # (batch, 1506): the maximum and the mean of a map side by side
     x = layers.Dense(EMBEDDING, activation="relu", name="dense")(layers.Dropout(dropout)(x))
     return keras.Model(inputs, norm(x, 10), name="musicnn")
+
+
+MUSICNN = Arch(
+    MusicnnSettings,
+    musicnn,
+    "musicnn's front end of tall and wide filters, mid end and 200-d embedding, trained to tag music",
+    "Pons and Serra 2019",
+    # Slices of 187 frames, as it was trained on.
+    defaults={"feature": "musicnn_mel", "slice_seconds": 2.98, "augment": (), "crops_per_track": 6},
+    features=("musicnn_mel",),
+)

@@ -9,7 +9,7 @@ def mean(x):
 
 
 def concat(x):
-    """(batch, patches, d) -> (batch, patches * d), as R2."""
+    """(batch, patches, d) -> (batch, patches * d), as Genre_Pred."""
     from keras import layers
 
     return layers.Flatten()(x)

@@ -1,18 +1,21 @@
-"""The convolutional recurrent networks of R4: one after the other, and side by side."""
+"""The convolutional recurrent networks of CNNs and RNNs on FMA-small: one after the other, and side by side."""
 
-from kgenre.archs.cnn import dense_layers, needs_frames, square_map
+from typing import Literal
 
-CELLS = ("lstm", "gru")
+from pydantic import Field
+
+from kgenre.archs.arch import Arch
+from kgenre.archs.cnn import DEFAULTS, SOURCE, BlockSettings, dense_layers, needs_frames, square_map
 
 
-def crnn(
-    image,
-    rnn: str = "gru",
-    bidirectional: bool = False,
-    block: str = "basic",
-    block_at: str = "second",
-    dropout: float = 0.5,
-):
+class RecurrentSettings(BlockSettings):
+    """The recurrent layer, beside the blocks of its CNN."""
+
+    rnn: Literal["lstm", "gru"] = Field("gru", description="recurrent cell")  # fewer weights, as accurate
+    bidirectional: bool = Field(False, description="read the frames both ways")
+
+
+def crnn(image, rnn: str, bidirectional: bool, block: str, block_at: str, dropout: float):
     """The square CNN without its last pool in time, then a recurrent layer of 128; dense 128-32.
 
     Input shape: (batch, bins, frames of at least 64, channels). Output shape: (batch, 32).
@@ -22,14 +25,7 @@ def crnn(
     return dense_layers(recurrent(x, rnn, bidirectional), (128, 32), dropout)
 
 
-def crnn_parallel(
-    image,
-    rnn: str = "gru",
-    bidirectional: bool = False,
-    block: str = "basic",
-    block_at: str = "second",
-    dropout: float = 0.5,
-):
+def crnn_parallel(image, rnn: str, bidirectional: bool, block: str, block_at: str, dropout: float):
     """The square CNN beside a recurrent layer of 128 over means of 20 frames; joined, dense 256-32.
 
     Input shape: (batch, bins, frames of at least 384, channels). Output shape: (batch, 32).
@@ -51,3 +47,9 @@ def recurrent(x, rnn: str, bidirectional: bool):
     x = layers.Reshape((frames, height * channels))(x)  # (batch, frames, height * c)
     cell = {"lstm": layers.LSTM, "gru": layers.GRU}[rnn](128)
     return layers.Bidirectional(cell)(x) if bidirectional else cell(x)
+
+
+CRNN = Arch(RecurrentSettings, crnn, "square CNN, then an LSTM or GRU of 128", SOURCE, defaults=DEFAULTS)
+CRNN_PARALLEL = Arch(
+    RecurrentSettings, crnn_parallel, "square CNN beside an LSTM or GRU of 128", SOURCE, defaults=DEFAULTS
+)

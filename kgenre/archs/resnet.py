@@ -1,20 +1,38 @@
-"""ResNet50 on spectrogram pictures (R1): ImageNet weights, the top layers unfrozen."""
+"""ResNet50 on spectrogram images, as in Music-Genre-Analysis: ImageNet weights, the top layers unfrozen."""
 
-import contextlib
-import logging
-import socket
-import warnings
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import Annotated, Literal
 
+from pydantic import Field
+
+from kgenre.archs.arch import Arch, BatchNormSettings, Unfreeze, Weights
 from kgenre.archs.convpool import dense_head
+from kgenre.archs.pretrained import freeze, load_file, resolve_weights
 from kgenre.core.errors import KgenreError
+from kgenre.weights import WEIGHTS, fetch, weights_help
 
-log = logging.getLogger(__name__)
-
+IMAGENET = WEIGHTS["resnet50-imagenet"]
 # keras.applications' "caffe" convention: blue, green, red means of ImageNet in 0..255.
 IMAGENET_MEAN = (103.939, 116.779, 123.68)
-DOWNLOAD_TIMEOUT_SECONDS = 20.0  # a network that swallows packets must not hang the start
+
+
+class Resnet50Settings(BatchNormSettings):
+    """Weights, and what Music-Genre-Analysis did otherwise."""
+
+    weights: Annotated[
+        Weights,
+        Field(
+            description="auto (pretrained where available), imagenet, none (random), or a file. "
+            f"{weights_help('resnet50')}"
+        ),
+    ] = "auto"
+    unfreeze: Unfreeze = 8  # the last two convolutions, as Music-Genre-Analysis
+    # An average over the whole image has a quarter of the weights and accepts any size.
+    pooling: Literal["average", "flatten"] = Field(
+        "average", description="global average, or flatten as Music-Genre-Analysis"
+    )
+    scaling: Literal["imagenet", "unit"] = Field(
+        "imagenet", description="pixel scaling that its weights expect, or unit as Music-Genre-Analysis"
+    )
 
 
 def resnet50(
@@ -31,16 +49,16 @@ def resnet50(
         weights: "imagenet"; "none", random; or a file of weights (.weights.h5, .h5).
         unfreeze: top layers of the backbone that train; 0 freezes all, -1 none. Frozen batch
             normalisation runs in inference mode.
-        pooling: "average", over the whole picture (2.1 M weights in the head, any picture size), or R1's
-            "flatten", after the 7 x 7 average pool that keras.applications had then (1 x 4 x 2048
-            at 200 x 1024: 8.4 M weights; a picture needs at least 193 x 193 pixels).
-        scaling: "imagenet", the means its weights were trained with, or R1's "unit", plain [0, 1].
+        pooling: "average", over the whole image (2.1 M weights in the head, any size), or "flatten" as in
+            Music-Genre-Analysis, after the 7 x 7 average pool that keras.applications had then (1 x 4 x 2048
+            at 200 x 1024: 8.4 M weights; an image needs at least 193 x 193 pixels).
+        scaling: "imagenet", the means its weights were trained with, or "unit", plain [0, 1].
 
     Input shape: (batch, height, width, 3) in [0, 1]. Output shape: (batch, 1024).
 
     Raises:
-        KgenreError: not 3 channels, a weights file that is missing or does not fit, or "imagenet"
-            where it cannot be downloaded.
+        KgenreError: not 3 channels, a weights file that is missing or does not fit, or "imagenet" where it is
+            unavailable.
     """
     from keras import layers
 
@@ -58,84 +76,28 @@ def resnet50(
 
 def resolve_imagenet(config) -> dict:
     """What `weights` comes to for `resnet50`, by `resolve_weights`."""
-    # The smallest there is, to see whether its weights can be had.
-    return resolve_weights(config.weights, "imagenet", lambda: imagenet_backbone((32, 32, 3)))
-
-
-def resolve_weights(weights: str, name: str, fetch: Callable[[], object]) -> dict:
-    """What `weights` comes to here: of "auto", pretrained, or none and every layer trainable, with a warning.
-
-    Args:
-        weights: as the config has it.
-        name: what stands for the pretrained weights.
-        fetch: gets them, or raises KgenreError.
-    """
-    if weights == "auto":
-        try:
-            fetch()
-            weights = name
-        except KgenreError as error:
-            log.warning("%s Starting from random weights, with every layer trainable.", error)
-            weights = "none"
-    if weights == "none":
-        return {"weights": "none", "unfreeze": -1}
-    # A file is named from where the command is typed; a run may be resumed from elsewhere.
-    return {"weights": weights if weights == name else str(Path(weights).resolve())}
+    return resolve_weights(config.weights, IMAGENET)
 
 
 def load_backbone(input_shape: tuple, weights: str):
     """ResNet50 without its top, with the weights that `resnet50` names."""
     import keras
 
-    if weights == "imagenet":
-        return imagenet_backbone(input_shape)
     backbone = keras.applications.ResNet50(include_top=False, weights=None, input_shape=input_shape)
-    if weights != "none":
-        load_file(backbone, weights)
+    if weights == IMAGENET.value:
+        load_file(backbone, str(fetch(IMAGENET)))
+    elif weights != "none":
+        load_file(backbone, weights, "auto, imagenet, ")
     return backbone
 
 
-def imagenet_backbone(input_shape: tuple):
-    """ResNet50 with the ImageNet weights that Keras downloads once and keeps in its cache."""
-    import keras
-
-    keras.applications.ResNet50(include_top=False, weights=None, input_shape=input_shape)  # faults of the shape first
-    try:
-        with download_timeout():
-            return keras.applications.ResNet50(include_top=False, weights="imagenet", input_shape=input_shape)
-    except Exception as error:  # keras.utils.get_file raises the bare class where a download fails
-        cause = str(error).splitlines()[0][:200]
-        raise KgenreError(
-            f"The ImageNet weights of ResNet50 could not be downloaded ({cause}). "
-            "Connect to the network, or name a file with --weights FILE."
-        ) from error
-
-
-@contextlib.contextmanager
-def download_timeout() -> Iterator[None]:
-    """Within it, a connection that says nothing for some time is given up."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_SECONDS)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-def load_file(backbone, path: str) -> None:
-    """Loads a .weights.h5 or .h5 file of the backbone's own weights."""
-    if not Path(path).is_file():
-        raise KgenreError(f"`weights` must be auto, imagenet, none or a file. Received: {path}, which is no file.")
-    try:
-        with warnings.catch_warnings(action="ignore"):  # one for each part that is missing, beside the error
-            backbone.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
-        cause = str(error).splitlines()[0][:200]
-        raise KgenreError(f"{path}: does not hold the weights of {backbone.name} without its top ({cause}).") from error
-
-
-def freeze(backbone, unfreeze: int) -> None:
-    """Lets the last `unfreeze` layers train, or all with -1."""
-    frozen = 0 if unfreeze < 0 else max(0, len(backbone.layers) - unfreeze)
-    for layer in backbone.layers[:frozen]:
-        layer.trainable = False  # Keras then runs batch normalisation in inference mode
+RESNET50 = Arch(
+    Resnet50Settings,
+    resnet50,
+    "ImageNet ResNet50, top layers unfrozen, global average pool, dense 1024",
+    "Music-Genre-Analysis; He et al. 2016",
+    # A pretrained backbone wants three channels, small steps and few epochs; Music-Genre-Analysis zoomed by 0.4 for it.
+    defaults={"image_channels": 3, "zoom_range": 0.4, "learning_rate": 3e-4, "epochs": 20, "patience": 8},
+    resolve=resolve_imagenet,
+    min_height=32,
+)

@@ -1,4 +1,13 @@
-"""ResNet18 (He et al. 2016), which Keras does not ship (R5)."""
+"""ResNet18 (He et al. 2016), which Keras does not ship, as in ATML GTZAN."""
+
+from kgenre.archs.arch import Arch, BatchNormSettings, Unfreeze, Weights
+
+
+class Resnet18Settings(BatchNormSettings):
+    """Weights of its backbone."""
+
+    weights: Weights = "none"  # nobody ships ImageNet weights of it for Keras
+    unfreeze: Unfreeze = -1
 
 
 def resnet18(image, weights: str = "none", unfreeze: int = -1):
@@ -16,7 +25,7 @@ def resnet18(image, weights: str = "none", unfreeze: int = -1):
     import keras
     from keras import layers
 
-    from kgenre.archs.resnet import freeze, load_file
+    from kgenre.archs.pretrained import freeze, load_file
 
     inputs = keras.Input(image.shape[1:])
     x = layers.ZeroPadding2D(3)(inputs)
@@ -44,3 +53,12 @@ def basic_block(x, filters: int, strides: int):
     y = conv(layers.ReLU()(conv(x, 3, strides)), 3, 1)
     shortcut = x if strides == 1 and x.shape[-1] == filters else conv(x, 1, strides)
     return layers.ReLU()(layers.Add()([y, shortcut]))
+
+
+RESNET18 = Arch(
+    Resnet18Settings,
+    resnet18,
+    "ResNet18, global average pool",
+    "ATML GTZAN; He et al. 2016",
+    defaults={"feature": "logstft", "learning_rate": 3e-4},
+)

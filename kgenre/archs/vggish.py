@@ -1,23 +1,24 @@
-"""VGGish (Hershey et al. 2017) on its own log-mel patches, with the weights of TF-Hub (R2).
+"""VGGish (Hershey et al. 2017) on its own log-mel patches, with the weights of TF-Hub, as in Genre_Pred.
 
 A network of Keras's own layers and not the hub's module as a layer, which Keras 3 could not train. Its
 weights are read from the module's checkpoint and believed only when front end and network together give
-the figure that is published with the module.
+the values that are published with the module.
 """
 
-import http.client
 import re
-import tarfile
-import warnings
-import zlib
 from pathlib import Path
+from typing import Annotated, Literal
 
+from pydantic import Field
+
+from kgenre.archs.arch import Arch, NetworkSettings, Unfreeze, Weights
 from kgenre.archs.pools import POOLS
-from kgenre.archs.resnet import download_timeout, freeze, resolve_weights
+from kgenre.archs.pretrained import freeze, resolve_weights
 from kgenre.core.errors import KgenreError
-from kgenre.features import FEATURES
+from kgenre.features.mel import VGGISH_MEL
+from kgenre.weights import WEIGHTS, fetch, weights_help
 
-HANDLE = "https://tfhub.dev/google/vggish/1"
+HUB = WEIGHTS["vggish-hub"]
 FRAMES, BANDS = 96, 64  # of a patch: 0.96 s
 # The module's names and sizes; a pool follows each group of convolutions.
 CONVOLUTIONS = (
@@ -28,8 +29,22 @@ CONVOLUTIONS = (
 )
 DENSE = {"fc1_1": 4096, "fc1_2": 4096, "fc2": 128}
 # Mean and standard deviation of the embeddings of a unit sine of 1 kHz and 3 s, published to 10 %.
-FIGURE, TOLERANCE = (-0.0333, 0.380), 0.1
-NEXT = f"Name a folder that holds {HANDLE} with --weights, or start from random weights with --weights none."
+SINE_EMBEDDINGS, TOLERANCE = (-0.0333, 0.380), 0.1
+NEXT = f"Name a folder that holds {HUB.url} with --weights, or start from random weights with --weights none."
+
+
+class VggishSettings(NetworkSettings):
+    """Weights, and how the patches of a slice are joined."""
+
+    weights: Annotated[
+        Weights,
+        Field(
+            description="auto (pretrained where available), hub, none (random), or a folder of the module. "
+            f"{weights_help('vggish')}"
+        ),
+    ] = "auto"
+    unfreeze: Unfreeze = 8  # all from conv4_1 on
+    pool: Literal[*POOLS] = Field("mean", description="what joins the embeddings of a slice's patches")
 
 
 def vggish(
@@ -39,7 +54,7 @@ def vggish(
     unfreeze: int = -1,
     pool: str = "mean",
     width: float = 1.0,
-    figure: tuple[float, float] = FIGURE,
+    expected: tuple[float, float] = SINE_EMBEDDINGS,
 ):
     """VGGish on each patch of 96 frames, its embeddings joined, then a dense layer of 256.
 
@@ -51,12 +66,12 @@ def vggish(
             0 freezes all, -1 none.
         pool: what joins the embeddings of the patches, a row of POOLS.
         width: filters and units, as a share of VGGish's.
-        figure: mean and standard deviation that `check_figure` expects of the weights.
+        expected: mean and standard deviation that `check_embeddings` expects of the weights.
 
-    Input shape: (batch, 64, at least 96 frames, 1), `vggish_mel` as a picture. Output shape: (batch, 256).
+    Input shape: (batch, 64, at least 96 frames, 1), `vggish_mel` as an image. Output shape: (batch, 256).
 
     Raises:
-        KgenreError: another picture, weights that cannot be downloaded, or a module that is not VGGish.
+        KgenreError: another image, weights that cannot be downloaded, or a module that is not VGGish.
     """
     from keras import layers, ops
 
@@ -69,13 +84,13 @@ def vggish(
     if frames < FRAMES:
         raise KgenreError(
             f"`vggish` needs {FRAMES} frames at least. Received: {frames}. "
-            "Set a larger --clip-seconds (0.975 at its own hop), or a smaller --hop-length."
+            "Set a larger --slice-seconds (0.975 at its own hop), or a smaller --hop-length."
         )
     backbone = vggish_backbone(width)
     if weights != "none":
         path = find_module(weights)
         load_module(backbone, path)
-        check_figure(backbone, path, figure)
+        check_embeddings(backbone, path, expected)
     freeze(backbone, unfreeze)
     x = backbone(patches(image))  # (batch * patches, 128)
     x = POOLS[pool](ops.reshape(x, (-1, frames // FRAMES, x.shape[-1])))
@@ -83,13 +98,19 @@ def vggish(
 
 
 def patches(image):
-    """Picture (batch, 64, frames, 1) -> log-mel patches (batch * patches, 96, 64, 1)."""
+    """Image (batch, 64, frames, 1) -> log-mel patches (batch * patches, 96, 64, 1)."""
+    from keras import layers
+
+    low, high = VGGISH_MEL.value_range(VGGISH_MEL.settings())
+    x = layers.Rescaling(high - low, offset=low)(image)
+    return log_mel_patches(layers.Permute((2, 1, 3))(x))
+
+
+def log_mel_patches(log_mel):
+    """Log-mel spectrogram (batch, frames, 64, 1) -> patches (batch * patches, 96, 64, 1); frames over are left out."""
     from keras import layers, ops
 
-    low, high = FEATURES["vggish_mel"].shades(None)  # the same for every config
-    x = layers.Rescaling(high - low, offset=low)(image)
-    x = layers.Permute((2, 1, 3))(x)  # (batch, frames, 64, 1)
-    x = layers.Cropping2D(((0, image.shape[2] % FRAMES), (0, 0)))(x)
+    x = layers.Cropping2D(((0, log_mel.shape[1] % FRAMES), (0, 0)))(log_mel)
     return ops.reshape(x, (-1, FRAMES, BANDS, 1))
 
 
@@ -117,35 +138,23 @@ def vggish_backbone(width: float = 1.0):
 
 def resolve_module(config) -> dict:
     """What `weights` comes to for `vggish`, by `resolve_weights`."""
-    return resolve_weights(config.weights, "hub", lambda: find_module("hub"))
+    return resolve_weights(config.weights, HUB)
 
 
 def find_module(weights: str) -> str:
-    """The module's folder: TF-Hub's own cache for "hub", filled once, or the folder that is named.
+    """The module's directory: the fetched one for "hub", or the one that is named.
 
     Raises:
-        KgenreError: no download, or no folder of a module.
+        KgenreError: no download, or no directory of a module.
     """
-    with warnings.catch_warnings(action="ignore"):  # of packages that it imports
-        import tensorflow_hub as hub
-    import tensorflow as tf
-
-    if weights != "hub":
-        if not (Path(weights) / "saved_model.pb").is_file():
-            raise KgenreError(
-                "`weights` of `vggish` must be auto, hub, none or the folder of a TF-Hub module. "
-                f"Received: {weights}, which holds no saved_model.pb."
-            )
-        return hub.resolve(weights)
-    try:
-        with download_timeout():
-            return hub.resolve(HANDLE)
-    except (OSError, EOFError, http.client.HTTPException, tarfile.TarError, zlib.error, tf.errors.OpError) as error:
-        cause = (str(error) or type(error).__name__).splitlines()[0][:200]
+    if weights == HUB.value:
+        return str(fetch(HUB))
+    if not (Path(weights) / "saved_model.pb").is_file():
         raise KgenreError(
-            f"The weights of VGGish could not be downloaded from TF-Hub ({cause}). "
-            f"Connect to the network, or name a folder that holds {HANDLE} with --weights."
-        ) from error
+            "`weights` of `vggish` must be auto, hub, none or the folder of a TF-Hub module. "
+            f"Received: {weights}, which holds no saved_model.pb."
+        )
+    return weights
 
 
 def load_module(backbone, path: str) -> None:
@@ -181,7 +190,7 @@ def _difference(found: list, needed: list) -> str:
     return f"its variable {number + 1} has the shape {found[number]}, VGGish's {needed[number]}"
 
 
-def check_figure(backbone, path: str, figure: tuple[float, float] = FIGURE) -> None:
+def check_embeddings(backbone, path: str, expected: tuple[float, float] = SINE_EMBEDDINGS) -> None:
     """Compares the embeddings of a sine, through our front end and `backbone`, with what they must be.
 
     Raises:
@@ -191,10 +200,10 @@ def check_figure(backbone, path: str, figure: tuple[float, float] = FIGURE) -> N
 
     embeddings = embeddings_of_sine(backbone)
     received = (embeddings.mean(), embeddings.std())
-    if not np.allclose(received, figure, rtol=TOLERANCE, atol=0):
+    if not np.allclose(received, expected, rtol=TOLERANCE, atol=0):
         raise KgenreError(
-            f"{path}: not the weights of VGGish: of a 1 kHz sine its embeddings must have the mean {figure[0]:.4f} and "
-            f"the deviation {figure[1]:.3f}. Received: {received[0]:.4f} and {received[1]:.3f}. {NEXT}"
+            f"{path}: not the weights of VGGish: of a 1 kHz sine its embeddings must have the mean {expected[0]:.4f} "
+            f"and the deviation {expected[1]:.3f}. Received: {received[0]:.4f} and {received[1]:.3f}. {NEXT}"
         )
 
 
@@ -203,10 +212,29 @@ def embeddings_of_sine(backbone):
     import keras
     import numpy as np
 
-    from kgenre.model.build import front_end
-    from kgenre.model.settings import make_config
+    sample_rate = VGGISH_MEL.defaults["sample_rate_hz"]
+    sine = np.sin(2 * np.pi * 1000.0 * np.arange(3 * sample_rate) / sample_rate)
+    log_mel = VGGISH_MEL.build(sample_rate, VGGISH_MEL.settings())(keras.ops.convert_to_tensor(sine[None], "float32"))
+    embeddings = backbone(log_mel_patches(log_mel[..., None]), training=False)
+    return np.float64(keras.ops.convert_to_numpy(embeddings))
 
-    config = make_config({}, {"feature": "vggish_mel"})
-    sine = np.sin(2 * np.pi * 1000.0 * np.arange(3 * config.sample_rate_hz) / config.sample_rate_hz)
-    picture = front_end(config)(keras.ops.convert_to_tensor(sine[None], "float32"))
-    return np.float64(keras.ops.convert_to_numpy(backbone(patches(picture), training=False)))
+
+VGGISH = Arch(
+    VggishSettings,
+    vggish,
+    "VGGish on patches of 0.96 s, weights of TF-Hub, top layers unfrozen, dense 256",
+    "Genre_Pred; Hershey et al. 2017",
+    # Five patches and no frame over: Genre_Pred took the 31 of a clip at once, six times the cost of a slice, where
+    # short crops from anywhere in a track teach more. A pretrained network wants small steps and few epochs, and its
+    # filters know the one size of a mel band: no zoom.
+    defaults={
+        "feature": "vggish_mel",
+        "slice_seconds": 4.815,
+        "augment": (),
+        "learning_rate": 1e-4,
+        "epochs": 20,
+        "patience": 8,
+    },
+    resolve=resolve_module,
+    features=("vggish_mel",),
+)

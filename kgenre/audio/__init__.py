@@ -1,1 +1,1 @@
-"""TODO."""
+"""Audio files: decoding, probing, slicing, reading, tags, walks through folders, fingerprints."""

@@ -161,7 +161,7 @@ def _mono(path, source, errors, first: int) -> Iterator[np.ndarray]:
             mono = _mix(block)
             if not np.isfinite(mono.sum()) and not np.isfinite(mono).all():
                 bad = int((~np.isfinite(block)).any(axis=1).sum())
-                raise AudioError(path, f"{bad} NaN or infinite samples. Write the file anew from its source.")
+                raise AudioError(path, f"{bad} NaN or infinite samples. Write the file again from its source.")
             if source.channels > 1:
                 flat = block.reshape(-1)
                 power_in += float(flat @ flat) / source.channels

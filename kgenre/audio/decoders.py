@@ -6,18 +6,11 @@ libsndfile reads first (mp3, ogg, opus, flac, wav, aiff; exact seeks), FFmpeg th
 
 import functools
 import importlib.metadata
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import soundfile
-
-from kgenre.audio import tfio
 from kgenre.core.errors import KgenreError, check_known
-
-BLOCK_FRAMES = 1 << 17  # 3 s at 44.1 kHz: long enough that Python's share of the time vanishes
 
 
 class AudioError(KgenreError):
@@ -28,97 +21,12 @@ class AudioError(KgenreError):
         self.path, self.cause = str(path), cause
 
 
-class SoundfileSource:
-    """An open file of libsndfile."""
-
-    def __init__(self, path):
-        # As bytes, so that names in another encoding than UTF-8 open too; Windows has none of these.
-        self.file = soundfile.SoundFile(str(path) if os.name == "nt" else os.fsencode(path))
-        self.sample_rate, self.channels = self.file.samplerate, self.file.channels
-        if self.file.frames >= 1 << 60:  # libsndfile's word for a header that does not say; it cannot read such a FLAC
-            self.file.close()
-            raise RuntimeError("its header does not tell its length")
-        self.frames = self.file.frames
-
-    def seek(self, frame: int) -> None:
-        self.file.seek(min(frame, self.frames))
-
-    def blocks(self) -> Iterator[np.ndarray]:
-        """Yields float32 (frames, channels). Always float: int16 would wrap on an ogg's overs."""
-        while len(block := self.file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
-            yield block
-
-    def close(self) -> None:
-        self.file.close()
-
-
-class AvSource:
-    """An open file of FFmpeg, through PyAV. Decodes only: its mono down-mix has a gain of 1.414."""
-
-    def __init__(self, path):
-        import av  # 0.1 s that libsndfile's files need not pay
-
-        # With "file:", for FFmpeg takes the beginning of "Artist: Song.m4a" for a protocol.
-        self.container = av.open(f"file:{path}", metadata_errors="ignore")
-        if not self.container.streams.audio:
-            self.container.close()
-            raise av.error.InvalidDataError(0, "no audio stream in this file", str(path))
-        self.stream = self.container.streams.audio[0]
-        if self.stream.codec_context is None or not self.stream.rate:
-            self.container.close()
-            raise av.error.InvalidDataError(0, "no decoder for its codec, or encrypted", str(path))
-        self.sample_rate, self.channels = self.stream.rate, self.stream.channels
-        if self.container.duration is None:
-            self.frames = None
-        else:
-            self.frames = round(self.container.duration * 1e-6 * self.sample_rate)
-        self.skip_to = self.origin = 0
-
-    def seek(self, frame: int) -> None:
-        """Goes to `frame`: back to a packet 0.5 s before it, then decodes and drops.
-
-        Exact for AAC; for WMA, which stamps its packets in milliseconds, within 1 ms.
-        """
-        first = next(self.container.decode(self.stream), None)  # some decoders drop their first frame
-        self.origin = self._position(first) if first is not None else 0
-        self.skip_to = frame
-        seconds = max(0.0, (frame + self.origin) / self.sample_rate - 0.5)
-        self.container.seek(int(seconds / self.stream.time_base), stream=self.stream)
-
-    def _position(self, frame) -> int:
-        return 0 if frame.pts is None else round(float(frame.pts * frame.time_base) * self.sample_rate)
-
-    def blocks(self) -> Iterator[np.ndarray]:
-        """Yields float32 (frames, channels)."""
-        import av
-
-        to_float = av.AudioResampler(format="flt", layout=self.stream.layout, rate=self.sample_rate)
-        skip = None
-        for frame in self.container.decode(self.stream):
-            if skip is None:  # only the first frame tells where it is: WMA's last one has no time stamp
-                skip = max(0, self.skip_to + self.origin - self._position(frame)) if self.skip_to else 0
-            for part in to_float.resample(frame):
-                block = part.to_ndarray().reshape(-1, self.channels)
-                if len(block) > skip:
-                    yield block[skip:]
-                skip = max(0, skip - len(block))
-
-    def close(self) -> None:
-        self.container.close()
-
-
-def av_errors() -> tuple[type[Exception], ...]:
-    import av
-
-    return (av.error.FFmpegError, OSError, ValueError)
-
-
 @dataclass(frozen=True)
 class Decoder:
     """One row of DECODERS.
 
     Attributes:
-        open: path -> source, as SoundfileSource.
+        open: path -> source, as sources.SoundfileSource.
         errors: () -> the exceptions that a source raises at a file that it cannot read.
         components: what determines the samples: "libsndfile" and names of installed distributions.
         reads: for the help text.
@@ -136,23 +44,68 @@ class Decoder:
     check: Callable[[], object] = lambda: None
 
 
+# What decoders bring is imported when a file is opened: `--help` lists them without.
+
+
+def _open_soundfile(path):
+    from kgenre.audio.sources import SoundfileSource
+
+    return SoundfileSource(path)
+
+
+def _soundfile_errors() -> tuple[type[Exception], ...]:
+    import soundfile
+
+    return (soundfile.LibsndfileError, RuntimeError)
+
+
+def _open_av(path):
+    from kgenre.audio.sources import AvSource
+
+    return AvSource(path)
+
+
+def _av_errors() -> tuple[type[Exception], ...]:
+    import av
+
+    return (av.error.FFmpegError, OSError, ValueError)
+
+
+def _open_tfio(path):
+    from kgenre.audio import tfio
+
+    return tfio.open_source(path)
+
+
+def _tfio_errors() -> tuple[type[Exception], ...]:
+    from kgenre.audio import tfio
+
+    return (tfio.TfioError,)
+
+
+def _check_tfio() -> None:
+    from kgenre.audio import tfio
+
+    tfio.tfio_ops()
+
+
 # Those that are not optional are tried in this order.
 DECODERS = {
     "libsndfile": Decoder(
-        SoundfileSource,
-        lambda: (soundfile.LibsndfileError, RuntimeError),
+        _open_soundfile,
+        _soundfile_errors,
         ("libsndfile", "soundfile"),
         "mp3, ogg, opus, flac, wav, aiff",
     ),
-    "ffmpeg": Decoder(AvSource, av_errors, ("av",), "also m4a/AAC and WMA"),
+    "ffmpeg": Decoder(_open_av, _av_errors, ("av",), "also m4a/AAC and WMA"),
     "tfio": Decoder(
-        tfio.open_source,
-        lambda: (tfio.TfioError,),
+        _open_tfio,
+        _tfio_errors,
         ("tensorflow-io",),
         "mp3, flac, ogg, wav by tensorflow-io, which needs TensorFlow 2.16 or 2.17",
-        tfio.ENDINGS,
+        (".mp3", ".flac", ".ogg", ".wav"),
         optional=True,
-        check=tfio.tfio_ops,
+        check=_check_tfio,
     ),
 }
 AUTO = "auto"
@@ -195,6 +148,8 @@ def decoder_versions(decoder: str = AUTO) -> str:
 
 def _version(component: str) -> str:
     if component == "libsndfile":  # the C library inside the distribution "soundfile"
+        import soundfile
+
         return soundfile.__libsndfile_version__
     return importlib.metadata.version(component)
 

@@ -1,175 +1,137 @@
-"""tf.data pipelines: from a table of tracks to batches of waveforms.
+"""Reads many tracks through a cache: all slices for prediction, random crops for training; and checks files.
 
-Decoded audio is kept up to a given number of bytes and never evicted: over passes that visit every
-track once, a cache that drops its oldest entry would drop each just before its next use. What is not
-kept is decoded again by seeking to the window that is wanted. Shuffling is done on pairs of (track,
-position), so it holds no audio at all.
+What the cache does not hold is decoded again, by seeking to the crop that is wanted.
 """
 
 import logging
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from kgenre.audio import decode as audio
-from kgenre.audio import slicing as slices
+from kgenre.audio.cache import AudioCache
+from kgenre.audio.decoders import AUTO
+from kgenre.audio.facts import TrackFacts, describe_truncation
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
+from kgenre.audio.slicing import SliceSpec, repeat_to_length
+from kgenre.audio.track import Slice, TrackSlices, count_samples, read_samples
 from kgenre.core.errors import KgenreError
 
 log = logging.getLogger(__name__)
 
-
 BYTES_PER_SAMPLE = 4
 
 
-class AudioCache:
-    """Decoded tracks, float32, up to `limit` bytes in all; thread-safe. What came first stays."""
-
-    def __init__(self, limit: int):
-        self.limit, self.used = limit, 0
-        self.tracks: dict[str, np.ndarray] = {}
-        self.lock = threading.Lock()
-
-    def get(self, path: str) -> np.ndarray | None:
-        return self.tracks.get(path)
-
-    def has_room(self, n_bytes: float) -> bool:
-        return self.used + n_bytes <= self.limit
-
-    def add(self, path: str, samples: np.ndarray) -> None:
-        with self.lock:
-            if path not in self.tracks and self.has_room(samples.nbytes):
-                self.tracks[path] = samples
-                self.used += samples.nbytes
-
-
 class TrackReader:
-    """Reads windows of tracks through the cache and remembers the files that failed.
+    """Reads tracks by a policy (audio.track), through a cache, and keeps what it learns of them; thread-safe.
 
     Args:
-        sample_rate: int, Hz.
-        clip, hop: int, samples of a slice and between the starts of slices.
+        spec: SliceSpec, sample rate and slices.
         cache_bytes: int, decoded audio to keep.
+        policy: ReadPolicy, which applies to `slices`; crops are drawn from all of a track.
 
     Attributes:
         failures: {path: cause} of the files that could not be read so far.
-        seconds, peaks: {path: value} of the tracks that were read whole.
+        facts: {path: TrackFacts} of the tracks whose slices were read to the end.
         decoded: number of times that audio was decoded, which the cache is there to keep down.
     """
 
-    def __init__(self, sample_rate: int, clip: int, hop: int, cache_bytes: int = 0):
-        self.sample_rate, self.clip, self.hop = sample_rate, clip, hop
+    def __init__(self, spec: SliceSpec, cache_bytes: int = 0, policy: ReadPolicy = DEFAULT_POLICY):
+        self.spec, self.policy = spec, policy
         self.cache = AudioCache(cache_bytes)
         self.failures: dict[str, str] = {}
-        self.seconds: dict[str, float] = {}
-        self.peaks: dict[str, float] = {}
+        self.facts: dict[str, TrackFacts] = {}
         self.lengths: dict[str, int] = {}
-        self.truncated: set[str] = set()
+        self.warned: set[str] = set()
         self.decoded = 0
 
-    def window(self, path: str, position: float, samples: int | None = None) -> np.ndarray:
-        """The window at `position` in [0, 1] of the track: float32 (samples,), a slice if not given.
+    def crop(self, path: str, position: float, samples: int | None = None) -> np.ndarray:
+        """The crop at `position` in [0, 1] of the track: float32 (samples,), a slice's length if not given.
 
         Raises:
             AudioError: the file cannot be read; or it is silent, which shows only where it is decoded whole.
         """
-        samples = samples or self.clip
+        samples = samples or self.spec.slice_samples
         start = round(position * max(0, self._length(path) - samples))
         held = self.cache.get(path)
-        if held is None and self.cache.has_room(self._length(path) * BYTES_PER_SAMPLE):
-            held = self._decode(path)
+        if held is None and self._fits(path):
+            held = self._decode_whole(path)
             self.cache.add(path, held)
         if held is not None:
             start = max(0, min(start, len(held) - samples))
-            return slices.fill(held[start : start + samples], samples)
-        return slices.fill(self._decode(path, start / self.sample_rate, samples), samples)
+            return repeat_to_length(held[start : start + samples], samples)
+        return repeat_to_length(self._decode_crop(path, start / self.spec.sample_rate, samples), samples)
 
-    def windows(self, path: str) -> Iterator[np.ndarray]:
-        """All slices of the track in order, float32 (clip,) each; a track that fails ends early, listed."""
-        held = self.cache.get(path)
-        if held is not None:
-            self._note(path, len(held), float(np.abs(held).max()))
-            yield from slices.cut_stream([held], self.clip, self.hop)
-            return
+    def slices(self, path: str) -> Iterator[Slice]:
+        """The slices of the track that the policy gives, in order; a track that fails ends early, in `failures`."""
         try:
-            yield from slices.cut_stream(self._stream(path), self.clip, self.hop)
+            track = TrackSlices(path, self.spec, self._length(path), self.policy, self._stream)
+            yield from track
         except audio.AudioError as error:
             self.failures[path] = error.cause
+            return
+        self.facts[path] = track.facts
+        self._warn(path, track.facts.truncation)
 
-    def _stream(self, path: str) -> Iterator[np.ndarray]:
-        """The track's blocks; keeps them while they fit the cache, and checks the whole at its end."""
-        fits = self.cache.has_room(self._length(path) * BYTES_PER_SAMPLE)
-        kept, samples, peak = [] if fits else None, 0, 0.0
+    def _stream(self, path: str, sample_rate: int, start: float, decoder: str) -> Iterator[np.ndarray]:
+        """The track's blocks from the cache, or decoded; a whole track is kept if it fits."""
+        held = self.cache.get(path)
+        if held is not None:
+            yield held[round(start * sample_rate) :]
+            return
         self.decoded += 1
-        for block in audio.stream(path, self.sample_rate):
+        kept, samples = [] if start == 0 and self._fits(path) else None, 0
+        for block in audio.stream(path, sample_rate, start, decoder):
             samples += len(block)
-            peak = max(peak, float(np.abs(block).max()))
             if kept is not None:
                 kept.append(block)
-                if not self.cache.has_room(samples * BYTES_PER_SAMPLE):
+                if not self.cache.has_room(samples * BYTES_PER_SAMPLE):  # longer than its header states
                     kept = None
             yield block
-        audio.check_length(path, samples, self.sample_rate)
-        if self._length(path) - samples > audio.TRUNCATED_SECONDS * self.sample_rate:
-            self._warn_truncated(path, samples)
-        self._note(path, samples, peak)
         if kept:
+            audio.check_length(path, samples, sample_rate)
             self.cache.add(path, np.concatenate(kept))
 
-    def _note(self, path: str, samples: int, peak: float) -> None:
-        self.seconds[path], self.peaks[path] = samples / self.sample_rate, peak
-        if audio.is_silent(peak):
-            self.failures[path] = SILENT
-
-    def _decode(self, path: str, start: float | None = None, samples: int = 0) -> np.ndarray:
+    def _decode_whole(self, path: str) -> np.ndarray:
         self.decoded += 1
-        if start is None:
-            return self._audible(path, audio.decode(path, self.sample_rate))
-        seconds = samples / self.sample_rate
+        samples = read_samples(path, self.spec.sample_rate, decoder=self.policy.decoder).samples
+        self._warn(path, describe_truncation(len(samples), self._length(path), self.spec.sample_rate))
+        return samples
+
+    def _decode_crop(self, path: str, start: float, samples: int) -> np.ndarray:
+        self.decoded += 1
+        rate, seconds, decoder = self.spec.sample_rate, samples / self.spec.sample_rate, self.policy.decoder
         try:
-            return audio.decode(path, self.sample_rate, start, seconds).samples
+            return audio.decode(path, rate, start, seconds, decoder).samples
         except audio.AudioError:
             if start == 0:
                 raise
             # A header that promises more than there is: the beginning is there if anything is.
-            return audio.decode(path, self.sample_rate, 0.0, seconds).samples
+            return audio.decode(path, rate, 0.0, seconds, decoder).samples
 
-    def _audible(self, path: str, decoded: audio.Audio) -> np.ndarray:
-        if "silent" in decoded.flags:
-            raise audio.AudioError(path, SILENT)
-        if "truncated" in decoded.flags:
-            self._warn_truncated(path, len(decoded.samples))
-        return decoded.samples
+    def _warn(self, path: str, note: str) -> None:
+        if note and path not in self.warned:
+            self.warned.add(path)
+            log.warning("%s: %s", path, note)
 
-    def _warn_truncated(self, path: str, samples: int) -> None:
-        if path not in self.truncated:
-            self.truncated.add(path)
-            log.warning("%s: truncated: %.1f s of audio, less than its header says", path, samples / self.sample_rate)
+    def _fits(self, path: str) -> bool:
+        return self.cache.has_room(self._length(path) * BYTES_PER_SAMPLE)
 
     def _length(self, path: str) -> int:
-        """Samples that the header tells, or counted where it does not.
-
-        Rounded as soxr does, half-way cases up: a window must not depend on whether its track is cached.
-        """
         if path not in self.lengths:
-            seconds = audio.probe(path).seconds
-            if np.isnan(seconds):
-                self.lengths[path] = sum(len(block) for block in audio.stream(path, self.sample_rate))
-            else:
-                self.lengths[path] = int(seconds * self.sample_rate + 0.500001)
+            self.lengths[path] = count_samples(path, self.spec.sample_rate, self.policy.decoder)
         return self.lengths[path]
 
 
-SILENT = f"silent: no sample reaches {audio.SILENCE_DB:.0f} dB, so there is nothing to classify."
-
-
-def check_files(paths: Sequence[str], workers: int, advance: Callable[[], None] = lambda: None) -> dict[str, str]:
+def check_files(
+    paths: Sequence[str], workers: int, advance: Callable[[], None] = lambda: None, decoder: str = AUTO
+) -> dict[str, str]:
     """Probes files in parallel: {path: cause} of those that no decoder opens or that hold too little."""
 
     def fault(path: str) -> str | None:
         try:
-            info = audio.probe(path)
+            info = audio.probe(path, decoder)
             if not np.isnan(info.seconds):
                 audio.check_length(path, round(info.seconds * info.sample_rate), info.sample_rate)
             return None
@@ -191,5 +153,5 @@ def check_bad_share(failures: dict[str, str], n_files: int, max_bad_share: float
         )
         raise KgenreError(
             f"{len(failures)} of {n_files} files cannot be used, {rule}. "
-            f"First: {path}: {cause} Mend or remove them, or raise --max-bad-share."
+            f"First: {path}: {cause} Fix or remove these files, or raise --max-bad-share."
         )

@@ -6,60 +6,108 @@ appended would be a feature that no music has.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 
-def slice_count(samples: int, clip: int, hop: int) -> int:
-    """Number of slices of a track of `samples`; at least 1."""
-    return 1 + max(0, -(-(samples - clip) // hop))
+@dataclass(frozen=True)
+class SliceSpec:
+    """What a model is given of a track: slices of one length at one sample rate.
+
+    Args:
+        sample_rate: int, Hz.
+        slice_samples: int, samples of a slice.
+        hop_samples: int, samples between the starts of neighbouring slices.
+    """
+
+    sample_rate: int
+    slice_samples: int
+    hop_samples: int
+
+    @property
+    def slice_seconds(self) -> float:
+        return self.slice_samples / self.sample_rate
+
+    @property
+    def hop_seconds(self) -> float:
+        return self.hop_samples / self.sample_rate
+
+    def count(self, samples: int) -> int:
+        """Number of slices of a track of `samples`; at least 1."""
+        return 1 + max(0, -(-(samples - self.slice_samples) // self.hop_samples))
+
+    def starts(self, samples: int) -> np.ndarray:
+        """First sample of each slice of a track of `samples`, int64 (slices,)."""
+        return np.minimum(np.arange(self.count(samples)) * self.hop_samples, max(0, samples - self.slice_samples))
+
+    def spread(self, samples: int, n: int) -> np.ndarray:
+        """First sample of `n` slices, each in the middle of its share of a track of `samples`, int64 (n,)."""
+        last = max(0, samples - self.slice_samples)
+        return np.round((np.arange(n) + 0.5) / n * last).astype("int64")
 
 
-def slice_starts(samples: int, clip: int, hop: int) -> np.ndarray:
-    """First sample of each slice, int64 (slices,)."""
-    return np.minimum(np.arange(slice_count(samples, clip, hop)) * hop, max(0, samples - clip))
+def repeat_to_length(samples: np.ndarray, length: int) -> np.ndarray:
+    """Repeats a track shorter than `length`: (samples,) -> (at least length,)."""
+    return samples if len(samples) >= length else np.resize(samples, length)
 
 
-def fill(samples: np.ndarray, clip: int) -> np.ndarray:
-    """Repeats a track shorter than a slice: (samples,) -> (clip,)."""
-    return samples if len(samples) >= clip else np.resize(samples, clip)
+def cut_slices(samples: np.ndarray, spec: SliceSpec) -> np.ndarray:
+    """All slices of a track: (samples,) -> (slices, slice_samples)."""
+    whole = repeat_to_length(samples, spec.slice_samples)
+    return np.stack([whole[start : start + spec.slice_samples] for start in spec.starts(len(samples))])
 
 
-def cut(samples: np.ndarray, clip: int, hop: int) -> np.ndarray:
-    """All slices of a track: (samples,) -> (slices, clip)."""
-    starts = slice_starts(len(samples), clip, hop)
-    whole = fill(samples, clip)
-    return np.stack([whole[start : start + clip] for start in starts])
-
-
-def cut_stream(blocks: Iterable[np.ndarray], clip: int, hop: int) -> Iterator[np.ndarray]:
+def stream_slices(blocks: Iterable[np.ndarray], spec: SliceSpec) -> Iterator[np.ndarray]:
     """The same slices from a stream of blocks, holding little more than one slice and one block."""
+    length, hop = spec.slice_samples, spec.hop_samples
     held, first, start, end = np.zeros(0, "float32"), 0, 0, 0  # `held` begins at sample `first`
     for block in blocks:
         end += len(block)
         held = np.concatenate([held, block])
-        while start + clip <= end:
-            yield held[start - first : start - first + clip]
+        while start + length <= end:
+            yield held[start - first : start - first + length]
             start += hop
-        # What the next slice needs, and the last `clip` samples, which the final slice may need.
-        keep = max(first, min(start, end - clip))
+        # What the next slice needs, and the last `length` samples, which the final slice may need.
+        keep = max(first, min(start, end - length))
         held, first = held[keep - first :], keep
     if end == 0:
         return
-    if end < clip:
-        yield fill(held, clip)
-    elif start - hop + clip < end:
-        yield held[end - clip - first :]
+    if end < length:
+        yield repeat_to_length(held, length)
+    elif start - hop + length < end:
+        yield held[end - length - first :]
 
 
-def cut_graph(waveform, clip: int, hop: int):
-    """The same slices in a TensorFlow graph: (batch, samples) -> (batch, slices, clip); any length, 0 too."""
+def pick_slices(blocks: Iterable[np.ndarray], starts: Iterable[int], spec: SliceSpec) -> Iterator[tuple]:
+    """(start, slice) for ascending starts from a stream of blocks, holding little more than one slice and one block.
+
+    All blocks are read, whether or not a slice lies in them. Where they end within a slice it is as long as what
+    is there; a start at their end or behind it has no slice.
+    """
+    length, wanted = spec.slice_samples, iter(starts)
+    start, held, first = next(wanted, None), np.zeros(0, "float32"), 0  # `held` begins at sample `first`
+    for block in blocks:
+        end = first + len(held) + len(block)
+        held = np.concatenate([held, block])
+        while start is not None and start + length <= end:
+            yield start, held[start - first : start - first + length]
+            start = next(wanted, None)
+        keep = end if start is None else min(max(first, start), end)
+        held, first = held[keep - first :], keep
+    while start is not None and start < first + len(held):
+        yield start, held[start - first :]
+        start = next(wanted, None)
+
+
+def slice_in_graph(waveform, spec: SliceSpec):
+    """The same slices in a TensorFlow graph: (batch, samples) -> (batch, slices, slice_samples); any length, 0 too."""
     import tensorflow as tf
 
     samples = tf.shape(waveform)[1]
     waveform = tf.cond(samples > 0, lambda: waveform, lambda: tf.zeros((tf.shape(waveform)[0], 1)))
     samples = tf.maximum(samples, 1)
-    n_slices = 1 + tf.maximum(0, -(-(samples - clip) // hop))
-    starts = tf.minimum(tf.range(n_slices) * hop, tf.maximum(0, samples - clip))
-    index = (starts[:, None] + tf.range(clip)[None, :]) % samples  # (slices, clip)
+    n_slices = 1 + tf.maximum(0, -(-(samples - spec.slice_samples) // spec.hop_samples))
+    starts = tf.minimum(tf.range(n_slices) * spec.hop_samples, tf.maximum(0, samples - spec.slice_samples))
+    index = (starts[:, None] + tf.range(spec.slice_samples)[None, :]) % samples  # (slices, slice_samples)
     return tf.gather(waveform, index, axis=1)

@@ -19,7 +19,6 @@ import numpy as np
 
 from kgenre.core.errors import KgenreError
 
-ENDINGS = (".mp3", ".flac", ".ogg", ".wav")
 BLOCK_FRAMES = 1 << 17  # as the other decoders read
 # The formats of the samples that the ops return, with the offset and the scale that map them to [-1, 1]. The ops
 # shift 24-bit samples to the upper end of int32.

@@ -1,15 +1,23 @@
 """The walk through a folder of music: names, sizes and times, no file opened."""
 
 import glob
+import logging
 import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kgenre.collections.tables import AUDIO_SUFFIXES
 from kgenre.core.errors import KgenreError
+from kgenre.core.text import one_line
 
+# What a scan of a folder takes for audio. The decoder decides by content; this only spares it the covers.
+AUDIO_SUFFIXES = frozenset(
+    ".mp3 .ogg .oga .opus .flac .wav .wave .aif .aiff .aifc .au .w64 .caf "
+    ".m4a .m4b .mp4 .aac .wma .asf .ape .wv .mpc .ac3 .mka .webm .tta .amr .mp2".split()
+)
 SUFFIXES = frozenset(suffix.encode() for suffix in AUDIO_SUFFIXES)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -95,19 +103,25 @@ def _has_audio_name(name: bytes) -> bool:
     return os.path.splitext(name)[1].lower() in SUFFIXES and not _is_hidden(name)
 
 
-def find_songs(names: list[str]) -> list[str]:
+def find_audio_files(folder) -> list[Path]:
+    """All audio files under a folder, sorted; what cannot be used is logged with the reason."""
+    found = walk(os.fsencode(folder))
+    for path, reason in found.faults.items():
+        log.warning("left out: %s: %s", one_line(os.fsdecode(path)), reason)
+    return sorted(Path(os.fsdecode(path)) for path in found.files)
+
+
+def expand_paths(names: list[str]) -> list[str]:
     """The files that the arguments name: files as they are, folders searched, patterns expanded.
 
     Raises:
         KgenreError: an argument that is nothing, or a folder or pattern without audio.
     """
-    from kgenre.collections.tables import find_audio
-
     found: dict[str, None] = {}  # a dict keeps the order and drops what is named twice
     for name in names:
         path = Path(name)
         if path.is_dir():
-            files = [str(file) for file in find_audio(path)]
+            files = [str(file) for file in find_audio_files(path)]
         elif path.is_file():
             files = [name]
         else:

@@ -2,7 +2,18 @@
 
 from dataclasses import dataclass
 
+from pydantic import Field
+
+from kgenre.augment.augmentation import Augmentation
 from kgenre.core.errors import KgenreError
+from kgenre.core.settings import Settings
+
+
+class MixupSettings(Settings):
+    """How evenly two waveforms are mixed."""
+
+    # As published.
+    mixup_alpha: float = Field(0.2, ge=0.01, le=100, description="a of the Beta(a, a) that shares are drawn from")
 
 
 @dataclass(frozen=True)
@@ -38,3 +49,12 @@ class Mixup:
         shares = tf.cast(shares, tf.float32)[:, None]
         pairs = ((tf.cast(x, tf.float32), tf.roll(tf.cast(x, tf.float32), -1, axis=0)) for x in (waveforms, labels))
         return tuple(shares * x + (1 - shares) * y for x, y in pairs)
+
+
+def build(settings: MixupSettings, spec, seed: int) -> Mixup:
+    return Mixup(settings.mixup_alpha)
+
+
+MIXUP = Augmentation(
+    MixupSettings, build, "batch", "two waveforms of a batch mixed, and their labels", "Zhang et al. 2018"
+)

@@ -1,4 +1,4 @@
-"""The one way in which a classic classifier is tuned and fitted."""
+"""Tuning and fitting of a classic classifier: one pipeline, one grid search."""
 
 import warnings
 from dataclasses import dataclass
@@ -6,14 +6,29 @@ from dataclasses import dataclass
 import numpy as np
 
 from kgenre.baselines.classifiers import CLASSIFIERS
+from kgenre.collections.grouping import Fold
 from kgenre.core.errors import KgenreError
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A classifier with the hyper-parameters that did best, not fitted.
+class TuningSettings:
+    """What a search needs beside the data.
 
-    score: share of right answers on the tracks chosen on, mean over the folds.
+    pca: components to reduce the vectors to, or None.
+    seed: of what is random in PCA and classifier.
+    workers: threads.
+    """
+
+    pca: int | None = None
+    seed: int = 0
+    workers: int = 1
+
+
+@dataclass(frozen=True)
+class TunedClassifier:
+    """A classifier with the hyper-parameters that scored best, not fitted.
+
+    score: accuracy on the validation rows, mean over the folds.
     """
 
     name: str
@@ -22,18 +37,18 @@ class Choice:
     score: float
 
     def __str__(self) -> str:
-        return f"{self.name} ({self._settings()})"
+        return f"{self.name} ({self._parameter_text()})"
 
     def row(self) -> dict:
-        """A line of classifiers.csv."""
-        return {"classifier": self.name, "score": self.score, "parameters": self._settings()}
+        """A row of classifiers.csv."""
+        return {"classifier": self.name, "score": self.score, "parameters": self._parameter_text()}
 
-    def _settings(self) -> str:
+    def _parameter_text(self) -> str:
         return ", ".join(f"{name}={value}" for name, value in self.parameters.items())
 
 
 def make_pipeline(name: str, seed: int, pca: int | None):
-    """StandardScaler, PCA if asked for, and the classifier: what is fitted is fitted in one go, on one set of rows."""
+    """StandardScaler, PCA if asked for, and the classifier, so that all are fitted on the same rows."""
     from sklearn.decomposition import PCA
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
@@ -42,53 +57,60 @@ def make_pipeline(name: str, seed: int, pca: int | None):
     return Pipeline([("scale", StandardScaler()), ("pca", reduce), ("classifier", CLASSIFIERS[name].build(seed))])
 
 
-def tune(name: str, x: np.ndarray, y: np.ndarray, folds: list, seed: int, workers: int, pca: int | None) -> Choice:
-    """Tries the whole grid: each setting is fitted on the first rows of a fold and judged on the second.
+def tune(name: str, x: np.ndarray, y: np.ndarray, folds: list[Fold], settings: TuningSettings) -> TunedClassifier:
+    """Tries the whole grid: each combination is fitted and validated on every fold.
 
     Args:
         name: a row of CLASSIFIERS.
         x: float (tracks, d).
         y: int (tracks,).
-        folds: pairs of row numbers (fit, judge). Rows in neither are never looked at.
-        seed: of what is random in the classifier.
-        workers: threads.
-        pca: components, or None.
+        folds: pairs of row numbers (to fit, to validate). Rows in neither are not used.
 
     Raises:
-        KgenreError: it is not installed, or no setting of it could be fitted.
+        KgenreError: the classifier is not installed, or no combination could be fitted.
     """
+    pipeline = make_pipeline(name, settings.seed, settings.pca)
+    combinations, scores = _grid_search(name, pipeline, x, y, folds, settings.workers)
+    scores = np.nan_to_num(scores, nan=-1.0)  # as of more neighbours than tracks
+    best = int(scores.argmax())
+    if scores[best] < 0:
+        raise KgenreError(f"{name}: could not be fitted to these tracks. Choose another --classifier.")
+    found = combinations[best]
+    plain = {key.removeprefix("classifier__").removeprefix("estimator__"): value for key, value in found.items()}
+    return TunedClassifier(name, pipeline.set_params(**found), plain, float(scores[best]))
+
+
+def _grid_search(name: str, pipeline, x, y, folds: list[Fold], workers: int) -> tuple[list[dict], np.ndarray]:
+    """The combinations of the grid, and the mean accuracy of each over the folds, NaN where a fit failed."""
     import joblib
-    from sklearn.base import clone
     from sklearn.model_selection import GridSearchCV
     from threadpoolctl import threadpool_limits
 
-    pipeline = make_pipeline(name, seed, pca)
     grid = {f"classifier__{key}": list(values) for key, values in CLASSIFIERS[name].grid.items()}
     search = GridSearchCV(pipeline, grid, scoring="accuracy", cv=folds, refit=False, n_jobs=workers)
     # Threads, not processes: the fits release the interpreter's lock, and the rows are not copied.
     with warnings.catch_warnings(action="ignore"), threadpool_limits(1), joblib.parallel_backend("threading"):
         try:
             search.fit(x, y)
-        except ValueError as error:  # its words when not one fit succeeded
+        except ValueError as error:  # scikit-learn raises it if every fit failed
             cause = str(error).strip().splitlines()[-1]
-            raise KgenreError(f"{name}: could not be fitted to these tracks ({cause}).") from error
-    scores = np.nan_to_num(search.cv_results_["mean_test_score"], nan=-1.0)  # more neighbours than tracks, say
-    best = int(scores.argmax())
-    if scores[best] < 0:
-        raise KgenreError(f"{name}: could not be fitted to these tracks.")
-    settings = search.cv_results_["params"][best]
-    plain = {key.removeprefix("classifier__").removeprefix("estimator__"): value for key, value in settings.items()}
-    return Choice(name, clone(pipeline).set_params(**settings), plain, float(scores[best]))
+            raise KgenreError(
+                f"{name}: could not be fitted to these tracks ({cause}). Choose another --classifier."
+            ) from error
+    return search.cv_results_["params"], search.cv_results_["mean_test_score"]
 
 
-def fit(choice: Choice, x: np.ndarray, y: np.ndarray):
+def fit(tuned: TunedClassifier, x: np.ndarray, y: np.ndarray):
     """The fitted pipeline."""
     with warnings.catch_warnings(action="ignore"):
-        return choice.pipeline.fit(x, y)
+        return tuned.pipeline.fit(x, y)
 
 
-def strengths(fitted, x: np.ndarray, n_classes: int) -> np.ndarray:
-    """Probabilities (tracks, classes); of a support vector machine the softmax of its margins, not calibrated."""
+def class_probabilities(fitted, x: np.ndarray, n_classes: int) -> np.ndarray:
+    """Probabilities, float (tracks, n_classes); 0 for classes that the pipeline was not fitted on.
+
+    A support vector machine gives margins, not probabilities: theirs is the softmax, which is not calibrated.
+    """
     from scipy.special import softmax
 
     if has_probabilities(fitted):
@@ -96,10 +118,28 @@ def strengths(fitted, x: np.ndarray, n_classes: int) -> np.ndarray:
     else:
         margins = fitted.decision_function(x)
         known = softmax(np.stack([-margins, margins], axis=1) if margins.ndim == 1 else margins, axis=1)
-    every = np.zeros((len(x), n_classes))
-    every[:, fitted.classes_.astype(int)] = known
-    return every
+    probabilities = np.zeros((len(x), n_classes))
+    probabilities[:, fitted.classes_.astype(int)] = known
+    return probabilities
 
 
 def has_probabilities(fitted) -> bool:
     return hasattr(fitted, "predict_proba")
+
+
+def parse_pca(text: str) -> int | None:
+    """The value of `--pca`: a number of components, or None for "none"."""
+    if text == "none":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise KgenreError(f"`--pca` must be none or a number of components from 1. Received: {text}.")
+    return int(text)
+
+
+def check_pca(pca: int | None, n_tracks: int, n_columns: int) -> None:
+    """Raises KgenreError if there are fewer tracks to fit, or fewer columns, than components."""
+    if pca and pca > min(n_tracks, n_columns):
+        raise KgenreError(
+            f"`--pca` must be at most the number of tracks fitted and of features. Received: {pca}, with {n_tracks} "
+            f"tracks and {n_columns} features. Lower --pca."
+        )

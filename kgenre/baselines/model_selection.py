@@ -1,161 +1,117 @@
-"""The choice of a classic classifier: tuned without a test track, fitted again, reported once."""
+"""Model selection without the test tracks: which rows are fitted, validated and reported, and the best classifier."""
 
 import dataclasses
-import warnings
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from kgenre import cli
-from kgenre.baselines.hyperparameters import fit, has_probabilities, strengths, tune
+from kgenre.baselines.hyperparameters import TunedClassifier, TuningSettings, tune
+from kgenre.collections.grouping import Fold, group_ids, grouped_folds
+from kgenre.collections.splits import Collection
 from kgenre.core.errors import KgenreError
+from kgenre.core.progress import SILENT, Progress
+from kgenre.evaluation.protocol import EvaluationSet, evaluation_set
 
 FOLDS = 5
+SCORES = {"valid": "accuracy on valid", "cv": "accuracy, mean of the folds"}  # by the value of --selection
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Which tracks a classifier is chosen on, fitted on and reported on.
+class SelectionPlan:
+    """Which tracks a classifier is selected on, fitted on and reported on.
 
-    learn: rows that may be fitted or chosen on.
-    folds: pairs of row numbers of `learn`: fitted on the first, judged on the second.
-    final: row numbers of `learn` that the chosen classifier is fitted on.
-    report: rows that are reported; split and note as evaluate.rows_of gives them.
-    says: how it was chosen and on what it was fitted.
+    rows: tracks that may be fitted or validated on.
+    folds: pairs of row numbers of `rows`, (to fit, to validate).
+    final: row numbers of `rows` that the selected classifier is fitted on.
+    reported: the tracks of the report.
+    description: how the classifier is selected, and what it is fitted on.
     """
 
-    learn: pd.DataFrame
-    folds: list[tuple[np.ndarray, np.ndarray]]
+    rows: pd.DataFrame
+    folds: list[Fold]
     final: np.ndarray
-    report: pd.DataFrame
-    split: str
-    note: str
-    says: str
+    reported: EvaluationSet
+    description: str
 
 
-def make_plan(collection, choose: str, seed: int) -> Plan:
-    """Never fits or chooses on a test track; without any, reports valid and says what that is worth.
-
-    Raises:
-        KgenreError: a split that is needed has no tracks.
-    """
-    from kgenre.evaluation.evaluate import rows_of
-
-    train, valid = collection.rows("train"), collection.rows("valid")
-    tested = len(collection.rows("test")) > 0
-    for name, rows in {"train": train, "valid": valid}.items():
-        if len(rows) == 0 and (name == "train" or choose == "valid" or not tested):
-            step = "Use --choose cv, or give" if tested and name == "valid" else "Give"
-            raise KgenreError(f"{collection.name}: no usable {name} tracks. {step} the manifest a column `split`.")
-    report, split, note = rows_of(collection, "test", "the classifier")
-    parts = [train, valid] if tested or choose == "valid" else [train]
-    learn, names = pd.concat(parts, ignore_index=True), "train and valid" if len(parts) == 2 else "train"
-    if choose == "valid":
-        folds = [(np.arange(len(train)), np.arange(len(train), len(learn)))]
-        final = np.arange(len(learn) if tested else len(train))
-        says = f"chosen on valid, fitted on {names if tested else 'train'}"
-    else:
-        folds, final = grouped_folds(learn, seed), np.arange(len(learn))
-        unit = "artist" if (learn["artist"] != "").any() else "track (artists unknown)"
-        says = f"chosen by {len(folds)}-fold cross-validation by {unit} over {names}, fitted on {names}"
-        note = "" if tested else "no test rows: valid, which took no part in the choice, is reported"
-    return Plan(learn, folds, final, report, split, note, says)
-
-
-def grouped_folds(rows: pd.DataFrame, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Stratified folds that keep an artist in one; a track without an artist stands for itself."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    groups = np.where(rows["artist"] == "", "track:" + rows["path"], rows["artist"].str.casefold())
-    n_folds = min(FOLDS, len(set(groups)), rows["genre"].value_counts().max())
-    if n_folds < 2:
-        raise KgenreError("Cross-validation needs tracks of at least two artists. Use --choose valid.")
-    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-    with warnings.catch_warnings(action="ignore"):  # about genres of fewer tracks than folds
-        folds = list(splitter.split(rows["genre"], rows["genre"], groups))
-    return [fold for fold in folds if len(fold[0]) and len(fold[1])]
-
-
-def baseline(vectors, collection, names, choose: str, pca: int | None, seed: int, workers: int, out) -> dict:
-    """Tunes classifiers, fits the best one again, reports it once, and writes what evaluate does and classifiers.csv.
+def plan_selection(collection: Collection, selection: str, seed: int) -> SelectionPlan:
+    """The plan; without test tracks it reports valid, with a note on what that is worth.
 
     Args:
-        vectors: vectors.Vectors of the tracks; those without one are left out.
-        collection: datasets.splits.Collection.
-        names: rows of CLASSIFIERS.
-        choose: "valid" or "cv".
-        pca: components, or None.
-
-    Returns:
-        The metrics, as in metrics.json.
+        selection: "valid", or "cv" for cross-validation by artist.
+        seed: of the folds.
 
     Raises:
-        KgenreError: a split without tracks, unknown genres, or no classifier that can be fitted.
+        KgenreError: a split that is needed has no tracks, or there are too few artists for two folds.
     """
-    from kgenre.core.files import write_text
-    from kgenre.evaluation.evaluate import check_genres
-    from kgenre.evaluation.report import write_report
-
-    has_vector = collection.table["path"].isin(vectors.of)
-    plan = make_plan(dataclasses.replace(collection, table=collection.table[has_vector]), choose, seed)
-    labels = sorted(plan.learn["genre"].unique())
-    check_genres(plan.report, labels, collection.name)
-    x, y = matrix(vectors, plan.learn), np.array([labels.index(genre) for genre in plan.learn["genre"]])
-    check_pca(pca, min(*(len(rows) for rows, _ in plan.folds), len(plan.final)), x.shape[1])
-    choices, left_out = choose_among(names, x, y, plan.folds, seed, workers, pca)
-    best = choices[0]
-    fitted = fit(best, x[plan.final], y[plan.final])
-    probabilities = strengths(fitted, matrix(vectors, plan.report), len(labels))
-    more = {
-        "method": f"{best}{f', PCA {pca}' if pca else ''}, on {vectors.says}; {plan.says}",
-        "choosing": {"on": choose, "tried": [choice.row() for choice in choices], "left_out": left_out},
-        "settings": {"pca": pca, "seed": seed, "vectors": vectors.facts},
-        **({} if has_probabilities(fitted) else {"log_loss": None}),  # of margins it would mean nothing
-    }
-    answers = dict(zip(plan.report["path"], probabilities))
-    learnt = pd.concat([plan.learn.iloc[plan.final], vectors.taught], ignore_index=True)
-    Path(out).mkdir(parents=True, exist_ok=True)
-    write_text(Path(out) / "classifiers.csv", pd.DataFrame(more["choosing"]["tried"]).to_csv(index=False))
-    return write_report(
-        plan.report, answers, vectors.failures, labels, collection, plan.split, plan.note, learnt, Path(out), more
-    )
+    train, valid, tested = collection.rows("train"), collection.rows("valid"), len(collection.rows("test")) > 0
+    _check_splits(collection.name, train, valid, tested, selection)
+    reported = evaluation_set(collection, "test", "the classifier")
+    parts = [train, valid] if tested or selection == "valid" else [train]
+    rows, names = pd.concat(parts, ignore_index=True), "train and valid" if len(parts) == 2 else "train"
+    if selection == "valid":
+        folds = [(np.arange(len(train)), np.arange(len(train), len(rows)))]
+        final, fitted = (np.arange(len(rows)), names) if tested else (np.arange(len(train)), "train")
+        return SelectionPlan(rows, folds, final, reported, f"selected on valid, fitted on {fitted}")
+    folds = artist_folds(rows, seed)
+    if not tested:
+        note = "no test rows: valid is reported, which took no part in the selection"
+        reported = dataclasses.replace(reported, note=note)
+    unit = "artist" if (rows["artist"] != "").any() else "track (artists unknown)"
+    description = f"selected by {len(folds)}-fold cross-validation by {unit} over {names}, fitted on {names}"
+    return SelectionPlan(rows, folds, np.arange(len(rows)), reported, description)
 
 
-def choose_among(names, x, y, folds, seed: int, workers: int, pca: int | None) -> tuple[list, dict[str, str]]:
-    """The tuned classifiers, best first, and {name: cause} of those that cannot be had or fitted."""
-    choices, left_out = [], {}
-    with cli.progress() as bar:
-        task = bar.add_task("tuning", total=len(names), unit="classifiers")
+def _check_splits(name: str, train: pd.DataFrame, valid: pd.DataFrame, tested: bool, selection: str) -> None:
+    if len(train) == 0:
+        raise KgenreError(f"{name}: no usable train tracks. Give the manifest a column `split`.")
+    if len(valid) == 0 and (selection == "valid" or not tested):
+        step = "Use --selection cv, or give" if tested else "Give"
+        raise KgenreError(f"{name}: no usable valid tracks. {step} the manifest a column `split`.")
+
+
+def artist_folds(rows: pd.DataFrame, seed: int) -> list[Fold]:
+    """Stratified folds that keep an artist in one; a track without an artist is a group of its own."""
+    folds = grouped_folds(rows["genre"], group_ids(rows, "artist"), FOLDS, seed)
+    if not folds:
+        raise KgenreError("Cross-validation needs tracks of at least two artists. Use --selection valid.")
+    return folds
+
+
+def select_classifier(
+    names: list[str],
+    x: np.ndarray,
+    y: np.ndarray,
+    folds: list[Fold],
+    settings: TuningSettings,
+    progress: Progress = SILENT,
+) -> tuple[list[TunedClassifier], dict[str, str]]:
+    """The tuned classifiers, best first, and {name: cause} of those that are not installed or cannot be fitted.
+
+    Args:
+        names: rows of CLASSIFIERS.
+        x, y, folds: as of `tune`.
+
+    Raises:
+        KgenreError: none of them can be fitted.
+    """
+    tuned, left_out = [], {}
+    with progress.task("tuning", len(names), "classifiers") as advance:
         for name in names:
             try:
-                choices.append(tune(name, x, y, folds, seed, workers, pca))
+                tuned.append(tune(name, x, y, folds, settings))
             except KgenreError as error:
                 left_out[name] = str(error)
-            bar.advance(task)
-    if not choices:
+            advance()
+    if not tuned:
         raise KgenreError(next(iter(left_out.values())))
-    return sorted(choices, key=lambda choice: -choice.score), left_out
+    return sorted(tuned, key=lambda one: -one.score), left_out
 
 
-def matrix(vectors, rows: pd.DataFrame) -> np.ndarray:
-    """float64 (rows, d)."""
-    return np.stack([vectors.of[path] for path in rows["path"]]).astype("float64")
-
-
-def check_pca(pca: int | None, n_tracks: int, n_columns: int) -> None:
-    if pca and pca > min(n_tracks, n_columns):
-        raise KgenreError(
-            f"`--pca` must be at most the number of tracks fitted and of features. Received: {pca}, with {n_tracks} "
-            f"tracks and {n_columns} features."
-        )
-
-
-def ranking(choosing: dict) -> str:
-    """The classifiers tried, best first on the tracks chosen on."""
-    judged = {"valid": "accuracy on valid", "cv": "accuracy, mean of the folds"}[choosing["on"]]
-    lines = [f"  {'classifier':<12} {judged}"]
-    lines += [f"  {row['classifier']:<12} {row['score']:6.1%}   {row['parameters']}" for row in choosing["tried"]]
-    lines += [f"  left out: {cause}" for cause in choosing["left_out"].values()]
+def format_ranking(selection: dict) -> str:
+    """The entry `selection` of the metrics as text: the classifiers that were tried, best first."""
+    lines = [f"  {'classifier':<12} {SCORES[selection['on']]}"]
+    lines += [f"  {row['classifier']:<12} {row['score']:6.1%}   {row['parameters']}" for row in selection["tried"]]
+    lines += [f"  left out: {cause}" for cause in selection["left_out"].values()]
     return "\n".join(lines) + "\n"

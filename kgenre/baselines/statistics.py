@@ -8,18 +8,15 @@ Reference: Defferrard et al., FMA: A Dataset For Music Analysis, 2017.
 """
 
 import hashlib
-import multiprocessing
-import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 
-from kgenre.audio import decode as audio
-from kgenre.audio.slicing import fill
-from kgenre.core.errors import KgenreError
+from kgenre.audio.decoders import AUTO, AudioError
+from kgenre.audio.slicing import repeat_to_length
+from kgenre.audio.track import read_samples
+from kgenre.core.parallel import map_in_processes
 from kgenre.embeddings.store import TrackVectors, make_header
 
 CONFIG = {"sample_rate_hz": 22050, "n_fft": 2048, "hop_length": 512, "max_seconds": 300.0, "min_seconds": 2.0}
@@ -37,6 +34,10 @@ SIZES = {
     "tonnetz": 6,
     "zcr": 1,
 }
+BROKEN = (
+    "A process that computes statistics ended early, perhaps out of memory. Give the command again: "
+    "it continues where it stopped. --workers 1 needs the least."
+)
 MOMENTS = ("kurtosis", "max", "mean", "median", "min", "skew", "std")
 
 
@@ -46,7 +47,7 @@ def track_statistics(samples: np.ndarray) -> np.ndarray:
     Finite for any finite samples. What is shorter than two seconds is repeated until it is not, for the
     constant-Q transform needs them.
     """
-    samples = fill(samples, round(CONFIG["min_seconds"] * CONFIG["sample_rate_hz"]))
+    samples = repeat_to_length(samples, round(CONFIG["min_seconds"] * CONFIG["sample_rate_hz"]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # librosa's, that silence has no tuning
         frames = frame_features(samples)
@@ -106,18 +107,23 @@ def moments(values: np.ndarray) -> np.ndarray:
     return np.stack([of[name] for name in MOMENTS])
 
 
-def stats_header() -> dict:
+def stats_header(decoder: str = AUTO) -> dict:
     import librosa
 
     recipe = f"stats 1, librosa {librosa.__version__}, {SIZES}, {MOMENTS}"
-    return make_header("stats", hashlib.sha256(recipe.encode()).hexdigest()[:16], CONFIG)
+    return make_header("stats", hashlib.sha256(recipe.encode()).hexdigest()[:16], CONFIG, decoder)
 
 
 def of_tracks(
-    paths: Sequence[str], workers: int, failures: dict[str, str], advance: Callable[[], None] = lambda: None
+    paths: Sequence[str],
+    workers: int,
+    failures: dict[str, str],
+    advance: Callable[[], None] = lambda: None,
+    decoder: str = AUTO,
 ) -> Iterator[TrackVectors]:
     """Statistics of tracks as they are ready, in processes; `failures` takes {path: cause} of the others."""
-    for path, answer in _answers(paths, min(workers, len(paths))):
+    jobs = [(path, decoder) for path in paths]
+    for (path, _), answer in map_in_processes(_of_track, jobs, workers, BROKEN):
         advance()
         if isinstance(answer, str):
             failures[path] = answer
@@ -125,34 +131,10 @@ def of_tracks(
             yield answer
 
 
-def _answers(paths: Sequence[str], workers: int) -> Iterator[tuple[str, TrackVectors | str]]:
-    if workers <= 1:
-        yield from ((path, _of_track(path)) for path in paths)
-        return
-    # spawned, not forked: a process that runs TensorFlow has threads whose locks a fork would freeze
-    ignore = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), **ignore)
+def _of_track(path: str, decoder: str) -> TrackVectors | str:
+    """The statistics of a file, or why there are none. Of a longer file they are those of its first 300 s."""
     try:
-        jobs = {pool.submit(_of_track, path): path for path in paths}
-        for job in as_completed(jobs):
-            yield jobs[job], job.result()
-    except BrokenProcessPool as error:
-        raise KgenreError(
-            "A process that computes statistics ended early, for want of memory perhaps. Give the command again: "
-            "it goes on where it was. --workers 1 needs the least."
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _of_track(path: str) -> TrackVectors | str:
-    """The statistics of a file, or why there are none. A longer file is described by its beginning."""
-    from kgenre.audio.reader import SILENT
-
-    try:
-        decoded = audio.decode(path, CONFIG["sample_rate_hz"], seconds=CONFIG["max_seconds"])
-    except audio.AudioError as error:
+        decoded = read_samples(path, CONFIG["sample_rate_hz"], CONFIG["max_seconds"], decoder)
+    except AudioError as error:
         return error.cause
-    if "silent" in decoded.flags:
-        return SILENT
     return TrackVectors(path, decoded.seconds, np.zeros(1), track_statistics(decoded.samples)[None])

@@ -1,7 +1,6 @@
-"""What the classic classifiers see: one vector a track, from statistics, embeddings or FMA's features.csv."""
+"""The input of the classic classifiers: a vector a track, from statistics, embeddings or FMA's features.csv."""
 
 import dataclasses
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +8,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kgenre import cli
+from kgenre.audio.decoders import AUTO
+from kgenre.audio.policy import ReadPolicy
+from kgenre.baselines.fma_features import read_fma_features
 from kgenre.core.errors import KgenreError
+from kgenre.core.progress import SILENT, Progress
 
 NOT_FINITE = "NaN or infinite values among its features."
 
 
 @dataclass(frozen=True)
-class Request:
-    """What a source of vectors needs to know: the value of --on, the tracks, and where to keep what it computes."""
+class VectorRequest:
+    """What a source of vectors is given.
+
+    on: a key of SOURCES, a file whose suffix is one, or the name or folder of a model.
+    rows: table of the tracks, as a Collection's.
+    out: folder in which computed vectors are kept.
+    pool: one of embeddings.POOLS, or None.
+    workers: processes or decoding threads.
+    fma_features: path of FMA's features.csv, or None.
+    decoder: of the tracks whose vectors are computed.
+    """
 
     on: str
     rows: pd.DataFrame
@@ -25,74 +36,126 @@ class Request:
     pool: str | None
     workers: int
     fma_features: str | None
+    progress: Progress = SILENT
+    decoder: str = AUTO
 
 
 @dataclass(frozen=True)
 class Vectors:
-    """One vector a track, {path: (d,)}; why others have none, {path: cause}; and what they are, in words.
+    """One vector for each track.
 
-    taught: rows that the network behind the vectors was itself fitted or chosen on, as far as that is known.
+    by_path: {path: (d,)}.
+    failures: {path: cause} of the tracks that have none.
+    description: what the vectors are, for the report.
+    metadata: header of the embedding file that they come from.
+    training_rows: tracks that the network behind the vectors was trained or selected on, as far as they are known.
     """
 
-    of: dict[str, np.ndarray]
+    by_path: dict[str, np.ndarray]
     failures: dict[str, str]
-    says: str
-    facts: dict = dataclasses.field(default_factory=dict)
-    taught: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
+    description: str
+    metadata: dict = dataclasses.field(default_factory=dict)
+    training_rows: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
+
+    def matrix(self, rows: pd.DataFrame) -> np.ndarray:
+        """The vectors of the rows, float64 (rows, d)."""
+        return np.stack([self.by_path[path] for path in rows["path"]]).astype("float64")
 
 
-def of_stats(request: Request) -> Vectors:
-    """Statistics of the audio, kept in features.npz of the folder of the results."""
+def track_vectors(request: VectorRequest) -> Vectors:
+    """The vectors that `request.on` names; tracks whose values are not all finite are among the failures.
+
+    Raises:
+        KgenreError: the source cannot be read, or has a vector for none of the tracks.
+    """
+    source = SOURCES.get(request.on) or SOURCES.get(Path(request.on).suffix.lower()) or model_vectors
+    found = source(request)
+    bad = [path for path, vector in found.by_path.items() if not np.isfinite(vector).all()]
+    finite = {path: vector for path, vector in found.by_path.items() if path not in bad}
+    return dataclasses.replace(found, by_path=finite, failures={**found.failures, **dict.fromkeys(bad, NOT_FINITE)})
+
+
+def statistics_vectors(request: VectorRequest) -> Vectors:
+    """Statistics of the audio, kept in features.npz in the folder of the results."""
     from kgenre.baselines import statistics as stats
     from kgenre.embeddings.store import Store
 
-    refuse_pool(request)
-    store, failures = Store(request.out / "features.npz", stats.stats_header(), request.rows), {}
-    n_tracks, todo = len(request.rows), store.lacking
-    with cli.progress() as bar:
-        task = bar.add_task("statistics", total=n_tracks, completed=n_tracks - len(todo), unit="tracks")
+    _refuse_pool(request)
+    store, failures = Store(request.out / "features.npz", stats.stats_header(request.decoder), request.rows), {}
+    n_tracks, missing = len(request.rows), store.missing
+    with request.progress.task("statistics", n_tracks, "tracks", n_tracks - len(missing)) as advance:
         try:
-            store.fill(stats.of_tracks(todo, request.workers, failures, lambda: bar.advance(task)))
+            store.add_all(stats.of_tracks(missing, request.workers, failures, advance, request.decoder))
         finally:
-            cli.list_failures(failures)
-    return stored(request, store.path, failures)
+            request.progress.failures(failures)
+    return _stored_vectors(request, store.path, failures)
 
 
-def of_model(request: Request) -> Vectors:
-    """Embeddings by a model, kept in features.npz of the folder of the results."""
+def model_vectors(request: VectorRequest) -> Vectors:
+    """Embeddings by a model, kept in features.npz in the folder of the results."""
     from kgenre.embeddings.extract import embed
     from kgenre.serving.catalogue import open_model
 
     path = request.out / "features.npz"
-    failures, _ = embed(open_model(request.on), request.rows, path, request.workers)
-    cli.list_failures(failures)
-    return stored(request, path, failures)
+    policy = ReadPolicy(decoder=request.decoder)
+    failures, _ = embed(open_model(request.on), request.rows, path, request.workers, policy, request.progress)
+    request.progress.failures(failures)
+    return _stored_vectors(request, path, failures)
 
 
-def of_file(request: Request) -> Vectors:
+def file_vectors(request: VectorRequest) -> Vectors:
     """Embeddings of a file that `kgenre embed` wrote."""
-    return stored(request, Path(request.on), {})
+    return _stored_vectors(request, Path(request.on), {})
 
 
-def stored(request: Request, path: Path, failures: dict[str, str]) -> Vectors:
-    """The collection's tracks out of an embedding file."""
+def fma_vectors(request: VectorRequest) -> Vectors:
+    """Rows of FMA's features.csv, found by the track_id of the collection."""
+    path = request.fma_features or (request.on if request.on.endswith(".csv") else None)
+    if path is None:
+        raise KgenreError("fma_features needs the file: name features.csv of FMA's metadata with --fma-features.")
+    _refuse_pool(request)
+    ids = dict(zip(request.rows["path"], request.rows["track_id"]))
+    numbers = {name: int(text) for name, text in ids.items() if text.isdecimal()}
+    found = read_fma_features(path, set(numbers.values()))
+    by_path = {name: found[number] for name, number in numbers.items() if number in found}
+    if not by_path:
+        raise KgenreError(
+            f"{path}: has no row for any track_id of the collection, such as {next(iter(ids.values()))}. "
+            "Name the features.csv of the same edition of FMA."
+        )
+    missing = [name for name in ids if name not in by_path]
+    if missing:
+        some = ", ".join(ids[name] for name in missing[:5]) + (", ..." if len(missing) > 5 else "")
+        request.progress.line(f"left out: {len(missing)} tracks that have no row in {path}: {some}")
+    return Vectors(by_path, {name: f"no row in {path}." for name in missing}, "features.csv of FMA")
+
+
+SOURCES: dict[str, Callable[[VectorRequest], Vectors]] = {
+    "stats": statistics_vectors,
+    "fma_features": fma_vectors,
+    ".csv": fma_vectors,
+    ".npz": file_vectors,
+    ".parquet": file_vectors,
+}
+
+
+def _stored_vectors(request: VectorRequest, path: Path, failures: dict[str, str]) -> Vectors:
+    """The collection's tracks from an embedding file; `failures` are those of computing it."""
     from kgenre.embeddings.files import read_embeddings
 
     embeddings, pool = read_embeddings(path, slices=False), request.pool or "mean"
-    vectors = dict(zip(embeddings.table["path"], embeddings.pooled(pool)))
-    wanted = {name: vectors[name] for name in request.rows["path"] if name in vectors}
-    if not wanted:
+    pooled = dict(zip(embeddings.table["path"], embeddings.pooled(pool)))
+    by_path = {name: pooled[name] for name in request.rows["path"] if name in pooled}
+    if not by_path:
         raise KgenreError(f"{path}: holds none of the tracks of the collection. Embed them with `kgenre embed`.")
-    for name in request.rows["path"]:
-        if name not in wanted:
-            failures.setdefault(name, f"not in {path}.")
+    absent = {name: f"not in {path}." for name in request.rows["path"] if name not in by_path}
     model = embeddings.header["model"]
-    says = model if model == "stats" else f"{pool} embedding of {model}"
-    return Vectors(wanted, failures, says, embeddings.header, taught_by(model))
+    description = model if model == "stats" else f"{pool} embedding of {model}"
+    return Vectors(by_path, {**absent, **failures}, description, embeddings.header, training_rows_of(model))
 
 
-def taught_by(model: str) -> pd.DataFrame:
-    """The train and valid tracks of the run of this name; none of another model."""
+def training_rows_of(model: str) -> pd.DataFrame:
+    """The train and valid tracks of the run of this name; an empty table for another model."""
     from kgenre.training.run import Run
 
     run = Run(model)
@@ -102,61 +165,14 @@ def taught_by(model: str) -> pd.DataFrame:
     return tracks[tracks["split"].isin(("train", "valid"))]
 
 
-def of_fma(request: Request) -> Vectors:
-    """Rows of FMA's features.csv, found by the track_id of the manifest."""
-    path = request.fma_features or (request.on if request.on.endswith(".csv") else None)
-    if path is None:
-        raise KgenreError("fma_features needs the file: name features.csv of FMA's metadata with --fma-features.")
-    refuse_pool(request)
-    ids = {
-        name: int(text) if text.isdecimal() else None for name, text in request.rows[["path", "track_id"]].to_numpy()
-    }
-    found = read_fma_features(path, {number for number in ids.values() if number is not None})
-    of = {name: found[number] for name, number in ids.items() if number in found}
-    missing = [name for name in ids if name not in of]
-    if not of:
-        raise KgenreError(
-            f"{path}: has no row for any track_id of the collection, as {request.rows['track_id'].iloc[0]}."
-        )
-    if missing:
-        names = ", ".join(request.rows.set_index("path").loc[missing[:5], "track_id"])
-        more = ", ..." if len(missing) > 5 else ""
-        print(f"left out: {len(missing)} tracks that have no row in {path}: {names}{more}", file=sys.stderr)
-    return Vectors(of, {name: f"no row in {path}." for name in missing}, "features.csv of FMA")
+def run_seed(on: str) -> dict[str, int]:
+    """{"seed": of the run that `on` names}, or {}: a collection without a split is then split as the run's was."""
+    from kgenre.training.run import Run
+
+    run = Run(on)
+    return {"seed": run.load_settings().training.seed} if run.begun else {}
 
 
-def read_fma_features(path, wanted: set[int]) -> dict[int, np.ndarray]:
-    """{track_id: float32 (518,)} of the ids that are wanted; three header rows, read a piece at a time."""
-    try:
-        pieces = pd.read_csv(path, header=[0, 1, 2], index_col=0, chunksize=4096)
-        return {
-            int(number): row.to_numpy("float32")
-            for piece in pieces
-            for number, row in piece[piece.index.isin(wanted)].iterrows()
-        }
-    except (OSError, ValueError) as error:
-        cause = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise KgenreError(f"{path}: not a readable features.csv of FMA ({cause}).") from error
-
-
-def refuse_pool(request: Request) -> None:
+def _refuse_pool(request: VectorRequest) -> None:
     if request.pool:
         raise KgenreError(f"`--pool` is for embeddings of slices; {request.on} has one vector a track. Leave it out.")
-
-
-SOURCES: dict[str, Callable[[Request], Vectors]] = {
-    "stats": of_stats,
-    "fma_features": of_fma,
-    ".csv": of_fma,
-    ".npz": of_file,
-    ".parquet": of_file,
-}
-
-
-def track_vectors(request: Request) -> Vectors:
-    """The vectors that --on names: a row of SOURCES by name or by suffix, else a model's embeddings."""
-    source = SOURCES.get(request.on) or SOURCES.get(Path(request.on).suffix.lower()) or of_model
-    found = source(request)
-    odd = [path for path, vector in found.of.items() if not np.isfinite(vector).all()]
-    of = {path: vector for path, vector in found.of.items() if path not in odd}
-    return dataclasses.replace(found, of=of, failures={**found.failures, **dict.fromkeys(odd, NOT_FINITE)})

@@ -1,18 +1,30 @@
 """What the commands share: parser, flags from settings, progress, exit codes, a quiet standard error."""
 
-from kgenre.cli.flags import add_config_flags, check_file, config_flags
+from kgenre.cli.flags import (
+    add_settings_flags,
+    check_file,
+    parse_applicable,
+    settings_from,
+)
 from kgenre.cli.parser import Parser, make_parser
-from kgenre.cli.progress import progress
-from kgenre.cli.run import list_failures, one_line, run
+from kgenre.cli.progress import BarProgress
+from kgenre.cli.reading import add_reading_flags, read_policy
+from kgenre.cli.run import run
+from kgenre.cli.wording import DATA_HELP, MODEL_HELP
+from kgenre.core.text import one_line
 
 __all__ = [
+    "DATA_HELP",
+    "MODEL_HELP",
+    "BarProgress",
     "Parser",
-    "add_config_flags",
+    "add_settings_flags",
+    "add_reading_flags",
+    "read_policy",
     "check_file",
-    "config_flags",
-    "list_failures",
     "make_parser",
     "one_line",
-    "progress",
+    "parse_applicable",
     "run",
+    "settings_from",
 ]

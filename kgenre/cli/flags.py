@@ -1,51 +1,100 @@
-"""What the commands share: flags from the config, one line for a user's error, a console."""
+"""Flags made from settings classes."""
 
 import argparse
-import dataclasses
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+from kgenre.cli.parser import Parser
 from kgenre.core.errors import KgenreError
-from kgenre.model.settings import SECTIONS, Config, field_type
+from kgenre.core.settings import Applicable, Setting, Settings, fields_of
 
 
-def add_config_flags(parser: argparse.ArgumentParser, names: tuple[str, ...] | None = None) -> None:
-    """One flag for each field of Config, or for those named; a flag not given leaves no attribute behind."""
-    group, used = parser, []
-    for row in dataclasses.fields(Config):
-        if names is None and row.name in SECTIONS:
-            group = parser.add_argument_group(SECTIONS[row.name])
-        if names is None or row.name in names:
-            _add_flag(group, row)
-            used.append(row.name)
-    parser.set_defaults(of_config=used)
+def add_settings_flags(parser, settings: type[Settings], *names: str) -> None:
+    """A flag for each of the named settings of a class; one that is not given leaves no attribute behind."""
+    for name in names:
+        add_flag(parser, fields_of(settings)[name])
 
 
-def _add_flag(group, row) -> None:
-    plain, _ = field_type(row)
-    flag = "--" + row.name.replace("_", "-")
-    text = f"{row.metadata['help']} (default: {_default(row)})".replace("%", "%%")
-    options = {"default": argparse.SUPPRESS, "help": text}
-    if plain is tuple:  # without argparse's choices: the config tells an unknown name with the closest one
-        options["help"] = f"{', '.join(row.metadata['choices'])}, or none: {text}"
-        group.add_argument(flag, nargs="*", metavar="NAME", **options)
-    elif plain is bool:
-        group.add_argument(flag, action=argparse.BooleanOptionalAction, **options)
+def settings_from(settings: type[Settings], args: argparse.Namespace, **defaults) -> Settings:
+    """The settings of a class that flags gave, on top of `defaults`."""
+    return settings(
+        **{**defaults, **{name: value for name, value in vars(args).items() if name in settings.model_fields}}
+    )
+
+
+def parse_applicable(
+    parser: Parser,
+    early: Parser,
+    selectors: list[Setting],
+    argv: list[str] | None,
+    applicable: Callable[[argparse.Namespace, dict], Applicable],
+) -> tuple[argparse.Namespace, dict]:
+    """Parses a command line whose settings depend on what it selects.
+
+    Args:
+        parser: of the command, with its own flags; `early` is one of its parents.
+        early: the flags among them that `applicable` needs, without `--help`.
+        selectors: settings that choose which others there are; the sections list them too.
+        argv: the command line.
+        applicable: the early flags and the values of the selectors -> the settings that apply.
+
+    Returns:
+        The command's own flags, and the settings that were given: {name: value}.
+
+    Raises:
+        KgenreError: what `applicable` raises.
+    """
+    # An abbreviation could stand for one flag before the settings are known, and for another after.
+    parser.allow_abbrev = False
+    first = Parser(prog=parser.prog, parents=[early], add_help=False, allow_abbrev=False)
+    for setting in selectors:
+        add_flag(first, setting)
+    known = vars(first.parse_known_args(argv)[0])
+    selected = {setting.name: known.pop(setting.name) for setting in selectors if setting.name in known}
+    found = applicable(argparse.Namespace(**known), selected)
+    for title, settings in found.sections.items():
+        group = parser.add_argument_group(title)
+        for setting in settings:
+            add_flag(group, setting)
+    for setting in found.others:
+        _add_hidden_flag(parser, setting)
+    args = vars(parser.parse_args(argv))
+    names = {setting.name for settings in (*found.sections.values(), found.others) for setting in settings}
+    own = argparse.Namespace(**{name: value for name, value in args.items() if name not in names})
+    return own, {name: value for name, value in args.items() if name in names}
+
+
+def add_flag(group, setting: Setting) -> None:
+    text = f"{setting.description} (default: {_default(setting)})".replace("%", "%%")
+    options = {"default": argparse.SUPPRESS, "help": text, "dest": setting.name}
+    if setting.kind is tuple:  # without argparse's choices: the settings name the closest one
+        options["help"] = f"{', '.join(setting.choices)}, or none: {text}"
+        group.add_argument(_flag(setting), nargs="*", metavar="NAME", **options)
+    elif setting.kind is bool:
+        group.add_argument(_flag(setting), action=argparse.BooleanOptionalAction, **options)
     else:
-        metavar = None if row.metadata["choices"] else plain.__name__.upper()
-        group.add_argument(flag, type=plain, choices=row.metadata["choices"], metavar=metavar, **options)
+        metavar = None if setting.choices else setting.kind.__name__.upper()
+        group.add_argument(_flag(setting), type=setting.kind, choices=setting.choices, metavar=metavar, **options)
 
 
-def _default(row) -> str:
-    if isinstance(row.default, tuple):
-        return " ".join(row.default) or "none"
-    return "its own" if row.default is None else str(row.default)
+def _add_hidden_flag(parser, setting: Setting) -> None:
+    """A flag that is accepted with any value, or none, for the settings to refuse with the reason."""
+    options = {"default": argparse.SUPPRESS, "help": argparse.SUPPRESS, "dest": setting.name}
+    if setting.kind is bool:
+        parser.add_argument(_flag(setting), action=argparse.BooleanOptionalAction, **options)
+    else:
+        parser.add_argument(_flag(setting), nargs="?", **options)
 
 
-def config_flags(args: argparse.Namespace) -> dict:
-    """The config's values that were given as flags; a command's own flag of the same name is none of them."""
-    given = vars(args)
-    return {name: given[name] for name in args.of_config if name in given}
+def _flag(setting: Setting) -> str:
+    return "--" + setting.name.replace("_", "-")
+
+
+def _default(setting: Setting) -> str:
+    if isinstance(setting.default, (tuple, list)):
+        return " ".join(setting.default) or "none"
+    return "its own" if setting.default is None else str(setting.default)
 
 
 def check_file(path: Path, flag: str) -> None:

@@ -1,31 +1,29 @@
-"""The flags that `kgenre similar`, `kgenre path` and `kgenre find` share."""
+"""What `kgenre similar`, `kgenre path` and `kgenre find` share: flags, the songs of a library, the list they write."""
 
 import argparse
 import os
 import sys
 from pathlib import Path
 
-import pandas as pd
-
-from kgenre import cli
+from kgenre.cli.output import Output, add_output_flags, read_output
 from kgenre.core.errors import KgenreError
-from kgenre.library.playlists import csv_text, m3u8
-from kgenre.library.search.songs import Songs
-from kgenre.library.store import Library, find_library
+
+FORMATS = ("m3u8", "csv", "json")
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--library", type=Path, metavar="FILE", help="library (default: the one of the folder of the song, or of this)"
+        "--library", type=Path, metavar="FILE", help="library (default: that of the song's folder, or of this folder)"
     )
-    parser.add_argument("--model", metavar="NAME", help="use what this model said (default: the one used last)")
-    parser.add_argument("--to", type=Path, metavar="FILE", help="write the list there instead of printing it")
-    parser.add_argument("--csv", action="store_true", help="a CSV table instead of an m3u8 playlist")
-    parser.add_argument("--relative", action="store_true", help="paths relative to the list (or to this folder)")
+    parser.add_argument(
+        "--model", metavar="NAME", help="model whose analysis of the library is used (default: the last used one)"
+    )
+    add_output_flags(parser, FORMATS)
+    parser.add_argument("--relative", action="store_true", help="paths relative to the playlist, or to this folder")
 
 
 def add_where_flag(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--where", metavar="FILTER", help="only songs that `kgenre find FILTER` would list")
+    parser.add_argument("--where", metavar="FILTER", help="only songs that match a filter, see `kgenre find --help`")
 
 
 def positive(text: str) -> int:
@@ -35,39 +33,43 @@ def positive(text: str) -> int:
     return number
 
 
-def open_songs(args: argparse.Namespace, near=".") -> Songs:
-    """The songs of the library that the flags name, or else of the one that `near` lies in."""
-    if args.csv and args.relative:
-        raise KgenreError("`--relative` is of playlists: a CSV table has whole paths. Leave out --relative, or --csv.")
-    if args.to is not None:
-        cli.check_file(args.to, "--to")
-    library = Library(args.library or find_library(near), create=False)
-    songs = Songs(library, library.space(args.model))
-    if len(songs.table) < songs.known:
-        who = f"{songs.space.name}, {songs.space.heard} of each track"
-        print(
-            f"{len(songs.table)} of {songs.known} tracks heard so far by {who}: `kgenre explore DIR` goes on",
-            file=sys.stderr,
+def list_output(args: argparse.Namespace) -> Output:
+    """The output of the list of songs that the flags describe.
+
+    Raises:
+        KgenreError: the flags contradict each other, or the file cannot be written.
+    """
+    output = read_output(args.out, FORMATS, args.format)
+    if args.relative and output.format != "m3u8":
+        raise KgenreError(
+            f"--relative applies to m3u8 playlists. Received: --relative, format {output.format}. Leave out --relative."
         )
+    return output
+
+
+def open_songs(args: argparse.Namespace, near: str = "."):
+    """The songs of the library that the flags name, or of the one that `near` is in."""
+    from kgenre.library.location import find_library
+    from kgenre.library.search.songs import Songs
+    from kgenre.library.store import Library
+
+    library = Library(args.library or find_library(near if os.path.exists(near) else "."), create=False)
+    songs = Songs(library, library.space(args.model))
+    if len(songs.table) < songs.n_tracks:
+        analysed = f"{len(songs.table)} of {songs.n_tracks} tracks are analysed"
+        model = f"{songs.space.name}, {songs.space.slices_text} of each track"
+        print(f"{analysed} ({model}). Run `kgenre explore DIR` to continue.", file=sys.stderr)
     return songs
 
 
-def place_of(song: str) -> str:
-    """Where to look for the library of a song: beside it if it is a file, else here."""
-    return song if os.path.exists(song) else "."
+def write_songs(output: Output, songs, relative: bool) -> None:
+    """Writes a table of songs as a playlist, CSV or JSON."""
+    from kgenre.library.playlists import WRITERS
 
-
-def give(args: argparse.Namespace, songs: pd.DataFrame) -> None:
-    """Writes the list where the flags say."""
-    from kgenre.core.files import write_text
-
-    base = (args.to.parent if args.to else Path(".")).resolve() if args.relative else None
-    text = csv_text(songs) if args.csv else m3u8(songs, base)
-    if args.to is not None:
-        write_text(args.to, text)
-        print(f"{args.to}: {len(songs)} {'song' if len(songs) == 1 else 'songs'}", file=sys.stderr)
-    else:
-        if songs.empty:
-            print("no song fits", file=sys.stderr)
-        sys.stdout.write(text)
-        sys.stdout.flush()
+    folder = output.path.parent if output.path else Path(".")
+    options = {"relative_to": folder.resolve()} if relative else {}
+    output.write_text(WRITERS[output.format](songs, **options))
+    if output.path is not None:
+        print(f"{output.path}: {len(songs)} {'song' if len(songs) == 1 else 'songs'}", file=sys.stderr)
+    elif songs.empty:
+        print("no song matches", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What the commands share: flags from the config, one line for a user's error, a console."""
+"""Running a command: one line for a fault of the user, exit codes, a quiet standard error."""
 
 import argparse
 import contextlib
@@ -10,17 +10,6 @@ from collections.abc import Callable, Iterator
 
 from kgenre.cli.stderr_filter import filtered_stderr
 from kgenre.core.errors import KgenreError
-
-
-def list_failures(failures: dict[str, str], word: str = "left out") -> None:
-    """Tells on stderr, a line each, which files could not be used and why."""
-    for path, cause in failures.items():
-        print(f"{word}: {one_line(path)}: {cause}", file=sys.stderr)
-
-
-def one_line(path: str) -> str:
-    """A path as it is shown: odd bytes and line breaks in it escaped."""
-    return path if path.isprintable() else path.encode("unicode_escape", "surrogateescape").decode()
 
 
 def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:

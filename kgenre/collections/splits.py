@@ -1,12 +1,11 @@
 """Splits of a collection into train, valid and test, by artist where artists are known."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold
 
+from kgenre.collections.grouping import group_ids, grouped_folds
 from kgenre.core.errors import KgenreError
 
 SPLITS = ("train", "valid", "test")
@@ -15,7 +14,7 @@ KNOWN_SHARE = 0.9  # a unit is used when at least this share of the tracks has i
 
 @dataclass(frozen=True)
 class Collection:
-    """Tracks with a split, and how they came by it.
+    """Tracks with a split, and how the split was made.
 
     table: DataFrame with path, genre, split, artist, album, track_id.
     protocol: one sentence on how the split was made.
@@ -44,21 +43,20 @@ def with_split(name: str, table: pd.DataFrame, seed: int = 0) -> Collection:
         note = f"; {left_out} tracks without a split left out" if left_out else ""
         return Collection(name, given, f"split given by the manifest{note}")
     unit = next((unit for unit in ("artist", "album") if (table[unit] != "").mean() >= KNOWN_SHARE), "track")
-    groups, loose = split_groups(table, unit)
+    groups, sparse = split_groups(table, unit)
     table = table.assign(split=pd.array(assign(table["genre"].to_numpy(), groups, seed), dtype="string"))
-    note = f", but by track in {', '.join(loose)} (fewer than 3 {unit}s)" if loose else ""
+    note = f", but by track in {', '.join(sparse)} (fewer than 3 {unit}s)" if sparse else ""
     return Collection(name, table, f"split by {unit}{note}, seed {seed}")
 
 
 def split_groups(table: pd.DataFrame, unit: str) -> tuple[np.ndarray, list[str]]:
-    """A group for each track, which no split may part; and the genres with too few groups to do so."""
-    own = table["path"].to_numpy(dtype=object)
+    """The group of each track, and the genres whose groups are too few for three splits: theirs are single tracks."""
+    groups = group_ids(table, unit)
     if unit == "track":
-        return own, []
-    groups = np.where(table[unit] == "", own, unit + ":" + table[unit].str.casefold())
+        return groups, []
     counts = pd.Series(groups).groupby(table["genre"].to_numpy()).nunique()
-    loose = sorted(counts[counts < len(SPLITS)].index)
-    return np.where(table["genre"].isin(loose), own, groups), loose
+    sparse = sorted(counts[counts < len(SPLITS)].index)
+    return np.where(table["genre"].isin(sparse), group_ids(table, "track"), groups), sparse
 
 
 def assign(genres: np.ndarray, groups: np.ndarray, seed: int) -> list[str]:
@@ -67,19 +65,18 @@ def assign(genres: np.ndarray, groups: np.ndarray, seed: int) -> list[str]:
     There are as many folds as the median genre has groups, so that one rare genre does not decide for all.
     """
     split = np.full(len(genres), "train", dtype=object)
-    if len(set(groups)) < 3 or pd.Series(genres).value_counts().max() < 3:  # nothing to choose on, nothing to test on
+    if len(set(groups)) < 3 or pd.Series(genres).value_counts().max() < 3:  # too few for valid and test
         return list(split)
     per_genre = pd.Series(groups).groupby(genres).nunique()
-    folds = StratifiedGroupKFold(int(np.clip(per_genre.median(), 3, 10)), shuffle=True, random_state=seed)
-    with warnings.catch_warnings(action="ignore"):  # about genres of fewer tracks than folds
-        for name, (_, rows) in zip(("test", "valid"), folds.split(genres, genres, groups)):
-            split[rows] = name
+    folds = grouped_folds(genres, groups, int(np.clip(per_genre.median(), 3, 10)), seed)
+    for name, (_, rows) in zip(("test", "valid"), folds):
+        split[rows] = name
     spread(split, genres, groups)
     return list(split)
 
 
 def spread(split: np.ndarray, genres: np.ndarray, groups: np.ndarray) -> None:
-    """Moves a rare genre's smallest groups to the splits that lack it, train before all, in place."""
+    """Moves a rare genre's smallest groups to the splits that have none of it, train first, in place."""
     for genre in sorted(set(genres)):
         for name in SPLITS:
             counts = {other: pd.Series(groups[(genres == genre) & (split == other)]).value_counts() for other in SPLITS}
@@ -89,33 +86,33 @@ def spread(split: np.ndarray, genres: np.ndarray, groups: np.ndarray) -> None:
 
 
 def artist_overlap(rows: pd.DataFrame, train: pd.DataFrame) -> str:
-    """One sentence: the share of `rows` whose artist is also in `train`, "unknown" where artists are."""
+    """One sentence on the share of `rows` that are by an artist of `train`, or that the artists are unknown."""
     if len(rows) == 0 or len(train) == 0:
         return "none: no tracks to compare"
     same = rows["path"].isin(train["path"]).mean()
     prefix = f"{same:.1%} of the tracks themselves were trained on; " if same else ""
     if (rows["artist"] == "").mean() > 1 - KNOWN_SHARE or (train["artist"] == "").mean() > 1 - KNOWN_SHARE:
-        return f"{prefix}artists unknown, so the overlap is unknown and the figure may be optimistic"
+        return f"{prefix}artists unknown, so the overlap is unknown and the metrics may be optimistic"
     known = set(train["artist"].str.casefold()) - {""}
     shared = rows["artist"].str.casefold().isin(known).mean()
     return f"{prefix}{shared:.1%} of the tracks have an artist that was trained on"
 
 
-def trainable_genres(tracks, name: str) -> list[str]:
-    """The genres of the train rows; every other row must be of one of them."""
+def trainable_genres(tracks: pd.DataFrame, name: str) -> list[str]:
+    """The genres of the train rows, sorted.
+
+    Raises:
+        KgenreError: no valid and test rows, fewer than two genres, or a genre without train rows.
+    """
     labels = sorted(tracks.loc[tracks["split"] == "train", "genre"].unique())
     lost = sorted(set(tracks["genre"]) - set(labels))
+    step = "Add tracks (three a genre at least), or give a `split` in a manifest."
     if (tracks["split"] == "train").all():
-        raise KgenreError(
-            f"{name}: no valid and no test tracks: nothing to choose the epoch on and to judge by. "
-            "Add tracks (three a genre at least), or give a `split` in the manifest."
-        )
+        raise KgenreError(f"{name}: training needs valid or test tracks. Received: no valid and no test tracks. {step}")
     if lost or len(labels) < 2:
-        received = (
-            f"no train tracks of: {', '.join(lost)}" if lost else f"train tracks of: {', '.join(labels) or 'none'}"
-        )
+        no_train = f"no train tracks of: {', '.join(lost)}"
+        received = no_train if lost else f"train tracks of: {', '.join(labels) or 'none'}"
         raise KgenreError(
-            f"{name}: at least two genres, each with train tracks, are needed. Received: {received}. "
-            "Add tracks (three a genre at least), or give a `split` in a manifest."
+            f"{name}: at least two genres, each with train tracks, are needed. Received: {received}. {step}"
         )
     return labels

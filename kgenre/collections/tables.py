@@ -1,20 +1,13 @@
-"""Collections of tracks: from a folder of genre folders, or a manifest, to one table."""
+"""Tables of tracks, read from a folder of genre folders or from a manifest."""
 
-import logging
-import os
 from pathlib import Path
 
 import pandas as pd
 
+from kgenre.audio.tags import read_tags
+from kgenre.audio.walk import find_audio_files
 from kgenre.core.errors import KgenreError
 
-log = logging.getLogger(__name__)
-
-# What a scan of a folder takes for audio. The decoder judges by content; this only spares it the covers.
-AUDIO_SUFFIXES = frozenset(
-    ".mp3 .ogg .oga .opus .flac .wav .wave .aif .aiff .aifc .au .w64 .caf "
-    ".m4a .m4b .mp4 .aac .wma .asf .ape .wv .mpc .ac3 .mka .webm .tta .amr .mp2".split()
-)
 COLUMNS = ["path", "genre", "split", "artist", "album", "track_id"]
 SPLIT_NAMES = {
     "train": "train", "training": "train",
@@ -27,7 +20,7 @@ def read_manifest(path) -> pd.DataFrame:
     """Reads a CSV or Parquet manifest with `path`, `genre` and optional `split, artist, album, track_id`.
 
     Returns:
-        Table with COLUMNS; paths absolute (they are relative to the manifest), what is unknown is "".
+        Table with COLUMNS. Relative paths are resolved against the manifest's folder; unknown values are "".
 
     Raises:
         KgenreError: unreadable, a column or value missing, or an unknown split name.
@@ -62,12 +55,12 @@ def read_manifest(path) -> pd.DataFrame:
 def read_folder(folder) -> pd.DataFrame:
     """Reads a folder of genre folders: the first folder under it names the genre.
 
-    Files of any depth below a genre folder are taken; where they lie in folders of their own, the
-    folder counts as the album. Artists and albums are read from the files' tags.
+    Audio files at any depth are read. A folder between the genre folder and the file is the album; where no
+    file has such a folder, albums come from the files' tags. Artists come from the tags.
     """
     folder = Path(folder).resolve()
     rows = []
-    for file in find_audio(folder):
+    for file in find_audio_files(folder):
         parts = file.relative_to(folder).parts
         if len(parts) > 1:
             album = "/".join(parts[:-1]) if len(parts) > 2 else ""
@@ -79,49 +72,6 @@ def read_folder(folder) -> pd.DataFrame:
         )
     table = pd.DataFrame(rows).reindex(columns=COLUMNS).astype("string").fillna("")
     return _finish(table, str(folder))
-
-
-def find_audio(folder) -> list[Path]:
-    """All audio files under a folder, sorted; each folder is entered once, however links point."""
-    found, seen = [], set()
-
-    def unreadable(error: OSError) -> None:
-        log.warning("left out: %s: folder cannot be read: %s", error.filename, error.strerror)
-
-    for root, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
-        identity = (os.stat(root).st_dev, os.stat(root).st_ino)
-        if identity in seen:
-            folders.clear()
-            continue
-        seen.add(identity)
-        folders[:] = sorted(name for name in folders if not _is_hidden(name))
-        found += [Path(root, name) for name in sorted(files) if _is_audio_name(name)]
-    return sorted(found)
-
-
-def read_tags(path) -> dict[str, str]:
-    """Artist and album of a file's tags, "" where it has none."""
-    import mutagen
-
-    try:
-        tags = mutagen.File(path, easy=True) or {}
-        if isinstance(getattr(tags, "tags", None), mutagen.id3.ID3):  # wav and aiff have no easy form
-            return {"artist": _id3(tags.tags, "TPE1"), "album": _id3(tags.tags, "TALB")}
-        return {name: str((tags.get(name) or [""])[0]).strip() for name in ("artist", "album")}
-    except (mutagen.MutagenError, OSError, ValueError, KeyError):  # tags are a courtesy: without them it goes on
-        return {"artist": "", "album": ""}
-
-
-def _id3(tags, frame: str) -> str:
-    return str(tags[frame].text[0]).strip() if frame in tags and tags[frame].text else ""
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") and not name.startswith("..")  # "...And Justice for All" is an album
-
-
-def _is_audio_name(name: str) -> bool:
-    return Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith("._")  # macOS's shadows
 
 
 def _read_csv(path) -> pd.DataFrame:
@@ -136,7 +86,7 @@ def _split_name(path, line: int, name: str) -> str:
 
 
 def _finish(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Checks what both forms share and fills track ids, and artists from tags where all are unknown."""
+    """Checks paths and genres; adds track ids, and artists and albums from the tags where none is known."""
     table = table.astype("string")
     repeated = table["path"].duplicated()
     if repeated.any():
@@ -151,7 +101,7 @@ def _finish(table: pd.DataFrame, name: str) -> pd.DataFrame:
     )
     if (table["artist"] == "").all():
         tags = [read_tags(path) for path in table["path"]]
-        table["artist"] = [tag["artist"] for tag in tags]
+        table["artist"] = [tag.artist for tag in tags]
         if (table["album"] == "").all():
-            table["album"] = [tag["album"] for tag in tags]
+            table["album"] = [tag.album for tag in tags]
     return table.astype("string")

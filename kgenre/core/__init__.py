@@ -1,1 +1,1 @@
-"""TODO."""
+"""What every other package may use: errors, settings, files, downloads, progress, processes, metrics."""

@@ -1,4 +1,4 @@
-"""Figures at track level: accuracy with its interval, F1, confusion, and the pictures of them."""
+"""matplotlib figures that need no display and are written atomically."""
 
 
 def new_figure(width: float, height: float, columns: int = 1, rows: int = 1):

@@ -1,13 +1,11 @@
-"""The run folder: what a training leaves behind, each file written beside and then renamed."""
+"""Files and folders written so that a crash leaves the old content or the new, never half of it."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 
-
-def write_text(path, text: str) -> None:
-    """Writes a UTF-8 file so that it is there whole or as it was; bytes of odd file names go in as they are."""
-    write_beside(path, lambda part: Path(part).write_text(text, encoding="utf-8", errors="surrogateescape"))
+from kgenre.core.errors import KgenreError
 
 
 def write_beside(path, write: Callable[[Path], object]) -> None:
@@ -17,7 +15,35 @@ def write_beside(path, write: Callable[[Path], object]) -> None:
     try:
         write(part)
         with part.open("rb") as file:
-            os.fsync(file.fileno())  # a power cut must not find the new name on an empty file
+            os.fsync(file.fileno())  # after a power cut the new name must not belong to an empty file
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_text(path, text: str) -> None:
+    """Writes a UTF-8 file atomically; undecodable bytes of file names are written as they are."""
+    write_beside(path, lambda part: Path(part).write_text(text, encoding="utf-8", errors="surrogateescape"))
+
+
+def write_json(path, value) -> None:
+    """Writes a value as indented JSON, atomically."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def make_output_folder(folder) -> Path:
+    """Creates a folder for results, if it is missing; called before the work, so that no result is lost after it.
+
+    Raises:
+        KgenreError: the folder cannot be created, or is not writable.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise KgenreError(
+            f"{folder}: the folder cannot be created: {error.strerror}. Name another folder with --out."
+        ) from error
+    if not os.access(folder, os.W_OK):
+        raise KgenreError(f"{folder}: the folder is not writable. Name another folder with --out.")
+    return folder

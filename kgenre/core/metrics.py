@@ -1,11 +1,19 @@
-"""Figures at track level: accuracy with its interval, F1, confusion, and the pictures of them."""
+"""Metrics of a single-label classifier at track level, as pure functions of the answers."""
 
 import numpy as np
 import pandas as pd
 
 
 def wilson_interval(hits: int, n: int) -> tuple[float, float]:
-    """95 % interval of a share by Wilson's score; tracks are taken as independent."""
+    """Wilson's 95 % score interval of the share hits / n, with the tracks taken as independent.
+
+    Args:
+        hits: number of correct answers, 0 to n.
+        n: number of tracks, at least 1.
+
+    Returns:
+        Lower and upper bound, in [0, 1].
+    """
     from scipy.stats import binomtest
 
     interval = binomtest(hits, n).proportion_ci(0.95, method="wilson")
@@ -13,17 +21,24 @@ def wilson_interval(hits: int, n: int) -> tuple[float, float]:
 
 
 def track_metrics(truth: np.ndarray, probabilities: np.ndarray, labels: list[str]) -> dict:
-    """Metrics of track-level probabilities.
+    """Metrics of track-level probabilities; the answer for a track is its most probable label.
 
     Args:
-        truth: int (tracks,), label numbers.
-        probabilities: float (tracks, classes).
-        labels: names of the classes.
+        truth: int (tracks,), index of the true label; at least one track.
+        probabilities: float (tracks, labels).
+        labels: names of the labels.
 
     Returns:
-        tracks, accuracy, accuracy_interval_95, balanced_accuracy (mean recall of the genres in `truth`),
-        macro_f1 (of the genres in `truth` or among the answers), top3_accuracy, log_loss, and per_genre
-        with precision, recall, f1, tracks.
+        Plain Python numbers, as JSON takes them:
+        tracks: number of tracks.
+        accuracy: share of tracks whose answer is the true label.
+        accuracy_interval_95: its Wilson interval.
+        balanced_accuracy: mean recall over the labels in `truth`.
+        macro_f1: mean F1 over the labels in `truth` or among the answers.
+        top3_accuracy: share of tracks whose true label is among the three most probable; of equal
+            probabilities the earlier labels count, as with the answer.
+        log_loss: mean of -ln(probability of the true label), the probability at least 1e-12.
+        per_genre: {label: {precision, recall, f1, tracks}}, 0 where a metric is not defined.
     """
     from sklearn.metrics import precision_recall_fscore_support
 
@@ -32,7 +47,7 @@ def track_metrics(truth: np.ndarray, probabilities: np.ndarray, labels: list[str
     present = np.union1d(truth, answer)
     columns = precision_recall_fscore_support(truth, answer, labels=np.arange(len(labels)), zero_division=0.0)
     own = probabilities[np.arange(len(truth)), truth]
-    first = np.argsort(-probabilities, axis=1, kind="stable")[:, :3]  # of equal ones the first, as argmax takes it
+    top3 = np.argsort(-probabilities, axis=1, kind="stable")[:, :3]  # (tracks, 3); stable: equal ones as in argmax
     names = ("precision", "recall", "f1", "tracks")
     return {
         "tracks": len(truth),
@@ -40,7 +55,7 @@ def track_metrics(truth: np.ndarray, probabilities: np.ndarray, labels: list[str
         "accuracy_interval_95": wilson_interval(hits, len(truth)),
         "balanced_accuracy": float(columns[1][np.unique(truth)].mean()),
         "macro_f1": float(columns[2][present].mean()),
-        "top3_accuracy": float((first == truth[:, None]).any(axis=1).mean()),
+        "top3_accuracy": float((top3 == truth[:, None]).any(axis=1).mean()),
         "log_loss": float(-np.log(np.maximum(own, 1e-12)).mean()),
         "per_genre": {
             label: {name: float(column[i]) for name, column in zip(names, columns)} for i, label in enumerate(labels)
@@ -49,7 +64,12 @@ def track_metrics(truth: np.ndarray, probabilities: np.ndarray, labels: list[str
 
 
 def confusion_table(truth: np.ndarray, answer: np.ndarray, labels: list[str]) -> pd.DataFrame:
-    """Tracks by true genre (rows) and named genre (columns)."""
+    """Numbers of tracks by true genre (rows) and predicted genre (columns).
+
+    Args:
+        truth, answer: int (tracks,), label indices.
+        labels: names of the labels.
+    """
     from sklearn.metrics import confusion_matrix
 
     counts = confusion_matrix(truth, answer, labels=np.arange(len(labels)))

@@ -1,80 +1,82 @@
-"""Writes the embeddings of songs to a file: one vector a track and one a slice.
-
-    kgenre embed --model models/RUN --data DIR|MANIFEST --to embeddings.npz
-    kgenre embed --to library.parquet ~/Music 'albums/**/*.flac'
-
-The file has a row a track with path, genre, split, artist, seconds, the mean and the maximum over its
-slices, and every slice with its start. A run that is stopped goes on where it was when the same command
-is given again; files that have not changed since are not listened to again. Files that cannot be used
-are listed on stderr with the reason, and the exit status is then 1.
-"""
+"""Embeddings of tracks by a model, computed where an embedding file has none yet."""
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 
-from kgenre import cli
+import numpy as np
+
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.core.errors import KgenreError
+from kgenre.core.progress import SILENT, Progress
 
 
 def collection_rows(data: str, seed: int):
+    """The table of tracks of a collection, as load_collection takes it."""
     from kgenre.collections import load_collection
 
     return load_collection(data, seed=seed).table
 
 
 def song_rows(names: list[str]):
-    """A table as a collection's of songs without genre and split; artist and album from their tags."""
+    """The table of tracks of files, folders and patterns, as a Collection's; without genre and split."""
     import pandas as pd
 
-    from kgenre.audio.walk import find_songs
-    from kgenre.collections.tables import COLUMNS, read_tags
+    from kgenre.audio.tags import read_tags
+    from kgenre.audio.walk import expand_paths
+    from kgenre.collections.tables import COLUMNS
 
-    paths = list(dict.fromkeys(os.path.abspath(path) for path in find_songs(names)))
-    rows = [{"path": path, "track_id": Path(path).stem, **read_tags(path)} for path in paths]
+    paths = list(dict.fromkeys(os.path.abspath(path) for path in expand_paths(names)))
+    tags = [read_tags(path) for path in paths]
+    rows = [
+        {"path": path, "track_id": Path(path).stem, "artist": tag.artist, "album": tag.album}
+        for path, tag in zip(paths, tags)
+    ]
     return pd.DataFrame(rows, dtype=object).reindex(columns=COLUMNS).astype("string").fillna("")
 
 
-def embed(model, rows, to, workers: int) -> tuple[dict[str, str], int]:
-    """Embeds the tracks that `to` lacks and writes it.
+def embed(
+    model, rows, out, workers: int, policy: ReadPolicy = DEFAULT_POLICY, progress: Progress = SILENT
+) -> tuple[dict[str, str], int]:
+    """Computes the embeddings of the tracks that are missing in a file, and writes them to it.
 
     Args:
-        model: Predictor, or what open_model gives.
+        model: as `open_model` returns it.
         rows: DataFrame of tracks, as a Collection's.
-        to: path of the file, .npz or .parquet.
+        out: path of the file, .npz or .parquet.
         workers: decoding threads.
+        policy: how tracks are read; stored in the file, which holds vectors of one policy.
 
     Returns:
         {path: cause} of the tracks that could not be used, and the number of tracks that were embedded.
 
     Raises:
-        KgenreError: `to` holds what another model, other settings or another decoder made.
+        KgenreError: the file holds vectors of another model, other settings or another decoder.
     """
+    from kgenre.audio.reader import TrackReader
     from kgenre.embeddings.store import Store
-    from kgenre.serving.predict import classify
+    from kgenre.serving.predict import predict_tracks
 
-    store, reader = Store(to, header_of(model), rows), model.reader()
-    with cli.progress() as bar:
-        task = bar.add_task("embedding", total=len(rows), completed=len(rows) - len(store.lacking), unit="tracks")
-        results = classify(model, reader, store.lacking, workers=workers, advance=lambda: bar.advance(task))
+    store, reader = Store(out, header_of(model, policy), rows), TrackReader(model.slice_spec, policy=policy)
+    with progress.task("embedding", len(rows), "tracks", len(rows) - len(store.missing)) as advance:
+        results = predict_tracks(model, reader, store.missing, workers=workers, advance=advance)
         try:
-            store.fill(vectors_of(result, model) for result in results)
+            store.add_all(vectors_of(result) for result in results)
         except KgenreError:
-            cli.list_failures(reader.failures, "failed")
+            progress.failures(reader.failures, "failed")
             raise
-    return reader.failures, len(store.lacking) - len(reader.failures)
+    return reader.failures, len(store.missing) - len(reader.failures)
 
 
-def header_of(model) -> dict:
+def header_of(model, policy: ReadPolicy) -> dict:
     from kgenre.embeddings.store import make_header
 
-    names = ("sample_rate", "clip_samples", "hop_samples", "labels")
-    return make_header(model.name, model.identity, {name: getattr(model, name) for name in names})
+    own = {"labels": list(model.task.labels), "slices_per_track": policy.slices_per_track}
+    return make_header(model.name, model.identity, {**asdict(model.slice_spec), **own}, policy.decoder)
 
 
-def vectors_of(result, model):
-    """What the file keeps of a classified track."""
-    from kgenre.audio.slicing import slice_starts
+def vectors_of(result):
+    """The TrackVectors of a track's result."""
     from kgenre.embeddings.store import TrackVectors
 
-    starts = slice_starts(round(result.seconds * model.sample_rate), model.clip_samples, model.hop_samples)
-    return TrackVectors(result.path, result.seconds, starts / model.sample_rate, result.slice_embeddings)
+    return TrackVectors(result.path, result.seconds, np.array(result.facts.starts), result.slices.embeddings)

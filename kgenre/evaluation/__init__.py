@@ -1,1 +1,1 @@
-"""TODO."""
+"""Evaluation of models on whole tracks: which tracks, their metrics, and the report."""

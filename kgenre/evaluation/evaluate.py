@@ -1,86 +1,131 @@
-"""Evaluates a trained model on whole tracks, and says how honest the figure is.
+"""Evaluation of a model on whole tracks of a collection; of a run, its exported model, which is the one served."""
 
-    kgenre evaluate --model models/RUN [--data DIR|MANIFEST] [--split test]
-
-Prints and writes track-level accuracy with its 95 % interval, macro-F1, balanced accuracy, top-3, a
-report by genre, the confusion matrix (CSV and PNG), the protocol and the artist overlap. What is
-evaluated is the exported model, the very one that is served.
-"""
-
-import os
 from pathlib import Path
 
-from kgenre import cli
+import pandas as pd
+
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
+from kgenre.collections.splits import Collection
 from kgenre.core.errors import KgenreError
+from kgenre.core.files import make_output_folder
+from kgenre.core.progress import SILENT, Progress
+from kgenre.evaluation.protocol import check_genres, evaluation_set
 from kgenre.evaluation.report import write_report
+from kgenre.serving.model import Model
+from kgenre.training.run import Run
 
 
-def check_writable(out: Path) -> None:
-    """Raises KgenreError now rather than after the work."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise KgenreError(f"{out}: cannot be made: {error.strerror}. Name another folder with --out.") from error
-    if not os.access(out, os.W_OK):
-        raise KgenreError(f"{out}: may not be written to. Name another folder with --out.")
-
-
-def default_folder(run, other: str) -> Path:
-    """The run folder for its own test figure; a folder in it for any other split or data."""
-    if not run.begun:
-        raise KgenreError(
-            f"{run.folder}: a SavedModel without its run folder. Name a folder for the results with --out."
-        )
-    return run / f"evaluation-{other}" if other else run.folder
-
-
-def evaluate(predictor, collection, split: str, train, out, workers: int, max_bad_share: float) -> dict:
-    """Classifies the tracks of a split and writes metrics.json, confusion.csv, confusion.png, report.txt.
+def evaluate_named(
+    model: Path,
+    data: str | None,
+    split: str,
+    out: Path | None,
+    workers: int,
+    max_bad_share: float,
+    progress: Progress = SILENT,
+    policy: ReadPolicy = DEFAULT_POLICY,
+) -> tuple[dict, Path]:
+    """Evaluates the model of a run folder or of a SavedModel folder, and writes the report.
 
     Args:
-        predictor: inference.Predictor.
-        collection: datasets.splits.Collection.
-        split: "train", "valid", "test" or "all". Where "test" has no rows, valid is evaluated and the
-            result says so.
-        train: table of the tracks that the model was trained on, or None where they are not known.
-        out: folder for the results.
+        model: run folder, or SavedModel folder, which needs `data` and `out`.
+        data: what load_collection takes; None for the run's own tracks.
+        split: "train", "valid", "test" or "all".
+        out: folder for the report; None for the run folder, or a folder in it for other data or another split.
+        workers: decoding threads.
+        max_bad_share: share of the tracks that may be unusable, in [0, 1].
+        policy: how tracks are read; `slices_per_track` and the number of sampled tracks are among the metrics.
+
+    Returns:
+        The metrics, as in metrics.json, and the folder of the report.
+
+    Raises:
+        KgenreError: as `evaluate`; or `data` or `out` is needed and missing; or `out` cannot be written.
+    """
+    from kgenre.collections import load_collection
+    from kgenre.serving.catalogue import open_model
+
+    opened, run = open_model(model), Run(model)
+    if data:
+        collection = load_collection(
+            data, seed=run.load_settings().training.seed if run.begun else 0, progress=progress
+        )
+    elif run.begun:
+        collection = run_collection(run)
+    else:
+        raise KgenreError(f"{model}: a SavedModel without its run folder. Name the tracks with --data.")
+    out = make_output_folder(out or _default_folder(run, own_test=not data and split == "test", split=split))
+    training_rows = _training_rows(run.load_tracks()) if run.begun else None
+    return evaluate(opened, collection, split, training_rows, out, workers, max_bad_share, progress, policy), out
+
+
+def evaluate_run(
+    run: Run,
+    workers: int,
+    max_bad_share: float,
+    progress: Progress = SILENT,
+    policy: ReadPolicy = DEFAULT_POLICY,
+) -> dict:
+    """Evaluates a run's exported model on the run's own test tracks, into the run folder; returns the metrics."""
+    metrics, _ = evaluate_named(run.folder, None, "test", None, workers, max_bad_share, progress, policy)
+    return metrics
+
+
+def evaluate(
+    model: Model,
+    collection: Collection,
+    split: str,
+    training_rows: pd.DataFrame | None,
+    out: Path,
+    workers: int,
+    max_bad_share: float,
+    progress: Progress = SILENT,
+    policy: ReadPolicy = DEFAULT_POLICY,
+) -> dict:
+    """Classifies the tracks of a split and writes metrics.json, confusion.csv, confusion.png and report.txt.
+
+    Args:
+        model: serving.model.Model.
+        split: "train", "valid", "test" or "all"; valid stands in, with a note, for a test split without tracks.
+        training_rows: tracks that the model was fitted on, or None where they are not known.
+        out: folder for the report; it exists.
+        workers: decoding threads.
+        max_bad_share: share of the tracks that may be unusable, in [0, 1].
+        policy: how tracks are read; `slices_per_track` and the number of sampled tracks are among the metrics.
 
     Returns:
         The metrics, as in metrics.json.
 
     Raises:
-        KgenreError: no tracks, genres that the model does not know, or too many bad files.
+        KgenreError: the split has no tracks or genres that the model does not know, or too many files are unusable.
     """
-    from kgenre.audio.reader import check_bad_share
-    from kgenre.serving.predict import classify
+    from kgenre.audio.reader import TrackReader, check_bad_share
+    from kgenre.serving.predict import predict_tracks
 
-    rows, split, note = rows_of(collection, split)
-    check_genres(rows, predictor.labels, collection.name)
-    paths, reader = list(rows["path"]), predictor.reader()
-    with cli.progress() as bar:
-        task = bar.add_task(f"evaluating {split}", total=len(paths), unit="tracks")
-        results = classify(predictor, reader, paths, workers=workers, advance=lambda: bar.advance(task))
-        answers = {result.path: result.probabilities for result in results}
+    tracks = evaluation_set(collection, split)
+    check_genres(tracks, model.task.labels)
+    paths, reader = list(tracks.rows["path"]), TrackReader(model.slice_spec, policy=policy)
+    with progress.task(f"evaluating {tracks.split}", len(paths), "tracks") as advance:
+        results = predict_tracks(model, reader, paths, workers=workers, advance=advance)
+        probabilities = {result.path: result.probabilities for result in results}
     check_bad_share(reader.failures, len(paths), max_bad_share)
-    learnt = None if train is None else train[train["split"] == "train"]
-    return write_report(rows, answers, reader.failures, predictor.labels, collection, split, note, learnt, Path(out))
+    sampled = sum("sampled" in facts.flags for facts in reader.facts.values())
+    more = {"slices_per_track": policy.slices_per_track, "sampled_tracks": sampled}
+    return write_report(tracks, probabilities, reader.failures, model.task, training_rows, out, more)
 
 
-def rows_of(collection, split: str, chosen: str = "the epoch"):
-    """Rows to evaluate, the split that they are of, and a note where it is not the one asked for."""
-    rows, note = (collection.table if split == "all" else collection.rows(split)), ""
-    if len(rows) == 0 and split == "test":
-        rows, split = collection.rows("valid"), "valid"
-        note = f"no test rows: valid, on which {chosen} was chosen, is reported, so the figure is a little optimistic"
-    if len(rows) == 0:
-        raise KgenreError(f"{collection.name}: no tracks in the split {split!r}. Name another with --split.")
-    return rows.reset_index(drop=True), split, note
+def run_collection(run: Run) -> Collection:
+    """The tracks of a run, with the split that it was trained with."""
+    return Collection(run.load_settings().data, run.load_tracks(), run.load_facts()["protocol"])
 
 
-def check_genres(rows, labels: list[str], name: str) -> None:
-    unknown = sorted(set(rows["genre"]) - set(labels))
-    if unknown:
+def _training_rows(tracks: pd.DataFrame) -> pd.DataFrame:
+    return tracks[tracks["split"] == "train"]
+
+
+def _default_folder(run: Run, own_test: bool, split: str) -> Path:
+    if not run.begun:
         raise KgenreError(
-            f"{name}: genres that the model does not know: {', '.join(unknown)}. It knows: {', '.join(labels)}. "
-            "Rename them in the manifest, or leave these tracks out."
+            f"{run.folder}: a SavedModel without its run folder. Name a folder for the results with --out."
         )
+    return run.folder if own_test else run / f"evaluation-{split}"

@@ -1,4 +1,4 @@
-"""Figures at track level: accuracy with its interval, F1, confusion, and the pictures of them."""
+"""Plots of an evaluation."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ from kgenre.core.figures import new_figure, save_figure
 
 
 def draw_confusion(table: pd.DataFrame, title: str, path) -> None:
-    """Draws the confusion table as a PNG: shade is the share of the true genre, numbers are tracks."""
+    """Draws a confusion table as a PNG: cells are shaded by the share of their row and labelled with the count."""
     counts = table.to_numpy()
     share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     size = 2.2 + 0.55 * len(table)
@@ -19,5 +19,5 @@ def draw_confusion(table: pd.DataFrame, title: str, path) -> None:
     for row, column in zip(*counts.nonzero()):
         colour = "white" if share[row, column] > 0.5 else "black"
         axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
-    axes.set(xlabel="named by the model", ylabel="true genre", title=title)
+    axes.set(xlabel="predicted genre", ylabel="true genre", title=title)
     save_figure(figure, path)

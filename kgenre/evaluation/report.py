@@ -1,52 +1,65 @@
-"""Evaluates a trained model on whole tracks, and says how honest the figure is.
+"""The report of an evaluation: metrics.json, confusion.csv, confusion.png, report.txt, and its summary."""
 
-    kgenre evaluate --model models/RUN [--data DIR|MANIFEST] [--split test]
+from collections.abc import Mapping
+from pathlib import Path
 
-Prints and writes track-level accuracy with its 95 % interval, macro-F1, balanced accuracy, top-3, a
-report by genre, the confusion matrix (CSV and PNG), the protocol and the artist overlap. What is
-evaluated is the exported model, the very one that is served.
-"""
+import numpy as np
+import pandas as pd
+
+from kgenre.core.files import write_json, write_text
+from kgenre.core.metrics import confusion_table
+from kgenre.evaluation.protocol import EvaluationSet
+from kgenre.model.tasks import Task
 
 
-def write_report(rows, answers, failures, labels, collection, split, note, learnt, out, more=None) -> dict:
-    """Writes metrics.json, confusion.csv, confusion.png and report.txt of answers {path: probabilities}.
+def write_report(
+    tracks: EvaluationSet,
+    probabilities: Mapping[str, np.ndarray],
+    failures: Mapping[str, str],
+    task: Task,
+    training_rows: pd.DataFrame | None,
+    out: Path,
+    more: Mapping[str, object] | None = None,
+) -> dict:
+    """Computes the metrics of the tracks and writes the four files.
 
     Args:
-        learnt: rows that the model was fitted on, or None where they are not known.
-        more: values to add to the metrics, or to put in their place; `method` is shown in the report.
+        tracks: the tracks to report.
+        probabilities: {path: (labels,)} of the tracks that were classified; the others are left out.
+        failures: {path: cause} of the tracks that could not be used.
+        task: of the model.
+        training_rows: tracks that the model was fitted on, or None where they are not known.
+        out: folder for the files; it exists.
+        more: entries to add to the metrics or to replace; the summary shows `method`.
+
+    Returns:
+        The metrics, as in metrics.json.
     """
-    import numpy as np
-
-    from kgenre.collections.splits import artist_overlap
-    from kgenre.core.files import write_text
-    from kgenre.core.metrics import confusion_table, track_metrics
     from kgenre.evaluation.plots import draw_confusion
-    from kgenre.training.run import Run
 
-    kept = rows[rows["path"].isin(answers)]
-    truth = np.array([labels.index(genre) for genre in kept["genre"]])
-    probabilities = np.stack([answers[path] for path in kept["path"]])
+    rows = tracks.rows[tracks.rows["path"].isin(probabilities)]
+    truth = task.targets(rows["genre"])
+    answers = np.stack([probabilities[path] for path in rows["path"]])  # (tracks, labels)
     metrics = {
-        "data": collection.name,
-        "split": split,
-        "note": note,
-        "protocol": "every track, whatever its split" if split == "all" else collection.protocol,
-        "overlap": "unknown: the training tracks are not known" if learnt is None else artist_overlap(kept, learnt),
-        **track_metrics(truth, probabilities, labels),
-        "bad_files": failures,
+        "data": tracks.data,
+        "split": tracks.split,
+        "note": tracks.note,
+        "protocol": tracks.protocol,
+        "overlap": tracks.overlap(rows["path"], training_rows),
+        **task.evaluate(truth, answers),
+        "bad_files": dict(failures),
         **(more or {}),
     }
-    table = confusion_table(truth, probabilities.argmax(axis=1), labels)
-    out.mkdir(parents=True, exist_ok=True)
+    table = confusion_table(truth, task.decide(answers), list(task.labels))
     write_text(out / "confusion.csv", table.to_csv())
-    draw_confusion(table, f"{split}: {metrics['accuracy']:.1%} of {len(kept)} tracks", out / "confusion.png")
+    draw_confusion(table, f"{tracks.split}: {metrics['accuracy']:.1%} of {len(rows)} tracks", out / "confusion.png")
     write_text(out / "report.txt", summary(metrics) + "\n")
-    Run(out).save_json("metrics.json", metrics)
+    write_json(out / "metrics.json", metrics)
     return metrics
 
 
 def summary(metrics: dict) -> str:
-    """The report that is printed and written to report.txt."""
+    """The metrics as text: what is printed, and written to report.txt."""
     low, high = metrics["accuracy_interval_95"]
     lines = [
         f"{metrics['split']} of {metrics['data']}: {metrics['tracks']} tracks",
@@ -59,6 +72,10 @@ def summary(metrics: dict) -> str:
     ]
     if metrics.get("method"):
         lines.append(f"  method             {metrics['method']}")
+    if metrics.get("sampled_tracks"):
+        lines.append(
+            f"  sampled            {metrics['sampled_tracks']} tracks, {metrics['slices_per_track']} slices of each"
+        )
     if metrics["note"]:
         lines.append(f"  note               {metrics['note']}")
     lines += ["", f"  {'genre':<16} precision  recall      f1  tracks"]
@@ -67,6 +84,6 @@ def summary(metrics: dict) -> str:
             f"  {genre:<16} {row['precision']:9.2f} {row['recall']:7.2f} {row['f1']:7.2f} {row['tracks']:7.0f}"
         )
     if metrics["bad_files"]:
-        lines += ["", f"  {len(metrics['bad_files'])} files left out:"]
+        lines += ["", f"  {len(metrics['bad_files'])} tracks left out:"]
         lines += [f"    {path}: {cause}" for path, cause in metrics["bad_files"].items()]
     return "\n".join(lines)

@@ -1,21 +1,26 @@
-"""The command of this package: `python -m kgenre.features` is `kgenre features`."""
+"""Draws a feature of a song: what a network sees, over seconds and hertz.
+
+    kgenre features SONG.mp3
+    kgenre features SONG.mp3 --feature cqt --start 60 --seconds 10 --out cqt.png
+
+The ends of the scale are the 0 and 1 of the image that the network is given. The settings below are those of the
+feature that is chosen; for another's, name it: `kgenre features --feature cqt --help`.
+"""
 
 import argparse
+import dataclasses
 import sys
 from pathlib import Path
 
 from kgenre import cli
-from kgenre.core.errors import KgenreError
+from kgenre.audio.settings import AudioSettings
+from kgenre.cli.output import read_output
+from kgenre.core.settings import Applicable, fields_of
 from kgenre.features import FEATURES
-from kgenre.features.__main__ import main
-from kgenre.features.plot import MAX_SECONDS, SECONDS, check_window, compute, draw
-from kgenre.model.settings import make_config
+from kgenre.features.plot import MAX_SECONDS, SECONDS, check_range, compute, draw
+from kgenre.model.settings import ModelSelection, ModelSettings
 
-if __name__ == "__main__":
-    sys.exit(main())
-
-
-FLAGS = ("feature", "sample_rate_hz", "n_fft", "hop_length", "n_mels", "fmin_hz", "fmax_hz", "top_db")
+SELECTOR = fields_of(ModelSelection)["feature"]
 
 
 def main(argv=None) -> int:
@@ -25,25 +30,40 @@ def main(argv=None) -> int:
     parser.add_argument(
         "--seconds", type=float, default=SECONDS, help=f"how much to draw at most (default: {SECONDS:g})"
     )
-    parser.add_argument("--png", type=Path, metavar="OUT", help="picture to write (default: SONG-FEATURE.png, here)")
-    cli.add_config_flags(parser, FLAGS)
-    return cli.run(_features, parser.parse_args(argv))
+    parser.add_argument("--out", type=Path, metavar="FILE", help="plot to write (default: SONG-FEATURE.png, here)")
+    args, given = cli.parse_applicable(parser, cli.Parser(add_help=False), [SELECTOR], argv, _applicable)
+    return cli.run(lambda args: _features(args, given), args)
 
 
-def _features(args: argparse.Namespace) -> int:
-    check_window(args.start, args.seconds)
+def _applicable(args: argparse.Namespace, selected: dict) -> Applicable:
+    row = FEATURES[selected.get("feature", SELECTOR.default)]
+    rate = fields_of(AudioSettings)["sample_rate_hz"]
+    rate = dataclasses.replace(rate, default=row.defaults.get(rate.name, rate.default))
+    own = fields_of(row.settings)
+    every = {name: field for other in FEATURES.values() for name, field in fields_of(other.settings).items()}
+    return Applicable(
+        {"feature": [SELECTOR, *own.values(), rate]}, [field for name, field in every.items() if name not in own]
+    )
+
+
+def _features(args: argparse.Namespace, given: dict) -> int:
+    check_range(args.start, args.seconds)
     # No slices here, whose length could be too short for a frame.
-    config = make_config({}, {**cli.config_flags(args), "clip_seconds": MAX_SECONDS})
-    png = args.png or Path(f"{Path(args.song).stem}-{config.feature}.png")
-    if png.suffix.lower() != ".png":
-        raise KgenreError(f"{png}: a picture's name ends in .png. Name another file with --png.")
-    cli.check_file(png, "--png")
+    chosen = ModelSettings.compose(given, {"slice_seconds": MAX_SECONDS})
+    row, sample_rate, settings = FEATURES[chosen.feature], chosen.audio.sample_rate_hz, chosen.spectrogram
+    png = args.out or Path(f"{Path(args.song).stem}-{chosen.feature}.png")
+    png = read_output(png, ("png",), needs_ending=True).path
 
     from kgenre.audio.decode import decode
 
-    audio = decode(args.song, config.sample_rate_hz, args.start, args.seconds)
-    title = f"{cli.one_line(Path(args.song).name)}\n{config.feature}: {FEATURES[config.feature].says}"
-    draw(compute(audio.samples, config), config, title, png, args.start, audio.seconds)
+    audio = decode(args.song, sample_rate, args.start, args.seconds)
+    title = f"{cli.one_line(Path(args.song).name)}\n{chosen.feature}: {row.description}"
+    spectrogram = compute(audio.samples, row, sample_rate, settings)
+    draw(spectrogram, row, sample_rate, settings, title, png, args.start, audio.seconds)
     note = f" ({', '.join(audio.flags)})" if audio.flags else ""
-    print(f"{cli.one_line(str(png))}: {config.feature} of {audio.seconds:.1f} s from {args.start:.1f} s{note}")
+    print(f"{cli.one_line(str(png))}: {chosen.feature} of {audio.seconds:.1f} s from {args.start:.1f} s{note}")
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,58 +1,70 @@
-"""Chroma of the short-time spectrum: energy by pitch class."""
+"""Chroma: energy by pitch class, of the short-time spectrum or of the constant-Q transform."""
 
-import keras
-import numpy as np
-from keras import ops
+from kgenre.features.feature import Feature, FeatureSettings, HopLength, NFft
 
-from kgenre.features.stft import BandMatrix, by_frame, frame_count, hann, power_spectrum
-
-TINY = np.float32(1.1754944e-38)  # librosa leaves a frame alone whose norm is below this
+RELATIVE = "relative to the strongest class"
 
 
-@keras.saving.register_keras_serializable(package="kgenre")
-class ChromaStft(keras.layers.Layer):
-    """Energy of the power spectrum in the 12 pitch classes from C, each frame scaled to a maximum of 1.
+class ChromaSettings(FeatureSettings):
+    """Frames; there are always 12 pitch classes."""
 
-    Args:
-        sample_rate: int, Hz.
-        n_fft, hop_length: int, samples of a frame and between frames.
-        n_chroma: int, classes in an octave.
-
-    Input shape: (batch, samples), float in [-1, 1].
-    Output shape: (batch, 1 + samples // hop_length, n_chroma), float32 in [0, 1]; silence is 0.
-
-    Reference: `librosa.feature.chroma_stft(y=y, sr=sr, tuning=0)`, to 1e-3 (tests/test_features.py).
-    """
-
-    def __init__(self, sample_rate=22050, n_fft=2048, hop_length=512, n_chroma=12, **kwargs):
-        super().__init__(**{"dtype": "float32", **kwargs})
-        import librosa
-
-        self.sample_rate, self.n_fft, self.hop_length, self.n_chroma = sample_rate, n_fft, hop_length, n_chroma
-        self.window = hann(n_fft, n_fft)
-        # The filters overlap all over the spectrum: one dense block.
-        self.filters = BandMatrix(librosa.filters.chroma(sr=sample_rate, n_fft=n_fft, n_chroma=n_chroma), groups=1)
-
-    def call(self, waveform):
-        waveform = ops.cast(waveform, "float32")
-        frames = frame_count(waveform.shape[1], self.n_fft, self.hop_length)
-        return unit_maximum(by_frame(waveform, self.fold, self.n_fft, self.hop_length, frames))
-
-    def fold(self, frames):
-        """Frames (n, n_fft) -> energy by class (n, n_chroma)."""
-        return self.filters(power_spectrum(frames, self.window))
-
-    def compute_output_shape(self, input_shape):
-        samples = input_shape[1]
-        frames = None if samples is None else frame_count(samples, self.n_fft, self.hop_length)
-        return (input_shape[0], frames, self.n_chroma)
-
-    def get_config(self):
-        names = ("sample_rate", "n_fft", "hop_length", "n_chroma")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+    # Of CNNs and RNNs on FMA-small, as its constant-Q transform.
+    hop_length: HopLength = 1024
 
 
-def unit_maximum(x):
-    """Scales the last axis to a largest magnitude of 1, as librosa's norm=inf; zeros stay zeros."""
-    largest = ops.max(ops.abs(x), axis=-1, keepdims=True)
-    return x / ops.where(largest < TINY, ops.ones_like(largest), largest)
+class ChromaStftSettings(ChromaSettings):
+    """Frames of the short-time spectrum."""
+
+    n_fft: NFft = 2048
+
+
+def build_chroma_stft(sample_rate: int, settings: ChromaStftSettings):
+    from kgenre.features.layers.chroma import ChromaStft
+
+    return ChromaStft(sample_rate, settings.n_fft, settings.hop_length, name="chroma_stft")
+
+
+def build_chroma_cqt(sample_rate: int, settings: ChromaSettings):
+    from kgenre.features.layers.cqt import ChromaCqt
+
+    return ChromaCqt(sample_rate, settings.hop_length, name="chroma_cqt")
+
+
+def build_chroma_cens(sample_rate: int, settings: ChromaSettings):
+    from kgenre.features.layers.cqt import ChromaCqt
+
+    return ChromaCqt(sample_rate, settings.hop_length, cens=True, name="chroma_cens")
+
+
+def pitch_classes(sample_rate: int, settings: ChromaSettings) -> list[str]:
+    return "C C♯ D D♯ E F F♯ G G♯ A A♯ B".split()
+
+
+def unit_range(settings: ChromaSettings) -> tuple[float, float]:
+    return 0.0, 1.0
+
+
+CHROMA_STFT = Feature(
+    ChromaStftSettings,
+    build_chroma_stft,
+    "12 pitch classes of the short-time spectrum",
+    unit_range,
+    pitch_classes,
+    RELATIVE,
+)
+CHROMA_CQT = Feature(
+    ChromaSettings,
+    build_chroma_cqt,
+    "12 pitch classes of the constant-Q transform",
+    unit_range,
+    pitch_classes,
+    RELATIVE,
+)
+CHROMA_CENS = Feature(
+    ChromaSettings,
+    build_chroma_cens,
+    "energy-normalized, smoothed chroma",
+    unit_range,
+    pitch_classes,
+    "component of a unit vector",
+)

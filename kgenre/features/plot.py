@@ -1,21 +1,15 @@
-"""Draws a feature of a song: what a network looks at, over seconds and hertz.
-
-    kgenre features SONG.mp3
-    kgenre features SONG.mp3 --feature cqt --start 60 --seconds 10 --png cqt.png
-
-The ends of the scale are the 0 and 1 of the picture that the network is given.
-"""
+"""Draws a feature of a song, over seconds and hertz, as a PNG."""
 
 import textwrap
 import warnings
 
 from kgenre.core.errors import KgenreError
-from kgenre.features import FEATURES
+from kgenre.features.feature import Feature, FeatureSettings
 
 SECONDS = 30.0  # the length of a clip of the usual collections
 
 
-MAX_SECONDS = 300.0  # far more columns than a picture has, and gigabytes of frames for a constant-Q transform
+MAX_SECONDS = 300.0  # far more columns than an image has, and gigabytes of frames for a constant-Q transform
 
 
 EXTEND = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
@@ -27,43 +21,52 @@ LABELS = 22  # that an axis has room for
 ROUND_HZ = tuple(digit * 10**power for power in range(1, 6) for digit in (1, 2, 5))
 
 
-def check_window(start: float, seconds: float) -> None:
+def check_range(start: float, seconds: float) -> None:
     if not 0 <= start < float("inf"):
         raise KgenreError(f"`--start` must be 0 s or more. Received: {start}.")
     if not 0.1 <= seconds <= MAX_SECONDS:
         raise KgenreError(f"`--seconds` must be from 0.1 to {MAX_SECONDS:g}. Received: {seconds}.")
 
 
-def compute(samples, config):
-    """The config's feature of a waveform: (samples,) -> NumPy (frames, bins)."""
+def compute(samples, row: Feature, sample_rate: int, settings: FeatureSettings):
+    """A feature of a waveform: (samples,) -> NumPy (frames, bins)."""
     import keras
 
-    return keras.ops.convert_to_numpy(FEATURES[config.feature].build(config)(samples[None]))[0]
+    return keras.ops.convert_to_numpy(row.build(sample_rate, settings)(samples[None]))[0]
 
 
-def draw(spectrogram, config, title: str, path, start: float = 0.0, seconds: float | None = None) -> None:
+def draw(
+    spectrogram,
+    row: Feature,
+    sample_rate: int,
+    settings: FeatureSettings,
+    title: str,
+    path,
+    start: float = 0.0,
+    seconds: float | None = None,
+) -> None:
     """Writes a PNG of a feature, frequency up, time across.
 
     Args:
         spectrogram: NumPy (frames, bins), of `compute`.
-        config: its feature, rate and hop.
-        title: text above the picture, taken as it is.
+        row, sample_rate, settings: that it was computed with.
+        title: text above the plot, taken as it is.
         start, seconds: of the waveform in its song; `seconds` None is as far as the frames go.
     """
     from matplotlib.colors import Normalize, SymLogNorm
 
     from kgenre.core.figures import new_figure, save_figure
 
-    row, hop = FEATURES[config.feature], config.hop_length / config.sample_rate_hz
+    hop = settings.hop_length / sample_rate
     frames, bins = spectrogram.shape
-    bin_names, (low, high) = row.bins(config), row.shades(config)
+    bin_names, (low, high) = row.bins(sample_rate, settings), row.value_range(settings)
     signed = low == -high  # coefficients, of a few and of hundreds
     figure, axes = new_figure(11, 4.5)
-    picture = axes.imshow(
+    image = axes.imshow(
         spectrogram.T,
         origin="lower",
         aspect="auto",
-        interpolation="nearest" if isinstance(bin_names[0], str) else "auto",  # no shades between names
+        interpolation="nearest" if isinstance(bin_names[0], str) else "auto",  # nothing between names
         extent=(start - hop / 2, start + (frames - 0.5) * hop, -0.5, bins - 0.5),
         norm=SymLogNorm(high / 200, vmin=low, vmax=high) if signed else Normalize(low, high),
         cmap="RdBu_r" if signed else "magma",
@@ -73,7 +76,7 @@ def draw(spectrogram, config, title: str, path, start: float = 0.0, seconds: flo
     axes.set(xlabel="time in s", ylabel=axis_name(bin_names))
     axes.set_title(textwrap.fill(title, 110, replace_whitespace=False), loc="left", fontsize=10, parse_math=False)
     beyond = (bool(spectrogram.min() < low), bool(spectrogram.max() > high))
-    figure.colorbar(picture, label=row.unit, extend=EXTEND[beyond], format="%g")
+    figure.colorbar(image, label=row.unit, extend=EXTEND[beyond], format="%g")
     with warnings.catch_warnings(action="ignore"):  # of letters in a song's name that the font lacks
         save_figure(figure, path)
 

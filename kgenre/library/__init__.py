@@ -1,1 +1,1 @@
-"""A personal music library: scanned, kept in one SQLite file, searched, made into playlists."""
+"""A personal music library: scanned into one SQLite file, searched, made into playlists."""

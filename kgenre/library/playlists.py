@@ -1,11 +1,12 @@
-"""Playlists of songs: extended m3u8, and CSV.
+"""Playlists of songs: extended m3u8, CSV and JSON.
 
-m3u8 is UTF-8, one song a line. A name that such a line cannot hold (bytes that are no UTF-8, a line break)
-is written as a file: address, which VLC and mpv read.
+m3u8 is UTF-8, one song a line. A path that such a line cannot hold (undecodable bytes, a line break) is written
+as a file: address, which VLC and mpv read.
 """
 
 import csv
 import io
+import json
 import math
 import os
 import re
@@ -14,8 +15,8 @@ from urllib.parse import quote
 
 import pandas as pd
 
-CSV_COLUMNS = ("path", "title", "artist", "album", "year", "genre", "predicted", "confidence", "seconds")
-# Control characters, what some readers take for line breaks, and the half characters that stand for odd bytes.
+COLUMNS = ("path", "title", "artist", "album", "year", "genre", "predicted", "confidence", "seconds")
+# Control characters, what some players take for line breaks, and lone surrogates, which stand for undecodable bytes.
 UNWRITABLE = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 
 
@@ -23,13 +24,13 @@ def m3u8(songs: pd.DataFrame, relative_to=None) -> str:
     """An extended m3u8 playlist.
 
     Args:
-        songs: rows with path, title, artist, seconds, as Library.tracks gives, in the order of playing.
-        relative_to: folder that the paths are relative to, the one that the list will lie in; absolute if none.
+        songs: rows with path, title, artist and seconds, as of Library.tracks, in playing order.
+        relative_to: folder that the paths are relative to, where the playlist will be; None for absolute paths.
     """
     lines = ["#EXTM3U"]
     for song in songs.itertuples():
         seconds = -1 if song.seconds is None or math.isnan(song.seconds) else round(song.seconds)
-        lines += [f"#EXTINF:{seconds},{shown_name(song)}", path_line(song.path, relative_to)]
+        lines += [f"#EXTINF:{seconds},{display_name(song)}", path_line(song.path, relative_to)]
     return "\n".join(lines) + "\n"
 
 
@@ -40,23 +41,23 @@ def path_line(path: str, relative_to=None) -> str:
     if relative_to is None:
         return path
     line = os.path.relpath(path, relative_to)
-    # A leading # is a comment, a leading blank is dropped, and "Artist: Song" looks like an address.
-    odd = line.startswith("#") or line[:1].isspace() or ":" in line.split("/")[0]
-    return f"./{line}" if odd else line
+    # A leading # is a comment, a leading space is dropped, and "Artist: Song" looks like an address.
+    misread = line.startswith("#") or line[:1].isspace() or ":" in line.split("/")[0]
+    return f"./{line}" if misread else line
 
 
-def shown_name(song) -> str:
-    """Artist and title on one line; the file's name where there are no tags."""
+def display_name(song) -> str:
+    """Artist and title on one line; the file's name if it has no title tag."""
     name = " - ".join(part for part in (song.artist, song.title) if part) if song.title else Path(song.path).stem
     return UNWRITABLE.sub("?", " ".join(name.split()))
 
 
 def csv_text(songs: pd.DataFrame) -> str:
-    """A CSV table with CSV_COLUMNS, as far as the songs have them, and `distance` if they do.
+    """A CSV table of `_columns`.
 
-    Odd bytes of paths are half characters in it: write it with errors="surrogateescape".
+    Undecodable bytes of paths are lone surrogates in it: write it with errors="surrogateescape".
     """
-    columns = [name for name in (*CSV_COLUMNS, "distance") if name in songs]
+    columns = _columns(songs)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
@@ -66,6 +67,27 @@ def csv_text(songs: pd.DataFrame) -> str:
 
 
 def _cell(value) -> str:
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.6g}"
-    return str(value)
+    if isinstance(value, str):
+        return value
+    return "" if math.isnan(value) else f"{value:.6g}"
+
+
+def json_text(songs: pd.DataFrame) -> str:
+    """One JSON object a song and line, with `_columns` as keys; unknown numbers are null."""
+    columns = _columns(songs)
+    rows = (dict(zip(columns, row)) for row in songs[columns].itertuples(index=False))
+    return "".join(json.dumps({name: _json_value(value) for name, value in row.items()}) + "\n" for row in rows)
+
+
+def _json_value(value):
+    if isinstance(value, str):
+        return value
+    return None if math.isnan(value) else float(f"{value:.6g}")
+
+
+def _columns(songs: pd.DataFrame) -> list[str]:
+    """COLUMNS and `distance`, as far as the songs have them."""
+    return [name for name in (*COLUMNS, "distance") if name in songs]
+
+
+WRITERS = {"m3u8": m3u8, "csv": csv_text, "json": json_text}

@@ -1,22 +1,28 @@
-"""What a library keeps, a dataclass each, and how it is written in the tables."""
+"""Records of a library, a dataclass each, and how they are stored in its tables."""
 
 import json
 from dataclasses import dataclass, fields
 
 import numpy as np
 
+from kgenre.audio.slicing import SliceSpec
+from kgenre.model.aggregate import aggregate
+
 FLOAT16_MAX = 65504.0
 
 
-def how_much(windows: int | None) -> str:
-    return "all" if windows is None else f"{windows} stretch{'es' if windows > 1 else ''}"
+def slices_text(slices_per_track: int | None) -> str:
+    """How much of a track is analysed, as text: all slices, at most 1 slice, at most 3 slices."""
+    if slices_per_track is None:
+        return "all slices"
+    return f"at most {slices_per_track} slice{'s' if slices_per_track > 1 else ''}"
 
 
 @dataclass(frozen=True)
 class Space:
-    """The vectors of one model with one way of listening.
+    """The analyses by one model with one number of slices per track.
 
-    windows: windows a track that were listened to; None for whole tracks.
+    slices_per_track: as of audio.policy.ReadPolicy; None for all.
     """
 
     id: int
@@ -24,19 +30,18 @@ class Space:
     identity: str
     config_hash: str
     labels: tuple[str, ...]
-    clip_seconds: float
-    hop_seconds: float
-    windows: int | None
+    slice_spec: SliceSpec
+    slices_per_track: int | None
 
     @property
-    def heard(self) -> str:
-        """How much of a track was listened to, in words."""
-        return how_much(self.windows)
+    def slices_text(self) -> str:
+        """How much of a track is analysed, as text."""
+        return slices_text(self.slices_per_track)
 
 
 @dataclass(frozen=True)
 class Track:
-    """What is kept of a file that can be used. `note` tells what is odd about it, "" if nothing."""
+    """A file that can be used. `note` describes what is wrong with it, "" if nothing is."""
 
     path: bytes
     size: int
@@ -54,8 +59,8 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What a model said of a track: starts (slices,) in seconds, embeddings (slices, d), probabilities
+class TrackAnalysis:
+    """A model's output for a track: starts (slices,) in seconds, embeddings (slices, d), probabilities
     (slices, classes)."""
 
     starts: np.ndarray
@@ -63,50 +68,50 @@ class Heard:
     probabilities: np.ndarray
 
     def means(self) -> list[bytes]:
-        """Mean embedding and mean probabilities, as they are kept: float32."""
-        parts = (self.embeddings, self.probabilities)
-        return [part.mean(axis=0, dtype="float64").astype("<f4").tobytes() for part in parts]
+        """Mean embedding and mean probabilities as they are stored: float32."""
+        return [aggregate(part).astype("<f4").tobytes() for part in (self.embeddings, self.probabilities)]
 
     def slices(self) -> list[bytes]:
-        """Starts, embeddings and probabilities of the slices, as they are kept: float32, float16, float16."""
+        """Starts, embeddings and probabilities of the slices as they are stored: float32, float16, float16."""
         parts = (self.embeddings, self.probabilities)
         rounded = [np.clip(part, -FLOAT16_MAX, FLOAT16_MAX).astype("<f2").tobytes() for part in parts]
         return [self.starts.astype("<f4").tobytes(), *rounded]
 
 
 @dataclass(frozen=True)
-class Known:
-    """What a scan needs to know of a path that the library holds."""
+class KnownFile:
+    """What a scan needs to know about a path that is in the library."""
 
     id: int
     size: int
     mtime_ns: int
     state: str
-    heard: bool  # its audio has vectors in the space asked for,
-    unheard: bool  # or the space's model can make nothing of it
+    analysed: bool  # whether its audio has vectors in the given space
+    analysis_failed: bool  # whether the space's model cannot analyse its audio
     file_hash: bytes | None
-    audio_hash: bytes | None  # None where it could not be used
+    audio_hash: bytes | None  # None if the file cannot be used
 
 
 _COLUMNS = ["reason" if field.name == "note" else field.name for field in fields(Track)]
-SAVE = (
+SAVE_TRACK = (
     f"INSERT INTO tracks ({', '.join(_COLUMNS)}, state) VALUES ({', '.join('?' * len(_COLUMNS))}, 'ok') "
     f"ON CONFLICT (path) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS)}, state = 'ok'"
 )
 
 
-def space_of(number: int, name: str, identity: str, config_hash: str, config: str) -> Space:
+def space_from_row(number: int, name: str, identity: str, config_hash: str, config: str) -> Space:
     config = json.loads(config)
-    clip, hop = (config[part] / config["sample_rate"] for part in ("clip_samples", "hop_samples"))
-    return Space(number, name, identity, config_hash, tuple(config["labels"]), clip, hop, config["windows"])
+    spec = SliceSpec(*(config[part] for part in ("sample_rate", "slice_samples", "hop_samples")))
+    return Space(number, name, identity, config_hash, tuple(config["labels"]), spec, config["slices_per_track"])
 
 
-def slices_of(starts: bytes, embeddings: bytes, probabilities: bytes, n_classes: int):
+def slices_from_row(starts: bytes, embeddings: bytes, probabilities: bytes, n_classes: int):
+    """Starts (slices,), embeddings (slices, d) and probabilities (slices, n_classes), float32."""
     starts = np.frombuffer(starts, "<f4")
     embeddings = np.frombuffer(embeddings, "<f2").reshape(len(starts), -1).astype("float32")
     return starts, embeddings, np.frombuffer(probabilities, "<f2").reshape(len(starts), n_classes).astype("float32")
 
 
 def as_text(text: str) -> str:
-    """Text as SQLite can hold it: without half characters and NULs, which tags and file names may have."""
+    """Text that SQLite can store: without lone surrogates and NULs, which tags and file names may have."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", " ")

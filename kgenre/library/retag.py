@@ -1,7 +1,7 @@
-"""Genre tags written to files: first shown, then written with a backup, and taken back from it.
+"""Genre tags written to files: planned, written with a backup, and restored from it.
 
-A file is copied, the copy is tagged, compared and renamed into place: whatever happens, a song is there as it
-was or as it shall be. Where writing the tag would change the audio that follows it, the file is left alone.
+A file is copied, the copy is tagged, compared and renamed into place, so that at any time the file is complete, with
+the old tags or the new ones. A file whose audio would change with its tags is not written.
 """
 
 import json
@@ -20,18 +20,19 @@ from kgenre.audio import tags
 from kgenre.audio.fingerprint import audio_hash, file_hash
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_beside, write_text
-from kgenre.library.store import Library, as_text
+from kgenre.library.records import as_text
+from kgenre.library.store import Library
 
-# Where each kind of tags keeps the genre. WMA's are left out: its audio is not told from its tags (fingerprint.py).
+# The genre's key in each kind of tags. WMA is left out: its audio hash does not exclude the tags (fingerprint.py).
 KEYS = {"ID3": "TCON", "VComment": "genre", "MP4Tags": "\xa9gen", "APEv2": "Genre"}
-FAULTS = (KgenreError, NotImplementedError, *tags.FAULTS)
-UNKNOWN = "no tags are written to a file of this kind."
-BACKUPS = "tags backups"  # in the library: the files that take writings back, the newest last
+ERRORS = (KgenreError, NotImplementedError, *tags.FAULTS)
+UNSUPPORTED = "genre tags cannot be written to a file of this format."
+BACKUPS = "tags backups"  # name of the library's list of backup files, the newest last
 
 
 @dataclass(frozen=True)
 class Change:
-    """The genres that a file's tags name, and those that they shall name."""
+    """The genres in the tags of a file now, and those to write."""
 
     track_id: int
     path: str
@@ -40,26 +41,26 @@ class Change:
 
 
 @dataclass
-class Written:
-    """What was written, and what was not and why; `again` are those of which another day may go better."""
+class TagReport:
+    """Changes that are planned or done, {path: reason} of those that failed, and the failed ones worth another try."""
 
     changes: list[Change] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
-    again: list[Change] = field(default_factory=list)
+    retry: list[Change] = field(default_factory=list)
 
 
-def plan(library: Library, genres: dict[int, str]) -> Written:
-    """What writing these genres would change; touches no file.
+def plan(library: Library, genres: dict[int, str]) -> TagReport:
+    """The changes that writing these genres needs; changes no file.
 
     Args:
         genres: {track id: genre}.
     """
-    planned = Written()
+    planned = TagReport()
     for track_id, genre in genres.items():
         path = library.path_of(track_id)
         try:
             before = read_genres(path)
-        except FAULTS as error:
+        except ERRORS as error:
             planned.failures[path] = _cause(error)
             continue
         if before != [genre]:
@@ -67,20 +68,20 @@ def plan(library: Library, genres: dict[int, str]) -> Written:
     return planned
 
 
-def write(library: Library, changes: Iterable[Change]) -> Written:
+def write(library: Library, changes: Iterable[Change]) -> TagReport:
     """Writes the genres.
 
-    All changes are in a backup beside the library, and the library knows of it, before the first file is touched:
-    whatever happens then, `undo` takes back what was written.
+    A backup of all changes is written beside the library, and recorded in it, before the first file is changed:
+    `undo` restores the old genres even if this function is interrupted.
 
     Raises:
-        KgenreError: the backup cannot be written; no file was touched.
+        KgenreError: the backup cannot be written; no file was changed.
     """
-    written, changes = Written(), list(changes)
+    written, changes = TagReport(), list(changes)
     backup = library.path.with_name(
         f"tags-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{time.time_ns() % 10**6}.json"
     )
-    _keep(backup, changes)
+    _write_backup(backup, changes)
     library.set_meta(BACKUPS, [*backups(library), os.fsdecode(backup)])
     for change in changes:
         _apply(library, change, written)
@@ -90,44 +91,48 @@ def write(library: Library, changes: Iterable[Change]) -> Written:
 
 
 def backups(library: Library) -> list[str]:
-    """The backups of writings that were not taken back yet, the newest last."""
+    """Backup files that were not restored yet, the newest last."""
     return library.meta(BACKUPS, [])
 
 
-def undo(library: Library) -> Written:
-    """Takes back the last writing, in files whose genre is still the one that was written.
+def undo(library: Library) -> TagReport:
+    """Restores the genres from the newest backup, in files whose genre is still the one that was written.
 
-    Files that cannot be had just now stay in the backup, to be taken back another day.
+    Files that are not available now stay in the backup, for another try.
 
     Raises:
-        KgenreError: nothing was written, or the backup is gone.
+        KgenreError: there is no backup, or it cannot be read.
     """
     if not backups(library):
-        raise KgenreError("No tags were written that could be taken back.")
+        raise KgenreError("No backup of tags is left to restore.")
     backup = Path(backups(library)[-1])
     try:
         changes = [Change(**json.loads(line)) for line in backup.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError, TypeError) as error:
         _drop_backup(library, backup, unlink=False)
-        raise KgenreError(f"{backup}: not a backup of tags ({error}); the writing before it is the next.") from error
-    undone = Written()
+        raise KgenreError(
+            f"{backup}: not a backup of tags ({error}). Undo again to restore the one before it."
+        ) from error
+    undone = TagReport()
     for change in reversed(changes):
-        if _holds(change.path, change.before):  # it was never written: the writing was interrupted before it
+        if _has_genres(change.path, change.before):  # the writing was interrupted before this file
             continue
         _apply(library, Change(change.track_id, change.path, change.after, change.before), undone)
-    left = {change.path for change in undone.again}
-    if left:
-        _keep(backup, [change for change in changes if change.path in left])
+    remaining = {change.path for change in undone.retry}
+    if remaining:
+        _write_backup(backup, [change for change in changes if change.path in remaining])
     else:
         _drop_backup(library, backup)
     return undone
 
 
-def _keep(backup: Path, changes: list[Change]) -> None:
-    try:  # ASCII: half characters of odd names are escaped
+def _write_backup(backup: Path, changes: list[Change]) -> None:
+    try:  # ASCII: lone surrogates of undecodable names are escaped
         write_text(backup, "".join(json.dumps(asdict(change)) + "\n" for change in changes))
     except OSError as error:
-        raise KgenreError(f"{backup}: the backup cannot be written ({error.strerror}); no tags were.") from error
+        raise KgenreError(
+            f"{backup}: the backup cannot be written ({error.strerror}); no tags were written."
+        ) from error
 
 
 def _drop_backup(library: Library, backup: Path, unlink: bool = True) -> None:
@@ -136,33 +141,33 @@ def _drop_backup(library: Library, backup: Path, unlink: bool = True) -> None:
         backup.unlink(missing_ok=True)
 
 
-def _holds(path: str, genres: list[str]) -> bool:
+def _has_genres(path: str, genres: list[str]) -> bool:
     try:
         return read_genres(path) == genres
-    except FAULTS:
+    except ERRORS:
         return False
 
 
 def read_genres(path) -> list[str]:
-    """All genres that a file's tags name, as they are written there."""
+    """All genres in the tags of a file, as they are written there."""
     file = _open(path)
-    held = file.tags.get(_key(file.tags)) if file.tags is not None else None
-    return [str(text) for text in getattr(held, "text", held) or []]
+    value = file.tags.get(_key(file.tags)) if file.tags is not None else None
+    return [str(text) for text in getattr(value, "text", value) or []]
 
 
-def _apply(library: Library, change: Change, written: Written) -> None:
-    path = os.path.realpath(change.path)  # a link stays one
+def _apply(library: Library, change: Change, written: TagReport) -> None:
+    path = os.path.realpath(change.path)  # a link stays a link
     try:
         if read_genres(path) != change.before:
-            raise KgenreError(f"its genre is now {'; '.join(read_genres(path)) or 'none'}, not what was expected.")
+            raise KgenreError(f"its genre is now {'; '.join(read_genres(path)) or 'none'}: it was changed since.")
         write_beside(path, lambda part: _write_copy(path, part, change.after))
-        about = os.stat(change.path)
+        status = os.stat(change.path)
         genre = as_text(change.after[0] if change.after else "")
-        library.note_tags(os.fsencode(change.path), about.st_size, about.st_mtime_ns, file_hash(path), genre)
-    except FAULTS as error:
+        library.save_written_tags(os.fsencode(change.path), status.st_size, status.st_mtime_ns, file_hash(path), genre)
+    except ERRORS as error:
         written.failures[change.path] = _cause(error)
-        if isinstance(error, (OSError, mutagen.MutagenError)):  # mutagen wraps what the system says
-            written.again.append(change)
+        if isinstance(error, (OSError, mutagen.MutagenError)):  # mutagen wraps errors of the system
+            written.retry.append(change)
         return
     written.changes.append(change)
 
@@ -174,28 +179,28 @@ def _write_copy(path: str, part: Path, genres: list[str]) -> None:
         file.add_tags()
     _set(file, genres)
     if audio_hash(part) != audio_hash(path):
-        raise KgenreError("writing its tags would change its audio; left as it was.")
+        raise KgenreError("writing its tags would change its audio; the file is unchanged.")
 
 
 def _open(path):
     file = mutagen.File(path)
     if file is None or isinstance(file, ASF):
-        raise KgenreError(UNKNOWN)
+        raise KgenreError(UNSUPPORTED)
     return file
 
 
-def _key(held) -> str:
-    kinds = {kind.__name__ for kind in type(held).__mro__}
+def _key(tags_of_file) -> str:
+    kinds = {kind.__name__ for kind in type(tags_of_file).__mro__}
     key = next((key for kind, key in KEYS.items() if kind in kinds), None)
     if key is None:
-        raise KgenreError(UNKNOWN)
+        raise KgenreError(UNSUPPORTED)
     return key
 
 
 def _set(file, genres: list[str]) -> None:
     key, options = _key(file.tags), {}
     if isinstance(file.tags, ID3):
-        if file.tags.version[1] == 3:  # stays what it is: old players read no later one
+        if file.tags.version[1] == 3:  # is kept: old players cannot read 2.4
             file.tags.update_to_v23()
             options = {"v2_version": 3}
         file.tags.delall("TCON")

@@ -1,15 +1,22 @@
-"""The one graph: waveform -> spectrogram -> picture -> network -> logits."""
+"""The one graph: waveform -> spectrogram -> image -> network -> logits."""
+
+import functools
+import inspect
+from collections.abc import Mapping
 
 import keras
 import numpy as np
 from keras import layers
 
-from kgenre.archs import ARCHS
-from kgenre.augment import built
+from kgenre.archs import ARCHS, Arch, NetworkSettings
+from kgenre.audio.slicing import SliceSpec
+from kgenre.augment import AUGMENTS, build_augmentations
 from kgenre.core.errors import KgenreError
+from kgenre.core.settings import Settings
 from kgenre.features import FEATURES
 from kgenre.model.image import SpectrogramImage
-from kgenre.model.settings import Config
+from kgenre.model.settings import ModelSettings
+from kgenre.model.tasks import Task
 
 
 def check_backend() -> None:
@@ -22,50 +29,83 @@ def check_backend() -> None:
         )
 
 
-def build_model(config: Config, n_classes: int) -> keras.Model:
-    """The model that is trained: waveform (batch, clip_samples) -> logits (batch, n_classes), float32.
+def build_model(
+    settings: ModelSettings,
+    n_classes: int,
+    augmentations: Mapping[str, Settings] | None = None,
+    seed: int = 0,
+    precision: str = "float32",
+) -> keras.Model:
+    """The model that is trained: waveform (batch, slice_samples) -> logits (batch, n_classes), float32.
 
-    The layer "embedding" gives the vector before the classifier. The network computes in
-    `config.precision`; the spectrogram before it and the logits after it are float32.
+    The layer "embedding" gives the vector before the classifier.
+
+    Args:
+        settings: ModelSettings.
+        n_classes: int, genres.
+        augmentations: {name: settings} of those that act in training; the model's layers are those of waveforms and
+            spectrograms.
+        seed: int, of weights, dropout and augmentations.
+        precision: Keras's dtype policy of the network; the spectrogram before it and the logits after it are float32.
 
     Raises:
-        KgenreError: a picture too small for the network, or values that a builder refuses.
+        KgenreError: an image too small for the network, or values that a builder refuses.
     """
-    keras.utils.set_random_seed(config.seed)
-    arch = ARCHS[config.arch]
+    keras.utils.set_random_seed(seed)
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(config.precision)
+    keras.config.set_dtype_policy(precision)
     try:
-        waveform = keras.Input((config.clip_samples,), name="waveform", dtype="float32")
-        x = waveform
-        for layer in built(config, "waveform").values():
-            x = layer(x)
-        picture = front_end(config)(x)
-        for layer in built(config, "picture").values():
-            picture = layer(picture)
-        values = {name: getattr(config, name) for name in arch.takes}
-        try:
-            embedding = arch.build(picture, **values)
-        except ValueError as error:  # Keras's word for a map that has shrunk to nothing
-            cause = str(error).splitlines()[0]
-            raise KgenreError(
-                f"`{config.arch}` cannot take a picture of {'x'.join(map(str, picture.shape[1:]))} ({cause}) "
-                "Set a larger --image-height, --image-width or --clip-seconds."
-            ) from error
-        embedding = layers.Identity(name="embedding")(embedding)
-        x = layers.Dropout(config.dropout)(embedding)
+        waveform = keras.Input((settings.audio.slice_samples,), name="waveform", dtype="float32")
+        image = augmented_image(settings, waveform, augmentations or {}, seed)
+        embedding = layers.Identity(name="embedding")(embed(settings, image))
+        x = layers.Dropout(settings.network.dropout)(embedding)
         logits = layers.Dense(n_classes, dtype="float32", name="logits")(x)
     finally:
         keras.config.set_dtype_policy(before)
-    model = keras.Model(waveform, logits, name=config.arch)
-    for layer in model._flatten_layers():
-        if isinstance(layer, layers.BatchNormalization):
-            layer.momentum = config.bn_momentum
+    model = keras.Model(waveform, logits, name=settings.arch)
+    set_momentum(model, getattr(settings.network, "bn_momentum", None))
     return model
 
 
+def augmented_image(settings: ModelSettings, waveform, augmentations: Mapping[str, Settings], seed: int):
+    """Waveform (batch, slice_samples) -> what the network sees of it in training (batch, height, width, channels)."""
+    spec = settings.audio.slice_spec
+    for layer in build_augmentations(augmentations, "waveform", spec, seed).values():
+        waveform = layer(waveform)
+    image = front_end(settings)(waveform)
+    for layer in build_augmentations(augmentations, "spectrogram", spec, seed).values():
+        image = layer(image)
+    return image
+
+
+def embed(settings: ModelSettings, image):
+    """Image (batch, height, width, channels) -> the architecture's embedding (batch, d)."""
+    arch = ARCHS[settings.arch]
+    try:
+        return arch.build(image, **builder_values(arch, settings.network))
+    except ValueError as error:  # Keras's word for a map that has shrunk to nothing
+        cause = str(error).splitlines()[0]
+        raise KgenreError(
+            f"`{settings.arch}` cannot take an image of {'x'.join(map(str, image.shape[1:]))} ({cause}) "
+            "Set a larger --image-height, --image-width or --slice-seconds."
+        ) from error
+
+
+def builder_values(arch: Arch, network: NetworkSettings) -> dict:
+    """The settings that an architecture's builder names; the others act around it."""
+    named = inspect.signature(arch.build).parameters
+    return {name: value for name, value in network if name in named}
+
+
+def set_momentum(model: keras.Model, momentum: float | None) -> None:
+    """Sets the momentum of every batch normalisation, those of a backbone that Keras ships too; None leaves it."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, layers.BatchNormalization) and momentum is not None:
+            layer.momentum = momentum
+
+
 def load_model(path, compile: bool = False) -> keras.Model:
-    """Loads a .keras file of this package, with the layers that importing this module registers.
+    """Loads a .keras file of this package.
 
     Args:
         compile: bool, bring back optimizer and loss too, to train on.
@@ -73,29 +113,44 @@ def load_model(path, compile: bool = False) -> keras.Model:
     Raises:
         KgenreError: missing, unreadable, or not a model.
     """
+    register_layers()
     try:
         return keras.saving.load_model(path, compile=compile)
     except (OSError, ValueError, TypeError) as error:
         raise KgenreError(f"{path}: not a readable model ({str(error).splitlines()[0]}).") from error
 
 
-def front_end(config: Config):
-    """Waveform (batch, samples) -> picture (batch, height, width, channels) in [0, 1], float32."""
-    feature = FEATURES[config.feature].build(config)
-    image = SpectrogramImage(
-        *FEATURES[config.feature].shades(config),
-        config.image_height,
-        config.image_width,
-        config.image_channels,
-        config.frame_scaling,
+@functools.cache
+def register_layers() -> None:
+    """Makes the layers of every feature and augmentation known to Keras, which a fresh process must do to load them.
+
+    A row's layers are registered when they are built, wherever they are defined.
+    """
+    spec = SliceSpec(16000, 16000, 16000)
+    for feature in FEATURES.values():
+        feature.build(spec.sample_rate, feature.settings())
+    for augmentation in AUGMENTS.values():
+        augmentation.build(augmentation.settings(), spec, 0)
+
+
+def front_end(settings: ModelSettings):
+    """Waveform (batch, samples) -> image (batch, height, width, channels) in [0, 1], float32."""
+    row, image = FEATURES[settings.feature], settings.image
+    feature = row.build(settings.audio.sample_rate_hz, settings.spectrogram)
+    resize = SpectrogramImage(
+        *row.value_range(settings.spectrogram),
+        image.image_height,
+        image.image_width,
+        image.image_channels,
+        image.frame_scaling,
         name="spectrogram_image",
     )
-    return lambda waveform: image(feature(waveform))
+    return lambda waveform: resize(feature(waveform))
 
 
-def slice_model(model: keras.Model) -> keras.Model:
-    """The model that answers: waveform (batch, clip_samples) -> probabilities and embedding, float32."""
-    probabilities = layers.Softmax(dtype="float32", name="probabilities")(model.output)
+def slice_model(model: keras.Model, task: Task) -> keras.Model:
+    """The model that answers: waveform (batch, slice_samples) -> probabilities and embedding, float32."""
+    probabilities = task.activation()(model.output)
     embedding = layers.Identity(dtype="float32", name="embedding_float32")(model.get_layer("embedding").output)
     return keras.Model(model.input, [probabilities, embedding])
 

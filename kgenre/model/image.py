@@ -1,4 +1,4 @@
-"""The one graph: waveform -> spectrogram -> picture -> network -> logits."""
+"""The layer between feature and network: a spectrogram as an image in [0, 1]."""
 
 import keras
 from keras import layers, ops
@@ -6,13 +6,13 @@ from keras import layers, ops
 
 @keras.saving.register_keras_serializable(package="kgenre")
 class SpectrogramImage(layers.Layer):
-    """Turns a spectrogram into a picture: frequency down, time across, [low, high] as [0, 1].
+    """Turns a spectrogram into an image: frequency down, time across, [low, high] as [0, 1].
 
     Args:
         low, high: float, values that become 0 and 1.
         height, width: int or None, size to resize to (bilinear); None keeps the spectrogram's.
-        channels: int, equal channels to repeat the picture in.
-        frame_scaling: bool, scale each time frame to [0, 1] by itself (R1; it erases the level contour).
+        channels: int, equal channels to repeat it in.
+        frame_scaling: bool, scale each time frame to [0, 1] by itself, which erases the level contour.
 
     Input shape: (batch, frames, bins), float32.
     Output shape: (batch, height or bins, width or frames, channels), float32.

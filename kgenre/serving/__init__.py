@@ -1,1 +1,1 @@
-"""TODO."""
+"""Models that answer: the interface, the catalogue, prediction of tracks, exports."""

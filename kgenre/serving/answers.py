@@ -1,83 +1,97 @@
-"""Names the genres of songs.
+"""Predictions of tracks as records, text, JSON lines and CSV."""
 
-    kgenre predict SONG.mp3 --tags
-    kgenre predict ~/Music --csv genres.csv
-    kgenre predict --model models/RUN 'albums/**/*.flac' --json --slices
-
-Strengths are probabilities averaged over the slices of the whole track. Files that cannot be used
-are listed on stderr with the reason, and the exit status is then 1; the others are still answered.
-"""
-
+import json
 from collections.abc import Sequence
-from pathlib import Path
 
-TOP, TOP_TAGS = 3, 8  # genres and tags named on a line
+TOP_GENRES, TOP_TAGS = 3, 8  # of a line of text
 
 
-def track_row(result, predictor) -> dict:
-    """What is said of one track, as --json prints it."""
-    strengths = dict(zip(predictor.labels, (float(value) for value in result.probabilities)))
-    step, clip = predictor.hop_samples / predictor.sample_rate, predictor.clip_samples / predictor.sample_rate
-    last = max(0.0, result.seconds - clip)
+def track_record(prediction, tags: dict[str, float] | None = None) -> dict:
+    """The prediction of a track as plain values.
+
+    Args:
+        prediction: TrackPrediction.
+        tags: {tag: probability}, added if given.
+
+    Returns:
+        path, genre, seconds, slices (their number), note (what is odd about the track, or ""), probabilities
+        {genre: probability}, by_slice (start in seconds and probabilities of each slice), and tags.
+    """
+    labels = prediction.task.labels
     by_slice = [
-        {"start": round(min(i * step, last), 3), "strengths": dict(zip(predictor.labels, map(float, values)))}
-        for i, values in enumerate(result.slice_probabilities)
+        {"start": round(start, 3), "probabilities": _by_label(labels, values)}
+        for start, values in zip(prediction.facts.starts, prediction.slices.probabilities)
     ]
     return {
-        "path": result.path,
-        "genre": max(strengths, key=strengths.get),
-        "seconds": round(result.seconds, 3),
+        "path": prediction.path,
+        "genre": prediction.genre,
+        "seconds": round(prediction.seconds, 3),
         "slices": len(by_slice),
-        "strengths": strengths,
+        "note": prediction.facts.note,
+        "probabilities": _by_label(labels, prediction.probabilities),
         "by_slice": by_slice,
+        **({} if tags is None else {"tags": tags}),
     }
 
 
-def track_text(row: dict, slices: bool) -> str:
-    """One line: path and its strongest genres; with `slices`, a line for each slice below it."""
-    lines = [f"{row['path']}: {strongest(row['strengths'])}"]
-    if "tags" in row:
-        lines.append(f"  tags: {strongest(row['tags'], TOP_TAGS)}")
-    if slices:
-        lines += [f"  {part['start']:7.1f} s  {strongest(part['strengths'])}" for part in row["by_slice"]]
-    return "\n".join(lines)
+def _by_label(labels: Sequence[str], values) -> dict[str, float]:
+    return dict(zip(labels, map(float, values)))
 
 
-def strongest(strengths: dict[str, float], top: int = TOP) -> str:
-    ranked = sorted(strengths.items(), key=lambda item: -item[1])[:top]
-    return ", ".join(f"{genre} {value:.0%}" for genre, value in ranked)
+def _most_probable(probabilities: dict[str, float]) -> str:
+    return max(probabilities, key=probabilities.get)
 
 
-def write_csv(rows: list[dict], labels: list[str], path: Path, slices: bool, tags: Sequence[str] = ()) -> None:
-    """Columns path, genre, seconds, slices, one a label and one a tag; with `slices`, a row a slice with its start."""
+def record_text(record: dict, by_slice: bool) -> str:
+    """Lines: path and most probable genres, what is odd about the track, tags if the record has them, each slice."""
+    lines = [f"{record['path']}: {top_names(record['probabilities'], TOP_GENRES)}"]
+    if record["note"]:
+        lines.append(f"  {record['note']}")
+    if "tags" in record:
+        lines.append(f"  tags: {top_names(record['tags'], TOP_TAGS)}")
+    if by_slice:
+        lines += [
+            f"  {part['start']:7.1f} s  {top_names(part['probabilities'], TOP_GENRES)}" for part in record["by_slice"]
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def top_names(probabilities: dict[str, float], top: int) -> str:
+    """The `top` most probable names with percentages: jazz 70%, blues 20%, rock 5%."""
+    ranked = sorted(probabilities.items(), key=lambda item: -item[1])[:top]
+    return ", ".join(f"{name} {value:.0%}" for name, value in ranked)
+
+
+def record_json(record: dict, by_slice: bool) -> str:
+    """The record as one line of JSON, without its slices if not `by_slice`."""
+    return json.dumps({name: value for name, value in record.items() if by_slice or name != "by_slice"}) + "\n"
+
+
+def records_csv(records: list[dict], labels: Sequence[str], by_slice: bool) -> str:
+    """A CSV table: path, genre, seconds, slices, note, a column for each label and each tag.
+
+    With `by_slice` it has a row a slice, its start after the slices; else a row a track.
+    """
     import pandas as pd
 
-    from kgenre.core.files import write_beside
+    tags = sorted(records[0].get("tags", ())) if records else []
+    rows = []
+    for record in records:
+        parts = record["by_slice"] if by_slice else [record]
+        rows += [_csv_row(record, part, tags) for part in parts]
+    columns = ["path", "genre", "seconds", "slices", "note", *(["start"] if by_slice else []), *labels]
+    return pd.DataFrame(rows, columns=columns + [f"tag:{tag}" for tag in tags]).to_csv(index=False)
 
-    def record(row: dict, strengths: dict, start: dict) -> dict:
-        best = max(strengths, key=strengths.get)
-        return {
-            "path": row["path"],
-            "genre": best,
-            "seconds": row["seconds"],
-            "slices": row["slices"],
-            **start,
-            **strengths,
-            **{f"tag:{tag}": row["tags"][tag] for tag in tags},  # of the whole track
-        }
 
-    if slices:
-        records = [record(row, part["strengths"], {"start": part["start"]}) for row in rows for part in row["by_slice"]]
-    else:
-        records = [record(row, row["strengths"], {}) for row in rows]
-    columns = ["path", "genre", "seconds", "slices", *(["start"] if slices else []), *labels]
-    columns += [f"tag:{tag}" for tag in tags]
-    table = pd.DataFrame(records, columns=columns)
-
-    def write(part):
-        table.to_csv(part, index=False, errors="surrogateescape")
-
-    if path.exists() and not path.is_file():  # a pipe or device has no place beside it
-        write(path)
-    else:
-        write_beside(path.resolve(), write)
+def _csv_row(record: dict, part: dict, tags: Sequence[str]) -> dict:
+    """`part`: the record itself, or one of its slices."""
+    return {
+        "path": record["path"],
+        "genre": _most_probable(part["probabilities"]),
+        "seconds": record["seconds"],
+        "slices": record["slices"],
+        "note": record["note"],
+        **({"start": part["start"]} if "start" in part else {}),
+        **part["probabilities"],
+        **{f"tag:{tag}": record["tags"][tag] for tag in tags},  # of the whole track
+    }

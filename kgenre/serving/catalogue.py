@@ -1,51 +1,42 @@
-"""From a SavedModel and files to genres: what predict, evaluate and training's validation share."""
+"""The models that can be opened: by a name of the catalogue, or by the folder of a run or a SavedModel."""
 
 import shutil
 from pathlib import Path
 
-from kgenre.core.errors import KgenreError
-from kgenre.serving.saved_model import Predictor
+from kgenre.core.errors import KgenreError, check_known
+from kgenre.serving.model import Model
+from kgenre.serving.saved_model import SavedModel
 from kgenre.serving.vggish import VggishEmbedder
 
-
-def open_model(name=None):
-    """The model of a name: the default model if none, a row of PRETRAINED, a run folder or a SavedModel folder.
-
-    Returns:
-        Predictor, or what has its attributes, `reader` and call.
-    """
-    from kgenre.core.errors import check_known
-    from kgenre.serving.catalogue import DEFAULT, PRETRAINED
-
-    name = DEFAULT if name is None else str(name)
-    if not Path(name).exists():
-        if name in PRETRAINED:
-            return PRETRAINED[name]()
-        if len(Path(name).parts) == 1:
-            check_known("model", name, PRETRAINED, where="a model is a run folder, a SavedModel folder or a name: ")
-    return Predictor(name)
-
-
 DEFAULT, MUSICNN = "default", "musicnn"
-
-
 MUSICNN_NAMES = (DEFAULT, MUSICNN)  # whose embedding is musicnn's own, of which its tags are a function
 
 
-def _default(name: str = DEFAULT) -> Predictor:
-    """The default model; made anew where a cleaner has been at the cache."""
-    from kgenre.serving import default_model as default
+def open_model(name=None) -> Model:
+    """The model of a name: the default model if none, a row of CATALOGUE, a run folder or a SavedModel folder.
 
-    folder = default.saved_model()
+    Raises:
+        KgenreError: no such model, or its weights are not available.
+    """
+    name = DEFAULT if name is None else str(name)
+    if not Path(name).exists():
+        if name in CATALOGUE:
+            return CATALOGUE[name]()
+        if len(Path(name).parts) == 1:
+            check_known("model", name, CATALOGUE, where="a model is a run folder, a SavedModel folder or a name: ")
+    return SavedModel(name)
+
+
+def _default(name: str = DEFAULT) -> SavedModel:
+    """The default model; exported again where something else removed files of the cache."""
+    from kgenre.serving import default_model
+
+    folder = default_model.saved_model()
     try:
-        return Predictor(folder, name)
+        return SavedModel(folder, name)
     except KgenreError:
         shutil.rmtree(folder.parent)
-        return Predictor(default.saved_model(), name)
+        return SavedModel(default_model.saved_model(), name)
 
 
-def _musicnn() -> Predictor:
-    return _default(MUSICNN)
-
-
-PRETRAINED = {DEFAULT: _default, MUSICNN: _musicnn, "vggish": VggishEmbedder}
+CATALOGUE = {DEFAULT: _default, MUSICNN: lambda: _default(MUSICNN), "vggish": VggishEmbedder}

@@ -1,64 +1,50 @@
 """The default model: musicnn's network with a genre head of our own, ready after set-up.
 
-The head is in models/default/ with its model card; musicnn's weights are fetched once (archs.musicnn_weights).
-The two are put together and exported once to the user's cache, so that the default model is a SavedModel
-like every other: `predict`, `embed`, `evaluate` and TF Serving know no difference.
+The head ships with the package, in default/ beside this file, with its model card; musicnn's weights are fetched once
+(kgenre.weights). The two are put together and exported once to the user's cache, so that the default model is a
+SavedModel like every other: `predict`, `embed`, `evaluate` and TF Serving know no difference.
 """
 
 import functools
 import hashlib
+import importlib.resources
 import logging
-import sysconfig
 from pathlib import Path
 
 import numpy as np
 
-import kgenre
 from kgenre.core.errors import KgenreError
-from kgenre.model.settings import Config, make_config, read_config
-from kgenre.weights.musicnn import SHA256, TAGS, cache_folder, load
+from kgenre.core.progress import SILENT, Progress
+from kgenre.core.published import cache_dir
+from kgenre.core.settings import read_settings_file
+from kgenre.model.settings import ModelSettings
+from kgenre.model.tasks import make_task
+from kgenre.weights import WEIGHTS, load
+from kgenre.weights.musicnn import TAGS
 
 log = logging.getLogger(__name__)
 
-FILES = ("config.json", "labels.txt", "head.npz")
-# In a clone or an editable install, beside the package; in a wheel's, where its data files go.
-PLACES = (
-    Path(__file__).resolve().parent.parent / "models" / "default",
-    *(
-        Path(sysconfig.get_path("data", scheme)) / "share" / "kgenre" / "default"
-        for scheme in (sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user"))
-    ),
-)
-# Code that the exported graph is made of: where it changes, the graph in the cache is old.
-SOURCES = (
-    "default.py",
-    "export.py",
-    "model.py",
-    "slices.py",
-    "archs/musicnn.py",
-    "features/__init__.py",
-    "features/logmel.py",
-    "features/stft.py",
-)
+MUSICNN = "musicnn-msd"
+# Of the graph that `build` and the export make. Raise it when the same head, settings and weights would give another
+# graph: other layers, features or slicing, or other inputs and outputs of the SavedModel.
+GRAPH_VERSION = 1
 
 
-def saved_model() -> Path:
+def saved_model(progress: Progress = SILENT) -> Path:
     """The exported default model's folder; made on the first call, which may fetch musicnn's weights.
 
     Raises:
-        KgenreError: the weights cannot be had, with what to type.
+        KgenreError: the weights are unavailable, with what to type.
     """
-    from kgenre.serving.exporters.saved_model import export
+    from kgenre.serving.exporters import export_model
 
-    folder = cache_folder() / f"default-{identity()}" / "1"
+    folder = cache_dir() / f"default-{identity()}" / "1"
     if not folder.is_dir():
-        load("msd")  # what cannot be fetched should say so first
+        load(WEIGHTS[MUSICNN], progress)  # first, for the case that they cannot be fetched
         log.info("preparing the default model, once (half a minute)")
-        config, labels = settings()
+        model, labels = settings()
         try:
-            export(
-                build(config, labels), labels, config.sample_rate_hz, config.clip_samples, config.hop_samples, folder
-            )
+            export_model(build(model, labels), make_task("single_label", labels), model.audio.slice_spec, folder)
         except (KgenreError, OSError):
             if not folder.is_dir():  # else another process was faster
                 raise
@@ -66,37 +52,34 @@ def saved_model() -> Path:
 
 
 def identity() -> str:
-    """Hash of what the export is made from: head, weights and code."""
-    digest = hashlib.sha256(f"{kgenre.__version__} {SHA256}".encode())
-    package = Path(__file__).resolve().parent
-    for path in (*(place() / name for name in FILES), *(package / name for name in SOURCES)):
-        digest.update(path.read_bytes())
+    """Hash of what the export is made of: GRAPH_VERSION, musicnn's weights, the head and its settings."""
+    digest = hashlib.sha256(f"{GRAPH_VERSION} {WEIGHTS[MUSICNN].sha256}".encode())
+    for name in ("config.json", "labels.txt", "head.npz"):
+        digest.update(hashlib.sha256((head_directory() / name).read_bytes()).digest())
     return digest.hexdigest()[:12]
 
 
-def place() -> Path:
-    """The folder of the head."""
-    for folder in PLACES:
-        if (folder / FILES[-1]).is_file():
-            return folder
-    raise KgenreError(f"{PLACES[0]}: the default model's head is missing. Install kgenre again, or name a --model.")
+def head_directory():
+    """The directory of the head in the package: an importlib.resources Traversable."""
+    return importlib.resources.files("kgenre.serving") / "default"
 
 
-def settings() -> tuple[Config, list[str]]:
-    """The default model's config and labels."""
-    labels = (place() / "labels.txt").read_text(encoding="utf-8").split("\n")[:-1]
-    return make_config(read_config(place() / "config.json"), {}), labels
+def settings() -> tuple[ModelSettings, list[str]]:
+    """The default model's settings and labels."""
+    labels = (head_directory() / "labels.txt").read_text(encoding="utf-8").split("\n")[:-1]
+    with importlib.resources.as_file(head_directory() / "config.json") as path:
+        return ModelSettings.compose(read_settings_file(path)), labels
 
 
-def build(config: Config, labels: list[str]):
-    """The default model as a keras.Model, waveform (batch, clip_samples) -> logits (batch, classes)."""
-    with np.load(place() / "head.npz") as head:
-        model = network(config, len(labels))
+def build(settings: ModelSettings, labels: list[str]):
+    """The default model as a keras.Model, waveform (batch, slice_samples) -> logits (batch, classes)."""
+    model = network(settings, len(labels))
+    with (head_directory() / "head.npz").open("rb") as file, np.load(file) as head:
         model.get_layer("logits").set_weights([head["kernel"].astype("float32"), head["bias"].astype("float32")])
     return model
 
 
-def network(config: Config, n_classes: int):
+def network(settings: ModelSettings, n_classes: int):
     """musicnn, and a linear layer on its 200-d embedding beside the mean over time of its 753 maps.
 
     The layer "embedding" gives the 200 values alone, of which musicnn's tags are a function.
@@ -107,32 +90,34 @@ def network(config: Config, n_classes: int):
     from kgenre.archs.musicnn import mel_of, pretrained
     from kgenre.model.build import front_end
 
-    waveform = keras.Input((config.clip_samples,), name="waveform", dtype="float32")
-    picture = front_end(config)(waveform)
-    backbone = pretrained(picture, config.weights)
+    waveform = keras.Input((settings.audio.slice_samples,), name="waveform", dtype="float32")
+    spectrogram = front_end(settings)(waveform)
+    backbone = pretrained(spectrogram, settings.network.weights)
     pooled = backbone.get_layer("batch_normalization_9").output  # maximum and mean of each map, standardised
     taps = keras.Model(backbone.input, [backbone.output, pooled], name="musicnn")
     taps.trainable = False
-    embedding, pooled = taps(mel_of(picture))
+    embedding, pooled = taps(mel_of(spectrogram))
     embedding = layers.Identity(name="embedding")(embedding)
     features = layers.Concatenate(name="features")([embedding, pooled])  # (batch, 1706)
     return keras.Model(waveform, layers.Dense(n_classes, name="logits")(features), name="default")
 
 
 def tags(slice_embeddings: np.ndarray) -> dict[str, float]:
-    """musicnn's 50 tags, strongest first, mean over slices: embeddings (slices, 200) -> {tag: [0, 1]}."""
-    strengths = tag_strengths(slice_embeddings)
-    return dict(sorted(zip(TAGS["msd"], strengths.tolist()), key=lambda pair: -pair[1]))
+    """musicnn's 50 tags, most probable first, mean over slices: embeddings (slices, 200) -> {tag: probability}."""
+    probabilities = tag_probabilities(slice_embeddings).tolist()
+    return dict(sorted(zip(TAGS["msd"], probabilities), key=lambda pair: -pair[1]))
 
 
-def tag_strengths(slice_embeddings: np.ndarray) -> np.ndarray:
-    """Strengths of TAGS["msd"], mean over slices: embeddings (slices, 200) -> (50,) in [0, 1]."""
+def tag_probabilities(slice_embeddings: np.ndarray) -> np.ndarray:
+    """Probabilities of TAGS["msd"], mean over slices: embeddings (slices, 200) -> (50,) in [0, 1]."""
+    from scipy.special import expit
+
     kernel, bias = tag_layer()
-    return (1 / (1 + np.exp(-(slice_embeddings @ kernel + bias)))).mean(axis=0)
+    return expit(slice_embeddings @ kernel + bias).mean(axis=0)
 
 
 @functools.cache
 def tag_layer() -> tuple[np.ndarray, np.ndarray]:
     """Kernel (200, 50) and bias (50,) of musicnn's last layer."""
-    arrays = load("msd")
+    arrays = load(WEIGHTS[MUSICNN])
     return arrays["dense_1/kernel"], arrays["dense_1/bias"]

@@ -1,4 +1,4 @@
-"""From a SavedModel and files to genres: what predict, evaluate and training's validation share."""
+"""What an export says of itself: labels, task, slices, and an identity; readable without TensorFlow."""
 
 import hashlib
 import json
@@ -6,11 +6,31 @@ from pathlib import Path
 
 import numpy as np
 
+from kgenre.audio.slicing import SliceSpec
+from kgenre.model.tasks import Task, make_task
+
 ABOUT = Path("assets.extra") / "about.json"  # in a SavedModel; TF Serving leaves that folder to us
 
 
-def described(folder: Path, labels: list[str], sample_rate: int, clip_samples: int, hop_samples: int) -> dict:
-    """What a SavedModel says of itself: labels, sizes, and
+def metadata_values(task: Task, spec: SliceSpec) -> dict:
+    """What the endpoint `about` gives; `clip_samples` is the wire name of slice_samples."""
+    return {
+        "labels": list(task.labels),
+        "task": task.name,
+        "sample_rate": spec.sample_rate,
+        "clip_samples": spec.slice_samples,
+        "hop_samples": spec.hop_samples,
+    }
+
+
+def task_and_spec(metadata: dict) -> tuple[Task, SliceSpec]:
+    """The other way round."""
+    spec = SliceSpec(metadata["sample_rate"], metadata["clip_samples"], metadata["hop_samples"])
+    return make_task(metadata["task"], metadata["labels"]), spec
+
+
+def model_metadata(folder: Path, task: Task, spec: SliceSpec) -> dict:
+    """`metadata_values` of a SavedModel, and
 
     identity: hash of weights, labels and sizes; not of the files, which differ from one export to the next.
     files: hash of the files' sizes and of the weights' checksums, to tell whether this still holds.
@@ -19,31 +39,25 @@ def described(folder: Path, labels: list[str], sample_rate: int, clip_samples: i
 
     weights = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
     names = [name for name in weights.get_variable_to_shape_map() if name.endswith("/VARIABLE_VALUE")]
-    values = sorted(np.asarray(weights.get_tensor(name)).tobytes() for name in names)
-    digest = hashlib.sha256(repr((labels, sample_rate, clip_samples, hop_samples)).encode())
-    for value in values:
-        digest.update(hashlib.sha256(value).digest())
-    return {
-        "labels": labels,
-        "sample_rate": sample_rate,
-        "clip_samples": clip_samples,
-        "hop_samples": hop_samples,
-        "identity": digest.hexdigest()[:16],
-        "files": _files_hash(folder),
-    }
+    arrays = sorted(np.asarray(weights.get_tensor(name)).tobytes() for name in names)
+    values = metadata_values(task, spec)
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
+    for array in arrays:
+        digest.update(hashlib.sha256(array).digest())
+    return {**values, "identity": digest.hexdigest()[:16], "files": _files_hash(folder)}
 
 
-def write_about(folder: Path, about: dict) -> None:
-    """Keeps what `described` gives beside the graph, to be read without TensorFlow."""
+def write_metadata(folder: Path, metadata: dict) -> None:
+    """Keeps what `model_metadata` gives beside the graph, to be read without TensorFlow."""
     (folder / ABOUT).parent.mkdir(exist_ok=True)
-    (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    (folder / ABOUT).write_text(json.dumps(metadata, indent=1) + "\n", encoding="utf-8")
 
 
-def read_about(folder: Path) -> dict | None:
-    """What `write_about` kept; None where there is no such file, or one of other files."""
+def read_metadata(folder: Path) -> dict | None:
+    """What `write_metadata` kept; None where there is no such file, or one of other files."""
     try:
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        return about if about["files"] == _files_hash(folder) else None
+        metadata = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        return metadata if metadata["files"] == _files_hash(folder) else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

@@ -1,7 +1,7 @@
 """What in a slice's spectrogram decided its genre: by occlusion, which asks the model alone and works with any.
 
 The slice is cut into cells, parts of its time times bands of its frequencies. Each cell in turn is silenced
-in the short-time Fourier transform, the slice made anew without it, and the model asked again: what the
+in the short-time Fourier transform, the slice resynthesised without it, and the model asked again: what the
 probability of the genre loses is the cell's heat.
 
 Reference:
@@ -17,26 +17,26 @@ EDGES_HZ = (0.0, 100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0, 6400.0, 24000.0)
 PARTS = 10  # of the slice's time
 FRAME_SECONDS = 0.046
 BATCH = 16
-PICTURE_BANDS, PICTURE_FRAMES = 64, 240
-PICTURE_DB = 70.0  # between black and white
+SPECTROGRAM_BANDS, SPECTROGRAM_FRAMES = 64, 240
+SPECTROGRAM_DB = 70.0  # between black and white
 REMAINS = 0.01  # of a silenced cell's amplitude: -40 dB, for a model that takes logarithms may dislike zeros
 
 
 @dataclass(frozen=True)
 class Heat:
     """heat: (bands, parts), lowest band first, loss of probability. edges_hz: (bands + 1,).
-    picture: uint8 (64, frames), a log-frequency spectrogram from 50 Hz to edges_hz[-1], lowest first."""
+    spectrogram: uint8 (64, frames), a log-frequency spectrogram from 50 Hz to edges_hz[-1], lowest first."""
 
     probability: float
     heat: np.ndarray
     edges_hz: np.ndarray
-    picture: np.ndarray
+    spectrogram: np.ndarray
 
 
 def heat_map(predict: Callable, samples: np.ndarray, sample_rate: int, label: int) -> Heat:
     """
     Args:
-        predict: windows float32 (n, samples) -> probabilities (n, classes), embeddings.
+        predict: slices float32 (n, samples) -> probabilities (n, classes), embeddings.
         samples: float32 (samples,), one slice of the model's length.
         sample_rate: Hz.
         label: number of the genre that is asked for.
@@ -63,13 +63,13 @@ def heat_map(predict: Callable, samples: np.ndarray, sample_rate: int, label: in
         answers, _ = predict(np.stack([without(cell) for cell in asked]))
         for cell, answer in zip(asked, answers):
             heat[cell] = whole - float(answer[label])
-    return Heat(whole, heat, edges, picture(np.abs(spectrum), stft.f))
+    return Heat(whole, heat, edges, log_spectrogram(np.abs(spectrum), stft.f))
 
 
-def picture(magnitude: np.ndarray, hz: np.ndarray) -> np.ndarray:
-    """Magnitudes (bins, frames) -> uint8 (PICTURE_BANDS, at most PICTURE_FRAMES): log frequency, decibels."""
-    centres = np.geomspace(50.0, hz[-1], PICTURE_BANDS)
+def log_spectrogram(magnitude: np.ndarray, hz: np.ndarray) -> np.ndarray:
+    """Magnitudes (bins, frames) -> uint8 (SPECTROGRAM_BANDS, at most SPECTROGRAM_FRAMES): log frequency, decibels."""
+    centres = np.geomspace(50.0, hz[-1], SPECTROGRAM_BANDS)
     rows = np.clip(np.searchsorted(hz, centres), 0, len(hz) - 1)
-    columns = np.linspace(0, magnitude.shape[1] - 1, min(PICTURE_FRAMES, magnitude.shape[1])).astype(int)
+    columns = np.linspace(0, magnitude.shape[1] - 1, min(SPECTROGRAM_FRAMES, magnitude.shape[1])).astype(int)
     db = 20 * np.log10(np.maximum(magnitude[np.ix_(rows, columns)], 1e-8))
-    return np.rint(255 * np.clip((db - db.max()) / PICTURE_DB + 1, 0, 1)).astype("uint8")
+    return np.rint(255 * np.clip((db - db.max()) / SPECTROGRAM_DB + 1, 0, 1)).astype("uint8")

@@ -1,90 +1,129 @@
-"""tf.data pipelines: from a table of tracks to batches of waveforms.
+"""Prediction of whole tracks: what predict, evaluate, embed and training's validation share."""
 
-Decoded audio is kept up to a given number of bytes and never evicted: over passes that visit every
-track once, a cache that drops its oldest entry would drop each just before its next use. What is not
-kept is decoded again by seeking to the window that is wanted. Shuffling is done on pairs of (track,
-position), so it holds no audio at all.
-"""
-
-import logging
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kgenre.audio import decode as audio
+from kgenre.audio.decode import with_last
+from kgenre.audio.decoders import AudioError
+from kgenre.audio.facts import TrackFacts
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.reader import TrackReader
+from kgenre.model.aggregate import SliceOutputs, aggregate
+from kgenre.model.tasks import Task
+
+if TYPE_CHECKING:
+    from kgenre.serving.model import Model
 
 
-def sliding_batches(reader: TrackReader, paths, batch_size: int, workers: int = 2):
-    """All slices of all tracks: tf.data of (track number (batch,), last of its track (batch,), waveform (batch, clip)).
+@dataclass(frozen=True)
+class TrackPrediction:
+    """What a model gives for one track.
+
+    path: the file.
+    facts: what the reader knows of the track: seconds, starts of the slices, level, what is odd about it.
+    slices: SliceOutputs of its slices.
+    task: the model's, with its labels.
+    """
+
+    path: str
+    facts: TrackFacts
+    slices: SliceOutputs
+    task: Task
+
+    @property
+    def seconds(self) -> float:
+        return self.facts.seconds
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """float32 (classes,)."""
+        return aggregate(self.slices.probabilities)
+
+    @property
+    def embedding(self) -> np.ndarray:
+        """float32 (d,)."""
+        return aggregate(self.slices.embeddings)
+
+    @property
+    def genre(self) -> str:
+        """What the task decides."""
+        return self.task.labels[int(self.task.decide(self.probabilities))]
+
+    def top(self, n: int = 3) -> dict[str, float]:
+        """The `n` most probable genres, {genre: probability}, the highest first."""
+        order = np.argsort(-self.probabilities, kind="stable")[:n]
+        return {self.task.labels[i]: float(self.probabilities[i]) for i in order}
+
+
+def predict_tracks(
+    model: "Model",
+    reader: TrackReader,
+    paths: Sequence[str],
+    batch_size: int = 32,
+    workers: int = 2,
+    advance: Callable[[], None] = lambda: None,
+) -> Iterator[TrackPrediction]:
+    """Predicts tracks, each as soon as its last slice is known; `reader.failures` has the others.
+
+    Args:
+        model: serving.Model.
+        reader: TrackReader of the model's slice spec.
+        paths: files.
+        batch_size: slices the model is given at a time.
+        workers: decoding threads.
+        advance: called for each track.
+    """
+    parts: dict[int, list] = {}
+    for numbers, lasts, slices in slice_batches(reader, paths, batch_size, workers):
+        for number, last, *outputs in zip(numbers.numpy(), lasts.numpy(), *model(slices.numpy())):
+            parts.setdefault(number, []).append(outputs)
+            if last:
+                rows = parts.pop(number)
+                advance()
+                path = paths[number]
+                if path not in reader.failures:
+                    outputs = SliceOutputs(*map(np.stack, zip(*rows)))
+                    yield TrackPrediction(path, reader.facts[path], outputs, model.task)
+
+
+def predict_track(model: "Model", path, policy: ReadPolicy = DEFAULT_POLICY, batch_size: int = 32) -> TrackPrediction:
+    """Predicts one file in this thread.
+
+    Raises:
+        AudioError: the file cannot be used, with the cause.
+    """
+    path = str(path)
+    reader, rows = TrackReader(model.slice_spec, policy=policy), []
+    pieces = reader.slices(path)
+    while batch := list(itertools.islice(pieces, batch_size)):
+        rows.append(model(np.stack([piece.samples for piece in batch])))
+    if path in reader.failures:
+        raise AudioError(path, reader.failures[path])
+    return TrackPrediction(path, reader.facts[path], SliceOutputs(*map(np.concatenate, zip(*rows))), model.task)
+
+
+def slice_batches(reader: TrackReader, paths: Sequence[str], batch_size: int, workers: int = 2):
+    """All slices of all tracks: tf.data of (track number (batch,), whether last (batch,), slices (batch, samples)).
 
     Tracks are decoded side by side as streams, so memory does not grow with their length; slices of
     one track come in order. A track that fails may have no last slice, and is in `reader.failures`.
     """
     import tensorflow as tf
 
-    signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((), tf.bool), tf.TensorSpec((reader.clip,), tf.float32))
+    shape = (reader.spec.slice_samples,)
+    signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((), tf.bool), tf.TensorSpec(shape, tf.float32))
 
     def read(number):
-        for window, last in audio.with_last(reader.windows(paths[number])):
-            yield number, last, window
+        for piece, last in with_last(reader.slices(paths[number])):
+            yield number, last, piece.samples
 
-    def windows(number):
+    def slices(number):
         return tf.data.Dataset.from_generator(read, args=(number,), output_signature=signature)
 
     dataset = tf.data.Dataset.range(len(paths))
-    dataset = dataset.interleave(windows, cycle_length=workers, num_parallel_calls=workers, deterministic=True)
+    dataset = dataset.interleave(slices, cycle_length=workers, num_parallel_calls=workers, deterministic=True)
     return dataset.batch(batch_size).prefetch(2)
-
-
-log = logging.getLogger(__name__)
-
-
-# (slices, clip) -> probabilities (slices, classes), embeddings (slices, d)
-SlicePredictor = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-
-
-@dataclass(frozen=True)
-class TrackResult:
-    """What the model says of one track."""
-
-    path: str
-    seconds: float
-    slice_probabilities: np.ndarray  # (slices, classes)
-    slice_embeddings: np.ndarray  # (slices, d)
-
-    @property
-    def probabilities(self) -> np.ndarray:
-        """Mean over slices, (classes,)."""
-        return self.slice_probabilities.mean(axis=0)
-
-    @property
-    def embedding(self) -> np.ndarray:
-        """Mean over slices, (d,)."""
-        return self.slice_embeddings.mean(axis=0)
-
-
-def classify(
-    predict: SlicePredictor,
-    reader: TrackReader,
-    paths: Sequence[str],
-    batch_size: int = 32,
-    workers: int = 2,
-    advance: Callable[[], None] = lambda: None,
-) -> Iterator[TrackResult]:
-    """Classifies tracks, each as soon as its last slice is known; `reader.failures` has the others."""
-    parts: dict[int, list] = {}
-    for numbers, lasts, windows in sliding_batches(reader, paths, batch_size, workers):
-        for number, last, *answer in zip(numbers.numpy(), lasts.numpy(), *predict(windows)):
-            parts.setdefault(number, []).append(answer)
-            if last:
-                answers = parts.pop(number)
-                advance()
-                if paths[number] not in reader.failures:
-                    yield _track_result(paths[number], reader, answers)
-
-
-def _track_result(path: str, reader: TrackReader, answers: list) -> TrackResult:
-    probabilities, embeddings = (np.stack(column) for column in zip(*answers))
-    return TrackResult(path, reader.seconds[path], probabilities, embeddings)

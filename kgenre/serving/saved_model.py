@@ -1,19 +1,22 @@
-"""From a SavedModel and files to genres: what predict, evaluate and training's validation share."""
+"""An exported SavedModel as a serving.Model."""
 
 import functools
 from pathlib import Path
 
 import numpy as np
 
-from kgenre.audio.reader import TrackReader
 from kgenre.core.errors import KgenreError
-from kgenre.serving.metadata import described, read_about
+from kgenre.model.aggregate import SliceOutputs
+from kgenre.serving.metadata import model_metadata, read_metadata, task_and_spec
+from kgenre.serving.model import Model
+
+SIZES = ("sample_rate", "clip_samples", "hop_samples")
 
 
-class Predictor:
+class SavedModel(Model):
     """An exported SavedModel with what it says of itself.
 
-    Attributes: labels, sample_rate, clip_samples, hop_samples, name, identity.
+    Its attributes are those of serving.Model.
 
     Raises:
         KgenreError: no SavedModel of kgenre's at the path.
@@ -21,10 +24,9 @@ class Predictor:
 
     def __init__(self, path, name: str | None = None):
         self.path, self.name = find_saved_model(path), name or str(path)
-        about = read_about(self.path) or self._ask()
-        self.labels, self.sample_rate = about["labels"], about["sample_rate"]
-        self.clip_samples, self.hop_samples = about["clip_samples"], about["hop_samples"]
-        self.identity = about["identity"]
+        metadata = read_metadata(self.path) or self.metadata_of_graph()
+        self.task, self.slice_spec = task_and_spec(metadata)
+        self.identity = metadata["identity"]
 
     @functools.cached_property
     def module(self):
@@ -39,25 +41,20 @@ class Predictor:
             raise KgenreError(f"{self.path}: a SavedModel, but not one that kgenre exported.")
         return module
 
-    def __call__(self, windows) -> tuple[np.ndarray, np.ndarray]:
-        """Windows (n, clip_samples) -> probabilities (n, classes), embeddings (n, d)."""
-        answer = self.module.signatures["serving_default"](waveform=windows)
-        return answer["probabilities"].numpy(), answer["embedding"].numpy()
+    def __call__(self, slices: np.ndarray) -> SliceOutputs:
+        answer = self.module.signatures["serving_default"](waveform=slices)
+        return SliceOutputs(answer["probabilities"].numpy(), answer["embedding"].numpy())
 
-    def _ask(self) -> dict:
-        """What `read_about` gives, of the graph itself: for exports that lack the file."""
-        about = {name: value.numpy() for name, value in self.module.signatures["about"]().items()}
-        labels = [label.decode() for label in about.pop("labels")]
-        return described(self.path, labels, **{name: int(value) for name, value in about.items()})
-
-    def reader(self, cache_bytes: int = 0) -> TrackReader:
-        return TrackReader(self.sample_rate, self.clip_samples, self.hop_samples, cache_bytes)
+    def metadata_of_graph(self) -> dict:
+        """What `read_metadata` gives, of the graph itself: for exports that lack the file."""
+        values = {name: value.numpy() for name, value in self.module.signatures["about"]().items()}
+        values["labels"] = [label.decode() for label in values["labels"]]
+        values["task"] = values["task"].decode()
+        return model_metadata(self.path, *task_and_spec({**values, **{n: int(values[n]) for n in SIZES}}))
 
 
 def find_saved_model(path) -> Path:
     """The SavedModel in a run folder, a serving folder (its highest version), or the folder itself."""
-    from kgenre.training.run import Run
-
     path = Path(path)
     for folder in (path, path / "saved_model"):
         if (folder / "saved_model.pb").is_file():
@@ -69,7 +66,7 @@ def find_saved_model(path) -> Path:
             return max(versions, key=lambda child: int(child.name))
     if not path.exists():
         raise KgenreError(f"{path}: no such model. `model` is a run folder or a SavedModel folder.")
-    unfinished = Run(path).begun
+    unfinished = (path / "run.json").is_file()
     step = (
         f"Finish the run with `kgenre train --resume --out {path}`" if unfinished else "Name a run or SavedModel folder"
     )

@@ -1,46 +1,56 @@
-"""Models that need not be trained first, by name."""
+"""TF-Hub's VGGish as a serving.Model that only gives embeddings."""
 
+import dataclasses
 import hashlib
 
 import numpy as np
 
-from kgenre.audio.reader import TrackReader
+from kgenre.model.aggregate import SliceOutputs
+from kgenre.model.tasks import make_task
+from kgenre.serving.model import Model
 
 
-class VggishEmbedder:
+class VggishEmbedder(Model):
     """TF-Hub's VGGish, an embedding of 128 for every 0.96 s; it names no genres.
 
     Args:
         module: "hub", or a folder that holds the module.
-        sizes: `width` and `figure` as of archs.vggish, of a module of another size.
+        sizes: `width` and `expected` as of archs.vggish, of a module of another size.
 
     Raises:
-        KgenreError: the module cannot be had.
+        KgenreError: the module is unavailable.
     """
 
-    name, labels = "vggish", []
+    name, task = "vggish", make_task("single_label", ())
 
     def __init__(self, module: str = "hub", **sizes):
         import keras
 
-        from kgenre.archs.vggish import FIGURE, FRAMES, check_figure, find_module, load_module, patches, vggish_backbone
+        from kgenre.archs.vggish import (
+            FRAMES,
+            SINE_EMBEDDINGS,
+            check_embeddings,
+            find_module,
+            load_module,
+            patches,
+            vggish_backbone,
+        )
         from kgenre.model.build import front_end
-        from kgenre.model.settings import make_config
+        from kgenre.model.settings import ModelSettings
 
-        config = make_config({}, {"arch": "vggish", "clip_seconds": 0.975})  # 96 frames and the last one's window
-        self.sample_rate, self.clip_samples = config.sample_rate_hz, config.clip_samples
-        self.hop_samples = FRAMES * config.hop_length
+        settings = ModelSettings.compose(
+            {"arch": "vggish", "slice_seconds": 0.975}
+        )  # 96 frames and the last one's window
+        self.slice_spec = dataclasses.replace(
+            settings.audio.slice_spec, hop_samples=FRAMES * settings.spectrogram.hop_length
+        )
         path, network = find_module(module), vggish_backbone(sizes.get("width", 1.0))
         load_module(network, path)
-        check_figure(network, path, sizes.get("figure", FIGURE))
-        waveform = keras.Input((self.clip_samples,), dtype="float32")
-        self.model = keras.Model(waveform, network(patches(front_end(config)(waveform))))
+        check_embeddings(network, path, sizes.get("expected", SINE_EMBEDDINGS))
+        waveform = keras.Input((self.slice_spec.slice_samples,), dtype="float32")
+        self.model = keras.Model(waveform, network(patches(front_end(settings)(waveform))))
         self.identity = hashlib.sha256(b"".join(weight.tobytes() for weight in network.get_weights())).hexdigest()[:16]
 
-    def __call__(self, windows) -> tuple[np.ndarray, np.ndarray]:
-        """Windows (n, clip_samples) -> probabilities of no genres (n, 0), embeddings (n, 128)."""
-        embeddings = self.model(windows, training=False).numpy()
-        return np.zeros((len(embeddings), 0), "float32"), embeddings
-
-    def reader(self, cache_bytes: int = 0) -> TrackReader:
-        return TrackReader(self.sample_rate, self.clip_samples, self.hop_samples, cache_bytes)
+    def __call__(self, slices: np.ndarray) -> SliceOutputs:
+        embeddings = self.model(slices, training=False).numpy()
+        return SliceOutputs(np.zeros((len(embeddings), 0), "float32"), embeddings)

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Training: the plan of an epoch, batches, fit, the run folder."""

@@ -1,4 +1,4 @@
-"""Figures at track level: accuracy with its interval, F1, confusion, and the pictures of them."""
+"""Plots of a training: loss and accuracy over the epochs."""
 
 import pandas as pd
 

@@ -1,86 +1,108 @@
-"""Fits a model: epochs, validation on whole tracks, best weights, and a state that survives a kill."""
+"""Fits a model to the train tracks of a run."""
 
 import keras
-import numpy as np
 
-from kgenre import cli
+from kgenre.audio.policy import ReadPolicy
 from kgenre.audio.reader import TrackReader
-from kgenre.augment import built
+from kgenre.augment import build_augmentations
+from kgenre.core.progress import SILENT, Progress
 from kgenre.model.build import build_model, load_model
-from kgenre.model.settings import Config
+from kgenre.model.tasks import Task
 from kgenre.training.batches import training_batches
-from kgenre.training.callback import Watch, report_failures
+from kgenre.training.callback import TrainingCallback
 from kgenre.training.plan import TrainingPlan
 from kgenre.training.run import Run
-from kgenre.training.state import State
+from kgenre.training.settings import RunSettings, TrainingSettings
+from kgenre.training.state import TrainingState
 
 
-def fit(config: Config, run: Run) -> None:
+def fit(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     """Trains on the run's tracks from its last whole epoch on, and leaves model.keras behind."""
-    labels, tracks = run.load_labels(), run.load_tracks()
+    task, tracks = run.load_task(), run.load_tracks()
     rows = {split: tracks[tracks["split"] == split] for split in ("train", "valid")}
-    number = {label: i for i, label in enumerate(labels)}
-    reader = TrackReader(config.sample_rate_hz, config.clip_samples, config.hop_samples, int(config.cache_gib * 2**30))
-    train_labels = [number[genre] for genre in rows["train"]["genre"]]
-    plan = training_plan(config, train_labels)
-    state = State(run)
+    policy, cache_bytes = ReadPolicy(decoder=settings.reader.decoder), int(settings.reader.cache_gib * 2**30)
+    reader = TrackReader(settings.audio.slice_spec, cache_bytes, policy)
+    targets = {split: task.targets(rows[split]["genre"]) for split in rows}
+    plan = training_plan(settings.training, targets["train"])
+    state = TrainingState(run)
     if state.epochs:
         model = load_model(state.checkpoint(state.epochs), compile=True)
     else:
-        model = compiled_model(config, len(labels), plan.steps)
-    if state.epochs < config.epochs and not state.stopped:
-        dataset = batches(config, reader, list(rows["train"]["path"]), train_labels, len(labels), plan, state.epochs)
-        truth = {path: number[genre] for path, genre in zip(rows["valid"]["path"], rows["valid"]["genre"])}
+        model = compiled_model(settings, task, plan.steps)
+    if state.epochs < settings.training.epochs and not state.stopped:
+        dataset = batches(settings, task, reader, list(rows["train"]["path"]), targets["train"], plan, state.epochs)
+        truth = dict(zip(rows["valid"]["path"], targets["valid"]))
         board = keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False)
-        with cli.progress() as bar:
-            model.fit(
-                dataset,
-                initial_epoch=state.epochs,
-                epochs=config.epochs,
-                steps_per_epoch=plan.steps,
-                callbacks=[Watch(config, state, plan, reader, truth, bar), board],
-                shuffle=False,  # the plan has shuffled already
-                verbose=0,
-            )
-        report_failures(reader.failures, run)
-    state.finish(config, len(labels))
+        model.fit(
+            dataset,
+            initial_epoch=state.epochs,
+            epochs=settings.training.epochs,
+            steps_per_epoch=plan.steps,
+            callbacks=[TrainingCallback(settings, task, state, plan, reader, truth, progress), board],
+            shuffle=False,  # the plan has shuffled already
+            verbose=0,
+        )
+        progress.failures(reader.failures)
+        run.add_bad_files(reader.failures)
+    state.finish(served_model(settings, len(task.labels)))
 
 
-def training_plan(config: Config, labels: list[int]) -> TrainingPlan:
-    """The config's plan of epochs for train tracks of these label numbers."""
-    genres = tuple(labels) if config.balanced else ()
-    return TrainingPlan(len(labels), config.crops_per_track, config.batch_size, config.seed, genres)
+def training_plan(settings: TrainingSettings, targets) -> TrainingPlan:
+    """The plan of epochs for train tracks of these targets."""
+    genres = tuple(targets) if settings.balanced else ()
+    return TrainingPlan(len(targets), settings.crops_per_track, settings.batch_size, settings.seed, genres)
 
 
 def batches(
-    config: Config, reader: TrackReader, paths, labels, n_classes: int, plan: TrainingPlan, first_epoch: int = 0
+    settings: RunSettings, task: Task, reader: TrackReader, paths, targets, plan: TrainingPlan, first_epoch: int = 0
 ):
-    """Training batches with the config's augmentation, as `compiled_model` of the same config takes them."""
-    of_window, of_batch = built(config, "window"), built(config, "batch")
+    """Training batches with the run's augmentations, as `compiled_model` of the same settings takes them."""
+    of_crop, of_batch = (_augmentations(settings, place) for place in ("crop", "batch"))
     if of_batch:  # which mix labels
-        labels = np.eye(n_classes)[labels]
-    return training_batches(reader, paths, labels, plan, first_epoch, config.workers, of_window, of_batch)
+        targets = task.shares(targets)
+    return training_batches(reader, paths, targets, plan, first_epoch, settings.reader.workers, of_crop, of_batch)
 
 
-def compiled_model(config: Config, n_classes: int, steps: int) -> keras.Model:
-    """A new model with Adam and cross-entropy on its logits; of shares of the classes where labels are mixed.
+def compiled_model(settings: RunSettings, task: Task, steps: int) -> keras.Model:
+    """A new model with Adam and the task's loss; of shares of the classes where an augmentation mixes labels.
 
     Accuracy is then against the heavier label.
     """
-    model = build_model(config, n_classes)
-    rate = config.learning_rate
-    if config.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, config.epochs * steps)
+    model, training = untrained_model(settings, len(task.labels)), settings.training
+    rate = training.learning_rate
+    if training.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, training.epochs * steps)
     optimizer = keras.optimizers.Adam(rate)
-    if config.precision == "mixed_float16":  # small gradients would vanish
+    if training.precision == "mixed_float16":  # small gradients would vanish
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    losses = keras.losses
-    kind = losses.CategoricalCrossentropy if built(config, "batch") else losses.SparseCategoricalCrossentropy
+    mixed = bool(_augmentations(settings, "batch"))
     model.compile(
         optimizer,
-        kind(from_logits=True),
+        task.loss(mixed),
         metrics=["accuracy"],
         # On the CPU, XLA makes TensorFlow's step 1.4 times as slow (convpool).
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
     return model
+
+
+def untrained_model(settings: RunSettings, n_classes: int) -> keras.Model:
+    """The run's network with its augmentations, its weights drawn or pretrained."""
+    training = settings.training
+    return build_model(settings, n_classes, settings.augmentations, training.seed, training.precision)
+
+
+def served_model(settings: RunSettings, n_classes: int) -> keras.Model:
+    """The same network in float32, for the trained weights.
+
+    A network that computes in half precision rounds otherwise on each machine and in each graph, so what is served
+    would not be what was evaluated.
+    """
+    changes = {"precision": "float32"}
+    if "weights" in settings.values():  # starting weights would be fetched only to be replaced
+        changes["weights"] = "none"
+    return untrained_model(settings.replace(**changes), n_classes)
+
+
+def _augmentations(settings: RunSettings, place: str) -> dict:
+    return build_augmentations(settings.augmentations, place, settings.audio.slice_spec, settings.training.seed)

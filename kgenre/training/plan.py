@@ -1,10 +1,4 @@
-"""tf.data pipelines: from a table of tracks to batches of waveforms.
-
-Decoded audio is kept up to a given number of bytes and never evicted: over passes that visit every
-track once, a cache that drops its oldest entry would drop each just before its next use. What is not
-kept is decoded again by seeking to the window that is wanted. Shuffling is done on pairs of (track,
-position), so it holds no audio at all.
-"""
+"""The plan of the epochs: which crops of which tracks, in which order, and what augmentations draw for them."""
 
 from dataclasses import dataclass
 
@@ -13,10 +7,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """Which windows each epoch shows, drawn from seed and epoch alone.
+    """Which crops each epoch shows, drawn from seed and epoch alone.
 
     An epoch shows every track `crops_per_track` times at random positions, in random order, and is
-    filled up to whole batches. Balanced, it shows as many windows, but of each genre as often, and of the
+    filled up to whole batches. Balanced, it shows as many crops, but of each genre as often, and of the
     tracks of a genre as often, as whole numbers allow.
 
     genres: the label number of each track, to balance by; none for every track as often.
@@ -42,14 +36,14 @@ class TrainingPlan:
     def _balanced(self, rng: np.random.Generator) -> np.ndarray:
         """Track numbers, int64 (n_tracks * crops_per_track,), of each genre as many, give or take one."""
         genres, n = np.array(self.genres), self.n_tracks * self.crops_per_track
-        present = rng.permutation(np.unique(genres))  # so that the one window more goes to another each epoch
+        present = rng.permutation(np.unique(genres))  # so that the one crop more goes to another each epoch
         shares = np.full(len(present), n // len(present))
         shares[: n % len(present)] += 1
         tracks = (rng.permutation(np.flatnonzero(genres == genre)) for genre in present)
         return np.concatenate([np.resize(own, share) for own, share in zip(tracks, shares)])
 
-    def strengths(self, epoch: int, changes: dict) -> np.ndarray:
-        """What each change draws for each window, float64 (steps * batch_size, changes).
+    def draws(self, epoch: int, changes: dict) -> np.ndarray:
+        """What each change draws for each crop, float64 (steps * batch_size, changes).
 
         Each draws from seed, epoch and its own name: it draws the same whatever else is listed.
         """

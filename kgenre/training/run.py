@@ -7,8 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from kgenre.core.errors import KgenreError
-from kgenre.core.files import write_text
-from kgenre.model.settings import Config, config_json, make_config, read_config
+from kgenre.core.files import write_json, write_text
+from kgenre.core.settings import settings_json
+from kgenre.model.tasks import Task, make_task
+from kgenre.training.settings import RunSettings, read_config
 
 
 class Run:
@@ -40,13 +42,16 @@ class Run:
         overlooked = ("labels.txt", "tracks.csv", "run.json") if but_setup else ()
         return any(path.name not in overlooked for path in self.folder.iterdir())
 
-    def load_config(self) -> Config:
+    def load_settings(self) -> RunSettings:
         if not self.begun:
             raise KgenreError(
                 f"{self.folder}: not a run folder: config.json or run.json is missing. "
                 "Name a folder that `kgenre train` made."
             )
-        return make_config(read_config(self / "config.json"), {})
+        return RunSettings.compose(read_config(self / "config.json"))
+
+    def load_task(self) -> Task:
+        return make_task(self.load_facts()["task"], self.load_labels())
 
     def load_labels(self) -> list[str]:
         return (self / "labels.txt").read_text(encoding="utf-8").rstrip("\n").split("\n")
@@ -62,27 +67,29 @@ class Run:
         """The trained Keras model."""
         from kgenre.model.build import load_model
 
-        self.load_config()  # says what is wrong with the folder, if anything
+        self.load_settings()  # tells what is wrong with the folder, if anything
         path = self / "model.keras"
         if not path.is_file():
             raise KgenreError(f"{path}: missing: the run is not finished. `kgenre train --resume --out {self.folder}`.")
         return load_model(path)
 
-    def save_setup(self, config: Config, labels: list[str], tracks: pd.DataFrame, facts: dict) -> None:
+    def save_setup(self, settings: RunSettings, labels: list[str], tracks: pd.DataFrame, facts: dict) -> None:
         """Writes what training starts from; config.json last, for its presence means that the rest is there."""
         self.folder.mkdir(parents=True, exist_ok=True)
         write_text(self / "labels.txt", "\n".join(labels) + "\n")
         write_text(self / "tracks.csv", tracks.to_csv(index=False))
-        self.save_json("run.json", facts)
-        write_text(self / "config.json", config_json(config))
+        write_json(self / "run.json", facts)
+        write_text(self / "config.json", settings_json(settings.values()))
 
     def remove_state(self) -> None:
         """Removes what only an unfinished training needs."""
         (self / "state.json").unlink(missing_ok=True)
         shutil.rmtree(self / "checkpoints", ignore_errors=True)
 
-    def save_json(self, name: str, value) -> None:
-        write_text(self / name, json.dumps(value, indent=2) + "\n")
+    def add_bad_files(self, failures: dict[str, str]) -> None:
+        """Adds files that failed while training, {path: cause}, to run.json."""
+        facts = self.load_facts()
+        write_json(self / "run.json", {**facts, "bad_files": {**facts["bad_files"], **failures}})
 
 
 def remove_parts(folder) -> None:

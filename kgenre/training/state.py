@@ -1,20 +1,18 @@
-"""Fits a model: epochs, validation on whole tracks, best weights, and a state that survives a kill."""
+"""The state of a training, which survives a kill: the history, the last checkpoint and the best."""
 
-import dataclasses
 import json
 import math
 
 import keras
 import pandas as pd
 
-from kgenre.core.files import write_beside, write_text
-from kgenre.model.build import build_model, load_model
-from kgenre.model.settings import Config
+from kgenre.core.files import write_beside, write_json, write_text
+from kgenre.model.build import load_model
 from kgenre.training.curves import draw_curves
 from kgenre.training.run import Run
 
 
-class State:
+class TrainingState:
     """What is known after the last whole epoch. state.json names the checkpoint that belongs to it.
 
     Files are written in an order that leaves a valid state at any moment: the epoch's checkpoint, then
@@ -45,7 +43,7 @@ class State:
         self.checkpoint(1).parent.mkdir(exist_ok=True)
         write_beside(self.checkpoint(self.epochs), model.save)
         saved = {"history": self.history, "best": self.best, "stopped": self.stopped}
-        self.run.save_json("state.json", saved)
+        write_json(self.run / "state.json", saved)
         write_text(self.run / "history.csv", self.table().to_csv(index=False))
         self._remove_except(self.best, self.epochs)
 
@@ -53,16 +51,14 @@ class State:
         table = pd.DataFrame(self.history)
         return table.assign(best=table["epoch"] == self.best)
 
-    def finish(self, config: Config, n_classes: int) -> None:
-        """Makes the best epoch's weights the run's model, in float32 and without the optimizer's state.
+    def finish(self, model: keras.Model) -> None:
+        """Saves the best epoch's weights as the run's model.keras, without the optimizer's state.
 
-        Weights are float32 under every precision. A network that computes in half precision rounds otherwise
-        on each machine and in each graph, so what is served would not be what was evaluated.
+        Args:
+            model: the run's network in float32, as its weights are under every precision.
         """
         draw_curves(self.table(), self.run / "curves.png")
         trained = load_model(self.checkpoint(self.best))
-        # Starting weights would be fetched only to be replaced.
-        model = build_model(dataclasses.replace(config, precision="float32", weights="none"), n_classes)
         model.set_weights(trained.get_weights())
         write_beside(self.run / "model.keras", model.save)
 

@@ -1,47 +1,39 @@
-"""Fits a model: epochs, validation on whole tracks, best weights, and a state that survives a kill."""
+"""Validation of a model in training, on whole tracks."""
 
 import math
 from collections.abc import Callable
 
-import keras
 import numpy as np
 
 from kgenre.audio.reader import TrackReader
-from kgenre.model.build import slice_model
-from kgenre.serving.predict import SlicePredictor, classify
-
-
-def slice_predictor(model: keras.Model) -> SlicePredictor:
-    """What `classify` asks of a model that is being trained; it follows the weights as they change."""
-    import tensorflow as tf
-
-    network = slice_model(model)
-    signature = [tf.TensorSpec(model.input.shape, tf.float32)]
-    graph = tf.function(lambda windows: network(windows, training=False), input_signature=signature)
-    return lambda windows: [output.numpy() for output in graph(windows)]
+from kgenre.serving.model import Model
+from kgenre.serving.predict import predict_tracks
 
 
 def validate(
-    predict: SlicePredictor,
+    model: Model,
     reader: TrackReader,
-    truth: dict[str, int],
+    truth: dict,
     batch_size: int,
     workers: int,
     advance: Callable[[], None] = lambda: None,
 ) -> dict[str, float]:
-    """Cross-entropy and accuracy of the mean over slices.
+    """The task's loss, and the share of right answers, of whole tracks.
 
     Args:
-        predict: SlicePredictor, as `slice_predictor` gives it.
-        truth: {path: label number} of the tracks to classify.
+        model: serving.Model, as KerasModel makes of a model in training.
+        truth: {path: target} of the tracks, targets as the task gives them.
 
     Returns:
         valid_loss and valid_accuracy; NaN where there are no tracks.
     """
-    results = classify(predict, reader, list(truth), batch_size, workers, advance)
+    results = predict_tracks(model, reader, list(truth), batch_size, workers, advance)
     pairs = [(truth[result.path], result.probabilities) for result in results]
     if not pairs:
         return {"valid_loss": math.nan, "valid_accuracy": math.nan}
-    own = np.array([probabilities[label] for label, probabilities in pairs])
-    hits = np.array([probabilities.argmax() == label for label, probabilities in pairs])
-    return {"valid_loss": float(-np.log(np.maximum(own, 1e-12)).mean()), "valid_accuracy": float(hits.mean())}
+    targets, probabilities = (np.array(column) for column in zip(*pairs))
+    right = model.task.decide(probabilities) == targets
+    return {
+        "valid_loss": float(model.task.track_loss(targets, probabilities).mean()),
+        "valid_accuracy": float(right.mean()),
+    }

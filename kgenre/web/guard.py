@@ -1,32 +1,25 @@
-"""The page's server: loopback only, ids only, and closed to every page but its own.
+"""What guards a web app on this machine: it answers on loopback alone, and only to its own page.
 
-Another web page in the same browser can send requests here, and by a name that it points to 127.0.0.1
-(DNS rebinding) even read the answers. So the Host must be ours, an Origin must be ours, requests that the
-browser marks as another site's are refused, what changes anything needs a token that only our page knows,
+Another web page in the same browser can send requests to the app, and by a name that it points to 127.0.0.1
+(DNS rebinding) even read the answers. So the Host must be the app's, an Origin must be the app's, requests that the
+browser marks as another site's are refused, what changes anything needs a token that only the app's page knows,
 and no answer may be read or framed elsewhere.
 """
 
+import base64
+import hashlib
 import hmac
 import socket
+from collections.abc import Iterable
 
 from fastapi.responses import JSONResponse
 
 from kgenre.core.errors import KgenreError
 
 DEFAULT_PORT = 8642
-
-
 TOKEN_HEADER = "x-kgenre-token"
-
-
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-
-
+MAX_REQUEST_BYTES = 4 << 20
 HEADERS = {
-    "content-security-policy": POLICY,
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "x-content-type-options": "nosniff",
@@ -35,15 +28,43 @@ HEADERS = {
 }
 
 
-MOST_BYTES = 4 << 20  # of a request: the ids of 100 000 tracks are under 1 MiB
+def script_hash(text: str) -> str:
+    """Source of a Content-Security-Policy, or integrity in quotes, that admits this script alone."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def content_policy(inline_scripts: Iterable[str] = ()) -> str:
+    """Content-Security-Policy of an app: its own files, and these scripts inside its page."""
+    scripts = " ".join(["'self'", *map(script_hash, inline_scripts)])
+    return (
+        f"default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
 
 
 class Guard:
-    """ASGI layer that refuses what is not from our own page and adds HEADERS to every answer."""
+    """ASGI layer that refuses what does not come from the app's own page, and adds headers to every answer.
 
-    def __init__(self, app, token: str, port: int):
-        self.app, self.token = app, token
+    Args:
+        app: the ASGI application.
+        token: what a request that is not GET or HEAD must carry in TOKEN_HEADER.
+        port: of the server.
+        inline_scripts: texts of the scripts inside the app's page.
+        max_request_bytes: longest body of a request.
+    """
+
+    def __init__(
+        self,
+        app,
+        token: str,
+        port: int,
+        inline_scripts: Iterable[str] = (),
+        max_request_bytes: int = MAX_REQUEST_BYTES,
+    ):
+        self.app, self.token, self.max_request_bytes = app, token, max_request_bytes
         self.hosts = {f"{name}:{port}".encode() for name in ("127.0.0.1", "localhost")}
+        headers = {"content-security-policy": content_policy(inline_scripts), **HEADERS}
+        self.headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
@@ -52,8 +73,7 @@ class Guard:
 
         async def send_guarded(message):
             if message["type"] == "http.response.start":
-                own = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
-                message = {**message, "headers": [*message.get("headers", []), *own]}
+                message = {**message, "headers": [*message.get("headers", []), *self.headers]}
             await send(message)
 
         reason = self.refusal(scope)
@@ -62,33 +82,40 @@ class Guard:
 
     def refusal(self, scope) -> str | None:
         """Why a request is refused; None if it is not."""
-        given: dict[bytes, list[bytes]] = {}
+        headers: dict[bytes, list[bytes]] = {}
         for name, value in scope["headers"]:
-            given.setdefault(name, []).append(value)
-        hosts, origins = given.get(b"host", []), given.get(b"origin", [])
+            headers.setdefault(name, []).append(value)
+        reason = self._origin_refusal(scope["path"], headers)
+        if reason or scope["method"] in ("GET", "HEAD"):
+            return reason
+        return self._change_refusal(headers)
+
+    def _origin_refusal(self, path: str, headers: dict[bytes, list[bytes]]) -> str | None:
+        hosts, origins = headers.get(b"host", []), headers.get(b"origin", [])
         if len(hosts) != 1 or hosts[0] not in self.hosts:
             return "the Host is not this server's"
         if any(origin != b"http://" + hosts[0] for origin in origins):
             return "the Origin is another page"
-        site = given.get(b"sec-fetch-site", [b"none"])[0]
-        opened = scope["path"] == "/" and given.get(b"sec-fetch-mode") == [b"navigate"]  # a link to the page is fine
-        if site not in (b"none", b"same-origin") and not opened:
+        site = headers.get(b"sec-fetch-site", [b"none"])[0]
+        is_link = path == "/" and headers.get(b"sec-fetch-mode") == [b"navigate"]  # a link to the page is fine
+        if site not in (b"none", b"same-origin") and not is_link:
             return "the request comes from another site"
-        if scope["method"] in ("GET", "HEAD"):
-            return None
-        if not hmac.compare_digest(given.get(TOKEN_HEADER.encode(), [b""])[0], self.token.encode()):
+        return None
+
+    def _change_refusal(self, headers: dict[bytes, list[bytes]]) -> str | None:
+        if not hmac.compare_digest(headers.get(TOKEN_HEADER.encode(), [b""])[0], self.token.encode()):
             return "the token is missing or old: load the page again"
-        length = given.get(b"content-length", [b""])[0]
-        if not length.isdigit() or int(length) > MOST_BYTES:
-            return f"the request must tell its length, at most {MOST_BYTES} bytes"
+        length = headers.get(b"content-length", [b""])[0]
+        if not length.isdigit() or int(length) > self.max_request_bytes:
+            return f"the request must state its length, at most {self.max_request_bytes} bytes"
         return None
 
 
 def listen(port: int | None) -> socket.socket:
-    """A socket on 127.0.0.1: at `port`; if none is named, at DEFAULT_PORT or any free one.
+    """A socket on 127.0.0.1: at `port`; if None, at DEFAULT_PORT or any free one.
 
     Raises:
-        KgenreError: the port that was asked for is taken.
+        KgenreError: the requested port is taken.
     """
     for candidate in (DEFAULT_PORT, 0) if port is None else (port,):
         listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -99,4 +126,4 @@ def listen(port: int | None) -> socket.socket:
             return listening
         except (OSError, OverflowError):
             listening.close()
-    raise KgenreError(f"Port {port} is in use, or may not be had. Name another with --port, or none for any.")
+    raise KgenreError(f"Port {port} is in use, or not allowed. Choose another with --port, or omit --port for any.")

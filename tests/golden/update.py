@@ -1,6 +1,6 @@
-"""Writes the golden files anew and tells the largest change: python tests/golden/update.py
+"""Recomputes the golden files and prints the largest change: python tests/golden/update.py
 
-To be run when a change of the values is meant, and the printed change is what was meant.
+Run it after a change that is meant to change the values, and check that the printed change is the intended one.
 """
 
 from pathlib import Path
@@ -24,18 +24,18 @@ def music(seconds: float = 3.0) -> np.ndarray:
 
 def logmel() -> np.ndarray:
     """LogMel of `music`, 32 bands: (frames, 32) dB."""
-    from kgenre.features.logmel import LogMel
+    from kgenre.features.layers.logmel import LogMel
 
     return np.asarray(LogMel(SAMPLE_RATE, n_mels=32)(music()[None]))[0]
 
 
 def zoom() -> np.ndarray:
-    """`zoom` of a small picture by three pairs of factors: (3, 12, 20, 1)."""
-    from kgenre.augment import zoom
+    """`zoom` of a small spectrogram by three pairs of factors: (3, 12, 20, 1)."""
+    from kgenre.augment.layers.zoom import zoom as zoom_spectrogram
 
-    picture = np.random.RandomState(1).random_sample((12, 20, 1)).astype("float32")
+    spectrogram = np.random.RandomState(1).random_sample((12, 20, 1)).astype("float32")
     factors = np.float32([0.7, 1.0, 1.25]), np.float32([1.3, 0.9, 0.8])
-    return np.asarray(zoom.zoom(np.stack([picture] * 3), *factors))
+    return np.asarray(zoom_spectrogram(np.stack([spectrogram] * 3), *factors))
 
 
 GOLDEN = {"logmel": logmel, "zoom": zoom}

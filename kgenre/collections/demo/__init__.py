@@ -1,1 +1,1 @@
-"""TODO."""
+"""The demo collection: songs composed by a program, as files, tags and a manifest."""

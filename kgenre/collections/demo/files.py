@@ -2,19 +2,15 @@
 
 Real music cannot be shipped, so 8 genres are composed from their chord progressions, rhythms and
 instruments. Loudness, crest, length, sample rate, file format and channels are drawn independently of the
-genre: what is left to tell genres apart is the music. Four or five artists share a genre, each with a sound
+genre, so only the music tells genres apart. Four or five artists share a genre, each with a sound
 of its own, so a split by artist is harder than one by song. Good for tests and first steps, not for results.
 """
 
 import csv
 import json
-import multiprocessing
 import os
 import shutil
-import signal
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,6 +20,7 @@ from mutagen import id3
 
 from kgenre.collections.demo.songs import Song, plan, render
 from kgenre.core.errors import KgenreError
+from kgenre.core.parallel import map_in_processes
 
 DEMO_VERSION = "1"  # another version composes other songs: finished folders are rebuilt
 MANIFEST_COLUMNS = ("path", "genre", "artist", "album", "title", "track_id", "seconds")
@@ -41,22 +38,21 @@ def make_demo(
 ) -> Path:
     """Writes the collection as `folder`/GENRE/*.{mp3,ogg,flac,wav} and `folder`/manifest.csv.
 
-    The waveforms depend on `seed` and the other arguments of `plan` alone, not on `workers`. Songs are made
-    in `folder`.part, which takes the name `folder` when it is whole; what an interrupted call leaves there,
-    the next one discards. A folder that holds this very collection is returned at once, one that holds
-    another demo collection is replaced.
+    The waveforms depend on `seed` and the other arguments of `plan` alone, not on `workers`. Songs are written to
+    `folder`.part, which is renamed to `folder` when it is complete; the next call discards what an interrupted one
+    left there. A folder that holds the same collection is returned at once; another demo collection is replaced.
 
     Args:
         folder: the collection's folder.
         seed, songs_per_genre, genres, seconds: as in `plan`.
-        workers: processes; None takes one a core, 1 works in this process.
+        workers: processes; None for one per core, 1 to work in this process.
         progress: called as progress(done, total) when a song is finished.
 
     Returns:
         `folder`.
 
     Raises:
-        KgenreError: an argument is out of its domain, or `folder` is something else than a demo collection.
+        KgenreError: an argument is out of its domain, or `folder` holds something other than a demo collection.
     """
     songs = plan(seed, songs_per_genre, genres, seconds)
     recipe = {
@@ -66,48 +62,34 @@ def make_demo(
         "genres": list(dict.fromkeys(song.genre for song in songs)),
         "seconds": [float(bound) for bound in seconds],
     }
-    whole = Path(folder).resolve()
-    if _recipe(whole) != recipe or not (whole / "manifest.csv").is_file():
-        _check_ours(whole)
-        part = whole.with_name(whole.name + ".part")
+    target = Path(folder).resolve()
+    if _recipe(target) != recipe or not (target / "manifest.csv").is_file():
+        _check_ours(target)
+        part = target.with_name(target.name + ".part")
         _discard(part)
         part.mkdir(parents=True)
         (part / "demo.json").write_text(json.dumps(recipe, indent=1) + "\n")
-        _write_all(songs, part, min(workers or os.cpu_count() or 1, len(songs)), progress or (lambda done, total: None))
+        _write_all(songs, part, workers or os.cpu_count() or 1, progress or (lambda done, total: None))
         _write_manifest(songs, part / "manifest.csv")
-        _swap(part, whole)
+        _swap(part, target)
     return Path(folder)
 
 
 def _write_all(songs: list[Song], folder: Path, workers: int, progress: Callable[[int, int], None]) -> None:
-    if workers == 1:
-        for done, song in enumerate(songs, 1):
-            _write(song, folder / song.path)
-            progress(done, len(songs))
-        return
-    # spawned, not forked: a process that runs TensorFlow has threads whose locks a fork would freeze
-    # deaf to Ctrl-C, which reaches this process: it tells them to stop, and one traceback is enough
-    ignore = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), **ignore)
-    try:
-        jobs = [pool.submit(_write, song, folder / song.path) for song in songs]
-        for done, job in enumerate(as_completed(jobs), 1):
-            job.result()
-            progress(done, len(songs))
-    except BrokenProcessPool as error:
-        raise KgenreError(
-            f"{folder}: a process that composes songs ended early. A script that calls make_demo needs "
-            'its calls under `if __name__ == "__main__":`, or workers=1.'
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
+    jobs = [(song, folder / song.path) for song in songs]
+    broken = (
+        f"{folder}: a process that composes songs ended early. A script that calls make_demo needs "
+        'its calls under `if __name__ == "__main__":`, or workers=1.'
+    )
+    for done, _ in enumerate(map_in_processes(_write, jobs, workers, broken), 1):
+        progress(done, len(songs))
 
 
 def _write(song: Song, path: Path) -> None:
     """Renders, encodes and tags one file."""
     y = render(song)
     path.parent.mkdir(exist_ok=True)
-    # at a constant bit rate the size of an mp3 tells its length, not its music
+    # at a constant bit rate the size of an mp3 depends on its length, not on its music
     how = {"bitrate_mode": "CONSTANT", "compression_level": 0.5} if song.format == "mp3" else {}
     with soundfile.SoundFile(path, "w", song.rate, song.channels, format=song.format.upper(), **how) as file:
         for start in range(0, len(y), 1 << 15):  # whole songs overflow the stack of libsndfile's Vorbis encoder
@@ -132,7 +114,7 @@ def _write_manifest(songs: list[Song], path: Path) -> None:
 def _recipe(folder: Path) -> dict | None:
     try:
         return json.loads((folder / "demo.json").read_text())
-    except (OSError, ValueError):  # none, or not one of ours: _check_ours decides
+    except (OSError, ValueError):  # missing or foreign: _check_ours decides
         return None
 
 
@@ -151,11 +133,11 @@ def _discard(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _swap(part: Path, whole: Path) -> None:
-    """Gives `part` the name `whole`; the old collection goes once the new one is in its place."""
-    old = whole.with_name(whole.name + ".old")
+def _swap(part: Path, target: Path) -> None:
+    """Renames `part` to `target`; the old collection is removed after that."""
+    old = target.with_name(target.name + ".old")
     _discard(old)
-    if whole.exists():
-        whole.rename(old)
-    part.rename(whole)
+    if target.exists():
+        target.rename(old)
+    part.rename(target)
     _discard(old)

@@ -7,11 +7,11 @@ from kgenre.collections.demo.synth import Fx
 
 @dataclass(frozen=True)
 class Part:
-    """An instrument's share of a genre; artists choose among `voices`, songs among `patterns`.
+    """The part of an instrument in a genre; artists use one of `voices`, songs one of `patterns`.
 
     A pattern is one bar: "." rests, "=" holds the note before, 1-9 are steps above the root of the chord,
     "b" the half step above it, "l" the half step below the next root, "c" the chord, "p" root, fifth and
-    octave, "m" the next note of a melody. "/" parts the alternatives.
+    octave, "m" the next note of a melody. "/" separates the alternatives.
     """
 
     voices: str
@@ -26,11 +26,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Genre:
-    """What the songs of a genre have in common. Chords and scales are written in C major or A minor."""
+    """What the songs of a genre share. Chords and scales are written in C major or A minor."""
 
     artists: str
     bpm: tuple[float, float]
-    progressions: str  # one chord a bar; "/" parts the alternatives
+    progressions: str  # one chord a bar; "/" separates the alternatives
     scale: str
     kits: str
     drums: tuple[dict[str, str], ...]  # drum -> one bar: "X" accent, "x" stroke, "o" soft stroke

@@ -26,10 +26,10 @@ SECOND = (
 
 @dataclass(frozen=True)
 class Artist:
-    """An artist's sound: every dial stands at another step than those of the others in the genre."""
+    """An artist's sound; each parameter differs from those of the genre's other artists."""
 
     name: str
-    slot: int  # place in the genre's table; chooses voices and patterns
+    slot: int  # position in the genre's table; selects voices and patterns
     kit: str
     bpm: tuple[float, float]
     keys: tuple[int, ...]  # transpositions in semitones
@@ -48,7 +48,7 @@ class Song:
 
     seed: int
     genre: str
-    index: int  # place within the genre
+    index: int  # position within the genre
     artist: str
     album: str
     title: str
@@ -89,7 +89,7 @@ def artist_of(seed: int, genre: str, slot: int) -> Artist:
 
 
 def plan(seed: int = 0, songs_per_genre: int = 16, genres=None, seconds=(15.0, 30.0)) -> list[Song]:
-    """The songs of a collection, genre by genre; a song depends on the seed, its genre and its place alone.
+    """The songs of a collection, genre by genre; a song depends on the seed, its genre and its index alone.
 
     Args:
         seed: an integer of at least 0.
@@ -114,14 +114,14 @@ def plan(seed: int = 0, songs_per_genre: int = 16, genres=None, seconds=(15.0, 3
 
 
 def _song(seed: int, genre: str, index: int, seconds: tuple[float, float]) -> Song:
-    place, names = list(GENRES).index(genre), GENRES[genre].artists.split("/")
-    rng = np.random.default_rng([seed, place, index, 1])
+    number, names = list(GENRES).index(genre), GENRES[genre].artists.split("/")
+    rng = np.random.default_rng([seed, number, index, 1])
     # four songs in a row have four formats, in an order of their own: even a small collection has all of them
-    file_format = str(np.random.default_rng([seed, place, index // 4, 2]).permutation(FORMATS)[index % 4])
+    file_format = str(np.random.default_rng([seed, number, index // 4, 2]).permutation(FORMATS)[index % 4])
     slot, record = index % len(names), index // len(names) // 2  # an album holds two songs
-    first, second = _words(seed, place + len(GENRES) * index)
+    first, second = _words(seed, number + len(GENRES) * index)
     # albums draw on the same pairs of words from the other end
-    album_second, album_first = _words(seed, -1 - place - len(GENRES) * (slot + len(names) * record))
+    album_second, album_first = _words(seed, -1 - number - len(GENRES) * (slot + len(names) * record))
     track_id = f"{genre}-{index:03d}"
     return Song(
         seed=int(seed),
@@ -142,13 +142,13 @@ def _song(seed: int, genre: str, index: int, seconds: tuple[float, float]) -> So
 
 
 def _words(seed: int, number: int) -> tuple[str, str]:
-    """The pair of words of that number, each pair once before any returns."""
+    """The pair of words of a number; no pair repeats before all are used."""
     pairs = np.random.default_rng(seed).permutation(len(FIRST) * len(SECOND))
     first, second = divmod(int(pairs[number % len(pairs)]), len(SECOND))
     return FIRST[first], SECOND[second]
 
 
-class _Take:
+class _Performance:
     """One performance of a song: its key, tempo and form, and its tracks."""
 
     def __init__(self, song: Song):
@@ -164,9 +164,9 @@ class _Take:
         names = rng.choice(genre.progressions.split("/")).split()
         first = int(rng.integers(len(names)))
         self.chords = [synth.chord(names[(first + bar) % len(names)], self.key) for bar in range(self.bars + 1)]
-        self.jitter = rng.uniform(0.001, 0.012)  # seconds by which players miss the beat
-        self.drift = rng.uniform(0, 2 * np.pi)  # where in its sway the tempo is
-        self.variant = artist.slot + int(rng.integers(2))  # an artist has two ways of playing each part
+        self.jitter = rng.uniform(0.001, 0.012)  # standard deviation of the players' timing, seconds
+        self.drift = rng.uniform(0, 2 * np.pi)  # phase of the sway of the tempo
+        self.variant = artist.slot + int(rng.integers(2))  # an artist has two variants of each part
         self.past_bars = int(rng.integers(4))  # of the section that runs when the file starts
         self.size = int(np.ceil(song.seconds * synth.RATE)) + 1
 
@@ -197,7 +197,7 @@ class _Take:
             for position, length, token in pattern if plays else ():
                 strong = position * 4 % 1 == 0
                 for midi in synth.pitches(token, part.low, *self.chords[bar : bar + 2], melody, strong):
-                    if (midi, length) not in made:  # a note sounds the same each time: that saves most of the work
+                    if (midi, length) not in made:  # a note is rendered once and repeated: that saves most of the work
                         tuned, seconds = midi + self.artist.cents / 100, length * part.gate * self.bar_seconds
                         made[midi, length] = synth.note(voice, tuned, seconds, self.artist.dark, self.rng)
                     gain = self.rng.uniform(0.75, 1.0) + 0.15 * strong
@@ -223,20 +223,20 @@ class _Take:
 
 def render(song: Song) -> np.ndarray:
     """The song's waveform, float32 (samples, channels) at its rate, with its RMS and crest."""
-    take = _Take(song)
-    genre, artist, rng = take.genre, take.artist, take.rng
-    tracks = [(take.notes(part), part.level_db, part.pan, part.fx) for part in genre.parts]
-    tracks.append((take.drums(), genre.drum_db, 0.0, Fx(send=0.08)))
-    dry = np.zeros((take.size, song.channels), np.float32)
+    performance = _Performance(song)
+    genre, artist, rng = performance.genre, performance.artist, performance.rng
+    tracks = [(performance.notes(part), part.level_db, part.pan, part.fx) for part in genre.parts]
+    tracks.append((performance.drums(), genre.drum_db, 0.0, Fx(send=0.08)))
+    dry = np.zeros((performance.size, song.channels), np.float32)
     wet, width = np.zeros_like(dry), rng.uniform(0.3, 1.0)
-    for track, level_db, place, fx in tracks:
-        y = synth.effects(track, fx, take.beat_seconds, -take.offset)
-        y = synth.pan(y, song.channels, place * width) * synth.gain(level_db + rng.normal(0, 1))
+    for track, level_db, pan, fx in tracks:
+        y = synth.effects(track, fx, performance.beat_seconds, -performance.offset)
+        y = synth.pan(y, song.channels, pan * width) * synth.gain(level_db + rng.normal(0, 1))
         dry += y
         wet += np.float32(fx.send * artist.room) * y
     y = dry + synth.reverb(wet, artist.reverb_seconds, rng.uniform(3000, 8000), rng)
     y = synth.tilt(y, artist.tilt_db + rng.normal(0, 1.5))
-    hiss = synth.band(rng.standard_normal(take.size, np.float32), 0, rng.uniform(2000, 12000))
+    hiss = synth.band(rng.standard_normal(performance.size, np.float32), 0, rng.uniform(2000, 12000))
     y += synth.gain(artist.noise_db + rng.normal(0, 2)) * np.float32(synth.loudness(y)) * hiss[:, None]
     y = soxr.resample(y, synth.RATE, song.rate)[: round(song.seconds * song.rate)]
     return synth.master(y, song.rate, song.rms_db, song.crest_db)

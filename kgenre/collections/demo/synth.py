@@ -173,17 +173,17 @@ class Melody:
         self.ladder = [midi for midi in range(low, low + 20) if midi % 12 in tones]
         self.moves = rng.choice((-3, -2, -1, -1, 0, 1, 1, 2, 3), 24)
         self.home, self.rng = int(rng.integers(2, len(self.ladder) - 2)), rng
-        self.count, self.place = 0, self.home
+        self.count, self.step = 0, self.home
 
     def begin(self, bar: int) -> None:
         if bar % 2 == 0:
-            self.count, self.place = 0, self.home + int(self.rng.choice((0, 0, 0, 1, -1, 2)))
+            self.count, self.step = 0, self.home + int(self.rng.choice((0, 0, 0, 1, -1, 2)))
 
     def next(self, root: int, steps: tuple[int, ...], strong: bool) -> int:
         """MIDI note; on strong beats the nearest tone of the chord."""
-        self.place = min(len(self.ladder) - 1, max(0, self.place + int(self.moves[self.count % len(self.moves)])))
+        self.step = min(len(self.ladder) - 1, max(0, self.step + int(self.moves[self.count % len(self.moves)])))
         self.count += 1
-        midi = self.ladder[self.place]
+        midi = self.ladder[self.step]
         if not strong:
             return midi
         return min(range(midi - 4, midi + 5), key=lambda near: ((near - root) % 12 not in steps, abs(near - midi)))
@@ -229,7 +229,7 @@ def _cycle(amplitudes: np.ndarray) -> np.ndarray:
 
 
 def wave(voice: Voice, hz: float, n: int, dark: float, rng: np.random.Generator) -> np.ndarray:
-    """Wavetable: a cycle, crossfaded to a darker one, read by 32-bit phases that wrap by themselves."""
+    """Wavetable: a cycle, crossfaded to a darker one, read by 32-bit phases, whose overflow is the wrap."""
     amplitudes = _spectrum(voice, hz, dark)
     bright = _cycle(amplitudes)
     darker = _cycle(amplitudes * np.exp(-0.7 * np.arange(len(amplitudes)))) if voice.bright_seconds else None
@@ -257,7 +257,7 @@ def _fade(bright: np.ndarray, darker: np.ndarray, seconds: float) -> np.ndarray:
 def pluck(voice: Voice, hz: float, n: int, dark: float, rng: np.random.Generator) -> np.ndarray:
     """Plucked string, y[i] = g (y[i - N] + y[i - N - 1]) / 2, one period at a time.
 
-    N is whole, so the string is up to half a sample out of tune; reading it at another speed repairs that.
+    N is whole, so the string is up to half a sample out of tune; resampling corrects that.
 
     Reference: Karplus and Strong, Digital Synthesis of Plucked-String and Drum Timbres, 1983.
     """
@@ -394,9 +394,9 @@ def tilt(y: np.ndarray, db: float) -> np.ndarray:
     return (low * gain(-db / 2) + (y - low) * gain(db / 2)).astype(np.float32)
 
 
-def pan(y: np.ndarray, channels: int, place: float) -> np.ndarray:
+def pan(y: np.ndarray, channels: int, position: float) -> np.ndarray:
     """A track as (samples, channels), placed from -1 (left) to 1 (right) at constant power."""
-    angle = (1 + place) * np.pi / 4
+    angle = (1 + position) * np.pi / 4
     return y[:, None] * np.array([[1.0]] if channels == 1 else [[np.cos(angle), np.sin(angle)]], np.float32)
 
 
@@ -405,10 +405,10 @@ def master(y: np.ndarray, rate: int, rms_db: float, crest_db: float) -> np.ndarr
 
     The gain is a power of the short-time peak: negative powers compress, positive ones expand, and the
     ratio grows with the power, so bisection finds the one that is asked for. A compressor alone could not
-    raise the ratio of a dense mix, and loudness would then tell genres apart.
+    raise the ratio of a dense mix, and genres could then be told by their loudness.
     """
     ceiling = gain(crest_db + 1) * np.float32(np.sqrt(np.mean(y**2)))
-    y = ceiling * np.tanh(y / ceiling)  # single strokes, which no slow gain reaches, are rounded off first
+    y = ceiling * np.tanh(y / ceiling)  # single strokes, which no slow gain reaches, are limited first
     hop = rate // 100
     frames = np.pad(y, ((0, -len(y) % hop), (0, 0))).reshape(-1, hop * y.shape[1])
     peak, power = np.abs(frames).max(axis=1), np.mean(frames**2, axis=1)

@@ -1,12 +1,13 @@
-"""The stored map kept up to date: new tracks are placed, and nothing that was on it moves."""
+"""The stored map of a library, updated: new tracks are placed, and no track that was on it moves."""
 
 import logging
-from collections.abc import Callable
 
 import numpy as np
 
-from kgenre.library.map import layout as mapping
-from kgenre.library.map.layout import Quality
+from kgenre.core.progress import SILENT, Progress
+from kgenre.library.map import METHODS
+from kgenre.library.map.layout import STEPS, align, layout, place_new_tracks
+from kgenre.library.map.quality import MapQuality, map_quality
 from kgenre.library.records import Space
 from kgenre.library.store import Library
 
@@ -19,53 +20,64 @@ def update_map(
     method: str | None = None,
     remap: bool = False,
     workers: int = 2,
-    advance: Callable[[], None] = lambda: None,
-) -> Quality:
-    """Gives every track of a space a place on its map.
+    progress: Progress = SILENT,
+) -> MapQuality:
+    """Gives every track of a space a position on its map.
+
+    Tracks that were on the map stay where they are, unless most tracks are new, the method changes or `remap` is set.
 
     Args:
         library, space: whose map.
-        method: a name in map.METHODS; None is the one that the map was made with, tsne at first.
-        remap: lay all tracks out anew, and turn the new map to lie on the old.
+        method: a name in METHODS; None keeps the map's method, which is METHODS[0] for a new map.
+        remap: lay out all tracks again, and rotate the new map to lie on the old one.
         workers: threads.
-        advance: called map.STEPS times while all tracks are laid out.
+        progress: is shown the steps of laying out all tracks.
 
     Returns:
-        Quality of the map.
+        MapQuality of the map.
     """
-    about = library.meta(_about(space)) or {}
-    method = method or about.get("method", "tsne")
+    stored = library.meta(_meta_name(space)) or {}
+    method = method or stored.get("method", METHODS[0])
     ids, vectors = library.vectors(space)
     old_ids, old = library.positions(space)
     on_map = np.isin(old_ids, ids)
     old_ids, old = old_ids[on_map], old[on_map]
     kept = np.searchsorted(ids, old_ids)
     new = np.setdiff1d(np.arange(len(ids)), kept)
-    fresh = remap or method != about.get("method") or len(new) > len(kept)
-    if not len(ids) or (not len(new) and not fresh and "quality" in about):
-        return Quality(
-            **{name: np.nan if value is None else value for name, value in about.get("quality", _NONE).items()}
-        )
-    if fresh:
-        log.info("laying out the map of %d tracks%s", len(ids), ", turned to lie on the old one" if len(kept) else "")
-        positions = mapping.align(mapping.layout(vectors, 0, method, workers, advance), old, kept)
+    all_again = remap or method != stored.get("method") or len(new) > len(kept)
+    if not len(ids) or (not len(new) and not all_again and "quality" in stored):
+        return _stored_quality(stored)
+    if all_again:
+        positions, changed = _lay_out(vectors, old, kept, method, workers, progress), np.arange(len(ids))
     else:
-        positions = np.empty((len(ids), 2), "float32")
-        positions[kept] = old
-        if len(new):
-            log.info("placing %d new tracks among %d that stay where they are", len(new), len(kept))
-            positions[new] = mapping.place(vectors[new], vectors[kept], old, method)
-    quality = mapping.quality(vectors, positions)
-    figures = {name: None if np.isnan(value) else value for name, value in vars(quality).items()}
+        positions, changed = _add(vectors, old, kept, new, method), new
+    quality = map_quality(vectors, positions)
+    metrics = {name: None if np.isnan(value) else value for name, value in vars(quality).items()}  # JSON has no NaN
     with library.writing():
-        changed = np.arange(len(ids)) if fresh else new
         library.set_positions(space, ids[changed], positions[changed])
-        library.set_meta(_about(space), {"method": method, "quality": figures})
+        library.set_meta(_meta_name(space), {"method": method, "quality": metrics})
     return quality
 
 
-_NONE = {"trustworthiness": None, "preservation": None}
+def _lay_out(vectors, old, kept, method: str, workers: int, progress: Progress) -> np.ndarray:
+    log.info("laying out the map of %d tracks%s", len(vectors), ", aligned with the old map" if len(kept) else "")
+    with progress.task("laying out the map", STEPS, "steps") as advance:
+        return align(layout(vectors, 0, method, workers, advance), old, kept)
 
 
-def _about(space: Space) -> str:
+def _add(vectors, old, kept, new, method: str) -> np.ndarray:
+    positions = np.empty((len(vectors), 2), "float32")
+    positions[kept] = old
+    if len(new):
+        log.info("placing %d new tracks among %d tracks, which keep their positions", len(new), len(kept))
+        positions[new] = place_new_tracks(vectors[new], vectors[kept], old, method)
+    return positions
+
+
+def _stored_quality(stored: dict) -> MapQuality:
+    metrics = stored.get("quality", {"trustworthiness": None, "preservation": None})
+    return MapQuality(**{name: np.nan if value is None else value for name, value in metrics.items()})
+
+
+def _meta_name(space: Space) -> str:
     return f"map of space {space.id}"

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The scan of a folder of music into a library."""

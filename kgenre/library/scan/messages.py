@@ -1,27 +1,26 @@
-"""What a scan and its reading processes say to each other."""
+"""The messages between a scan and its reading processes; slices of audio travel as audio.track.Slice."""
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from kgenre.audio.facts import TrackFacts
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
+from kgenre.audio.slicing import SliceSpec
 from kgenre.audio.tags import Tags
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to listen: Hz, samples of a slice, samples between slices, windows a track (None for whole tracks)."""
+    """How the scan reads tracks: slices of one length at one sample rate, and the policy."""
 
-    sample_rate: int
-    clip: int
-    hop: int
-    windows: int | None = None
+    spec: SliceSpec
+    policy: ReadPolicy = DEFAULT_POLICY
 
 
 @dataclass(frozen=True)
 class Job:
-    """A file to listen to, as the walk found it.
+    """A file to analyse, as the walk found it.
 
-    gone: the files of its size and time that are not there any more, {file hash: audio hash}.
+    gone: known files of the same size and time that no longer exist, {file hash: audio hash}.
     """
 
     path: bytes
@@ -32,7 +31,7 @@ class Job:
 
 @dataclass(frozen=True)
 class About:
-    """First answer. The reader then waits to be told whether the audio is wanted."""
+    """The first answer for a file. The process then waits to be told whether to read its audio."""
 
     file_hash: bytes
     audio_hash: bytes
@@ -40,30 +39,20 @@ class About:
 
 
 @dataclass(frozen=True)
-class Window:
-    """A slice, float32 (clip,), and the second that it starts at."""
-
-    start: float
-    samples: np.ndarray
-
-
-@dataclass(frozen=True)
 class Alive:
-    """Nothing to tell yet, but work goes on."""
+    """Nothing to send yet, but work continues."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """The last answer for a track whose windows were all given."""
+    """The last answer for a track, after all its slices."""
 
-    seconds: float
-    gain_db: float
-    note: str
+    facts: TrackFacts
 
 
 @dataclass(frozen=True)
 class Failed:
-    """The last answer for a file that cannot be used. `again`: the next scan shall try it even if unchanged."""
+    """The last answer for a file that cannot be used. `again`: the next scan tries it even if it is unchanged."""
 
     reason: str
     again: bool = False
@@ -71,14 +60,14 @@ class Failed:
 
 @dataclass(frozen=True)
 class Ready:
-    """The process runs."""
+    """The process has started and takes jobs."""
 
 
 @dataclass(frozen=True)
 class Free:
-    """The file is done with."""
+    """The process has finished its file."""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """The process is gone."""
+    """The process has ended."""

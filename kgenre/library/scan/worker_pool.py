@@ -1,7 +1,7 @@
-"""Reading processes with a time limit: a file that hangs or crashes its reader is told of, and the others go on.
+"""Reading processes with a time limit: a file whose decoder hangs or crashes is reported, and the others go on.
 
 The processes are fresh interpreters, not forks: TensorFlow's threads do not survive a fork. They talk over
-pipes in pickles; a thread for each hands on what it hears, so that decoding goes on while the model computes.
+pipes in pickles; a thread for each passes its messages on, so that decoding goes on while the model computes.
 """
 
 import contextlib
@@ -19,21 +19,21 @@ from collections.abc import Iterator
 from kgenre.core.errors import KgenreError
 from kgenre.library.scan.messages import About, Ended, Failed, Free, Job, Ready, Settings
 
-LISTENER = "kgenre.library.scan.analysis:listen"
-MESSAGES_HELD = 64  # windows that wait for the model: 33 MB of the default model's
+ANALYSER = "kgenre.library.scan.analysis:analyse"
+MESSAGES_HELD = 64  # slices that wait for the model: 12 MB of the default model's
 CHECK_SECONDS = 1.0
-AWAY_SECONDS = 5.0  # between two checks that are nothing unusual: the model takes its time
+AWAY_SECONDS = 5.0  # longer between two checks than a batch of the model takes: this process was stopped
 
 
 class Worker:
     """One process. `job` is what it works on, None if nothing."""
 
-    def __init__(self, listener: str, settings: Settings, inbox: queue.Queue):
+    def __init__(self, analyser: str, settings: Settings, inbox: queue.Queue):
         self.job: Job | None = None
         self.ready = self.failed = self.late = False
-        self.heard = math.inf  # when it last gave a sign; infinite while it is our turn
-        # -P: a folder of music that we are in must not be searched for modules.
-        command = [sys.executable, "-P", "-m", "kgenre.library.scan.worker_process", listener]
+        self.last_sign = math.inf  # time of its last message; infinite while it waits for us
+        # -P: the current folder, which may be one of music, must not be searched for modules.
+        command = [sys.executable, "-P", "-m", "kgenre.library.scan.worker_process", analyser]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
         self.pump = threading.Thread(target=self._pump, args=(inbox,), daemon=True)
@@ -70,7 +70,7 @@ class Worker:
             self.process.stdin.close()
 
     def _write(self, message) -> None:
-        self.heard = time.monotonic()
+        self.last_sign = time.monotonic()
         with contextlib.suppress(BrokenPipeError):  # it has just died: its Ended is on the way
             pickle.dump(message, self.process.stdin)
             self.process.stdin.flush()
@@ -82,10 +82,10 @@ class Worker:
             except (EOFError, pickle.UnpicklingError):
                 inbox.put((self, Ended()))
                 return
-            self.heard = math.inf
+            self.last_sign = math.inf
             inbox.put((self, message))  # waits while the model is behind
             if not isinstance(message, (About, Free)):
-                self.heard = time.monotonic()
+                self.last_sign = time.monotonic()
 
 
 class Workers:
@@ -94,13 +94,13 @@ class Workers:
     Args:
         n: processes.
         settings: for each file.
-        limit_seconds: a file that gives nothing for so long is given up. It is no limit of the whole: a long
-            track may take its time as long as it gives something.
-        listener: "module:function" that is called with Job and Settings in the process; answers as `listen` does.
+        limit_seconds: a file of which nothing comes for this time is given up. There is no limit on the whole: a
+            long track may take any time as long as messages come.
+        analyser: "module:function" that is called with Job and Settings in the process; answers as `analyse` does.
     """
 
-    def __init__(self, n: int, settings: Settings, limit_seconds: float, listener: str = LISTENER):
-        self.n, self.settings, self.limit_seconds, self.listener = n, settings, limit_seconds, listener
+    def __init__(self, n: int, settings: Settings, limit_seconds: float, analyser: str = ANALYSER):
+        self.n, self.settings, self.limit_seconds, self.analyser = n, settings, limit_seconds, analyser
         self.inbox: queue.Queue = queue.Queue(MESSAGES_HELD)
         self.workers: list[Worker] = []
         self.checked = time.monotonic()
@@ -119,7 +119,7 @@ class Workers:
         self.workers.clear()
 
     def messages(self, jobs: Iterator[Job]) -> Iterator[tuple[Worker, Job, object]]:
-        """What the processes say until all jobs are done: (worker, its job, About | Window | Alive | Done | Failed).
+        """(worker, its job, message) until all jobs are done; a message is About, Slice, Alive, Done or Failed.
 
         After About the caller owes the worker an `answer`.
 
@@ -151,7 +151,7 @@ class Workers:
             if worker is None and len(self.workers) == self.n:
                 break
             if worker is None:
-                worker = Worker(self.listener, self.settings, self.inbox)
+                worker = Worker(self.analyser, self.settings, self.inbox)
                 self.workers.append(worker)
             worker.start(job)
             job = next(jobs, None)
@@ -174,8 +174,8 @@ class Workers:
                 away = max(0.0, now - self.checked - AWAY_SECONDS)
                 self.checked = now
                 for worker in self.workers:
-                    worker.heard += away
-                    if worker.ready and worker.job is not None and now - worker.heard > self.limit_seconds:
+                    worker.last_sign += away
+                    if worker.ready and worker.job is not None and now - worker.last_sign > self.limit_seconds:
                         worker.give_up()
             with contextlib.suppress(queue.Empty):
                 return self.inbox.get(timeout=CHECK_SECONDS)

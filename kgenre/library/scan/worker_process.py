@@ -1,4 +1,4 @@
-"""The reading process: takes Settings and then Jobs from stdin, answers on stdout, ends with its parent."""
+"""The reading process: takes Settings and then Jobs from stdin on stdout, ends with its parent."""
 
 import importlib
 import os
@@ -13,21 +13,21 @@ from kgenre.library.scan.messages import About, Failed, Free, Ready
 PARENT_CHECK_SECONDS = 1.0
 
 
-class Line:
+class Link:
     """The two pipes to the parent."""
 
     def __init__(self):
         self.inbox, self.outbox = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
         os.dup2(2, 1)  # whatever a library prints must not end up between the answers
 
-    def say(self, message) -> None:
+    def send(self, message) -> None:
         try:
             pickle.dump(message, self.outbox, protocol=pickle.HIGHEST_PROTOCOL)
             self.outbox.flush()
         except BrokenPipeError:
             os._exit(1)
 
-    def take(self):
+    def receive(self):
         try:
             return pickle.load(self.inbox)
         except EOFError:  # the parent has no more to do, or is gone
@@ -37,30 +37,30 @@ class Line:
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
-    line = Line()
+    link = Link()
 
-    def last_words(kind, error, _) -> None:
-        line.say(Failed(f"its reader failed ({' '.join(f'{kind.__name__}: {error}'.split())})."))
+    def send_failure(kind, error, _) -> None:
+        link.send(Failed(f"its reader failed ({' '.join(f'{kind.__name__}: {error}'.split())})."))
 
     module, _, name = sys.argv[1].partition(":")
-    listen = getattr(importlib.import_module(module), name)
-    settings = line.take()
-    line.say(Ready())
-    sys.excepthook = last_words
+    analyse = getattr(importlib.import_module(module), name)
+    settings = link.receive()
+    link.send(Ready())
+    sys.excepthook = send_failure
     while True:
-        attend(line, listen(line.take(), settings))
+        attend(link, analyse(link.receive(), settings))
 
 
-def attend(line: Line, answers) -> None:
-    """Hands on all that is said of one file."""
-    told = None
+def attend(link: Link, messages) -> None:
+    """Sends the messages on one file, and the answer to About back."""
+    answer = None
     try:
         while True:
-            message = answers.send(told)
-            line.say(message)
-            told = line.take() if isinstance(message, About) else None
+            message = messages.send(answer)
+            link.send(message)
+            answer = link.receive() if isinstance(message, About) else None
     except StopIteration:
-        line.say(Free())
+        link.send(Free())
 
 
 def end_with(parent: int) -> None:

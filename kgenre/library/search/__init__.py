@@ -1,1 +1,1 @@
-"""TODO."""
+"""Songs of a library: nearest ones, paths, filters."""

@@ -1,4 +1,4 @@
-"""What `kgenre similar`, `kgenre path` and `kgenre find` share: the library, the songs, the list that comes out."""
+"""The songs of a library that one model has analysed, and the searches of `kgenre similar`, `path` and `find`."""
 
 import functools
 import os
@@ -6,45 +6,53 @@ import os
 import numpy as np
 import pandas as pd
 
-from kgenre import cli
-from kgenre.core.errors import KgenreError
-from kgenre.library.head import kept, predict
-from kgenre.library.search.filters import matching, song_table
-from kgenre.library.store import Library, Space
+from kgenre.core.errors import KgenreError, check_known
+from kgenre.core.text import one_line
+from kgenre.library.head import load_head, predict
+from kgenre.library.records import Space
+from kgenre.library.search.filter_parser import NUMBERS, TEXTS, probability_column
+from kgenre.library.search.filters import filter_mask, song_table
+from kgenre.library.search.neighbours import nearest, path_between
+from kgenre.library.store import Library
 
-SHOWN = 5  # songs that are named where several fit
+MAX_NAMED = 5  # songs that an error names
 
 
 class Songs:
-    """The songs of a library that a model has heard, as a table and as vectors of the same order.
+    """A table of songs, and vectors in the same order.
 
     Attributes:
-        table: of `song_table`, a row a song; of copies of the same audio all are in it.
-        known: tracks that the library holds, heard by this model or not.
+        table: of `song_table`, a row a song; all copies of the same audio are in it.
+        n_tracks: tracks of the library, analysed by this model or not.
         labels: the genres, of the retrained head if there is one.
-        first: for each row the row of the first copy of the same audio, int64 (songs,).
+        first_copy: for each row the row of the first copy of the same audio, int64 (songs,).
+
+    Raises:
+        KgenreError: the model has analysed no song that exists now.
     """
 
     def __init__(self, library: Library, space: Space):
         self.library, self.space = library, space
-        library.hold()  # a scan that goes on meanwhile must not come between the table and the vectors
-        prediction = predict(library, space, kept(library, space))
+        library.begin_snapshot()  # a scan that runs meanwhile must not change the vectors after the table is read
+        prediction = predict(library, space, load_head(library, space))
         self.labels, table = prediction.labels, song_table(library, prediction)
-        self.known, self.table = len(table), table[table["confidence"].notna()]
+        self.n_tracks, self.table = len(table), table[table["confidence"].notna()]
         if self.table.empty:
-            raise KgenreError(f"{library.path}: {space.name} has heard no song that is there now.")
-        first = library.copies()
+            raise KgenreError(
+                f"{library.path}: {space.name} has analysed no song that exists now. Run `kgenre explore DIR`."
+            )
+        first_ids = library.copies()
         rows = {track_id: row for row, track_id in enumerate(self.table.index)}
-        self.first = np.array([rows[first.get(track_id, track_id)] for track_id in rows], "int64")
+        self.first_copy = np.array([rows[first_ids.get(track_id, track_id)] for track_id in rows], "int64")
 
     @functools.cached_property
     def vectors(self) -> np.ndarray:
-        """Mean embeddings, float32 (songs, d); read when they are first asked for."""
+        """Mean embeddings, float32 (songs, d); read on first use."""
         return self.library.vectors(self.space)[1]
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """Names of the tags that follow from the vectors of the default model; none of another's."""
+        """Names of the tags that the default model's vectors determine and that are no genre; () for another model."""
         from kgenre.serving.catalogue import MUSICNN_NAMES
         from kgenre.weights.musicnn import TAGS
 
@@ -53,19 +61,20 @@ class Songs:
 
     @functools.cached_property
     def tag_table(self) -> pd.DataFrame:
-        """Strengths of `tags`, a row a song as in `table`; every slice is read for it when it is first asked for."""
-        from kgenre.serving.default_model import tag_strengths
+        """Probabilities of tags, a row a song as in `table`; computed from all slices on first use."""
+        from kgenre.serving.default_model import tag_probabilities
         from kgenre.weights.musicnn import TAGS
 
-        rows = [tag_strengths(embeddings) for _, _, embeddings, _ in self.library.all_slices(self.space)]
+        rows = [tag_probabilities(embeddings) for _, _, embeddings, _ in self.library.all_slices(self.space)]
         return pd.DataFrame(np.array(rows, "float64"), columns=TAGS["msd"], index=self.table.index)
 
-    def row(self, name: str) -> int:
-        """The row of a song, by its path, or by words of its path, artist and title that fit no other: as they
-        stand, or else in any order.
+    def find_row(self, name: str) -> int:
+        """The row of a song by its path, or by words that its path, artist and title contain and no other song's do.
+
+        The words are searched for as they are written, and then in any order.
 
         Raises:
-            KgenreError: none, or several.
+            KgenreError: no song or several songs match.
         """
         paths = self.table["path"].tolist()
         folder, last = os.path.split(os.path.abspath(name))
@@ -74,35 +83,95 @@ class Songs:
                 return paths.index(path)
         if os.path.exists(name):
             raise KgenreError(
-                f"{name}: not in {self.library.path}, or it failed. `kgenre explore DIR` adds what is new."
+                f"{name}: not in {self.library.path}, or it failed. Run `kgenre explore DIR` to add new files."
             )
-        names = self.table["path"] + " " + self.table["artist"] + " " + self.table["title"]
-        names = [text.casefold() for text in names]
-        rows = [row for row, text in enumerate(names) if name.casefold() in text]
-        if not rows:
-            words = name.casefold().split()
-            rows = [row for row, text in enumerate(names) if all(word in text for word in words)]
-        if len({self.first[row] for row in rows}) != 1:
-            some = "; ".join(cli.one_line(paths[row]) for row in rows[:SHOWN])
-            rule = (
-                f"{len(rows)} songs fit it: {some}{'; ...' if len(rows) > SHOWN else ''}" if rows else "no song fits it"
-            )
-            raise KgenreError(f"{name}: {rule}. Name a file, or words of one song's path, artist or title.")
+        rows = self._rows_with(name.casefold())
+        if len({self.first_copy[row] for row in rows}) != 1:
+            named = "; ".join(one_line(paths[row]) for row in rows[:MAX_NAMED])
+            more = "; ..." if len(rows) > MAX_NAMED else ""
+            found = f"{len(rows)} songs match: {named}{more}" if rows else "no song matches"
+            raise KgenreError(f"{name}: {found}. Name a file, or words of one song's path, artist or title.")
         return rows[0]
 
-    def wanted(self, where: str | None) -> np.ndarray:
-        """Which songs to choose from, bool (songs,): one copy of each, of those that a filter lets through."""
+    def _rows_with(self, words: str) -> list[int]:
+        texts = self.table["path"] + " " + self.table["artist"] + " " + self.table["title"]
+        texts = [text.casefold() for text in texts]
+        rows = [row for row, text in enumerate(texts) if words in text]
+        return rows or [row for row, text in enumerate(texts) if all(word in text for word in words.split())]
+
+    def selected(self, where: str | None) -> np.ndarray:
+        """One copy of each song that matches a filter, or of every song if `where` is None: bool (songs,).
+
+        Raises:
+            KgenreError: not a filter, or an unknown name.
+        """
         mask = np.ones(len(self.table), bool)
         if where is not None:
             try:
-                mask = matching(where, self.table, self.labels, self.tags, lambda: self.tag_table)
+                mask = filter_mask(where, self.table, self.labels, self.tags, lambda: self.tag_table)
             except KgenreError as error:
                 others = {space.name for space in self.library.spaces()} - {self.space.name}
                 if not others:
                     raise
-                raise KgenreError(f"{error} These are what {self.space.name} knows; --model takes another.") from error
+                raise KgenreError(f"{error} These are the names of {self.space.name}; see --model.") from error
         rows = np.flatnonzero(mask)
-        _, one = np.unique(self.first[rows], return_index=True)
+        _, one_each = np.unique(self.first_copy[rows], return_index=True)
         mask = np.zeros(len(self.table), bool)
-        mask[rows[one]] = True
+        mask[rows[one_each]] = True
         return mask
+
+    def similar(self, name: str, n: int, max_distance: float | None, where: str | None) -> pd.DataFrame:
+        """The rows of the songs nearest to one, nearest first, with their cosine `distance`.
+
+        Args:
+            name: of the song, as of `find_row`. Neither it nor its copies are among the result.
+            n: songs at most.
+            max_distance: cosine distance in [0, 2] of the farthest song; None for no limit.
+            where: a filter, or None.
+
+        Raises:
+            KgenreError: no such song, or not a filter.
+        """
+        row = self.find_row(name)
+        allowed = self.selected(where) & (self.first_copy != self.first_copy[row])
+        (rows,), (distances,) = nearest(self.vectors, row, len(self.table))
+        chosen = allowed[rows] & (distances <= (2 if max_distance is None else max_distance))
+        return self.table.iloc[rows[chosen][:n]].assign(distance=distances[chosen][:n])
+
+    def path(self, first: str, last: str, n: int, where: str | None) -> pd.DataFrame:
+        """The rows of the songs on a path from one song to another, both included whether they match or not.
+
+        Args:
+            first, last: names of the two songs, as of `find_row`.
+            n: songs at most.
+            where: a filter for the songs between the two, or None.
+
+        Raises:
+            KgenreError: no such song, the same song twice, `n` below 2, or not a filter.
+        """
+        ends = [self.find_row(first), self.find_row(last)]
+        between = self.selected(where) & ~np.isin(self.first_copy, self.first_copy[ends])  # no copies of the ends
+        rows = np.union1d(np.flatnonzero(between), ends)
+        start, end = np.searchsorted(rows, ends)
+        return self.table.iloc[rows[path_between(self.vectors[rows], start, end, n)]]
+
+    def find(self, where: str, sort: str = "path", n: int | None = None) -> pd.DataFrame:
+        """The rows of the songs that match a filter.
+
+        Args:
+            where: the filter.
+            sort: a field, ascending, or a genre or tag, the most probable song first.
+            n: songs at most; None for all.
+
+        Raises:
+            KgenreError: not a filter, or an unknown name to sort by.
+        """
+        table, ids = self._sorted(sort), self.table.index[self.selected(where)]
+        return table[table.index.isin(ids)].iloc[:n]
+
+    def _sorted(self, name: str) -> pd.DataFrame:
+        check_known("name to sort by", name, [*TEXTS, *NUMBERS, *self.labels, *self.tags])
+        if name in (*TEXTS, *NUMBERS):
+            return self.table.sort_values(name, kind="stable")
+        values = self.table[probability_column(name)] if name in self.labels else self.tag_table[name]
+        return self.table.loc[values.sort_values(ascending=False, kind="stable").index]

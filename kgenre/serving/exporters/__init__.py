@@ -1,1 +1,78 @@
-"""TODO."""
+"""The table of export formats, and the one way to export: write beside, check in a fresh process, rename.
+
+To add one, write a file of this folder with `write` and `ANSWER` and give it a row here; `kgenre export --format` and
+the check follow. Importing this brings neither NumPy nor TensorFlow.
+"""
+
+import importlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kgenre.core.errors import KgenreError, check_known
+
+if TYPE_CHECKING:
+    from kgenre.audio.slicing import SliceSpec
+    from kgenre.model.tasks import Task
+
+TOLERANCE = 1e-5  # of probabilities, and of embeddings as a share of their range
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """One row of EXPORTERS.
+
+    description: what it is, for `--help`.
+    module: of this package, with
+        write: (keras.Model, Task, SliceSpec, folder that does not exist) -> writes the artefact there.
+        ANSWER: source of a program that is run in a process of its own, as a server would; its arguments are the
+            folder, an .npz of waveforms (batch, samples) by name, and the .npz to write: for each NAME the arrays
+            NAME/probabilities (batch, classes), NAME/slice_probabilities (batch, slices, classes), NAME/embedding
+            (batch, d).
+    """
+
+    description: str
+    module: str
+
+    def load(self):
+        return importlib.import_module(f"{__name__}.{self.module}")
+
+
+EXPORTERS = {"saved_model": Exporter("TensorFlow SavedModel, a version folder for TF Serving", "saved_model")}
+
+
+def export_model(model, task: "Task", spec: "SliceSpec", folder, format: str = "saved_model") -> float:
+    """Writes a model in a format, checks it in a fresh process, then gives it its place.
+
+    Args:
+        model: the trained keras.Model, waveform (batch, slice_samples) -> logits (batch, classes).
+        task: its task, with the labels in the order of the logits.
+        spec: SliceSpec of the model's input.
+        folder: path of the artefact; must not exist.
+        format: a row of EXPORTERS.
+
+    Returns:
+        Largest absolute difference of probabilities and embeddings from the Keras model's.
+
+    Raises:
+        KgenreError: the folder exists, or the reloaded model differs by more than TOLERANCE.
+    """
+    from kgenre.serving.exporters.verify import difference
+
+    check_known("export format", format, EXPORTERS)
+    folder, exporter = Path(folder), EXPORTERS[format].load()
+    if folder.exists():
+        raise KgenreError(f"{folder}: exists already. Name another folder.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=folder.parent) as beside:
+        part = Path(beside) / "artefact"
+        exporter.write(model, task, spec, part)
+        found = difference(model, task, spec, part, exporter.ANSWER)
+        if not found <= TOLERANCE:
+            raise KgenreError(
+                f"The exported model differs from the trained one by {found:.1e}, more than {TOLERANCE:g}; "
+                "nothing was written. Train with --precision float32 or export on the machine that trained."
+            )
+        part.rename(folder)
+    return found

@@ -1,27 +1,23 @@
-"""Exports a run as a SavedModel for TF Serving, and proves that it answers as the model did.
+"""A SavedModel for TF Serving: waveforms of any length in, genres out, the labels inside.
 
-    kgenre export --model models/RUN --to DIR
-
-DIR/1/ has the endpoint `serving_default`: `waveform` float32 (batch, samples), any length, at the
-model's rate -> `probabilities` (batch, classes), `slice_probabilities` (batch, slices, classes) and
-`embedding` (batch, d); and the endpoint `about`: labels, sample_rate, clip_samples, hop_samples.
+Endpoint `serving_default`: `waveform` float32 (batch, samples), mono in [-1, 1] at the model's rate ->
+`probabilities` (batch, classes), `slice_probabilities` (batch, slices, classes), `embedding` (batch, d).
+Endpoint `about`: labels, task, sample_rate, clip_samples, hop_samples.
 """
 
-import subprocess
-import sys
-import tempfile
+import contextlib
+import io
 from pathlib import Path
 
-from kgenre.core.errors import KgenreError
-
-TOLERANCE = 1e-5
-
+from kgenre.audio.slicing import SliceSpec, slice_in_graph
+from kgenre.model.aggregate import aggregate_in_graph
+from kgenre.model.tasks import Task
+from kgenre.serving.metadata import metadata_values, model_metadata, write_metadata
 
 SLICES_AT_ONCE = 64  # bounds the memory of a long waveform's spectrograms
 
-
-# Runs where nothing but TensorFlow is imported, as a server would: no Keras layers, no kgenre.
-CHECK = """
+# Nothing but TensorFlow is imported, as in a server: no Keras layers, no kgenre.
+ANSWER = """
 import sys
 import numpy as np
 import tensorflow as tf
@@ -33,119 +29,54 @@ np.savez(answers, **{f"{name}/{key}": value for name, out in results.items() for
 """
 
 
-def load(folder: Path | None):
-    """Keras model, labels and config of a run; of the default model if none is named."""
-    if folder is None:
-        from kgenre.serving import default_model as default
-
-        config, labels = default.settings()
-        return default.build(config, labels), labels, config
-    from kgenre.training.run import Run
-
-    run = Run(folder)
-    return run.load_model(), run.load_labels(), run.load_config()
-
-
-def export(model, labels, sample_rate: int, clip_samples: int, hop_samples: int, folder) -> float:
-    """Writes the SavedModel beside `folder`, checks it in a fresh process, then moves it there.
-
-    Args:
-        model: the trained keras.Model, waveform (batch, clip_samples) -> logits (batch, classes).
-        labels: list of str, in order of the logits.
-        sample_rate: int, Hz.
-        clip_samples, hop_samples: int, samples of a slice and between the starts of slices.
-        folder: path of the version's folder; must not exist.
-
-    Returns:
-        Largest absolute difference of probabilities and embeddings from the Keras model's.
-
-    Raises:
-        KgenreError: the folder exists, or the reloaded model differs by more than 1e-5.
-    """
-    folder = Path(folder)
-    if folder.exists():
-        raise KgenreError(f"{folder}: exists already. Name another folder.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=folder.parent) as beside:
-        part = Path(beside) / "saved_model"
-        _write(model, labels, sample_rate, clip_samples, hop_samples, part)
-        difference = verify(model, part, clip_samples, hop_samples)
-        if not difference <= TOLERANCE:
-            raise KgenreError(
-                f"The exported model differs from the trained one by {difference:.1e}, more than {TOLERANCE:g}; "
-                "nothing was written. Train with --precision float32 or export on the machine that trained."
-            )
-        part.rename(folder)
-    return difference
-
-
-def verify(model, folder, clip_samples: int, hop_samples: int) -> float:
-    """Largest difference between the SavedModel in a fresh process and the Keras model in this one.
-
-    The Keras model's answers go through the array slicing that training and evaluation use, so the
-    served graph's own slicing is part of what is compared: noise of less than a slice, of one, of
-    several slices and a rest, and a loud one beside a silent one.
-    """
-    import numpy as np
-
-    from kgenre.model.build import slice_model
-
-    rng = np.random.default_rng(0)
-    lengths = {"short": clip_samples // 3, "one": clip_samples, "several": 3 * clip_samples + clip_samples // 5}
-    cases = {name: 0.1 * rng.standard_normal((2, n)).astype("float32") for name, n in lengths.items()}
-    cases["several"][1] = 0.0
-    with tempfile.TemporaryDirectory() as scratch:
-        answers = Path(scratch) / "answers.npz"
-        np.savez(Path(scratch) / "cases.npz", **cases)
-        command = [sys.executable, "-c", CHECK, str(folder), str(Path(scratch) / "cases.npz"), str(answers)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise KgenreError(f"The exported model cannot be loaded with TensorFlow alone: {last}")
-        served = np.load(answers)
-        served = {name: served[name] for name in served.files}
-    network = slice_model(model)
-    return max(_difference(network, name, cases[name], served, clip_samples, hop_samples) for name in cases)
-
-
-def _difference(network, name, waveforms, served, clip_samples, hop_samples) -> float:
-    import numpy as np
-
-    from kgenre.audio.slicing import cut
-
-    slices = np.stack([cut(waveform, clip_samples, hop_samples) for waveform in waveforms])  # (batch, slices, clip)
-    outputs = network(slices.reshape(-1, clip_samples), training=False)
-    probabilities, embeddings = (np.asarray(output) for output in outputs)
-    probabilities = probabilities.reshape(*slices.shape[:2], -1)
-    embeddings = embeddings.reshape(*slices.shape[:2], -1).mean(axis=1)
-    expected = {
-        "probabilities": probabilities.mean(axis=1),
-        "slice_probabilities": probabilities,
-        "embedding": embeddings,
-    }
-    if any(served[f"{name}/{key}"].shape != value.shape for key, value in expected.items()):
-        return float("inf")
-    scale = {"embedding": max(1.0, float(np.abs(embeddings).max()))}  # it has no natural range
-    return max(
-        float(np.abs(served[f"{name}/{key}"] - value).max()) / scale.get(key, 1.0) for key, value in expected.items()
-    )
-
-
-def _write(model, labels, sample_rate: int, clip_samples: int, hop_samples: int, folder: Path) -> None:
-    import contextlib
-    import io
-
+def write(model, task: Task, spec: SliceSpec, folder: Path) -> None:
+    """Writes the SavedModel, what it says of itself beside the graph, and labels.txt."""
     import tensorflow as tf
     from keras.export import ExportArchive
 
-    from kgenre.audio.slicing import cut_graph
     from kgenre.model.build import slice_model
-    from kgenre.serving.metadata import described, write_about
 
-    network = slice_model(model)
+    network = slice_model(model, task)
+    archive = ExportArchive()
+    archive.track(network)
+    waveform = tf.TensorSpec((None, None), tf.float32, name="waveform")
+    archive.add_endpoint("serving_default", serving_function(network, spec), [waveform])
+    archive.add_endpoint("about", lambda: {n: tf.constant(v) for n, v in metadata_values(task, spec).items()}, [])
+    with contextlib.redirect_stdout(io.StringIO()):  # Keras prints the signatures it wrote
+        archive.write_out(str(folder))
+    write_metadata(folder, model_metadata(folder, task, spec))
+    (folder / "assets.extra" / "labels.txt").write_text("\n".join(task.labels) + "\n", encoding="utf-8")
 
-    @tf.function(input_signature=[tf.TensorSpec((None, clip_samples), tf.float32)])
-    def in_blocks(slices):
+
+def serving_function(network, spec: SliceSpec):
+    """The graph of `serving_default` for a network of slices -> probabilities and embeddings."""
+    import tensorflow as tf
+
+    predict_slices = in_blocks(network, spec.slice_samples)
+
+    def serve(waveform):
+        slices = slice_in_graph(waveform, spec)  # (batch, slices, slice_samples)
+        outputs = predict_slices(tf.reshape(slices, (-1, spec.slice_samples)))
+        lead = tf.shape(slices)[:2]
+        probabilities, embeddings = (
+            tf.ensure_shape(tf.reshape(rows, tf.concat([lead, [-1]], axis=0)), (None, None, output.shape[-1]))
+            for rows, output in zip(outputs, network.outputs)
+        )
+        return {
+            "probabilities": aggregate_in_graph(probabilities),
+            "slice_probabilities": probabilities,
+            "embedding": aggregate_in_graph(embeddings),
+        }
+
+    return serve
+
+
+def in_blocks(network, slice_samples: int):
+    """The network in a graph that takes SLICES_AT_ONCE slices at a time: (n, slice_samples) -> its outputs, n rows."""
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec((None, slice_samples), tf.float32)])
+    def predict_slices(slices):
         shapes = [(None, output.shape[-1]) for output in network.outputs]
         probabilities, embeddings = (
             tf.TensorArray(tf.float32, size=0, dynamic_size=True, infer_shape=False, element_shape=shape)
@@ -158,32 +89,4 @@ def _write(model, labels, sample_rate: int, clip_samples: int, hop_samples: int,
             block += 1
         return probabilities.concat(), embeddings.concat()
 
-    def serve(waveform):
-        slices = cut_graph(waveform, clip_samples, hop_samples)  # (batch, slices, clip)
-        probabilities, embeddings = in_blocks(tf.reshape(slices, (-1, clip_samples)))
-        shape = tf.concat([tf.shape(slices)[:2], [-1]], axis=0)
-        classes, dimensions = (output.shape[-1] for output in network.outputs)
-        by_slice = tf.ensure_shape(tf.reshape(probabilities, shape), (None, None, classes))
-        embeddings = tf.ensure_shape(tf.reshape(embeddings, shape), (None, None, dimensions))
-        return {
-            "probabilities": tf.reduce_mean(by_slice, axis=1),
-            "slice_probabilities": by_slice,
-            "embedding": tf.reduce_mean(embeddings, axis=1),
-        }
-
-    def about():
-        return {
-            "labels": tf.constant(labels),
-            "sample_rate": tf.constant(sample_rate),
-            "clip_samples": tf.constant(clip_samples),
-            "hop_samples": tf.constant(hop_samples),
-        }
-
-    archive = ExportArchive()
-    archive.track(network)
-    archive.add_endpoint("serving_default", serve, [tf.TensorSpec((None, None), tf.float32, name="waveform")])
-    archive.add_endpoint("about", about, [])
-    with contextlib.redirect_stdout(io.StringIO()):  # Keras prints the signatures it wrote
-        archive.write_out(str(folder))
-    write_about(folder, described(folder, labels, sample_rate, clip_samples, hop_samples))
-    (folder / "assets.extra" / "labels.txt").write_text("\n".join(labels) + "\n", encoding="utf-8")
+    return predict_slices

@@ -1,4 +1,4 @@
-"""What the page gets of a file: its cover picture, and stretches of it as WAV for browsers that cannot play it."""
+"""What the page gets of a file: its cover, and excerpts of it as WAV for browsers that cannot play it."""
 
 import base64
 import binascii
@@ -9,12 +9,12 @@ from pathlib import Path
 
 from kgenre.core.errors import KgenreError
 
-# By their first bytes; a tag's own word for the type is not believed. SVG can hold scripts and is not among them.
+# By their first bytes; the type that a tag states is not trusted. SVG can hold scripts and is not among them.
 PICTURES = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png", b"GIF8": "image/gif"}
 PICTURE_BYTES = 16 << 20
 FOLDER_PICTURES = ("cover.jpg", "cover.png", "folder.jpg", "folder.png", "front.jpg", "Cover.jpg", "Folder.jpg")
-CLIP_RATE = 44100
-CLIP_SECONDS = 60.0  # the longest stretch that is decoded for the page
+EXCERPT_RATE = 44100
+MAX_EXCERPT_SECONDS = 60.0
 
 AUDIO_TYPES = {
     ".mp3": "audio/mpeg",
@@ -87,8 +87,8 @@ def _tagged_pictures(file) -> Iterator[bytes]:
                     continue
 
 
-def clip(path: str, start: float, seconds: float) -> bytes:
-    """A stretch of the file as 16-bit mono WAV at 44.1 kHz.
+def excerpt(path: str, start: float, seconds: float) -> bytes:
+    """Part of the file as 16-bit mono WAV at 44.1 kHz.
 
     Raises:
         KgenreError: the file cannot be read, or ends before `start`.
@@ -97,9 +97,11 @@ def clip(path: str, start: float, seconds: float) -> bytes:
 
     from kgenre.audio.decode import decode
 
-    if not (start >= 0 and 0 < seconds <= CLIP_SECONDS):
-        raise KgenreError(f"`seconds` must be in (0, {CLIP_SECONDS:g}]. Received: start={start}, seconds={seconds}.")
-    audio = decode(path, CLIP_RATE, start, seconds)
+    if not (start >= 0 and 0 < seconds <= MAX_EXCERPT_SECONDS):
+        raise KgenreError(
+            f"`seconds` must be in (0, {MAX_EXCERPT_SECONDS:g}]. Received: start={start}, seconds={seconds}."
+        )
+    audio = decode(path, EXCERPT_RATE, start, seconds)
     buffer = io.BytesIO()
-    soundfile.write(buffer, audio.samples, CLIP_RATE, format="WAV", subtype="PCM_16")
+    soundfile.write(buffer, audio.samples, EXCERPT_RATE, format="WAV", subtype="PCM_16")
     return buffer.getvalue()

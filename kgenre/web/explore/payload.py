@@ -1,4 +1,4 @@
-"""What the page is given of a library: columns of numbers as base64, of texts as lists."""
+"""What the page is sent of a library: columns of numbers as base64, of texts as lists."""
 
 import base64
 import json
@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from kgenre.library.head import Prediction
+from kgenre.library.retraining import RetrainReport
 
-TOP = 3  # genres of a track that the page holds; the others are fetched with the track
+GENRES_PER_TRACK = 3  # that the page holds; the others are fetched with the track
 
 
 def payload(library, space, quality, prediction: Prediction, offline: bool = False) -> dict:
@@ -22,7 +23,7 @@ def payload(library, space, quality, prediction: Prediction, offline: bool = Fal
         space: Space.
         quality: map.Quality or None.
         prediction: the genres in use.
-        offline: whether the page has no server behind it.
+        offline: whether the page is a file that may be sent: it does not tell where the music lies.
     """
     ids, xy = library.positions(space)
     tracks = library.tracks()
@@ -32,9 +33,8 @@ def payload(library, space, quality, prediction: Prediction, offline: bool = Fal
     corrections, rows = library.corrections(), {int(track): row for row, track in enumerate(ids)}
     return {
         "name": " + ".join(root_name(root, offline) for root in library.roots()) or "library",
-        "offline": offline,
         "model": root_name(space.name, offline),
-        "clip_seconds": space.clip_seconds,
+        "slice_seconds": space.slice_spec.slice_seconds,
         "quality": quality and {name: finite(value) for name, value in vars(quality).items()},
         "ids": packed(ids, "<i4"),
         "x": packed(xy[:, 0], "<f4"),
@@ -55,21 +55,30 @@ def payload(library, space, quality, prediction: Prediction, offline: bool = Fal
 
 
 def predictions(ids, prediction: Prediction) -> dict:
-    """Labels and the TOP genres of each track: their numbers, and their strengths as shares of 255."""
+    """Labels and the most probable genres of each track: label numbers, and probabilities as shares of 255."""
     labels, known, probabilities = prediction
-    columns = min(TOP, len(labels))
+    columns = min(GENRES_PER_TRACK, len(labels))
     table = np.zeros((len(ids), len(labels)), "float32")
-    place = np.minimum(np.searchsorted(known, ids), max(len(known) - 1, 0))
+    rows = np.minimum(np.searchsorted(known, ids), max(len(known) - 1, 0))
     if len(known):
-        found = known[place] == ids
-        table[found] = probabilities[place[found]]
+        found = known[rows] == ids
+        table[found] = probabilities[rows[found]]
     best = np.argsort(-table, axis=1, kind="stable")[:, :columns]
-    strength = np.take_along_axis(table, best, axis=1)
     return {
         "labels": list(labels),
-        "columns": columns,
+        "genres_per_track": columns,
         "top": packed(best, "<u2"),
-        "strength": packed(np.rint(strength * 255), "u1"),
+        "probabilities": packed(np.rint(np.take_along_axis(table, best, axis=1) * 255), "u1"),
+    }
+
+
+def retrain_report(report: RetrainReport) -> dict:
+    """How many tracks a head learned from, how many could be evaluated, and its accuracy; None where there is none."""
+    return {
+        "labelled_tracks": report.labelled,
+        "evaluated_tracks": report.evaluated,
+        "accuracy_before": report.before,
+        "accuracy_after": report.after,
     }
 
 

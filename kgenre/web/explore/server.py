@@ -1,36 +1,20 @@
-"""The page's server: loopback only, ids only, and closed to every page but its own.
-
-Another web page in the same browser can send requests here, and by a name that it points to 127.0.0.1
-(DNS rebinding) even read the answers. So the Host must be ours, an Origin must be ours, requests that the
-browser marks as another site's are refused, what changes anything needs a token that only our page knows,
-and no answer may be read or framed elsewhere.
-"""
+"""The HTTP interface of an Explorer: tracks by the library's number for them, never by path."""
 
 import secrets
 import socket
-from importlib.resources import files
 from typing import Annotated
 
 from fastapi import Body, FastAPI
 from fastapi.responses import FileResponse, JSONResponse, Response
 
 from kgenre.core.errors import KgenreError
-from kgenre.web.explore import media
+from kgenre.web.explore import heat_maps, media, tag_writing
 from kgenre.web.explore.explorer import Explorer
+from kgenre.web.explore.page_files import IMPORT_MAP, MEDIA_TYPES, page_files, server_page
 from kgenre.web.guard import Guard
 
-# Scripts in the order in which one uses the other when it is read, not when it is called.
-SCRIPTS = ("points.js", "data.js", "state.js", "stage.js", "panel.js", "sound.js", "select.js", "parts.js", "app.js")
-
-
-PAGE_FILES = {"style.css": "text/css", **dict.fromkeys(SCRIPTS, "text/javascript")}
-
-
 Ids = Annotated[list[int], Body()]
-
-
-def page_text(name: str) -> str:
-    return (files("kgenre.library") / "page" / name).read_text(encoding="utf-8")
+OnlyIds = Annotated[list[int], Body(embed=True)]
 
 
 def make_app(explorer: Explorer, port: int, token: str | None = None):
@@ -39,25 +23,28 @@ def make_app(explorer: Explorer, port: int, token: str | None = None):
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.add_exception_handler(KgenreError, lambda _, error: JSONResponse({"error": str(error)}, 400))
     _add_page(app, token)
-    _add_answers(app, explorer)
+    _add_reading(app, explorer)
     _add_media(app, explorer)
-    _add_changes(app, explorer)
-    return Guard(app, token, port)
+    _add_corrections(app, explorer)
+    _add_tags(app, explorer)
+    return Guard(app, token, port, [IMPORT_MAP])
 
 
 def _add_page(app: FastAPI, token: str) -> None:
+    texts = page_files()
+
     @app.get("/")
     def index():
-        return Response(page_text("index.html").replace("{{token}}", token), media_type="text/html")
+        return Response(server_page(token), media_type="text/html")
 
-    @app.get("/page/{name}")
-    def part(name: str):
-        if name not in PAGE_FILES:
+    @app.get("/page/{name:path}")
+    def page_file(name: str):
+        if name not in texts:
             return JSONResponse({"error": "no such file"}, 404)
-        return Response(page_text(name), media_type=PAGE_FILES[name])
+        return Response(texts[name], media_type=MEDIA_TYPES[name[name.rindex(".") :]])
 
 
-def _add_answers(app: FastAPI, explorer: Explorer) -> None:
+def _add_reading(app: FastAPI, explorer: Explorer) -> None:
     @app.get("/data")
     def data():
         return Response(explorer.data(), media_type="application/json")
@@ -67,34 +54,38 @@ def _add_answers(app: FastAPI, explorer: Explorer) -> None:
         return explorer.track(track)
 
     @app.get("/neighbours/{track}")
-    def neighbours(track: int, n: int = 30, within: float = 2.0):
-        return explorer.neighbours(track, n, within)
+    def neighbours(track: int, n: int = 30, max_distance: float = 2.0):
+        return explorer.neighbours(track, n, max_distance)
 
-    @app.get("/way/{first}/{last}")
-    def way(first: int, last: int, n: int = 12):
-        return explorer.way(first, last, n)
+    @app.get("/path/{first}/{last}")
+    def path(first: int, last: int, n: int = 12):
+        return explorer.path(first, last, n)
 
-    @app.get("/heat/{track}/{number}")
-    def heat(track: int, number: int):
-        return explorer.heat(track, number)
+    @app.get("/heat-map/{track}/{number}")
+    def heat_map(track: int, number: int):
+        return heat_maps.heat_map(explorer, track, number)
+
+    @app.post("/playlist")
+    def playlist(ids: Ids, kind: Annotated[str, Body()]):
+        return Response(explorer.playlist(ids, kind), media_type="application/octet-stream")
 
 
 def _add_media(app: FastAPI, explorer: Explorer) -> None:
     @app.get("/audio/{track}")
     def audio(track: int):  # FileResponse answers Range requests
         path = explorer.library.path_of(track)
-        kind = media.audio_type(path)
-        if kind is None:
-            return JSONResponse({"error": "browsers do not play this format; /clip does"}, 415)
+        media_type = media.audio_type(path)
+        if media_type is None:
+            return JSONResponse({"error": "browsers do not play this format; /excerpt does"}, 415)
         try:
             open(path, "rb").close()
         except OSError as error:
             return JSONResponse({"error": f"the file cannot be opened: {error.strerror}"}, 404)
-        return FileResponse(path, media_type=kind)
+        return FileResponse(path, media_type=media_type)
 
-    @app.get("/clip/{track}")
-    def clip(track: int, start: float = 0.0, seconds: float = 30.0):
-        return Response(media.clip(explorer.library.path_of(track), start, seconds), media_type="audio/wav")
+    @app.get("/excerpt/{track}")
+    def excerpt(track: int, start: float = 0.0, seconds: float = 30.0):
+        return Response(media.excerpt(explorer.library.path_of(track), start, seconds), media_type="audio/wav")
 
     @app.get("/cover/{track}")
     def cover(track: int):
@@ -103,30 +94,32 @@ def _add_media(app: FastAPI, explorer: Explorer) -> None:
         return Response(status_code=204) if found is None else Response(found[0], media_type=found[1])
 
 
-def _add_changes(app: FastAPI, explorer: Explorer) -> None:
-    @app.post("/playlist")
-    def playlist(ids: Ids, kind: Annotated[str, Body()]):
-        return Response(explorer.playlist(ids, kind), media_type="application/octet-stream")
-
-    @app.post("/correct")
+def _add_corrections(app: FastAPI, explorer: Explorer) -> None:
+    @app.post("/corrections")
     def correct(ids: Ids, genre: Annotated[str | None, Body()] = None):
         return {"genre": explorer.correct(ids, genre)}
 
-    @app.post("/retrain")
-    def retrain(tags: Annotated[bool, Body(embed=True)] = False):
-        return explorer.retrain(tags)
+    @app.post("/head/retrain")
+    def retrain(use_tags: Annotated[bool, Body(embed=True)] = False):
+        return explorer.retrain(use_tags)
 
-    @app.post("/tags")
-    def tags(ids: Ids, write: Annotated[bool, Body()]):
-        return explorer.write_tags(ids, write)
+    @app.post("/head/reset")
+    def reset_head():
+        return explorer.reset_head()
 
-    @app.post("/untag")
-    def untag():
-        return explorer.undo_tags()
 
-    @app.post("/forget")
-    def forget():
-        return explorer.forget()
+def _add_tags(app: FastAPI, explorer: Explorer) -> None:
+    @app.post("/tags/preview")
+    def preview(ids: OnlyIds):
+        return tag_writing.preview(explorer, ids)
+
+    @app.post("/tags/write")
+    def write(ids: OnlyIds):
+        return tag_writing.write(explorer, ids)
+
+    @app.post("/tags/undo")
+    def undo():
+        return tag_writing.undo(explorer)
 
 
 def serve(explorer: Explorer, listening: socket.socket) -> None:

@@ -1,0 +1,56 @@
+"""What an architecture declares, and the settings that several architectures share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import Field
+
+from kgenre.core.settings import Settings
+
+Weights = Annotated[str, Field(description="a file of its own weights (.weights.h5, .h5), or none for random ones")]
+Unfreeze = Annotated[int, Field(ge=-1, le=1000, description="top layers of the backbone that train; -1 for all")]
+
+
+class NetworkSettings(Settings):
+    """What every network has: the model drops out the embedding before its classifier."""
+
+    # As Music-Genre-Analysis published it.
+    dropout: float = Field(0.5, ge=0, le=0.95, description="dropout before the dense layers")
+
+
+class BatchNormSettings(NetworkSettings):
+    """Of a network with batch normalisation."""
+
+    # Keras's 0.99 needs some 500 steps to forget its start; a small collection has 30 an epoch, and a model that
+    # learns would be evaluated on statistics that it does not have (valid at chance for 6 epochs, measured).
+    bn_momentum: float = Field(
+        0.9, ge=0, le=0.9999, description="share of the old batch-normalisation statistics that a step keeps"
+    )
+
+
+@dataclass(frozen=True)
+class Arch:
+    """One row of ARCHS.
+
+    settings: the architecture's own settings.
+    build: spectrogram image (batch, height, width, channels) in [0, 1], and by keyword the values of the settings
+        that it names -> embedding (batch, d). What it does not name acts around it: `dropout` before the classifier,
+        `bn_momentum` in every batch normalisation.
+    description: what it is, for the README's table and `--help`.
+    source: the system or paper it is from.
+    defaults: values of other components' settings that differ for this network.
+    resolve: what depends on the machine: settings -> values to replace in them, settled before training and
+        recorded with the run.
+    features: names of the features that it accepts; None for any. Pretrained weights need them at their own settings.
+    min_height: rows that an image must have; a feature of fewer bins needs --image-height.
+    """
+
+    settings: type[NetworkSettings]
+    build: Callable
+    description: str
+    source: str
+    defaults: dict = field(default_factory=dict)
+    resolve: Callable[[NetworkSettings], dict] = lambda settings: {}
+    features: tuple[str, ...] | None = None
+    min_height: int = 1

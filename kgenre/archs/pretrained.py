@@ -1,0 +1,62 @@
+"""What the networks with pretrained weights share: which weights, which layers train, and loading a file."""
+
+import logging
+import warnings
+from pathlib import Path
+
+from kgenre.core.errors import KgenreError
+from kgenre.weights import PretrainedWeights, fetch
+
+log = logging.getLogger(__name__)
+
+
+def resolve_weights(weights: str, row: PretrainedWeights) -> dict:
+    """What `weights` comes to on this machine.
+
+    Of "auto": the pretrained weights, fetched if need be; where they are unavailable, random weights with every layer
+    trainable, and a warning.
+
+    Args:
+        weights: as the config has it.
+        row: the pretrained weights of the architecture.
+
+    Returns:
+        `weights`, and `unfreeze` where it changes.
+    """
+    if weights == "auto":
+        try:
+            fetch(row)
+            weights = row.value
+        except KgenreError as error:
+            log.warning("%s Starting from random weights, with every layer trainable.", error)
+            weights = "none"
+    if weights == "none":
+        return {"weights": "none", "unfreeze": -1}
+    # A file is named from where the command is typed; a run may be resumed from elsewhere.
+    return {"weights": weights if weights == row.value else str(Path(weights).resolve())}
+
+
+def load_file(backbone, path: str, pretrained: str = "") -> None:
+    """Loads a .weights.h5 or .h5 file of the backbone's own weights.
+
+    Args:
+        pretrained: what else `--weights` takes, for the error.
+
+    Raises:
+        KgenreError: no such file, or not the weights of this backbone.
+    """
+    if not Path(path).is_file():
+        raise KgenreError(f"`weights` must be {pretrained}none or a file. Received: {path}, which is no file.")
+    try:
+        with warnings.catch_warnings(action="ignore"):  # one for each part that is missing, beside the error
+            backbone.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        cause = str(error).splitlines()[0][:200]
+        raise KgenreError(f"{path}: does not hold the weights of {backbone.name} without its top ({cause}).") from error
+
+
+def freeze(backbone, unfreeze: int) -> None:
+    """Lets the last `unfreeze` layers train, or all with -1."""
+    frozen = 0 if unfreeze < 0 else max(0, len(backbone.layers) - unfreeze)
+    for layer in backbone.layers[:frozen]:
+        layer.trainable = False  # Keras then runs batch normalisation in inference mode

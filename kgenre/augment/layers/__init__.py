@@ -1,0 +1,1 @@
+"""The layers that augment in the model, waveforms or spectrograms; the identity at inference."""

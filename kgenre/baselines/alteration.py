@@ -1,0 +1,38 @@
+"""Altered copies of a track: a head fitted on them depends less on speed, equaliser, level, noise and length."""
+
+import numpy as np
+
+
+def altered(samples: np.ndarray, rate: int, rng) -> np.ndarray:
+    """A copy as another pressing, player or rip of the song might sound, drawn from `rng`.
+
+    Args:
+        samples: float32 (samples,).
+        rate: Hz.
+        rng: numpy.random.Generator.
+
+    Returns:
+        float32, of another length.
+    """
+    import soxr
+
+    samples = soxr.resample(samples, rate, rate * rng.uniform(0.88, 1.14))  # speed and pitch together
+    samples = equalised(samples, rate, rng.normal(0, 3, 6))
+    if rng.random() < 0.15:  # a source of 8 or 11 kHz
+        low = rng.choice([8000, 11025])
+        samples = soxr.resample(soxr.resample(samples, rate, low), low, rate)
+    if rng.random() < 0.2:  # an excerpt so short that it is repeated
+        length = int(rng.uniform(1, 2.5) * rate)
+        start = rng.integers(max(1, len(samples) - length))
+        samples = np.resize(samples[start : start + length], max(length, 3 * rate))
+    samples = samples * 10 ** (rng.uniform(-12, 6) / 20)
+    noise = 10 ** (rng.uniform(-80, -40) / 20) * rng.standard_normal(len(samples))
+    return (samples + noise).astype("float32")
+
+
+def equalised(samples: np.ndarray, rate: int, gains_db: np.ndarray) -> np.ndarray:
+    """The samples with six gains in dB, at 0, 100, 300, 1000, 3000 Hz and half the rate, linear between them."""
+    spectrum = np.fft.rfft(samples)
+    hz = np.linspace(0, rate / 2, len(spectrum))
+    gain = np.interp(hz, [0, 100, 300, 1000, 3000, rate / 2], gains_db)
+    return np.fft.irfft(spectrum * 10 ** (gain / 20), len(samples))

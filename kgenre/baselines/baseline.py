@@ -1,0 +1,122 @@
+"""A baseline from vectors to report: select a classifier, fit it once more, evaluate it once on test."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from kgenre.audio.decoders import AUTO
+from kgenre.baselines.classifiers import classifier_names
+from kgenre.baselines.hyperparameters import TuningSettings, check_pca, class_probabilities, fit, has_probabilities
+from kgenre.baselines.model_selection import plan_selection, select_classifier
+from kgenre.baselines.vectors import VectorRequest, Vectors, track_vectors
+from kgenre.collections.splits import Collection
+from kgenre.core.files import make_output_folder, write_text
+from kgenre.core.progress import SILENT, Progress
+from kgenre.evaluation.protocol import check_genres
+from kgenre.evaluation.report import write_report
+from kgenre.model.tasks.single_label import SingleLabel
+
+
+@dataclass(frozen=True)
+class BaselineSettings:
+    """What `kgenre baseline` is asked for.
+
+    on: what the vectors are, as of VectorRequest.
+    data: what load_collection takes.
+    classifier: a row of CLASSIFIERS, or "all".
+    selection: "valid" or "cv".
+    pool: one of embeddings.POOLS, or None for the mean, or for vectors that need none.
+    fma_features: path of FMA's features.csv, or None.
+    max_bad_share: share of the tracks that may be unusable, in [0, 1].
+    tuning: PCA, seed and workers; the seed is that of the split, too.
+    decoder: of the tracks whose vectors are computed.
+    """
+
+    on: str
+    data: str
+    classifier: str
+    selection: str
+    pool: str | None
+    fma_features: str | None
+    max_bad_share: float
+    tuning: TuningSettings
+    decoder: str = AUTO
+
+
+def run_baseline(settings: BaselineSettings, out: Path | None, progress: Progress = SILENT) -> tuple[dict, Path]:
+    """Computes or reads the vectors of a collection, and runs `baseline` on them.
+
+    Args:
+        out: folder for the results, and for vectors that are computed; None for models/baseline-VECTORS-DATA.
+
+    Returns:
+        The metrics, as in metrics.json, and the folder.
+
+    Raises:
+        KgenreError: as `baseline` and `track_vectors`; or too many tracks are unusable.
+    """
+    from kgenre.audio.reader import check_bad_share
+    from kgenre.collections import load_collection
+
+    names, tuning = classifier_names(settings.classifier), settings.tuning
+    out = make_output_folder(out or default_folder(settings.on, settings.data))
+    collection = load_collection(settings.data, seed=tuning.seed, progress=progress)
+    own = (settings.pool, tuning.workers, settings.fma_features)
+    request = VectorRequest(settings.on, collection.table, out, *own, progress, settings.decoder)
+    vectors = track_vectors(request)
+    check_bad_share(vectors.failures, len(collection.table), settings.max_bad_share)
+    return baseline(vectors, collection, names, settings.selection, tuning, out, progress), out
+
+
+def baseline(
+    vectors: Vectors,
+    collection: Collection,
+    names: list[str],
+    selection: str,
+    tuning: TuningSettings,
+    out: Path,
+    progress: Progress = SILENT,
+) -> dict:
+    """Tunes classifiers, fits the best one again, evaluates it once, and writes the report and classifiers.csv.
+
+    Args:
+        vectors: of the collection's tracks; tracks without one are left out.
+        names: rows of CLASSIFIERS.
+        selection: "valid" or "cv".
+        out: folder for the results; it exists.
+
+    Returns:
+        The metrics, as in metrics.json.
+
+    Raises:
+        KgenreError: a split without tracks, unknown genres, or no classifier that can be fitted.
+    """
+    usable = collection.table[collection.table["path"].isin(vectors.by_path)]
+    plan = plan_selection(dataclasses.replace(collection, table=usable), selection, tuning.seed)
+    task = SingleLabel(tuple(sorted(plan.rows["genre"].unique())))
+    check_genres(plan.reported, task.labels)
+    x, y = vectors.matrix(plan.rows), task.targets(plan.rows["genre"])
+    check_pca(tuning.pca, min(*(len(rows) for rows, _ in plan.folds), len(plan.final)), x.shape[1])
+    tuned, left_out = select_classifier(names, x, y, plan.folds, tuning, progress)
+    fitted = fit(tuned[0], x[plan.final], y[plan.final])
+    probabilities = class_probabilities(fitted, vectors.matrix(plan.reported.rows), len(task.labels))
+    pca = f", PCA {tuning.pca}" if tuning.pca else ""
+    more = {
+        "method": f"{tuned[0]}{pca}, on {vectors.description}; {plan.description}",
+        "selection": {"on": selection, "tried": [one.row() for one in tuned], "left_out": left_out},
+        "settings": {"pca": tuning.pca, "seed": tuning.seed, "vectors": vectors.metadata},
+        **({} if has_probabilities(fitted) else {"log_loss": None}),  # of margins it would mean nothing
+    }
+    write_text(out / "classifiers.csv", pd.DataFrame(more["selection"]["tried"]).to_csv(index=False))
+    training_rows = pd.concat([plan.rows.iloc[plan.final], vectors.training_rows], ignore_index=True)
+    by_path = dict(zip(plan.reported.rows["path"], probabilities))
+    return write_report(plan.reported, by_path, vectors.failures, task, training_rows, out, more)
+
+
+def default_folder(on: str, data: str) -> Path:
+    """models/baseline-VECTORS-DATA, each by the last part of its path that is not the same for all."""
+    parts = [part for part in Path(on).parts if part not in ("saved_model", "1", "models")]
+    data_name = Path(data).parent.name if Path(data).stem == "manifest" else Path(data).stem
+    return Path("models") / f"baseline-{Path(parts[-1] if parts else on).stem}-{data_name}"

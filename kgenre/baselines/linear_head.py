@@ -1,0 +1,106 @@
+"""A linear head on musicnn's features: three linear classifiers, averaged, and one temperature."""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from kgenre.baselines.linear import discriminant, slice_weights
+from kgenre.collections.grouping import grouped_folds
+from kgenre.core.heads import LinearHead, fit_logistic, fit_standardized
+from kgenre.model.aggregate import aggregate
+
+FOLDS = 5  # for the temperature
+
+
+@dataclass(frozen=True)
+class SliceFeatures:
+    """Features of the slices of some tracks.
+
+    x: float32 (slices, 1706).
+    track: int (slices,), index of the track of each slice.
+    unaltered: bool (slices,), whether the slice is of the track as it is.
+    """
+
+    x: np.ndarray
+    track: np.ndarray
+    unaltered: np.ndarray
+
+
+def make_head(features: SliceFeatures, truth: np.ndarray, fitted_on: np.ndarray, groups: np.ndarray) -> LinearHead:
+    """The head as it is shipped: divided by its temperature, the kernel in half precision.
+
+    Args:
+        truth: int (tracks,), label indices.
+        fitted_on: bool (tracks,), the tracks to fit on.
+        groups: group ids (tracks,), which no fold separates.
+    """
+    kernel, bias = fit_head(features, truth, fitted_on)
+    temperature = find_temperature(features, truth, fitted_on, groups)
+    return LinearHead((kernel / temperature).astype("float16"), (bias / temperature).astype("float32"))
+
+
+def fit_head(features: SliceFeatures, truth: np.ndarray, fitted_on: np.ndarray) -> LinearHead:
+    """Mean of three linear classifiers, each scaled to logits of the same deviation: kernel (1706, classes), bias."""
+    use = fitted_on[features.track]
+    x, track = features.x[use].astype("float64"), features.track[use]
+    weights = slice_weights(track, truth)
+    n_classes = truth.max() + 1
+    kernel, bias = np.zeros((x.shape[1], n_classes)), np.zeros(n_classes)
+    logistic = functools.partial(fit_logistic, n_classes=n_classes, inverse_penalty=0.001, tolerance=1e-3)
+    embedding, means, pooled = np.arange(200), np.arange(201, 1706, 2), np.arange(200, 1706)
+    for columns, classifier in (
+        (np.concatenate([embedding, means]), lambda *a: discriminant(*a, shrinkage=0.3)),
+        (embedding, lambda *a: discriminant(*a, shrinkage=0.1)),
+        (pooled, logistic),
+    ):
+        one_kernel, one_bias = fit_standardized(classifier, x[:, columns], truth[track], weights)
+        logits = x[:, columns] @ one_kernel + one_bias
+        scale = 3 * (logits - logits.mean(axis=1, keepdims=True)).std() / 2.5
+        kernel[columns] += one_kernel / scale
+        bias += one_bias / scale
+    return LinearHead(kernel, bias)
+
+
+def track_probabilities(
+    features: SliceFeatures, head: LinearHead, tracks: np.ndarray, temperature: float = 1.0
+) -> np.ndarray:
+    """The probabilities of tracks from their unaltered slices, float32 (tracks, classes)."""
+    from scipy.special import softmax
+
+    kernel, bias = head
+    probabilities = []
+    for track in tracks:
+        x = features.x[(features.track == track) & features.unaltered]
+        probabilities.append(aggregate(softmax((x @ kernel + bias) / temperature, axis=1)))
+    return np.stack(probabilities)
+
+
+def find_temperature(features: SliceFeatures, truth: np.ndarray, fitted_on: np.ndarray, groups: np.ndarray) -> float:
+    """The temperature with the least cross-entropy of whole tracks, by cross-validation that keeps groups whole.
+
+    Args:
+        truth, fitted_on, groups: as of `make_head`.
+
+    Returns:
+        The temperature, in exp(-2) to exp(2); 1 where two folds are not possible.
+    """
+    from scipy.optimize import minimize_scalar
+
+    tracks = np.flatnonzero(fitted_on)
+    fitted = []
+    for fit, validate in grouped_folds(truth[tracks], groups[tracks], FOLDS, seed=0):
+        mask = np.zeros(len(truth), bool)
+        mask[tracks[fit]] = True
+        fitted.append((fit_head(features, truth, mask), tracks[validate]))
+    if not fitted:
+        return 1.0
+
+    def loss(log_temperature: float) -> float:
+        losses = []
+        for head, validated in fitted:
+            probabilities = track_probabilities(features, head, validated, np.exp(log_temperature))
+            losses.append(-np.log(probabilities[np.arange(len(validated)), truth[validated]] + 1e-12))
+        return float(np.concatenate(losses).mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-2, 2), method="bounded", options={"xatol": 0.02}).x))

@@ -1,0 +1,115 @@
+"""The tables of the registries, as Markdown: what the documents show is made from the rows."""
+
+from pathlib import Path
+
+from kgenre.core.errors import KgenreError
+
+
+def updated(text: str, name: Path) -> str:
+    """The text with each table replaced between its marks, `<!-- table: NAME -->` and `<!-- end -->`.
+
+    Raises:
+        KgenreError: no mark in the text, or one without an end.
+    """
+    found = [table for table in TABLES if f"<!-- table: {table} -->" in text]
+    if not found:
+        raise KgenreError(
+            f"{name}: no place for a table. Write `<!-- table: NAME -->` and `<!-- end -->` where it goes."
+        )
+    for table in found:
+        begin = f"<!-- table: {table} -->"
+        before, _, rest = text.partition(begin)
+        _, end, after = rest.partition("<!-- end -->")
+        if not end:
+            raise KgenreError(f"{name}: the table {table} has no end. Write `<!-- end -->` below `{begin}`.")
+        text = f"{before}{begin}\n{TABLES[table]()}\n{end}{after}"
+    return text
+
+
+def arch_table() -> str:
+    from kgenre.archs import ARCHS
+
+    rows = []
+    for name, arch in ARCHS.items():
+        count = f"{parameters(name):,}".replace(",", " ")
+        rows.append((f"`{name}`", arch.description, arch.source, accepted(name), count))
+    return markdown(("`--arch`", "what it is", "from", "`--feature`", "parameters (10 genres)"), rows)
+
+
+def model_settings(arch: str, **values):
+    """An architecture's own settings, but for what is given, with random weights."""
+    from kgenre.archs import ARCHS
+    from kgenre.model.settings import ModelSettings
+
+    random = {"weights": "none"} if "weights" in ARCHS[arch].settings.model_fields else {}
+    return ModelSettings.compose({"arch": arch, **random, **values})
+
+
+def accepted(name: str) -> str:
+    """The features that an architecture accepts as they are, and what the others need."""
+    from kgenre.archs import ARCHS
+    from kgenre.features import FEATURES
+
+    arch = ARCHS[name]
+    if arch.features:
+        return ", ".join(f"`{feature}`" for feature in arch.features)
+    small = []
+    for feature, row in FEATURES.items():
+        settings = model_settings(name, feature=feature)
+        bins = row.bins(settings.audio.sample_rate_hz, settings.spectrogram)
+        if (settings.image.image_height or len(bins)) < arch.min_height:
+            small.append(f"`{feature}`")
+    return f"any; with `--image-height {arch.min_height}` or more: {', '.join(small)}" if small else "any"
+
+
+def parameters(arch: str) -> int:
+    from kgenre.model.build import build_model
+
+    return build_model(model_settings(arch), 10).count_params()
+
+
+def feature_table() -> str:
+    from kgenre.features import FEATURES
+
+    return markdown(("`--feature`", "what it is"), [(f"`{name}`", row.description) for name, row in FEATURES.items()])
+
+
+def augment_table() -> str:
+    from kgenre.augment import AUGMENTS
+    from kgenre.core.settings import fields_of
+
+    rows = []
+    for name, row in AUGMENTS.items():
+        setting = fields_of(row.settings)[row.setting]
+        flag = f"`--{setting.name.replace('_', '-')}` {setting.default:g}"
+        rows.append((f"`{name}`", row.description, row.source, flag))
+    return markdown(("`--augment`", "what it is", "from", "setting"), rows)
+
+
+def dataset_table() -> str:
+    from kgenre.collections.datasets import DATASETS
+
+    return markdown(
+        ("`--data`", "what it is", "licence"),
+        [(f"`{name}`", row.description, row.licence) for name, row in DATASETS.items()],
+    )
+
+
+def weights_table() -> str:
+    from kgenre.weights import provenance
+
+    return markdown(("name", "network", "trained on", "licence", "size", "source", "verified by"), provenance())
+
+
+def markdown(head: tuple, rows: list[tuple]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+TABLES = {
+    "architectures": arch_table,
+    "features": feature_table,
+    "augmentations": augment_table,
+    "datasets": dataset_table,
+    "weights": weights_table,
+}

@@ -1,0 +1,143 @@
+"""Settings: what a component can be told, each with type, range, choices and help, checked when it is given.
+
+A component declares a subclass of Settings beside the code that uses it, with the reason for each default in a
+comment. Flags, `--help` and the errors below follow from the declaration.
+"""
+
+import json
+import tomllib
+import types
+import typing
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from annotated_types import Ge, Le
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from kgenre.core.errors import KgenreError, check_known
+
+
+class Settings(BaseModel):
+    """Settings of one component, immutable. Fields have a default, a description, and a range or choices.
+
+    Whole numbers are accepted where a float is declared; nothing else is converted.
+
+    Raises:
+        KgenreError: a name that is no field, or a value of another type, outside its range or not among its choices.
+    """
+
+    # Schemas are built at the first use: `--help` lists fields of thirty classes and makes none of them.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
+
+    def __init__(self, **values):
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise KgenreError(_one_line(type(self), error)) from error
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One field of a Settings class, as flags and errors need it.
+
+    kind: int, float, bool, str, or tuple for a list of names.
+    choices: the names that it may take; None for any value in the range.
+    low, high: the range, both ends included; None where there is none.
+    """
+
+    name: str
+    kind: type
+    default: object
+    description: str
+    choices: tuple[str, ...] | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Applicable:
+    """The settings that apply to what was chosen.
+
+    sections: {title: the settings below it}, in the order of `--help`, with the defaults that hold here.
+    others: the settings that apply to another choice only; their flags are recognised so that they can be refused
+        with the reason.
+    """
+
+    sections: dict[str, list[Setting]]
+    others: list[Setting]
+
+
+def fields_of(settings: type[Settings]) -> dict[str, Setting]:
+    """The fields of a class by name, in its order."""
+    return {name: _field(name, info) for name, info in settings.model_fields.items()}
+
+
+def _field(name: str, info) -> Setting:
+    annotation = info.annotation
+    if isinstance(annotation, types.UnionType):  # of a type and None
+        annotation = next(part for part in typing.get_args(annotation) if part is not types.NoneType)
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    kind, choices = annotation, None
+    if origin is tuple:
+        kind, choices = tuple, typing.get_args(arguments[0])
+    elif origin is typing.Literal:
+        kind, choices = str, arguments
+    low = next((bound.ge for bound in info.metadata if isinstance(bound, Ge)), None)
+    high = next((bound.le for bound in info.metadata if isinstance(bound, Le)), None)
+    return Setting(name, kind, info.default, info.description or "", choices, low, high)
+
+
+def _one_line(settings: type[Settings], error: ValidationError) -> str:
+    """The first fault as the rule and the value received."""
+    fault = error.errors(include_url=False)[0]
+    name, value, fields = str(fault["loc"][0]), fault["input"], fields_of(settings)
+    if name not in fields:
+        return _unknown("setting", name, fields)
+    field = fields[name]
+    if fault["type"] == "literal_error" and isinstance(value, (str, int)):
+        return _unknown(name, value, field.choices)
+    if field.low is not None and fault["type"] in ("greater_than_equal", "less_than_equal", "finite_number"):
+        return f"`{name}` must be from {field.low:g} to {field.high:g}. Received: {name}={value}."
+    return f"`{name}` must be {field.kind.__name__}. Received: {name}={value!r}."
+
+
+def _unknown(kind: str, value, known: Iterable[str]) -> str:
+    try:
+        check_known(kind, value, known)
+    except KgenreError as error:
+        return str(error)
+    raise ValueError(f"{value!r} is known")
+
+
+def read_settings_file(path, known: Iterable[str] | None = None) -> dict:
+    """Reads a flat table of settings, a .toml recipe or a run's config.json.
+
+    Args:
+        path: of the file; .json is JSON, everything else TOML.
+        known: the names that the file may hold; None leaves them to whoever uses the values.
+
+    Returns:
+        {name: value} as the file has them; the values are not checked.
+
+    Raises:
+        KgenreError: unreadable, malformed, or a name that is no setting.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        raise KgenreError(f"{path}: not a readable .toml or .json config ({error}).") from error
+    if not isinstance(values, dict):
+        raise KgenreError(f"{path}: a config is a table of settings. Received: {type(values).__name__}.")
+    if known is not None:
+        known = list(known)
+        for name in values:
+            check_known("setting", name, known, where=f"{path}: ")
+    return values
+
+
+def settings_json(values: dict) -> str:
+    """A flat table of settings as a file holds it: one setting a line."""
+    return json.dumps(values, indent=2) + "\n"

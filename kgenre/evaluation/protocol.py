@@ -1,0 +1,63 @@
+"""Which tracks are evaluated, and what a report must state about them: split, protocol, overlap with training."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from kgenre.collections.splits import Collection, artist_overlap
+from kgenre.core.errors import KgenreError
+
+
+@dataclass(frozen=True)
+class EvaluationSet:
+    """The tracks that a report is about.
+
+    data: name of the collection.
+    rows: table of the tracks, as a Collection's.
+    split: "train", "valid", "test" or "all".
+    protocol: one sentence on how the split was made.
+    note: what limits the metrics, or "".
+    """
+
+    data: str
+    rows: pd.DataFrame
+    split: str
+    protocol: str
+    note: str = ""
+
+    def overlap(self, paths, training_rows: pd.DataFrame | None) -> str:
+        """One sentence on how many of the tracks `paths`, or their artists, are among the training rows."""
+        if training_rows is None:
+            return "unknown: the training tracks are not known"
+        return artist_overlap(self.rows[self.rows["path"].isin(paths)], training_rows)
+
+
+def evaluation_set(collection: Collection, split: str, selected: str = "the epoch") -> EvaluationSet:
+    """The tracks of a split, or those of valid with a note where test is asked for and has none.
+
+    Args:
+        split: "train", "valid", "test" or "all".
+        selected: what was selected on the valid tracks, for the note.
+
+    Raises:
+        KgenreError: the split has no tracks.
+    """
+    rows, note = (collection.table if split == "all" else collection.rows(split)), ""
+    if len(rows) == 0 and split == "test":
+        rows, split = collection.rows("valid"), "valid"
+        note = f"no test rows: valid is reported, on which {selected} was selected, so the metrics are a little high"
+    if len(rows) == 0:
+        raise KgenreError(f"{collection.name}: the split {split!r} has no tracks. Name another split with --split.")
+    protocol = "every track, whatever its split" if split == "all" else collection.protocol
+    return EvaluationSet(collection.name, rows.reset_index(drop=True), split, protocol, note)
+
+
+def check_genres(tracks: EvaluationSet, labels: Sequence[str]) -> None:
+    """Raises KgenreError where a track's genre is none of the model's labels."""
+    unknown = sorted(set(tracks.rows["genre"]) - set(labels))
+    if unknown:
+        raise KgenreError(
+            f"{tracks.data}: genres that the model does not know: {', '.join(unknown)}. It knows: "
+            f"{', '.join(labels)}. Rename them in the manifest, or leave these tracks out."
+        )

@@ -1,0 +1,53 @@
+"""Single-label classification: a track has exactly one genre."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from kgenre.core.metrics import track_metrics
+
+LEAST_PROBABILITY = 1e-12  # keeps a logarithm finite
+
+
+@dataclass(frozen=True)
+class SingleLabel:
+    """Softmax over the labels, cross-entropy, and the genre of the highest probability as the answer.
+
+    labels: names of the genres, in the order of the outputs; empty for a model that only gives embeddings.
+    """
+
+    labels: tuple[str, ...]
+    name: ClassVar[str] = "single_label"
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "balanced_accuracy", "macro_f1", "top3_accuracy", "log_loss")
+
+    def activation(self):
+        from keras import layers
+
+        return layers.Softmax(dtype="float32", name="probabilities")
+
+    def targets(self, genres: Sequence[str]) -> np.ndarray:
+        """Label numbers, int64 (tracks,)."""
+        number = {label: i for i, label in enumerate(self.labels)}
+        return np.array([number[genre] for genre in genres], "int64")
+
+    def shares(self, targets: np.ndarray) -> np.ndarray:
+        return np.eye(len(self.labels), dtype="float32")[targets]
+
+    def loss(self, mixed: bool):
+        from keras import losses
+
+        kind = losses.CategoricalCrossentropy if mixed else losses.SparseCategoricalCrossentropy
+        return kind(from_logits=True)
+
+    def track_loss(self, targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+        own = probabilities[np.arange(len(targets)), targets]
+        return -np.log(np.maximum(own.astype("float64"), LEAST_PROBABILITY))
+
+    def decide(self, probabilities: np.ndarray) -> np.ndarray:
+        """Label numbers, int64 (...,); of equal probabilities the first."""
+        return np.asarray(probabilities).argmax(axis=-1)
+
+    def evaluate(self, targets: np.ndarray, probabilities: np.ndarray) -> dict:
+        return track_metrics(targets, probabilities, list(self.labels))

@@ -1,0 +1,75 @@
+"""The one check of exports: an artefact in a fresh process answers as the Keras model in this one does."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from kgenre.audio.slicing import SliceSpec, cut_slices
+from kgenre.core.errors import KgenreError
+from kgenre.model.aggregate import aggregate
+from kgenre.model.tasks import Task
+
+
+def difference(model, task: Task, spec: SliceSpec, folder: Path, answer: str) -> float:
+    """Largest difference between the artefact's answers and the Keras model's.
+
+    The Keras model's answers go through the slicing and the aggregation that training and evaluation use,
+    so the artefact's own are part of what is compared.
+
+    Args:
+        answer: program of an Exporter, which asks the artefact.
+
+    Returns:
+        The largest absolute difference; of embeddings as a share of their largest value, where that is above 1.
+        Infinite where the shapes differ.
+    """
+    from kgenre.serving.keras_model import KerasModel
+
+    cases, keras_model = waveforms(spec), KerasModel(model, task, spec)
+    answers = ask(folder, answer, cases)
+    return max(_difference(keras_model, name, cases[name], answers) for name in cases)
+
+
+def waveforms(spec: SliceSpec) -> dict[str, np.ndarray]:
+    """Noise of less than a slice, of one, and of several and a rest; in the last beside silence: (2, samples) each."""
+    rng, length = np.random.default_rng(0), spec.slice_samples
+    lengths = {"short": length // 3, "one": length, "several": 3 * length + length // 5}
+    cases = {name: 0.1 * rng.standard_normal((2, n)).astype("float32") for name, n in lengths.items()}
+    cases["several"][1] = 0.0
+    return cases
+
+
+def ask(folder: Path, answer: str, cases: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The artefact's answers to `cases`, from a process of its own.
+
+    Raises:
+        KgenreError: the process fails, with its last word.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        asked, answered = Path(scratch) / "cases.npz", Path(scratch) / "answers.npz"
+        np.savez(asked, **cases)
+        command = [sys.executable, "-c", answer, str(folder), str(asked), str(answered)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise KgenreError(f"The exported model cannot be loaded in a process of its own: {last}")
+        with np.load(answered) as answers:
+            return dict(answers)
+
+
+def _difference(model, name: str, batch: np.ndarray, answers: dict) -> float:
+    outputs = [model(cut_slices(waveform, model.slice_spec)) for waveform in batch]
+    expected = {
+        "probabilities": np.stack([aggregate(one.probabilities) for one in outputs]),
+        "slice_probabilities": np.stack([one.probabilities for one in outputs]),
+        "embedding": np.stack([aggregate(one.embeddings) for one in outputs]),
+    }
+    if any(answers[f"{name}/{key}"].shape != value.shape for key, value in expected.items()):
+        return float("inf")
+    scale = {"embedding": max(1.0, float(np.abs(expected["embedding"]).max()))}  # it has no natural range
+    return max(
+        float(np.abs(answers[f"{name}/{key}"] - value).max()) / scale.get(key, 1.0) for key, value in expected.items()
+    )

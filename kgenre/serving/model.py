@@ -1,0 +1,56 @@
+"""The model interface: what every caller may rely on, wherever a model comes from.
+
+A SavedModel, a Keras model in training, VGGish, and later a LiteRT file or a remote server implement it.
+Callers never ask which one they have.
+"""
+
+import abc
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
+from kgenre.audio.slicing import SliceSpec
+from kgenre.model.aggregate import SliceOutputs
+from kgenre.model.tasks import Task
+
+if TYPE_CHECKING:
+    from kgenre.serving.predict import TrackPrediction
+
+
+class Model(abc.ABC):
+    """Slices in, probabilities and embeddings out.
+
+    name: as people call it.
+    identity: hash of all that its answers depend on; vectors of two identities are never mixed.
+    task: its labels, and what is decided from its probabilities; without labels where it only gives embeddings.
+    slice_spec: the slices that it expects.
+    """
+
+    name: str
+    identity: str
+    task: Task
+    slice_spec: SliceSpec
+
+    @abc.abstractmethod
+    def __call__(self, slices: np.ndarray) -> SliceOutputs:
+        """float32 (n, slice_spec.slice_samples), mono in [-1, 1] -> n rows of SliceOutputs."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the genres, in the order of the probabilities."""
+        return self.task.labels
+
+    def predict(self, path, policy: ReadPolicy = DEFAULT_POLICY) -> "TrackPrediction":
+        """The prediction for one audio file.
+
+        Args:
+            path: the file.
+            policy: how it is read; `ReadPolicy(None)` reads all of a very long file.
+
+        Raises:
+            AudioError: the file cannot be used, with the cause.
+        """
+        from kgenre.serving.predict import predict_track
+
+        return predict_track(self, path, policy)

@@ -1,0 +1,41 @@
+"""Which settings apply to a run, for its flags and its `--help`."""
+
+from dataclasses import replace
+
+from kgenre.archs import ARCHS
+from kgenre.core.settings import Applicable, Setting, Settings, fields_of
+from kgenre.model.settings import row_defaults, select
+from kgenre.training.settings import RunSelection, every_class, run_sections
+
+SELECTORS = list(fields_of(RunSelection).values())
+
+
+def applicable(file_values: dict, selected: dict) -> Applicable:
+    """The settings that a run has, and those that only other runs have.
+
+    Args:
+        file_values: settings that a file gives.
+        selected: selectors given as flags.
+
+    Raises:
+        KgenreError: a selector of the file that names nothing.
+    """
+    selection = select(RunSelection, {**file_values, **selected})
+    table = {**row_defaults(selection), **file_values}
+    # A selector's own default is what holds without its flag.
+    selectors = _with_defaults([RunSelection], {**ARCHS[selection.arch].defaults, **file_values})
+    sections = {"collection": [selectors["data"]]}
+    for title, (selector, classes) in run_sections(selection).items():
+        sections[title] = [selectors[selector]] if selector else []
+        sections[title] += _with_defaults(classes, table).values()
+    shown = {setting.name for settings in sections.values() for setting in settings}
+    every = _with_defaults(every_class(), {})
+    return Applicable(sections, [setting for name, setting in every.items() if name not in shown])
+
+
+def _with_defaults(classes: list[type[Settings]], table: dict) -> dict[str, Setting]:
+    return {
+        name: replace(field, default=table.get(name, field.default))
+        for settings in classes
+        for name, field in fields_of(settings).items()
+    }

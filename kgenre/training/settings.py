@@ -1,0 +1,142 @@
+"""The settings of a run: the model's, with the collection, the augmentations, the training and the reading of files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from kgenre.archs import ARCHS
+from kgenre.audio.settings import AudioSettings, ReaderSettings
+from kgenre.augment import AUGMENTS, listed
+from kgenre.collections.settings import CollectionSettings
+from kgenre.core.settings import Settings, read_settings_file
+from kgenre.features import FEATURES
+from kgenre.model.settings import (
+    Chosen,
+    ImageSettings,
+    ModelSelection,
+    ModelSettings,
+    check_applies,
+    chosen_rows,
+    field_names,
+    merged,
+    model_classes,
+    model_parts,
+    row_defaults,
+    select,
+    take,
+)
+
+
+class TrainingSettings(Settings):
+    """How the weights are learnt."""
+
+    # With a cosine to zero and the best epoch kept, more epochs cost time and nothing else.
+    epochs: int = Field(
+        40, ge=1, le=100000, description="epochs at most; training stops early when valid accuracy no longer rises"
+    )
+    patience: int = Field(
+        12, ge=1, le=100000, description="epochs without a better valid track accuracy before training stops"
+    )
+    batch_size: int = Field(32, ge=1, le=65536, description="slices a step")
+    # Decoding is dear and cropping cheap: four crops of a decoded track cost little more than one.
+    crops_per_track: int = Field(4, ge=1, le=10000, description="random slices of each track an epoch")
+    balanced: bool = Field(False, description="show each genre as often, however many tracks it has")
+    learning_rate: float = Field(1e-3, ge=1e-9, le=10, description="Adam's, at the start")  # Adam's published default
+    schedule: Literal["cosine", "constant"] = Field(
+        "cosine", description="learning rate over the run: cosine to zero, or constant"
+    )
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
+        "float32", description="of the network; spectrogram and logits stay float32"
+    )
+    seed: int = Field(0, ge=0, le=10**9, description="of weights, split, crops and augmentation")
+    # Off, for it costs time: TensorFlow's deterministic kernels, and crops read one after the other.
+    deterministic: bool = Field(
+        False, description="same seed, same machine: same weights to the last bit (slower: TensorFlow's op determinism)"
+    )
+
+
+class RunSelection(ModelSelection, CollectionSettings):
+    """What a run is composed of. Which other settings there are depends on these."""
+
+    augment: tuple[Literal[*AUGMENTS], ...] = Field(("zoom",), description="what is changed at random in training")
+
+    @field_validator("augment", mode="before")
+    @classmethod
+    def _in_the_order_of_the_table(cls, names):
+        return listed(names)
+
+
+@dataclass(frozen=True)
+class RunSettings(ModelSettings):
+    """All settings of a run, by component; as ModelSettings, one flat table of names for users.
+
+    augmentations: {name: its settings}, in the order of AUGMENTS.
+    """
+
+    data: str
+    augmentations: dict[str, Settings]
+    training: TrainingSettings
+    reader: ReaderSettings
+
+    @classmethod
+    def compose(cls, *tables: dict) -> "RunSettings":
+        given = merged(tables)
+        selection = select(RunSelection, given)
+        classes = [settings for _, part in run_sections(selection).values() for settings in part]
+        check_applies(given, [RunSelection, *classes], run_rows(selection))
+        table = {**row_defaults(selection), **given}
+        return cls(
+            **model_parts(selection, given),
+            data=selection.data,
+            augmentations={name: take(AUGMENTS[name].settings, table) for name in selection.augment},
+            training=take(TrainingSettings, table),
+            reader=take(ReaderSettings, table),
+        )
+
+    def values(self) -> dict:
+        amounts = merged(settings.model_dump() for settings in self.augmentations.values())
+        return {
+            "data": self.data,
+            **super().values(),
+            "augment": tuple(self.augmentations),
+            **amounts,
+            **self.training.model_dump(),
+            **self.reader.model_dump(),
+        }
+
+
+def run_sections(selection: RunSelection) -> dict[str, tuple[str | None, list[type[Settings]]]]:
+    """The classes whose settings a run has: {title for `--help`: (selector of the classes or None, classes)}."""
+    audio, feature, image, network = model_classes(selection)
+    augmentations = [AUGMENTS[name].settings for name in selection.augment]
+    return {
+        f"network {selection.arch}": ("arch", [network]),
+        "audio": (None, [audio]),
+        f"feature {selection.feature}": ("feature", [feature]),
+        "spectrogram image": (None, [image]),
+        f"augmentation {' '.join(selection.augment) or 'none'}": ("augment", augmentations),
+        "training": (None, [TrainingSettings]),
+        "machine and files": (None, [ReaderSettings]),
+    }
+
+
+def run_rows(selection: RunSelection) -> list[Chosen]:
+    augmentations = {name: row.settings for name, row in AUGMENTS.items()}
+    return [*chosen_rows(selection), Chosen(selection.augment, augmentations)]
+
+
+def every_class() -> list[type[Settings]]:
+    """The classes of all settings that some run has."""
+    rows = [row.settings for table in (FEATURES, ARCHS, AUGMENTS) for row in table.values()]
+    return [RunSelection, AudioSettings, ImageSettings, *rows, TrainingSettings, ReaderSettings]
+
+
+def read_config(path: str | Path) -> dict:
+    """Reads a .toml recipe or a run's config.json, a flat table of settings.
+
+    Raises:
+        KgenreError: unreadable, malformed, or a name that is no setting.
+    """
+    return read_settings_file(path, field_names(every_class()))

@@ -1,0 +1,35 @@
+"""What the page shows when asked why a slice has its genre."""
+
+import numpy as np
+
+from kgenre.audio.decode import decode
+from kgenre.audio.slicing import repeat_to_length
+from kgenre.core.errors import KgenreError
+from kgenre.model.aggregate import aggregate
+from kgenre.serving import occlusion
+from kgenre.web.explore.explorer import Explorer
+from kgenre.web.explore.payload import packed
+
+
+def heat_map(explorer: Explorer, track: int, number: int) -> dict:
+    """Heat-map of a track's genre in the slice of this number, by the model as it was trained."""
+    with explorer.lock:
+        model = explorer.opened_model()
+    path = explorer.library.path_of(track)
+    starts, _, by_slice = explorer.library.slices(explorer.space, track)
+    if not 0 <= number < len(starts):
+        raise KgenreError(f"The track has the slices 0 to {len(starts) - 1}. Received: {number}.")
+    label = int(aggregate(by_slice).argmax())
+    spec = model.slice_spec
+    with explorer.lock:
+        samples = decode(path, spec.sample_rate, float(starts[number]), spec.slice_seconds).samples
+        samples = repeat_to_length(samples, spec.slice_samples)
+        found = occlusion.heat_map(model, samples, spec.sample_rate, label)
+    return {
+        "genre": explorer.space.labels[label],
+        "probability": round(found.probability, 4),
+        "probability_loss": np.round(found.heat, 4).tolist(),
+        "band_edges_hz": found.edges_hz.tolist(),
+        "spectrogram": packed(found.spectrogram, "u1"),
+        "spectrogram_shape": list(found.spectrogram.shape),
+    }

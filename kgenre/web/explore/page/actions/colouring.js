@@ -1,0 +1,49 @@
+// The meaning of the colours, and which tracks are in colour: by legend, folder and search. The rest is grey.
+
+/** @import { Page } from "page/core/types" */
+import { COLOURINGS } from "page/core/colourings.js";
+
+/** @param {Page} page @param {string} name one of COLOURINGS */
+export function setColouring({ store, tracks }, name) {
+  store.set({ colouring: name, legend: COLOURINGS[name].legend(tracks), hidden: new Set() });
+}
+
+/** @param {Page} page */
+export function nextColouring(page) {
+  const names = Object.keys(COLOURINGS);
+  setColouring(page, names[(names.indexOf(page.store.state.colouring) + 1) % names.length]);
+}
+
+/** Makes the legend again after genres or tags have changed. @param {Page} page */
+export function updateLegend({ store, tracks }) {
+  store.set({ legend: COLOURINGS[store.state.colouring].legend(tracks), genres: store.state.genres + 1 });
+}
+
+/** Hides an entry of the legend, or shows it again. @param {Page} page @param {number} entry */
+export function toggleEntry({ store }, entry) {
+  const hidden = new Set(store.state.hidden);
+  if (!hidden.delete(entry)) hidden.add(entry);
+  store.set({ hidden });
+}
+
+/** Shows one entry alone; shows all again where it was alone. @param {Page} page @param {number} entry @param {ReadonlySet<number>} before entries that were hidden */
+export function showOnlyEntry({ store }, entry, before) {
+  const { legend } = store.state;
+  if (legend.kind !== "categories") return;
+  const others = [...legend.entries.keys()].filter((one) => one !== entry);
+  const alone = !before.has(entry) && others.every((one) => before.has(one));
+  store.set({ hidden: new Set(alone ? [] : others) });
+}
+
+/** Whether a track is in colour and can be pointed at. @param {Page} page @param {number} row */
+export function isShown({ store, tracks }, row) {
+  const { legend, hidden, folderCodes, hits } = store.state;
+  if (legend.kind === "categories" && hidden.has(legend.entryOf[row])) return false;
+  if (folderCodes && !folderCodes.has(tracks.columns.folder.codes[row])) return false;
+  return !hits || hits[row] === 1;
+}
+
+/** @param {Page} page */
+export function shownRows(page) {
+  return Array.from(page.tracks.ids.keys()).filter((row) => isShown(page, row));
+}

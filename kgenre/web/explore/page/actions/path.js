@@ -1,0 +1,25 @@
+// The path from one track to another.
+
+/** @import { Page } from "page/core/types" */
+import { say } from "page/actions/messages.js";
+import { select } from "page/actions/selection.js";
+
+const LENGTH = 12; // tracks, with both ends
+
+/** From the current track to the one that is clicked next; ends the waiting where it waits. @param {Page} page */
+export function startPath(page) {
+  const { current, pathFrom } = page.store.state;
+  if (current < 0) return say(page, "Click a track first: the path begins there.");
+  page.store.set({ pathFrom: pathFrom >= 0 ? -1 : current });
+}
+
+/** @param {Page} page @param {number} row */
+export async function finishPath(page, row) {
+  const { source, store, tracks } = page, from = store.state.pathFrom;
+  store.set({ pathFrom: -1 });
+  if (row < 0 || row === from || !source.path) return;
+  const ids = await source.path(tracks.ids[from], tracks.ids[row], LENGTH);
+  const path = ids.flatMap((id) => tracks.rowOf.get(id) ?? []);
+  select(page, path);
+  store.set({ path, neighbours: [], neighboursOf: -1, reveal: { rows: path } });
+}

@@ -1,0 +1,24 @@
+// Which tracks are selected, and what the selection is exported as.
+
+/** @import { Page } from "page/core/types" */
+
+/** @param {Page} page @param {readonly number[]} rows @param {boolean} add to those that are selected */
+export function select({ store, tracks }, rows, add = false) {
+  const selection = add ? [...new Set([...store.state.selection, ...rows])] : rows;
+  const selected = selection.length ? new Uint8Array(tracks.n) : null;
+  for (const row of selection) if (selected) selected[row] = 1;
+  store.set({ selection, selected, sequence: null });
+}
+
+/** @param {Page} page @param {number} row */
+export function toggleSelected(page, row) {
+  const { selection, selected } = page.store.state;
+  select(page, selected?.[row] ? selection.filter((one) => one !== row) : [...selection, row]);
+}
+
+/** @param {Page} page @param {"csv" | "m3u8"} kind */
+export async function exportSelection({ store, source, tracks }, kind) {
+  const ids = store.state.selection.map((row) => tracks.ids[row]);
+  if (!ids.length) throw new Error("Select tracks first: Lasso or Box, then draw around them.");
+  return kind === "m3u8" && source.playlist ? source.playlist(ids) : source.csv(ids);
+}

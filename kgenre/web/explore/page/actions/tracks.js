@@ -1,0 +1,79 @@
+// The current track: its details, its neighbours, the next and the previous one.
+
+/** @import { Neighbour, Page } from "page/core/types" */
+import { isShown } from "page/actions/colouring.js";
+import { attempt, say } from "page/actions/messages.js";
+import { finishPath } from "page/actions/path.js";
+import { playSlice } from "page/actions/playback.js";
+
+const NEIGHBOURS = 20;
+
+/** A click on a track, on the map or in a list. @param {Page} page @param {number} row */
+export function pick(page, row) {
+  const { pathFrom, clickPlays } = page.store.state;
+  if (pathFrom >= 0) return attempt(page, finishPath(page, row));
+  page.store.set({ queue: null, sequence: null });
+  return showTrack(page, row, clickPlays);
+}
+
+/** A click in a list: the map goes there too. @param {Page} page @param {number} row */
+export function pickAndReveal(page, row) {
+  page.store.set({ reveal: { rows: [row] } });
+  return pick(page, row);
+}
+
+/** Makes a track the current one; -1 leaves none. @param {Page} page @param {number} row @param {boolean} play */
+export async function showTrack(page, row, play = false) {
+  page.store.set({ current: row, details: null, slice: -1, neighbours: [], neighboursOf: -1, path: [], excluded: new Set() });
+  if (row >= 0) await attempt(page, Promise.all([loadDetails(page, row, play), loadNeighbours(page)]));
+}
+
+/** @param {Page} page @param {number} row @param {boolean} play */
+async function loadDetails(page, row, play) {
+  const { source, store, tracks } = page;
+  const details = await source.track?.(tracks.ids[row]);
+  if (!details || store.state.current !== row) return;
+  store.set({ details, slice: details.deciding_slice });
+  if (play) playSlice(page, row, details, details.deciding_slice);
+}
+
+/** The nearest tracks: for the model where the source knows, else on the map. @param {Page} page */
+export async function loadNeighbours({ source, store, tracks }) {
+  const { current, maxDistance } = store.state;
+  /** @type {Neighbour[]} */
+  const neighbours = [];
+  if (source.neighbours) {
+    for (const [id, distance] of await source.neighbours(tracks.ids[current], NEIGHBOURS, maxDistance)) {
+      const row = tracks.rowOf.get(id);
+      if (row !== undefined) neighbours.push([row, distance]);
+    }
+  } else {
+    for (const row of tracks.nearestOnMap(current, NEIGHBOURS)) neighbours.push([row, null]);
+  }
+  const now = store.state; // another track or distance may have been chosen meanwhile
+  if (now.current === current && now.maxDistance === maxDistance) store.set({ neighbours, neighboursOf: current });
+}
+
+/** @param {Page} page @param {number} maxDistance */
+export function setMaxDistance(page, maxDistance) {
+  page.store.set({ maxDistance });
+  return attempt(page, loadNeighbours(page));
+}
+
+/** Goes through the selection, the hits, or a track and its neighbours. @param {Page} page @param {1 | -1} by */
+export function step(page, by) {
+  const { current, clickPlays } = page.store.state;
+  const rows = page.store.state.sequence ?? newSequence(page), at = rows.indexOf(current);
+  if (!rows.length) return say(page, "Select or search tracks first; N and P go through them.");
+  const next = at < 0 ? (by > 0 ? 0 : rows.length - 1) : (at + by + rows.length) % rows.length;
+  page.store.set({ sequence: rows, queue: null, reveal: { rows: [rows[next]] } });
+  return showTrack(page, rows[next], clickPlays);
+}
+
+/** Kept while one goes through it: each track has other neighbours. @param {Page} page */
+function newSequence(page) {
+  const { current, selection, hits, neighbours } = page.store.state;
+  if (selection.length) return selection;
+  if (hits) return Array.from(hits.keys()).filter((row) => isShown(page, row));
+  return neighbours.length ? [current, ...neighbours.map(([row]) => row)] : [];
+}

@@ -1,0 +1,79 @@
+// What the colours of the map may mean: a table, each row a name and how a legend is made of the tracks.
+
+/** @import { Colour, Legend } from "page/core/types" */
+import { NEUTRAL, labelColour, rampColour, rgb } from "page/core/colours.js";
+import { percent, plain } from "page/core/text.js";
+import { AGREEMENT, Tracks } from "page/core/tracks.js";
+
+const MAX_ENTRIES = 24; // of a legend; rarer ones share an entry
+const AGREEMENT_ENTRIES = new Map([
+  [AGREEMENT.noTag, { name: "no genre tag", colour: NEUTRAL }],
+  [AGREEMENT.unknownTag, { name: "tag is none of the labels", colour: rgb("#8fa3b8") }],
+  [AGREEMENT.agree, { name: "tag and model agree", colour: rgb("#2fa35a") }],
+  [AGREEMENT.disagree, { name: "tag and model disagree", colour: rgb("#e0454f") }],
+]);
+
+/** @type {Record<string, { name: string, legend: (tracks: Tracks) => Legend }>} */
+export const COLOURINGS = {
+  prediction: { name: "Predicted genre", legend: (t) => (
+    categories(Int32Array.from({ length: t.n }, (_, i) => t.label(i)), (code) => t.labels[code], labelColour)) },
+  tag: { name: "Genre tag", legend: tagLegend },
+  disagreement: { name: "Disagreement", legend: (t) => (
+    categories(Int32Array.from({ length: t.n }, (_, i) => t.agreement(i)),
+      (code) => AGREEMENT_ENTRIES.get(code)?.name ?? "", (code) => AGREEMENT_ENTRIES.get(code)?.colour ?? NEUTRAL)) },
+  year: { name: "Year", legend: (t) => ramp(t.year, (i) => t.year[i] > 0, String) },
+  folder: { name: "Folder", legend: (t) => (
+    categories(t.columns.folder.codes, (code) => t.columns.folder.names[code] || ".", (_, i) => labelColour(i))) },
+  confidence: { name: "Confidence", legend: (t) => (
+    ramp(Float32Array.from({ length: t.n }, (_, i) => t.confidence(i)), () => true, percent)) },
+};
+
+/** @param {Tracks} tracks @returns {Legend} */
+function tagLegend(tracks) {
+  const { names, codes } = tracks.columns.tag, first = new Map(), labels = tracks.labels.map(plain);
+  const merged = names.map((name, code) => { // Rock and rock are one
+    const key = plain(name) || name;
+    if (!first.has(key)) first.set(key, code);
+    return first.get(key);
+  });
+  return categories(Int32Array.from(codes, (code) => merged[code]), (code) => names[code] || "no tag", (code, i) => {
+    const label = labels.indexOf(plain(names[code]));
+    return !names[code] ? NEUTRAL : labelColour(label >= 0 ? label : tracks.labels.length + i);
+  });
+}
+
+/**
+ * @param {Int32Array} codes of the rows
+ * @param {(code: number) => string} nameOf
+ * @param {(code: number, entry: number) => Colour} colourOf
+ * @returns {Legend}
+ */
+function categories(codes, nameOf, colourOf) {
+  /** @type {Map<number, number>} */
+  const counts = new Map();
+  for (const code of codes) counts.set(code, (counts.get(code) ?? 0) + 1);
+  const sorted = [...counts].sort((a, b) => b[1] - a[1]), shown = sorted.slice(0, MAX_ENTRIES);
+  const entries = shown.map(([code, count], i) => ({ name: nameOf(code), count, colour: colourOf(code, i) }));
+  const rest = sorted.slice(MAX_ENTRIES).reduce((sum, [, count]) => sum + count, 0);
+  if (rest) entries.push({ name: `${sorted.length - MAX_ENTRIES} others`, count: rest, colour: NEUTRAL });
+  const entry = new Map(shown.map(([code], i) => [code, i]));
+  return { kind: "categories", entries, entryOf: Int32Array.from(codes, (code) => entry.get(code) ?? MAX_ENTRIES) };
+}
+
+/**
+ * @param {ArrayLike<number>} values without NaN
+ * @param {(row: number) => boolean} known rows that are not are neutral
+ * @param {(value: number) => string} text
+ * @returns {Legend}
+ */
+function ramp(values, known, text) {
+  let low = Infinity, high = -Infinity;
+  for (let i = 0; i < values.length; i++) {
+    if (known(i)) { low = Math.min(low, values[i]); high = Math.max(high, values[i]); }
+  }
+  if (low > high) { low = 0; high = 1; }
+  return {
+    kind: "ramp", low: text(low), high: text(high),
+    colourOf: (row, dark) => (known(row) ? rampColour((values[row] - low) / (high - low || 1), dark) : NEUTRAL),
+  };
+}

@@ -1,0 +1,22 @@
+// The state that the page begins with.
+
+/** @import { DataSource, State } from "page/core/types" */
+import { COLOURINGS } from "page/core/colourings.js";
+import { Tracks } from "page/core/tracks.js";
+
+export const DEFAULT_COLOURING = "prediction";
+
+/** @param {DataSource} source @param {Tracks} tracks @returns {State} */
+export function initialState(source, tracks) {
+  return {
+    colouring: DEFAULT_COLOURING, legend: COLOURINGS[DEFAULT_COLOURING].legend(tracks), hidden: new Set(),
+    query: "", hits: null, folder: "", folderCodes: null, dark: false,
+    current: -1, details: null, slice: -1, selection: [], selected: null,
+    neighbours: [], neighboursOf: -1, excluded: new Set(), maxDistance: 1,
+    path: [], pathFrom: -1, sequence: null, heatMap: null, heatMapPending: null,
+    genres: 0, retrained: Boolean(source.data.retrained), useTags: false,
+    corrections: new Map(Object.entries(source.data.corrections).map(([row, genre]) => [Number(row), genre])),
+    clickPlays: true, playback: null, sounding: false, queue: null,
+    tool: "pan", hover: null, reveal: null, message: null, tagDialog: null,
+  };
+}

@@ -1,0 +1,197 @@
+// The shapes that travel between the page's modules. Checked by TypeScript (tests/page), never sent to the browser.
+
+import type { Store } from "page/core/store.js";
+import type { Tracks } from "page/core/tracks.js";
+
+export type Colour = number[]; // red, green, blue, 0 to 255
+export type Failure = [path: string, reason: string];
+export type Neighbour = [row: number, distance: number | null]; // null: nearest on the map, without a distance
+
+/** A column of texts: each name once, and for each row the number of its name. */
+export interface CodedColumn<Codes> {
+  names: string[];
+  codes: Codes;
+}
+
+/** Genres of the tracks `ids`: `top` and `probabilities` hold `genres_per_track` values for each, base64. */
+export interface GenreData {
+  ids: string;
+  labels: string[];
+  genres_per_track: number;
+  top: string;
+  probabilities: string;
+  retrained?: boolean;
+}
+
+/** What a source gives the page at the start: a row for each track, columns of numbers as base64. */
+export interface LibraryData extends GenreData {
+  name: string;
+  model: string;
+  slice_seconds: number;
+  quality: { trustworthiness: number | null; preservation: number | null } | null;
+  x: string;
+  y: string;
+  titles: string[];
+  year: string;
+  seconds: string;
+  artist: CodedColumn<string>;
+  album: CodedColumn<string>;
+  folder: CodedColumn<string>;
+  tag: CodedColumn<string>;
+  corrections: Record<string, string>;
+  failures: Failure[];
+  heat_map?: boolean;
+}
+
+/** One track: its genres as a whole and slice by slice. */
+export interface TrackDetails {
+  path: string;
+  labels: string[];
+  probabilities: number[];
+  slice_starts: number[];
+  slice_probabilities: number[][];
+  deciding_slice: number;
+  playable: boolean;
+  gain_db: number | null;
+}
+
+/** Loss of the genre's probability where a cell of the spectrogram is silenced, [band][part of the time]. */
+export interface HeatMap {
+  genre: string;
+  probability: number;
+  probability_loss: number[][];
+  band_edges_hz: number[];
+  spectrogram: string;
+  spectrogram_shape: [bands: number, frames: number];
+}
+
+export interface RetrainReport extends GenreData {
+  labelled_tracks: number;
+  evaluated_tracks: number;
+  accuracy_before: number | null;
+  accuracy_after: number | null;
+}
+
+export interface TagPreview {
+  changes: [path: string, before: string, after: string][];
+  failures: Failure[];
+  undo: boolean;
+}
+
+export interface TagsWritten {
+  written: number;
+  tags: [id: number, genre: string][];
+  failures: Failure[];
+  undo: boolean;
+}
+
+/**
+ * Where the page gets its data. Optional members are abilities: what needs a missing one is hidden or disabled,
+ * and no caller asks which source it is.
+ */
+export interface DataSource {
+  readonly data: LibraryData;
+  /** What this source cannot do, in words for the user; "" if it can do everything. */
+  readonly limits: string;
+  csv(ids: number[]): Promise<Blob>;
+  playlist?(ids: number[]): Promise<Blob>;
+  track?(id: number): Promise<TrackDetails>;
+  neighbours?(id: number, count: number, maxDistance: number): Promise<[id: number, distance: number][]>;
+  path?(first: number, last: number, count: number): Promise<number[]>;
+  heatMap?(id: number, slice: number): Promise<HeatMap>;
+  coverUrl?(id: number): string;
+  readonly audio?: {
+    fileUrl(id: number): string;
+    excerptUrl(id: number, start: number): string;
+  };
+  readonly corrections?: {
+    /** The genre as it was stored, in the spelling that the library already uses; null removes the correction. */
+    correct(ids: number[], genre: string | null): Promise<string | null>;
+    retrain(useTags: boolean): Promise<RetrainReport>;
+    resetHead(): Promise<GenreData>;
+  };
+  readonly tags?: {
+    preview(ids: number[]): Promise<TagPreview>;
+    write(ids: number[]): Promise<TagsWritten>;
+    undo(): Promise<TagsWritten>;
+  };
+  readonly failures?: Failure[];
+}
+
+/** Legend of named colours: `entryOf[row]` is the number of the row's entry. */
+export interface CategoryLegend {
+  kind: "categories";
+  entries: { name: string; count: number; colour: Colour }[];
+  entryOf: Int32Array;
+}
+
+/** Legend of a number, from low to high. */
+export interface RampLegend {
+  kind: "ramp";
+  low: string;
+  high: string;
+  colourOf(row: number, dark: boolean): Colour;
+}
+
+export type Legend = CategoryLegend | RampLegend;
+export type Tool = "pan" | "lasso" | "box";
+
+/** What the page shows at the moment. Rows are positions in the columns of Tracks; -1 is none. */
+export interface State {
+  // colours and filters
+  colouring: string;
+  legend: Legend;
+  hidden: ReadonlySet<number>;
+  query: string;
+  hits: Uint8Array | null;
+  folder: string;
+  folderCodes: ReadonlySet<number> | null;
+  dark: boolean;
+  // tracks
+  current: number;
+  details: TrackDetails | null;
+  slice: number;
+  selection: readonly number[];
+  selected: Uint8Array | null;
+  neighbours: readonly Neighbour[];
+  neighboursOf: number;
+  excluded: ReadonlySet<number>;
+  maxDistance: number;
+  path: readonly number[];
+  pathFrom: number;
+  sequence: readonly number[] | null;
+  heatMap: { row: number; slice: number; answer: HeatMap } | null;
+  heatMapPending: { row: number; slice: number } | null;
+  // genres
+  genres: number; // counts the changes of genres and tags in Tracks
+  corrections: ReadonlyMap<number, string>;
+  retrained: boolean;
+  useTags: boolean;
+  // sound
+  clickPlays: boolean;
+  playback: { row: number; slice: number; details: TrackDetails; paused: boolean; serial: number } | null;
+  sounding: boolean;
+  queue: { rows: readonly number[] } | null;
+  // requests to a section, each a new object
+  tool: Tool;
+  hover: { row: number; x: number; y: number } | null;
+  reveal: { rows: readonly number[] | null } | null; // rows to bring into view; null for the whole map
+  message: { text: string } | null;
+  tagDialog: { rows: readonly number[] } | null;
+}
+
+/** What every section and action gets. */
+export interface Page {
+  store: Store<State>;
+  source: DataSource;
+  tracks: Tracks;
+}
+
+/** A key, or several, of a section. `label` and `text` are the row in the help; without `run` it is only a row there. */
+export interface Binding {
+  label: string;
+  text: string;
+  keys?: string[];
+  available?: boolean; // false: the source lacks what it needs
+  run?(key: string): void;
+}

@@ -1,0 +1,18 @@
+// The line at the foot of the map: how many tracks, which model, how far the map can be trusted.
+
+/** @import { Binding, Page } from "page/core/types" */
+import { count, percent } from "page/core/text.js";
+import { byId } from "page/ui/dom.js";
+
+/** @param {Page} page @returns {Binding[]} */
+export function footerSection({ source, tracks: { n, model, quality } }) {
+  const foot = byId("foot", HTMLElement), parts = [count(n, "track"), `model ${model}`];
+  if (quality && quality.trustworthiness !== null) {
+    parts.push(`trustworthiness ${quality.trustworthiness.toFixed(3)}`, `neighbours kept ${percent(quality.preservation ?? 0)}`);
+  }
+  if (source.limits) parts.push(source.limits);
+  foot.textContent = parts.join(" · ");
+  foot.title = "Trustworthiness: whether tracks that are near on the map are alike. " +
+    "Neighbours kept: share of the 10 nearest tracks that are still the nearest on the map.";
+  return [];
+}

@@ -1,0 +1,59 @@
+// The keys, and the help that lists them.
+
+/** @import { Binding, Page } from "page/core/types" */
+import { goBack } from "page/actions/back.js";
+import { say } from "page/actions/messages.js";
+import { openDialog } from "page/ui/dialog.js";
+import { byId, el } from "page/ui/dom.js";
+
+/** @param {Page} page @param {Binding[]} others of the other sections, in the order of the help */
+export function keyboardSection(page, others) {
+  const help = () => openDialog("Keys", el("table", {}, ...bindings.filter(isAvailable).map(helpRow)), el("p", { class: "soft",
+    text: "On a touch screen two fingers move and zoom. A click on the legend hides a colour, a double click shows it alone. ▼ marks the slice that decided." }));
+  /** @type {Binding[]} */
+  const bindings = [...others, { label: "Esc", text: "close, clear", keys: ["escape"], run: () => goBack(page) },
+    { label: "?", text: "this help", keys: ["?"], run: help }];
+  const bindingOf = new Map(bindings.flatMap((binding) => (binding.keys ?? []).map((key) => [key, binding])));
+  byId("help", HTMLButtonElement).addEventListener("click", help);
+  document.addEventListener("keydown", (event) => {
+    if (!isForPage(event)) return;
+    const key = event.key.toLowerCase(), binding = bindingOf.get(key);
+    if (!binding) return;
+    if (!isAvailable(binding)) return say(page, `Not possible here: ${page.source.limits}.`);
+    event.preventDefault();
+    binding.run?.(key);
+  });
+  releaseFocus();
+}
+
+/** @param {Binding} binding */
+function isAvailable({ available = true }) { return available; }
+
+/** @param {Binding} binding */
+function helpRow({ label, text }) {
+  return el("tr", {}, el("td", {}, ...label.split("  ").flatMap((key) => [el("kbd", { text: key }), " "])), el("td", { text }));
+}
+
+/** Whether a key is the page's and not of what has the focus. @param {KeyboardEvent} event */
+function isForPage(event) {
+  const target = /** @type {HTMLElement} */ (event.target), { key } = event;
+  if (event.ctrlKey || event.metaKey || event.altKey || byId("dialog", HTMLDialogElement).open) return false;
+  if (target.matches("input[type=range], input[type=checkbox]")) return key.length === 1 && key !== " ";
+  if (target.matches("button")) return key !== " " && key !== "Enter";
+  if (!target.matches("input, select, textarea")) return true;
+  if (key === "Escape") { // leaves the field; the text stays: some browsers would empty a search and say nothing of it
+    event.preventDefault();
+    target.blur();
+  }
+  return false;
+}
+
+/** A list or range that was used with the mouse gives the keys back to the page. */
+function releaseFocus() {
+  let pointed = false;
+  document.addEventListener("pointerdown", () => { pointed = true; }, true);
+  document.addEventListener("keydown", () => { pointed = false; }, true);
+  document.addEventListener("change", ({ target }) => {
+    if (pointed && target instanceof HTMLElement && target.matches("select, input[type=range]")) target.blur();
+  });
+}

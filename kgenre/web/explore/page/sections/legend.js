@@ -1,0 +1,50 @@
+// What the colours mean. A click hides a colour, a double click shows it alone.
+
+/** @import { Binding, CategoryLegend, Page, State } from "page/core/types" */
+import { showOnlyEntry, toggleEntry } from "page/actions/colouring.js";
+import { css, rampColour } from "page/core/colours.js";
+import { context2d } from "page/ui/canvas.js";
+import { byId, el, redraw } from "page/ui/dom.js";
+
+const RAMP_STEPS = 120;
+const MAX_FOLDER = 24; // characters of a folder that are shown: its end
+
+/** @param {Page} page @returns {Binding[]} */
+export function legendSection(page) {
+  const box = byId("legend", HTMLElement);
+  /** @type {ReadonlySet<number>} */
+  let before = new Set(); // what was hidden before the first click of a double click
+  const click = (/** @type {number} */ entry, /** @type {MouseEvent} */ event) => {
+    if (event.detail > 1) return showOnlyEntry(page, entry, before);
+    before = page.store.state.hidden;
+    toggleEntry(page, entry);
+  };
+  page.store.subscribe(["legend", "hidden", "dark"], (state) => {
+    const { legend } = state;
+    redraw(box, legend.kind === "ramp" ? [ramp(state.dark), el("div", { class: "ends" },
+      el("span", { text: legend.low }), el("span", { text: legend.high }))] : entries(legend, state, click));
+  });
+  return [];
+}
+
+/** @param {CategoryLegend} legend @param {State} state @param {(entry: number, event: MouseEvent) => void} click */
+function entries(legend, { colouring, hidden }, click) {
+  return legend.entries.map(({ name, count, colour }, i) => {
+    const dot = el("span", { class: "dot" });
+    dot.style.background = css(colour);
+    const short = colouring === "folder" && name.length > MAX_FOLDER ? `…${name.slice(1 - MAX_FOLDER)}` : name;
+    return el("button", { title: `${name}\nClick: hide or show. Double click: only this`,
+      "aria-pressed": String(!hidden.has(i)), on: { click: (event) => click(i, event) } },
+    dot, el("span", { class: "name", text: short }), el("span", { class: "count", text: count.toLocaleString() }));
+  });
+}
+
+/** @param {boolean} dark */
+function ramp(dark) {
+  const strip = el("canvas", { width: RAMP_STEPS, height: 1 }), context = context2d(strip);
+  for (let i = 0; i < RAMP_STEPS; i++) {
+    context.fillStyle = css(rampColour(i / (RAMP_STEPS - 1), dark));
+    context.fillRect(i, 0, 1, 1);
+  }
+  return strip;
+}

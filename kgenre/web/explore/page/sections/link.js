@@ -1,0 +1,25 @@
+// The address follows what is shown, and what is shown follows the address.
+
+/** @import { Binding, Page } from "page/core/types" */
+import { setColouring } from "page/actions/colouring.js";
+import { search } from "page/actions/search.js";
+import { select } from "page/actions/selection.js";
+import { showTrack } from "page/actions/tracks.js";
+import { fromHash, toHash } from "page/core/link.js";
+
+/** @param {Page} page @returns {Binding[]} */
+export function linkSection(page) {
+  const { store, tracks } = page;
+  const follow = () => {
+    const { selection, current, query, colouring } = fromHash(location.hash, tracks);
+    setColouring(page, colouring);
+    search(page, query);
+    select(page, selection);
+    showTrack(page, current);
+  };
+  follow();
+  window.addEventListener("hashchange", follow);
+  store.subscribe(["selection", "current", "query", "colouring"], (state) => (
+    history.replaceState(null, "", toHash(state, tracks) || location.pathname + location.search)));
+  return [];
+}

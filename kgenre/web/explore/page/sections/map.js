@@ -1,0 +1,59 @@
+// The map: its points take their colours from the state, and what is done to it by hand goes there.
+
+/** @import { Binding, Page, State } from "page/core/types" */
+import { isShown } from "page/actions/colouring.js";
+import { select, toggleSelected } from "page/actions/selection.js";
+import { pick } from "page/actions/tracks.js";
+import { MapView } from "page/map/map_view.js";
+import { byId } from "page/ui/dom.js";
+
+const GREY = { light: [188, 193, 198, 140], dark: [88, 95, 103, 150] };
+const OPACITY = 225; // of the points in colour
+const PAN = 80; // pixels
+const ZOOM = 1.4;
+
+/** @param {Page} page @returns {{ map: MapView, bindings: Binding[] }} */
+export function mapSection(page) {
+  const element = byId("map", HTMLElement), { store, tracks } = page;
+  const map = new MapView(element, tracks, {
+    isShown: (row) => isShown(page, row),
+    hover: (row, x = 0, y = 0) => store.set({ hover: row < 0 ? null : { row, x, y } }),
+    select: (rows, add) => select(page, rows, add),
+    click: (row, add) => { if (add && row >= 0 && store.state.pathFrom < 0) toggleSelected(page, row); else pick(page, row); },
+  });
+  store.subscribe(["tool"], ({ tool }) => { map.setTool(tool); element.dataset.tool = tool; });
+  store.subscribe(["legend", "hidden", "folderCodes", "hits", "selected", "dark"], (state) => paint(page, map, state));
+  store.subscribe(["current", "neighbours", "path", "dark"], ({ current, neighbours, path }) => (
+    map.mark({ current, path, neighbours: neighbours.map(([row]) => row) })));
+  store.subscribe(["reveal"], ({ reveal }) => { if (reveal?.rows) map.show(reveal.rows); else if (reveal) map.fit(); });
+  return { map, bindings: bindings(map) };
+}
+
+/** @param {Page} page @param {MapView} map @param {State} state */
+function paint(page, map, { legend, selected, dark }) {
+  const { n } = page.tracks, grey = dark ? GREY.dark : GREY.light;
+  const colours = new Uint8Array(4 * n), front = new Uint8Array(n);
+  const colourOf = legend.kind === "ramp" ? (/** @type {number} */ row) => legend.colourOf(row, dark)
+    : (/** @type {number} */ row) => legend.entries[legend.entryOf[row]].colour;
+  for (let i = 0; i < n; i++) {
+    front[i] = isShown(page, i) && (!selected || selected[i]) ? 1 : 0;
+    const colour = front[i] ? colourOf(i) : grey;
+    colours[4 * i] = colour[0];
+    colours[4 * i + 1] = colour[1];
+    colours[4 * i + 2] = colour[2];
+    colours[4 * i + 3] = front[i] ? OPACITY : grey[3];
+  }
+  map.points.paint(colours, front);
+}
+
+/** @param {MapView} map @returns {Binding[]} */
+function bindings(map) {
+  const { view } = map;
+  /** @type {Record<string, () => void>} */
+  const moves = {
+    f: () => map.fit(), "+": () => view.zoom(ZOOM), "=": () => view.zoom(ZOOM), "-": () => view.zoom(1 / ZOOM),
+    arrowleft: () => view.pan(PAN, 0), arrowright: () => view.pan(-PAN, 0),
+    arrowup: () => view.pan(0, PAN), arrowdown: () => view.pan(0, -PAN),
+  };
+  return [{ label: "F  +  −  arrows", text: "whole map, zoom, move", keys: Object.keys(moves), run: (key) => moves[key]() }];
+}

@@ -1,0 +1,75 @@
+// The selected tracks and what they are for.
+
+/** @import { Binding, Page, State } from "page/core/types" */
+import { shownRows } from "page/actions/colouring.js";
+import { correct } from "page/actions/corrections.js";
+import { playSelection } from "page/actions/listening.js";
+import { attempt, say } from "page/actions/messages.js";
+import { stopQueue } from "page/actions/playback.js";
+import { exportSelection, select } from "page/actions/selection.js";
+import { pickAndReveal } from "page/actions/tracks.js";
+import { MAX_LINKED } from "page/core/link.js";
+import { count, duration } from "page/core/text.js";
+import { correctionForm } from "page/ui/correction_form.js";
+import { button, byId, el, isTyping, redraw } from "page/ui/dom.js";
+import { download } from "page/ui/download.js";
+import { trackList } from "page/ui/track_parts.js";
+
+/** @param {Page} page @returns {Binding[]} */
+export function selectionSection(page) {
+  const section = byId("selection", HTMLElement), { playlist } = page.source;
+  page.store.subscribe(["selection", "current", "corrections", "queue", "genres"], (state) => {
+    section.hidden = !state.selection.length;
+    redraw(section, section.hidden ? [] : content(page, state));
+  });
+  return [
+    { label: "A", text: "select all that is shown in colour", keys: ["a"], run: () => select(page, shownRows(page)) },
+    { label: "S", text: `save the selection as a ${playlist ? "playlist" : "table"}`, keys: ["s"],
+      run: () => save(page, playlist ? "m3u8" : "csv") },
+  ];
+}
+
+/** @param {Page} page @param {State} state */
+function content(page, { selection, corrections }) {
+  const { tracks, source } = page, seconds = selection.reduce((sum, row) => sum + tracks.seconds[row], 0);
+  const form = source.corrections ? correctionForm({ id: "genre-all", of: "selection", rows: selection, corrections,
+    correct: (rows, genre) => { attempt(page, correct(page, rows, genre)); } }) : null;
+  return [
+    el("h2", {}, el("span", { text: `${selection.length.toLocaleString()} selected` }),
+      el("span", { class: "soft", text: duration(seconds) }),
+      button("Clear", "Select nothing (Esc)", () => select(page, []))),
+    el("div", { class: "row" }, ...buttons(page)),
+    form,
+    trackList(page, selection, (row) => { pickAndReveal(page, row); }),
+  ];
+}
+
+/** @param {Page} page */
+function buttons(page) {
+  const { source, store } = page, { queue, selection } = store.state;
+  const playlist = source.playlist && button("⤓ Playlist", "Save as .m3u8 for VLC, mpv, foobar2000 and others (S)",
+    () => save(page, "m3u8"), { class: "main", id: "save" });
+  const csv = button("⤓ CSV", "Save titles, artists, albums and genres as a table", () => save(page, "csv"), { id: "csv" });
+  const play = source.audio && button(queue ? "■ Stop" : "▶ Play all", "The deciding slices one after the other",
+    () => { if (queue) stopQueue(page); else attempt(page, playSelection(page, isTyping)); }, { id: "play-all" });
+  const link = button("Copy link", "Copy a link to this selection", () => copyLink(page), { id: "copy-link" });
+  const tags = source.tags && button("Tags…", "Write the genre into the files: shows first what would change",
+    () => store.set({ tagDialog: { rows: selection } }), { id: "tags" });
+  return [playlist, csv, play, link, tags];
+}
+
+/** @param {Page} page @param {"csv" | "m3u8"} kind */
+function save(page, kind) {
+  const { length } = page.store.state.selection;
+  attempt(page, exportSelection(page, kind).then((file) => {
+    download(file, `kgenre ${count(length, "track")}.${kind}`);
+    say(page, `Saved ${count(length, "track")} as ${kind}.`);
+  }));
+}
+
+/** @param {Page} page */
+function copyLink(page) {
+  if (page.store.state.selection.length > MAX_LINKED) return say(page, `A link holds at most ${MAX_LINKED} tracks.`);
+  navigator.clipboard.writeText(location.href).then(() => say(page, "Link copied."),
+    () => say(page, "Copy the link from the address bar."));
+}

@@ -1,0 +1,70 @@
+// The current track: what it is, its genres slice by slice, why, and the correction of its genre.
+
+/** @import { Binding, Page, State, TrackDetails } from "page/core/types" */
+import { correct } from "page/actions/corrections.js";
+import { explainGenre } from "page/actions/heat_map.js";
+import { togglePlayback } from "page/actions/listening.js";
+import { attempt } from "page/actions/messages.js";
+import { startPath } from "page/actions/path.js";
+import { playSlice } from "page/actions/playback.js";
+import { duration } from "page/core/text.js";
+import { correctionForm } from "page/ui/correction_form.js";
+import { button, byId, el, isTyping, redraw } from "page/ui/dom.js";
+import { heatMap } from "page/ui/heat_map.js";
+import { timeline } from "page/ui/timeline.js";
+import { genreBars, trackHeading } from "page/ui/track_parts.js";
+
+/** @type {(keyof State)[]} */
+const SHOWN = ["current", "details", "slice", "corrections", "sounding", "pathFrom", "heatMap", "heatMapPending", "genres", "dark"];
+
+/** @param {Page} page @returns {Binding[]} */
+export function trackSection(page) {
+  const { source } = page, section = byId("track", HTMLElement);
+  let heading = { row: -1, node: el("div") }; // kept, so that the cover is loaded once
+  page.store.subscribe(SHOWN, (state) => {
+    section.hidden = state.current < 0;
+    if (state.current < 0) return redraw(section, []);
+    if (heading.row !== state.current) heading = { row: state.current, node: trackHeading(page, state.current) };
+    redraw(section, [heading.node, ...content(page, state)]);
+  });
+  return [
+    { label: "W", text: "path: then click the other track", keys: ["w"], available: Boolean(source.path),
+      run: () => startPath(page) },
+    { label: "H", text: "why this genre: what in the slice decided", keys: ["h"], available: Boolean(source.heatMap),
+      run: () => explain(page) },
+  ];
+}
+
+/** @param {Page} page @param {State} state */
+function content(page, state) {
+  const { source, tracks } = page, { current: row, details, corrections } = state;
+  const place = `${details ? details.path : tracks.text("folder", row)} · ${duration(tracks.seconds[row])}`;
+  const form = source.corrections ? correctionForm({ id: "genre", of: `track ${row}`, rows: [row], corrections,
+    correct: (rows, genre) => { attempt(page, correct(page, rows, genre)); } }) : null;
+  return [...genreBars(page, row), el("div", { class: "soft small", text: place }),
+    ...(details ? analysis(page, state, details) : []), form];
+}
+
+/** @param {Page} page @param {State} state @param {TrackDetails} details */
+function analysis(page, { current: row, slice, heatMap: heat, heatMapPending }, details) {
+  const { tracks } = page, isThis = heat && heat.row === row && heat.slice === slice;
+  const line = timeline(details, tracks.sliceSeconds, tracks.seconds[row], slice, (chosen) => playSlice(page, row, details, chosen));
+  return [line, el("div", { class: "row" }, ...buttons(page, heatMapPending?.row === row && heatMapPending.slice === slice)),
+    isThis ? heatMap(heat.answer) : null];
+}
+
+/** @param {Page} page @param {boolean} pending whether the model is asked about this slice */
+function buttons(page, pending) {
+  const { source, store } = page, { sounding, pathFrom, heatMapPending } = store.state;
+  const play = source.audio && button(sounding ? "❚❚ Pause" : "▶ Play", "Play or pause (Space)",
+    () => attempt(page, Promise.resolve(togglePlayback(page, isTyping))), { class: "main", id: "play" });
+  const path = source.path && button(pathFrom >= 0 ? "Now click the other track…" : "Path to…",
+    "Tracks that lead from this one to the next one clicked (W)", () => startPath(page), { id: "path" });
+  const why = source.heatMap && button(pending ? "Analysing…" : "Why this genre?",
+    "Silence parts of the slice and see how much probability the genre loses (H)", () => explain(page),
+    { id: "why", disabled: Boolean(heatMapPending) });
+  return [play, path, why];
+}
+
+/** @param {Page} page */
+function explain(page) { attempt(page, Promise.resolve(explainGenre(page))); }

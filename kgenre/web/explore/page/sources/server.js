@@ -1,0 +1,61 @@
+// The data source of a page that `kgenre explore` serves: everything is asked from the server.
+
+/** @import { DataSource, LibraryData } from "page/core/types" */
+
+const EXCERPT_SECONDS = 30;
+
+/** @param {string} token that only our own page knows; the server changes nothing without it */
+export async function openServerSource(token) {
+  const get = async (/** @type {string} */ path) => (await request(path)).json();
+  const post = (/** @type {string} */ path, /** @type {object} */ body) => request(path, {
+    method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json", "X-Kgenre-Token": token },
+  });
+  const postJson = async (/** @type {string} */ path, /** @type {object} */ body = {}) => (await post(path, body)).json();
+  return serverSource(await get("/data"), get, post, postJson);
+}
+
+/**
+ * @param {LibraryData} data
+ * @param {(path: string) => Promise<any>} get
+ * @param {(path: string, body: object) => Promise<Response>} post
+ * @param {(path: string, body?: object) => Promise<any>} postJson
+ * @returns {DataSource}
+ */
+function serverSource(data, get, post, postJson) {
+  return {
+    data,
+    limits: "",
+    csv: async (ids) => (await post("/playlist", { ids, kind: "csv" })).blob(),
+    playlist: async (ids) => (await post("/playlist", { ids, kind: "m3u8" })).blob(),
+    track: (id) => get(`/track/${id}`),
+    neighbours: (id, count, maxDistance) => get(`/neighbours/${id}?n=${count}&max_distance=${maxDistance}`),
+    path: (first, last, count) => get(`/path/${first}/${last}?n=${count}`),
+    heatMap: data.heat_map ? (id, slice) => get(`/heat-map/${id}/${slice}`) : undefined,
+    coverUrl: (id) => `/cover/${id}`,
+    audio: {
+      fileUrl: (id) => `/audio/${id}`,
+      excerptUrl: (id, start) => `/excerpt/${id}?start=${start}&seconds=${EXCERPT_SECONDS}`,
+    },
+    corrections: {
+      correct: async (ids, genre) => (await postJson("/corrections", { ids, genre })).genre,
+      retrain: (useTags) => postJson("/head/retrain", { use_tags: useTags }),
+      resetHead: () => postJson("/head/reset"),
+    },
+    tags: {
+      preview: (ids) => postJson("/tags/preview", { ids }),
+      write: (ids) => postJson("/tags/write", { ids }),
+      undo: () => postJson("/tags/undo"),
+    },
+    failures: data.failures,
+  };
+}
+
+/** @param {string} path @param {RequestInit} [options] */
+async function request(path, options) {
+  let response;
+  try { response = await fetch(path, options); } catch {
+    throw new Error("kgenre does not respond. Is it still running in the terminal?");
+  }
+  if (!response.ok) throw new Error((await response.json().catch(() => ({}))).error || `error ${response.status}`);
+  return response;
+}

@@ -1,0 +1,68 @@
+// What is shown of a track in several places: its heading, its genres, a list of tracks.
+
+/** @import { Page } from "page/core/types" */
+/** @import { Child } from "page/ui/dom.js" */
+import { css, labelColour } from "page/core/colours.js";
+import { duration, percent } from "page/core/text.js";
+import { AGREEMENT } from "page/core/tracks.js";
+import { el } from "page/ui/dom.js";
+
+const MAX_ROWS = 200;
+const MIN_PROBABILITY = 0.004; // of a genre that is shown
+
+/** Cover, title, artist, album. @param {Page} page @param {number} row */
+export function trackHeading({ tracks, source }, row) {
+  const [artist, ...rest] = tracks.credits(row);
+  const head = el("div", { class: "head" }, el("div", {}, el("div", { class: "title", text: tracks.titles[row] }),
+    el("div", { class: "soft", text: artist || tracks.text("folder", row) }),
+    el("div", { class: "soft small", text: rest.join(" · ") })));
+  if (source.coverUrl) {
+    const image = el("img", { alt: "", on: { load: () => head.prepend(image) } });
+    image.src = source.coverUrl(tracks.ids[row]);
+  }
+  return head;
+}
+
+/** The most probable genres as bars, the correction, the tag. @param {Page} page @param {number} row */
+export function genreBars({ tracks, store }, row) {
+  const bars = tracks.genres(row).filter(({ probability }) => probability > MIN_PROBABILITY)
+    .map(({ label, probability }) => bar(tracks.labels[label], probability, css(labelColour(label))));
+  const corrected = store.state.corrections.get(row), tag = tracks.text("tag", row);
+  const disagree = tracks.agreement(row) === AGREEMENT.disagree;
+  if (corrected) bars.push(el("div", { class: "small", text: `Corrected to: ${corrected}` }));
+  if (tag) bars.push(el("div", { class: disagree ? "small bad" : "small soft", text: `Genre tag: ${tag}` }));
+  return bars;
+}
+
+/** @param {string} name @param {number} share @param {string} colour */
+function bar(name, share, colour) {
+  const filled = el("i");
+  filled.style.width = `${100 * share}%`;
+  filled.style.background = colour;
+  return el("div", { class: "genre" }, el("span", { text: name, title: name }), el("span", { class: "meter" }, filled),
+    el("span", { text: percent(share) }));
+}
+
+/**
+ * A list of tracks, as far as it is of use.
+ *
+ * @param {Page} page
+ * @param {readonly number[]} rows
+ * @param {(row: number) => void} click
+ * @param {{ before?: (row: number) => Child, after?: (row: number) => string }} options what stands beside a track
+ */
+export function trackList({ tracks, store }, rows, click, options = {}) {
+  const { before = () => null, after = (row) => duration(tracks.seconds[row]) } = options;
+  const items = rows.slice(0, MAX_ROWS).map((row) => {
+    const dot = el("span", { class: "dot" });
+    dot.style.background = css(labelColour(tracks.label(row)));
+    const credits = tracks.credits(row).slice(0, 2).join(" · ") || tracks.text("folder", row);
+    return el("li", { class: row === store.state.current ? "current" : "", on: { click: () => click(row) } },
+      before(row), dot,
+      el("div", { class: "text" }, el("div", { text: tracks.titles[row] }), el("div", { class: "soft small", text: credits })),
+      el("span", { class: "aside", text: after(row) }));
+  });
+  const hidden = rows.length - items.length;
+  const more = hidden > 0 ? el("li", { class: "soft", text: `and ${hidden.toLocaleString()} more` }) : null;
+  return el("ul", { class: "list" }, ...items, more);
+}

@@ -1,0 +1,56 @@
+"""Genre tags that the page writes into files: what would change, the writing, and its undoing."""
+
+from collections.abc import Sequence
+
+from kgenre.library import retag
+from kgenre.library.genre_names import plain
+from kgenre.web.explore.explorer import Explorer
+from kgenre.web.explore.payload import shown
+
+
+def preview(explorer: Explorer, tracks: Sequence[int]) -> dict:
+    """What writing the genres into the files would change; touches no file."""
+    with explorer.lock:
+        planned = _plan(explorer, tracks)
+        changes = [[shown(one.path), "; ".join(one.before), "; ".join(one.after)] for one in planned.changes]
+        return {"changes": changes, "failures": _failures(planned.failures), "undo": _can_undo(explorer)}
+
+
+def write(explorer: Explorer, tracks: Sequence[int]) -> dict:
+    """Writes the genres, so that `undo` can take them back."""
+    with explorer.lock:
+        planned = _plan(explorer, tracks)
+        return _report(explorer, retag.write(explorer.library, planned.changes), planned.failures)
+
+
+def undo(explorer: Explorer) -> dict:
+    """Restores the tags of the last writing that was not undone yet."""
+    with explorer.lock:
+        return _report(explorer, retag.undo(explorer.library), {})
+
+
+def _plan(explorer: Explorer, tracks: Sequence[int]) -> retag.TagReport:
+    """The corrected genres, or else the predicted ones."""
+    table, corrections = explorer.songs(tracks), explorer.library.corrections()
+    genres = {track: corrections.get(track, table.at[track, "predicted"]) for track in tracks}
+    planned = retag.plan(explorer.library, genres)
+    # Hip-Hop need not become hiphop.
+    planned.changes = [one for one in planned.changes if plain(one.after[0]) not in map(plain, one.before)]
+    return planned
+
+
+def _report(explorer: Explorer, written: retag.TagReport, failures: dict[str, str]) -> dict:
+    """What the page is sent of files that were written, with the genre tag that each has now."""
+    explorer.reload_tracks()
+    genres = explorer.table["genre"]
+    tags = [[one.track_id, shown(genres.get(one.track_id, ""))] for one in written.changes]
+    failed = _failures(failures | written.failures)
+    return {"written": len(tags), "tags": tags, "failures": failed, "undo": _can_undo(explorer)}
+
+
+def _can_undo(explorer: Explorer) -> bool:
+    return bool(retag.backups(explorer.library))
+
+
+def _failures(failures: dict[str, str]) -> list[list[str]]:
+    return [[shown(path), shown(reason)] for path, reason in failures.items()]

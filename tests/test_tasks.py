@@ -1,0 +1,70 @@
+"""Tasks: targets, losses and decisions belong together."""
+
+import numpy as np
+import pytest
+
+from kgenre.core.errors import KgenreError
+from kgenre.core.metrics import track_metrics
+from kgenre.model.tasks import TASKS, make_task
+
+LABELS = ("blues", "jazz", "rock")
+
+
+@pytest.fixture(params=TASKS)
+def task(request):
+    return make_task(request.param, LABELS)
+
+
+def test_make_task_of_an_unknown_name_lists_the_known():
+    with pytest.raises(KgenreError, match="unknown task 'singl_label'. Did you mean single_label?"):
+        make_task("singl_label", LABELS)
+
+
+def test_task_keeps_its_name_and_labels(task):
+    assert TASKS[task.name] is type(task) and task.labels == LABELS
+
+
+def test_activation_gives_float32_probabilities_under_mixed_precision(task):
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        found = task.activation()(np.array([[2.0, -1.0, 0.5]], "float32"))
+    finally:
+        keras.config.set_dtype_policy(before)
+    found = keras.ops.convert_to_numpy(found)
+    assert found.dtype == np.float32 and (found > 0).all() and (found < 1).all()
+
+
+def test_loss_of_targets_and_of_their_shares_agree_with_the_loss_of_tracks(task):
+    import keras
+
+    logits = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
+    targets = task.targets(["rock", "blues", "jazz", "rock"])
+    probabilities = keras.ops.convert_to_numpy(task.activation()(logits))
+    expected = task.track_loss(targets, probabilities).mean()
+    assert float(task.loss(mixed=False)(targets, logits)) == pytest.approx(expected, rel=1e-5)
+    assert float(task.loss(mixed=True)(task.shares(targets), logits)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_track_loss_of_a_certain_mistake_is_finite(task):
+    wrong = task.shares(task.targets(["jazz"]))
+    assert np.isfinite(task.track_loss(task.targets(["rock"]), wrong)).all()
+
+
+def test_decide_turns_the_shares_of_targets_back_into_targets(task):
+    targets = task.targets(["rock", "blues", "rock"])
+    np.testing.assert_array_equal(task.decide(task.shares(targets)), targets)
+
+
+def test_single_label_decides_for_the_first_of_equal_probabilities():
+    assert make_task("single_label", LABELS).decide(np.array([0.2, 0.4, 0.4])) == 1
+
+
+def test_evaluate_names_its_metrics(task):
+    probabilities = np.array([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.5, 0.3, 0.2]])
+    targets = task.targets(["blues", "jazz", "rock"])
+    found = task.evaluate(targets, probabilities)
+    assert set(task.metrics) <= set(found)
+    assert found == track_metrics(targets, probabilities, list(LABELS)) and found["accuracy"] == 2 / 3
