@@ -14,9 +14,9 @@ import soundfile
 import soxr
 from audio_files import AV_SONGS, SONG_SECONDS, SONGS, tone, write_av, write_sound
 
-from kgenre.audio import decode as audio
 from kgenre.audio.decode import decode, probe, stream
-from kgenre.audio.decoders import AudioError
+from kgenre.audio.decoders import DECODERS, AudioError, decoder_versions
+from kgenre.audio.sources import BLOCK_FRAMES
 from kgenre.core.errors import KgenreError
 
 RATE = 22050
@@ -153,7 +153,7 @@ def test_window_is_as_long_as_asked_or_as_what_is_there(songs, seconds):
 @pytest.mark.parametrize("name", ["pcm16.wav", "192k.flac", "song.ogg", "cbr.mp3", "song.m4a", "song.wma"])
 def test_blocks_join_to_the_whole(songs, name):
     blocks = list(stream(songs[name], RATE))
-    longest = audio.BLOCK_FRAMES * RATE / SONGS[name].rate
+    longest = BLOCK_FRAMES * RATE / SONGS[name].rate
     assert len(blocks) > 1
     # The resampler holds back some 10 ms, which come with the last block.
     assert max(len(block) for block in blocks) <= longest + 0.05 * RATE
@@ -300,7 +300,7 @@ def test_truncated_file_gives_what_it_holds(faulty, songs, half, whole):
 def test_file_that_breaks_in_the_middle_is_refused_but_its_beginning_can_be_had(faulty, songs, half, whole):
     with pytest.raises(AudioError, match="broken in the middle: ") as caught:
         decode(faulty / half, RATE)
-    assert isinstance(caught.value.__cause__, audio.DECODERS[probe(faulty / half).decoder].errors())
+    assert isinstance(caught.value.__cause__, DECODERS[probe(faulty / half).decoder].errors())
     beginning = decode(faulty / half, RATE, 0.0, 2.0).samples
     np.testing.assert_allclose(beginning, decode(songs[whole], RATE).samples[: 2 * RATE], rtol=0, atol=EXACT)
 
@@ -361,10 +361,10 @@ def test_probe_finds_the_same_fault(faulty, name):
 
 def test_fault_in_the_middle_comes_after_the_blocks_before_it(tmp_path):
     samples = tone(440, 13.0, RATE)
-    samples[2 * audio.BLOCK_FRAMES] = np.nan  # in the third block
+    samples[2 * BLOCK_FRAMES] = np.nan  # in the third block
     write_sound(tmp_path / "late.wav", samples, RATE, subtype="FLOAT")
     blocks = stream(tmp_path / "late.wav", RATE)
-    np.testing.assert_allclose(next(blocks), samples[: audio.BLOCK_FRAMES, 0], rtol=0, atol=0)
+    np.testing.assert_allclose(next(blocks), samples[: BLOCK_FRAMES, 0], rtol=0, atol=0)
     with pytest.raises(AudioError, match="1 NaN or infinite samples"):
         list(blocks)
 
@@ -390,7 +390,7 @@ def test_odd_file_names(songs, tmp_path, monkeypatch, source, name):
 
 
 def test_decoder_versions_name_all_that_changes_samples():
-    said = audio.decoder_versions()
+    said = decoder_versions()
     for name in ("soundfile", "av", "soxr"):
         assert f"{name} {importlib.metadata.version(name)}" in said
     assert f"libsndfile {soundfile.__libsndfile_version__}" in said
