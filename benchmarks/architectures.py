@@ -308,7 +308,7 @@ def weights_of(arch: str, config: dict) -> str:
     """Where the weights that a run began with came from."""
     if getattr(ARCHS[arch].settings(), "weights", "none") == "none":
         return "random"
-    return config["weights"] if config["weights"] != "none" else "random: pretrained ones not at hand"
+    return config["weights"] if config["weights"] != "none" else "random: pretrained ones not available"
 
 
 def thousands(number: int) -> str:

@@ -1,4 +1,4 @@
-"""Scans: music heard against its bare decoding, and 100 000 unchanged tracks compared.
+"""Scans: music analysed against its bare decoding, and 100 000 unchanged tracks compared.
 
     python -m benchmarks.library [FOLDER] [--model RUN]
 
@@ -77,12 +77,12 @@ def main() -> None:
             args.folder = Path(place) / "songs"
             args.folder.mkdir()
             write_songs(args.folder)
-        hear(args.folder, model, Path(place))
+        analyse(args.folder, model, Path(place))
     with tempfile.TemporaryDirectory() as place:
         rescan(model, Path(place))
 
 
-def hear(folder: Path, model, place: Path) -> None:
+def analyse(folder: Path, model, place: Path) -> None:
     paths = [path for path in walk(os.fsencode(folder)).files]
     seconds = {path: seconds_of(path) for path in paths}
     songs = [os.fsdecode(path) for path in paths if seconds[path] >= SHORTEST_SECONDS]
@@ -132,13 +132,13 @@ def rescan(model, place: Path) -> None:
             digest = number.to_bytes(16, "big")
             about = path.stat()
             tracks.append(Track(os.fsencode(path), about.st_size, about.st_mtime_ns, digest, digest, seconds=200.0))
-        heard = TrackAnalysis(
+        analysis = TrackAnalysis(
             np.zeros(1), np.zeros((1, 64)), np.full((1, len(model.task.labels)), 1 / len(model.task.labels))
         )
         with library.writing():
             library.save(tracks)
             for track in tracks:
-                library.save_analysis(space, track.audio_hash, heard)
+                library.save_analysis(space, track.audio_hash, analysis)
         began = time.perf_counter()
         report = scan(library, music, model)
         print(f"  {report.counts['unchanged']} unchanged tracks compared in {time.perf_counter() - began:.2f} s")

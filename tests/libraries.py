@@ -19,7 +19,7 @@ LABELS = ("blues", "classical", "hip-hop", "jazz", "metal", "vocal")
 class LevelModel:
     """A model for scans, at once ready: the embedding of a slice is its mean, deviation and peak.
 
-    heard: number of slices of each call. It stops as Ctrl-C would at call number `stops_at`.
+    analysed: number of slices of each call. It stops as Ctrl-C would at call number `stops_at`.
     """
 
     identity: str = "level-1"
@@ -28,11 +28,11 @@ class LevelModel:
     slice_spec: SliceSpec = SliceSpec(8000, 8000, 4000)
     stops_at: int | None = None
     spoils: bool = False  # whether loud slices are answered with NaN
-    heard: list = field(default_factory=list)
+    analysed: list = field(default_factory=list)
 
     def __call__(self, windows):
-        self.heard.append(len(windows))
-        if len(self.heard) == self.stops_at:
+        self.analysed.append(len(windows))
+        if len(self.analysed) == self.stops_at:
             raise KeyboardInterrupt
         embeddings = np.stack([windows.mean(axis=1), windows.std(axis=1), np.abs(windows).max(axis=1)], axis=1)
         if self.spoils:

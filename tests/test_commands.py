@@ -380,9 +380,10 @@ def test_answers_go_to_the_file_while_the_bar_is_on_the_terminal(run, collection
     song = next((collection / "house").rglob("*.*"))
     command = f"{sys.executable} -m kgenre.predict --model {run.folder} {song} > {tmp_path / 'answers'}"
     main_end, terminal = os.openpty()
+    # Read as it comes: a full terminal blocks its writer.
     with subprocess.Popen(command, shell=True, stderr=terminal) as process:
         os.close(terminal)
-        shown = "".join(iter(lambda: read_terminal(main_end), ""))  # read as it comes: a full terminal blocks its writer
+        shown = "".join(iter(lambda: read_terminal(main_end), ""))
     assert process.returncode == 0
     assert (tmp_path / "answers").read_text().startswith(f"{song}: ")
     assert "analysing" in shown and str(song) not in shown

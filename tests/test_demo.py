@@ -155,7 +155,7 @@ def test_notes_are_in_tune(voice, midi):
     bins = np.arange(len(spectrum)) * synth.RATE / (16 * len(y))
     near = (bins > 0.94 * hz) & (bins < 1.06 * hz)
     found = bins[near][spectrum[near].argmax()]
-    assert 1200 * np.log2(found / hz) == pytest.approx(0, abs=3)  # cents; fewer are not heard
+    assert 1200 * np.log2(found / hz) == pytest.approx(0, abs=3)  # cents; fewer are not audible
 
 
 def test_score_is_read_as_written():

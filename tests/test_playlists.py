@@ -135,7 +135,7 @@ def test_tags_are_planned_written_and_restored(scanned, files, tmp_path):
     assert set(scanned.tracks().loc[tracks.index, "genre"]) == {"K\u00f6ln Techno"}
     model = LevelModel()
     report = scan(scanned, folder, model, workers=1)  # only the link has a time that the library does not know yet
-    assert report.counts["unchanged"] == 7 and not model.heard and not plan(scanned, genres).changes
+    assert report.counts["unchanged"] == 7 and not model.analysed and not plan(scanned, genres).changes
     assert len(backups(scanned)) == 1
     undone = undo(scanned)
     assert not backups(scanned) and not list(tmp_path.glob("tags-*"))

@@ -71,7 +71,7 @@ def test_scan_stores_what_predict_computes(library, album):
     assert counts(report) == {"analysed": 4} and library.failures().empty
     space, tracks = library.space(), library.tracks()
     ids, means = library.vectors(space)
-    assert list(ids) == list(tracks.index) and sum(model.heard) == sum(len(library.slices(space, i)[0]) for i in ids)
+    assert list(ids) == list(tracks.index) and sum(model.analysed) == sum(len(library.slices(space, i)[0]) for i in ids)
     for track_id, mean in zip(ids, means):
         audio = decode(tracks["path"][track_id], RATE)
         probabilities, embeddings = LevelModel()(cut_slices(audio.samples, model.slice_spec))
@@ -97,7 +97,7 @@ def test_unchanged_moved_copied_tagged_removed_and_returned(library, album, tmp_
     def again():
         model = LevelModel()
         report = quick(library, album, model)
-        return counts(report), sum(model.heard)
+        return counts(report), sum(model.analysed)
 
     assert again() == ({"unchanged": 4}, 0)
     (album / "deep").mkdir()
@@ -123,8 +123,8 @@ def test_unchanged_moved_copied_tagged_removed_and_returned(library, album, tmp_
     assert first in library.tracks().index
 
     write_sound(album / "song 0.wav", music(1.5, RATE, 1, seed=9), RATE)
-    heard, n_slices = again()
-    assert heard == {"unchanged": 4, "analysed": 1} and n_slices == 2
+    analysed, n_slices = again()
+    assert analysed == {"unchanged": 4, "analysed": 1} and n_slices == 2
     assert library.tracks()["seconds"][first] == pytest.approx(1.5)
 
 
@@ -135,7 +135,7 @@ def test_a_folder_that_was_renamed_is_known_again(library, album):
     library.set_positions(space, before.index, np.arange(8).reshape(4, 2))
     album.rename(album.with_name("Tunes"))
     model = LevelModel()
-    assert counts(quick(library, album.with_name("Tunes"), model)) == {"moved": 4} and not model.heard
+    assert counts(quick(library, album.with_name("Tunes"), model)) == {"moved": 4} and not model.analysed
     after = library.tracks()
     assert list(after.index) == list(before.index) and all("/Tunes/" in path for path in after["path"])
     assert library.corrections() == {before.index[1]: "blues"} and len(library.positions(space)[0]) == 4
@@ -173,7 +173,7 @@ def test_places_and_corrections_go_with_the_audio(library, album):
         (album / f"0{number + 1}.wav").replace(album / f"0{number}.wav")
     model = LevelModel()
     quick(library, album, model)
-    assert not model.heard and library.corrections() == dict(zip(ids, "bcd"))
+    assert not model.analysed and library.corrections() == dict(zip(ids, "bcd"))
     held, xy = library.positions(space)
     assert dict(zip(held.tolist(), xy[:, 0])) == dict(zip(ids, (1, 2, 3)))
     write_sound(album / "00.wav", music(1.0, RATE, 1, seed=9), RATE)  # another song altogether
@@ -191,7 +191,7 @@ def test_scan_where_one_policy_fails_keeps_what_another_analysed(library, album)
     assert len(library.vectors(whole)[0]) == len(library.tracks()) == 5 and len(library.vectors(report.space)[0]) == 4
     assert library.failures(whole).empty and list(library.failures(report.space)["path"]) == [str(album / "hidden.wav")]
     model = LevelModel()
-    assert counts(quick(library, album, model, policy=ReadPolicy(1))) == {"unchanged": 5} and not model.heard
+    assert counts(quick(library, album, model, policy=ReadPolicy(1))) == {"unchanged": 5} and not model.analysed
     assert counts(quick(library, album, policy=ReadPolicy(1), retry=True)) == {"unchanged": 4, "failed": 1}
     assert counts(quick(library, album)) == {"unchanged": 5}
 
@@ -212,7 +212,7 @@ def test_a_link_to_a_drive_that_is_away_keeps_its_results(library, originals, tm
         quick(library, root)
     (tmp_path / "away").rename(drive)
     model = LevelModel()
-    assert counts(quick(library, root, model)) == {"returned": 4, "removed": 1} and not model.heard
+    assert counts(quick(library, root, model)) == {"returned": 4, "removed": 1} and not model.analysed
 
 
 def test_scan_with_workers_below_one_is_refused(library, album):
@@ -253,7 +253,7 @@ def test_moved_and_tagged_at_once_keeps_its_id(library, album):
     tags["comment"] = "x" * 100_000  # more pages of headers
     tags.save()
     model = LevelModel()
-    assert quick(library, album, model).counts["moved"] == 1 and not model.heard
+    assert quick(library, album, model).counts["moved"] == 1 and not model.analysed
     assert library.path_of(ogg).endswith("new.ogg")
 
 
@@ -417,7 +417,7 @@ def test_every_broken_file_is_listed_with_its_reason(library, originals, tmp_pat
     ):
         assert part in reason
     model = LevelModel()
-    assert counts(quick(library, root, model)) == {"unchanged": 30} and not model.heard
+    assert counts(quick(library, root, model)) == {"unchanged": 30} and not model.analysed
     assert counts(quick(library, root, retry=True)) == {"unchanged": 24, "failed": 6}
     shutil.copy(flac, root / "broken 0.flac")
     assert counts(quick(library, root)) == {"unchanged": 29, "analysed": 1} and len(library.failures()) == 5

@@ -193,7 +193,7 @@ def test_embeddings_are_those_of_the_module(module, weights, frames_over):
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4 * np.abs(expected).max())
 
 
-def test_embedder_hears_a_song_as_the_module_does(module, figure, tmp_path):
+def test_embedder_embeds_a_song_as_the_module_does(module, figure, tmp_path):
     """From a file, slice after slice of one patch each, as `kgenre embed --model vggish` does."""
     waveform = music(0.96 * 4 + 0.015)
     soundfile.write(tmp_path / "song.wav", waveform, RATE, subtype="FLOAT")

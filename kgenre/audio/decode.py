@@ -14,7 +14,7 @@ import soxr
 
 from kgenre.audio.decoders import AUTO, DECODERS, AudioError, _first_line, _open
 
-MIN_SECONDS = 0.1  # less holds not one period of 10 Hz: there is nothing to hear a genre in
+MIN_SECONDS = 0.1  # less holds not one period of 10 Hz: too little for a genre
 
 
 SILENCE_DB = -80.0  # peak level under which a file counts as silent (16-bit dither is at -90)
