@@ -14,9 +14,8 @@ import soundfile
 import soxr
 from audio_files import AV_SONGS, SONG_SECONDS, SONGS, tone, write_av, write_sound
 
-from kgenre.audio import decode as audio
 from kgenre.audio.decode import decode, probe, stream
-from kgenre.audio.decoders import AudioError, decoder_versions
+from kgenre.audio.decoders import DECODERS, AudioError, decoder_versions
 from kgenre.audio.sources import BLOCK_FRAMES
 from kgenre.core.errors import KgenreError
 
@@ -301,7 +300,7 @@ def test_truncated_file_gives_what_it_holds(faulty, songs, half, whole):
 def test_file_that_breaks_in_the_middle_is_refused_but_its_beginning_can_be_had(faulty, songs, half, whole):
     with pytest.raises(AudioError, match="broken in the middle: ") as caught:
         decode(faulty / half, RATE)
-    assert isinstance(caught.value.__cause__, audio.DECODERS[probe(faulty / half).decoder].errors())
+    assert isinstance(caught.value.__cause__, DECODERS[probe(faulty / half).decoder].errors())
     beginning = decode(faulty / half, RATE, 0.0, 2.0).samples
     np.testing.assert_allclose(beginning, decode(songs[whole], RATE).samples[: 2 * RATE], rtol=0, atol=EXACT)
 

@@ -52,7 +52,7 @@ FAULTS = {
     "header_song.ogg": "not an audio file that can be read (tfio: could not open input as an OggVorbis file: -132).",
     "m4a_named.mp3": "not an audio file that can be read (tfio: mp4(aac) is not supported in AudioIOTensor or "
     "AudioIODataset).",
-    "nan.wav": "5 NaN or infinite samples. Write the file anew from its source.",
+    "nan.wav": "5 NaN or infinite samples. Write the file again from its source.",
     "no_samples.wav": "holds no audio: the file has a header and nothing after it. Replace the file.",
     "ulaw.wav": "not an audio file that can be read (tfio: WAV format 7 with 8 bits).",
     "no_length.flac": "not an audio file that can be read (tfio: its header does not tell its length).",
