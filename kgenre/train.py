@@ -60,6 +60,7 @@ def _run_to_resume(args: argparse.Namespace) -> Path:
 
 
 def _train(args: argparse.Namespace, given: dict) -> int:
+    from kgenre.audio.decoders import check_decoder
     from kgenre.evaluation.evaluate import evaluate_run
     from kgenre.training.run import Run
     from kgenre.training.start import new_run, resumed_settings, train
@@ -73,6 +74,7 @@ def _train(args: argparse.Namespace, given: dict) -> int:
     else:
         settings, run = new_run(given, args.out, args.resume, progress)
     if not run.finished:
+        check_decoder(settings.reader.decoder)
         print(f"run folder {run.folder}; if stopped, go on with: kgenre train --resume --out {run.folder}", flush=True)
         train(settings, run, progress)
         # By the exported model: the metrics are those of the very model that is served.
