@@ -18,7 +18,7 @@ from kgenre.core.heads import fit_logistic, fit_standardized
 from kgenre.library.head import Head
 from kgenre.model.aggregate import aggregate
 
-SLICES_PER_TRACK = 10  # of a corrected track: more slices of the same song add little
+TRAINING_SLICES_PER_TRACK = 10  # of a corrected track: more slices of the same song add little
 SLICES_PER_ANCHOR = 3
 ANCHORS = 1000  # tracks without a correction that keep the head near the model
 FOLDS = 5
@@ -125,7 +125,7 @@ def collect(
         rows = rng.permutation(len(embeddings))
         if track in numbers:
             predicted[track] = int(mean.argmax())
-            labelled.append((track, embeddings[rows[:SLICES_PER_TRACK]], numbers[track], 1.0))
+            labelled.append((track, embeddings[rows[:TRAINING_SLICES_PER_TRACK]], numbers[track], 1.0))
             continue
         n_others += 1  # reservoir sampling: each of the tracks so far is kept with the same probability
         place = len(anchors) if len(anchors) < ANCHORS else int(rng.integers(n_others))
