@@ -38,7 +38,7 @@ async function loadDetails(page, row, play) {
 }
 
 /** The nearest tracks: for the model where the source knows, else on the map. @param {Page} page */
-export async function loadNeighbours({ source, store, tracks }) {
+async function loadNeighbours({ source, store, tracks }) {
   const { current, maxDistance } = store.state;
   /** @type {Neighbour[]} */
   const neighbours = [];
