@@ -2,7 +2,7 @@
 
 /** @import { Neighbour, Page } from "page/core/types" */
 import { isShown } from "page/actions/colouring.js";
-import { attempt, say } from "page/actions/messages.js";
+import { attempt, say } from "page/actions/notices.js";
 import { finishPath } from "page/actions/path.js";
 import { playSlice } from "page/actions/playback.js";
 
