@@ -256,7 +256,7 @@ def test_tfio_agrees_with_libsndfile(answers, files, name):
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_tfio_window_is_a_slice_of_the_whole(answers, name):
+def test_tfio_excerpt_is_a_part_of_the_whole(answers, name):
     whole = answers[f"{name}: whole"]
     excerpts = {key: value for key, value in answers.items() if key.startswith(f"{name}: from ")}
     assert len(excerpts) == 4
