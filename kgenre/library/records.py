@@ -7,6 +7,7 @@ import numpy as np
 
 from kgenre.audio.slicing import SliceSpec
 from kgenre.model.aggregate import aggregate
+from kgenre.model.tasks import DEFAULT_TASK, Task, make_task
 
 FLOAT16_MAX = 65504.0
 
@@ -32,6 +33,11 @@ class Space:
     labels: tuple[str, ...]
     slice_spec: SliceSpec
     slices_per_track: int | None
+
+    @property
+    def task(self) -> Task:
+        """A space keeps its model's labels alone: all models of libraries have the default task."""
+        return make_task(DEFAULT_TASK, self.labels)
 
     @property
     def slices_text(self) -> str:

@@ -27,6 +27,9 @@ class Task(Protocol):
     def activation(self):
         """The Keras layer from logits (batch, classes) to probabilities, float32."""
 
+    def probabilities(self, scores: np.ndarray) -> np.ndarray:
+        """The same of scores (..., classes) in NumPy, float32."""
+
     def targets(self, genres: Sequence[str]) -> np.ndarray:
         """What tracks of these genres are trained towards, one row a track."""
 
@@ -47,6 +50,7 @@ class Task(Protocol):
 
 
 TASKS = {SingleLabel.name: SingleLabel}
+DEFAULT_TASK = SingleLabel.name  # of what does not choose one: new runs, baselines, libraries, the default model
 
 
 def make_task(name: str, labels: Sequence[str]) -> Task:

@@ -27,6 +27,11 @@ class SingleLabel:
 
         return layers.Softmax(dtype="float32", name="probabilities")
 
+    def probabilities(self, scores: np.ndarray) -> np.ndarray:
+        from scipy.special import softmax
+
+        return softmax(scores, axis=-1).astype("float32")
+
     def targets(self, genres: Sequence[str]) -> np.ndarray:
         """Label numbers, int64 (tracks,)."""
         number = {label: i for i, label in enumerate(self.labels)}
