@@ -41,11 +41,11 @@ def _export(args: argparse.Namespace) -> int:
 def _load(folder: Path | None):
     """Keras model, task and SliceSpec of a run, or of the default model if `folder` is None."""
     if folder is None:
-        from kgenre.model.tasks import make_task
+        from kgenre.model.tasks import DEFAULT_TASK, make_task
         from kgenre.serving import default_model
 
         settings, labels = default_model.settings()
-        return default_model.build(settings, labels), make_task("single_label", labels), settings.audio.slice_spec
+        return default_model.build(settings, labels), make_task(DEFAULT_TASK, labels), settings.audio.slice_spec
     from kgenre.training.run import Run
 
     run = Run(folder)

@@ -106,6 +106,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
     from kgenre.audio.decoders import decoder_versions
     from kgenre.audio.reader import check_bad_share, check_files
     from kgenre.collections import load_collection
+    from kgenre.model.tasks import DEFAULT_TASK
     from kgenre.training.fit import untrained_model
 
     decoders = decoder_versions(settings.reader.decoder)  # first: it fails where the decoder does not work
@@ -126,7 +127,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
         "keras": importlib.metadata.version("keras"),
         "tensorflow": importlib.metadata.version("tensorflow"),
         "decoders": decoders,
-        "task": "single_label",
+        "task": DEFAULT_TASK,
         "protocol": collection.protocol,
         "resolved": resolved,
         "asked": {name: asked[name] for name in resolved},

@@ -17,7 +17,8 @@ class Task(Protocol):
 
     name: its row in TASKS; it is stored with a run and in an export.
     labels: names of the classes, in the order of the outputs.
-    metrics: names of the metrics that it is evaluated by, as in metrics.json; the first is the main one.
+    metrics: names of the metrics that it is evaluated by, as in metrics.json; the first is the main one, by which
+        training keeps the best epoch: in [0, 1], higher is better.
     """
 
     name: str
@@ -38,6 +39,9 @@ class Task(Protocol):
 
     def loss(self, mixed: bool):
         """The Keras loss on logits and targets; with `mixed`, on logits and shares."""
+
+    def slice_metric(self, mixed: bool):
+        """The Keras metric of logits and targets, or shares, that training shows; it has the main metric's name."""
 
     def track_loss(self, targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
         """The same loss of track probabilities (tracks, classes) -> float64 (tracks,), in NumPy."""

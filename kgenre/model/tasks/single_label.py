@@ -46,6 +46,13 @@ class SingleLabel:
         kind = losses.CategoricalCrossentropy if mixed else losses.SparseCategoricalCrossentropy
         return kind(from_logits=True)
 
+    def slice_metric(self, mixed: bool):
+        """Accuracy; of shares against the heavier label."""
+        from keras import metrics
+
+        kind = metrics.CategoricalAccuracy if mixed else metrics.SparseCategoricalAccuracy
+        return kind(name="accuracy")
+
     def track_loss(self, targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
         own = probabilities[np.arange(len(targets)), targets]
         return -np.log(np.maximum(own.astype("float64"), LEAST_PROBABILITY))
