@@ -36,6 +36,17 @@ class RecordedProgress(Progress):
         self.tasks.append((title, total, steps))
 
 
+class InterruptedProgress(Progress):
+    """Stops the work as Ctrl-C would when the first unit is done."""
+
+    @contextlib.contextmanager
+    def task(self, title, total, unit, done=0):
+        def advance(n=1, title=None, total=None):
+            raise KeyboardInterrupt
+
+        yield advance
+
+
 @pytest.fixture(scope="module")
 def miniature(tmp_path_factory):
     """Eight short songs, two in each format, made in this process."""
@@ -273,11 +284,8 @@ def test_other_collection_replaces_the_old(tmp_path, monkeypatch):
 def test_interrupted_build_leaves_no_half_collection(tmp_path, there_before):
     before = snapshot(tiny(tmp_path / "demo", seed=1)) if there_before else None
 
-    def interrupt(done, total):
-        raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        tiny(tmp_path / "demo", progress=interrupt)
+        tiny(tmp_path / "demo", progress=InterruptedProgress())
     assert (snapshot(tmp_path / "demo") if there_before else None) == before
     assert (tmp_path / "demo").exists() == there_before
     tiny(tmp_path / "demo")
