@@ -41,11 +41,11 @@ def _load(folder: Path | None):
     from kgenre.serving.catalogue import MUSICNN_NAMES
 
     if folder is None or str(folder) in MUSICNN_NAMES:
-        from kgenre.model.tasks import make_task
+        from kgenre.model.tasks import DEFAULT_TASK, make_task
         from kgenre.serving import default_model
 
         settings, labels = default_model.settings()
-        return default_model.build(settings, labels), make_task("single_label", labels), settings.audio.slice_spec
+        return default_model.build(settings, labels), make_task(DEFAULT_TASK, labels), settings.audio.slice_spec
     from kgenre.training.run import Run
 
     run = Run(folder)

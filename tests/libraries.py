@@ -27,15 +27,15 @@ class LevelModel:
     task: SingleLabel = SingleLabel(("loud", "quiet"))
     slice_spec: SliceSpec = SliceSpec(8000, 8000, 4000)
     stops_at: int | None = None
-    spoils: bool = False  # whether loud slices are answered with NaN
+    answers_nan: bool = False  # whether loud slices are answered with NaN
     analysed: list = field(default_factory=list)
 
-    def __call__(self, windows):
-        self.analysed.append(len(windows))
+    def __call__(self, slices):
+        self.analysed.append(len(slices))
         if len(self.analysed) == self.stops_at:
             raise KeyboardInterrupt
-        embeddings = np.stack([windows.mean(axis=1), windows.std(axis=1), np.abs(windows).max(axis=1)], axis=1)
-        if self.spoils:
+        embeddings = np.stack([slices.mean(axis=1), slices.std(axis=1), np.abs(slices).max(axis=1)], axis=1)
+        if self.answers_nan:
             embeddings[embeddings[:, 2] > 0.8] = np.nan
         loud = np.clip(embeddings[:, 2], 0, 1)
         return SliceOutputs(np.stack([loud, 1 - loud], axis=1), embeddings)

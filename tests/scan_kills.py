@@ -36,9 +36,9 @@ class PrintedProgress(Progress):
 
 
 class SlowModel(LevelModel):
-    def __call__(self, windows):
+    def __call__(self, slices):
         time.sleep(0.05)
-        return super().__call__(windows)
+        return super().__call__(slices)
 
 
 def scan_here(file: Path, folder: Path, run: str | None) -> None:

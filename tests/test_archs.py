@@ -155,7 +155,7 @@ def test_resnet50_maps_and_parameters(size, pooling, maps, pooled):
     model = untrained_model(RunSettings.compose({**size, "pooling": pooling}, {"arch": "resnet50"}), N_CLASSES)
     backbone = model.get_layer("resnet50")
     assert backbone.output.shape[1:] == maps
-    assert backbone.count_params() == resnet50_parameters() == 23_587_712  # the figure of keras.applications
+    assert backbone.count_params() == resnet50_parameters() == 23_587_712  # as keras.applications counts
     assert model.count_params() == 23_587_712 + (pooled + 1) * 1024 + 4 * 1024 + (1024 + 1) * N_CLASSES
     assert [type(layer).__name__ for layer in model.layers[-len(HEAD) :]] == HEAD
 

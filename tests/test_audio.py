@@ -1,4 +1,4 @@
-"""The decoder: parity with an independent path, windows, blocks, and every fault by its words."""
+"""The decoder: parity with an independent path, excerpts, blocks, and every fault by its words."""
 
 import importlib.metadata
 import os
@@ -23,7 +23,7 @@ RATE = 22050
 # float32 arithmetic of two resamplers and mixers at a level of 1: 1e-7 a step, under 1e-6 seen.
 EXACT = 1e-5
 SNDFILE_SONGS = tuple(name for name in SONGS if name not in AV_SONGS)
-STARTS = (0.0, 0.05, 0.5, 1.234567, 3.3, 5.9, 6.5)  # the first needs no seek, the last window ends with the file
+STARTS = (0.0, 0.05, 0.5, 1.234567, 3.3, 5.9, 6.5)  # the first needs no seek, the last excerpt ends with the file
 
 
 def snr_db(samples, reference) -> float:
@@ -107,47 +107,47 @@ def test_variable_and_constant_bit_rate_are_both_tested(songs):
     assert songs["vbr.mp3"].stat().st_size != songs["cbr.mp3"].stat().st_size
 
 
-# --- windows and blocks ---------------------------------------------------------------------------
+# --- excerpts and blocks --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("name", [name for name in SONGS if not name.endswith(".wma")])
-def test_window_is_a_slice_of_the_whole(songs, name, start):
+def test_excerpt_is_a_part_of_the_whole(songs, name, start):
     whole = decode(songs[name], RATE).samples
-    window = decode(songs[name], RATE, start, 1.0)
+    excerpt = decode(songs[name], RATE, start, 1.0)
     expected = whole[round(start * RATE) :][:RATE]
-    assert window.samples.shape == expected.shape
+    assert excerpt.samples.shape == expected.shape
     if name == "mono.m4a" and start:
         # FFmpeg's encoder replaces noise by a random generator's, which runs on from wherever decoding began.
-        assert best_lag(window.samples, expected, 500) == 0
-        assert snr_db(window.samples, expected) > 40  # 60 dB seen; one sample off would give 30 dB
+        assert best_lag(excerpt.samples, expected, 500) == 0
+        assert snr_db(excerpt.samples, expected) > 40  # 60 dB seen; one sample off would give 30 dB
     else:
-        np.testing.assert_allclose(window.samples, expected, rtol=0, atol=EXACT)
+        np.testing.assert_allclose(excerpt.samples, expected, rtol=0, atol=EXACT)
 
 
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("name", ["song.wma", "mono.wma"])
-def test_window_of_wma_is_within_a_millisecond(songs, name, start):
+def test_excerpt_of_wma_is_within_a_millisecond(songs, name, start):
     rate = SONGS[name].rate  # its own, so that a lag is a whole number of samples
     whole = decode(songs[name], rate).samples
-    window = decode(songs[name], rate, start, 1.0).samples
+    excerpt = decode(songs[name], rate, start, 1.0).samples
     expected = whole[round(start * rate) :][:rate]
-    lag = best_lag(window, expected, 3000)
+    lag = best_lag(excerpt, expected, 3000)
     assert abs(lag) <= (rate / 1000 if start else 0)
-    assert abs(len(window) - len(expected)) <= rate / 1000
-    np.testing.assert_allclose(*aligned(window, expected, lag), rtol=0, atol=EXACT)
+    assert abs(len(excerpt) - len(expected)) <= rate / 1000
+    np.testing.assert_allclose(*aligned(excerpt, expected, lag), rtol=0, atol=EXACT)
 
 
 @pytest.mark.parametrize("name", SONGS)
-def test_window_beyond_the_end_says_so(songs, name):
+def test_excerpt_beyond_the_end_says_so(songs, name):
     with pytest.raises(AudioError, match=r"too short: 0\.00000 s of audio after 7\.5 s; at least 0\.1 s are needed\."):
         decode(songs[name], RATE, 7.5, 1.0)
 
 
 @pytest.mark.parametrize("seconds", [0.1, 1.7, 60.0])
-def test_window_is_as_long_as_asked_or_as_what_is_there(songs, seconds):
-    window = decode(songs["pcm16.flac"], RATE, 2.0, seconds)
-    assert len(window.samples) == round(min(seconds, SONG_SECONDS - 2.0) * RATE)
+def test_excerpt_is_as_long_as_asked_or_as_what_is_there(songs, seconds):
+    excerpt = decode(songs["pcm16.flac"], RATE, 2.0, seconds)
+    assert len(excerpt.samples) == round(min(seconds, SONG_SECONDS - 2.0) * RATE)
 
 
 @pytest.mark.parametrize("name", ["pcm16.wav", "192k.flac", "song.ogg", "cbr.mp3", "song.m4a", "song.wma"])
@@ -194,13 +194,13 @@ def test_long_file_streams_in_flat_memory(hour):
     assert peak < 4e6  # a few blocks of 0.5 MB; the whole is 115 MB
 
 
-def test_window_costs_the_window_alone(hour):
+def test_excerpt_costs_the_excerpt_alone(hour):
     began = time.perf_counter()
     whole = np.concatenate(list(stream(hour, 8000)))
     middle = time.perf_counter()
     for start in range(3590, 3599):
-        window = decode(hour, 8000, start + 0.5, 1.0).samples
-        assert np.array_equal(window, whole[round((start + 0.5) * 8000) :][:8000])
+        excerpt = decode(hour, 8000, start + 0.5, 1.0).samples
+        assert np.array_equal(excerpt, whole[round((start + 0.5) * 8000) :][:8000])
     # Nine seconds of an hour: 1 % of the time seen. Decoding up to each would take nine times the whole.
     assert time.perf_counter() - middle < (middle - began) / 2
 
@@ -268,7 +268,7 @@ def test_flags(faulty, name, flags):
     assert decode(faulty / name, RATE).flags == flags
 
 
-def test_a_window_of_a_truncated_file_has_no_such_flag(faulty):
+def test_an_excerpt_of_a_truncated_file_has_no_such_flag(faulty):
     assert decode(faulty / "half_cbr.mp3", RATE, 1.0, 1.0).flags == ()
 
 

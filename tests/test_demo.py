@@ -1,5 +1,6 @@
 """Tests of the demo collection: its plan, its sound, its files and its folder."""
 
+import contextlib
 import csv
 import dataclasses
 import subprocess
@@ -16,18 +17,32 @@ from kgenre.collections.demo import genres as demo_genres
 from kgenre.collections.demo import songs as demo_songs
 from kgenre.collections.demo import synth
 from kgenre.core.errors import KgenreError
+from kgenre.core.progress import Progress
 
 MINIATURE = {"seed": 3, "songs_per_genre": 4, "genres": ("blues", "house"), "seconds": (2.0, 3.0)}
 LOSSY_PAD_SECONDS = 0.1  # mp3 frames round the length up, encoder delay comes on top
 
 
+class RecordedProgress(Progress):
+    """Records the tasks that it is told, with the steps of each."""
+
+    def __init__(self):
+        self.tasks = []
+
+    @contextlib.contextmanager
+    def task(self, title, total, unit, done=0):
+        steps = []
+        yield lambda n=1, title=None, total=None: steps.append(n)
+        self.tasks.append((title, total, steps))
+
+
 @pytest.fixture(scope="module")
 def miniature(tmp_path_factory):
     """Eight short songs, two in each format, made in this process."""
-    calls = []
+    progress = RecordedProgress()
     folder = tmp_path_factory.mktemp("demo") / "mini"
-    made = demo.make_demo(folder, workers=1, progress=lambda *call: calls.append(call), **MINIATURE)
-    assert made == folder and calls == [(done, 8) for done in range(1, 9)]
+    made = demo.make_demo(folder, workers=1, progress=progress, **MINIATURE)
+    assert made == folder and progress.tasks == [("composing the demo collection", 8, [1] * 8)]
     return folder
 
 

@@ -42,16 +42,16 @@ class Level:
     task: SingleLabel = SingleLabel(("loud", "quiet"))
     batches: list = field(default_factory=list)
 
-    def __call__(self, windows):
-        windows = np.asarray(windows)
-        self.batches.append(len(windows))
+    def __call__(self, slices):
+        slices = np.asarray(slices)
+        self.batches.append(len(slices))
         if self.fails_at is not None and len(self.batches) > self.fails_at:
             raise KeyboardInterrupt
-        return SliceOutputs(np.full((len(windows), 2), 0.5, "float32"), describe(windows))
+        return SliceOutputs(np.full((len(slices), 2), 0.5, "float32"), describe(slices))
 
 
-def describe(windows):
-    return np.stack([windows.mean(axis=1), windows.std(axis=1), windows.max(axis=1)], axis=1)
+def describe(slices):
+    return np.stack([slices.mean(axis=1), slices.std(axis=1), slices.max(axis=1)], axis=1)
 
 
 @pytest.fixture

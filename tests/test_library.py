@@ -65,7 +65,7 @@ def test_library_tables_and_arrays_agree(filled):
         np.testing.assert_allclose(embeddings.mean(axis=0), mean, atol=2e-3)  # float16 has 11 bits
     assert tracks["folder"].iloc[0] == "blues/Album 0" and np.isnan(tracks["year"].iloc[0])
     assert len(filled.failures()) == 3 and list(filled.failures()["path"]) == sorted(filled.failures()["path"])
-    assert (space.slice_spec.slice_seconds, space.slice_spec.hop_seconds) == (2.0, 2.0)
+    assert (space.slice_spec.slice_seconds, space.slice_spec.hop_samples) == (2.0, 16000)
     assert (space.policy.slices_per_track, space.labels) == (SLICES_PER_TRACK, LABELS)
 
 

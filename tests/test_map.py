@@ -254,8 +254,8 @@ def test_heat_map_hottest_cell_is_the_deciding_one():
     part = (time >= 0.6) & (time < 0.8)  # parts of 0.2 s: the fourth
     samples += np.where(part, np.sin(2 * np.pi * 600 * time), 0).astype("float32")
 
-    def predict(windows):
-        level = np.abs(windows @ (part * np.exp(2j * np.pi * 600 * time))) / part.sum()
+    def predict(slices):
+        level = np.abs(slices @ (part * np.exp(2j * np.pi * 600 * time))) / part.sum()
         return np.stack([level, 1 - level], axis=1), None
 
     found = heat.heat_map(predict, samples, rate, label=0)

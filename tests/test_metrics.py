@@ -154,7 +154,7 @@ def history(valid: float) -> pd.DataFrame:
 
 @pytest.mark.parametrize("valid", [1.0, float("nan")])
 def test_draw_curves_shows_train_and_valid(valid, tmp_path):
-    draw_curves(history(valid), tmp_path / "curves.png")
+    draw_curves(history(valid), tmp_path / "curves.png", "accuracy")
     image = read_png(tmp_path / "curves.png")
     assert image.shape[:2] == (pytest.approx(110 * 3.6, abs=2), pytest.approx(110 * 9, abs=2))
     left, right = np.array_split(image, 2, axis=1)
@@ -167,5 +167,5 @@ def test_draw_curves_shows_train_and_valid(valid, tmp_path):
 
 def test_draw_curves_to_an_existing_file_replaces_it(tmp_path):
     (tmp_path / "curves.png").write_text("old")
-    draw_curves(history(1.0), tmp_path / "curves.png")
+    draw_curves(history(1.0), tmp_path / "curves.png", "accuracy")
     assert np.ptp(read_png(tmp_path / "curves.png")) > 0.9

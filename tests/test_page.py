@@ -50,8 +50,8 @@ from kgenre.web.explore.server import serve
 from kgenre.web.guard import listen
 
 class Model(InventedModel):
-    def __call__(self, windows):
-        level = np.clip(np.abs(windows).mean(axis=1, keepdims=True), 0, 1)
+    def __call__(self, slices):
+        level = np.clip(np.abs(slices).mean(axis=1, keepdims=True), 0, 1)
         return np.repeat(level, 6, axis=1) / 6, None
 
 library = Library(sys.argv[1], create=False)

@@ -64,7 +64,7 @@ def donor() -> keras.Model:
 
 @pytest.fixture(scope="module")
 def spare() -> keras.Model:
-    """A backbone for tests that may spoil it."""
+    """A backbone for tests that may change its weights."""
     return resnet.load_backbone((32, 32, 3), "none")
 
 

@@ -21,7 +21,7 @@ from kgenre.audio.walk import walk
 from kgenre.core.errors import KgenreError
 from kgenre.library.scan import analysis
 from kgenre.library.scan import worker_pool as workers
-from kgenre.library.scan.messages import About, Done, Job, Settings
+from kgenre.library.scan.protocol import About, Done, Job, Settings
 from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library
 from kgenre.model.aggregate import NOT_FINITE
@@ -519,7 +519,7 @@ def test_each_model_has_its_space(library, album):
 def test_answers_that_are_not_finite_are_a_fault(library, album):
     write_sound(album / "loud.wav", tone(440, 1.0, RATE, 0.95), RATE)
     shutil.copy(album / "loud.wav", album / "loud copy.wav")
-    assert counts(quick(library, album, LevelModel(spoils=True))) == {"analysed": 4, "failed": 2}
+    assert counts(quick(library, album, LevelModel(answers_nan=True))) == {"analysed": 4, "failed": 2}
     assert set(library.failures()["reason"]) == {NOT_FINITE}
     assert np.isfinite(library.vectors(library.space())[1]).all()
 

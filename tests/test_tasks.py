@@ -1,11 +1,16 @@
 """Tasks: targets, losses and decisions belong together."""
 
+from typing import ClassVar
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from kgenre.core.errors import KgenreError
+from kgenre.core.files import write_json
 from kgenre.core.metrics import track_metrics
 from kgenre.model.tasks import TASKS, make_task
+from kgenre.model.tasks.single_label import SingleLabel
 
 LABELS = ("blues", "jazz", "rock")
 
@@ -35,6 +40,15 @@ def test_activation_gives_float32_probabilities_under_mixed_precision(task):
         keras.config.set_dtype_policy(before)
     found = keras.ops.convert_to_numpy(found)
     assert found.dtype == np.float32 and (found > 0).all() and (found < 1).all()
+
+
+def test_probabilities_in_numpy_are_those_of_the_activation(task):
+    import keras
+
+    scores = np.random.default_rng(1).normal(0, 5, (2, 4, 3)).astype("float32")
+    found = task.probabilities(scores)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, keras.ops.convert_to_numpy(task.activation()(scores)), atol=1e-6)  # 8 steps
 
 
 def test_loss_of_targets_and_of_their_shares_agree_with_the_loss_of_tracks(task):
@@ -68,3 +82,48 @@ def test_evaluate_names_its_metrics(task):
     found = task.evaluate(targets, probabilities)
     assert set(task.metrics) <= set(found)
     assert found == track_metrics(targets, probabilities, list(LABELS)) and found["accuracy"] == 2 / 3
+
+
+class Top2(SingleLabel):
+    """A task whose main metric is another: whether the genre is among the two most probable."""
+
+    name: ClassVar[str] = "top2"
+    metrics: ClassVar[tuple[str, ...]] = ("top2_accuracy", "log_loss")
+
+    def slice_metric(self, mixed):
+        from keras import metrics
+
+        return metrics.SparseTopKCategoricalAccuracy(k=2, name="top2_accuracy")
+
+    def evaluate(self, targets, probabilities):
+        best = np.argsort(-probabilities, axis=1)[:, :2]
+        return {
+            **super().evaluate(targets, probabilities),
+            "top2_accuracy": (best == targets[:, None]).any(axis=1).mean(),
+        }
+
+
+def test_history_and_curves_are_of_the_main_metric_of_the_task_of_the_run(collection, tmp_path, monkeypatch):
+    from kgenre.core.progress import SILENT
+    from kgenre.training import curves
+    from kgenre.training.fit import fit
+    from kgenre.training.run import Run
+    from kgenre.training.settings import RunSettings
+    from kgenre.training.start import begin
+
+    small = {"slice_seconds": 1.5, "hop_length": 256, "batch_size": 8, "crops_per_track": 1, "epochs": 2}
+    run = Run(tmp_path / "run")
+    settings = begin(RunSettings.compose({"data": str(collection / "manifest.csv"), **small}), run, SILENT)
+    monkeypatch.setitem(TASKS, "top2", Top2)
+    write_json(run / "run.json", {**run.load_facts(), "task": "top2"})
+    figures = []
+    monkeypatch.setattr(curves, "save_figure", lambda figure, path: figures.append(figure))
+    fit(settings, run)
+    history = pd.read_csv(run / "history.csv")
+    named = ["epoch", "loss", "top2_accuracy", "valid_loss", "valid_top2_accuracy", "learning_rate", "seconds", "best"]
+    assert list(history) == named and history["top2_accuracy"].between(0, 1).all()
+    assert history["valid_top2_accuracy"].max() == history.loc[history["best"], "valid_top2_accuracy"].item()
+    right = figures[0].axes[1]
+    assert right.get_ylabel() == "top2 accuracy"
+    np.testing.assert_array_equal(right.lines[0].get_ydata(), history["top2_accuracy"])
+    np.testing.assert_array_equal(right.lines[1].get_ydata(), history["valid_top2_accuracy"])

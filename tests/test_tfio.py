@@ -256,13 +256,13 @@ def test_tfio_agrees_with_libsndfile(answers, files, name):
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_tfio_window_is_a_slice_of_the_whole(answers, name):
+def test_tfio_excerpt_is_a_part_of_the_whole(answers, name):
     whole = answers[f"{name}: whole"]
-    windows = {key: value for key, value in answers.items() if key.startswith(f"{name}: from ")}
-    assert len(windows) == 4
-    for key, window in windows.items():
+    excerpts = {key: value for key, value in answers.items() if key.startswith(f"{name}: from ")}
+    assert len(excerpts) == 4
+    for key, excerpt in excerpts.items():
         start = round(float(key.rsplit(" ", 1)[1]) * RATE)
-        np.testing.assert_allclose(window, whole[start:][:RATE], rtol=0, atol=EXACT, err_msg=key)
+        np.testing.assert_allclose(excerpt, whole[start:][:RATE], rtol=0, atol=EXACT, err_msg=key)
 
 
 @pytest.mark.parametrize("name", GOOD)

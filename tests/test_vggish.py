@@ -146,17 +146,17 @@ def module(weights, tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="module")
-def figure(weights) -> tuple[float, float]:
+def expected(weights) -> tuple[float, float]:
     """What a 1 kHz sine comes to through the stand-in, in float64."""
     embeddings = numpy_embeddings(numpy_patches(sine()), weights)
     return embeddings.mean(), embeddings.std()
 
 
 @pytest.fixture
-def narrow(figure, monkeypatch):
-    """The row of ARCHS at the stand-in's width, believing the stand-in's figure."""
+def narrow(expected, monkeypatch):
+    """The row of ARCHS at the stand-in's width, checked against what the stand-in gives."""
     row = ARCHS["vggish"]
-    build = functools.partial(row.build, width=WIDTH, expected=figure)
+    build = functools.partial(row.build, width=WIDTH, expected=expected)
     monkeypatch.setitem(ARCHS, "vggish", dataclasses.replace(row, build=build))
 
 
@@ -193,16 +193,16 @@ def test_embeddings_are_those_of_the_module(module, weights, frames_over):
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4 * np.abs(expected).max())
 
 
-def test_embedder_embeds_a_song_as_the_module_does(module, figure, tmp_path):
+def test_embedder_embeds_a_song_as_the_module_does(module, expected, tmp_path):
     """From a file, slice after slice of one patch each, as `kgenre embed --model vggish` does."""
     waveform = music(0.96 * 4 + 0.015)
     soundfile.write(tmp_path / "song.wav", waveform, RATE, subtype="FLOAT")
-    embedder = VggishEmbedder(module, width=WIDTH, expected=figure)
+    embedder = VggishEmbedder(module, width=WIDTH, expected=expected)
     (result,) = predict_tracks(embedder, TrackReader(embedder.slice_spec), [str(tmp_path / "song.wav")])
     theirs = hub.load(module)(waveform).numpy()
     assert result.slices.probabilities.shape == (4, 0)
     np.testing.assert_allclose(result.slices.embeddings, theirs, rtol=0, atol=1e-4 * np.abs(theirs).max())
-    assert embedder.identity == VggishEmbedder(module, width=WIDTH, expected=figure).identity
+    assert embedder.identity == VggishEmbedder(module, width=WIDTH, expected=expected).identity
 
 
 def test_full_network_has_the_variables_of_the_module():
@@ -261,25 +261,25 @@ def test_weights_come_through_the_config(weights_of, module, weights, narrow, tm
         np.testing.assert_array_equal(weight, value, err_msg=name)
 
 
-def test_check_embeddings_other_values_raises(module, figure):
+def test_check_embeddings_other_values_raises(module, expected):
     assert vggish.SINE_EMBEDDINGS == (-0.0333, 0.380)
     backbone = vggish.vggish_backbone(WIDTH)
     vggish.load_module(backbone, module)
-    vggish.check_embeddings(backbone, module, figure)
-    vggish.check_embeddings(backbone, module, tuple(1.09 * value for value in figure))
-    for wrong in (vggish.SINE_EMBEDDINGS, (1.15 * figure[0], figure[1]), (figure[0], 0.85 * figure[1])):
+    vggish.check_embeddings(backbone, module, expected)
+    vggish.check_embeddings(backbone, module, tuple(1.09 * value for value in expected))
+    for wrong in (vggish.SINE_EMBEDDINGS, (1.15 * expected[0], expected[1]), (expected[0], 0.85 * expected[1])):
         text = refusal(vggish.check_embeddings, backbone, module, wrong)
         assert text.startswith(f"{module}: not the weights of VGGish: of a 1 kHz sine")
         assert text.endswith("with --weights, or start from random weights with --weights none.")
     assert f"mean {-0.0333:.4f} and the deviation 0.380" in refusal(vggish.check_embeddings, backbone, module)
 
 
-def test_check_embeddings_reversed_kernels_raises(weights, figure, tmp_path):
+def test_check_embeddings_reversed_kernels_raises(weights, expected, tmp_path):
     """Two kernels turned about have the right shapes and the wrong values."""
     turned = [(name, value[::-1] if value.ndim == 4 else value) for name, value in weights]
     backbone = vggish.vggish_backbone(WIDTH)
     vggish.load_module(backbone, saved(tmp_path / "turned", turned))
-    assert "not the weights of VGGish" in refusal(vggish.check_embeddings, backbone, "turned", figure)
+    assert "not the weights of VGGish" in refusal(vggish.check_embeddings, backbone, "turned", expected)
 
 
 @pytest.mark.parametrize(

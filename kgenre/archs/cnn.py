@@ -8,7 +8,7 @@ from kgenre.archs.arch import Arch, BatchNormSettings
 from kgenre.core.errors import KgenreError
 
 SOURCE = "CNNs and RNNs on FMA-small"
-# The system sees 640 frames of hop 1024: whole clips of 30 s, one at a time.
+# The system sees 640 frames of hop 1024: whole tracks of 30 s, one at a time.
 DEFAULTS = {"feature": "cqt", "hop_length": 1024, "slice_seconds": 29.7, "crops_per_track": 2, "batch_size": 16}
 CHROMA_BINS = 12
 

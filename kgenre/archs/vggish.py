@@ -224,7 +224,7 @@ VGGISH = Arch(
     vggish,
     "VGGish on patches of 0.96 s, weights of TF-Hub, top layers unfrozen, dense 256",
     "Genre_Pred; Hershey et al. 2017",
-    # Five patches and no frame over: Genre_Pred took the 31 of a clip at once, six times the cost of a slice, where
+    # Five patches and no frame over: Genre_Pred took the 31 of a track at once, six times the cost of a slice, where
     # short crops from anywhere in a track teach more. A pretrained network wants small steps and few epochs, and its
     # filters know the one size of a mel band: no zoom.
     defaults={

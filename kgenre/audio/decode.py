@@ -24,7 +24,7 @@ SILENCE_DB = -80.0  # peak level under which a file counts as silent (16-bit dit
 TRUNCATED_SECONDS = 0.5  # missing at the end; less may be an mp3's encoder delay and padding
 
 
-RESAMPLER_MARGIN_SECONDS = 0.1  # context around a window; soxr HQ reaches about 10 ms each way
+RESAMPLER_MARGIN_SECONDS = 0.1  # context around an excerpt; soxr HQ reaches about 10 ms each way
 
 
 @dataclass(frozen=True)
@@ -98,10 +98,10 @@ def stream(path, sample_rate: int, start: float = 0.0, decoder: str = AUTO) -> I
 
 
 def decode(path, sample_rate: int, start: float = 0.0, seconds: float | None = None, decoder: str = AUTO) -> Audio:
-    """Decodes a whole file, or the window of `seconds` from `start`, which costs the window alone.
+    """Decodes a whole file, or the excerpt of `seconds` from `start`, which costs the excerpt alone.
 
     Returns:
-        Audio. A window that begins inside the file and ends beyond it is as long as what is there.
+        Audio. An excerpt that begins inside the file and ends beyond it is as long as what is there.
 
     Raises:
         AudioError: as `stream`; or fewer than 0.1 s of audio.

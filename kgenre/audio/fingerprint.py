@@ -75,7 +75,7 @@ def audio_spans(file: BinaryIO) -> Iterator[Span]:
     """
     start, end = _without_tags(file)
     head, found = _at(file, start, 12), False
-    spans = next((spans for says, spans in FORMATS if says(head)), None)
+    spans = next((spans for matches, spans in FORMATS if matches(head)), None)
     for first, last in spans(file, start, end) if spans else ():
         if first < min(last, end):
             found = True

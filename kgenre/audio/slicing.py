@@ -29,10 +29,6 @@ class SliceSpec:
     def slice_seconds(self) -> float:
         return self.slice_samples / self.sample_rate
 
-    @property
-    def hop_seconds(self) -> float:
-        return self.hop_samples / self.sample_rate
-
     def count(self, samples: int) -> int:
         """Number of slices of a track of `samples`; at least 1."""
         return 1 + max(0, -(-(samples - self.slice_samples) // self.hop_samples))

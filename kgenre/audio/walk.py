@@ -52,17 +52,17 @@ def walk(folder: bytes) -> Found:
     """
     found, seen, links, folders = Found(), set(), [], [folder]
     while folders or links:
-        place = folders.pop() if folders else links.pop(0)
+        directory = folders.pop() if folders else links.pop(0)
         try:
-            about = os.stat(place)
+            about = os.stat(directory)
             if (about.st_dev, about.st_ino) in seen:
                 continue
             seen.add((about.st_dev, about.st_ino))
-            with os.scandir(place) as entries:
+            with os.scandir(directory) as entries:
                 entries = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
-            found.faults[place] = f"folder cannot be read: {error.strerror}."
-            found.closed.append(place)
+            found.faults[directory] = f"folder cannot be read: {error.strerror}."
+            found.closed.append(directory)
             continue
         inner = []
         for entry in entries:
@@ -70,12 +70,12 @@ def walk(folder: bytes) -> Found:
                 if not _is_hidden(entry.name):
                     (links if entry.is_symlink() else inner).append(entry.path)
             elif _has_audio_name(entry.name):
-                _take(entry, found)
+                _add(entry, found)
         folders += reversed(inner)
     return found
 
 
-def _take(entry: os.DirEntry, found: Found) -> None:
+def _add(entry: os.DirEntry, found: Found) -> None:
     try:
         about = entry.stat()
     except OSError as error:

@@ -16,7 +16,7 @@ from kgenre.core.files import make_output_folder, write_text
 from kgenre.core.progress import SILENT, Progress
 from kgenre.evaluation.protocol import check_genres
 from kgenre.evaluation.report import write_report
-from kgenre.model.tasks.single_label import SingleLabel
+from kgenre.model.tasks import DEFAULT_TASK, make_task
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def baseline(
     """
     usable = collection.table[collection.table["path"].isin(vectors.by_path)]
     plan = plan_selection(dataclasses.replace(collection, table=usable), selection, tuning.seed)
-    task = SingleLabel(tuple(sorted(plan.rows["genre"].unique())))
+    task = make_task(DEFAULT_TASK, sorted(plan.rows["genre"].unique()))
     check_genres(plan.reported, task.labels)
     x, y = vectors.matrix(plan.rows), task.targets(plan.rows["genre"])
     check_pca(tuning.pca, min(*(len(rows) for rows, _ in plan.folds), len(plan.final)), x.shape[1])

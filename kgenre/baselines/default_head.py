@@ -45,7 +45,7 @@ def train_default_head(data: str, out: Path, seed: int = 0, progress: Progress =
     from kgenre.collections.splits import trainable_genres
     from kgenre.core.files import make_output_folder
     from kgenre.model.settings import ModelSettings
-    from kgenre.model.tasks.single_label import SingleLabel
+    from kgenre.model.tasks import DEFAULT_TASK, make_task
 
     out = make_output_folder(out)
     table = load_collection(data, progress=progress).table
@@ -67,7 +67,7 @@ def train_default_head(data: str, out: Path, seed: int = 0, progress: Progress =
     metrics = {
         "fitted_on": int(train.sum()),
         "split": "valid",
-        **SingleLabel(tuple(labels)).evaluate(truth[valid], probabilities),
+        **make_task(DEFAULT_TASK, labels).evaluate(truth[valid], probabilities),
     }
     _write_head(out, make_head(features, truth, usable, groups), labels, settings, metrics)
     return metrics

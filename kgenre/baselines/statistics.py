@@ -60,25 +60,25 @@ def frame_features(samples: np.ndarray) -> dict[str, np.ndarray]:
     import librosa
 
     rate, n_fft, hop = CONFIG["sample_rate_hz"], CONFIG["n_fft"], CONFIG["hop_length"]
-    take = librosa.feature
+    feature = librosa.feature
     cqt = np.abs(librosa.cqt(samples, sr=rate, hop_length=hop, bins_per_octave=12, n_bins=7 * 12, tuning=None))
     # bins_per_octave is said again: librosa took it for 12 in FMA's day and folds by 36 now
     octaves = {"n_chroma": 12, "n_octaves": 7, "bins_per_octave": 12}
     magnitude = np.abs(librosa.stft(samples, n_fft=n_fft, hop_length=hop))  # (1025, frames)
-    mel = take.melspectrogram(sr=rate, S=magnitude**2)
-    cens = take.chroma_cens(C=cqt, **octaves)
+    mel = feature.melspectrogram(sr=rate, S=magnitude**2)
+    cens = feature.chroma_cens(C=cqt, **octaves)
     return {
         "chroma_cens": cens,
-        "chroma_cqt": take.chroma_cqt(C=cqt, **octaves),
-        "chroma_stft": take.chroma_stft(S=magnitude**2, sr=rate, n_chroma=12),
-        "mfcc": take.mfcc(S=librosa.power_to_db(mel), n_mfcc=20),
-        "rmse": take.rms(S=magnitude, frame_length=n_fft),
-        "spectral_bandwidth": take.spectral_bandwidth(S=magnitude, sr=rate),
-        "spectral_centroid": take.spectral_centroid(S=magnitude, sr=rate),
-        "spectral_contrast": take.spectral_contrast(S=magnitude, sr=rate, n_bands=6),
-        "spectral_rolloff": take.spectral_rolloff(S=magnitude, sr=rate),
-        "tonnetz": take.tonnetz(chroma=cens),
-        "zcr": take.zero_crossing_rate(samples, frame_length=n_fft, hop_length=hop),
+        "chroma_cqt": feature.chroma_cqt(C=cqt, **octaves),
+        "chroma_stft": feature.chroma_stft(S=magnitude**2, sr=rate, n_chroma=12),
+        "mfcc": feature.mfcc(S=librosa.power_to_db(mel), n_mfcc=20),
+        "rmse": feature.rms(S=magnitude, frame_length=n_fft),
+        "spectral_bandwidth": feature.spectral_bandwidth(S=magnitude, sr=rate),
+        "spectral_centroid": feature.spectral_centroid(S=magnitude, sr=rate),
+        "spectral_contrast": feature.spectral_contrast(S=magnitude, sr=rate, n_bands=6),
+        "spectral_rolloff": feature.spectral_rolloff(S=magnitude, sr=rate),
+        "tonnetz": feature.tonnetz(chroma=cens),
+        "zcr": feature.zero_crossing_rate(samples, frame_length=n_fft, hop_length=hop),
     }
 
 

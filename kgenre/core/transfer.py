@@ -132,7 +132,7 @@ class Transfer:
             raise Interrupted("the file on the server has changed")
 
     def _append(self, response, advance) -> None:
-        """Writes the body after the bytes that have arrived, or in their place where the server sends all."""
+        """Writes the body after the bytes that have arrived, or instead of them where the server sends all."""
         if response.status_code != 206:
             advance(-(self.done // MIB))
             self._discard()

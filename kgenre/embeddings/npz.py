@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kgenre.embeddings.columns import NUMBERS, TEXTS, SliceVectors, embedding_size
+from kgenre.model.aggregate import aggregate
 
 
 def write(path, header: dict, table: pd.DataFrame, vectors: Iterator[SliceVectors]) -> None:
@@ -27,7 +28,7 @@ def write(path, header: dict, table: pd.DataFrame, vectors: Iterator[SliceVector
             np.lib.format.write_array_header_1_0(file, npy_header)
             for track_starts, slices in vectors:
                 file.write(np.ascontiguousarray(slices, "<f4").tobytes())
-                mean.append(slices.mean(axis=0))
+                mean.append(aggregate(slices))
                 maximum.append(slices.max(axis=0))
                 starts.append(track_starts)
         arrays = {name: np.array(list(table[name]), str) for name in TEXTS}

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kgenre.embeddings.columns import COLUMNS, NUMBERS, TEXTS, SliceVectors, embedding_size
+from kgenre.model.aggregate import aggregate
 
 GROUP_ROWS = 256  # tracks in a row group
 
@@ -29,7 +30,7 @@ def write(path, header: dict, table: pd.DataFrame, vectors: Iterator[SliceVector
         for row in range(0, len(table), GROUP_ROWS):
             columns = {name: list(table[name].iloc[row : row + GROUP_ROWS]) for name in COLUMNS}
             group = list(itertools.islice(vectors, GROUP_ROWS))
-            columns["mean"] = _lists(np.stack([slices.mean(axis=0) for _, slices in group]))
+            columns["mean"] = _lists(np.stack([aggregate(slices) for _, slices in group]))
             columns["max"] = _lists(np.stack([slices.max(axis=0) for _, slices in group]))
             offsets = np.cumsum([0] + [len(starts) for starts, _ in group]).astype("int32")
             all_starts, all_slices = (np.concatenate(column) for column in zip(*group))

@@ -6,7 +6,7 @@ import warnings
 from kgenre.core.errors import KgenreError
 from kgenre.features.feature import Feature, FeatureSettings
 
-SECONDS = 30.0  # the length of a clip of the usual collections
+SECONDS = 30.0  # the length of a track of the usual collections
 
 
 MAX_SECONDS = 300.0  # far more columns than an image has, and gigabytes of frames for a constant-Q transform

@@ -9,13 +9,14 @@ import numpy as np
 from kgenre.library.records import Space
 from kgenre.library.store import Library
 from kgenre.model.aggregate import aggregate_tracks
+from kgenre.model.tasks import DEFAULT_TASK, Task, make_task
 
 ROWS_AT_ONCE = 8192  # slices that a head is applied to in one product
 
 
 @dataclass(frozen=True)
 class Head:
-    """Genre probabilities of embeddings: softmax(embeddings @ kernel + bias).
+    """Genre probabilities of embeddings: those of its task for the scores embeddings @ kernel + bias.
 
     labels: names of the genres. kernel: float32 (d, classes). bias: float32 (classes,), -inf for a genre that no
     slice had.
@@ -27,9 +28,11 @@ class Head:
 
     def __call__(self, embeddings: np.ndarray) -> np.ndarray:
         """Embeddings (..., d) -> probabilities (..., classes), float32."""
-        from scipy.special import softmax
+        return self.task.probabilities(embeddings @ self.kernel + self.bias)
 
-        return softmax(embeddings @ self.kernel + self.bias, axis=-1).astype("float32")
+    @property
+    def task(self) -> Task:
+        return make_task(DEFAULT_TASK, self.labels)
 
 
 class Prediction(NamedTuple):
@@ -42,6 +45,10 @@ class Prediction(NamedTuple):
     labels: tuple[str, ...]
     ids: np.ndarray
     probabilities: np.ndarray
+
+    @property
+    def task(self) -> Task:
+        return make_task(DEFAULT_TASK, self.labels)
 
 
 def predict(library: Library, space: Space, head: Head | None) -> Prediction:

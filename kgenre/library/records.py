@@ -8,6 +8,7 @@ import numpy as np
 from kgenre.audio.policy import ReadPolicy
 from kgenre.audio.slicing import SliceSpec
 from kgenre.model.aggregate import aggregate
+from kgenre.model.tasks import DEFAULT_TASK, Task, make_task
 
 FLOAT16_MAX = 65504.0
 
@@ -23,6 +24,11 @@ class Space:
     labels: tuple[str, ...]
     slice_spec: SliceSpec
     policy: ReadPolicy
+
+    @property
+    def task(self) -> Task:
+        """A space keeps its model's labels alone: all models of libraries have the default task."""
+        return make_task(DEFAULT_TASK, self.labels)
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.heads import fit_logistic, fit_standardized
 from kgenre.library.head import Head
 from kgenre.model.aggregate import aggregate
+from kgenre.model.tasks import DEFAULT_TASK, Task, make_task
 
-SLICES_PER_TRACK = 10  # of a corrected track: more slices of the same song add little
+TRAINING_SLICES_PER_TRACK = 10  # of a corrected track: more slices of the same song add little
 SLICES_PER_ANCHOR = 3
 ANCHORS = 1000  # tracks without a correction that keep the head near the model
 FOLDS = 5
@@ -86,7 +87,8 @@ def retrain(
         raise KgenreError("Retraining needs at least one correction. Select tracks and correct their genre first.")
     names = (*labels, *sorted(set(genres.values()) - set(labels)))
     number = {name: i for i, name in enumerate(names)}
-    labelled, anchors, predicted = collect(slices, {track: number[name] for track, name in genres.items()}, seed)
+    numbers, task = {track: number[name] for track, name in genres.items()}, make_task(DEFAULT_TASK, labels)
+    labelled, anchors, predicted = collect(slices, numbers, task, seed)
     if len(labelled.y) == 0:
         raise KgenreError("None of the corrected tracks is analysed by this model. Run `kgenre explore DIR` first.")
     head = fit_head(names, labelled, anchors)
@@ -109,28 +111,30 @@ def _genre_has_several(truth: np.ndarray, groups: np.ndarray) -> np.ndarray:
 
 
 def collect(
-    slices: Iterable[tuple], numbers: Mapping[int, int], seed: int
+    slices: Iterable[tuple], numbers: Mapping[int, int], task: Task, seed: int
 ) -> tuple[LabelledSlices, LabelledSlices, dict[int, int]]:
     """Slices of labelled tracks, slices of anchors, and the label that the model predicts for each labelled track.
 
     Args:
         slices: as of `retrain`.
         numbers: {track id: number of its label}.
+        task: the model's, which decides the label that it predicts.
         seed: of the choice of slices and anchors.
     """
     rng = np.random.default_rng(seed)
     labelled, anchors, predicted, n_others = [], [], {}, 0
     for track, _, embeddings, probabilities in slices:
         mean = aggregate(probabilities)
+        answer = int(task.decide(mean))
         rows = rng.permutation(len(embeddings))
         if track in numbers:
-            predicted[track] = int(mean.argmax())
-            labelled.append((track, embeddings[rows[:SLICES_PER_TRACK]], numbers[track], 1.0))
+            predicted[track] = answer
+            labelled.append((track, embeddings[rows[:TRAINING_SLICES_PER_TRACK]], numbers[track], 1.0))
             continue
         n_others += 1  # reservoir sampling: each of the tracks so far is kept with the same probability
         place = len(anchors) if len(anchors) < ANCHORS else int(rng.integers(n_others))
         if place < ANCHORS:
-            anchor = (track, embeddings[rows[:SLICES_PER_ANCHOR]], int(mean.argmax()), float(mean.max()))
+            anchor = (track, embeddings[rows[:SLICES_PER_ANCHOR]], answer, float(mean.max()))
             anchors[place : place + 1] = [anchor]
     return _labelled_slices(labelled), _labelled_slices(anchors), predicted
 
@@ -190,5 +194,5 @@ def cross_validate(
             predicted[evaluated_rows] = part.y[0]
             continue
         for row in evaluated_rows:
-            predicted[row] = aggregate(head(labelled.x[labelled.tracks == tracks[row]])).argmax()
+            predicted[row] = head.task.decide(aggregate(head(labelled.x[labelled.tracks == tracks[row]])))
     return predicted if folds else None

@@ -98,8 +98,8 @@ def merged(tables: Iterable[dict]) -> dict:
 
 def select(selection: type[ModelSelection], given: dict) -> ModelSelection:
     """The selectors in a flat table, with the architecture's own for those that it leaves out."""
-    arch = take(selection, {name: given[name] for name in given if name == "arch"}).arch
-    return take(selection, {**ARCHS[arch].defaults, **given})
+    arch = settings_from(selection, {name: given[name] for name in given if name == "arch"}).arch
+    return settings_from(selection, {**ARCHS[arch].defaults, **given})
 
 
 def model_classes(selection: ModelSelection) -> list[type[Settings]]:
@@ -114,12 +114,12 @@ def row_defaults(selection: ModelSelection) -> dict:
 def model_parts(selection: ModelSelection, given: dict) -> dict:
     """The arguments of ModelSettings."""
     table = {**row_defaults(selection), **given}
-    parts = [take(settings, table) for settings in model_classes(selection)]
+    parts = [settings_from(settings, table) for settings in model_classes(selection)]
     names = ("audio", "spectrogram", "image", "network")
     return {"arch": selection.arch, "feature": selection.feature, **dict(zip(names, parts, strict=True))}
 
 
-def take(settings: type[Settings], table: dict) -> Settings:
+def settings_from(settings: type[Settings], table: dict) -> Settings:
     """An instance from those entries of a flat table that its class declares."""
     return settings(**{name: table[name] for name in settings.model_fields if name in table})
 

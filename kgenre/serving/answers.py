@@ -15,12 +15,13 @@ def track_record(prediction, tags: dict[str, float] | None = None) -> dict:
 
     Returns:
         path, genre, seconds, slices (their number), note (what is odd about the track, or ""), probabilities
-        {genre: probability}, by_slice (start in seconds and probabilities of each slice), and tags.
+        {genre: probability}, by_slice (start in seconds, genre and probabilities of each slice), and tags.
     """
-    labels = prediction.task.labels
+    task, of_slices = prediction.task, prediction.slices.probabilities
+    labels = task.labels
     by_slice = [
-        {"start": round(start, 3), "probabilities": _by_label(labels, values)}
-        for start, values in zip(prediction.facts.starts, prediction.slices.probabilities)
+        {"start": round(start, 3), "genre": labels[answer], "probabilities": _by_label(labels, values)}
+        for start, answer, values in zip(prediction.facts.starts, task.decide(of_slices), of_slices)
     ]
     return {
         "path": prediction.path,
@@ -36,10 +37,6 @@ def track_record(prediction, tags: dict[str, float] | None = None) -> dict:
 
 def _by_label(labels: Sequence[str], values) -> dict[str, float]:
     return dict(zip(labels, map(float, values)))
-
-
-def _most_probable(probabilities: dict[str, float]) -> str:
-    return max(probabilities, key=probabilities.get)
 
 
 def record_text(record: dict, by_slice: bool) -> str:
@@ -87,7 +84,7 @@ def _csv_row(record: dict, part: dict, tags: Sequence[str]) -> dict:
     """`part`: the record itself, or one of its slices."""
     return {
         "path": record["path"],
-        "genre": _most_probable(part["probabilities"]),
+        "genre": part["genre"],
         "seconds": record["seconds"],
         "slices": record["slices"],
         "note": record["note"],

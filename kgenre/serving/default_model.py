@@ -17,8 +17,9 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 from kgenre.core.published import cache_dir
 from kgenre.core.settings import read_settings_file
+from kgenre.model.aggregate import aggregate
 from kgenre.model.settings import ModelSettings
-from kgenre.model.tasks import make_task
+from kgenre.model.tasks import DEFAULT_TASK, make_task
 from kgenre.weights import WEIGHTS, load
 from kgenre.weights.musicnn import TAGS
 
@@ -44,7 +45,7 @@ def saved_model(progress: Progress = SILENT) -> Path:
         log.info("preparing the default model, once (half a minute)")
         model, labels = settings()
         try:
-            export_model(build(model, labels), make_task("single_label", labels), model.audio.slice_spec, folder)
+            export_model(build(model, labels), make_task(DEFAULT_TASK, labels), model.audio.slice_spec, folder)
         except (KgenreError, OSError):
             if not folder.is_dir():  # else another process was faster
                 raise
@@ -103,17 +104,17 @@ def network(settings: ModelSettings, n_classes: int):
 
 
 def tags(slice_embeddings: np.ndarray) -> dict[str, float]:
-    """musicnn's 50 tags, most probable first, mean over slices: embeddings (slices, 200) -> {tag: probability}."""
+    """musicnn's 50 tags, most probable first, of a track: embeddings (slices, 200) -> {tag: probability}."""
     probabilities = tag_probabilities(slice_embeddings).tolist()
     return dict(sorted(zip(TAGS["msd"], probabilities), key=lambda pair: -pair[1]))
 
 
 def tag_probabilities(slice_embeddings: np.ndarray) -> np.ndarray:
-    """Probabilities of TAGS["msd"], mean over slices: embeddings (slices, 200) -> (50,) in [0, 1]."""
+    """Probabilities of TAGS["msd"], aggregated over slices: embeddings (slices, 200) -> (50,) in [0, 1]."""
     from scipy.special import expit
 
     kernel, bias = tag_layer()
-    return expit(slice_embeddings @ kernel + bias).mean(axis=0)
+    return aggregate(expit(slice_embeddings @ kernel + bias))
 
 
 @functools.cache

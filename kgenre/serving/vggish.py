@@ -6,7 +6,7 @@ import hashlib
 import numpy as np
 
 from kgenre.model.aggregate import SliceOutputs
-from kgenre.model.tasks import make_task
+from kgenre.model.tasks import DEFAULT_TASK, make_task
 from kgenre.serving.model import Model
 
 
@@ -21,7 +21,7 @@ class VggishEmbedder(Model):
         KgenreError: the module is unavailable.
     """
 
-    name, task = "vggish", make_task("single_label", ())
+    name, task = "vggish", make_task(DEFAULT_TASK, ())
 
     def __init__(self, module: str = "hub", **sizes):
         import keras

@@ -60,7 +60,8 @@ class TrainingCallback(keras.callbacks.Callback):
         self.shown.close()
         check_bad_share(self.reader.failures, self.n_files, self.limits.max_bad_share)
         logs.update(self.validate())
-        row = {name: float(logs[name]) for name in ("loss", "accuracy", "valid_loss", "valid_accuracy")}
+        metric = self.state.metric
+        row = {name: float(logs[name]) for name in ("loss", metric, "valid_loss", f"valid_{metric}")}
         row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         row["seconds"] = round(time.monotonic() - self.began, 2)
         self.state.add(row, self.model, self.training.patience)
@@ -73,8 +74,10 @@ class TrainingCallback(keras.callbacks.Callback):
 
     def line(self, row: dict) -> str:
         mark = "  best so far" if self.state.best == self.state.epochs else ""
-        train = f"loss {row['loss']:.3f}  accuracy {row['accuracy']:.1%}"
-        valid = f"loss {row['valid_loss']:.3f}  accuracy {row['valid_accuracy']:.1%}"
+        metric = self.state.metric
+        name = metric.replace("_", " ")
+        train = f"loss {row['loss']:.3f}  {name} {row[metric]:.1%}"
+        valid = f"loss {row['valid_loss']:.3f}  {name} {row[f'valid_{metric}']:.1%}"
         head = f"epoch {self.state.epochs:3d}/{self.training.epochs}"
         return f"{head}  {train}  valid tracks: {valid}  {row['seconds']:.0f} s{mark}"
 

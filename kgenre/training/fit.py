@@ -26,7 +26,7 @@ def fit(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
         reader.keep_all_or_none([path for table in rows.values() for path in table["path"]])
     targets = {split: task.targets(rows[split]["genre"]) for split in rows}
     plan = training_plan(settings.training, targets["train"])
-    state = TrainingState(run)
+    state = TrainingState(run, task)
     if state.epochs:
         model = load_model(state.checkpoint(state.epochs), compile=True)
     else:
@@ -66,10 +66,7 @@ def batches(
 
 
 def compiled_model(settings: RunSettings, task: Task, steps: int) -> keras.Model:
-    """A new model with Adam and the task's loss; of shares of the classes where an augmentation mixes labels.
-
-    Accuracy is then against the heavier label.
-    """
+    """A new model with Adam and the task's loss and metric; of shares where an augmentation mixes labels."""
     model, training = untrained_model(settings, len(task.labels)), settings.training
     rate = training.learning_rate
     if training.schedule == "cosine":
@@ -81,7 +78,7 @@ def compiled_model(settings: RunSettings, task: Task, steps: int) -> keras.Model
     model.compile(
         optimizer,
         task.loss(mixed),
-        metrics=["accuracy"],
+        metrics=[task.slice_metric(mixed)],
         # On the CPU, XLA makes TensorFlow's step 1.4 times as slow (convpool).
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )

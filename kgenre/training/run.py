@@ -97,8 +97,8 @@ class Run:
 
 def remove_parts(folder) -> None:
     """Removes what writers of a run that were killed left beside their files."""
-    for place in (Path(folder), Path(folder) / "checkpoints"):
-        for part in place.glob(".part-[0-9]*-*"):
+    for directory in (Path(folder), Path(folder) / "checkpoints"):
+        for part in directory.glob(".part-[0-9]*-*"):
             part.unlink(missing_ok=True)
     for part in (Path(folder) / "saved_model").glob(".export-*"):
         shutil.rmtree(part, ignore_errors=True)

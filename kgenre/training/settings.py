@@ -25,7 +25,7 @@ from kgenre.model.settings import (
     model_parts,
     row_defaults,
     select,
-    take,
+    settings_from,
 )
 
 
@@ -90,9 +90,9 @@ class RunSettings(ModelSettings):
         return cls(
             **model_parts(selection, given),
             data=selection.data,
-            augmentations={name: take(AUGMENTS[name].settings, table) for name in selection.augment},
-            training=take(TrainingSettings, table),
-            reader=take(ReaderSettings, table),
+            augmentations={name: settings_from(AUGMENTS[name].settings, table) for name in selection.augment},
+            training=settings_from(TrainingSettings, table),
+            reader=settings_from(ReaderSettings, table),
         )
 
     def values(self) -> dict:

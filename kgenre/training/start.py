@@ -119,6 +119,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
     from kgenre.audio.decoders import decoder_versions
     from kgenre.audio.reader import check_bad_share, check_files
     from kgenre.collections import load_collection
+    from kgenre.model.tasks import DEFAULT_TASK
 
     decoders = decoder_versions(settings.reader.decoder)  # first: it fails where the decoder does not work
     collection = load_collection(settings.data, seed=settings.training.seed, progress=progress)
@@ -141,7 +142,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
         "keras": importlib.metadata.version("keras"),
         "tensorflow": importlib.metadata.version("tensorflow"),
         "decoders": decoders,
-        "task": "single_label",
+        "task": DEFAULT_TASK,
         "protocol": collection.protocol,
         "resolved": resolved,
         "asked": {name: asked[name] for name in resolved},

@@ -8,6 +8,7 @@ import pandas as pd
 
 from kgenre.core.files import write_beside, write_json, write_text
 from kgenre.model.build import load_model
+from kgenre.model.tasks import Task
 from kgenre.training.curves import draw_curves
 from kgenre.training.run import Run
 
@@ -19,8 +20,9 @@ class TrainingState:
     state.json in one rename, then the removal of checkpoints that it no longer names.
     """
 
-    def __init__(self, run: Run):
-        self.run, self.history, self.best, self.stopped = run, [], 0, False
+    def __init__(self, run: Run, task: Task):
+        self.run, self.metric = run, task.metrics[0]
+        self.history, self.best, self.stopped = [], 0, False
         path = run / "state.json"
         if path.is_file():
             saved = json.loads(path.read_text(encoding="utf-8"))
@@ -34,9 +36,9 @@ class TrainingState:
         return self.run / "checkpoints" / f"epoch-{epoch:04d}.keras"
 
     def add(self, row: dict, model: keras.Model, patience: int) -> None:
-        """Takes in an epoch. Better is a higher valid accuracy, or an equal one at a lower loss."""
+        """Takes in an epoch. Better is a higher main metric of valid tracks, or an equal one at a lower loss."""
         row = {"epoch": self.epochs + 1, **row}
-        if not self.history or _rank(row) > _rank(self.history[self.best - 1]):
+        if not self.history or self._rank(row) > self._rank(self.history[self.best - 1]):
             self.best = row["epoch"]
         self.history.append(row)
         self.stopped = self.epochs - self.best >= patience
@@ -57,7 +59,7 @@ class TrainingState:
         Args:
             model: the run's network in float32, as its weights are under every precision.
         """
-        draw_curves(self.table(), self.run / "curves.png")
+        draw_curves(self.table(), self.run / "curves.png", self.metric)
         trained = load_model(self.checkpoint(self.best))
         model.set_weights(trained.get_weights())
         write_beside(self.run / "model.keras", model.save)
@@ -67,8 +69,8 @@ class TrainingState:
             if path not in [self.checkpoint(epoch) for epoch in epochs]:
                 path.unlink()
 
-
-def _rank(row: dict) -> tuple[float, float]:
-    if math.isnan(row["valid_accuracy"]):  # no valid tracks: the last epoch is as good as any
-        return (0.0, row["epoch"])
-    return (row["valid_accuracy"], -row["valid_loss"])
+    def _rank(self, row: dict) -> tuple[float, float]:
+        valid = row[f"valid_{self.metric}"]
+        if math.isnan(valid):  # no valid tracks: the last epoch is as good as any
+            return (0.0, row["epoch"])
+        return (valid, -row["valid_loss"])

@@ -18,22 +18,22 @@ def validate(
     workers: int,
     advance: Callable[[], None] = lambda: None,
 ) -> dict[str, float]:
-    """The task's loss, and the share of right answers, of whole tracks.
+    """The task's loss and main metric of whole tracks.
 
     Args:
         model: serving.Model, as KerasModel makes of a model in training.
         truth: {path: target} of the tracks, targets as the task gives them.
 
     Returns:
-        valid_loss and valid_accuracy; NaN where there are no tracks.
+        valid_loss, and valid_ with the name of the metric; NaN where there are no tracks.
     """
     results = predict_tracks(model, reader, list(truth), batch_size, workers, advance)
     pairs = [(truth[result.path], result.probabilities) for result in results]
+    task, main = model.task, model.task.metrics[0]
     if not pairs:
-        return {"valid_loss": math.nan, "valid_accuracy": math.nan}
+        return {"valid_loss": math.nan, f"valid_{main}": math.nan}
     targets, probabilities = (np.array(column) for column in zip(*pairs))
-    right = model.task.decide(probabilities) == targets
     return {
-        "valid_loss": float(model.task.track_loss(targets, probabilities).mean()),
-        "valid_accuracy": float(right.mean()),
+        "valid_loss": float(task.track_loss(targets, probabilities).mean()),
+        f"valid_{main}": float(task.evaluate(targets, probabilities)[main]),
     }

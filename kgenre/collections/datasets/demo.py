@@ -10,8 +10,7 @@ def prepare(folder: Path, progress: Progress) -> Path:
     """Composes the collection in `folder`/demo if it is missing; returns the path of its manifest."""
     from kgenre.collections.demo.files import make_demo
 
-    with progress.task("composing the demo collection", None, "songs") as advance:
-        make_demo(folder / "demo", progress=lambda done, total: advance(total=total))
+    make_demo(folder / "demo", progress=progress)
     return folder / "demo" / "manifest.csv"
 
 

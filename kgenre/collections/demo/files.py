@@ -10,7 +10,6 @@ import csv
 import json
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from mutagen import id3
 from kgenre.collections.demo.songs import Song, plan, render
 from kgenre.core.errors import KgenreError
 from kgenre.core.parallel import map_in_processes
+from kgenre.core.progress import SILENT, Progress
 
 DEMO_VERSION = "1"  # another version composes other songs: finished folders are rebuilt
 MANIFEST_COLUMNS = ("path", "genre", "artist", "album", "title", "track_id", "seconds")
@@ -32,7 +32,7 @@ def make_demo(
     seed: int = 0,
     songs_per_genre: int = 16,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = SILENT,
     genres=None,
     seconds=(15.0, 30.0),
 ) -> Path:
@@ -46,7 +46,7 @@ def make_demo(
         folder: the collection's folder.
         seed, songs_per_genre, genres, seconds: as in `plan`.
         workers: processes; None for one per core, 1 to work in this process.
-        progress: called as progress(done, total) when a song is finished.
+        progress: receives each finished song.
 
     Returns:
         `folder`.
@@ -69,20 +69,21 @@ def make_demo(
         _discard(part)
         part.mkdir(parents=True)
         (part / "demo.json").write_text(json.dumps(recipe, indent=1) + "\n")
-        _write_all(songs, part, workers or os.cpu_count() or 1, progress or (lambda done, total: None))
+        _write_all(songs, part, workers or os.cpu_count() or 1, progress)
         _write_manifest(songs, part / "manifest.csv")
         _swap(part, target)
     return Path(folder)
 
 
-def _write_all(songs: list[Song], folder: Path, workers: int, progress: Callable[[int, int], None]) -> None:
+def _write_all(songs: list[Song], folder: Path, workers: int, progress: Progress) -> None:
     jobs = [(song, folder / song.path) for song in songs]
     broken = (
         f"{folder}: a process that composes songs ended early. A script that calls make_demo needs "
         'its calls under `if __name__ == "__main__":`, or workers=1.'
     )
-    for done, _ in enumerate(map_in_processes(_write, jobs, workers, broken), 1):
-        progress(done, len(songs))
+    with progress.task("composing the demo collection", len(songs), "songs") as advance:
+        for _ in map_in_processes(_write, jobs, workers, broken):
+            advance()
 
 
 def _write(song: Song, path: Path) -> None:

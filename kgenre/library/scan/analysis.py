@@ -7,7 +7,7 @@ from kgenre.audio.decoders import AudioError
 from kgenre.audio.fingerprint import audio_hash_steps, file_hash
 from kgenre.audio.tags import read_tags
 from kgenre.audio.track import TrackSlices, count_steps
-from kgenre.library.scan.messages import About, Alive, Done, Failed, Job, Settings
+from kgenre.library.scan.protocol import About, Alive, Done, Failed, Job, Settings
 
 
 def analyse(job: Job, settings: Settings) -> Iterator:

@@ -10,7 +10,7 @@ import numpy as np
 from kgenre.audio.facts import TrackFacts
 from kgenre.audio.track import Slice
 from kgenre.library.records import KnownFile, Space, Track, TrackAnalysis, as_text
-from kgenre.library.scan.messages import About, Done, Failed, Job
+from kgenre.library.scan.protocol import About, Done, Failed, Job
 from kgenre.library.scan.report import Report
 from kgenre.library.store import Library
 from kgenre.model.aggregate import NOT_FINITE, SliceOutputs

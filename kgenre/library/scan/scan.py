@@ -14,7 +14,7 @@ from kgenre.audio.walk import walk
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 from kgenre.library.scan.comparison import drop_roots, find_gone, find_lost, paths_to_analyse, save_changes
-from kgenre.library.scan.messages import Settings
+from kgenre.library.scan.protocol import Settings
 from kgenre.library.scan.report import Report
 from kgenre.library.scan.results import AnalysisResults
 from kgenre.library.scan.worker_pool import ANALYSER, Workers

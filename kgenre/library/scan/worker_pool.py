@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 
 from kgenre.core.errors import KgenreError
-from kgenre.library.scan.messages import About, Ended, Failed, Free, Job, Ready, Settings
+from kgenre.library.scan.protocol import About, Ended, Failed, Free, Job, Ready, Settings
 
 ANALYSER = "kgenre.library.scan.analysis:analyse"
 MESSAGES_HELD = 64  # slices that wait for the model: 12 MB of the default model's

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 
-from kgenre.library.scan.messages import About, Failed, Free, Ready
+from kgenre.library.scan.protocol import About, Failed, Free, Ready
 
 PARENT_CHECK_SECONDS = 1.0
 

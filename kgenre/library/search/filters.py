@@ -57,7 +57,7 @@ def song_table(library, prediction: Prediction) -> pd.DataFrame:
     probabilities = pd.DataFrame(probabilities.reshape(len(ids), len(labels)), index=ids)
     probabilities = probabilities.reindex(table.index).to_numpy("float32")
     known = ~np.isnan(probabilities).any(axis=1)
-    best = np.where(known, np.where(np.isnan(probabilities), 0, probabilities).argmax(axis=1), -1)
+    best = np.where(known, prediction.task.decide(np.where(np.isnan(probabilities), 0, probabilities)), -1)
     table["predicted"] = pd.Series([labels[i] if i >= 0 else "" for i in best], table.index, dtype=object)
     table["confidence"] = np.where(known, probabilities.max(axis=1), np.nan)
     table["corrected"] = pd.Series(library.corrections(), dtype=object).reindex(table.index).fillna("")

@@ -17,7 +17,8 @@ class Task(Protocol):
 
     name: its row in TASKS; it is stored with a run and in an export.
     labels: names of the classes, in the order of the outputs.
-    metrics: names of the metrics that it is evaluated by, as in metrics.json; the first is the main one.
+    metrics: names of the metrics that it is evaluated by, as in metrics.json; the first is the main one, by which
+        training keeps the best epoch: in [0, 1], higher is better.
     """
 
     name: str
@@ -27,6 +28,9 @@ class Task(Protocol):
     def activation(self):
         """The Keras layer from logits (batch, classes) to probabilities, float32."""
 
+    def probabilities(self, scores: np.ndarray) -> np.ndarray:
+        """The same of scores (..., classes) in NumPy, float32."""
+
     def targets(self, genres: Sequence[str]) -> np.ndarray:
         """What tracks of these genres are trained towards, one row a track."""
 
@@ -35,6 +39,9 @@ class Task(Protocol):
 
     def loss(self, mixed: bool):
         """The Keras loss on logits and targets; with `mixed`, on logits and shares."""
+
+    def slice_metric(self, mixed: bool):
+        """The Keras metric of logits and targets, or shares, that training shows; it has the main metric's name."""
 
     def track_loss(self, targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
         """The same loss of track probabilities (tracks, classes) -> float64 (tracks,), in NumPy."""
@@ -47,6 +54,7 @@ class Task(Protocol):
 
 
 TASKS = {SingleLabel.name: SingleLabel}
+DEFAULT_TASK = SingleLabel.name  # of what does not choose one: new runs, baselines, libraries, the default model
 
 
 def make_task(name: str, labels: Sequence[str]) -> Task:

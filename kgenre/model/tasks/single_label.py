@@ -27,6 +27,11 @@ class SingleLabel:
 
         return layers.Softmax(dtype="float32", name="probabilities")
 
+    def probabilities(self, scores: np.ndarray) -> np.ndarray:
+        from scipy.special import softmax
+
+        return softmax(scores, axis=-1).astype("float32")
+
     def targets(self, genres: Sequence[str]) -> np.ndarray:
         """Label numbers, int64 (tracks,)."""
         number = {label: i for i, label in enumerate(self.labels)}
@@ -40,6 +45,13 @@ class SingleLabel:
 
         kind = losses.CategoricalCrossentropy if mixed else losses.SparseCategoricalCrossentropy
         return kind(from_logits=True)
+
+    def slice_metric(self, mixed: bool):
+        """Accuracy; of shares against the heavier label."""
+        from keras import metrics
+
+        kind = metrics.CategoricalAccuracy if mixed else metrics.SparseCategoricalAccuracy
+        return kind(name="accuracy")
 
     def track_loss(self, targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
         own = probabilities[np.arange(len(targets)), targets]

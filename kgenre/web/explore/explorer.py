@@ -12,6 +12,7 @@ from kgenre.library.playlists import csv_text, m3u8
 from kgenre.library.records import Space
 from kgenre.library.search.neighbours import nearest, path_between
 from kgenre.library.store import Library
+from kgenre.model.aggregate import aggregate
 from kgenre.web.explore import media, payload
 from kgenre.web.explore.corrections import album_groups, checked_genre, training_labels
 
@@ -75,18 +76,18 @@ class Explorer:
     def track(self, track: int) -> dict:
         """What the page shows of one track: path, all genres, and genres by slice with the deciding one."""
         starts, embeddings, by_slice = self.library.slices(self.space, track)
-        labels, own = self.space.labels, self.genres.head
+        task, own = self.space.task, self.genres.head
         if own is not None:
-            labels, by_slice = own.labels, own(embeddings)
-        mean = by_slice.mean(axis=0)
+            task, by_slice = own.task, own(embeddings)
+        mean = aggregate(by_slice)
         path = self.library.path_of(track)
         return {
             "path": payload.shown(path),
-            "labels": list(labels),
+            "labels": list(task.labels),
             "probabilities": np.round(mean, 4).tolist(),
             "slice_starts": np.round(starts, 3).tolist(),
             "slice_probabilities": np.round(by_slice, 3).tolist(),
-            "deciding_slice": int(by_slice[:, mean.argmax()].argmax()),
+            "deciding_slice": int(by_slice[:, task.decide(mean)].argmax()),
             "playable": media.audio_type(path) is not None,
             "gain_db": payload.finite(self.table.at[track, "gain_db"]),
         }
@@ -119,10 +120,11 @@ class Explorer:
         """A table as playlists take it, in the given order, with the genre in use."""
         for track in tracks:
             self.row(track)
-        labels, ids, probabilities = self.genres.prediction
-        known = probabilities[np.searchsorted(ids, tracks)]
+        prediction = self.genres.prediction
+        known = prediction.probabilities[np.searchsorted(prediction.ids, tracks)]
         table = self.table.loc[list(tracks)]
-        return table.assign(predicted=[labels[i] for i in known.argmax(axis=1)], confidence=known.max(axis=1))
+        predicted = [prediction.labels[i] for i in prediction.task.decide(known)]
+        return table.assign(predicted=predicted, confidence=known.max(axis=1))
 
     def playlist(self, tracks: Sequence[int], kind: str) -> bytes:
         writers = {"m3u8": m3u8, "csv": csv_text}

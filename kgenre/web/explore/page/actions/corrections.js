@@ -2,7 +2,7 @@
 
 /** @import { GenreData, Page } from "page/core/types" */
 import { updateLegend } from "page/actions/colouring.js";
-import { say } from "page/actions/messages.js";
+import { say } from "page/actions/notices.js";
 import { search } from "page/actions/search.js";
 import { showTrack } from "page/actions/tracks.js";
 import { count } from "page/core/text.js";

@@ -1,7 +1,7 @@
 // What in a slice decided the genre.
 
 /** @import { Page } from "page/core/types" */
-import { say } from "page/actions/messages.js";
+import { say } from "page/actions/notices.js";
 
 /** Asks for the heat-map of the chosen slice. @param {Page} page */
 export async function explainGenre(page) {

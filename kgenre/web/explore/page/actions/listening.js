@@ -1,7 +1,7 @@
 // Play and pause, and the selection played track by track.
 
 /** @import { Page } from "page/core/types" */
-import { say } from "page/actions/messages.js";
+import { say } from "page/actions/notices.js";
 import { playSlice, setPaused, stopQueue } from "page/actions/playback.js";
 import { showTrack } from "page/actions/tracks.js";
 

@@ -1,7 +1,7 @@
 // The path from one track to another.
 
 /** @import { Page } from "page/core/types" */
-import { say } from "page/actions/messages.js";
+import { say } from "page/actions/notices.js";
 import { select } from "page/actions/selection.js";
 
 const LENGTH = 12; // tracks, with both ends

@@ -2,7 +2,7 @@
 
 /** @import { Neighbour, Page } from "page/core/types" */
 import { isShown } from "page/actions/colouring.js";
-import { attempt, say } from "page/actions/messages.js";
+import { attempt, say } from "page/actions/notices.js";
 import { finishPath } from "page/actions/path.js";
 import { playSlice } from "page/actions/playback.js";
 
@@ -38,7 +38,7 @@ async function loadDetails(page, row, play) {
 }
 
 /** The nearest tracks: for the model where the source knows, else on the map. @param {Page} page */
-export async function loadNeighbours({ source, store, tracks }) {
+async function loadNeighbours({ source, store, tracks }) {
   const { current, maxDistance } = store.state;
   /** @type {Neighbour[]} */
   const neighbours = [];

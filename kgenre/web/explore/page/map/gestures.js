@@ -2,7 +2,7 @@
 
 /** @import { Tool } from "page/core/types" */
 /** @import { MapView } from "page/map/map_view.js" */
-/** @typedef {[px: number, py: number]} Place in the picture */
+/** @typedef {[px: number, py: number]} Place in the view */
 
 const TAP = 6; // pixels under which a drag is a click
 const DOUBLE_CLICK_ZOOM = 2;

@@ -4,11 +4,11 @@
 /** @import { Viewport } from "page/map/viewport.js" */
 import { COLOUR, POSITION, useProgram } from "page/map/shaders.js";
 
-const MARGIN = 0.3; // of the picture that is drawn beyond each edge, so that a pan can be shown by moving the canvas
+const MARGIN = 0.3; // of the view that is drawn beyond each edge, so that a pan can be shown by moving the canvas
 const WHOLE = 1 + 2 * MARGIN;
 const QUICK_MS = 12; // where a drawing takes longer (no graphics card, a phone), moves between drawings shift the canvas
 const SETTLED_MS = 90;
-const MIN_SCALE = 0.75, MAX_SCALE = 1.8; // of a picture that is shown by moving it
+const MIN_SCALE = 0.75, MAX_SCALE = 1.8; // of a drawing that is shown by moving the canvas
 
 export class Points {
   /**
@@ -16,7 +16,7 @@ export class Points {
    * @param {Float32Array} x
    * @param {Float32Array} y
    * @param {Viewport} view
-   * @param {() => void} onFrame called after each picture
+   * @param {() => void} onFrame called after each drawing
    * @throws {Error} the browser has no WebGL 2
    */
   constructor(canvas, x, y, view, onFrame) {

@@ -2,7 +2,7 @@
 
 /** @import { Bounds } from "page/map/grid.js" */
 
-const MARGIN_SHARE = 0.9; // of the picture that fitted points fill
+const MARGIN_SHARE = 0.9; // of the view that fitted points fill
 const MAX_FIT = 60; // times the whole map's scale
 const ZOOM_OUT = 4, ZOOM_IN = 400;
 
@@ -35,7 +35,7 @@ export class Viewport {
   /** @param {number} dx pixels @param {number} dy pixels */
   pan(dx, dy) { this.centre(this.x - dx / this.pixels, this.y + dy / this.pixels); }
 
-  /** Zooms about a place in the picture. @param {number} factor @param {number} px @param {number} py */
+  /** Zooms about a place in the view. @param {number} factor @param {number} px @param {number} py */
   zoom(factor, px = this.width / 2, py = this.height / 2) {
     const [x, y] = this.toMap(px, py);
     this.pixels = Math.max(this.whole / ZOOM_OUT, Math.min(this.whole * ZOOM_IN, this.pixels * factor));

@@ -2,7 +2,7 @@
 
 /** @import { Binding, Page, RetrainReport, State } from "page/core/types" */
 import { resetHead, retrain } from "page/actions/corrections.js";
-import { attempt, say } from "page/actions/messages.js";
+import { attempt, say } from "page/actions/notices.js";
 import { count } from "page/core/text.js";
 import { focusCorrection } from "page/ui/correction_form.js";
 import { openDialog } from "page/ui/dialog.js";

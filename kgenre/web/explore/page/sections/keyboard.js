@@ -2,7 +2,7 @@
 
 /** @import { Binding, Page } from "page/core/types" */
 import { goBack } from "page/actions/back.js";
-import { say } from "page/actions/messages.js";
+import { say } from "page/actions/notices.js";
 import { openDialog } from "page/ui/dialog.js";
 import { byId, el } from "page/ui/dom.js";
 

@@ -4,7 +4,7 @@
 import { shownRows } from "page/actions/colouring.js";
 import { correct } from "page/actions/corrections.js";
 import { playSelection } from "page/actions/listening.js";
-import { attempt, say } from "page/actions/messages.js";
+import { attempt, say } from "page/actions/notices.js";
 import { stopQueue } from "page/actions/playback.js";
 import { exportSelection, select } from "page/actions/selection.js";
 import { pickAndReveal } from "page/actions/tracks.js";

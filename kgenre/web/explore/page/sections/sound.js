@@ -2,7 +2,7 @@
 
 /** @import { Binding, Page, State } from "page/core/types" */
 import { togglePlayback } from "page/actions/listening.js";
-import { attempt, say } from "page/actions/messages.js";
+import { attempt, say } from "page/actions/notices.js";
 import { byId, isTyping } from "page/ui/dom.js";
 
 /** @param {Page} page @returns {Binding[]} */

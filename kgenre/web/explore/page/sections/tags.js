@@ -1,7 +1,7 @@
 // The dialog that writes genre tags: first what would change, then the writing, then its undoing.
 
 /** @import { Binding, Failure, Page, TagPreview, TagsWritten } from "page/core/types" */
-import { attempt } from "page/actions/messages.js";
+import { attempt } from "page/actions/notices.js";
 import { taggableIds, takeTags } from "page/actions/tags.js";
 import { count } from "page/core/text.js";
 import { failureTable, moreRow, openDialog } from "page/ui/dialog.js";

@@ -4,7 +4,7 @@
 import { correct } from "page/actions/corrections.js";
 import { explainGenre } from "page/actions/heat_map.js";
 import { togglePlayback } from "page/actions/listening.js";
-import { attempt } from "page/actions/messages.js";
+import { attempt } from "page/actions/notices.js";
 import { startPath } from "page/actions/path.js";
 import { playSlice } from "page/actions/playback.js";
 import { duration } from "page/core/text.js";

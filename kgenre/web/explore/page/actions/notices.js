@@ -1,4 +1,4 @@
-// Short messages to the user.
+// Short notices to the user.
 
 /** @import { Page } from "page/core/types" */
 
