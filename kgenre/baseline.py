@@ -30,7 +30,7 @@ def main(argv=None) -> int:
         help="stats (518 statistics of librosa features), fma_features or the path of FMA's features.csv, a file that "
         "`kgenre embed` wrote, or a model whose embeddings to compute",
     )
-    parser.add_argument("--data", required=True, metavar="NAME|DIR|MANIFEST", help=cli.DATA_HELP)
+    cli.add_data_flag(parser, required=True)
     rows = "; ".join(f"{name}: {row.description}" for name, row in CLASSIFIERS.items())
     parser.add_argument("--classifier", default="svc_rbf", metavar="NAME|all", help=f"{rows} (default: svc_rbf)")
     parser.add_argument(

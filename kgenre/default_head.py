@@ -16,7 +16,7 @@ from kgenre import cli
 
 def main(argv=None) -> int:
     parser = cli.make_parser("default_head", __doc__)
-    parser.add_argument("--data", required=True, metavar="NAME|DIR|MANIFEST", help=cli.DATA_HELP)
+    cli.add_data_flag(parser, required=True)
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the files of the head")
     parser.add_argument("--seed", type=int, default=0, metavar="INT", help="of the altered copies (default: 0)")
     return cli.run(_default_head, parser.parse_args(argv))

@@ -25,8 +25,8 @@ FORMATS = ("npz", "parquet")
 def main(argv=None) -> int:
     parser = cli.make_parser("embed", __doc__)
     parser.add_argument("songs", nargs="*", metavar="FILE|DIR|GLOB", help="songs, folders of songs, or quoted patterns")
-    parser.add_argument("--data", help=f"instead of songs: {cli.DATA_HELP}")
-    parser.add_argument("--model", help=cli.MODEL_HELP)
+    cli.add_data_flag(parser, "instead of songs: ")
+    cli.add_model_flag(parser)
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="file to write, .npz or .parquet")
     cli.add_reading_flags(parser)
     cli.add_settings_flags(parser, ReaderSettings, "workers")
@@ -40,6 +40,8 @@ def _embed(args: argparse.Namespace) -> int:
 
     if bool(args.songs) == bool(args.data):
         raise KgenreError("Name either songs or a collection with --data: one of the two.")
+    if args.songs and "seed" in args:
+        raise KgenreError("--seed draws the split of --data. Received: --seed and songs. Leave out one of the two.")
     out = read_output(args.out, FORMATS, needs_ending=True).path
     check_suffix(out)
     seed = cli.settings_from(TrainingSettings, args).seed

@@ -12,15 +12,14 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
+from kgenre.audio.policy import ReadPolicy
 from kgenre.audio.settings import ReaderSettings
 
 
 def main(argv=None) -> int:
     parser = cli.make_parser("evaluate", __doc__)
-    parser.add_argument(
-        "--model", required=True, type=Path, metavar="RUN", help="run folder, or a SavedModel folder with --data"
-    )
-    parser.add_argument("--data", metavar="NAME|DIR|MANIFEST", help=f"{cli.DATA_HELP} (default: the run's own tracks)")
+    cli.add_model_flag(parser, default="", required=True)
+    cli.add_data_flag(parser, default="the run's own tracks; a model that is not a run needs it")
     parser.add_argument("--split", default="test", choices=("train", "valid", "test", "all"), help="(default: test)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default: in the run folder)")
     cli.add_reading_flags(parser)
@@ -29,10 +28,10 @@ def main(argv=None) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from kgenre.evaluation.evaluate import evaluate_named
+    from kgenre.evaluation.evaluate import evaluate_named, reader_settings
     from kgenre.evaluation.report import summary
 
-    reading = cli.settings_from(ReaderSettings, args)
+    reading = cli.settings_from(ReaderSettings, args, **dict(reader_settings(args.model)))
     metrics, out = evaluate_named(
         args.model,
         args.data,
@@ -41,7 +40,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         reading.workers,
         reading.max_bad_share,
         cli.BarProgress(),
-        cli.read_policy(args),
+        cli.read_policy(args, ReadPolicy(decoder=reading.decoder)),
     )
     print(summary(metrics))
     print(f"results written to {out}")

@@ -17,13 +17,14 @@ from pathlib import Path
 from kgenre import cli
 from kgenre.cli.library import positive
 from kgenre.cli.output import read_output
+from kgenre.core.errors import KgenreError
 from kgenre.library.map import METHODS
 
 
 def main(argv=None) -> int:
     parser = cli.make_parser("explore", __doc__)
     parser.add_argument("folder", metavar="DIR", type=Path, help="folder of music")
-    parser.add_argument("--model", help=cli.MODEL_HELP)
+    cli.add_model_flag(parser)
     parser.add_argument("--library", type=Path, metavar="FILE", help="library (default: DIR/.kgenre/library.sqlite)")
     cli.add_reading_flags(parser, "as last time, at first ")
     parser.add_argument("--workers", type=positive, metavar="N", help="reading processes (default: one per core)")
@@ -41,19 +42,19 @@ def main(argv=None) -> int:
 
 def _explore(args: argparse.Namespace) -> int:
     from kgenre.library.build import last_policy, open_library
-    from kgenre.library.records import slices_text
     from kgenre.serving.catalogue import open_model
     from kgenre.web.guard import listen
 
     if args.out:
         read_output(args.out, ("html",), needs_ending=True)
+    if (args.out or args.scan_only) and (args.port or args.no_browser):
+        raise KgenreError("--port and --no-browser are for the served page, not for --out and --scan-only.")
     # Before the work, so that a port in use is an error at once.
     listening = None if args.out or args.scan_only else listen(args.port)
     with open_library(args.folder, args.library) as library:
         model = open_model(args.model)
         policy = cli.read_policy(args, last_policy(library, model))
-        extent = slices_text(policy.slices_per_track)
-        print(f"library: {library.path}\nmodel: {model.name}, {extent} of each track", file=sys.stderr)
+        print(f"library: {library.path}\nmodel: {model.name}, {policy.text}", file=sys.stderr)
         report, quality = _update(library, args, model, policy)
         if args.out:
             _write(library, report.space, quality, args.out)

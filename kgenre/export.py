@@ -17,9 +17,7 @@ from kgenre.serving.exporters import EXPORTERS, export_model
 
 def main(argv=None) -> int:
     parser = cli.make_parser("export", __doc__)
-    parser.add_argument(
-        "--model", type=Path, metavar="RUN", help="run folder of `kgenre train` (default: the default model)"
-    )
+    cli.add_model_flag(parser)
     rows = "; ".join(f"{name}: {row.description}" for name, row in EXPORTERS.items())
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="serving folder; a new version is added")
     parser.add_argument("--format", default="saved_model", choices=EXPORTERS, help=f"{rows} (default: saved_model)")
@@ -40,7 +38,9 @@ def _export(args: argparse.Namespace) -> int:
 
 def _load(folder: Path | None):
     """Keras model, task and SliceSpec of a run, or of the default model if `folder` is None."""
-    if folder is None:
+    from kgenre.serving.catalogue import MUSICNN_NAMES
+
+    if folder is None or str(folder) in MUSICNN_NAMES:
         from kgenre.model.tasks import DEFAULT_TASK, make_task
         from kgenre.serving import default_model
 

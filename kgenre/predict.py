@@ -5,12 +5,12 @@
     kgenre predict --model models/RUN 'albums/**/*.flac' --format json --slices
 
 Probabilities are averaged over the slices of the whole track. JSON output has one object a line. Files that
-cannot be used are listed on stderr with the reason, and the exit status is then 1; all others are predicted.
+cannot be used are listed on stderr with the reason, and the exit status is then 1; all others are predicted. A
+name that does not exist ends the command before its first prediction.
 """
 
 import argparse
 import sys
-from pathlib import Path
 
 from kgenre import cli
 from kgenre.audio.settings import ReaderSettings
@@ -25,7 +25,7 @@ FORMATS = ("text", "csv", "json")
 def main(argv=None) -> int:
     parser = cli.make_parser("predict", __doc__)
     parser.add_argument("songs", nargs="+", metavar="FILE|DIR|GLOB", help="songs, folders of songs, or quoted patterns")
-    parser.add_argument("--model", type=Path, help=cli.MODEL_HELP)
+    cli.add_model_flag(parser)
     add_output_flags(parser, FORMATS)
     parser.add_argument("--slices", action="store_true", help="also the probabilities of each slice")
     parser.add_argument("--tags", action="store_true", help="also the 50 tags of the default model")
@@ -35,15 +35,16 @@ def main(argv=None) -> int:
 
 
 def _predict(args: argparse.Namespace) -> int:
+    from kgenre.serving.catalogue import MUSICNN_NAMES, open_model
+
     output = read_output(args.out, FORMATS, args.format)
-    if args.tags and args.model:
+    if args.tags and args.model and str(args.model) not in MUSICNN_NAMES:
         raise KgenreError(f"--tags needs the default model. Received: --model {args.model}. Leave out one of the two.")
     workers = cli.settings_from(ReaderSettings, args).workers
     paths = expand_paths(args.songs)
 
     from kgenre.audio.reader import TrackReader
     from kgenre.serving import default_model
-    from kgenre.serving.catalogue import open_model
     from kgenre.serving.predict import predict_tracks
 
     predictor = open_model(args.model)
@@ -65,6 +66,8 @@ def _predict(args: argparse.Namespace) -> int:
         order = {path: number for number, path in enumerate(paths)}
         records.sort(key=lambda record: order[record["path"]])  # predictions come as they are ready
         output.write_text(_text(records, output, predictor.task.labels, args.slices))
+    if output.path is not None:
+        print(f"{output.path}: {len(records)} {'song' if len(records) == 1 else 'songs'}", file=sys.stderr)
     progress.failures(reader.failures, "failed")
     return 1 if reader.failures else 0
 

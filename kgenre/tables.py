@@ -32,6 +32,7 @@ def _tables(args: argparse.Namespace) -> int:
     except (OSError, UnicodeDecodeError) as error:
         raise KgenreError(f"{args.update}: not a readable text file ({error}).") from error
     write_text(args.update, updated(text, args.update))
+    print(f"{args.update}: tables updated")
     return 0
 
 

@@ -75,7 +75,6 @@ def _train(args: argparse.Namespace, given: dict) -> int:
         settings, run = new_run(given, args.out, args.resume, progress)
     if not run.finished:
         check_decoder(settings.reader.decoder)
-        print(f"run folder {run.folder}; if stopped, go on with: kgenre train --resume --out {run.folder}", flush=True)
         train(settings, run, progress)
         # By the exported model: the metrics are those of the very model that is served.
         reading = settings.reader

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import logging
 import os
 import shutil
 
@@ -75,3 +76,9 @@ def run(collection, tmp_path_factory):
     out = tmp_path_factory.mktemp("models") / "run"
     assert train.main(["--data", str(collection / "manifest.csv"), "--out", str(out), *small_run.SMALL]) == 0
     return Run(out)
+
+
+@pytest.fixture(autouse=True)
+def quiet_logger():
+    """A command that ran in this process has set the logger's level, which is not this test's concern."""
+    logging.getLogger("kgenre").setLevel(logging.NOTSET)

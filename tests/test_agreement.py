@@ -97,7 +97,7 @@ def test_probabilities_of_predict_scan_and_served_graph_agree(model, tracks, tmp
         report = scan(library, tracks.folder, model, policy, workers=2)
         assert report.failures == reader.failures
         space, paths = library.space(), library.tracks()["path"]
-        assert space.slices_per_track == policy.slices_per_track
+        assert space.policy.slices_per_track == policy.slices_per_track
         scanned = dict(zip((paths[track_id] for track_id in library.probabilities(space)[0]),
                            library.probabilities(space)[1]))  # fmt: skip
         lengths, notes = library.tracks().set_index("path")["seconds"], library.notes()

@@ -291,16 +291,16 @@ def test_command_on_statistics_stopped_continues_with_kept_vectors(songs_by_genr
     arguments = ["--on", "stats", "--data", str(manifest), "--classifier", "bayes", "--workers", "1", "--out"]
     compute, done = stats._of_track, []
 
-    def stop_after_five(path):
+    def stop_after_five(path, decoder):
         done.append(path)
         if len(done) > 5:
             raise KeyboardInterrupt
-        return compute(path)
+        return compute(path, decoder)
 
     monkeypatch.setattr(stats, "_of_track", stop_after_five)
     assert baseline.main([*arguments, str(tmp_path)]) == 130
     done.clear()
-    monkeypatch.setattr(stats, "_of_track", lambda path: done.append(path) or compute(path))
+    monkeypatch.setattr(stats, "_of_track", lambda path, decoder: done.append(path) or compute(path, decoder))
     assert baseline.main([*arguments, str(tmp_path)]) == 0
     assert len(done) == 12 - 5
     out = capsys.readouterr().out

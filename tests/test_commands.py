@@ -261,7 +261,9 @@ def test_killed_training_resumes_and_ends_as_an_unbroken_one(run, collection, tm
     assert 1 <= done < 3 and not (out / "model.keras").exists()
     (out / ".part-1-state.json").write_text('{"half')  # what a kill while writing leaves
 
-    assert train.main(["--resume", "--out", str(out)]) == 0
+    assert train.main(["--resume", "--out", str(out), "--decoder", "ffmpeg"]) == 2
+    assert train.main(["--resume", "--out", str(out), "--patience", "9"]) == 0
+    assert Run(out).load_settings().training.patience == 9
     ours, theirs = pd.read_csv(out / "history.csv"), pd.read_csv(run / "history.csv")
     assert list(ours["epoch"]) == list(theirs["epoch"]) == [1, 2, 3]
     # Same crops, dropout and zoom: what is left is the order of float32 sums, which training amplifies.

@@ -173,7 +173,7 @@ def test_folder_that_may_not_be_written_is_told(tmp_path, monkeypatch):
     from kgenre import cli
 
     monkeypatch.setattr("os.access", lambda path, mode: False)  # the superuser may write anywhere
-    with pytest.raises(KgenreError, match="a.png: may not be written. Name another file with --png."):
+    with pytest.raises(KgenreError, match="a.png: may not be written. Name another file with --out."):
         cli.check_file(tmp_path / "a.png", "--out")
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from libraries import LABELS, InventedModel, make_library
 
-from kgenre.audio.policy import SLICES_PER_TRACK
+from kgenre.audio.policy import SLICES_PER_TRACK, ReadPolicy
 from kgenre.core.errors import KgenreError
 from kgenre.library.head import predict
 from kgenre.library.location import default_library_path, find_library
@@ -66,7 +66,7 @@ def test_library_tables_and_arrays_agree(filled):
     assert tracks["folder"].iloc[0] == "blues/Album 0" and np.isnan(tracks["year"].iloc[0])
     assert len(filled.failures()) == 3 and list(filled.failures()["path"]) == sorted(filled.failures()["path"])
     assert (space.slice_spec.slice_seconds, space.slice_spec.hop_samples) == (2.0, 16000)
-    assert (space.slices_per_track, space.labels) == (SLICES_PER_TRACK, LABELS)
+    assert (space.policy.slices_per_track, space.labels) == (SLICES_PER_TRACK, LABELS)
 
 
 def test_path_of_unknown_id_is_refused(filled):
@@ -130,7 +130,7 @@ def test_space_is_found_by_name_and_identity(library):
     assert library.space() == second and library.space("invented-1") == first == library.space(first.identity)
     assert library.vectors(second)[0].shape == (0,) and library.vectors(second)[1].shape == (0, 0)
     assert library.open_space(InventedModel()) == first == library.space()
-    assert library.open_space(InventedModel(), slices_per_track=3).slices_per_track == 3
+    assert library.open_space(InventedModel(), ReadPolicy(3)).policy == ReadPolicy(3)
     with pytest.raises(KgenreError, match=r"no analysis by the model 'other'\. Known: invented \(invented-1\)"):
         library.space("other")
 

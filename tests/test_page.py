@@ -353,7 +353,7 @@ def test_explore_without_windows_repeats_the_last_choice(songs, tmp_path, monkey
     monkeypatch.setattr("kgenre.serving.catalogue.open_model", lambda name: LevelModel())
 
     def explored(*flags: str) -> str:
-        explore.main([str(tmp_path / "Music"), "--scan-only", "--workers", "1", *flags])
+        explore.main([str(tmp_path / "Music"), "--scan-only", *flags])
         return capsys.readouterr().err
 
     assert "level, at most 1200 slices of each track" in explored()
@@ -364,8 +364,12 @@ def test_explore_without_windows_repeats_the_last_choice(songs, tmp_path, monkey
     assert "1 of the unchanged files failed before; --retry tries them again" in said
     said = explored("--slices-per-track", "all")
     assert "level, all slices of each track" in said and "2 analysed" in said
+    said = explored("--decoder", "ffmpeg")
+    assert "level, all slices of each track, read by ffmpeg" in said and "2 analysed" in said
+    assert "read by ffmpeg" in explored()
     with pytest.raises(SystemExit):
         explored("--slices-per-track", "0")
+    assert "are for the served page" in explored("--port", "1")
 
 
 # In a browser.

@@ -138,6 +138,22 @@ def test_reader_decodes_once_what_fits_and_each_time_what_does_not(tones):
     assert set(reader.cache.tracks) == set(tones[:2])
 
 
+def test_keep_all_or_none_gives_the_same_bits_in_any_order(tones):
+    sizes = [4 * len(decode(path, RATE).samples) for path in tones]
+    held = []
+    for paths in (tones, tones[::-1]):
+        reader = reader_of(sizes[0] + sizes[1])
+        reader.keep_all_or_none(tones)
+        crops = {path: reader.crop(path, 0.3) for path in paths}
+        assert reader.cache.used == 0
+        held.append([crops[path] for path in tones])
+    np.testing.assert_array_equal(*held)
+    reader = reader_of(PLENTY)
+    reader.keep_all_or_none([*tones, "missing.wav"])
+    reader.crop(tones[0], 0.3)
+    assert reader.cache.used == sizes[0]
+
+
 def test_crop_behind_the_end_of_a_truncated_file_comes_from_its_beginning(faulty, caplog):
     path = str(faulty / "half_cbr.mp3")
     beginning = decode(path, RATE, 0.0, CLIP / RATE).samples
@@ -185,6 +201,9 @@ def test_too_many_bad_files_stop_the_run():
     check_bad_share(failures, 20, 0.1)
     check_bad_share(failures, 3, 1.0)
     check_bad_share({}, 0, 0.1)
+    check_bad_share(failures, 5, 0.1, n_collection=20)
+    with pytest.raises(KgenreError, match="^2 of 2 files cannot be used, so nothing is left"):
+        check_bad_share(failures, 2, 0.1, n_collection=20)
     with pytest.raises(KgenreError, match="^2 of 2 files cannot be used, so nothing is left"):
         check_bad_share(failures, 2, 1.0)
     with pytest.raises(KgenreError, match=r"^1 of 1000 files .* `max_bad_share`=0 allows"):

@@ -202,6 +202,7 @@ def test_needs_three_channels(channels):
 def test_imagenet_is_downloaded_once(published, donor, caplog):
     assert ARCHS["resnet50"].resolve(small_config(weights="auto").network) == {"weights": "imagenet"}
     published.stop()  # from here on only the cache can answer
+    caplog.clear()
     assert_same_weights(backbone_of(weights="imagenet"), donor)
     assert not caplog.records and len(published.requests) == 1
 

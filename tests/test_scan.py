@@ -509,7 +509,7 @@ def test_each_model_has_its_space(library, album):
     assert [space.identity for space in library.spaces()] == ["level-2", "level-1"]
     assert second.labels == ("quiet", "loud") and library.space("level-1") == first
     third = quick(library, album, policy=ReadPolicy(1)) and library.space()
-    assert (third.slices_per_track, third.identity) == (1, "level-1")
+    assert (third.policy.slices_per_track, third.identity) == (1, "level-1")
     for space, n_slices in ((first, 9), (second, 9), (third, 1)):
         ids, _ = library.vectors(space)
         assert len(ids) == 4 and len(library.slices(space, ids[3])[0]) == n_slices

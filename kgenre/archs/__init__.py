@@ -1,7 +1,7 @@
 """The table of architectures, each from spectrogram image to embedding.
 
 To add one, declare it in a file of this folder (its settings, its builder) and give it a line here. Flags, `--help`,
-the README's table and the tests follow from the table.
+the table in docs/networks.md and the tests follow from the table.
 """
 
 from kgenre.archs.arch import Arch, NetworkSettings

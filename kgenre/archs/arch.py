@@ -37,7 +37,7 @@ class Arch:
     build: spectrogram image (batch, height, width, channels) in [0, 1], and by keyword the values of the settings
         that it names -> embedding (batch, d). What it does not name acts around it: `dropout` before the classifier,
         `bn_momentum` in every batch normalisation.
-    description: what it is, for the README's table and `--help`.
+    description: what it is, for the table in docs/networks.md and `--help`.
     source: the system or paper it is from.
     defaults: values of other components' settings that differ for this network.
     resolve: what depends on the machine: settings -> values to replace in them, settled before training and

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import soxr
 
-from kgenre.audio.decoders import AUTO, DECODERS, AudioError, first_line, open_source
+from kgenre.audio.decoders import DECODERS, AudioError, first_line, open_source
+from kgenre.audio.policy import AUTO
 
 MIN_SECONDS = 0.1  # less holds not one period of 10 Hz: too little for a genre
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from kgenre.audio.policy import AUTO
 from kgenre.core.errors import KgenreError, check_known
 
 
@@ -108,7 +109,6 @@ DECODERS = {
         check=_check_tfio,
     ),
 }
-AUTO = "auto"
 DECODER_CHOICES = (AUTO, *DECODERS)
 DECODER_HELP = "; ".join(
     [f"{AUTO}: " + ", then ".join(name for name, row in DECODERS.items() if not row.optional)]

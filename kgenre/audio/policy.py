@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from kgenre.core.errors import KgenreError
 
 SLICES_PER_TRACK = 1200
+AUTO = "auto"  # of decoders: those of the table that are not optional, in order
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,14 @@ class ReadPolicy:
     """
 
     slices_per_track: int | None = SLICES_PER_TRACK
-    decoder: str = "auto"
+    decoder: str = AUTO
+
+    @property
+    def text(self) -> str:
+        """For people: "all slices of each track", "at most 3 slices of each track, read by ffmpeg"."""
+        n_slices = self.slices_per_track
+        amount = "all slices" if n_slices is None else f"at most {n_slices} slice{'s' if n_slices > 1 else ''}"
+        return f"{amount} of each track" + (f", read by {self.decoder}" if self.decoder != AUTO else "")
 
     def __post_init__(self):
         if self.slices_per_track is not None and self.slices_per_track < 1:

@@ -11,9 +11,8 @@ import numpy as np
 
 from kgenre.audio import decode as audio
 from kgenre.audio.cache import AudioCache
-from kgenre.audio.decoders import AUTO
 from kgenre.audio.facts import TrackFacts, describe_truncation
-from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
+from kgenre.audio.policy import AUTO, DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.slicing import SliceSpec, repeat_to_length
 from kgenre.audio.track import Slice, TrackSlices, count_samples, read_samples
 from kgenre.core.errors import KgenreError
@@ -62,6 +61,22 @@ class TrackReader:
             start = max(0, min(start, len(held) - samples))
             return repeat_to_length(held[start : start + samples], samples)
         return repeat_to_length(self._decode_crop(path, start / self.spec.sample_rate, samples), samples)
+
+    def keep_all_or_none(self, paths: Sequence[str]) -> None:
+        """Gives the cache up unless it holds all of these tracks.
+
+        The last bits of a crop depend on whether it was cut from the whole track or decoded by itself. With a cache
+        that holds some tracks, they depend on which were read first.
+        """
+        total = 0
+        for path in paths:
+            try:
+                total += self._length(path)
+            except audio.AudioError:
+                continue  # it fails where it is read
+        if not self.cache.has_room(1.02 * total * BYTES_PER_SAMPLE):  # a header may state a little less than there is
+            log.warning("deterministic: decoded audio is not kept, for it does not all fit; raise --cache-gib")
+            self.cache = AudioCache(0)
 
     def slices(self, path: str) -> Iterator[Slice]:
         """The slices of the track that the policy gives, in order; a track that fails ends early, in `failures`."""
@@ -144,9 +159,17 @@ def check_files(
         return {path: cause for path, cause in zip(paths, pool.map(fault, paths)) if cause}
 
 
-def check_bad_share(failures: dict[str, str], n_files: int, max_bad_share: float) -> None:
-    """Raises KgenreError where more than the stated share of the files is unusable, or all of them."""
-    if len(failures) > max_bad_share * n_files or len(failures) == n_files > 0:
+def check_bad_share(failures: dict[str, str], n_files: int, max_bad_share: float, n_collection: int = 0) -> None:
+    """Raises KgenreError where more than the stated share of the files is unusable, or all of them.
+
+    Args:
+        failures: {path: cause} of the unusable ones.
+        n_files: files that were tried.
+        max_bad_share: share, in [0, 1].
+        n_collection: files of which it is the share, where only a part was tried: in a small test split, one silent
+            track would be too many.
+    """
+    if len(failures) > max_bad_share * max(n_files, n_collection) or len(failures) == n_files > 0:
         path, cause = next(iter(failures.items()))
         rule = (
             "so nothing is left" if len(failures) == n_files else f"more than `max_bad_share`={max_bad_share:g} allows"

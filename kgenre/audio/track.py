@@ -25,9 +25,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kgenre.audio import decode as audio
-from kgenre.audio.decoders import AUTO
 from kgenre.audio.facts import SILENT, Level, TrackFacts, describe_truncation
-from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
+from kgenre.audio.policy import AUTO, DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.slicing import SliceSpec, pick_slices, repeat_to_length, stream_slices
 
 MAX_SEEKS = 64

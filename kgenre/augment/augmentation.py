@@ -23,7 +23,7 @@ class Augmentation:
     build: settings, SliceSpec of the model, seed -> the object that the row's place asks for. What acts in the
         pipeline keeps no seed: it is handed a generator made from seed and epoch.
     place: one of PLACES.
-    description: what it is, for the README's table.
+    description: what it is, for the table in docs/networks.md.
     source: the system or paper it is from.
     """
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kgenre.audio.decoders import AUTO
+from kgenre.audio.policy import AUTO
 from kgenre.baselines.classifiers import classifier_names
 from kgenre.baselines.hyperparameters import TuningSettings, check_pca, class_probabilities, fit, has_probabilities
 from kgenre.baselines.model_selection import plan_selection, select_classifier

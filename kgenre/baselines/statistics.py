@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from kgenre.audio.decoders import AUTO, AudioError
+from kgenre.audio.decoders import AudioError
+from kgenre.audio.policy import AUTO
 from kgenre.audio.slicing import repeat_to_length
 from kgenre.audio.track import read_samples
 from kgenre.core.parallel import map_in_processes

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kgenre.audio.decoders import AUTO
-from kgenre.audio.policy import ReadPolicy
+from kgenre.audio.policy import AUTO, ReadPolicy
 from kgenre.baselines.fma_features import read_fma_features
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
@@ -68,6 +67,8 @@ def track_vectors(request: VectorRequest) -> Vectors:
     Raises:
         KgenreError: the source cannot be read, or has a vector for none of the tracks.
     """
+    if request.fma_features and request.on != "fma_features":
+        raise KgenreError(f"`--fma-features` is for --on fma_features. Received: --on {request.on}. Leave it out.")
     source = SOURCES.get(request.on) or SOURCES.get(Path(request.on).suffix.lower()) or model_vectors
     found = source(request)
     bad = [path for path, vector in found.by_path.items() if not np.isfinite(vector).all()]
@@ -105,6 +106,7 @@ def model_vectors(request: VectorRequest) -> Vectors:
 
 def file_vectors(request: VectorRequest) -> Vectors:
     """Embeddings of a file that `kgenre embed` wrote."""
+    _refuse_decoder(request)
     return _stored_vectors(request, Path(request.on), {})
 
 
@@ -114,6 +116,7 @@ def fma_vectors(request: VectorRequest) -> Vectors:
     if path is None:
         raise KgenreError("fma_features needs the file: name features.csv of FMA's metadata with --fma-features.")
     _refuse_pool(request)
+    _refuse_decoder(request)
     ids = dict(zip(request.rows["path"], request.rows["track_id"]))
     numbers = {name: int(text) for name, text in ids.items() if text.isdecimal()}
     found = read_fma_features(path, set(numbers.values()))
@@ -171,6 +174,11 @@ def run_seed(on: str) -> dict[str, int]:
 
     run = Run(on)
     return {"seed": run.load_settings().training.seed} if run.begun else {}
+
+
+def _refuse_decoder(request: VectorRequest) -> None:
+    if request.decoder != AUTO:
+        raise KgenreError(f"`--decoder` is for audio; {request.on} has vectors. Leave it out.")
 
 
 def _refuse_pool(request: VectorRequest) -> None:

@@ -10,15 +10,15 @@ from kgenre.cli.parser import Parser, make_parser
 from kgenre.cli.progress import BarProgress
 from kgenre.cli.reading import add_reading_flags, read_policy
 from kgenre.cli.run import run
-from kgenre.cli.wording import DATA_HELP, MODEL_HELP
+from kgenre.cli.wording import add_data_flag, add_model_flag
 from kgenre.core.text import one_line
 
 __all__ = [
-    "DATA_HELP",
-    "MODEL_HELP",
     "BarProgress",
     "Parser",
     "add_settings_flags",
+    "add_data_flag",
+    "add_model_flag",
     "add_reading_flags",
     "read_policy",
     "check_file",

@@ -74,7 +74,7 @@ def add_flag(group, setting: Setting) -> None:
     elif setting.kind is bool:
         group.add_argument(_flag(setting), action=argparse.BooleanOptionalAction, **options)
     else:
-        metavar = None if setting.choices else setting.kind.__name__.upper()
+        metavar = setting.metavar or (None if setting.choices else setting.kind.__name__.upper())
         group.add_argument(_flag(setting), type=setting.kind, choices=setting.choices, metavar=metavar, **options)
 
 

@@ -57,7 +57,7 @@ def open_songs(args: argparse.Namespace, near: str = "."):
     songs = Songs(library, library.space(args.model))
     if len(songs.table) < songs.n_tracks:
         analysed = f"{len(songs.table)} of {songs.n_tracks} tracks are analysed"
-        model = f"{songs.space.name}, {songs.space.slices_text} of each track"
+        model = f"{songs.space.name}, {songs.space.policy.text}"
         print(f"{analysed} ({model}). Run `kgenre explore DIR` to continue.", file=sys.stderr)
     return songs
 

@@ -77,7 +77,7 @@ def read_output(
             f"Leave out --format, or name a file that ends in {ENDINGS[format][0]}."
         )
     if not format and not by_ending and (ending or needs_ending):
-        raise KgenreError(f"{out}: {_ending_rule(formats)}. Received: {ending or 'no ending'}. Rename it.")
+        raise KgenreError(f"{out}: {_ending_rule(formats)}. Received: {ending or 'no ending'}. Choose another name.")
     check_file(out, "--out")
     return Output(out, format or by_ending or formats[0])
 

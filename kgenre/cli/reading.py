@@ -2,7 +2,7 @@
 
 import argparse
 
-from kgenre.audio.decoders import AUTO, check_decoder
+from kgenre.audio.decoders import check_decoder
 from kgenre.audio.policy import DEFAULT_POLICY, SLICES_PER_TRACK, ReadPolicy
 from kgenre.audio.settings import ReaderSettings
 from kgenre.cli.flags import add_settings_flags
@@ -27,7 +27,7 @@ def read_policy(args: argparse.Namespace, default: ReadPolicy = DEFAULT_POLICY) 
     Raises:
         KgenreError: a decoder that does not work in this environment.
     """
-    decoder, n_slices = getattr(args, "decoder", AUTO), args.slices_per_track
+    decoder, n_slices = getattr(args, "decoder", default.decoder), args.slices_per_track
     check_decoder(decoder)
     if n_slices is None:
         n_slices = default.slices_per_track

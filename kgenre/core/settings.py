@@ -44,6 +44,7 @@ class Setting:
     kind: int, float, bool, str, or tuple for a list of names.
     choices: the names that it may take; None for any value in the range.
     low, high: the range, both ends included; None where there is none.
+    metavar: what stands for the value in help; None for the kind's name. From `json_schema_extra`.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Setting:
     choices: tuple[str, ...] | None = None
     low: float | None = None
     high: float | None = None
+    metavar: str | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ def _field(name: str, info) -> Setting:
         kind, choices = str, arguments
     low = next((bound.ge for bound in info.metadata if isinstance(bound, Ge)), None)
     high = next((bound.le for bound in info.metadata if isinstance(bound, Le)), None)
-    return Setting(name, kind, info.default, info.description or "", choices, low, high)
+    metavar = (info.json_schema_extra or {}).get("metavar")
+    return Setting(name, kind, info.default, info.description or "", choices, low, high, metavar)
 
 
 def _one_line(settings: type[Settings], error: ValidationError) -> str:

@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 import kgenre
-from kgenre.audio.decoders import AUTO, decoder_versions
+from kgenre.audio.decoders import decoder_versions
+from kgenre.audio.policy import AUTO
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_beside
 from kgenre.embeddings import npz

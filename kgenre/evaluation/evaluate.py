@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
+from kgenre.audio.settings import ReaderSettings
 from kgenre.collections.splits import Collection
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder
@@ -33,7 +34,7 @@ def evaluate_named(
         split: "train", "valid", "test" or "all".
         out: folder for the report; None for the run folder, or a folder in it for other data or another split.
         workers: decoding threads.
-        max_bad_share: share of the tracks that may be unusable, in [0, 1].
+        max_bad_share: share of the collection that may be unusable, in [0, 1].
         policy: how tracks are read; `slices_per_track` and the number of sampled tracks are among the metrics.
 
     Returns:
@@ -54,7 +55,7 @@ def evaluate_named(
         collection = run_collection(run)
     else:
         raise KgenreError(f"{model}: a SavedModel without its run folder. Name the tracks with --data.")
-    out = make_output_folder(out or _default_folder(run, own_test=not data and split == "test", split=split))
+    out = make_output_folder(out or _default_folder(run, data, split, policy))
     training_rows = _training_rows(run.load_tracks()) if run.begun else None
     return evaluate(opened, collection, split, training_rows, out, workers, max_bad_share, progress, policy), out
 
@@ -90,7 +91,7 @@ def evaluate(
         training_rows: tracks that the model was fitted on, or None where they are not known.
         out: folder for the report; it exists.
         workers: decoding threads.
-        max_bad_share: share of the tracks that may be unusable, in [0, 1].
+        max_bad_share: share of the collection that may be unusable, in [0, 1].
         policy: how tracks are read; `slices_per_track` and the number of sampled tracks are among the metrics.
 
     Returns:
@@ -99,6 +100,7 @@ def evaluate(
     Raises:
         KgenreError: the split has no tracks or genres that the model does not know, or too many files are unusable.
     """
+    from kgenre.audio.decoders import decoder_versions
     from kgenre.audio.reader import TrackReader, check_bad_share
     from kgenre.serving.predict import predict_tracks
 
@@ -108,9 +110,10 @@ def evaluate(
     with progress.task(f"evaluating {tracks.split}", len(paths), "tracks") as advance:
         results = predict_tracks(model, reader, paths, workers=workers, advance=advance)
         probabilities = {result.path: result.probabilities for result in results}
-    check_bad_share(reader.failures, len(paths), max_bad_share)
+    check_bad_share(reader.failures, len(paths), max_bad_share, len(collection.table))
     sampled = sum("sampled" in facts.flags for facts in reader.facts.values())
     more = {"slices_per_track": policy.slices_per_track, "sampled_tracks": sampled}
+    more["decoder"] = decoder_versions(policy.decoder)
     return write_report(tracks, probabilities, reader.failures, model.task, training_rows, out, more)
 
 
@@ -123,9 +126,20 @@ def _training_rows(tracks: pd.DataFrame) -> pd.DataFrame:
     return tracks[tracks["split"] == "train"]
 
 
-def _default_folder(run: Run, own_test: bool, split: str) -> Path:
+def reader_settings(model: Path) -> ReaderSettings:
+    """How a run read its tracks; the defaults for a SavedModel folder."""
+    run = Run(model)
+    return run.load_settings().reader if run.begun else ReaderSettings()
+
+
+def _default_folder(run: Run, data: str | None, split: str, policy: ReadPolicy) -> Path:
+    """The run folder for the metrics of the run; a folder in it for a split, data or way to read of one's own."""
     if not run.begun:
         raise KgenreError(
             f"{run.folder}: a SavedModel without its run folder. Name a folder for the results with --out."
         )
-    return run.folder if own_test else run / f"evaluation-{split}"
+    own_policy = policy == ReadPolicy(decoder=run.load_settings().reader.decoder)
+    if not data and split == "test" and own_policy:
+        return run.folder
+    read = [] if own_policy else [f"{policy.slices_per_track or 'all'}-slices", policy.decoder]
+    return run / "-".join(["evaluation", *([Path(data).stem] if data else []), split, *read])

@@ -1,7 +1,7 @@
 """The table of features: what the networks see, each a layer from waveform to spectrogram.
 
 To add one, declare it in a file of this folder (its settings, how its layer is built, what its bins are) and give it
-a line here. Flags, `--help`, the README's table and the tests follow from the table. Importing this brings no Keras:
+a line here. Flags, `--help`, the docs and the tests follow from the table. Importing this brings no Keras:
 the layers, in layers/, are imported when one is built.
 """
 

@@ -31,7 +31,7 @@ class Feature:
 
     settings: the feature's own settings.
     build: sample rate in Hz, settings -> a layer, waveform (batch, samples) -> (batch, frames, bins).
-    description: what it is, for the README's table.
+    description: what it is, for the table in docs/networks.md.
     value_range: settings -> (low, high), the values that become 0 and 1 in the spectrogram image.
     bins: sample rate, settings -> what each bin stands for, lowest first: its frequency in Hz, or its name.
     unit: of the values, for the scale of a plot.

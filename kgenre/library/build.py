@@ -50,7 +50,7 @@ def open_library(folder, path=None) -> Library:
 def last_policy(library: Library, model) -> ReadPolicy:
     """How this model's last scan read tracks; the default for a model that is new to the library."""
     spaces = (space for space in library.spaces() if space.identity == model.identity)
-    return next((ReadPolicy(space.slices_per_track) for space in spaces), DEFAULT_POLICY)
+    return next((space.policy for space in spaces), DEFAULT_POLICY)
 
 
 def update_library(

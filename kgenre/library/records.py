@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from kgenre.audio.policy import ReadPolicy
 from kgenre.audio.slicing import SliceSpec
 from kgenre.model.aggregate import aggregate
 from kgenre.model.tasks import DEFAULT_TASK, Task, make_task
@@ -12,19 +13,9 @@ from kgenre.model.tasks import DEFAULT_TASK, Task, make_task
 FLOAT16_MAX = 65504.0
 
 
-def slices_text(slices_per_track: int | None) -> str:
-    """How much of a track is analysed, as text: all slices, at most 1 slice, at most 3 slices."""
-    if slices_per_track is None:
-        return "all slices"
-    return f"at most {slices_per_track} slice{'s' if slices_per_track > 1 else ''}"
-
-
 @dataclass(frozen=True)
 class Space:
-    """The analyses by one model with one number of slices per track.
-
-    slices_per_track: as of audio.policy.ReadPolicy; None for all.
-    """
+    """The analyses by one model of tracks that were read in one way."""
 
     id: int
     name: str
@@ -32,17 +23,12 @@ class Space:
     config_hash: str
     labels: tuple[str, ...]
     slice_spec: SliceSpec
-    slices_per_track: int | None
+    policy: ReadPolicy
 
     @property
     def task(self) -> Task:
         """A space keeps its model's labels alone: all models of libraries have the default task."""
         return make_task(DEFAULT_TASK, self.labels)
-
-    @property
-    def slices_text(self) -> str:
-        """How much of a track is analysed, as text."""
-        return slices_text(self.slices_per_track)
 
 
 @dataclass(frozen=True)
@@ -108,7 +94,8 @@ SAVE_TRACK = (
 def space_from_row(number: int, name: str, identity: str, config_hash: str, config: str) -> Space:
     config = json.loads(config)
     spec = SliceSpec(*(config[part] for part in ("sample_rate", "slice_samples", "hop_samples")))
-    return Space(number, name, identity, config_hash, tuple(config["labels"]), spec, config["slices_per_track"])
+    policy = ReadPolicy(config["slices_per_track"], config["decoder"])
+    return Space(number, name, identity, config_hash, tuple(config["labels"]), spec, policy)
 
 
 def slices_from_row(starts: bytes, embeddings: bytes, probabilities: bytes, n_classes: int):

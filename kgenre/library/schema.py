@@ -33,7 +33,7 @@ MIGRATIONS = (
             name TEXT NOT NULL,
             identity TEXT NOT NULL,
             config_hash TEXT NOT NULL,
-            config TEXT NOT NULL,  -- JSON: labels, sample_rate, slice_samples, hop_samples, slices_per_track, decoder
+            config TEXT NOT NULL,  -- JSON: labels, sample_rate, slice_samples, hop_samples, policy, decoder versions
             used REAL NOT NULL,  -- seconds since 1970
             UNIQUE (identity, config_hash)
         )""",

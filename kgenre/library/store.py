@@ -14,7 +14,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from kgenre.audio.policy import SLICES_PER_TRACK
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.core.errors import KgenreError
 from kgenre.library.records import Space, slices_from_row, space_from_row
 from kgenre.library.scan_tables import ScanTables
@@ -120,25 +120,25 @@ class Library(ScanTables):
         known = ", ".join(dict.fromkeys(f"{space.name} ({space.identity})" for space in spaces))
         raise KgenreError(f"{self.path}: has no analysis by the model {identity!r}. Known: {known}.")
 
-    def open_space(self, model, slices_per_track: int | None = SLICES_PER_TRACK, decoder: str = "") -> Space:
-        """The space of a model and a number of slices per track; created if it does not exist.
+    def open_space(self, model, policy: ReadPolicy = DEFAULT_POLICY, versions: str = "") -> Space:
+        """The space of a model and a way to read tracks; created if it does not exist.
 
         The decoder's version is stored but makes no new space: an update of the decoder changes samples less than an
         encoder does, and is no reason to analyse a library again.
 
         Args:
             model: task.labels, slice_spec, name and identity are read.
-            slices_per_track: None for whole tracks.
-            decoder: name and version.
+            policy: how tracks are read.
+            versions: of the decoder.
         """
-        config = asdict(model.slice_spec)
-        config |= {"labels": list(model.task.labels), "slices_per_track": slices_per_track}
+        config = {**asdict(model.slice_spec), "labels": list(model.task.labels), **asdict(policy)}
         digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
         with self.writing():
             self._db.execute(
                 """INSERT INTO spaces (name, identity, config_hash, config, used) VALUES (?, ?, ?, ?, ?)
-                ON CONFLICT (identity, config_hash) DO UPDATE SET used = excluded.used, name = excluded.name""",
-                (model.name, model.identity, digest, json.dumps({**config, "decoder": decoder}), time.time()),
+                ON CONFLICT (identity, config_hash)
+                DO UPDATE SET used = excluded.used, name = excluded.name, config = excluded.config""",
+                (model.name, model.identity, digest, json.dumps({**config, "versions": versions}), time.time()),
             )
         return next(one for one in self.spaces() if (one.identity, one.config_hash) == (model.identity, digest))
 

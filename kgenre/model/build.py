@@ -85,9 +85,14 @@ def embed(settings: ModelSettings, image):
         return arch.build(image, **builder_values(arch, settings.network))
     except ValueError as error:  # Keras's word for a map that has shrunk to nothing
         cause = str(error).splitlines()[0]
+        height = image.shape[1]
+        start = f"`{settings.arch}` cannot take an image of {'x'.join(map(str, image.shape[1:]))}"
+        if height < arch.min_height:
+            raise KgenreError(
+                f"{start}: it needs {arch.min_height} rows. Set --image-height {arch.min_height} or more."
+            ) from error
         raise KgenreError(
-            f"`{settings.arch}` cannot take an image of {'x'.join(map(str, image.shape[1:]))} ({cause}) "
-            "Set a larger --image-height, --image-width or --slice-seconds."
+            f"{start} ({cause}) Set a larger --image-height, --image-width or --slice-seconds."
         ) from error
 
 

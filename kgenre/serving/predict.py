@@ -75,14 +75,16 @@ def predict_tracks(
         paths: files.
         batch_size: slices the model is given at a time.
         workers: decoding threads.
-        advance: called for each track.
+        advance: called for each track, at the end for those that gave no slice.
     """
+    counted = 0
     parts: dict[int, list] = {}
     for numbers, lasts, slices in slice_batches(reader, paths, batch_size, workers):
         for number, last, *outputs in zip(numbers.numpy(), lasts.numpy(), *model(slices.numpy())):
             parts.setdefault(number, []).append(outputs)
             if last:
                 rows = parts.pop(number)
+                counted += 1
                 advance()
                 path = paths[number]
                 if path not in reader.failures:
@@ -91,6 +93,8 @@ def predict_tracks(
                         yield TrackPrediction(path, reader.facts[path], outputs, model.task)
                     else:
                         reader.failures[path] = NOT_FINITE
+    for _ in range(len(paths) - counted):
+        advance()
 
 
 def predict_track(model: "Model", path, policy: ReadPolicy = DEFAULT_POLICY, batch_size: int = 32) -> TrackPrediction:

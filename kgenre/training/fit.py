@@ -22,6 +22,8 @@ def fit(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     rows = {split: tracks[tracks["split"] == split] for split in ("train", "valid")}
     policy, cache_bytes = ReadPolicy(decoder=settings.reader.decoder), int(settings.reader.cache_gib * 2**30)
     reader = TrackReader(settings.audio.slice_spec, cache_bytes, policy)
+    if settings.training.deterministic:
+        reader.keep_all_or_none([path for table in rows.values() for path in table["path"]])
     targets = {split: task.targets(rows[split]["genre"]) for split in rows}
     plan = training_plan(settings.training, targets["train"])
     state = TrainingState(run, task)

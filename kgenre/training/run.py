@@ -79,6 +79,9 @@ class Run:
         write_text(self / "labels.txt", "\n".join(labels) + "\n")
         write_text(self / "tracks.csv", tracks.to_csv(index=False))
         write_json(self / "run.json", facts)
+        self.save_settings(settings)
+
+    def save_settings(self, settings: RunSettings) -> None:
         write_text(self / "config.json", settings_json(settings.values()))
 
     def remove_state(self) -> None:

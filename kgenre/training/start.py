@@ -6,7 +6,6 @@ from pathlib import Path
 
 import kgenre
 from kgenre.archs import ARCHS
-from kgenre.audio.settings import ReaderSettings
 from kgenre.augment import listed
 from kgenre.collections.splits import trainable_genres
 from kgenre.core.errors import KgenreError
@@ -15,7 +14,7 @@ from kgenre.training.run import Run, remove_parts
 from kgenre.training.settings import RunSettings
 
 # Not epochs: the learning rate's schedule is laid out over them.
-CHANGEABLE_ON_RESUME = {"patience", *ReaderSettings.model_fields}
+CHANGEABLE_ON_RESUME = {"patience", "workers", "cache_gib", "max_bad_share"}
 
 
 def new_run(given: dict, out, again: bool, progress: Progress = SILENT) -> tuple[RunSettings, Run]:
@@ -63,28 +62,34 @@ def resumed_settings(run: Run, given: dict) -> RunSettings:
     before, asked = run.load_settings(), run.load_facts()["asked"]
     remove_parts(run.folder)
     values = before.values()
+    changeable = CHANGEABLE_ON_RESUME - ({"cache_gib"} if before.training.deterministic else set())
     for name, value in given.items():
-        if name in CHANGEABLE_ON_RESUME or name not in values:
+        if name in changeable or name not in values:
             continue
         if (listed(value) if name == "augment" else value) not in (values[name], asked.get(name)):
             raise KgenreError(
                 f"`{name}` of a run cannot change. Received: {value}, begun with {values[name]}. "
-                f"Leave it out, or start a new run. Changeable: {', '.join(sorted(CHANGEABLE_ON_RESUME))}."
+                f"Leave it out, or start a new run. Changeable: {', '.join(sorted(changeable))}."
             )
-    return before.replace(**{name: given[name] for name in given if name in CHANGEABLE_ON_RESUME or name not in values})
+    changes = {name: given[name] for name in given if name in changeable or name not in values}
+    settings = before.replace(**changes)
+    if changes:
+        run.save_settings(settings)
+    return settings
 
 
 def train(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     """Trains and exports; each step is skipped where an earlier try has done it."""
-    from kgenre.model.build import check_backend
+    if not run.begun:
+        settings = begin(settings, run, progress)
+    if not run.finished:
+        text = f"run folder {run.folder}; if stopped, go on with: kgenre train --resume --out {run.folder}"
+        progress.line(text)
+    start_backend(settings)  # after what is read of the collection: it takes seconds
+
     from kgenre.serving.exporters import export_model
     from kgenre.training.fit import fit
 
-    check_backend()
-    if settings.training.deterministic:
-        make_deterministic()
-    if not run.begun:
-        settings = begin(settings, run, progress)
     if not (run / "model.keras").is_file():
         fit(settings, run, progress)
     run.remove_state()
@@ -94,11 +99,19 @@ def train(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
         export_model(run.load_model(), run.load_task(), settings.audio.slice_spec, saved_model)
 
 
-def make_deterministic() -> None:
-    """Makes every later TensorFlow op of this process give the same bits each time."""
-    import tensorflow as tf
+def start_backend(settings: RunSettings) -> None:
+    """Loads TensorFlow; with `deterministic`, every later op of this process gives the same bits each time.
 
-    tf.config.experimental.enable_op_determinism()
+    Raises:
+        KgenreError: Keras is set to another backend.
+    """
+    from kgenre.model.build import check_backend
+
+    check_backend()
+    if settings.training.deterministic:
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
 
 
 def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
@@ -107,7 +120,6 @@ def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
     from kgenre.audio.reader import check_bad_share, check_files
     from kgenre.collections import load_collection
     from kgenre.model.tasks import DEFAULT_TASK
-    from kgenre.training.fit import untrained_model
 
     decoders = decoder_versions(settings.reader.decoder)  # first: it fails where the decoder does not work
     collection = load_collection(settings.data, seed=settings.training.seed, progress=progress)
@@ -121,6 +133,9 @@ def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
     progress.line(describe(tracks, labels, collection))
     resolved = ARCHS[settings.arch].resolve(settings.network)
     asked, settings = settings.values(), settings.replace(**resolved)
+    start_backend(settings)
+    from kgenre.training.fit import untrained_model
+
     untrained_model(settings, len(labels))  # what cannot be built should say so before there is a run folder
     facts = {
         "kgenre": kgenre.__version__,

@@ -37,14 +37,14 @@ def scan(
     """Brings a library up to date with a folder.
 
     Args:
-        library: where results are kept, in the space of this model and this number of slices per track.
+        library: where results are kept, in the space of this model and this policy.
         folder: of music.
         model: as open_model gives: slices (n, slice_samples) -> probabilities, embeddings; labels, slice_spec,
             name, identity.
         policy: how tracks are read.
         workers: reading processes, at least 1; as many as there are cores if not given.
         limit_seconds: a file of which nothing comes for this time is given up.
-        retry: try files again that failed and have not changed since.
+        retry: try files again that failed and have not changed since; a scan with another decoder than the last does.
         progress: is shown the files done and the files to do.
         analyser: what the reading processes call, "module:function"; for tests.
 
@@ -57,7 +57,8 @@ def scan(
         raise KgenreError(f"`workers` must be at least 1. Received: workers={workers}.")
     root = os.fsencode(os.path.realpath(folder))  # one name for a folder, whichever link led to it
     found = walk(root)
-    space = library.open_space(model, policy.slices_per_track, decoder_versions(policy.decoder))
+    retry = retry or any(one.policy.decoder != policy.decoder for one in library.spaces()[:1])  # another may read more
+    space = library.open_space(model, policy, decoder_versions(policy.decoder))
     report, known = Report(space), library.known_files(space)
     gone = find_gone(library.path, root, found, known)
     todo = paths_to_analyse(found, known, retry, report)

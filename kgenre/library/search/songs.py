@@ -81,7 +81,7 @@ class Songs:
         for path in (os.path.abspath(name), os.path.join(os.path.realpath(folder), last), os.path.realpath(name)):
             if path in paths:
                 return paths.index(path)
-        if os.path.exists(name):
+        if os.path.isfile(name):  # a folder of that name may be words of a song as well
             raise KgenreError(
                 f"{name}: not in {self.library.path}, or it failed. Run `kgenre explore DIR` to add new files."
             )

@@ -3,6 +3,8 @@
 from importlib.resources import files
 from pathlib import Path
 
+from kgenre.core.errors import KgenreError
+
 
 def recipes() -> dict[str, Path]:
     """{name: file} of the recipes of this package."""
@@ -11,5 +13,12 @@ def recipes() -> dict[str, Path]:
 
 
 def find_recipe(name: str) -> Path:
-    """The file of `--config NAME|FILE`: a recipe of this package by name, else the path as it is."""
-    return recipes().get(str(name), Path(name))
+    """The file of `--config NAME|FILE`: a recipe of this package by name, else the path as it is.
+
+    Raises:
+        KgenreError: a name without an ending that is neither.
+    """
+    known, path = recipes(), Path(name)
+    if name not in known and not path.suffix and not path.is_file():
+        raise KgenreError(f"{name}: no such recipe or file. Recipes: {', '.join(known)}.")
+    return known.get(name, path)

@@ -22,7 +22,8 @@ def heat_map(explorer: Explorer, track: int, number: int) -> dict:
     label = int(aggregate(by_slice).argmax())
     spec = model.slice_spec
     with explorer.lock:
-        samples = decode(path, spec.sample_rate, float(starts[number]), spec.slice_seconds).samples
+        decoder = explorer.space.policy.decoder
+        samples = decode(path, spec.sample_rate, float(starts[number]), spec.slice_seconds, decoder=decoder).samples
         samples = repeat_to_length(samples, spec.slice_samples)
         found = occlusion.heat_map(model, samples, spec.sample_rate, label)
     return {
