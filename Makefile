@@ -26,7 +26,7 @@ demo: .venv/installed
 	@echo "your own music         $(BIN)/kgenre predict --model $(RUN) YOUR_SONG.mp3"
 
 test: .venv/installed-test
-	$(BIN)/python -m pytest --nbmake tests notebooks
+	$(BIN)/python -m pytest -n 2 --dist loadfile --nbmake tests notebooks
 
 soak: .venv/installed-test
 	$(BIN)/python -m pytest -m soak tests
