@@ -53,7 +53,7 @@ class TrainingSettings(Settings):
     seed: int = Field(0, ge=0, le=10**9, description="of weights, split, crops and augmentation")
     # Off, for it costs time: TensorFlow's deterministic kernels, and crops read one after the other.
     deterministic: bool = Field(
-        False, description="same seed, same machine: same weights to the last bit (slower: TensorFlow's op determinism)"
+        False, description="same seed, same machine: same weights to the last bit (slower on a GPU or beyond the cache)"
     )
 
 
