@@ -10,6 +10,7 @@ import mutagen
 import numpy as np
 import pytest
 import soundfile
+from recorded_progress import RecordedProgress
 from scipy import stats
 
 from kgenre.collections.demo import files as demo
@@ -21,19 +22,6 @@ from kgenre.core.progress import Progress
 
 MINIATURE = {"seed": 3, "songs_per_genre": 4, "genres": ("blues", "house"), "seconds": (2.0, 3.0)}
 LOSSY_PAD_SECONDS = 0.1  # mp3 frames round the length up, encoder delay comes on top
-
-
-class RecordedProgress(Progress):
-    """Records the tasks that it is told, with the steps of each."""
-
-    def __init__(self):
-        self.tasks = []
-
-    @contextlib.contextmanager
-    def task(self, title, total, unit, done=0):
-        steps = []
-        yield lambda n=1, title=None, total=None: steps.append(n)
-        self.tasks.append((title, total, steps))
 
 
 class InterruptedProgress(Progress):

@@ -1,7 +1,6 @@
 """The map, the retrained head, heat-maps and covers."""
 
 import base64
-import contextlib
 
 import mutagen
 import numpy as np
@@ -11,10 +10,10 @@ from libraries import LABELS, InventedModel, LevelModel, invented_track, make_li
 from mutagen.flac import Picture
 from mutagen.id3 import APIC
 from mutagen.mp4 import MP4Cover
+from recorded_progress import RecordedProgress
 
 from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy
 from kgenre.core.errors import KgenreError
-from kgenre.core.progress import Progress
 from kgenre.library import head, retraining
 from kgenre.library.build import last_policy, open_library, update_library
 from kgenre.library.map import layout
@@ -139,19 +138,6 @@ def test_update_map_new_tracks_keep_old_positions_and_remap_aligns(tmp_path):
         assert 0 < moved < mirrored
 
 
-class RecordedProgress(Progress):
-    """Records the tasks that it is told."""
-
-    def __init__(self):
-        self.tasks = []
-
-    @contextlib.contextmanager
-    def task(self, title, total, unit, done=0):
-        steps = []
-        yield lambda n=1, title=None, total=None: steps.append(n)
-        self.tasks.append((title, total, sum(steps)))
-
-
 def test_update_library_scans_and_maps_and_shows_progress(tmp_path):
     music_folder = tmp_path / "music"
     music_folder.mkdir()
@@ -166,7 +152,8 @@ def test_update_library_scans_and_maps_and_shows_progress(tmp_path):
         assert update.scan.counts["analysed"] == 10 and list(update.scan.failures) == [str(music_folder / "broken.mp3")]
         assert len(library.positions(update.scan.space)[0]) == 10 and update.quality.summary.startswith("too few")
         assert last_policy(library, LevelModel()) == ReadPolicy(1)
-    assert progress.tasks == [("analysing", 11, 11), ("laying out the map", 15, 15)]
+    told = [(title, total, sum(steps)) for title, total, steps in progress.tasks]
+    assert told == [("analysing", 11, 11), ("laying out the map", 15, 15)]
 
 
 @pytest.mark.parametrize(("name", "rule"), [("none", "no such folder"), ("empty", "no audio"), ("a.txt", "is a file")])
