@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
-from kgenre.audio.policy import ReadPolicy
 from kgenre.audio.settings import ReaderSettings
 
 
@@ -40,7 +39,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         reading.workers,
         reading.max_bad_share,
         cli.BarProgress(),
-        cli.read_policy(args, ReadPolicy(decoder=reading.decoder)),
+        cli.read_policy(args, reading.policy),
     )
     print(summary(metrics))
     print(f"results written to {out}")

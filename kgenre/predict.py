@@ -66,8 +66,7 @@ def _predict(args: argparse.Namespace) -> int:
         order = {path: number for number, path in enumerate(paths)}
         records.sort(key=lambda record: order[record["path"]])  # predictions come as they are ready
         output.write_text(_text(records, output, predictor.task.labels, args.slices))
-    if output.path is not None:
-        print(f"{output.path}: {len(records)} {'song' if len(records) == 1 else 'songs'}", file=sys.stderr)
+    output.report_songs(len(records))
     progress.failures(reader.failures, "failed")
     return 1 if reader.failures else 0
 

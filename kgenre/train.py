@@ -17,7 +17,6 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
-from kgenre.audio.policy import ReadPolicy
 from kgenre.core.errors import KgenreError
 from kgenre.training.applicable import SELECTORS, applicable
 from kgenre.training.recipes import find_recipe, recipes
@@ -77,9 +76,7 @@ def _train(args: argparse.Namespace, given: dict) -> int:
         check_decoder(settings.reader.decoder)
         train(settings, run, progress)
         # By the exported model: the metrics are those of the very model that is served.
-        reading = settings.reader
-        policy = ReadPolicy(decoder=reading.decoder)
-        evaluate_run(run, reading.workers, reading.max_bad_share, progress, policy)
+        evaluate_run(run, progress)
     print_result(run)
     return 0
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from kgenre.audio.decoders import DECODER_CHOICES, DECODER_HELP
-from kgenre.audio.policy import AUTO
+from kgenre.audio.policy import AUTO, ReadPolicy
 from kgenre.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -50,3 +50,8 @@ class ReaderSettings(Settings):
     max_bad_share: float = Field(
         0.1, ge=0, le=1, description="share of unusable files above which the command gives up"
     )
+
+    @property
+    def policy(self) -> ReadPolicy:
+        """How these settings have tracks read."""
+        return ReadPolicy(decoder=self.decoder)

@@ -69,7 +69,6 @@ def write_songs(output: Output, songs, relative: bool) -> None:
     folder = output.path.parent if output.path else Path(".")
     options = {"relative_to": folder.resolve()} if relative else {}
     output.write_text(WRITERS[output.format](songs, **options))
-    if output.path is not None:
-        print(f"{output.path}: {len(songs)} {'song' if len(songs) == 1 else 'songs'}", file=sys.stderr)
-    elif songs.empty:
+    output.report_songs(len(songs))
+    if output.path is None and songs.empty:
         print("no song matches", file=sys.stderr)

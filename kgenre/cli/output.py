@@ -38,6 +38,11 @@ class Output:
         else:
             self.write(lambda path: path.write_text(text, encoding="utf-8", errors="surrogateescape"))
 
+    def report_songs(self, count: int) -> None:
+        """Says on standard error how many songs the file holds, if there is a file."""
+        if self.path is not None:
+            print(f"{self.path}: {count} {'song' if count == 1 else 'songs'}", file=sys.stderr)
+
     def write(self, write: Callable[[Path], object]) -> None:
         """Calls `write` with a path beside the file, then renames it: the file is complete or unchanged."""
         if self.path.exists() and not self.path.is_file():  # a pipe or a device, which nothing can be renamed to

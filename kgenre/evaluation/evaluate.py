@@ -60,15 +60,11 @@ def evaluate_named(
     return evaluate(opened, collection, split, training_rows, out, workers, max_bad_share, progress, policy), out
 
 
-def evaluate_run(
-    run: Run,
-    workers: int,
-    max_bad_share: float,
-    progress: Progress = SILENT,
-    policy: ReadPolicy = DEFAULT_POLICY,
-) -> dict:
-    """Evaluates a run's exported model on the run's own test tracks, into the run folder; returns the metrics."""
-    metrics, _ = evaluate_named(run.folder, None, "test", None, workers, max_bad_share, progress, policy)
+def evaluate_run(run: Run, progress: Progress = SILENT) -> dict:
+    """Evaluates a run's exported model on its own test tracks, read as it was trained; returns the metrics."""
+    reading = run.load_settings().reader
+    own = (reading.workers, reading.max_bad_share, progress, reading.policy)
+    metrics, _ = evaluate_named(run.folder, None, "test", None, *own)
     return metrics
 
 
@@ -138,7 +134,7 @@ def _default_folder(run: Run, data: str | None, split: str, policy: ReadPolicy) 
         raise KgenreError(
             f"{run.folder}: a SavedModel without its run folder. Name a folder for the results with --out."
         )
-    own_policy = policy == ReadPolicy(decoder=run.load_settings().reader.decoder)
+    own_policy = policy == run.load_settings().reader.policy
     if not data and split == "test" and own_policy:
         return run.folder
     read = [] if own_policy else [f"{policy.slices_per_track or 'all'}-slices", policy.decoder]

@@ -2,7 +2,6 @@
 
 import keras
 
-from kgenre.audio.policy import ReadPolicy
 from kgenre.audio.reader import TrackReader
 from kgenre.augment import build_augmentations
 from kgenre.core.progress import SILENT, Progress
@@ -20,8 +19,8 @@ def fit(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     """Trains on the run's tracks from its last whole epoch on, and leaves model.keras behind."""
     task, tracks = run.load_task(), run.load_tracks()
     rows = {split: tracks[tracks["split"] == split] for split in ("train", "valid")}
-    policy, cache_bytes = ReadPolicy(decoder=settings.reader.decoder), int(settings.reader.cache_gib * 2**30)
-    reader = TrackReader(settings.audio.slice_spec, cache_bytes, policy)
+    cache_bytes = int(settings.reader.cache_gib * 2**30)
+    reader = TrackReader(settings.audio.slice_spec, cache_bytes, settings.reader.policy)
     if settings.training.deterministic:
         reader.keep_all_or_none([path for table in rows.values() for path in table["path"]])
     targets = {split: task.targets(rows[split]["genre"]) for split in rows}

@@ -80,12 +80,11 @@ def resumed_settings(run: Run, given: dict) -> RunSettings:
 
 def train(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     """Trains and exports; each step is skipped where an earlier try has done it."""
-    if not run.begun:
+    if run.begun:
+        start_backend(settings)
+    else:
         settings = begin(settings, run, progress)
-    if not run.finished:
-        text = f"run folder {run.folder}; if stopped, go on with: kgenre train --resume --out {run.folder}"
-        progress.line(text)
-    start_backend(settings)  # after what is read of the collection: it takes seconds
+    progress.line(f"run folder {run.folder}; if stopped, go on with: kgenre train --resume --out {run.folder}")
 
     from kgenre.serving.exporters import export_model
     from kgenre.training.fit import fit
@@ -133,7 +132,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
     progress.line(describe(tracks, labels, collection))
     resolved = ARCHS[settings.arch].resolve(settings.network)
     asked, settings = settings.values(), settings.replace(**resolved)
-    start_backend(settings)
+    start_backend(settings)  # after what is read of the collection: it takes seconds
     from kgenre.training.fit import untrained_model
 
     untrained_model(settings, len(labels))  # what cannot be built should say so before there is a run folder
