@@ -97,7 +97,7 @@ def baseline(
     plan = plan_selection(dataclasses.replace(collection, table=usable), selection, tuning.seed)
     task = make_task(DEFAULT_TASK, sorted(plan.rows["genre"].unique()))
     check_genres(plan.reported, task.labels)
-    x, y = vectors.matrix(plan.rows), task.targets(plan.rows["genre"])
+    x, y = vectors.matrix(plan.rows), task.targets(plan.rows)
     check_pca(tuning.pca, min(*(len(rows) for rows, _ in plan.folds), len(plan.final)), x.shape[1])
     tuned, left_out = select_classifier(names, x, y, plan.folds, tuning, progress)
     fitted = fit(tuned[0], x[plan.final], y[plan.final])

@@ -38,7 +38,7 @@ def write_report(
     from kgenre.evaluation.plots import draw_confusion
 
     rows = tracks.rows[tracks.rows["path"].isin(probabilities)]
-    truth = task.targets(rows["genre"])
+    truth = task.targets(rows)
     answers = np.stack([probabilities[path] for path in rows["path"]])  # (tracks, labels)
     metrics = {
         "data": tracks.data,

@@ -23,7 +23,7 @@ def fit(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     reader = TrackReader(settings.audio.slice_spec, cache_bytes, settings.reader.policy)
     if settings.training.deterministic:
         reader.keep_all_or_none([path for table in rows.values() for path in table["path"]])
-    targets = {split: task.targets(rows[split]["genre"]) for split in rows}
+    targets = {split: task.targets(rows[split]) for split in rows}
     plan = training_plan(settings.training, targets["train"])
     state = TrainingState(run, task)
     if state.epochs:

@@ -31,8 +31,12 @@ class Task(Protocol):
     def probabilities(self, scores: np.ndarray) -> np.ndarray:
         """The same of scores (..., classes) in NumPy, float32."""
 
-    def targets(self, genres: Sequence[str]) -> np.ndarray:
-        """What tracks of these genres are trained towards, one row a track."""
+    def targets(self, tracks) -> np.ndarray:
+        """What these tracks are trained towards, one row a track.
+
+        Args:
+            tracks: table with `genre`, the one genre, and `genres`, all of them as core.genres joins them.
+        """
 
     def shares(self, targets: np.ndarray) -> np.ndarray:
         """Targets as float32 shares of the classes (tracks, classes), which can be mixed."""

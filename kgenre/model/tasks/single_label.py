@@ -1,6 +1,5 @@
 """Single-label classification: a track has exactly one genre."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,7 +18,7 @@ class SingleLabel:
     """
 
     labels: tuple[str, ...]
-    name: ClassVar[str] = "single_label"
+    name: ClassVar[str] = "single"
     metrics: ClassVar[tuple[str, ...]] = ("accuracy", "balanced_accuracy", "macro_f1", "top3_accuracy", "log_loss")
 
     def activation(self):
@@ -32,10 +31,10 @@ class SingleLabel:
 
         return softmax(scores, axis=-1).astype("float32")
 
-    def targets(self, genres: Sequence[str]) -> np.ndarray:
+    def targets(self, tracks) -> np.ndarray:
         """Label numbers, int64 (tracks,)."""
         number = {label: i for i, label in enumerate(self.labels)}
-        return np.array([number[genre] for genre in genres], "int64")
+        return np.array([number[genre] for genre in tracks["genre"]], "int64")
 
     def shares(self, targets: np.ndarray) -> np.ndarray:
         return np.eye(len(self.labels), dtype="float32")[targets]
