@@ -11,6 +11,7 @@ COMMANDS = {
     "evaluate": "evaluate a trained model on whole tracks, with protocol and overlap",
     "predict": "predict the genres of songs",
     "export": "export a model for TF Serving and check the export",
+    "datasets": "list the datasets that --data knows, describe and download them",
     "features": "plot what a network sees of a song",
     "embed": "write the embeddings of songs to a file",
     "baseline": "tune and evaluate classic classifiers on embeddings or statistics",

@@ -3,6 +3,7 @@
     kgenre baseline --on stats --data NAME|DIR|MANIFEST --classifier all
     kgenre baseline --on models/RUN --data DIR --classifier svc_rbf --pca 128
     kgenre baseline --on embeddings.npz --data DIR --classifier all --selection cv
+    kgenre baseline --on fma_features --data fma_small --classifier all
     kgenre baseline --on fma_metadata/features.csv --data FMA_MANIFEST --classifier all
 
 Each classifier is tuned on the valid tracks, or by cross-validation that keeps an artist in one fold. The best
@@ -43,7 +44,11 @@ def main(argv=None) -> int:
         default="valid",
         help="select classifier and hyper-parameters on the valid tracks, or by cross-validation (default: valid)",
     )
-    parser.add_argument("--fma-features", metavar="FILE", help="features.csv of FMA's metadata, for --on fma_features")
+    parser.add_argument(
+        "--fma-features",
+        metavar="FILE",
+        help="features.csv of FMA's metadata, for --on fma_features (default: that of a dataset of FMA)",
+    )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for the results (default: models/baseline-VECTORS-DATA)"
     )

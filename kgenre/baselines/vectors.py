@@ -13,6 +13,8 @@ from kgenre.baselines.fma_features import read_fma_features
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 
+# The clips of fma_small, fma_medium and fma_large are 30 s of these tracks: a figure on them is not of the same audio.
+FMA_DESCRIPTION = "features.csv of FMA (computed on full-length tracks, not on 30 s clips)"
 NOT_FINITE = "NaN or infinite values among its features."
 
 
@@ -114,7 +116,10 @@ def fma_vectors(request: VectorRequest) -> Vectors:
     """Rows of FMA's features.csv, found by the track_id of the collection."""
     path = request.fma_features or (request.on if request.on.endswith(".csv") else None)
     if path is None:
-        raise KgenreError("fma_features needs the file: name features.csv of FMA's metadata with --fma-features.")
+        raise KgenreError(
+            "fma_features needs the file: name features.csv of FMA's metadata with --fma-features, or the dataset with "
+            "--data fma_small."
+        )
     _refuse_pool(request)
     _refuse_decoder(request)
     ids = dict(zip(request.rows["path"], request.rows["track_id"]))
@@ -130,7 +135,7 @@ def fma_vectors(request: VectorRequest) -> Vectors:
     if missing:
         some = ", ".join(ids[name] for name in missing[:5]) + (", ..." if len(missing) > 5 else "")
         request.progress.line(f"left out: {len(missing)} tracks that have no row in {path}: {some}")
-    return Vectors(by_path, {name: f"no row in {path}." for name in missing}, "features.csv of FMA")
+    return Vectors(by_path, {name: f"no row in {path}." for name in missing}, FMA_DESCRIPTION)
 
 
 SOURCES: dict[str, Callable[[VectorRequest], Vectors]] = {

@@ -1,33 +1,53 @@
 """What a named dataset declares of itself."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from kgenre.core.progress import Progress
+
+if TYPE_CHECKING:
+    import pandas as pd  # `--help` of every command reads these declarations
 
 
 @dataclass(frozen=True)
 class Remote:
     """A file that a dataset is made of.
 
+    A .zip is unpacked to a folder of its name, and removed; any other file is kept as it is.
+
     url: where its publisher has it.
-    size: in bytes.
+    size: in bytes; None where only a rounded one is published.
     sha256, sha1, md5: hexadecimal digest as published; at least one.
+    space: bytes of disk that it takes in the end, rounded; 0 for `size`.
+    shared: whether other datasets use it too, so that one that lies beside the dataset's folder will do.
     """
 
     url: str
-    size: int
+    size: int | None = None
     sha256: str | None = None
     sha1: str | None = None
     md5: str | None = None
+    space: int = 0
+    shared: bool = False
 
     @property
     def file(self) -> str:
         """Its name."""
         return self.url.rsplit("/", 1)[-1]
+
+    @property
+    def bytes_on_disk(self) -> int:
+        return self.space or self.size or 0
+
+    def find(self, folder: Path) -> Path | None:
+        """The complete file, or the unpacked folder, of a dataset that is in `folder`; None where it is missing."""
+        name = self.file.removesuffix(".zip")
+        places = (folder, folder.parent) if self.shared else (folder,)
+        return next((place / name for place in places if (place / name).exists()), None)
 
 
 @dataclass(frozen=True)
@@ -51,6 +71,7 @@ class Dataset:
     description: what it contains, for the table of datasets.
     citation: the paper or page to cite.
     licence: of the recordings.
+    tracks: how many, of which some may have known faults; None where the user's folder decides.
     size: of the download, or the time that it takes to make, as text.
     remotes: the files to download; none of a dataset that is made, or is a folder of the user's.
     known_faults: {track_id: cause} of the tracks that are left out whenever it is loaded.
@@ -58,14 +79,24 @@ class Dataset:
     load: folder that it is in, and a Progress -> its tracks. Raises KgenreError, with what to type, where it is not
         there and cannot be made on the spot.
     needs_folder: whether it is a folder of the user's, so that `--data` must name it: NAME:DIR.
+    home: its folder in data/, where that is shared with others and has not its own name.
+    features_csv: folder -> path of the features that its authors published, as FMA's features.csv. Raises KgenreError
+        where they are missing.
     """
 
     description: str
     citation: str
     licence: str
+    tracks: int | None = None
     size: str
     remotes: tuple[Remote, ...] = ()
     known_faults: Mapping[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     load: Callable[[Path, Progress], Tracks]
     needs_folder: bool = False
+    home: str = ""
+    features_csv: Callable[[Path], Path] | None = None
+
+    def is_in(self, folder: Path) -> bool:
+        """Whether all that it is made of lies in the folder."""
+        return folder.is_dir() and all(remote.find(folder) for remote in self.remotes)
