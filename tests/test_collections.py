@@ -6,6 +6,7 @@ import os
 from functools import partial
 from pathlib import Path
 
+import fma_miniature
 import mutagen
 import numpy as np
 import pandas as pd
@@ -56,8 +57,15 @@ def table_of(counts: dict[str, list[int]], unit: str = "artist") -> pd.DataFrame
 
 # --- named datasets -------------------------------------------------------------------------------
 
-# A small edition of each row of DATASETS: folder -> path of its manifest.
+
+def fma_data(name: str, folder: Path) -> str:
+    fma_miniature.make_fma(folder, name, tracks=fma_miniature.tracks_table(4))
+    return f"{name}:{folder}"
+
+
+# A small edition of each row of DATASETS: folder -> what `--data` takes.
 MINIATURES = {
+    **{name: partial(fma_data, name) for name in fma_miniature.EDITIONS},
     "demo": lambda folder: make_demo(folder, 3, songs_per_genre=3, workers=1, seconds=(2.0, 3.0)) / "manifest.csv",
 }
 
@@ -251,9 +259,7 @@ def test_load_collection_of_unknown_data_lists_the_known_and_the_closest(tmp_pat
     with pytest.raises(KgenreError) as caught:
         load_collection("dmeo")
     assert str(caught.value) == (
-        "`--data` takes a dataset (demo), a folder of genre folders, or a .csv or .parquet manifest: "
-        "unknown data 'dmeo'. Did you mean demo? "
-        f"Known: {', '.join(sorted(DATASETS))}."
+        f"`--data` takes {DATA}: unknown data 'dmeo'. Did you mean demo? Known: {', '.join(sorted(DATASETS))}."
     )
     missing = tmp_path / "missing.csv"
     with pytest.raises(KgenreError, match=r"missing\.csv: no such folder or file\. "):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kgenre.collections.datasets.dataset import Dataset, Remote
-from kgenre.core.download import download
+from kgenre.core.download import TIMEOUT_SECONDS, download
 from kgenre.core.errors import KgenreError, check_known
 from kgenre.core.files import make_output_folder
 from kgenre.core.progress import SILENT, Progress
@@ -82,7 +82,10 @@ def fetch(name: str, dataset: Dataset, folder: Path, source: Source, progress: P
                 progress.line(f"{archive}: no longer needed; remove it to free {archive.stat().st_size / 1e6:.0f} MB")
     _check_space(name, folder, [remote for remote in missing if source.is_published(remote)])
     for remote in missing:
-        archive = download(source.url(remote), folder / remote.file, progress=progress, **source.expected(remote))
+        expected = source.expected(remote)
+        archive = download(
+            source.url(remote), folder / remote.file, progress=progress, timeout=TIMEOUT_SECONDS, **expected
+        )
         if archive.suffix == ".zip":
             made = unzip(archive, folder, progress)
             archive.unlink(missing_ok=True)
