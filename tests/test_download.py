@@ -123,14 +123,15 @@ def test_download_server_that_always_breaks_raises(server, path):
     assert len(server.requests) <= 2 + 2 * transfer.RETRIES
 
 
-def test_download_complete_part_is_not_fetched_again(server, path):
+@pytest.mark.parametrize("known", [{"sha256": SHA256}, {"sha1": SHA1}, {"md5": MD5}], ids=lambda known: [*known])
+def test_download_complete_part_is_not_fetched_again(known, server, path):
     path.parent.mkdir()
     path.with_name(".part-file.bin").write_bytes(BODY)
-    download(f"{server.url}/file.bin", path, sha256=SHA256)
+    download(f"{server.url}/file.bin", path, **known)
     assert path.read_bytes() == BODY
     assert server.requests == [("file.bin", f"bytes={len(BODY)}-", None)]
     path.rename(path.with_name(".part-file.bin"))
-    download(f"{server.url}/file.bin", path, sha256=SHA256, size=len(BODY))
+    download(f"{server.url}/file.bin", path, size=len(BODY), **known)
     assert len(server.requests) == 1
 
 
