@@ -182,7 +182,7 @@ def test_unzip_goes_on_with_members_that_are_whole(tmp_path, monkeypatch):
         zipfile.ZipFile, "open", lambda self, member, *more: opened.append(member.filename) or original(self, member)
     )
     unzip(path, tmp_path)
-    assert opened == names[1:]
+    assert sorted(opened) == names[1:]
     assert {name.name: name.read_bytes() for name in (tmp_path / "songs").iterdir()} == dict.fromkeys("01234", SONG)
 
 

@@ -4,20 +4,27 @@
 archive. It never writes more bytes of a member than are declared, so that the declared sizes bound what is unpacked.
 """
 
+import contextlib
 import lzma
 import os
 import shutil
+import threading
 import zipfile
 import zlib
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import locked
+from kgenre.core.parallel import map_in_threads
 from kgenre.core.progress import SILENT, Progress
 from kgenre.core.published import MIB, check_space
 from kgenre.core.text import one_line
 from kgenre.core.zip_members import fault_of_members
 
+OPENING = threading.Lock()
 BLOCK_BYTES = 4096  # a file takes whole blocks of the disk
 BROKEN = (zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, NotImplementedError, UnicodeDecodeError)
 
@@ -67,20 +74,33 @@ def _write_members(file: zipfile.ZipFile, archive: Path, part: Path, progress: P
     total = sum(member.file_size for member in members)
     done = 0
     with progress.task(f"unpacking {archive.name}", -(-total // MIB), "MiB") as advance:
-        for member in members:
-            _write(file, member, part / member.filename)
+        for member in map_in_threads(partial(_write, file, part), members, os.cpu_count() or 1):
             advance((done + member.file_size) // MIB - done // MIB)
             done += member.file_size
 
 
-def _write(file: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
+def _write(file: zipfile.ZipFile, part: Path, member: zipfile.ZipInfo) -> zipfile.ZipInfo:
     """Writes a member, unless it is there already."""
+    path = part / member.filename
     if member.is_dir():
         path.mkdir(parents=True, exist_ok=True)
     elif not (_has_size(path, member) and _crc(path) == member.CRC):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with file.open(member) as source, path.open("wb") as target:
+        with _opened(file, member) as source, path.open("wb") as target:
             shutil.copyfileobj(source, target, MIB)
+    return member
+
+
+@contextlib.contextmanager
+def _opened(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[BinaryIO]:
+    """A member to read: any number of threads may read, but zipfile counts its open members without a lock."""
+    with OPENING:
+        source = file.open(member)
+    try:
+        yield source
+    finally:
+        with OPENING:
+            source.close()
 
 
 def _has_size(path: Path, member: zipfile.ZipInfo) -> bool:
