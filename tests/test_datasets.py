@@ -18,6 +18,7 @@ from small_run import SMALL
 
 from kgenre import datasets, evaluate, predict, train
 from kgenre.cli import datasets as shown
+from kgenre.cli import tables
 from kgenre.collections import fetch
 from kgenre.collections.datasets import DATASETS
 from kgenre.core import transfer
@@ -140,6 +141,11 @@ def test_wrong_flags_are_one_line(arguments, message, capsys):
     assert fails(arguments, capsys).startswith(message)
 
 
+def test_table_of_the_docs_is_that_of_the_rows():
+    text = (ROOT / "docs" / "collections.md").read_text(encoding="utf-8")
+    assert tables.updated(text, Path("docs/collections.md")) == text
+
+
 # --- downloads ------------------------------------------------------------------------------------
 
 
@@ -159,6 +165,11 @@ def test_commands_of_the_docs_go_from_nothing_to_a_prediction(server, archives, 
     assert evaluate.main(["--model", "models/fma", "--data", "fma_small:data/fma"]) == 0
     assert predict.main(["data/fma/fma_small/000/000002.mp3", "--model", "models/fma"]) == 0
     assert "data/fma/fma_small/000/000002.mp3: " in capsys.readouterr().out
+    several = ["--task", "multi", "--level", "all", "--min-tracks-per-genre", "2"]
+    assert train.main(["--data", "fma_small", *several, "--out", "models/several", *SMALL, "--epochs", "1"]) == 0
+    labels = Path("models/several/labels.txt").read_text().split("\n")
+    assert set(labels) > {*DATASETS["fma_small"].labels, "Punk", "Techno"} and "Hardcore" not in labels
+    assert predict.main(["data/fma/fma_small/000/000002.mp3", "--model", "models/several"]) == 0
 
 
 def test_metadata_is_fetched_once_for_all_editions(server, archives, capsys):

@@ -59,7 +59,7 @@ class Tracks:
     left_out: {path or track id: cause} of what is not among the tracks.
     """
 
-    table: "pd.DataFrame"
+    table: pd.DataFrame
     parents: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
 
