@@ -59,8 +59,8 @@ def payload(library, space, quality, prediction: Prediction, offline: bool = Fal
 def predictions(ids, prediction: Prediction) -> dict:
     """Labels and some genres of each track: label numbers, and probabilities as shares of 255.
 
-    They are those of the answer (`chosen`), then others, the most probable first. Where a track may have several genres (`several`), as
-    many columns are sent as the track of the most genres needs, up to MAX_GENRES_PER_TRACK.
+    They are those of the answer (`chosen`), then others, the most probable first. Where a track may have several genres
+    (`several`), as many columns are sent as the track of the most genres needs, up to MAX_GENRES_PER_TRACK.
     """
     (task, known, probabilities), labels = prediction, prediction.labels
     several = task.name != DEFAULT_TASK
