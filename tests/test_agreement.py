@@ -50,7 +50,7 @@ def model(tmp_path_factory) -> SavedModel:
     embedding = layers.GlobalAveragePooling1D(name="embedding")(frames)
     network = keras.Model(waveform, layers.Dense(len(LABELS), name="logits")(embedding))
     folder = tmp_path_factory.mktemp("model") / "1"
-    export_model(network, make_task("single_label", tuple(LABELS)), SPEC, folder)
+    export_model(network, make_task("single", tuple(LABELS)), SPEC, folder)
     return SavedModel(folder)
 
 

@@ -18,8 +18,10 @@ from kgenre.audio.tags import Tags, read_tags
 from kgenre.audio.walk import find_audio_files
 from kgenre.collections import load_collection
 from kgenre.collections.datasets import DATASETS
+from kgenre.collections.datasets.dataset import Tracks
 from kgenre.collections.demo.files import make_demo
 from kgenre.collections.grouping import group_ids, grouped_folds, numbered_neighbours
+from kgenre.collections.settings import DATA
 from kgenre.collections.splits import SPLITS, artist_overlap, with_split
 from kgenre.collections.tables import COLUMNS, read_folder, read_manifest
 from kgenre.core.errors import KgenreError
@@ -48,7 +50,8 @@ def table_of(counts: dict[str, list[int]], unit: str = "artist") -> pd.DataFrame
                 {"path": f"/{genre}/{number}/{track}.mp3", "genre": genre, unit: f"{genre} {number}"}
                 for track in range(n_tracks)
             ]
-    return pd.DataFrame(rows).reindex(columns=COLUMNS).astype("string").fillna("")
+    table = pd.DataFrame(rows).reindex(columns=COLUMNS).astype("string").fillna("")
+    return table.assign(genres=table["genre"])
 
 
 # --- named datasets -------------------------------------------------------------------------------
@@ -89,7 +92,9 @@ def test_load_collection_with_known_faults_leaves_them_out(tmp_path, monkeypatch
     told = []
     manifest = write_csv(tmp_path, "path,genre,artist\na.mp3,rock,A\nb.mp3,jazz,B\nc.mp3,jazz,C\n")
     row = dataclasses.replace(
-        DATASETS["demo"], prepare=lambda folder, progress: manifest, known_faults={"b": "silent", "elsewhere": "short"}
+        DATASETS["demo"],
+        load=lambda folder, progress: Tracks(read_manifest(manifest)),
+        known_faults={"b": "silent", "elsewhere": "short"},
     )
     monkeypatch.setitem(DATASETS, "demo", row)
     assert load_collection("demo", progress=Lines()).table["track_id"].tolist() == ["a", "c"]
@@ -167,11 +172,11 @@ def test_read_manifest_with_odd_header_and_cells_is_normalised(tmp_path):
     )
     table = read_manifest(path)
     assert table.to_dict("records") == [
-        {"path": str(tmp_path / "sub" / "a song.mp3"), "genre": "rock", "split": "train",
+        {"path": str(tmp_path / "sub" / "a song.mp3"), "genre": "rock", "genres": "rock", "split": "train",
          "artist": 'Earth, Wind & "Fire"', "album": "", "track_id": "007"},
-        {"path": str(tmp_path.parent / "up.flac"), "genre": "rock", "split": "valid",
+        {"path": str(tmp_path.parent / "up.flac"), "genre": "rock", "genres": "rock", "split": "valid",
          "artist": "NA", "album": "", "track_id": "up"},
-        {"path": "/abs/c,d.ogg", "genre": "drum, bass", "split": "test",
+        {"path": "/abs/c,d.ogg", "genre": "drum, bass", "genres": "drum, bass", "split": "test",
          "artist": "", "album": "", "track_id": "x"},
     ]  # fmt: skip
 
@@ -246,9 +251,7 @@ def test_load_collection_of_unknown_data_lists_the_known_and_the_closest(tmp_pat
     with pytest.raises(KgenreError) as caught:
         load_collection("dmeo")
     assert str(caught.value) == (
-        "`--data` takes a dataset (demo), a folder of genre folders, or a .csv or .parquet manifest: "
-        "unknown data 'dmeo'. Did you mean demo? "
-        f"Known: {', '.join(sorted(DATASETS))}."
+        f"`--data` takes {DATA}: unknown data 'dmeo'. Did you mean demo? Known: {', '.join(sorted(DATASETS))}."
     )
     missing = tmp_path / "missing.csv"
     with pytest.raises(KgenreError, match=r"missing\.csv: no such folder or file\. "):

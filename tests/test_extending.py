@@ -130,14 +130,15 @@ POLARITY = Augmentation(PolaritySettings, build, "crop", "inverted", "the test")
     "collections/datasets/tones.py": '''
 """tones: two genres of sine waves, made on the spot."""
 
-from kgenre.collections.datasets.dataset import Dataset
+from kgenre.collections.datasets.dataset import Dataset, Tracks
 
 
-def prepare(folder, progress):
+def load(folder, progress):
     import numpy as np
     import soundfile
 
-    folder = folder / "tones"
+    from kgenre.collections.tables import read_manifest
+
     folder.mkdir(parents=True, exist_ok=True)
     rng, lines = np.random.default_rng(0), ["path,genre,artist"]
     with progress.task("making tones", 24, "songs") as advance:
@@ -149,10 +150,17 @@ def prepare(folder, progress):
             lines.append(f"{number}.wav,{genre},artist {number // 2}")
             advance()
     (folder / "manifest.csv").write_text("\\n".join(lines) + "\\n")
-    return folder / "manifest.csv"
+    return Tracks(read_manifest(folder / "manifest.csv"))
 
 
-DATASET = Dataset("two genres of tones", "none", "CC0", "a second", ("high", "low"), prepare)
+DATASET = Dataset(
+    description="two genres of tones",
+    citation="none",
+    licence="CC0",
+    size="a second",
+    labels=("high", "low"),
+    load=load,
+)
 ''',
     "baselines/nearest_mean.py": '''
 """The nearest class mean."""

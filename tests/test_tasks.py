@@ -15,14 +15,19 @@ from kgenre.model.tasks.single_label import SingleLabel
 LABELS = ("blues", "jazz", "rock")
 
 
+def of(*genres):
+    """Tracks of one genre each."""
+    return pd.DataFrame({"genre": genres, "genres": genres})
+
+
 @pytest.fixture(params=TASKS)
 def task(request):
     return make_task(request.param, LABELS)
 
 
 def test_make_task_of_an_unknown_name_lists_the_known():
-    with pytest.raises(KgenreError, match="unknown task 'singl_label'. Did you mean single_label?"):
-        make_task("singl_label", LABELS)
+    with pytest.raises(KgenreError, match="unknown task 'singl'. Did you mean single?"):
+        make_task("singl", LABELS)
 
 
 def test_task_keeps_its_name_and_labels(task):
@@ -55,7 +60,7 @@ def test_loss_of_targets_and_of_their_shares_agree_with_the_loss_of_tracks(task)
     import keras
 
     logits = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
-    targets = task.targets(["rock", "blues", "jazz", "rock"])
+    targets = task.targets(of("rock", "blues", "jazz", "rock"))
     probabilities = keras.ops.convert_to_numpy(task.activation()(logits))
     expected = task.track_loss(targets, probabilities).mean()
     assert float(task.loss(mixed=False)(targets, logits)) == pytest.approx(expected, rel=1e-5)
@@ -63,24 +68,31 @@ def test_loss_of_targets_and_of_their_shares_agree_with_the_loss_of_tracks(task)
 
 
 def test_track_loss_of_a_certain_mistake_is_finite(task):
-    wrong = task.shares(task.targets(["jazz"]))
-    assert np.isfinite(task.track_loss(task.targets(["rock"]), wrong)).all()
+    wrong = task.shares(task.targets(of("jazz")))
+    assert np.isfinite(task.track_loss(task.targets(of("rock")), wrong)).all()
 
 
 def test_decide_turns_the_shares_of_targets_back_into_targets(task):
-    targets = task.targets(["rock", "blues", "rock"])
-    np.testing.assert_array_equal(task.decide(task.shares(targets)), targets)
+    targets = task.targets(of("rock", "blues", "rock"))
+    np.testing.assert_array_equal(task.main(task.shares(targets)), [2, 0, 2])
 
 
 def test_single_label_decides_for_the_first_of_equal_probabilities():
-    assert make_task("single_label", LABELS).decide(np.array([0.2, 0.4, 0.4])) == 1
+    assert make_task("single", LABELS).main(np.array([0.2, 0.4, 0.4])) == 1
 
 
 def test_evaluate_names_its_metrics(task):
     probabilities = np.array([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.5, 0.3, 0.2]])
-    targets = task.targets(["blues", "jazz", "rock"])
+    targets = task.targets(of("blues", "jazz", "rock"))
     found = task.evaluate(targets, probabilities)
     assert set(task.metrics) <= set(found)
+    assert found[task.metrics[0]] == pytest.approx(task.score(targets, probabilities))
+
+
+def test_evaluate_of_a_single_label_gives_the_track_metrics():
+    task, probabilities = make_task("single", LABELS), np.array([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.5, 0.3, 0.2]])
+    targets = task.targets(of("blues", "jazz", "rock"))
+    found = task.evaluate(targets, probabilities)
     assert found == track_metrics(targets, probabilities, list(LABELS)) and found["accuracy"] == 2 / 3
 
 

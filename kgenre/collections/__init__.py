@@ -3,18 +3,26 @@
 from pathlib import Path
 
 from kgenre.collections.datasets import DATASETS
-from kgenre.collections.settings import DATA
+from kgenre.collections.settings import DATA, CollectionOptions
 from kgenre.core.errors import KgenreError, check_known
 from kgenre.core.progress import SILENT, Progress
 
 
-def load_collection(data: str, folder: Path = Path("data"), seed: int = 0, progress: Progress = SILENT):
+def load_collection(
+    data: str,
+    folder: Path = Path("data"),
+    seed: int = 0,
+    progress: Progress = SILENT,
+    options: CollectionOptions | None = None,
+):
     """The tracks of a named dataset, of a folder of genre folders, or of a manifest, each in a split.
 
     Args:
-        data: a key of DATASETS, a folder, or the path of a manifest.
+        data: a key of DATASETS, with its folder as NAME:DIR if it is not `folder`/NAME; a folder; or the path of a
+            manifest.
         folder: where named datasets are kept.
         seed: of the split, where the tracks have none yet.
+        options: CollectionOptions: which genres count.
 
     Returns:
         collections.splits.Collection.
@@ -22,21 +30,39 @@ def load_collection(data: str, folder: Path = Path("data"), seed: int = 0, progr
     Raises:
         KgenreError: nothing of that name, or no usable tracks in it.
     """
+    from kgenre.collections.labels import label
     from kgenre.collections.splits import with_split
 
-    return with_split(data, _read_table(data, folder, progress), seed)
+    options = options or CollectionOptions()
+    tracks, task = label(data, _read(data, folder, progress), options, progress)
+    return with_split(data, tracks.table, seed, task, tracks.parents)
 
 
-def _read_table(data: str, folder: Path, progress: Progress):
+def find_dataset(data: str, folder: Path = Path("data")) -> tuple[str, Path] | None:
+    """The name and the folder of the dataset that `--data` names; None where it names something else.
+
+    Raises:
+        KgenreError: the dataset's folder must be named, and is not.
+    """
+    name, colon, place = data.partition(":")
+    if name not in DATASETS:
+        return None
+    if DATASETS[name].needs_folder and not place:
+        raise KgenreError(f"{name}: needs the folder that holds it. Name it as --data {name}:DIR.")
+    return name, Path(place) if place else folder / name
+
+
+def _read(data: str, folder: Path, progress: Progress):
+    from kgenre.collections.datasets.dataset import Tracks
     from kgenre.collections.tables import read_folder, read_manifest
 
     path = Path(data)
-    if data in DATASETS:
-        return _read_dataset(data, folder, progress)
+    if dataset := find_dataset(data, folder):
+        return _read_dataset(*dataset, progress)
     if data and path.is_dir():
-        return read_folder(path)
+        return Tracks(read_folder(path))
     if path.is_file() and path.suffix.lower() in (".csv", ".parquet"):
-        return read_manifest(path)
+        return Tracks(read_manifest(path))
     if path.exists() or len(path.parts) > 1 or path.suffix:
         rule = "is neither a folder nor a .csv or .parquet file" if path.exists() else "no such folder or file"
         raise KgenreError(f"{data}: {rule}. `--data` takes {DATA}.")
@@ -44,12 +70,15 @@ def _read_table(data: str, folder: Path, progress: Progress):
 
 
 def _read_dataset(name: str, folder: Path, progress: Progress):
-    """The manifest of a dataset, without the tracks that its declaration lists as faulty."""
-    from kgenre.collections.tables import read_manifest
+    """The tracks of a dataset, without those that its declaration lists as faulty."""
+    import dataclasses
 
     dataset = DATASETS[name]
-    table = read_manifest(dataset.prepare(folder, progress))
-    faulty = table["track_id"].isin(dataset.known_faults)
+    tracks = dataset.load(folder, progress)
+    faults = tracks.table["track_id"].map(dataset.known_faults)
+    faulty = faults.notna()
     if faulty.any():
         progress.line(f"{name}: tracks left out because of known faults: {faulty.sum()}")
-    return table[~faulty].reset_index(drop=True)
+    left_out = dict(zip(tracks.table.loc[faulty, "track_id"], faults[faulty]))
+    table = tracks.table[~faulty].reset_index(drop=True)
+    return dataclasses.replace(tracks, table=table, left_out={**tracks.left_out, **left_out})

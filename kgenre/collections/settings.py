@@ -1,16 +1,33 @@
 """Settings of the collection that a command reads."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from kgenre.collections.datasets import DATASETS
 from kgenre.core.settings import Settings
 
 # What `--data` takes: the help texts and the errors say it in the same words.
-DATA_METAVAR = "NAME|DIR|MANIFEST"
-DATA = f"a dataset ({', '.join(DATASETS)}), a folder of genre folders, or a .csv or .parquet manifest"
+DATA_METAVAR = "NAME|NAME:DIR|DIR|MANIFEST"
+DATA = (
+    f"a dataset ({', '.join(DATASETS)}), NAME:DIR for one in a folder of its own, a folder of genre folders, "
+    "or a .csv or .parquet manifest"
+)
 
 
 class CollectionSettings(Settings):
     """The collection to read."""
 
     data: str = Field("demo", description=DATA, json_schema_extra={"metavar": DATA_METAVAR})
+
+
+class CollectionOptions(Settings):
+    """How a collection is read: which genres count, and as what."""
+
+    task: Literal["single", "multi"] | None = Field(
+        None, description="one genre a track, or several; what the collection has if not given"
+    )
+    level: Literal["top", "all"] = Field("top", description="of a tree of genres: the top ones, or all of them")
+    min_tracks_per_genre: int = Field(
+        1, ge=1, le=10**6, description="genres of fewer tracks are left out, and so are tracks without another genre"
+    )

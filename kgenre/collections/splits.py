@@ -1,12 +1,16 @@
 """Splits of a collection into train, valid and test, by artist where artists are known."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from kgenre.collections.grouping import group_ids, grouped_folds
+from kgenre.collections.labels import SINGLE, strata
 from kgenre.core.errors import KgenreError
+from kgenre.core.genres import split_genres
+from kgenre.model.tasks import Task, make_task
 
 SPLITS = ("train", "valid", "test")
 KNOWN_SHARE = 0.9  # a unit is used when at least this share of the tracks has it
@@ -16,23 +20,44 @@ KNOWN_SHARE = 0.9  # a unit is used when at least this share of the tracks has i
 class Collection:
     """Tracks with a split, and how the split was made.
 
-    table: DataFrame with path, genre, split, artist, album, track_id.
+    table: DataFrame with collections.tables.COLUMNS.
     protocol: one sentence on how the split was made.
+    task: "single" or "multi": whether `genre` or `genres` is what a track is labelled with.
+    parents: {genre: its parent}, both among the labels; empty where the labels are a flat list.
     """
 
     name: str
     table: pd.DataFrame
     protocol: str
+    task: str = SINGLE
+    parents: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def labels(self) -> list[str]:
-        return sorted(self.table["genre"].unique())
+        return labels_of(self.table)
+
+    def make_task(self, labels: Sequence[str]) -> Task:
+        """The task, for these of the labels, with their tree."""
+        number = {label: i for i, label in enumerate(labels)}
+        parents = [number.get(self.parents.get(label), -1) for label in labels]
+        return make_task(self.task, labels, {} if self.task == SINGLE else {"parents": parents})
 
     def rows(self, split: str) -> pd.DataFrame:
         return self.table[self.table["split"] == split].reset_index(drop=True)
 
 
-def with_split(name: str, table: pd.DataFrame, seed: int = 0) -> Collection:
+def labels_of(table: pd.DataFrame) -> list[str]:
+    """The genres of the tracks, sorted."""
+    return sorted({genre for text in table["genres"] for genre in split_genres(text)})
+
+
+def with_split(
+    name: str,
+    table: pd.DataFrame,
+    seed: int = 0,
+    task: str = SINGLE,
+    parents: Mapping[str, str] | None = None,
+) -> Collection:
     """The collection with its given split, or one made by artist, else album, else track.
 
     Tracks without a split in a table that gives one to others are left out of all three.
@@ -41,12 +66,12 @@ def with_split(name: str, table: pd.DataFrame, seed: int = 0) -> Collection:
         given = table[table["split"] != ""].reset_index(drop=True)
         left_out = len(table) - len(given)
         note = f"; {left_out} tracks without a split left out" if left_out else ""
-        return Collection(name, given, f"split given by the manifest{note}")
+        return Collection(name, given, f"split given by the manifest{note}", task, parents or {})
     unit = next((unit for unit in ("artist", "album") if (table[unit] != "").mean() >= KNOWN_SHARE), "track")
     groups, sparse = split_groups(table, unit)
-    table = table.assign(split=pd.array(assign(table["genre"].to_numpy(), groups, seed), dtype="string"))
+    table = table.assign(split=pd.array(assign(strata(table).to_numpy(), groups, seed), dtype="string"))
     note = f", but by track in {', '.join(sparse)} (fewer than 3 {unit}s)" if sparse else ""
-    return Collection(name, table, f"split by {unit}{note}, seed {seed}")
+    return Collection(name, table, f"split by {unit}{note}, seed {seed}", task, parents or {})
 
 
 def split_groups(table: pd.DataFrame, unit: str) -> tuple[np.ndarray, list[str]]:
@@ -54,9 +79,10 @@ def split_groups(table: pd.DataFrame, unit: str) -> tuple[np.ndarray, list[str]]
     groups = group_ids(table, unit)
     if unit == "track":
         return groups, []
-    counts = pd.Series(groups).groupby(table["genre"].to_numpy()).nunique()
+    genres = strata(table)
+    counts = pd.Series(groups).groupby(genres.to_numpy()).nunique()
     sparse = sorted(counts[counts < len(SPLITS)].index)
-    return np.where(table["genre"].isin(sparse), group_ids(table, "track"), groups), sparse
+    return np.where(genres.isin(sparse), group_ids(table, "track"), groups), sparse
 
 
 def assign(genres: np.ndarray, groups: np.ndarray, seed: int) -> list[str]:
@@ -104,8 +130,8 @@ def trainable_genres(tracks: pd.DataFrame, name: str) -> list[str]:
     Raises:
         KgenreError: no valid and test rows, fewer than two genres, or a genre without train rows.
     """
-    labels = sorted(tracks.loc[tracks["split"] == "train", "genre"].unique())
-    lost = sorted(set(tracks["genre"]) - set(labels))
+    labels = labels_of(tracks[tracks["split"] == "train"])
+    lost = sorted(set(labels_of(tracks)) - set(labels))
     step = "Add tracks (three a genre at least), or give a `split` in a manifest."
     if (tracks["split"] == "train").all():
         raise KgenreError(f"{name}: training needs valid or test tracks. Received: no valid and no test tracks. {step}")

@@ -7,8 +7,11 @@ import pandas as pd
 from kgenre.audio.tags import read_tags
 from kgenre.audio.walk import find_audio_files
 from kgenre.core.errors import KgenreError
+from kgenre.core.genres import join_genres, split_genres
 
-COLUMNS = ["path", "genre", "split", "artist", "album", "track_id"]
+# genre is a track's one genre, "" where it has several and none is the main one; genres are all of them, as
+# core.genres joins them. Unknown values are "".
+COLUMNS = ["path", "genre", "genres", "split", "artist", "album", "track_id"]
 SPLIT_NAMES = {
     "train": "train", "training": "train",
     "valid": "valid", "validation": "valid", "val": "valid", "dev": "valid",
@@ -17,7 +20,9 @@ SPLIT_NAMES = {
 
 
 def read_manifest(path) -> pd.DataFrame:
-    """Reads a CSV or Parquet manifest with `path`, `genre` and optional `split, artist, album, track_id`.
+    """Reads a CSV or Parquet manifest with `path`, `genre` or `genres`, and optional `split, artist, album, track_id`.
+
+    `genres` holds several genres of a track, "Rock|Punk".
 
     Returns:
         Table with COLUMNS. Relative paths are resolved against the manifest's folder; unknown values are "".
@@ -35,21 +40,21 @@ def read_manifest(path) -> pd.DataFrame:
     for name in COLUMNS:
         if (times := list(table.columns).count(name)) > 1:
             raise KgenreError(f"{path}: the column {name} is there {times} times. Name each column once.")
-    missing = [name for name in ("path", "genre") if name not in table]
+    missing = [name for name, others in (("path", ()), ("genre", ("genres",))) if not {name, *others} & {*table}]
     if missing:
         raise KgenreError(
             f"{path}: a manifest needs the columns path and genre. Missing: {', '.join(missing)}. "
             f"Received: {', '.join(table.columns)}."
         )
-    for name in ("path", "genre"):
-        empty = (table[name].str.strip() == "").to_numpy().nonzero()[0]
+    table = table.reindex(columns=COLUMNS, fill_value="")
+    table["genre"] = table["genre"].str.strip()
+    for name, text in (("path", table["path"].str.strip()), ("genre", table["genre"] + table["genres"].str.strip())):
+        empty = (text == "").to_numpy().nonzero()[0]
         if len(empty):
             raise KgenreError(f"{path}: line {empty[0] + 2}: `{name}` is empty.")
-    table = table.reindex(columns=COLUMNS, fill_value="")
     table["path"] = [str((path.parent / name).resolve()) for name in table["path"]]
-    table["genre"] = table["genre"].str.strip()
     table["split"] = [_split_name(path, line, name) for line, name in enumerate(table["split"], 2)]
-    return _finish(table, str(path))
+    return finish_table(table, str(path))
 
 
 def read_folder(folder) -> pd.DataFrame:
@@ -71,7 +76,7 @@ def read_folder(folder) -> pd.DataFrame:
             "GENRE/SONG.mp3, or GENRE/ALBUM/SONG.mp3; or give a CSV manifest with path and genre."
         )
     table = pd.DataFrame(rows).reindex(columns=COLUMNS).astype("string").fillna("")
-    return _finish(table, str(folder))
+    return finish_table(table, str(folder))
 
 
 def _read_csv(path) -> pd.DataFrame:
@@ -85,17 +90,31 @@ def _split_name(path, line: int, name: str) -> str:
     return SPLIT_NAMES.get(plain, "")
 
 
-def _finish(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Checks paths and genres; adds track ids, and artists and albums from the tags where none is known."""
+def finish_table(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Checks paths and genres; adds what can be told from the other columns or from tags.
+
+    The track id is the file's name where it is missing. What `genre` names is among `genres`; of
+    a single one in `genres`, `genre` is the same. Artists and albums come from the tags where no track has any.
+
+    Args:
+        table: with COLUMNS; each track has `genre` or `genres`.
+        name: of the collection, for errors.
+
+    Raises:
+        KgenreError: a path twice, an unprintable genre, or fewer than two genres.
+    """
     table = table.astype("string")
     repeated = table["path"].duplicated()
     if repeated.any():
         raise KgenreError(f"{name}: lists {table['path'][repeated].iloc[0]} twice. List each track once.")
-    for genre in table["genre"].unique():
+    pairs = [_both(*row) for row in zip(table["genre"], table["genres"])]
+    table["genre"], table["genres"] = [genre for genre, _ in pairs], [genres for _, genres in pairs]
+    genres = sorted({genre for text in table["genres"] for genre in split_genres(text)})
+    for genre in genres:
         if not genre.isprintable():
             raise KgenreError(f"{name}: a genre's name must be printable, on one line. Received: {genre!r}.")
-    if table["genre"].nunique() < 2:
-        raise KgenreError(f"{name}: at least two genres are needed. Received: {', '.join(table['genre'].unique())}.")
+    if len(genres) < 2:
+        raise KgenreError(f"{name}: at least two genres are needed. Received: {', '.join(genres)}.")
     table["track_id"] = table["track_id"].where(
         table["track_id"] != "", table["path"].map(lambda path: Path(path).stem)
     )
@@ -105,3 +124,10 @@ def _finish(table: pd.DataFrame, name: str) -> pd.DataFrame:
         if (table["album"] == "").all():
             table["album"] = [tag.album for tag in tags]
     return table.astype("string")
+
+
+def _both(genre: str, genres: str) -> tuple[str, str]:
+    """`genre` and `genres` of a track, each completed by the other."""
+    genre = join_genres([genre])
+    every = split_genres(join_genres([genre, *split_genres(genres)]))
+    return genre or (every[0] if len(every) == 1 else ""), join_genres(every)

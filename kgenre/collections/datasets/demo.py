@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
-from kgenre.collections.datasets.dataset import Dataset
+from kgenre.collections.datasets.dataset import Dataset, Tracks
 from kgenre.core.progress import Progress
 
 
-def prepare(folder: Path, progress: Progress) -> Path:
-    """Composes the collection in `folder`/demo if it is missing; returns the path of its manifest."""
+def load(folder: Path, progress: Progress) -> Tracks:
+    """The collection in `folder`, composed first if it is missing."""
     from kgenre.collections.demo.files import make_demo
+    from kgenre.collections.tables import read_manifest
 
-    make_demo(folder / "demo", progress=progress)
-    return folder / "demo" / "manifest.csv"
+    make_demo(folder, progress=progress)
+    return Tracks(read_manifest(folder / "manifest.csv"))
 
 
 DATASET = Dataset(
@@ -20,5 +21,5 @@ DATASET = Dataset(
     licence="made by this package: CC0",
     size="no download",
     labels=("ambient", "blues", "chiptune", "classical", "hiphop", "house", "metal", "reggae"),
-    prepare=prepare,
+    load=load,
 )
