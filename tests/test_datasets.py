@@ -1,5 +1,6 @@
 """`kgenre datasets`: the list, a dataset in full, and downloads of a miniature FMA from a real server on loopback."""
 
+import dataclasses
 import hashlib
 import os
 import shutil
@@ -112,6 +113,14 @@ def test_description_of_every_row_has_all_that_it_declares(name, capsys):
     told += [text for remote in row.remotes for text in (remote.url, remote.sha256 or remote.sha1 or remote.md5)]
     assert [text for text in told if text not in out] == []
     assert out.splitlines()[-1].startswith("next")
+
+
+def test_a_folder_of_the_users_is_there_without_what_can_be_added_to_it(tmp_path):
+    row = dataclasses.replace(DATASETS["fma_small"], needs_folder=True)
+    assert shown.state(row, None) == "a folder of yours" and shown.state(row, tmp_path) == str(tmp_path)
+    assert shown.state(row, tmp_path / "none") == "no"
+    assert shown.next_command("mine", row, None) == "kgenre train --data mine:DIR"
+    assert shown.next_command("mine", row, tmp_path) == f"kgenre train --data mine:{tmp_path}"
 
 
 def test_description_says_what_to_type_next(tmp_path):
@@ -341,8 +350,9 @@ from kgenre.core import transfer, unzip
 transfer.CHUNK_BYTES = 1 << 12
 write = unzip._write
 def slowly(*arguments):
-    write(*arguments)
-    time.sleep(0.02)
+    written = write(*arguments)
+    time.sleep(0.04)
+    return written
 unzip._write = slowly
 sys.exit(datasets.main(sys.argv[1:]))
 """

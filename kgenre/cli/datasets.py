@@ -42,7 +42,7 @@ def state(dataset: Dataset, folder: Path | None) -> str:
     """Whether it is on this machine."""
     if folder is None:
         return "a folder of yours"
-    if dataset.is_in(folder):
+    if folder.exists() if dataset.needs_folder else dataset.is_in(folder):
         return str(folder)
     return "no" if dataset.remotes else "made on first use"
 
@@ -88,7 +88,7 @@ def next_command(name: str, dataset: Dataset, folder: Path | None) -> str:
     """What to type next, to have it or to use it."""
     if folder is None:
         return f"kgenre train --data {name}:DIR"
-    is_default = folder == find_dataset(name)[1] if not dataset.needs_folder else False
-    if dataset.remotes and not dataset.is_in(folder):
+    is_default = not dataset.needs_folder and folder == find_dataset(name)[1]
+    if dataset.remotes and not dataset.needs_folder and not dataset.is_in(folder):
         return f"kgenre datasets {name} --download" + ("" if is_default else f" --to {folder}")
     return f"kgenre train --data {name if is_default else f'{name}:{folder}'}"
