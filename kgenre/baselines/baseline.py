@@ -10,7 +10,7 @@ from kgenre.audio.policy import AUTO
 from kgenre.baselines.classifiers import classifier_names
 from kgenre.baselines.hyperparameters import TuningSettings, check_pca, class_probabilities, fit, has_probabilities
 from kgenre.baselines.model_selection import plan_selection, select_classifier
-from kgenre.baselines.vectors import VectorRequest, Vectors, track_vectors
+from kgenre.baselines.vectors import VectorRequest, Vectors, folder_name, track_vectors
 from kgenre.collections.splits import Collection
 from kgenre.core.files import make_output_folder, write_text
 from kgenre.core.progress import SILENT, Progress
@@ -116,7 +116,5 @@ def baseline(
 
 
 def default_folder(on: str, data: str) -> Path:
-    """models/baseline-VECTORS-DATA, each by the last part of its path that is not the same for all."""
-    parts = [part for part in Path(on).parts if part not in ("saved_model", "1", "models")]
-    data_name = Path(data).parent.name if Path(data).stem == "manifest" else Path(data).stem
-    return Path("models") / f"baseline-{Path(parts[-1] if parts else on).stem}-{data_name}"
+    """models/baseline-VECTORS-DATA."""
+    return Path("models") / f"baseline-{folder_name(on, data)}"
