@@ -14,6 +14,7 @@ from kgenre import cli
 from kgenre.audio.settings import ReaderSettings
 from kgenre.cli.output import read_output
 from kgenre.collections.settings import DATA, DATA_METAVAR
+from kgenre.core.errors import KgenreError
 from kgenre.training.settings import TrainingSettings
 
 
@@ -36,6 +37,9 @@ def main(argv=None) -> int:
 def _datasets(args: argparse.Namespace) -> int:
     from kgenre.collections import load_collection
 
+    for flag, given, needs in (("sample", args.sample, "describe"), ("threshold", args.threshold, "duplicates")):
+        if given is not None and not getattr(args, needs):
+            raise KgenreError(f"--{flag} applies to --{needs}. Received: --{flag} {given:g}. Leave it out.")
     output = read_output(args.out, ("html",) if args.describe else ("csv",), needs_ending=True)
     progress, reading = cli.BarProgress(), cli.settings_from(ReaderSettings, args)
     seed = cli.settings_from(TrainingSettings, args).seed

@@ -28,8 +28,9 @@ class Description:
         rarer of the two.
     lengths: {"min", "median", "max", "total": seconds}; {} where no file was read.
     formats: {"sample rate", "channels", "format": {value as text: tracks}}.
-    overlaps: a row for each pair of splits and each unit ("same file", "artist", "album"): `splits`, `unit`, `shared`
-        (units in both), `tracks` (of the second split that have one of them), `share` (of the second split).
+    overlaps: a row for each pair of splits: `splits` ("valid in train"), `tracks` of the former, and how many of these
+        have a counterpart in the latter: byte by byte the `same file`, the `same artist`, the `same album`; NaN where
+        unknown.
     sentences: {split: overlap with train in one sentence}.
     unknown: {"artist", "album": tracks whose one is unknown}.
     unreadable: {path: cause}.
@@ -67,7 +68,7 @@ def describe(collection: Collection, files: pd.DataFrame | None = None) -> Descr
     if files is not None:
         by_path = files.set_index("path").loc[table["path"]].reset_index()
         seconds, hashes = by_path["seconds"], by_path["hash"]
-    units = {"same file": hashes, "artist": table["artist"].str.casefold(), "album": _albums(table)}
+    units = {"same file": hashes, "same artist": table["artist"].str.casefold(), "same album": _albums(table)}
     train = table[table["split"] == "train"]
     labels = [split_genres(text) for text in table["genres"]]
     return Description(
@@ -143,10 +144,16 @@ def _formats(files: pd.DataFrame) -> dict[str, dict[str, int]]:
 def _overlaps(splits: pd.Series, units: Mapping[str, pd.Series]) -> pd.DataFrame:
     rows = []
     for first, second in itertools.combinations(SPLITS, 2):
-        for unit, values in units.items():
-            a, b = values[(splits == first) & (values != "")], values[(splits == second) & (values != "")]
-            of = int((splits == second).sum())
-            if (splits == first).any() and of and (values != "").any():
-                tracks = int(b.isin(a).sum())
-                rows.append((f"{first}, {second}", unit, b[b.isin(a)].nunique(), tracks, tracks / of))
-    return pd.DataFrame(rows, columns=["splits", "unit", "shared", "tracks", "share"])
+        of, in_first = splits == second, splits == first
+        if of.any() and in_first.any():
+            shares = {unit: _shared(values[of], values[in_first]) for unit, values in units.items()}
+            rows.append({"splits": f"{second} in {first}", "tracks": int(of.sum()), **shares})
+    return pd.DataFrame(rows, columns=["splits", "tracks", *units])
+
+
+def _shared(values: pd.Series, others: pd.Series) -> float:
+    """How many of the values are among the others; NaN where all of either are unknown."""
+    known = others[others != ""]
+    if (values == "").all() or known.empty:
+        return np.nan
+    return float(values.isin(known).sum())

@@ -137,7 +137,7 @@ def _files(found: Description) -> str:
 
 def _overlap(found: Description) -> str:
     rows = [tuple(map(_text, row)) for row in overlap_rows(found)]
-    table = _table(OVERLAP_COLUMNS, rows, OVERLAP_COLUMNS[2:]) if rows else ""
+    table = _table(OVERLAP_COLUMNS, rows, OVERLAP_COLUMNS[1:]) if rows else ""
     said = [f"overlap of {split} with train: {sentence}" for split, sentence in found.sentences.items()]
     said += [f"{unit} unknown: {n} tracks" for unit, n in found.unknown.items() if n]
     return table + "".join(f"\n<p>{_text(sentence)}</p>" for sentence in said)

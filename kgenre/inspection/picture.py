@@ -13,7 +13,8 @@ from kgenre.inspection.scatter import Scatter
 
 COLOURS = 12  # genres of the map that have a colour of their own, as style.css has them; the others share one
 REST = "rest"
-WIDTH, HEIGHT, MARGIN, RADIUS = 640, 480, 14, 4.5
+WIDTH, MARGIN, RADIUS = 640, 14, 4.5
+RATIOS = 0.5, 0.9  # of height to width, least and most
 
 
 def swatch(colour: str) -> str:
@@ -38,15 +39,16 @@ def scatter_picture(scatter: Scatter) -> str:
     counts = genres.value_counts()
     ranked = sorted(counts.index, key=lambda genre: (-counts[genre], genre))
     colour = {genre: f"c{i}" if i < COLOURS else REST for i, genre in enumerate(ranked)}
+    positions, height = _in_frame(scatter.positions)
     points = [
         f'<circle class="{colour[genre]}" data-colour="{colour[genre]}" cx="{x:.1f}" cy="{y:.1f}" r="{RADIUS}">'
         f"<title>{escape(_words(row))}</title></circle>"
-        for genre, (x, y), row in zip(genres, _in_frame(scatter.positions), scatter.rows.to_dict("records"))
+        for genre, (x, y), row in zip(genres, positions, scatter.rows.to_dict("records"))
     ]
     label = f"Map of {len(points)} tracks, coloured by genre"
     return (
         f"{_legend(ranked, counts)}\n"
-        f'<div id="map"><svg viewBox="0 0 {WIDTH} {HEIGHT}" tabindex="0" role="img" aria-label="{label}" '
+        f'<div id="map"><svg viewBox="0 0 {WIDTH} {height}" tabindex="0" role="img" aria-label="{label}" '
         f'aria-describedby="tip">\n' + "\n".join(points) + '\n</svg><div id="tip" role="status" hidden></div></div>'
     )
 
@@ -64,12 +66,14 @@ def _legend(ranked: Sequence[str], counts) -> str:
     return f'<ul id="legend">{"".join(buttons)}</ul>'
 
 
-def _in_frame(positions: np.ndarray) -> np.ndarray:
-    """The positions on WIDTH by HEIGHT, with one scale for both axes: float (tracks, 2)."""
+def _in_frame(positions: np.ndarray) -> tuple[np.ndarray, int]:
+    """The positions, float (tracks, 2), on WIDTH by a suitable height, and the height; both axes have one scale."""
     low, high = positions.min(axis=0), positions.max(axis=0)
-    room = np.array([WIDTH, HEIGHT]) - 2 * MARGIN
-    scale = (room / np.maximum(high - low, 1e-9)).min()
-    return (positions - (low + high) / 2) * scale * [1, -1] + np.array([WIDTH, HEIGHT]) / 2
+    spans = np.maximum(high - low, 1e-9)
+    height = round(WIDTH * np.clip(spans[1] / spans[0], *RATIOS))
+    frame = np.array([WIDTH, height])
+    scale = ((frame - 2 * MARGIN) / spans).min()
+    return (positions - (low + high) / 2) * scale * [1, -1] + frame / 2, height
 
 
 def _words(row: dict) -> str:

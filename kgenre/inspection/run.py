@@ -7,10 +7,11 @@ import pandas as pd
 from kgenre.audio.policy import AUTO
 from kgenre.baselines.vectors import VectorRequest, Vectors, folder_name, track_vectors
 from kgenre.collections.splits import Collection
+from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder
 from kgenre.core.progress import SILENT, Progress
 from kgenre.inspection.description import Description, describe
-from kgenre.inspection.duplicates import THRESHOLD, find_duplicates
+from kgenre.inspection.duplicates import THRESHOLD, check_threshold, find_duplicates
 from kgenre.inspection.files import audio_hashes, file_facts
 from kgenre.inspection.scatter import SAMPLE, Scatter, lay_out, sample_rows
 
@@ -36,7 +37,13 @@ def describe_collection(
         keep: folder in which the vectors are kept, so that a stopped run continues; None for KEEP.
         sample: tracks that are laid out, at most; 0 for none.
         workers: processes, and threads of decoding.
+        seed: of the sample and of t-SNE.
+
+    Raises:
+        KgenreError: a sample below 0; or the kept vectors are of another decoder or version.
     """
+    if sample < 0:
+        raise KgenreError(f"--sample must be at least 0. Received: {sample}.")
     files = file_facts(collection.table["path"].tolist(), workers, progress, decoder)
     found = describe(collection, files)
     readable = collection.table[~collection.table["path"].isin(found.unreadable)]
@@ -67,7 +74,11 @@ def collection_duplicates(
     Args:
         model: whose embeddings say which tracks are compared; None for the default model.
         keep: as in `describe_collection`.
+
+    Raises:
+        KgenreError: a threshold that is not in (0, 1]; no such model; or the kept vectors are of another one.
     """
+    check_threshold(threshold)
     rows = collection.table
     hashes = audio_hashes(rows["path"].tolist(), workers, progress)
     vectors = _vectors(collection.name, rows, model or DEFAULT_MODEL, keep, workers, decoder, progress)

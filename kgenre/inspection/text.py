@@ -9,7 +9,7 @@ from kgenre.core.text import one_line
 from kgenre.inspection.description import Description
 
 MOST_LINES = 20  # of a list; the page or the CSV has all
-OVERLAP_COLUMNS = ("splits", "unit", "in both", "tracks of the second")
+OVERLAP_COLUMNS = ("splits", "tracks", "same file", "same artist", "same album")
 TRACK_COLUMNS = ["genre", "train", "valid", "test", "tracks", "artists", "albums", "minutes"]
 
 
@@ -80,8 +80,14 @@ def overlap_text(found: Description) -> str:
 
 def overlap_rows(found: Description) -> list[tuple[str, ...]]:
     """OVERLAP_COLUMNS of each row of `Description.overlaps`, as text."""
-    rows = found.overlaps.itertuples()
-    return [(row.splits, row.unit, str(row.shared), f"{row.tracks} ({row.share:.1%})") for row in rows]
+    return [
+        (row["splits"], str(row["tracks"]), *(_shared(row[unit], row["tracks"]) for unit in OVERLAP_COLUMNS[2:]))
+        for row in found.overlaps.to_dict("records")
+    ]
+
+
+def _shared(count: float, of: int) -> str:
+    return "unknown" if pd.isna(count) else f"{count:.0f} ({count / of:.1%})"
 
 
 def unreadable_text(unreadable: Mapping[str, str]) -> str:
