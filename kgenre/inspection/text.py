@@ -34,11 +34,13 @@ def task_text(found: Description) -> str:
 
 def genre_cells(row: Mapping) -> list[str]:
     """TRACK_COLUMNS of a row of `Description.genres`, as text."""
-    return [minutes(row[name]) if name == "minutes" else str(row[name]) for name in TRACK_COLUMNS]
+    return [_genre_cell(name, row[name]) for name in TRACK_COLUMNS]
 
 
-def minutes(value: float) -> str:
-    return "unknown" if pd.isna(value) else f"{value:.1f}"
+def _genre_cell(name: str, value) -> str:
+    if name == "minutes":
+        return "unknown" if pd.isna(value) else f"{value:.1f}"
+    return "unknown" if name in ("artists", "albums") and value == 0 else str(value)
 
 
 def several_text(found: Description) -> str:
