@@ -31,6 +31,7 @@ def main(argv=None) -> int:
     parser.add_argument("--keep", type=Path, metavar="DIR", help="folder of vectors (default: data/inspection)")
     cli.add_settings_flags(parser, ReaderSettings, "workers", "decoder")
     cli.add_settings_flags(parser, TrainingSettings, "seed")
+    cli.add_collection_flags(parser)
     return cli.run(_datasets, parser.parse_args(argv))
 
 
@@ -43,7 +44,7 @@ def _datasets(args: argparse.Namespace) -> int:
     output = read_output(args.out, ("html",) if args.describe else ("csv",), needs_ending=True)
     progress, reading = cli.BarProgress(), cli.settings_from(ReaderSettings, args)
     seed = cli.settings_from(TrainingSettings, args).seed
-    collection = load_collection(args.data, seed=seed, progress=progress)
+    collection = load_collection(args.data, seed=seed, progress=progress, options=cli.collection_options(args))
     own = {"model": args.model and str(args.model), "keep": args.keep, "workers": reading.workers}
     look = _describe if args.describe else _duplicates
     return look(collection, args, output, decoder=reading.decoder, progress=progress, **own)
