@@ -72,7 +72,7 @@ def _duplicates(collection, args, output, progress, **own) -> int:
     pairs, failures = collection_duplicates(collection, progress=progress, **given, **own)
     print(duplicates_text(collection.name, len(collection.table), pairs))
     if output.path:
-        output.write_text(pairs.to_csv(index=False))
+        output.write_text(pairs.to_csv(index=False, float_format="%.4f"))
         print(f"{len(pairs)} pairs written to {output.path}")
     progress.failures(failures, "not compared")
     return 1 if failures else 0

@@ -207,3 +207,13 @@ def test_duplicates_threshold_out_of_range_is_refused_before_the_work(collection
 def test_datasets_flag_that_does_not_apply_is_refused(collection, flags, rule, capsys):
     assert datasets.main([str(collection / "manifest.csv"), *flags]) == 2
     assert rule in capsys.readouterr().err
+
+
+def test_benchmark_of_made_copies_counts_them_and_false_pairs(collection, level_model, tmp_path, capsys):
+    from benchmarks import duplicates
+
+    command = ["--data", str(collection / "manifest.csv"), "--out", str(tmp_path), "--every", "9"]
+    assert duplicates.main(command) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "18 tracks, 10 copies, 0 not compared"
+    assert "| 0.75 | 100% | 100% | 100% | 100% | 100% | 0 |" in lines and lines.count("") == 1
