@@ -125,7 +125,7 @@ def recall(pairs: pd.DataFrame, table: pd.DataFrame, score: str, thresholds) -> 
     of, kind = dict(zip(table["path"], table["of"])), dict(zip(table["path"], table["kind"]))
     true = pairs["path_a"].map(of) == pairs["path_b"].map(of)
     kinds = [kind[a] or kind[b] for a, b in zip(pairs["path_a"], pairs["path_b"])]
-    with_original = [not (kind[a] and kind[b]) for a, b in zip(pairs["path_a"], pairs["path_b"])]
+    with_original = np.array([not (kind[a] and kind[b]) for a, b in zip(pairs["path_a"], pairs["path_b"])], bool)
     counts = table["kind"].value_counts()
     rows = []
     for threshold in thresholds:
