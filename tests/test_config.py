@@ -27,7 +27,8 @@ RANGED = [(settings, field) for settings in CLASSES for field in fields_of(setti
 KNOWN_ARCHS = ", ".join(sorted(ARCHS))
 # A value of each setting that is no class's default, nor any row's.
 OTHER = {
-    "data": "songs.csv", "task": "multi", "level": "all", "min_tracks_per_genre": 4, "sample_rate_hz": 15000, "slice_seconds": 4.5, "slice_overlap": 0.25,
+    "data": "songs.csv", "task": "multi", "level": "all", "min_tracks_per_genre": 4,
+    "sample_rate_hz": 15000, "slice_seconds": 4.5, "slice_overlap": 0.25,
     "n_fft": 1024, "hop_length": 300, "n_mels": 50, "fmin_hz": 30.0, "fmax_hz": 7000.0,
     "top_db": 60.0, "image_height": 200, "image_width": 1024, "image_channels": 2, "frame_scaling": True,
     "dropout": 0.2, "bn_momentum": 0.7, "weights": "none", "unfreeze": 20, "pooling": "flatten", "scaling": "unit",
