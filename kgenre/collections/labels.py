@@ -9,12 +9,11 @@ from kgenre.collections.datasets.dataset import Tracks
 from kgenre.collections.settings import CollectionOptions
 from kgenre.core.errors import KgenreError
 from kgenre.core.genres import join_genres, split_genres
-from kgenre.core.progress import SILENT, Progress
 
 SINGLE, MULTI = "single", "multi"  # rows of kgenre.model.tasks.TASKS
 
 
-def label(name: str, tracks: Tracks, options: CollectionOptions, progress: Progress = SILENT) -> tuple[Tracks, str]:
+def label(name: str, tracks: Tracks, options: CollectionOptions) -> tuple[Tracks, str]:
     """The tracks with the genres that count, and the task.
 
     Args:
@@ -38,8 +37,6 @@ def label(name: str, tracks: Tracks, options: CollectionOptions, progress: Progr
     table = table.assign(genres=[_at_level(text, tracks.parents, top) for text in table["genres"]])
     parents = {} if top else tracks.parents
     labelled, left_out = _single(table, options) if task == SINGLE else _multi(table, options, parents)
-    for cause, count in Counter(left_out.values()).items():
-        progress.line(f"{name}: {count} tracks left out: {cause}")
     genres = {genre for text in labelled["genres"] for genre in split_genres(text)}
     if len(genres) < 2:
         raise KgenreError(

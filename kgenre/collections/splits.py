@@ -23,6 +23,7 @@ class Collection:
     protocol: one sentence on how the split was made.
     task: "single" or "multi": whether `genre` or `genres` is what a track is labelled with.
     parents: {genre: its parent}, both among the labels; empty where the labels are a flat list.
+    left_out: {path or track id: cause} of what was there and is not among the tracks.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Collection:
     protocol: str
     task: str = SINGLE
     parents: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def labels(self) -> list[str]:

@@ -17,7 +17,7 @@ class Run:
     """Paths and files of one run.
 
     config.json (effective), run.json (facts: protocol, versions, weights), labels.txt, tracks.csv (the
-    split used), history.csv, curves.png, model.keras, saved_model/1/, metrics.json, confusion.csv,
+    split used), left_out.csv (what of the collection is not in it, and why), history.csv, curves.png, model.keras, saved_model/1/, metrics.json, confusion.csv,
     confusion.png, logs/ (TensorBoard); and while it is not finished, state.json and checkpoints/.
     """
 
@@ -39,7 +39,7 @@ class Run:
         """Whether the folder holds something; `but_setup` overlooks what a kill while a run began leaves."""
         if not self.folder.is_dir():
             return self.folder.exists()
-        overlooked = ("labels.txt", "tracks.csv", "run.json") if but_setup else ()
+        overlooked = ("labels.txt", "tracks.csv", "left_out.csv", "run.json") if but_setup else ()
         return any(path.name not in overlooked for path in self.folder.iterdir())
 
     def load_settings(self) -> RunSettings:
