@@ -45,7 +45,7 @@ def load_collection(
     tracks, task = label(data, tracks, options)
     for line in left_out_lines(data, tracks.left_out):
         progress.line(line)
-    collection = with_split(data, tracks.table, seed, task, tracks.parents)
+    collection = with_split(data, tracks.table, seed, task, tracks.parents, tracks.given_split)
     return dataclasses.replace(collection, left_out=tracks.left_out)
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pandas as pd
 
@@ -44,7 +45,8 @@ def label(name: str, tracks: Tracks, options: CollectionOptions) -> tuple[Tracks
             f"{_with_options(options)}."
         )
     kept = {child: parent for child, parent in parents.items() if {child, parent} <= genres}
-    return Tracks(labelled.reset_index(drop=True), kept, {**tracks.left_out, **left_out}), task
+    left_out = {**tracks.left_out, **left_out}
+    return replace(tracks, table=labelled.reset_index(drop=True), parents=kept, left_out=left_out), task
 
 
 def _at_level(text: str, parents: Mapping[str, str], top: bool) -> str:

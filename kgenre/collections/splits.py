@@ -13,6 +13,7 @@ from kgenre.core.genres import split_genres
 
 SPLITS = ("train", "valid", "test")
 KNOWN_SHARE = 0.9  # a unit is used when at least this share of the tracks has it
+MOST_UNKNOWN = 0.5  # beyond this share of tracks without an artist, the overlap says nothing
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ def with_split(
     seed: int = 0,
     task: str = SINGLE,
     parents: Mapping[str, str] | None = None,
+    given_split: str = "given by the manifest",
 ) -> Collection:
     """The collection with its given split, or one made by artist, else album, else track.
 
@@ -61,7 +63,7 @@ def with_split(
         given = table[table["split"] != ""].reset_index(drop=True)
         left_out = len(table) - len(given)
         note = f"; {left_out} tracks without a split left out" if left_out else ""
-        return Collection(name, given, f"split given by the manifest{note}", task, parents or {})
+        return Collection(name, given, f"split {given_split}{note}", task, parents or {})
     unit = next((unit for unit in ("artist", "album") if (table[unit] != "").mean() >= KNOWN_SHARE), "track")
     groups, sparse = split_groups(table, unit)
     table = table.assign(split=pd.array(assign(strata(table).to_numpy(), groups, seed), dtype="string"))
@@ -112,11 +114,13 @@ def artist_overlap(rows: pd.DataFrame, train: pd.DataFrame) -> str:
         return "none: no tracks to compare"
     same = rows["path"].isin(train["path"]).mean()
     prefix = f"{same:.1%} of the tracks themselves were trained on; " if same else ""
-    if (rows["artist"] == "").mean() > 1 - KNOWN_SHARE or (train["artist"] == "").mean() > 1 - KNOWN_SHARE:
+    unknown, of_train = (rows["artist"] == "").mean(), (train["artist"] == "").mean()
+    if max(unknown, of_train) > MOST_UNKNOWN:
         return f"{prefix}artists unknown, so the overlap is unknown and the metrics may be optimistic"
     known = set(train["artist"].str.casefold()) - {""}
     shared = rows["artist"].str.casefold().isin(known).mean()
-    return f"{prefix}{shared:.1%} of the tracks have an artist that was trained on"
+    note = f"; the artist is unknown of {unknown:.1%} of them and of {of_train:.1%} of the trained tracks"
+    return f"{prefix}{shared:.1%} of the tracks have an artist that was trained on{note if unknown + of_train else ''}"
 
 
 def trainable_genres(tracks: pd.DataFrame, name: str) -> list[str]:

@@ -17,8 +17,9 @@ class Run:
     """Paths and files of one run.
 
     config.json (effective), run.json (facts: protocol, versions, weights), labels.txt, tracks.csv (the
-    split used), left_out.csv (what of the collection is not in it, and why), history.csv, curves.png, model.keras, saved_model/1/, metrics.json, confusion.csv,
-    confusion.png, logs/ (TensorBoard); and while it is not finished, state.json and checkpoints/.
+    split used), left_out.csv (what of the collection is not in it, and why), history.csv, curves.png, model.keras,
+    saved_model/1/, metrics.json, confusion.csv, confusion.png, logs/ (TensorBoard); and while it is not
+    finished, state.json and checkpoints/.
     """
 
     def __init__(self, folder):

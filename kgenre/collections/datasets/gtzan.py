@@ -49,7 +49,7 @@ def load(folder: Path, progress: Progress) -> Tracks:
     index = next((path for path in (folder / INDEX.file, folder.parent / INDEX.file) if path.is_file()), None)
     if index:
         table = with_artists(table, index, "gtzan", progress)
-    return Tracks(table, left_out=left_out)
+    return Tracks(table, left_out=left_out, given_split="fault-filtered (Kereliuk, Sturm, Larsen 2015)")
 
 
 def fault_filtered() -> dict[str, str]:
