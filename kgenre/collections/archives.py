@@ -49,6 +49,8 @@ def unpack(archive: Path, place: Callable[[str], str | None], progress: Progress
     part = folder.with_name(f".part-{folder.name}")
     try:
         with progress.task(f"unpacking {archive.name}", archive.stat().st_size, "B") as advance:
+            for torn in part.rglob(".part-*"):  # files that a kill left half written
+                torn.unlink()
             found = _unpack(archive, part, place, advance)
         if not found:
             shutil.rmtree(part, ignore_errors=True)
