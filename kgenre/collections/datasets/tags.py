@@ -23,7 +23,8 @@ def load(folder: Path, progress: Progress) -> Tracks:
     from kgenre.collections.genre_tags import genres_of_tag, respelt
     from kgenre.collections.tables import COLUMNS, finish_table
 
-    found = walk(os.fsencode(folder.resolve()))
+    folder = folder.resolve()
+    found = walk(os.fsencode(folder))
     paths = sorted(map(os.fsdecode, found.files))
     if not paths:
         raise KgenreError(f"{folder}: no audio files. Name the folder of your music as --data tags:DIR.")
@@ -40,7 +41,7 @@ def load(folder: Path, progress: Progress) -> Tracks:
         raise KgenreError(f"{folder}: none of {len(paths)} audio files has a genre tag. Tag them, or name another DIR.")
     table = pd.DataFrame(rows).reindex(columns=COLUMNS).astype("string").fillna("")
     # File names repeat from album to album.
-    table["track_id"] = [Path(path).relative_to(folder.resolve()).as_posix() for path in table["path"]]
+    table["track_id"] = [os.path.relpath(path, folder) for path in table["path"]]
     return Tracks(finish_table(table, f"tags in {folder}", progress), left_out=left_out)
 
 
