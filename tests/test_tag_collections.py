@@ -153,7 +153,10 @@ def test_tags_of_every_format_make_a_collection(tmp_path):
     table = collection.table.set_index("track_id")
     assert (collection.task, collection.labels, len(table)) == ("multi", ["Jazz", "Rock"], 12)
     assert {Path(name).suffix for name in table.index} == {".mp3", ".flac", ".ogg", ".m4a"}
-    assert table.loc["Artist 5/01 song.flac", "genres"] == "Rock|Jazz" and table.loc["Artist 5/01 song.flac", "genre"] == ""
+    assert (
+        table.loc["Artist 5/01 song.flac", "genres"] == "Rock|Jazz"
+        and table.loc["Artist 5/01 song.flac", "genre"] == ""
+    )
     assert collection.protocol == "split by artist, seed 0" and not collection.left_out
 
 
