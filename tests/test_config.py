@@ -161,7 +161,7 @@ def test_architecture_beats_feature_and_a_default_of_another_choice_is_left_out(
          "`zoom_range` is not a setting of gain and noise, which have: gain_db, noise_std. It is one of zoom."),
         ({"augment": [], "zoom_range": 0.1}, "`zoom_range` is not a setting of the empty list of augmentations. "
          "It is one of zoom."),
-        ({"epoch": 3}, "unknown setting 'epoch'. Did you mean epochs? Known: arch, augment, "),
+        ({"epoch": 3}, "unknown setting 'epoch'. Did you mean epochs? Known: arch, artists, augment, "),
     ],
     ids=str,
 )  # fmt: skip
@@ -248,8 +248,12 @@ def test_recipes_of_music_genre_analysis_see_1024_frames_at_200_rows():
         ("a.json", b'{"epochs": ', "a.json: not a readable .toml or .json config ("),
         ("a.toml", b"data = '\xff\xfe'", "a.toml: not a readable .toml or .json config ("),
         ("a.json", b"[1, 2]", "a.json: a config is a table of settings. Received: list."),
-        ("a.toml", b"epoch = 3", "a.toml: unknown setting 'epoch'. Did you mean epochs? Known: arch, augment, "),
-        ("a.json", b'{"zzz": 3}', "a.json: unknown setting 'zzz'. Known: arch, augment, "),
+        (
+            "a.toml",
+            b"epoch = 3",
+            "a.toml: unknown setting 'epoch'. Did you mean epochs? Known: arch, artists, augment, ",
+        ),
+        ("a.json", b'{"zzz": 3}', "a.json: unknown setting 'zzz'. Known: arch, artists, augment, "),
         ("a.toml", b"[training]\nepochs = 3", "a.toml: unknown setting 'training'. "),
     ],
 )
