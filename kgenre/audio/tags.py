@@ -1,20 +1,19 @@
 """What a file's tags say: title, artist, album, year, genre and loudness, whatever the format calls them."""
 
-import os
 import re
 import struct
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import mutagen
 from mutagen.id3 import TCON
 
-from kgenre.core.parallel import map_in_processes
 from kgenre.core.progress import SILENT, Progress
 
 # What mutagen raises at tags that are damaged, or of a file that is none.
 FAULTS = (mutagen.MutagenError, OSError, ValueError, LookupError, TypeError, AttributeError, struct.error, EOFError)
-CHUNK = 500  # files that a process reads at once: half a second, so that few files are read here, without processes
+THREADS = 8
 R128_DB = 5.0  # ReplayGain 2 aims at -18 LUFS, Opus's R128_TRACK_GAIN at -23
 
 # Names of ID3, Vorbis comments, MP4, ASF and APE, in lower case; the first that is there counts.
@@ -63,24 +62,22 @@ def read_tags(path) -> Tags:
     return Tags(**texts, year=int(year[0]) if year else None, gain_db=gain, genres=genres)
 
 
-def read_all_tags(paths: Sequence[str], progress: Progress = SILENT, workers: int | None = None) -> list[Tags]:
-    """Tags of many files, in the order of `paths`, read in processes where there are enough of them to be worth it.
+def read_all_tags(paths: Sequence[str], progress: Progress = SILENT) -> list[Tags]:
+    """Tags of many files, in the order of `paths`.
 
-    Args:
-        workers: processes; None for one a core, eight at most: beyond that the disk is what they wait for.
+    In threads, not in processes: 50 000 files are 15 seconds of work, but minutes of waiting for a disk that seeks or
+    a server that answers.
     """
-    chunks = [(list(paths[start : start + CHUNK]), start) for start in range(0, len(paths), CHUNK)]
-    tags: list[Tags] = [Tags()] * len(paths)
-    broken = "A process that reads tags ended early. Free some memory and try again."
+    tags = []
     with progress.task("reading tags", len(paths), "files") as advance:
-        for (chunk, start), read in map_in_processes(_read, chunks, workers or min(os.cpu_count() or 1, 8), broken):
-            tags[start : start + len(chunk)] = read
-            advance(len(chunk))
+        pool = ThreadPoolExecutor(THREADS)
+        try:
+            for each in pool.map(read_tags, paths):
+                tags.append(each)
+                advance()
+        finally:
+            pool.shutdown(cancel_futures=True)
     return tags
-
-
-def _read(paths: list[str], start: int) -> list[Tags]:
-    return [read_tags(path) for path in paths]
 
 
 def _texts(held: dict, names: tuple[str, ...]) -> list[str]:
