@@ -17,7 +17,7 @@ from user_collections import make_gtzan, make_playlists, make_tags
 from kgenre.audio.decode import decode
 from kgenre.audio.tags import Tags, read_tags
 from kgenre.audio.walk import find_audio_files
-from kgenre.collections import load_collection
+from kgenre.collections import find_dataset, load_collection
 from kgenre.collections.datasets import DATASETS
 from kgenre.collections.datasets.dataset import Tracks
 from kgenre.collections.demo.files import make_demo
@@ -90,6 +90,13 @@ def test_dataset_declaration_is_complete(name):
     row = DATASETS[name]
     assert all((row.description, row.citation, row.licence, row.size))
     assert len(row.labels) >= 2 or row.needs_folder  # the genres of a user's folder are not known before
+
+
+def test_find_dataset_expands_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert find_dataset("gtzan:~/clips") == ("gtzan", tmp_path / "clips")
+    assert find_dataset("gtzan", tmp_path) == ("gtzan", tmp_path / "gtzan")
+    assert find_dataset(str(tmp_path)) is None
 
 
 def test_load_collection_with_known_faults_leaves_them_out(tmp_path, monkeypatch):

@@ -60,7 +60,7 @@ def find_dataset(data: str, folder: Path = Path("data")) -> tuple[str, Path] | N
         return None
     if DATASETS[name].needs_folder and not place:
         raise KgenreError(f"{name}: needs the folder that holds it. Name it as --data {name}:DIR.")
-    return name, Path(place) if place else folder / name
+    return name, Path(place).expanduser() if place else folder / name  # the shell leaves NAME:~ alone
 
 
 def _read(data: str, folder: Path, progress: Progress):
