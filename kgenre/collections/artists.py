@@ -86,8 +86,8 @@ def _of_csv(path: Path, text: str) -> dict[str, Known]:
 def with_artists(table: pd.DataFrame, path, name: str, progress: Progress = SILENT) -> pd.DataFrame:
     """The tracks with the artists and albums that a file gives; what it does not say stays as it is.
 
-    A track is found by its track id or its path, else by its file's name, with or without the ending, where no other
-    track has that name.
+    A track is found by its track id, its path or its file's name, with or without the ending, as far as no other track
+    has the same.
 
     Args:
         table: with collections.tables.COLUMNS.
@@ -117,10 +117,10 @@ def with_artists(table: pd.DataFrame, path, name: str, progress: Progress = SILE
 
 
 def _names(table: pd.DataFrame) -> list[list[str]]:
-    """The names by which each track may be known, the surest first."""
-    files = table["path"].map(lambda path: Path(path).name)
-    alone = ~files.map(_without_ending).duplicated(keep=False)
-    rows = zip(table["track_id"], table["path"], files.where(alone, table["path"]))
+    """The names by which each track may be known, the surest first; none that another track has, too."""
+    columns = [table["track_id"], table["path"], table["path"].map(lambda path: Path(path).name)]
+    alone = [~column.map(_without_ending).duplicated(keep=False) for column in columns]
+    rows = zip(*(column.where(unique, table["path"]) for column, unique in zip(columns, alone)))
     return [[form for name in row for form in (name, _without_ending(name))] for row in rows]
 
 
