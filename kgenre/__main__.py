@@ -11,7 +11,6 @@ COMMANDS = {
     "evaluate": "evaluate a trained model on whole tracks, with protocol and overlap",
     "predict": "predict the genres of songs",
     "export": "export a model for TF Serving and check the export",
-    "datasets": "list the datasets that --data knows, describe and download them",
     "features": "plot what a network sees of a song",
     "embed": "write the embeddings of songs to a file",
     "baseline": "tune and evaluate classic classifiers on embeddings or statistics",
@@ -19,6 +18,7 @@ COMMANDS = {
     "similar": "list the songs of a library that are nearest to one",
     "path": "list songs that lead from one song of a library to another",
     "find": "list the songs of a library that match a filter",
+    "datasets": "list, download and describe datasets; find duplicates in a collection",
     "tables": "print the tables of networks, features, augmentations, datasets and weights",
     "default_head": "fit the genre head of the default model",
 }

@@ -1,19 +1,43 @@
 """The datasets as text: all in a table, or one in full."""
 
+import argparse
 import sys
 from pathlib import Path
 
 from kgenre.collections import find_dataset
 from kgenre.collections.datasets import DATASETS
 from kgenre.collections.datasets.dataset import Dataset, Remote
-from kgenre.core.errors import check_known
+from kgenre.core.errors import KgenreError, check_known
 
 WIDTH = 120  # of the table where it goes to a file or a pipe
 SHOWN_FAULTS = 30
 
 
-def dataset_and_folder(data: str) -> tuple[str, Dataset, Path | None]:
+# {flag: what it is for}; the description and the duplicates share the flags of reading.
+NEEDS = {
+    **dict.fromkeys(("to", "mirror", "sha", "no_verify"), ("download",)),
+    "sample": ("describe",), "threshold": ("duplicates",),
+    **dict.fromkeys(("out", "model", "keep"), ("describe", "duplicates")),
+}  # fmt: skip
+
+
+def check_flags(args: argparse.Namespace) -> None:
+    """Raises KgenreError for a flag that does not apply, or work without a collection."""
+    for name, needs in NEEDS.items():
+        if (given := getattr(args, name)) not in (None, False) and not any(getattr(args, need) for need in needs):
+            flag, applies = f"--{name.replace('_', '-')}", " and ".join(f"--{need}" for need in needs)
+            received = "" if given is True else f" {' '.join(given) if isinstance(given, list) else given}"
+            raise KgenreError(f"{flag} applies to {applies}. Received: {flag}{received}. Leave it out.")
+    for work in ("download", "describe", "duplicates"):
+        if getattr(args, work) and args.data is None:
+            raise KgenreError(f"--{work} needs a name: kgenre datasets NAME --{work}. `kgenre datasets` lists them.")
+
+
+def dataset_and_folder(data: str, to: Path | None = None) -> tuple[str, Dataset, Path | None]:
     """The dataset that NAME or NAME:DIR names, and its folder; None where it is a folder of the user's, not named.
+
+    Args:
+        to: the folder, if it is another one.
 
     Raises:
         KgenreError: no dataset of that name.
@@ -21,7 +45,7 @@ def dataset_and_folder(data: str) -> tuple[str, Dataset, Path | None]:
     name, _, place = data.partition(":")
     check_known("dataset", name, DATASETS)
     dataset = DATASETS[name]
-    return name, dataset, None if dataset.needs_folder and not place else find_dataset(data)[1]
+    return name, dataset, to or (None if dataset.needs_folder and not place else find_dataset(data)[1])
 
 
 def print_all() -> None:
@@ -42,7 +66,7 @@ def state(dataset: Dataset, folder: Path | None) -> str:
     """Whether it is on this machine."""
     if folder is None:
         return "a folder of yours"
-    if folder.exists() if dataset.needs_folder else dataset.is_in(folder):
+    if dataset.is_in(folder):
         return str(folder)
     return "no" if dataset.remotes else "made on first use"
 
@@ -89,6 +113,6 @@ def next_command(name: str, dataset: Dataset, folder: Path | None) -> str:
     if folder is None:
         return f"kgenre train --data {name}:DIR"
     is_default = not dataset.needs_folder and folder == find_dataset(name)[1]
-    if dataset.remotes and not dataset.needs_folder and not dataset.is_in(folder):
+    if dataset.remotes and not (dataset.user_has_it or dataset.needs_folder) and not dataset.is_in(folder):
         return f"kgenre datasets {name} --download" + ("" if is_default else f" --to {folder}")
     return f"kgenre train --data {name if is_default else f'{name}:{folder}'}"

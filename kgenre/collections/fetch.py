@@ -63,7 +63,7 @@ def parse_digests(texts: Sequence[str], dataset: Dataset) -> dict[str, str]:
     return digests
 
 
-def fetch(name: str, dataset: Dataset, folder: Path, source: Source, progress: Progress = SILENT) -> None:
+def fetch(name: str, dataset: Dataset, folder: Path | None, source: Source, progress: Progress = SILENT) -> None:
     """Downloads and unpacks what is missing of a dataset; what was interrupted goes on.
 
     An archive is removed when it is unpacked.
@@ -73,6 +73,8 @@ def fetch(name: str, dataset: Dataset, folder: Path, source: Source, progress: P
     """
     if not dataset.remotes:
         raise KgenreError(f"{name}: has nothing to download ({dataset.size}). Type `kgenre datasets {name}` for how.")
+    if folder is None:
+        raise KgenreError(f"{name}: is a folder of yours. Name one with --to to download what belongs to it.")
     make_output_folder(folder)
     missing = [remote for remote in dataset.remotes if not remote.find(folder)]
     for remote in dataset.remotes:

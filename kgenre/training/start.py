@@ -120,6 +120,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
     from kgenre.audio.decoders import decoder_versions
     from kgenre.audio.reader import check_bad_share, check_files
     from kgenre.collections import load_collection
+    from kgenre.collections.left_out import write_left_out
 
     decoders = decoder_versions(settings.reader.decoder)  # first: it fails where the decoder does not work
     collection = load_collection(
@@ -155,6 +156,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
         "asked": {name: asked[name] for name in resolved},
         "bad_files": failures,
     }
+    write_left_out(run / "left_out.csv", collection.left_out)
     run.save_setup(settings, labels, tracks, facts)
     return settings
 

@@ -57,11 +57,13 @@ class Tracks:
     table: the tracks, with collections.tables.COLUMNS.
     parents: {genre: its parent} of a tree of genres; empty where genres are a flat list.
     left_out: {path or track id: cause} of what is not among the tracks.
+    given_split: who gave the split that the table has, to complete "split ...".
     """
 
     table: pd.DataFrame
     parents: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
+    given_split: str = "given by the manifest"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +80,7 @@ class Dataset:
     labels: its genres, sorted; none where the user's files say them.
     load: folder that it is in, and a Progress -> its tracks. Raises KgenreError, with what to type, where it is not
         there and cannot be made on the spot.
+    user_has_it: whether the user brings it, and `remotes` only add to it.
     needs_folder: whether it is a folder of the user's, so that `--data` must name it: NAME:DIR.
     home: its folder in data/, where that is shared with others and has not its own name.
     features_csv: folder -> path of the features that its authors published, as FMA's features.csv. Raises KgenreError
@@ -93,10 +96,14 @@ class Dataset:
     known_faults: Mapping[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     load: Callable[[Path, Progress], Tracks]
+    user_has_it: bool = False
     needs_folder: bool = False
     home: str = ""
     features_csv: Callable[[Path], Path] | None = None
 
     def is_in(self, folder: Path) -> bool:
-        """Whether all that it is made of lies in the folder."""
+        """Whether all that it is made of lies in the folder; of what the user has, whether something of it does."""
+        if self.user_has_it or self.needs_folder:
+            added = {remote.file for remote in self.remotes}
+            return folder.is_file() or (folder.is_dir() and any(path.name not in added for path in folder.iterdir()))
         return folder.is_dir() and all(remote.find(folder) for remote in self.remotes)

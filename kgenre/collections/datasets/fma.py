@@ -56,13 +56,14 @@ TOP_GENRES = (
 # Clips were cut from the middle of a length that the archive reported wrongly (mdeff/fma, issues 4, 8 and 41, and its
 # wiki): of some, nothing or a few seconds are left. The 27.4 s of 108924 are kept.
 NO_AUDIO = "no audio: the clip was cut behind the track's end"
+SHORT = "less than 10 s of audio: the clip was cut at the track's end"
 SMALL_FAULTS = {
-    "098565": "1.6 s of audio", "098567": "0.5 s of audio", "098569": "1.5 s of audio",
+    "098565": SHORT, "098567": SHORT, "098569": SHORT,  # 1.6, 0.5 and 1.5 s
     "099134": NO_AUDIO, "108925": NO_AUDIO, "133297": NO_AUDIO,
 }  # fmt: skip
 CLIP_FAULTS = {
     **SMALL_FAULTS,
-    "098566": "6.2 s of audio", "098568": "6.6 s of audio",
+    "098566": SHORT, "098568": SHORT,  # 6.2 and 6.6 s
     **dict.fromkeys(
         ("001486", "005574", "065753", "080391", "098558", "098559", "098560", "098571", "105247", "126981", "127336",
          "143992"),
@@ -88,7 +89,7 @@ def load(name: str, folder: Path, progress: Progress) -> Tracks:
         audio = folder
     if not audio.is_dir():
         raise _missing(name, folder, f"no folder {name} in {folder}")
-    return read_fma(name, audio, _metadata(name, folder), SUBSETS[name], FAULTS[name], progress)
+    return read_fma(name, audio, _metadata(name, folder), SUBSETS[name], FAULTS[name])
 
 
 def _metadata(name: str, folder: Path) -> Path:

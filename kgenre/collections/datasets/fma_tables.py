@@ -12,7 +12,6 @@ from kgenre.collections.datasets.dataset import Tracks
 from kgenre.collections.tables import COLUMNS, finish_table
 from kgenre.core.errors import KgenreError
 from kgenre.core.genres import SEPARATOR, join_genres
-from kgenre.core.progress import Progress
 
 SPLITS = {"training": "train", "validation": "valid", "test": "test"}
 # Of the first two of the three header rows; the third names the index.
@@ -21,12 +20,10 @@ FIELDS = {
     "genres": ("track", "genres_all"), "artist": ("artist", "name"), "artist_id": ("artist", "id"),
     "album": ("album", "title"), "album_id": ("album", "id"),
 }  # fmt: skip
-NO_FILE = "no file of it in the dataset's folder."
+NO_FILE = "in tracks.csv, but not among the files"
 
 
-def read_fma(
-    name: str, audio: Path, metadata: Path, subsets: tuple[str, ...], faults: Mapping[str, str], progress: Progress
-) -> Tracks:
+def read_fma(name: str, audio: Path, metadata: Path, subsets: tuple[str, ...], faults: Mapping[str, str]) -> Tracks:
     """The tracks of an edition of FMA that have a file, with the official split.
 
     Args:
@@ -49,10 +46,9 @@ def read_fma(
             f"{name}: none of the {len(tracks)} tracks of {metadata / 'tracks.csv'} has a file such as "
             f"{audio}/000/000002.mp3. Remove {audio} and type `kgenre datasets {name} --download`."
         )
-    if absent.any():
-        progress.line(f"{name}: tracks of tracks.csv left out because they have no file: {absent.sum()}")
     left_out = dict.fromkeys(tracks.index[absent], NO_FILE)
-    return Tracks(finish_table(_as_table(tracks[~absent], audio, titles), name), parents, left_out)
+    table = finish_table(_as_table(tracks[~absent], audio, titles), name)
+    return Tracks(table, parents, left_out, given_split="given by FMA")
 
 
 def read_genres(path: Path) -> tuple[dict[str, str], dict[str, str]]:
