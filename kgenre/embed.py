@@ -46,10 +46,9 @@ def _embed(args: argparse.Namespace) -> int:
     check_suffix(out)
     seed = cli.settings_from(TrainingSettings, args).seed
     workers = cli.settings_from(ReaderSettings, args).workers
-    rows = collection_rows(args.data, seed) if args.data else song_rows(args.songs)
+    from kgenre.serving.catalogue import model_input, open_model
 
-    from kgenre.serving.catalogue import open_model
-
+    rows = collection_rows(args.data, seed) if args.data else song_rows(args.songs, model_input(args.model))
     model = open_model(args.model)
     progress = cli.BarProgress()
     failures, new = embed(model, rows, out, workers, cli.read_policy(args), progress)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import mutagen
 
+from kgenre.audio.inputs import is_spectrogram
+
 # What mutagen raises at tags that are damaged, or of a file that is none.
 FAULTS = (mutagen.MutagenError, OSError, ValueError, LookupError, TypeError, AttributeError, struct.error, EOFError)
 R128_DB = 5.0  # ReplayGain 2 aims at -18 LUFS, Opus's R128_TRACK_GAIN at -23
@@ -36,6 +38,8 @@ class Tags:
 
 def read_tags(path) -> Tags:
     """Tags of a file; none where they cannot be read, for without them a track is still a track."""
+    if is_spectrogram(path):
+        return Tags()
     try:
         file = mutagen.File(path)
         held = {str(name).lower(): value for name, value in (file.tags or {}).items()} if file is not None else {}

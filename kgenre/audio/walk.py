@@ -7,6 +7,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kgenre.audio.inputs import SPECTROGRAM, SPECTROGRAM_SUFFIXES, WAVEFORM, container
 from kgenre.core.errors import KgenreError
 from kgenre.core.text import one_line
 
@@ -16,6 +17,8 @@ AUDIO_SUFFIXES = frozenset(
     ".m4a .m4b .mp4 .aac .wma .asf .ape .wv .mpc .ac3 .mka .webm .tta .amr .mp2".split()
 )
 SUFFIXES = frozenset(suffix.encode() for suffix in AUDIO_SUFFIXES)
+INPUT_SUFFIXES = {WAVEFORM: SUFFIXES, SPECTROGRAM: frozenset(suffix.encode() for suffix in SPECTROGRAM_SUFFIXES)}
+WORDS = {WAVEFORM: "audio files", SPECTROGRAM: "spectrograms"}
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +47,7 @@ class Found:
         return path not in self.files and path not in self.faults and not unseen
 
 
-def walk(folder: bytes) -> Found:
+def walk(folder: bytes, suffixes: frozenset[bytes] = SUFFIXES) -> Found:
     """All audio files by their suffix, in a fixed order; what is hidden is left out, as macOS's shadow files are.
 
     Links are followed, after all that lies in real folders; each folder is entered once, so that a loop of
@@ -69,7 +72,7 @@ def walk(folder: bytes) -> Found:
             if _is_folder(entry):
                 if not _is_hidden(entry.name):
                     (links if entry.is_symlink() else inner).append(entry.path)
-            elif _has_audio_name(entry.name):
+            elif has_suffix(entry.name, suffixes):
                 _add(entry, found)
         folders += reversed(inner)
     return found
@@ -99,35 +102,44 @@ def _is_hidden(name: bytes) -> bool:
     return name.startswith(b".") and not name.startswith(b"..")  # "...And Justice for All" is an album
 
 
-def _has_audio_name(name: bytes) -> bool:
-    return os.path.splitext(name)[1].lower() in SUFFIXES and not _is_hidden(name)
+def has_suffix(name: bytes, suffixes: frozenset[bytes] = SUFFIXES) -> bool:
+    """Whether a file's name ends in one of the suffixes, those of audio if not given, and is not hidden."""
+    return os.path.splitext(name)[1].lower() in suffixes and not _is_hidden(name)
 
 
 def find_audio_files(folder) -> list[Path]:
     """All audio files under a folder, sorted; what cannot be used is logged with the reason."""
-    found = walk(os.fsencode(folder))
+    return find_files(folder, WAVEFORM)
+
+
+def find_files(folder, input: str) -> list[Path]:
+    """As `find_audio_files`, of the files that a model of this input takes."""
+    found = walk(os.fsencode(folder), INPUT_SUFFIXES[input])
     for path, reason in found.faults.items():
         log.warning("left out: %s: %s", one_line(os.fsdecode(path)), reason)
     return sorted(Path(os.fsdecode(path)) for path in found.files)
 
 
-def expand_paths(names: list[str]) -> list[str]:
+def expand_paths(names: list[str], input: str = WAVEFORM) -> list[str]:
     """The files that the arguments name: files as they are, folders searched, patterns expanded.
 
+    Args:
+        input: of the model that takes them, which tells what to search folders for.
+
     Raises:
-        KgenreError: an argument that is nothing, or a folder or pattern without audio.
+        KgenreError: an argument that is nothing, or a folder or pattern without such files.
     """
     found: dict[str, None] = {}  # a dict keeps the order and drops what is named twice
     for name in names:
         path = Path(name)
         if path.is_dir():
-            files = [str(file) for file in find_audio_files(path)]
-        elif path.is_file():
+            files = [str(file) for file in find_files(path, input)]
+        elif path.is_file() or container(path).is_file():
             files = [name]
         else:
             files = sorted(file for file in glob.glob(name, recursive=True) if Path(file).is_file())
         if not files:
-            rule = "holds no audio files" if path.is_dir() else "no such file, folder or match"
+            rule = f"holds no {WORDS[input]}" if path.is_dir() else "no such file, folder or match"
             raise KgenreError(
                 f"{name}: {rule}. Name songs, folders of songs, or a quoted pattern such as 'album/*.mp3'."
             )

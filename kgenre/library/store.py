@@ -131,7 +131,7 @@ class Library(ScanTables):
             policy: how tracks are read.
             versions: of the decoder.
         """
-        config = {**asdict(model.slice_spec), "labels": list(model.task.labels), **asdict(policy)}
+        config = {**model.slice_spec.values(), "labels": list(model.task.labels), **asdict(policy)}
         digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
         with self.writing():
             self._db.execute(

@@ -23,7 +23,9 @@ def applicable(file_values: dict, selected: dict) -> Applicable:
     selection = select(RunSelection, {**file_values, **selected})
     table = {**row_defaults(selection), **file_values}
     # A selector's own default is what holds without its flag.
-    selectors = _with_defaults([RunSelection], {**ARCHS[selection.arch].defaults, **file_values})
+    selectors = _with_defaults(
+        [RunSelection], {**ARCHS[selection.arch].defaults, "input": selection.input, **file_values}
+    )
     sections = {"collection": [selectors["data"]]}
     for title, (selector, classes) in run_sections(selection).items():
         sections[title] = [selectors[selector]] if selector else []

@@ -7,9 +7,12 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from kgenre.archs import ARCHS
-from kgenre.audio.settings import AudioSettings, ReaderSettings
-from kgenre.augment import AUGMENTS, listed
+from kgenre.audio.inputs import SPECTROGRAM, WAVEFORM
+from kgenre.audio.policy import AUTO
+from kgenre.audio.settings import INPUT_SETTINGS, ReaderSettings
+from kgenre.augment import AUDIO_PLACES, AUGMENTS, listed
 from kgenre.collections.settings import CollectionSettings
+from kgenre.core.errors import KgenreError
 from kgenre.core.settings import Settings, read_settings_file
 from kgenre.features import FEATURES
 from kgenre.model.settings import (
@@ -18,10 +21,11 @@ from kgenre.model.settings import (
     ModelSelection,
     ModelSettings,
     check_applies,
+    check_input,
     chosen_rows,
     field_names,
+    input_classes,
     merged,
-    model_classes,
     model_parts,
     row_defaults,
     select,
@@ -86,6 +90,9 @@ class RunSettings(ModelSettings):
         selection = select(RunSelection, given)
         classes = [settings for _, part in run_sections(selection).values() for settings in part]
         check_applies(given, [RunSelection, *classes], run_rows(selection))
+        check_input(selection, given)
+        if selection.input == SPECTROGRAM:
+            _check_spectrogram_run(selection, given)
         table = {**row_defaults(selection), **given}
         return cls(
             **model_parts(selection, given),
@@ -107,19 +114,38 @@ class RunSettings(ModelSettings):
         }
 
 
+INPUT_TITLES = {WAVEFORM: "audio", SPECTROGRAM: "spectrograms"}
+
+
 def run_sections(selection: RunSelection) -> dict[str, tuple[str | None, list[type[Settings]]]]:
     """The classes whose settings a run has: {title for `--help`: (selector of the classes or None, classes)}."""
-    audio, feature, image, network = model_classes(selection)
+    of_input, *feature = input_classes(selection)
     augmentations = [AUGMENTS[name].settings for name in selection.augment]
     return {
-        f"network {selection.arch}": ("arch", [network]),
-        "audio": (None, [audio]),
-        f"feature {selection.feature}": ("feature", [feature]),
-        "spectrogram image": (None, [image]),
+        f"network {selection.arch}": ("arch", [ARCHS[selection.arch].settings]),
+        INPUT_TITLES[selection.input]: ("input", [of_input]),
+        **({f"feature {selection.feature}": ("feature", feature)} if feature else {}),
+        "spectrogram image": (None, [ImageSettings]),
         f"augmentation {' '.join(selection.augment) or 'none'}": ("augment", augmentations),
         "training": (None, [TrainingSettings]),
         "machine and files": (None, [ReaderSettings]),
     }
+
+
+def _check_spectrogram_run(selection: RunSelection, given: dict) -> None:
+    """Raises KgenreError for what needs audio."""
+    needing = [name for name in selection.augment if AUGMENTS[name].place in AUDIO_PLACES]
+    if needing:
+        rest = ", ".join(name for name, row in AUGMENTS.items() if row.place not in AUDIO_PLACES)
+        raise KgenreError(
+            f"`augment`: {' and '.join(needing)} {'need' if len(needing) > 1 else 'needs'} audio, and the tracks are "
+            f"spectrograms. Received: {' '.join(selection.augment)}. Those that apply: {rest}."
+        )
+    if given.get("decoder", AUTO) != AUTO:
+        raise KgenreError(
+            f"`decoder` is for audio, and the tracks are spectrograms. Received: decoder={given['decoder']}. "
+            "Leave --decoder out."
+        )
 
 
 def run_rows(selection: RunSelection) -> list[Chosen]:
@@ -130,7 +156,7 @@ def run_rows(selection: RunSelection) -> list[Chosen]:
 def every_class() -> list[type[Settings]]:
     """The classes of all settings that some run has."""
     rows = [row.settings for table in (FEATURES, ARCHS, AUGMENTS) for row in table.values()]
-    return [RunSelection, AudioSettings, ImageSettings, *rows, TrainingSettings, ReaderSettings]
+    return [RunSelection, *INPUT_SETTINGS.values(), ImageSettings, *rows, TrainingSettings, ReaderSettings]
 
 
 def read_config(path: str | Path) -> dict:

@@ -4,7 +4,7 @@ To add one, write its declaration in a file of this folder and give it a row her
 line, the table in the docs and the tests are derived from this table.
 """
 
-from kgenre.collections.datasets import demo
+from kgenre.collections.datasets import demo, spectrograms
 from kgenre.collections.datasets.dataset import Dataset
 
-DATASETS: dict[str, Dataset] = {"demo": demo.DATASET}
+DATASETS: dict[str, Dataset] = {"demo": demo.DATASET, "spectrograms": spectrograms.DATASET}
