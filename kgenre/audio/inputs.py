@@ -29,6 +29,11 @@ def split_member(path) -> tuple[str, int | None]:
     return (file, int(member)) if member.isascii() and member.isdigit() else (text, None)
 
 
+def track_name(path) -> str:
+    """The name of a track where nothing else names it: its file's without the ending, "a.npz#5" of an .npz."""
+    return Path(path).stem if split_member(path)[1] is None else Path(path).name
+
+
 def container(path) -> Path:
     """The file that holds a track, which is the track's own but for those of an .npz."""
     return Path(split_member(path)[0])

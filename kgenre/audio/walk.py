@@ -7,7 +7,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kgenre.audio.inputs import SPECTROGRAM, SPECTROGRAM_SUFFIXES, WAVEFORM, container
+from kgenre.audio.inputs import ARRAYS, SPECTROGRAM, SPECTROGRAM_SUFFIXES, WAVEFORM, container
 from kgenre.core.errors import KgenreError
 from kgenre.core.text import one_line
 
@@ -120,6 +120,13 @@ def find_files(folder, input: str) -> list[Path]:
     return sorted(Path(os.fsdecode(path)) for path in found.files)
 
 
+def members(file: str) -> list[str]:
+    """The paths of all tracks of an .npz file."""
+    from kgenre.audio.arrays import open_arrays
+
+    return [f"{file}#{index}" for index in range(len(open_arrays(file).spectrograms))]
+
+
 def expand_paths(names: list[str], input: str = WAVEFORM) -> list[str]:
     """The files that the arguments name: files as they are, folders searched, patterns expanded.
 
@@ -134,6 +141,8 @@ def expand_paths(names: list[str], input: str = WAVEFORM) -> list[str]:
         path = Path(name)
         if path.is_dir():
             files = [str(file) for file in find_files(path, input)]
+        elif input == SPECTROGRAM and path.suffix.lower() == ARRAYS and path.is_file():
+            files = members(name)
         elif path.is_file() or container(path).is_file():
             files = [name]
         else:

@@ -1,11 +1,10 @@
 """Embeddings of tracks by a model, computed where an embedding file has none yet."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 
-from kgenre.audio.inputs import WAVEFORM
+from kgenre.audio.inputs import WAVEFORM, track_name
 from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
@@ -33,7 +32,7 @@ def song_rows(names: list[str], input: str = WAVEFORM):
     paths = list(dict.fromkeys(os.path.abspath(path) for path in expand_paths(names, input)))
     tags = [read_tags(path) for path in paths]
     rows = [
-        {"path": path, "track_id": Path(path).stem, "artist": tag.artist, "album": tag.album}
+        {"path": path, "track_id": track_name(path), "artist": tag.artist, "album": tag.album}
         for path, tag in zip(paths, tags)
     ]
     return pd.DataFrame(rows, dtype=object).reindex(columns=COLUMNS).astype("string").fillna("")

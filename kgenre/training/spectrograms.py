@@ -20,7 +20,7 @@ def settle_spectrograms(settings: RunSettings, paths: Sequence[str], shapes: Map
         paths: the train tracks.
         shapes: {path: (frames, bins)} of these at least; the bins are equal.
     """
-    from kgenre.collections.spectrograms import collection_facts
+    from kgenre.collections.spectrogram_facts import collection_facts
 
     own, facts = settings.spectrogram, collection_facts(settings.data)
     frames = int(np.median([shapes[path][0] for path in paths]))

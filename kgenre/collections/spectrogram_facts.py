@@ -1,18 +1,12 @@
-"""Collections of spectrograms: a folder of images or arrays, or an .npz of arrays; and what they say of themselves."""
+"""What a collection of spectrograms says of itself: frames a second, value range."""
 
 import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from kgenre.audio.arrays import open_arrays
-from kgenre.audio.inputs import ARRAYS, SPECTROGRAM, SPECTROGRAM_SUFFIXES, SPECTROGRAMS
-from kgenre.audio.walk import find_files
-from kgenre.collections.array_tables import read_arrays
-from kgenre.collections.datasets.dataset import Tracks
-from kgenre.collections.tables import COLUMNS, finish_table, read_manifest
+from kgenre.audio.inputs import ARRAYS, SPECTROGRAMS
 from kgenre.core.errors import KgenreError
 
 FACTS, MANIFEST = "spectrograms.json", "manifest.csv"  # that `kgenre features` writes beside the spectrograms
@@ -28,38 +22,6 @@ class SpectrogramFacts:
 
     frames_per_second: float | None = None
     value_range: tuple[float, float] | None = None
-
-
-def read_spectrograms(place: Path) -> Tracks:
-    """The tracks of an .npz; or of a folder, by its manifest.csv, or else by the names of its folders, GENRE/NAME.png.
-
-    Raises:
-        KgenreError: nothing of that kind, or a table that is not as it must be.
-    """
-    if place.suffix.lower() == ARRAYS:
-        return read_arrays(place)
-    if not place.is_dir():
-        raise KgenreError(
-            f"{place}: no such folder. `--data` takes {SPECTROGRAMS}:DIR, with DIR/GENRE/NAME.npy or .png, or FILE.npz."
-        )
-    if (place / MANIFEST).is_file():
-        return Tracks(read_manifest(place / MANIFEST))
-    if (place / FACTS).is_file():
-        raise KgenreError(
-            f"{place}: {FACTS} without {MANIFEST}: `kgenre features` was stopped. Give its command again; it goes on."
-        )
-    return Tracks(_read_folder(place.resolve()))
-
-
-def _read_folder(folder: Path) -> pd.DataFrame:
-    names = [(file, file.relative_to(folder).parts) for file in find_files(folder, SPECTROGRAM)]
-    rows = [{"path": str(file), "genre": genre, "album": "/".join(rest[:-1])} for file, (genre, *rest) in names if rest]
-    if not rows:
-        raise KgenreError(
-            f"{folder}: no spectrograms in folders below it. A collection is a folder of genre folders: "
-            f"GENRE/NAME with one of {', '.join(sorted(SPECTROGRAM_SUFFIXES))}."
-        )
-    return finish_table(pd.DataFrame(rows).reindex(columns=COLUMNS).astype("string").fillna(""), str(folder))
 
 
 def collection_facts(data: str) -> SpectrogramFacts:
