@@ -28,6 +28,7 @@ def main(argv=None) -> int:
     cli.add_data_flag(parser, "instead of songs: ")
     cli.add_model_flag(parser)
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="file to write, .npz or .parquet")
+    cli.add_collection_flags(parser)
     cli.add_reading_flags(parser)
     cli.add_settings_flags(parser, ReaderSettings, "workers")
     cli.add_settings_flags(parser, TrainingSettings, "seed")
@@ -48,7 +49,10 @@ def _embed(args: argparse.Namespace) -> int:
     workers = cli.settings_from(ReaderSettings, args).workers
     from kgenre.serving.catalogue import model_input, open_model
 
-    rows = collection_rows(args.data, seed) if args.data else song_rows(args.songs, model_input(args.model))
+    if args.data:
+        rows = collection_rows(args.data, seed, cli.collection_options(args))
+    else:
+        rows = song_rows(args.songs, model_input(args.model))
     model = open_model(args.model)
     progress = cli.BarProgress()
     failures, new = embed(model, rows, out, workers, cli.read_policy(args), progress)

@@ -20,13 +20,17 @@ def applicable(file_values: dict, selected: dict) -> Applicable:
     Raises:
         KgenreError: a selector of the file that names nothing.
     """
+    init = {**file_values, **selected}.get("init")
+    if init is not None:
+        from kgenre.training.run import network_of  # heavy, and `--help` must come at once
+
+        file_values = {**network_of(init), **file_values}
     selection = select(RunSelection, {**file_values, **selected})
     table = {**row_defaults(selection), **file_values}
     # A selector's own default is what holds without its flag.
-    selectors = _with_defaults(
-        [RunSelection], {**ARCHS[selection.arch].defaults, "input": selection.input, **file_values}
-    )
-    sections = {"collection": [selectors["data"]]}
+    own = {**ARCHS[selection.arch].defaults, "input": selection.input}
+    selectors = _with_defaults([RunSelection], {**own, **file_values})
+    sections = {}
     for title, (selector, classes) in run_sections(selection).items():
         sections[title] = [selectors[selector]] if selector else []
         sections[title] += _with_defaults(classes, table).values()

@@ -11,7 +11,7 @@ from kgenre.audio.inputs import SPECTROGRAM, WAVEFORM
 from kgenre.audio.policy import AUTO
 from kgenre.audio.settings import INPUT_SETTINGS, ReaderSettings
 from kgenre.augment import AUDIO_PLACES, AUGMENTS, listed
-from kgenre.collections.settings import CollectionSettings
+from kgenre.collections.settings import CollectionOptions, CollectionSettings
 from kgenre.core.errors import KgenreError
 from kgenre.core.settings import Settings, read_settings_file
 from kgenre.features import FEATURES
@@ -47,6 +47,10 @@ class TrainingSettings(Settings):
     # Decoding is dear and cropping cheap: four crops of a decoded track cost little more than one.
     crops_per_track: int = Field(4, ge=1, le=10000, description="random slices of each track an epoch")
     balanced: bool = Field(False, description="show each genre as often, however many tracks it has")
+    # Off: they raise the probabilities of rare genres above their share of the tracks.
+    positive_weights: bool = Field(
+        False, description="weigh a genre's presence by how much rarer it is than its absence (--task multi)"
+    )
     learning_rate: float = Field(1e-3, ge=1e-9, le=10, description="Adam's, at the start")  # Adam's published default
     schedule: Literal["cosine", "constant"] = Field(
         "cosine", description="learning rate over the run: cosine to zero, or constant"
@@ -64,6 +68,11 @@ class TrainingSettings(Settings):
 class RunSelection(ModelSelection, CollectionSettings):
     """What a run is composed of. Which other settings there are depends on these."""
 
+    init: str | None = Field(
+        None,
+        description="begin with the weights of another run, whose genres may be others; its network is the default",
+        json_schema_extra={"metavar": "RUN"},
+    )
     augment: tuple[Literal[*AUGMENTS], ...] = Field(("zoom",), description="what is changed at random in training")
 
     @field_validator("augment", mode="before")
@@ -76,10 +85,14 @@ class RunSelection(ModelSelection, CollectionSettings):
 class RunSettings(ModelSettings):
     """All settings of a run, by component; as ModelSettings, one flat table of names for users.
 
+    init: folder of the run whose weights it begins with, or None.
+    collection: which genres of the data count.
     augmentations: {name: its settings}, in the order of AUGMENTS.
     """
 
     data: str
+    init: str | None
+    collection: CollectionOptions
     augmentations: dict[str, Settings]
     training: TrainingSettings
     reader: ReaderSettings
@@ -97,6 +110,8 @@ class RunSettings(ModelSettings):
         return cls(
             **model_parts(selection, given),
             data=selection.data,
+            init=selection.init,
+            collection=settings_from(CollectionOptions, table),
             augmentations={name: settings_from(AUGMENTS[name].settings, table) for name in selection.augment},
             training=settings_from(TrainingSettings, table),
             reader=settings_from(ReaderSettings, table),
@@ -106,7 +121,9 @@ class RunSettings(ModelSettings):
         amounts = merged(settings.model_dump() for settings in self.augmentations.values())
         return {
             "data": self.data,
+            **self.collection.model_dump(),
             **super().values(),
+            "init": self.init,
             "augment": tuple(self.augmentations),
             **amounts,
             **self.training.model_dump(),
@@ -122,7 +139,9 @@ def run_sections(selection: RunSelection) -> dict[str, tuple[str | None, list[ty
     of_input, *feature = input_classes(selection)
     augmentations = [AUGMENTS[name].settings for name in selection.augment]
     return {
+        "collection": ("data", [CollectionOptions]),
         f"network {selection.arch}": ("arch", [ARCHS[selection.arch].settings]),
+        "start": ("init", []),
         INPUT_TITLES[selection.input]: ("input", [of_input]),
         **({f"feature {selection.feature}": ("feature", feature)} if feature else {}),
         "spectrogram image": (None, [ImageSettings]),
@@ -156,7 +175,8 @@ def run_rows(selection: RunSelection) -> list[Chosen]:
 def every_class() -> list[type[Settings]]:
     """The classes of all settings that some run has."""
     rows = [row.settings for table in (FEATURES, ARCHS, AUGMENTS) for row in table.values()]
-    return [RunSelection, *INPUT_SETTINGS.values(), ImageSettings, *rows, TrainingSettings, ReaderSettings]
+    own = [CollectionOptions, *INPUT_SETTINGS.values(), ImageSettings, TrainingSettings, ReaderSettings]
+    return [RunSelection, *own, *rows]
 
 
 def read_config(path: str | Path) -> dict:
