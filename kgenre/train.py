@@ -74,7 +74,7 @@ def _train(args: argparse.Namespace, given: dict) -> int:
     else:
         settings, run = new_run(given, args.out, args.resume, progress)
     if not run.finished:
-        check_decoder(settings.reader.decoder)
+        check_decoder(settings.reader.policy.decoder)
         train(settings, run, progress)
         # By the exported model: the metrics are those of the very model that is served.
         evaluate_run(run, progress)

@@ -92,16 +92,14 @@ def hop(samples: int, overlap: float) -> int:
 INPUT_SETTINGS: dict[str, type[Settings]] = {WAVEFORM: AudioSettings, SPECTROGRAM: SpectrogramSettings}
 
 
-class ReaderSettings(Settings):
-    """How files are read. Another decoder changes the samples by less than 1e-3; the others change nothing."""
+class FileSettings(Settings):
+    """How files are read; none of it changes what is read."""
 
     # A thousand tracks of 30 s; a collection that fits is decoded once.
     cache_gib: float = Field(
         2.0, ge=0, le=4096, description="memory for decoded audio; what does not fit is decoded again each epoch"
     )
     workers: int = Field(2, ge=1, le=256, description="decoding threads")
-    # Two decoders differ by less than 1e-3 of full scale; the default is the fastest (docs/decoding.md).
-    decoder: Literal[*DECODER_CHOICES] = Field(AUTO, description=DECODER_HELP)
     # Real collections have a few broken files; more of them means a wrong folder or a missing decoder.
     max_bad_share: float = Field(
         0.1, ge=0, le=1, description="share of unusable files above which the command gives up"
@@ -110,4 +108,19 @@ class ReaderSettings(Settings):
     @property
     def policy(self) -> ReadPolicy:
         """How these settings have tracks read."""
+        return ReadPolicy()
+
+
+class ReaderSettings(FileSettings):
+    """How audio files are read. Another decoder changes the samples by less than 1e-3."""
+
+    # Two decoders differ by less than 1e-3 of full scale; the default is the fastest (docs/decoding.md).
+    decoder: Literal[*DECODER_CHOICES] = Field(AUTO, description=DECODER_HELP)
+
+    @property
+    def policy(self) -> ReadPolicy:
         return ReadPolicy(decoder=self.decoder)
+
+
+# How the files of each input are read.
+READER_SETTINGS: dict[str, type[FileSettings]] = {WAVEFORM: ReaderSettings, SPECTROGRAM: FileSettings}

@@ -8,8 +8,7 @@ from pydantic import Field, field_validator
 
 from kgenre.archs import ARCHS
 from kgenre.audio.inputs import SPECTROGRAM, WAVEFORM
-from kgenre.audio.policy import AUTO
-from kgenre.audio.settings import INPUT_SETTINGS, ReaderSettings
+from kgenre.audio.settings import INPUT_SETTINGS, READER_SETTINGS, FileSettings, ReaderSettings
 from kgenre.augment import AUDIO_PLACES, AUGMENTS, listed
 from kgenre.collections.settings import CollectionOptions, CollectionSettings
 from kgenre.core.errors import KgenreError
@@ -95,7 +94,7 @@ class RunSettings(ModelSettings):
     collection: CollectionOptions
     augmentations: dict[str, Settings]
     training: TrainingSettings
-    reader: ReaderSettings
+    reader: FileSettings
 
     @classmethod
     def compose(cls, *tables: dict) -> "RunSettings":
@@ -105,7 +104,7 @@ class RunSettings(ModelSettings):
         check_applies(given, [RunSelection, *classes], run_rows(selection))
         check_input(selection, given)
         if selection.input == SPECTROGRAM:
-            _check_spectrogram_run(selection, given)
+            _check_augmentations(selection)
         table = {**row_defaults(selection), **given}
         return cls(
             **model_parts(selection, given),
@@ -114,7 +113,7 @@ class RunSettings(ModelSettings):
             collection=settings_from(CollectionOptions, table),
             augmentations={name: settings_from(AUGMENTS[name].settings, table) for name in selection.augment},
             training=settings_from(TrainingSettings, table),
-            reader=settings_from(ReaderSettings, table),
+            reader=settings_from(READER_SETTINGS[selection.input], table),
         )
 
     def values(self) -> dict:
@@ -147,12 +146,12 @@ def run_sections(selection: RunSelection) -> dict[str, tuple[str | None, list[ty
         "spectrogram image": (None, [ImageSettings]),
         f"augmentation {' '.join(selection.augment) or 'none'}": ("augment", augmentations),
         "training": (None, [TrainingSettings]),
-        "machine and files": (None, [ReaderSettings]),
+        "machine and files": (None, [READER_SETTINGS[selection.input]]),
     }
 
 
-def _check_spectrogram_run(selection: RunSelection, given: dict) -> None:
-    """Raises KgenreError for what needs audio."""
+def _check_augmentations(selection: RunSelection) -> None:
+    """Raises KgenreError for those that need audio."""
     needing = [name for name in selection.augment if AUGMENTS[name].place in AUDIO_PLACES]
     if needing:
         rest = ", ".join(name for name, row in AUGMENTS.items() if row.place not in AUDIO_PLACES)
@@ -160,16 +159,12 @@ def _check_spectrogram_run(selection: RunSelection, given: dict) -> None:
             f"`augment`: {' and '.join(needing)} {'need' if len(needing) > 1 else 'needs'} audio, and the tracks are "
             f"spectrograms. Received: {' '.join(selection.augment)}. Those that apply: {rest}."
         )
-    if given.get("decoder", AUTO) != AUTO:
-        raise KgenreError(
-            f"`decoder` is for audio, and the tracks are spectrograms. Received: decoder={given['decoder']}. "
-            "Leave --decoder out."
-        )
 
 
 def run_rows(selection: RunSelection) -> list[Chosen]:
     augmentations = {name: row.settings for name, row in AUGMENTS.items()}
-    return [*chosen_rows(selection), Chosen(selection.augment, augmentations)]
+    readers = Chosen((selection.input,), READER_SETTINGS)
+    return [*chosen_rows(selection), readers, Chosen(selection.augment, augmentations)]
 
 
 def every_class() -> list[type[Settings]]:

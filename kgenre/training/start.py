@@ -124,7 +124,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
     from kgenre.collections import load_collection
     from kgenre.training.spectrograms import settle_spectrograms
 
-    check_decoder(settings.reader.decoder)  # first, for the rest takes long
+    check_decoder(settings.reader.policy.decoder)  # first, for the rest takes long
     collection = load_collection(
         settings.data, seed=settings.training.seed, progress=progress, options=settings.collection
     )
@@ -152,7 +152,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
         "kgenre": kgenre.__version__,
         "keras": importlib.metadata.version("keras"),
         "tensorflow": importlib.metadata.version("tensorflow"),
-        "decoders": reader_versions(settings.slice_spec, settings.reader.decoder),
+        "decoders": reader_versions(settings.slice_spec, settings.reader.policy.decoder),
         "task": task.name,
         "parameters": {name: list(getattr(task, name)) for name in task.parameters},
         "protocol": collection.protocol,
@@ -172,7 +172,7 @@ def _check_files(settings: RunSettings, paths: list[str], advance) -> tuple[dict
     workers = settings.reader.workers
     if settings.input == SPECTROGRAM:
         return check_spectrograms(paths, workers, settings.spectrogram.n_bins, advance)
-    return check_files(paths, workers, advance, settings.reader.decoder), {}
+    return check_files(paths, workers, advance, settings.reader.policy.decoder), {}
 
 
 def check_task(settings: RunSettings, collection) -> None:
