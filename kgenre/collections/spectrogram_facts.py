@@ -2,7 +2,8 @@
 
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kgenre.audio.arrays import open_arrays
@@ -10,6 +11,7 @@ from kgenre.audio.inputs import ARRAYS, SPECTROGRAMS
 from kgenre.core.errors import KgenreError
 
 FACTS, MANIFEST = "spectrograms.json", "manifest.csv"  # that `kgenre features` writes beside the spectrograms
+IMAGE_RANGE = (0.0, 255.0)  # of its images
 
 
 @dataclass(frozen=True)
@@ -18,10 +20,12 @@ class SpectrogramFacts:
 
     frames_per_second: float.
     value_range: the values that become 0 and 1 in the image that a network sees.
+    parents: {genre: its parent} of a tree of genres.
     """
 
     frames_per_second: float | None = None
     value_range: tuple[float, float] | None = None
+    parents: Mapping[str, str] = field(default_factory=dict)
 
 
 def collection_facts(data: str) -> SpectrogramFacts:
@@ -55,7 +59,10 @@ def _facts(file: Path, told) -> SpectrogramFacts:
         isinstance(values, list) and len(values) == 2 and all(map(_is_number, values)) and values[0] < values[1]
     ):
         raise KgenreError(f"{file}: `value_range` must be two ascending numbers. Received: {values}.")
-    return SpectrogramFacts(rate and float(rate), values and (float(values[0]), float(values[1])))
+    parents = told.get("parents") or {}
+    if not (isinstance(parents, dict) and all(isinstance(name, str) for pair in parents.items() for name in pair)):
+        raise KgenreError(f"{file}: `parents` must be genres and their parents. Received: {parents}.")
+    return SpectrogramFacts(rate and float(rate), values and (float(values[0]), float(values[1])), parents)
 
 
 def _is_number(value) -> bool:

@@ -15,7 +15,7 @@ def load(place: Path, progress: Progress) -> Tracks:
         KgenreError: nothing of that kind, or a table that is not as it must be.
     """
     from kgenre.collections.datasets.array_tables import read_arrays
-    from kgenre.collections.spectrogram_facts import FACTS, MANIFEST
+    from kgenre.collections.spectrogram_facts import FACTS, MANIFEST, collection_facts
     from kgenre.collections.tables import read_manifest
 
     if place.suffix.lower() == ARRAYS:
@@ -25,7 +25,7 @@ def load(place: Path, progress: Progress) -> Tracks:
             f"{place}: no such folder. `--data` takes {SPECTROGRAMS}:DIR, with DIR/GENRE/NAME.npy or .png, or FILE.npz."
         )
     if (place / MANIFEST).is_file():
-        return Tracks(read_manifest(place / MANIFEST))
+        return Tracks(read_manifest(place / MANIFEST), collection_facts(str(place)).parents)
     if (place / FACTS).is_file():
         raise KgenreError(
             f"{place}: {FACTS} without {MANIFEST}: `kgenre features` was stopped. Give its command again; it goes on."
