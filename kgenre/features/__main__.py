@@ -20,6 +20,7 @@ from pathlib import Path
 
 from kgenre import cli
 from kgenre.audio.settings import AudioSettings, ReaderSettings
+from kgenre.audio.walk import AUDIO_SUFFIXES
 from kgenre.cli.output import read_output
 from kgenre.collections.feature_formats import FORMATS
 from kgenre.core.errors import KgenreError
@@ -41,18 +42,15 @@ def main(argv=None) -> int:
     parser.add_argument("--seconds", type=float, help=f"how much of a song to draw at most (default: {SECONDS:g})")
     formats = "; ".join(f"{name}: {row.description}" for name, row in FORMATS.items())
     parser.add_argument("--format", choices=FORMATS, help=f"of a collection: {formats} (default: npy)")
-    parser.add_argument(
-        "--out",
-        type=Path,
-        metavar="FILE|DIR",
-        help="plot of a song to write (default: SONG-FEATURE.png, here); folder for a collection's spectrograms",
-    )
+    text = "plot of a song to write (default: SONG-FEATURE.png, here); folder for a collection's spectrograms"
+    parser.add_argument("--out", type=Path, metavar="FILE|DIR", help=text)
     cli.add_settings_flags(parser, ReaderSettings, "workers")
     cli.add_settings_flags(parser, TrainingSettings, "seed")
     cli.add_collection_flags(parser)
     args, given = cli.parse_applicable(parser, cli.Parser(add_help=False), [SELECTOR], argv, _applicable)
     path = Path(args.source)
-    run = _draw if path.is_file() and path.suffix.lower() not in TABLES else _write
+    is_song = path.suffix.lower() in AUDIO_SUFFIXES or (path.is_file() and path.suffix.lower() not in TABLES)
+    run = _draw if is_song and not path.is_dir() else _write
     return cli.run(lambda args: run(args, given), args)
 
 
@@ -103,16 +101,15 @@ def _write(args: argparse.Namespace, given: dict) -> int:
     _refuse(args, OF_SONG, "a song")
     chosen = _settings(given)
     if args.out is None:
-        raise KgenreError(f"{args.source}: a song that is not there, or a collection, which needs --out DIR.")
+        raise KgenreError(f"{args.source}: a collection needs a folder for its spectrograms. Name it with --out DIR.")
 
     from kgenre.collections import load_collection
     from kgenre.collections.feature_files import FeatureFiles, write_features
 
     progress, seed = cli.BarProgress(), cli.settings_from(TrainingSettings, args).seed
     collection = load_collection(args.source, seed=seed, progress=progress, options=cli.collection_options(args))
-    files = FeatureFiles(
-        chosen.feature, chosen.audio.sample_rate_hz, chosen.spectrogram.model_dump(), args.format or "npy"
-    )
+    own = (chosen.audio.sample_rate_hz, chosen.spectrogram.model_dump())
+    files = FeatureFiles(chosen.feature, *own, args.format or "npy")
     failures = write_features(collection, files, args.out, cli.settings_from(ReaderSettings, args).workers, progress)
     progress.failures(failures)
     print(f"{args.out}: {chosen.feature} of {len(collection.table) - len(failures)} tracks")
