@@ -71,6 +71,7 @@ def refusal(call, *arguments, **options) -> str:
         ("a.npz#5", "a.npz", 5),
         ("/x/a#b.npz#07", "/x/a#b.npz", 7),
         ("a.NPZ#5#t=0,7.4", "a.NPZ", 5),
+        ("a.npz#5#copy=2", "a.npz", 5),
         ("a.npz", "a.npz", None),
         ("a.npz#x", "a.npz#x", None),
         ("song #5.mp3", "song #5.mp3", None),
@@ -83,6 +84,10 @@ def test_split_member_gives_file_and_index(path, file, index):
     assert container(path) == Path(file)
     assert is_spectrogram(path) == (index is not None)
     assert track_name(path) == (Path(path).stem if index is None else path.rpartition("/")[2])
+
+
+def test_is_spectrogram_of_a_part_is_that_of_the_file():
+    assert is_spectrogram("a.npy#t=0.5,2.25") and is_spectrogram("b.PNG#copy=1") and not is_spectrogram("a.mp3#t=0,2")
 
 
 @pytest.mark.parametrize(
@@ -220,6 +225,21 @@ def test_slices_are_those_of_cut_slices_and_of_the_policy(tmp_path, limit):
     assert facts.flags == (() if limit is None else ("sampled",))
 
 
+@pytest.mark.parametrize("cache", [0, 1 << 20])
+def test_part_of_a_file_is_cut_at_its_seconds(tmp_path, cache):
+    whole, file = spectrograms()[3].T.astype("float32"), write_npz(tmp_path / "a.npz")
+    np.save(tmp_path / "a.npy", spectrograms()[3])
+    for path in (f"{file}#3", str(tmp_path / "a.npy")):
+        reader = SpectrogramReader(SPEC, cache)
+        (piece,) = reader.slices(f"{path}#t=2.5,10.5")  # 32 frames, at 4 a second
+        np.testing.assert_array_equal(piece.samples, whole[10:42])
+        np.testing.assert_array_equal(reader.crop(f"{path}#t=2.5,10.75", 1.0), whole[11:43])
+        copy = reader.crop(f"{path}#copy=1", 0.0)
+        assert 0 < np.abs(copy - whole[:32]).max() < 10 and copy.min() >= whole.min()
+        assert list(reader.slices(f"{path}#t=20,30")) == []
+        assert reader.failures == {f"{path}#t=20,30": "no part of the spectrogram, which lasts 20.000 s."}
+
+
 def test_open_reader_is_that_of_the_spec():
     assert isinstance(open_reader(SPEC), SpectrogramReader)
     assert isinstance(open_reader(SliceSpec(8000, 8000, 8000)), TrackReader)
@@ -270,7 +290,7 @@ def test_npz_with_numbered_labels_and_csv_beside_is_a_table_of_tracks(tmp_path):
     every = load_collection(f"spectrograms:{file}", options=CollectionOptions(task="multi", level="all"))
     assert every.labels == ["Folk", "Punk", "Rock"] and every.parents == {"Punk": "Rock"}
     (tmp_path / "genres.csv").write_text("genre_id,#tracks,parent,title,top_level\n12,5,0,Rock,12\n")
-    assert "a.csv: the genre 17 is not in genres.csv beside it." in refusal(load_collection, str(file))
+    assert "a.csv: the genre 1 is not in genres.csv beside it." in refusal(load_collection, str(file))
 
 
 def test_folder_of_pictures_by_genre_is_a_table_of_tracks(tmp_path):
@@ -284,7 +304,7 @@ def test_folder_of_pictures_by_genre_is_a_table_of_tracks(tmp_path):
     assert table.set_index("track_id").loc[["0", "1"], ["genre", "album"]].to_numpy().tolist() == [
         ["low", ""], ["middle", "album"]
     ]  # fmt: skip
-    assert "no spectrograms in folders below it" in refusal(load_collection, f"spectrograms:{tmp_path / 'low'}")
+    assert "no spectrograms in folders below it" in refusal(load_collection, f"spectrograms:{tmp_path}/high/album")
     assert "nowhere: no such folder. " in refusal(load_collection, "spectrograms:nowhere")
     assert refusal(load_collection, "spectrograms").startswith("spectrograms: needs the folder that holds it.")
 
@@ -410,6 +430,18 @@ def test_run_learns_the_band_of_a_genre_and_keeps_its_settings(made):
     facts = run.load_facts()
     assert facts["decoders"].startswith("pillow ") and facts["resolved"]["n_bins"] == BINS
     assert main(["train", "--resume", "--out", str(run.folder)]) == 0
+
+
+def test_run_of_several_genres_a_track_trains_and_is_evaluated(tmp_path):
+    several = np.array(["|".join(name for name in GENRES if name != genre) for genre in columns()["genre"]])
+    arrays = {name: values for name, values in columns().items() if name != "genre"}
+    np.savez(tmp_path / "a.npz", mel=spectrograms(), genres=several, **arrays)
+    command = ["train", "--data", str(tmp_path / "a.npz"), "--out", str(tmp_path / "run"), *SMALL, "--epochs", "1"]
+    assert main(command) == 0
+    run = Run(tmp_path / "run")
+    assert run.load_facts()["task"] == "multi" and "mean_average_precision" in json.loads(
+        (run / "metrics.json").read_text()
+    )
 
 
 def test_export_answers_for_spectrograms_of_any_length(made):

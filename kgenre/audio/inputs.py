@@ -5,8 +5,10 @@ FILE.npz#INDEX#t=START,END.
 """
 
 import os
+import re
 from pathlib import Path
 
+PART = re.compile(r"#(?:t=[\d.]+,[\d.]+|copy=\d+)$")
 WAVEFORM, SPECTROGRAM = "waveform", "spectrogram"
 INPUTS = (WAVEFORM, SPECTROGRAM)
 SPECTROGRAMS = "spectrograms"  # the dataset, as in --data spectrograms:DIR
@@ -19,13 +21,13 @@ SPECTROGRAM_FILES = f"{', '.join(sorted(SPECTROGRAM_SUFFIXES))} or FILE{ARRAYS}#
 def split_member(path) -> tuple[str, int | None]:
     """The file and the index of a track of an .npz file: "a#b.npz#5" -> ("a#b.npz", 5); other paths with None.
 
-    What stands behind the index, as a part of the track, is left out.
+    What stands behind it and names a part (audio.fragments) is left out.
     """
-    text = os.fspath(path)
+    text = PART.sub("", os.fspath(path))
     at = text.lower().rfind(f"{ARRAYS}#")
     if at < 0:
         return text, None
-    file, member = text[: at + len(ARRAYS)], text[at + len(ARRAYS) + 1 :].partition("#")[0]
+    file, member = text[: at + len(ARRAYS)], text[at + len(ARRAYS) + 1 :]
     return (file, int(member)) if member.isascii() and member.isdigit() else (text, None)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from kgenre.audio.cache import AudioCache
 from kgenre.audio.decoders import AudioError
 from kgenre.audio.facts import TrackFacts
+from kgenre.audio.fragments import find_part
 from kgenre.audio.inputs import split_member
 from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.slicing import SliceSpec, repeat_to_length
@@ -21,7 +22,8 @@ class SpectrogramReader:
     """Slices and crops of spectrograms, float32 (slice_samples, bins), of the values in the files; thread-safe.
 
     Arguments and attributes are those of TrackReader. Of the policy, the number of slices counts; a track is cut as
-    one of audio is.
+    one of audio is. A path may name a part of a file (audio.fragments), by seconds: the cache holds the file, once for
+    all its parts.
     """
 
     def __init__(self, spec: SliceSpec, cache_bytes: int = 0, policy: ReadPolicy = DEFAULT_POLICY):
@@ -61,6 +63,21 @@ class SpectrogramReader:
         self.facts[path] = TrackFacts(len(whole) / rate, float(whole.max()), math.nan, seconds, flags)
 
     def _whole(self, path: str) -> np.ndarray:
+        """The track, which may be a part of a file: (frames, bins)."""
+        part = find_part(path)
+        whole = self._file(part.file)
+        if part.is_whole:
+            return whole
+        first, last = part.span(self.spec.sample_rate, len(whole))
+        if first >= last:
+            seconds = len(whole) / self.spec.sample_rate
+            raise AudioError(path, f"no part of the spectrogram, which lasts {seconds:.3f} s.")
+        piece = whole[first:last]
+        if not part.copy:
+            return piece
+        return part.perturb(piece.astype("float32"), first, (float(whole.min()), float(whole.max())))
+
+    def _file(self, path: str) -> np.ndarray:
         held = self.cache.get(path)
         if held is not None:
             return held
@@ -91,7 +108,7 @@ def check_spectrograms(
 
     def shape(path: str) -> tuple[int, int] | str:
         try:
-            return spectrogram_shape(path)
+            return spectrogram_shape(find_part(path).file)
         except AudioError as error:
             return error.cause
         finally:

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 import kgenre
+from kgenre.audio.fragments import whole_file
 from kgenre.audio.inputs import container
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_beside
@@ -183,7 +184,7 @@ class Store:
 def signature(path) -> tuple[int, int] | None:
     """Size in bytes and time of change in ns, by which a changed file is recognised; None if there is no file."""
     try:
-        found = container(path).stat()
+        found = container(whole_file(str(path))).stat()
     except OSError:  # the reader reports the cause
         return None
     return found.st_size, found.st_mtime_ns

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from kgenre.audio.decoders import AudioError
+from kgenre.audio.fragments import find_part
 from kgenre.audio.spectrograms import read_spectrogram
 from kgenre.training.settings import RunSettings
 
@@ -40,7 +41,7 @@ def value_range(paths: Sequence[str]) -> tuple[float, float]:
     values = []
     for path in paths[:: -(-len(paths) // TRACKS_READ)]:
         try:
-            flat = read_spectrogram(path).ravel()
+            flat = read_spectrogram(find_part(path).file).ravel()
         except AudioError:
             continue  # it fails where it is read
         values.append(flat[:: -(-len(flat) // VALUES_READ)])

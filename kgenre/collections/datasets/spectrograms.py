@@ -50,7 +50,7 @@ def _read_folder(folder: Path):
 
 
 DATASET = Dataset(
-    description="a folder of spectrograms, GENRE/NAME.png or .npy, or an .npz of arrays",
+    description="spectrograms by genre, GENRE/NAME.png or .npy, or an .npz of arrays",
     citation="none: your own",
     licence="that of your music",
     size="no download",
