@@ -27,7 +27,7 @@ RANGED = [(settings, field) for settings in CLASSES for field in fields_of(setti
 KNOWN_ARCHS = ", ".join(sorted(ARCHS))
 # A value of each setting that is no class's default, nor any row's.
 OTHER = {
-    "data": "songs.csv", "task": "multi", "level": "all", "min_tracks_per_genre": 4,
+    "data": "songs.csv", "task": "multi", "level": "all", "min_tracks_per_genre": 4, "artists": "artists.csv",
     "sample_rate_hz": 15000, "slice_seconds": 4.5, "slice_overlap": 0.25,
     "n_fft": 1024, "hop_length": 300, "n_mels": 50, "fmin_hz": 30.0, "fmax_hz": 7000.0,
     "slice_frames": 64, "n_bins": 96, "frames_per_second": 4.3, "value_low": -60.0, "value_high": 3.0,
@@ -159,7 +159,7 @@ def test_architecture_beats_feature_and_a_default_of_another_choice_is_left_out(
          "`zoom_range` is not a setting of gain and noise, which have: gain_db, noise_std. It is one of zoom."),
         ({"augment": [], "zoom_range": 0.1}, "`zoom_range` is not a setting of the empty list of augmentations. "
          "It is one of zoom."),
-        ({"epoch": 3}, "unknown setting 'epoch'. Did you mean epochs? Known: arch, augment, "),
+        ({"epoch": 3}, "unknown setting 'epoch'. Did you mean epochs? Known: arch, artists, augment, "),
     ],
     ids=str,
 )  # fmt: skip
@@ -246,8 +246,12 @@ def test_recipes_of_music_genre_analysis_see_1024_frames_at_200_rows():
         ("a.json", b'{"epochs": ', "a.json: not a readable .toml or .json config ("),
         ("a.toml", b"data = '\xff\xfe'", "a.toml: not a readable .toml or .json config ("),
         ("a.json", b"[1, 2]", "a.json: a config is a table of settings. Received: list."),
-        ("a.toml", b"epoch = 3", "a.toml: unknown setting 'epoch'. Did you mean epochs? Known: arch, augment, "),
-        ("a.json", b'{"zzz": 3}', "a.json: unknown setting 'zzz'. Known: arch, augment, "),
+        (
+            "a.toml",
+            b"epoch = 3",
+            "a.toml: unknown setting 'epoch'. Did you mean epochs? Known: arch, artists, augment, ",
+        ),
+        ("a.json", b'{"zzz": 3}', "a.json: unknown setting 'zzz'. Known: arch, artists, augment, "),
         ("a.toml", b"[training]\nepochs = 3", "a.toml: unknown setting 'training'. "),
     ],
 )

@@ -23,7 +23,8 @@ def load_collection(
             manifest.
         folder: where named datasets are kept.
         seed: of the split, where the tracks have none yet.
-        options: CollectionOptions: which genres count.
+        progress: gets a line for each of the commonest causes why tracks were left out.
+        options: CollectionOptions: which genres count, and a file with artists.
 
     Returns:
         collections.splits.Collection.
@@ -31,12 +32,22 @@ def load_collection(
     Raises:
         KgenreError: nothing of that name, or no usable tracks in it.
     """
+    import dataclasses
+
+    from kgenre.collections.artists import with_artists
     from kgenre.collections.labels import label
+    from kgenre.collections.left_out import left_out_lines
     from kgenre.collections.splits import with_split
 
     options = options or CollectionOptions()
-    tracks, task = label(data, _read(data, folder, progress), options, progress)
-    return with_split(data, tracks.table, seed, task, tracks.parents)
+    tracks = _read(data, folder, progress)
+    if options.artists:
+        tracks = dataclasses.replace(tracks, table=with_artists(tracks.table, options.artists, data, progress))
+    tracks, task = label(data, tracks, options)
+    for line in left_out_lines(data, tracks.left_out):
+        progress.line(line)
+    collection = with_split(data, tracks.table, seed, task, tracks.parents, tracks.given_split)
+    return dataclasses.replace(collection, left_out=tracks.left_out)
 
 
 def find_dataset(data: str, folder: Path = Path("data")) -> tuple[str, Path] | None:
@@ -52,7 +63,7 @@ def find_dataset(data: str, folder: Path = Path("data")) -> tuple[str, Path] | N
         return None
     if DATASETS[name].needs_folder and not place:
         raise KgenreError(f"{name}: needs the folder that holds it. Name it as --data {name}:DIR.")
-    return name, Path(place) if place else folder / name
+    return name, Path(place).expanduser() if place else folder / name  # the shell leaves NAME:~ alone
 
 
 def _read(data: str, folder: Path, progress: Progress):
@@ -63,9 +74,9 @@ def _read(data: str, folder: Path, progress: Progress):
     if dataset := find_dataset(data, folder):
         return _read_dataset(*dataset, progress)
     if data and path.is_dir():
-        return Tracks(read_folder(path))
+        return Tracks(read_folder(path, progress))
     if path.is_file() and path.suffix.lower() in (".csv", ".parquet"):
-        return Tracks(read_manifest(path))
+        return Tracks(read_manifest(path, progress))
     if path.exists() or len(path.parts) > 1 or path.suffix:
         rule = "is neither a folder nor a .csv or .parquet file" if path.exists() else "no such folder or file"
         raise KgenreError(f"{data}: {rule}. `--data` takes {DATA}.")
@@ -80,8 +91,6 @@ def _read_dataset(name: str, folder: Path, progress: Progress):
     tracks = dataset.load(folder, progress)
     faults = tracks.table["track_id"].map(dataset.known_faults)
     faulty = faults.notna()
-    if faulty.any():
-        progress.line(f"{name}: tracks left out because of known faults: {faulty.sum()}")
     left_out = dict(zip(tracks.table.loc[faulty, "track_id"], faults[faulty]))
     table = tracks.table[~faulty].reset_index(drop=True)
     return dataclasses.replace(tracks, table=table, left_out={**tracks.left_out, **left_out})

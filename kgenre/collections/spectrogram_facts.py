@@ -34,7 +34,7 @@ def collection_facts(data: str) -> SpectrogramFacts:
     Raises:
         KgenreError: it says what cannot be.
     """
-    place = Path(data.removeprefix(f"{SPECTROGRAMS}:"))
+    place = Path(data.removeprefix(f"{SPECTROGRAMS}:")).expanduser()
     if place.suffix.lower() == ARRAYS:
         columns = open_arrays(place).columns
         told = {name: columns[name].tolist() for name in ("frames_per_second", "value_range") if name in columns}

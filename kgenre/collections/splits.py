@@ -14,6 +14,7 @@ from kgenre.model.tasks import Task, make_task
 
 SPLITS = ("train", "valid", "test")
 KNOWN_SHARE = 0.9  # a unit is used when at least this share of the tracks has it
+MOST_UNKNOWN = 0.5  # beyond this share of tracks without an artist, the overlap says nothing
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Collection:
     protocol: one sentence on how the split was made.
     task: "single" or "multi": whether `genre` or `genres` is what a track is labelled with.
     parents: {genre: its parent}, both among the labels; empty where the labels are a flat list.
+    left_out: {path or track id: cause} of what was there and is not among the tracks.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Collection:
     protocol: str
     task: str = SINGLE
     parents: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def labels(self) -> list[str]:
@@ -57,6 +60,7 @@ def with_split(
     seed: int = 0,
     task: str = SINGLE,
     parents: Mapping[str, str] | None = None,
+    given_split: str = "given by the manifest",
 ) -> Collection:
     """The collection with its given split, or one made by artist, else album, else track.
 
@@ -66,7 +70,7 @@ def with_split(
         given = table[table["split"] != ""].reset_index(drop=True)
         left_out = len(table) - len(given)
         note = f"; {left_out} tracks without a split left out" if left_out else ""
-        return Collection(name, given, f"split given by the manifest{note}", task, parents or {})
+        return Collection(name, given, f"split {given_split}{note}", task, parents or {})
     unit = next((unit for unit in ("artist", "album") if (table[unit] != "").mean() >= KNOWN_SHARE), "track")
     groups, sparse = split_groups(table, unit)
     table = table.assign(split=pd.array(assign(strata(table).to_numpy(), groups, seed), dtype="string"))
@@ -117,11 +121,13 @@ def artist_overlap(rows: pd.DataFrame, train: pd.DataFrame) -> str:
         return "none: no tracks to compare"
     same = rows["path"].isin(train["path"]).mean()
     prefix = f"{same:.1%} of the tracks themselves were trained on; " if same else ""
-    if (rows["artist"] == "").mean() > 1 - KNOWN_SHARE or (train["artist"] == "").mean() > 1 - KNOWN_SHARE:
+    unknown, of_train = (rows["artist"] == "").mean(), (train["artist"] == "").mean()
+    if max(unknown, of_train) > MOST_UNKNOWN:
         return f"{prefix}artists unknown, so the overlap is unknown and the metrics may be optimistic"
     known = set(train["artist"].str.casefold()) - {""}
     shared = rows["artist"].str.casefold().isin(known).mean()
-    return f"{prefix}{shared:.1%} of the tracks have an artist that was trained on"
+    note = f"; the artist is unknown of {unknown:.1%} of them and of {of_train:.1%} of the trained tracks"
+    return f"{prefix}{shared:.1%} of the tracks have an artist that was trained on{note if unknown + of_train else ''}"
 
 
 def trainable_genres(tracks: pd.DataFrame, name: str) -> list[str]:

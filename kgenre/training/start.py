@@ -122,6 +122,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
     from kgenre.audio.open_reader import reader_versions
     from kgenre.audio.reader import check_bad_share
     from kgenre.collections import load_collection
+    from kgenre.collections.left_out import write_left_out
     from kgenre.training.spectrograms import settle_spectrograms
 
     check_decoder(settings.reader.policy.decoder)  # first, for the rest takes long
@@ -160,6 +161,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
         "asked": {name: asked[name] for name in resolved},
         "bad_files": failures,
     }
+    write_left_out(run / "left_out.csv", collection.left_out)
     run.save_setup(settings, labels, tracks, facts)
     return settings
 

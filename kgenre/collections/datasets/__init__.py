@@ -4,7 +4,13 @@ To add one, write its declaration in a file of this folder and give it a row her
 line, the table in the docs and the tests are derived from this table.
 """
 
-from kgenre.collections.datasets import demo, spectrograms
+from kgenre.collections.datasets import demo, gtzan, playlists, spectrograms, tags
 from kgenre.collections.datasets.dataset import Dataset
 
-DATASETS: dict[str, Dataset] = {"demo": demo.DATASET, "spectrograms": spectrograms.DATASET}
+DATASETS: dict[str, Dataset] = {
+    "demo": demo.DATASET,
+    "gtzan": gtzan.DATASET,
+    "playlists": playlists.DATASET,
+    "tags": tags.DATASET,
+    "spectrograms": spectrograms.DATASET,
+}

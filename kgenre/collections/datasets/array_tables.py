@@ -54,7 +54,7 @@ def read_arrays(path: Path) -> Tracks:
             f"`genre` in {path.stem}.csv."
         )
     table["split"] = [_split_name(path, name) for name in table["split"]]
-    return Tracks(finish_table(table[COLUMNS], str(path)), parents)
+    return Tracks(finish_table(table[COLUMNS], str(path)), parents, given_split="given by the file")
 
 
 def _genre_names(columns: dict[str, np.ndarray], n_tracks: int) -> np.ndarray | None:

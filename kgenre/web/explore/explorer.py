@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from kgenre.core.errors import KgenreError
+from kgenre.embeddings.neighbours import nearest
 from kgenre.library import head, retraining
 from kgenre.library.playlists import csv_text, m3u8
 from kgenre.library.records import Space
 from kgenre.library.search.filters import confidence, predicted_texts
-from kgenre.library.search.neighbours import nearest, path_between
+from kgenre.library.search.path import path_between
 from kgenre.library.store import Library
 from kgenre.model.aggregate import aggregate
 from kgenre.web.explore import media, payload
