@@ -48,8 +48,8 @@ def main(argv=None) -> int:
     cli.add_settings_flags(parser, TrainingSettings, "seed")
     cli.add_collection_flags(parser)
     args, given = cli.parse_applicable(parser, cli.Parser(add_help=False), [SELECTOR], argv, _applicable)
-    path = Path(args.source)
-    is_song = path.suffix.lower() in AUDIO_SUFFIXES or (path.is_file() and path.suffix.lower() not in TABLES)
+    path, suffix = Path(args.source), Path(args.source).suffix.lower()
+    is_song = suffix in AUDIO_SUFFIXES or (path.is_file() and suffix not in TABLES)
     run = _draw if is_song and not path.is_dir() else _write
     return cli.run(lambda args: run(args, given), args)
 
@@ -73,8 +73,7 @@ def _refuse(args: argparse.Namespace, names: tuple[str, ...], what: str) -> None
 
 
 def _settings(given: dict) -> ModelSettings:
-    # No slices here, whose length could be too short for a frame.
-    return ModelSettings.compose(given, {"slice_seconds": MAX_SECONDS})
+    return ModelSettings.compose(given, {"slice_seconds": MAX_SECONDS})  # no slices here, which could be too short
 
 
 def _draw(args: argparse.Namespace, given: dict) -> int:
@@ -112,8 +111,8 @@ def _write(args: argparse.Namespace, given: dict) -> int:
     files = FeatureFiles(chosen.feature, *own, args.format or "npy")
     failures = write_features(collection, files, args.out, cli.settings_from(ReaderSettings, args).workers, progress)
     progress.failures(failures)
-    print(f"{args.out}: {chosen.feature} of {len(collection.table) - len(failures)} tracks")
-    print(f"next  kgenre train --data spectrograms:{args.out}")
+    n_tracks, next_step = len(collection.table) - len(failures), f"kgenre train --data spectrograms:{args.out}"
+    print(f"{args.out}: {chosen.feature} of {n_tracks} tracks; next: {next_step}")
     return 1 if failures else 0
 
 
