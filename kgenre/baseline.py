@@ -28,8 +28,9 @@ def main(argv=None) -> int:
         "--on",
         required=True,
         metavar="VECTORS",
-        help="stats (518 statistics of librosa features), fma_features or the path of FMA's features.csv, a file that "
-        "`kgenre embed` wrote, or a model whose embeddings to compute",
+        help="stats (518 statistics of librosa features; of spectrograms mean and deviation of bins and of their "
+        "changes), fma_features or the path of FMA's features.csv, a file that `kgenre embed` wrote, or a model whose "
+        "embeddings to compute",
     )
     cli.add_data_flag(parser, required=True)
     rows = "; ".join(f"{name}: {row.description}" for name, row in CLASSIFIERS.items())

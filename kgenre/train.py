@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
+from kgenre.audio.inputs import WAVEFORM
 from kgenre.core.errors import KgenreError
 from kgenre.training.applicable import SELECTORS, applicable
 from kgenre.training.recipes import find_recipe, recipes
@@ -73,7 +74,7 @@ def _train(args: argparse.Namespace, given: dict) -> int:
     else:
         settings, run = new_run(given, args.out, args.resume, progress)
     if not run.finished:
-        check_decoder(settings.reader.decoder)
+        check_decoder(settings.reader.policy.decoder)
         train(settings, run, progress)
         # By the exported model: the metrics are those of the very model that is served.
         evaluate_run(run, progress)
@@ -85,7 +86,8 @@ def print_result(run) -> None:
     print((run / "report.txt").read_text(encoding="utf-8", errors="surrogateescape"))
     print(f"run folder   {run.folder}")
     print(f"SavedModel   {run / 'saved_model'}")
-    print(f"next         kgenre predict --model {run.folder} SONG.mp3")
+    track = "SONG.mp3" if run.load_settings().input == WAVEFORM else "SPECTROGRAM.npy"
+    print(f"next         kgenre predict --model {run.folder} {track}")
 
 
 if __name__ == "__main__":

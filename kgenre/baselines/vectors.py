@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from kgenre.audio.inputs import is_spectrogram
 from kgenre.audio.policy import AUTO, ReadPolicy
 from kgenre.baselines.fma_features import read_fma_features
 from kgenre.core.errors import KgenreError
@@ -86,11 +87,11 @@ def folder_name(on: str, data: str) -> str:
 
 
 def statistics_vectors(request: VectorRequest) -> Vectors:
-    """Statistics of the audio, kept in features.npz in the folder of the results."""
-    from kgenre.baselines import statistics as stats
+    """Statistics of the audio, or of spectrograms, kept in features.npz in the folder of the results."""
     from kgenre.embeddings.store import Store
 
     _refuse_pool(request)
+    stats = _statistics_of(request)
     store, failures = Store(request.out / "features.npz", stats.stats_header(request.decoder), request.rows), {}
     n_tracks, missing = len(request.rows), store.missing
     with request.progress.task("statistics", n_tracks, "tracks", n_tracks - len(missing)) as advance:
@@ -99,6 +100,16 @@ def statistics_vectors(request: VectorRequest) -> Vectors:
         finally:
             request.progress.failures(failures)
     return _stored_vectors(request, store.path, failures)
+
+
+def _statistics_of(request: VectorRequest):
+    """The module that computes them: of spectrograms where all tracks are such."""
+    from kgenre.baselines import spectrogram_statistics, statistics
+
+    if not all(map(is_spectrogram, request.rows["path"])):
+        return statistics
+    _refuse_decoder(request)
+    return spectrogram_statistics
 
 
 def model_vectors(request: VectorRequest) -> Vectors:
@@ -190,7 +201,7 @@ def run_seed(on: str) -> dict[str, int]:
 
 def _refuse_decoder(request: VectorRequest) -> None:
     if request.decoder != AUTO:
-        raise KgenreError(f"`--decoder` is for audio; {request.on} has vectors. Leave it out.")
+        raise KgenreError(f"`--decoder` is for audio; {request.on} needs none here. Leave it out.")
 
 
 def _refuse_pool(request: VectorRequest) -> None:

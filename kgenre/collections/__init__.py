@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from kgenre.audio.inputs import ARRAYS, SPECTROGRAMS
 from kgenre.collections.datasets import DATASETS
 from kgenre.collections.settings import DATA, CollectionOptions
 from kgenre.core.errors import KgenreError, check_known
@@ -55,6 +56,8 @@ def find_dataset(data: str, folder: Path = Path("data")) -> tuple[str, Path] | N
     Raises:
         KgenreError: the dataset's folder must be named, and is not.
     """
+    if Path(data).suffix.lower() == ARRAYS and not data.startswith(f"{SPECTROGRAMS}:"):
+        return SPECTROGRAMS, Path(data)
     name, colon, place = data.partition(":")
     if name not in DATASETS:
         return None

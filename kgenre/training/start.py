@@ -6,6 +6,7 @@ from pathlib import Path
 
 import kgenre
 from kgenre.archs import ARCHS
+from kgenre.audio.inputs import SPECTROGRAM
 from kgenre.augment import listed
 from kgenre.collections.splits import trainable_genres
 from kgenre.core.errors import KgenreError
@@ -97,7 +98,7 @@ def train(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     if not saved_model.exists():
         choose_thresholds(settings, run, progress)
         progress.line("exporting and checking the export")
-        export_model(run.load_model(), run.load_task(), settings.audio.slice_spec, saved_model)
+        export_model(run.load_model(), run.load_task(), settings.slice_spec, saved_model)
 
 
 def start_backend(settings: RunSettings) -> None:
@@ -117,19 +118,21 @@ def start_backend(settings: RunSettings) -> None:
 
 def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
     """Reads the collection, checks its files and writes what the run starts from; the effective settings."""
-    from kgenre.audio.decoders import decoder_versions
-    from kgenre.audio.reader import check_bad_share, check_files
+    from kgenre.audio.decoders import check_decoder
+    from kgenre.audio.open_reader import reader_versions
+    from kgenre.audio.reader import check_bad_share
     from kgenre.collections import load_collection
     from kgenre.collections.left_out import write_left_out
+    from kgenre.training.spectrograms import settle_spectrograms
 
-    decoders = decoder_versions(settings.reader.decoder)  # first: it fails where the decoder does not work
+    check_decoder(settings.reader.policy.decoder)  # first, for the rest takes long
     collection = load_collection(
         settings.data, seed=settings.training.seed, progress=progress, options=settings.collection
     )
     check_task(settings, collection)
     paths = list(collection.table["path"])
     with progress.task("checking files", len(paths), "files") as advance:
-        failures = check_files(paths, settings.reader.workers, advance, settings.reader.decoder)
+        failures, shapes = _check_files(settings, paths, advance)
     progress.failures(failures)
     check_bad_share(failures, len(paths), settings.reader.max_bad_share)
     tracks = collection.table[~collection.table["path"].isin(failures)].reset_index(drop=True)
@@ -138,6 +141,8 @@ def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
     resolved = {"task": collection.task, **ARCHS[settings.arch].resolve(settings.network)}
     if settings.init is not None:
         resolved["init"] = str(Path(settings.init).resolve())  # the run may be resumed from elsewhere
+    if settings.input == SPECTROGRAM:
+        resolved |= settle_spectrograms(settings, list(tracks.loc[tracks["split"] == "train", "path"]), shapes)
     asked, settings = settings.values(), settings.replace(**resolved)
     start_backend(settings)  # after what is read of the collection: it takes seconds
     from kgenre.training.fit import initial_model
@@ -148,7 +153,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
         "kgenre": kgenre.__version__,
         "keras": importlib.metadata.version("keras"),
         "tensorflow": importlib.metadata.version("tensorflow"),
-        "decoders": decoders,
+        "decoders": reader_versions(settings.slice_spec, settings.reader.policy.decoder),
         "task": task.name,
         "parameters": {name: list(getattr(task, name)) for name in task.parameters},
         "protocol": collection.protocol,
@@ -159,6 +164,17 @@ def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
     write_left_out(run / "left_out.csv", collection.left_out)
     run.save_setup(settings, labels, tracks, facts)
     return settings
+
+
+def _check_files(settings: RunSettings, paths: list[str], advance) -> tuple[dict[str, str], dict]:
+    """{path: cause} of the files that cannot be used, and {path: (frames, bins)} of spectrograms."""
+    from kgenre.audio.reader import check_files
+    from kgenre.audio.spectrogram_reader import check_spectrograms
+
+    workers = settings.reader.workers
+    if settings.input == SPECTROGRAM:
+        return check_spectrograms(paths, workers, settings.spectrogram.n_bins, advance)
+    return check_files(paths, workers, advance, settings.reader.policy.decoder), {}
 
 
 def check_task(settings: RunSettings, collection) -> None:

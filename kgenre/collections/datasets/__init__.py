@@ -4,7 +4,7 @@ To add one, write its declaration in a file of this folder and give it a row her
 line, the table in the docs and the tests are derived from this table.
 """
 
-from kgenre.collections.datasets import demo, fma, gtzan, playlists, tags
+from kgenre.collections.datasets import demo, fma, gtzan, playlists, spectrograms, tags
 from kgenre.collections.datasets.dataset import Dataset
 
 DATASETS: dict[str, Dataset] = {
@@ -16,4 +16,5 @@ DATASETS: dict[str, Dataset] = {
     "gtzan": gtzan.DATASET,
     "playlists": playlists.DATASET,
     "tags": tags.DATASET,
+    "spectrograms": spectrograms.DATASET,
 }

@@ -58,7 +58,7 @@ def read_genres(path: Path) -> tuple[dict[str, str], dict[str, str]]:
         KgenreError: unreadable, or another form.
     """
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("genre_id")
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig").set_index("genre_id")
         ids, names, above = list(table.index), list(table["title"]), list(table["parent"])
     except (OSError, ValueError, KeyError) as error:
         raise _unreadable(path, error) from error
