@@ -18,6 +18,7 @@ import pandas as pd
 
 import kgenre
 from kgenre.audio.decoders import decoder_versions
+from kgenre.audio.fragments import whole_file
 from kgenre.audio.policy import AUTO
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_beside
@@ -182,9 +183,12 @@ class Store:
 
 
 def signature(path) -> tuple[int, int] | None:
-    """Size in bytes and time of change in ns, by which a changed file is recognised; None if there is no file."""
+    """Size in bytes and time of change in ns, by which a changed file is recognised; None if there is no file.
+
+    Of a part of a file (audio.fragments), the file's.
+    """
     try:
-        found = Path(path).stat()
+        found = Path(whole_file(path)).stat()
     except OSError:  # the reader reports the cause
         return None
     return found.st_size, found.st_mtime_ns
