@@ -14,6 +14,7 @@ def load_collection(
     seed: int = 0,
     progress: Progress = SILENT,
     options: CollectionOptions | None = None,
+    slice_seconds: float | None = None,
 ):
     """The tracks of a named dataset, of a folder of genre folders, or of a manifest, each in a split.
 
@@ -22,20 +23,21 @@ def load_collection(
             manifest.
         folder: where named datasets are kept.
         seed: of the split, where the tracks have none yet.
-        options: CollectionOptions: which genres count.
+        options: CollectionOptions: which genres count, and the protocol of the split.
+        slice_seconds: length of the slices that the protocol random-slice deals: those of the network.
 
     Returns:
         collections.splits.Collection.
 
     Raises:
-        KgenreError: nothing of that name, or no usable tracks in it.
+        KgenreError: nothing of that name, no usable tracks in it, or a protocol that it has no split for.
     """
     from kgenre.collections.labels import label
     from kgenre.collections.splits import with_split
 
     options = options or CollectionOptions()
     tracks, task = label(data, _read(data, folder, progress), options, progress)
-    return with_split(data, tracks.table, seed, task, tracks.parents)
+    return with_split(data, tracks.table, seed, task, tracks.parents, options, slice_seconds, progress)
 
 
 def find_dataset(data: str, folder: Path = Path("data")) -> tuple[str, Path] | None:

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from kgenre.collections.datasets import DATASETS
+from kgenre.collections.protocols import PROTOCOLS
 from kgenre.core.settings import Settings
 
 # What `--data` takes: the help texts and the errors say it in the same words.
@@ -22,7 +23,7 @@ class CollectionSettings(Settings):
 
 
 class CollectionOptions(Settings):
-    """How a collection is read: which genres count, and as what."""
+    """How a collection is read: which genres count, and as what; and how its tracks are split."""
 
     task: Literal["single", "multi"] | None = Field(
         None, description="one genre a track, or several; what the collection has if not given"
@@ -30,4 +31,13 @@ class CollectionOptions(Settings):
     level: Literal["top", "all"] = Field("top", description="of a tree of genres: the top ones, or all of them")
     min_tracks_per_genre: int = Field(
         1, ge=1, le=10**6, description="genres of fewer tracks are left out, and so are tracks without another genre"
+    )
+    # Without one: the given split, else by artist, album or track, the first that nearly all tracks have.
+    protocol: Literal[*PROTOCOLS] | None = Field(
+        None,
+        description="how tracks are split into train, valid and test; "
+        + "; ".join(f"{name}: {row.description}" for name, row in PROTOCOLS.items()),
+    )
+    allow_leak: bool = Field(
+        False, description="train although test tracks are known from training; every report will say LEAKY"
     )

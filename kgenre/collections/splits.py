@@ -6,13 +6,24 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from kgenre.audio.fragments import whole_file
+from kgenre.collections.checks import (
+    KNOWN_SHARE,
+    SPLITS,
+    check_given,
+    check_protocol,
+    check_unit,
+    is_known,
+    join_recordings,
+)
 from kgenre.collections.grouping import group_ids, grouped_folds
 from kgenre.collections.labels import SINGLE, strata
+from kgenre.collections.protocols import PROTOCOLS
+from kgenre.collections.settings import CollectionOptions
+from kgenre.collections.slices import cut_tracks
 from kgenre.core.errors import KgenreError
 from kgenre.core.genres import split_genres
-
-SPLITS = ("train", "valid", "test")
-KNOWN_SHARE = 0.9  # a unit is used when at least this share of the tracks has it
+from kgenre.core.progress import SILENT, Progress
 
 
 @dataclass(frozen=True)
@@ -23,6 +34,7 @@ class Collection:
     protocol: one sentence on how the split was made.
     task: "single" or "multi": whether `genre` or `genres` is what a track is labelled with.
     parents: {genre: its parent}, both among the labels; empty where the labels are a flat list.
+    leaky: what makes metrics of this split too high, for a report that says LEAKY; "" if nothing is known to.
     """
 
     name: str
@@ -30,6 +42,7 @@ class Collection:
     protocol: str
     task: str = SINGLE
     parents: Mapping[str, str] = field(default_factory=dict)
+    leaky: str = ""
 
     @property
     def labels(self) -> list[str]:
@@ -50,21 +63,65 @@ def with_split(
     seed: int = 0,
     task: str = SINGLE,
     parents: Mapping[str, str] | None = None,
+    options: CollectionOptions | None = None,
+    slice_seconds: float | None = None,
+    progress: Progress = SILENT,
 ) -> Collection:
-    """The collection with its given split, or one made by artist, else album, else track.
+    """The collection split by the protocol of the options; without one, as given, or by artist, album or track.
 
-    Tracks without a split in a table that gives one to others are left out of all three.
+    Args:
+        table: with COLUMNS. Tracks without a split in a table that gives one to others are left out of a given split.
+        options: CollectionOptions.
+        slice_seconds: of the slices that random-slice deals.
+
+    Raises:
+        KgenreError: the protocol needs what the table does not have, or leaks without `allow_leak`; or the given split
+            has a track on two sides.
     """
+    options = options or CollectionOptions()
+    chosen = options.protocol or default_protocol(table)
+    check_protocol(name, table, chosen, options.allow_leak)
+    unit, leaky = PROTOCOLS[chosen].unit, PROTOCOLS[chosen].leaky
+    if unit == "":
+        table, sentence = _given(table)
+        leaky = check_given(name, table, options.allow_leak, progress)
+    elif unit == "slice":
+        table = cut_tracks(name, table, slice_seconds, progress)
+        table = table.assign(split=pd.array(deal(strata(table).to_numpy(), seed), dtype="string"))
+        sentence = f"slices of {slice_seconds:.3g} s dealt at random, whatever their track, seed {seed}"
+    else:
+        table, sentence = _made(name, table, unit, seed, options.protocol is not None, progress)
+    return Collection(name, table.reset_index(drop=True), sentence, task, parents or {}, leaky)
+
+
+def default_protocol(table: pd.DataFrame) -> str:
+    """The given split; else artist, album or track, the first that nearly all tracks have."""
     if (table["split"] != "").any():
-        given = table[table["split"] != ""].reset_index(drop=True)
-        left_out = len(table) - len(given)
-        note = f"; {left_out} tracks without a split left out" if left_out else ""
-        return Collection(name, given, f"split given by the manifest{note}", task, parents or {})
-    unit = next((unit for unit in ("artist", "album") if (table[unit] != "").mean() >= KNOWN_SHARE), "track")
+        return "official"
+    return next((unit for unit in ("artist", "album") if is_known(table, unit)), "track")
+
+
+def _given(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    given = table[table["split"] != ""]
+    left_out = len(table) - len(given)
+    return given, "split given by the manifest" + (f"; {left_out} tracks without a split left out" if left_out else "")
+
+
+def _made(
+    name: str, table: pd.DataFrame, unit: str, seed: int, asked: bool, progress: Progress
+) -> tuple[pd.DataFrame, str]:
+    """A new split by `unit`; what is the same recording stays on one side, too."""
     groups, sparse = split_groups(table, unit)
-    table = table.assign(split=pd.array(assign(strata(table).to_numpy(), groups, seed), dtype="string"))
+    groups = join_recordings(table, groups, progress)
+    split = pd.array(assign(strata(table).to_numpy(), groups, seed), dtype="string")
     note = f", but by track in {', '.join(sparse)} (fewer than 3 {unit}s)" if sparse else ""
-    return Collection(name, table, f"split by {unit}{note}, seed {seed}", task, parents or {})
+    if asked and unit == "track" and (table["artist"] != "").any():
+        note += ", artists ignored"
+    if (table["split"] != "").any():
+        note += ", the given split ignored"
+    table = table.assign(split=split)
+    check_unit(name, table[~strata(table).isin(sparse)], unit)
+    return table, f"split by {unit}{note}, seed {seed}"
 
 
 def split_groups(table: pd.DataFrame, unit: str) -> tuple[np.ndarray, list[str]]:
@@ -94,6 +151,16 @@ def assign(genres: np.ndarray, groups: np.ndarray, seed: int) -> list[str]:
     return list(split)
 
 
+def deal(genres: np.ndarray, seed: int) -> np.ndarray:
+    """One of SPLITS for each row, at random within its genre: a tenth each is valid and test."""
+    order = np.random.default_rng(seed).permutation(len(genres))
+    number = pd.Series(genres[order]).groupby(genres[order]).cumcount().to_numpy() % 10
+    split = np.full(len(genres), "train", dtype=object)
+    split[order[number == 1]] = "valid"  # after the first, for a genre of one row is train
+    split[order[number == 2]] = "test"
+    return split
+
+
 def spread(split: np.ndarray, genres: np.ndarray, groups: np.ndarray) -> None:
     """Moves a rare genre's smallest groups to the splits that have none of it, train first, in place."""
     for genre in sorted(set(genres)):
@@ -108,7 +175,7 @@ def artist_overlap(rows: pd.DataFrame, train: pd.DataFrame) -> str:
     """One sentence on the share of `rows` that are by an artist of `train`, or that the artists are unknown."""
     if len(rows) == 0 or len(train) == 0:
         return "none: no tracks to compare"
-    same = rows["path"].isin(train["path"]).mean()
+    same = rows["path"].map(whole_file).isin(set(train["path"].map(whole_file))).mean()
     prefix = f"{same:.1%} of the tracks themselves were trained on; " if same else ""
     if (rows["artist"] == "").mean() > 1 - KNOWN_SHARE or (train["artist"] == "").mean() > 1 - KNOWN_SHARE:
         return f"{prefix}artists unknown, so the overlap is unknown and the metrics may be optimistic"

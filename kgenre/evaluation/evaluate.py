@@ -1,5 +1,6 @@
 """Evaluation of a model on whole tracks of a collection; of a run, its exported model, which is the one served."""
 
+import dataclasses
 from pathlib import Path
 
 import pandas as pd
@@ -48,9 +49,10 @@ def evaluate_named(
 
     opened, run = open_model(model), Run(model)
     if data:
-        collection = load_collection(
-            data, seed=run.load_settings().training.seed if run.begun else 0, progress=progress
-        )
+        seed, seconds = run.load_settings().training.seed if run.begun else 0, opened.slice_spec.slice_seconds
+        collection = load_collection(data, seed=seed, progress=progress, slice_seconds=seconds)
+        if run.begun and run.leaky:  # also where it is evaluated on other tracks
+            collection = dataclasses.replace(collection, leaky=run.leaky)
     elif run.begun:
         collection = run_collection(run)
     else:
@@ -115,7 +117,8 @@ def evaluate(
 
 def run_collection(run: Run) -> Collection:
     """The tracks of a run, with the split that it was trained with."""
-    return Collection(run.load_settings().data, run.load_tracks(), run.load_facts()["protocol"])
+    facts = run.load_facts()
+    return Collection(run.load_settings().data, run.load_tracks(), facts["protocol"], leaky=facts["leaky"])
 
 
 def _training_rows(tracks: pd.DataFrame) -> pd.DataFrame:

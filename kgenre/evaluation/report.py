@@ -44,6 +44,7 @@ def write_report(
         "data": tracks.data,
         "split": tracks.split,
         "note": tracks.note,
+        "leaky": tracks.leaky,
         "protocol": tracks.protocol,
         "overlap": tracks.overlap(rows["path"], training_rows),
         **task.evaluate(truth, answers),
@@ -52,7 +53,8 @@ def write_report(
     }
     table = confusion_table(truth, task.decide(answers), list(task.labels))
     write_text(out / "confusion.csv", table.to_csv())
-    draw_confusion(table, f"{tracks.split}: {metrics['accuracy']:.1%} of {len(rows)} tracks", out / "confusion.png")
+    title = f"{'LEAKY ' * bool(metrics['leaky'])}{tracks.split}: {metrics['accuracy']:.1%} of {len(rows)} tracks"
+    draw_confusion(table, title, out / "confusion.png")
     write_text(out / "report.txt", summary(metrics) + "\n")
     write_json(out / "metrics.json", metrics)
     return metrics
@@ -61,7 +63,8 @@ def write_report(
 def summary(metrics: dict) -> str:
     """The metrics as text: what is printed, and written to report.txt."""
     low, high = metrics["accuracy_interval_95"]
-    lines = [
+    lines = [f"LEAKY: {metrics['leaky']}"] if metrics["leaky"] else []
+    lines += [
         f"{metrics['split']} of {metrics['data']}: {metrics['tracks']} tracks",
         f"  accuracy           {metrics['accuracy']:.1%}   (95 % interval {low:.1%} to {high:.1%})",
         f"  balanced accuracy  {metrics['balanced_accuracy']:.1%}",

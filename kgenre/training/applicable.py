@@ -24,7 +24,7 @@ def applicable(file_values: dict, selected: dict) -> Applicable:
     table = {**row_defaults(selection), **file_values}
     # A selector's own default is what holds without its flag.
     selectors = _with_defaults([RunSelection], {**ARCHS[selection.arch].defaults, **file_values})
-    sections = {"collection": [selectors["data"]]}
+    sections = {}
     for title, (selector, classes) in run_sections(selection).items():
         sections[title] = [selectors[selector]] if selector else []
         sections[title] += _with_defaults(classes, table).values()

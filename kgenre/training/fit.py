@@ -51,7 +51,8 @@ def fit(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
 def training_plan(settings: TrainingSettings, targets) -> TrainingPlan:
     """The plan of epochs for train tracks of these targets."""
     genres = tuple(targets) if settings.balanced else ()
-    return TrainingPlan(len(targets), settings.crops_per_track, settings.batch_size, settings.seed, genres)
+    n_steps = settings.steps_per_epoch
+    return TrainingPlan(len(targets), settings.crops_per_track, settings.batch_size, settings.seed, genres, n_steps)
 
 
 def batches(

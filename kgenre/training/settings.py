@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from kgenre.archs import ARCHS
 from kgenre.audio.settings import AudioSettings, ReaderSettings
 from kgenre.augment import AUGMENTS, listed
-from kgenre.collections.settings import CollectionSettings
+from kgenre.collections.settings import CollectionOptions, CollectionSettings
 from kgenre.core.settings import Settings, read_settings_file
 from kgenre.features import FEATURES
 from kgenre.model.settings import (
@@ -42,6 +42,10 @@ class TrainingSettings(Settings):
     batch_size: int = Field(32, ge=1, le=65536, description="slices a step")
     # Decoding is dear and cropping cheap: four crops of a decoded track cost little more than one.
     crops_per_track: int = Field(4, ge=1, le=10000, description="random slices of each track an epoch")
+    # For runs that are to be compared: however many tracks they have, they learn for as long.
+    steps_per_epoch: int | None = Field(
+        None, ge=1, le=10**7, description="steps an epoch; those that show each crop once if not given"
+    )
     balanced: bool = Field(False, description="show each genre as often, however many tracks it has")
     learning_rate: float = Field(1e-3, ge=1e-9, le=10, description="Adam's, at the start")  # Adam's published default
     schedule: Literal["cosine", "constant"] = Field(
@@ -76,6 +80,7 @@ class RunSettings(ModelSettings):
     """
 
     data: str
+    collection: CollectionOptions
     augmentations: dict[str, Settings]
     training: TrainingSettings
     reader: ReaderSettings
@@ -90,6 +95,7 @@ class RunSettings(ModelSettings):
         return cls(
             **model_parts(selection, given),
             data=selection.data,
+            collection=settings_from(CollectionOptions, table),
             augmentations={name: settings_from(AUGMENTS[name].settings, table) for name in selection.augment},
             training=settings_from(TrainingSettings, table),
             reader=settings_from(ReaderSettings, table),
@@ -99,6 +105,7 @@ class RunSettings(ModelSettings):
         amounts = merged(settings.model_dump() for settings in self.augmentations.values())
         return {
             "data": self.data,
+            **self.collection.model_dump(),
             **super().values(),
             "augment": tuple(self.augmentations),
             **amounts,
@@ -112,6 +119,7 @@ def run_sections(selection: RunSelection) -> dict[str, tuple[str | None, list[ty
     audio, feature, image, network = model_classes(selection)
     augmentations = [AUGMENTS[name].settings for name in selection.augment]
     return {
+        "collection": ("data", [CollectionOptions]),
         f"network {selection.arch}": ("arch", [network]),
         "audio": (None, [audio]),
         f"feature {selection.feature}": ("feature", [feature]),
@@ -130,7 +138,7 @@ def run_rows(selection: RunSelection) -> list[Chosen]:
 def every_class() -> list[type[Settings]]:
     """The classes of all settings that some run has."""
     rows = [row.settings for table in (FEATURES, ARCHS, AUGMENTS) for row in table.values()]
-    return [RunSelection, AudioSettings, ImageSettings, *rows, TrainingSettings, ReaderSettings]
+    return [RunSelection, CollectionOptions, AudioSettings, ImageSettings, *rows, TrainingSettings, ReaderSettings]
 
 
 def read_config(path: str | Path) -> dict:

@@ -78,12 +78,16 @@ def resumed_settings(run: Run, given: dict) -> RunSettings:
     return settings
 
 
-def train(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
-    """Trains and exports; each step is skipped where an earlier try has done it."""
+def train(settings: RunSettings, run: Run, progress: Progress = SILENT, collection=None) -> None:
+    """Trains and exports; each step is skipped where an earlier try has done it.
+
+    Args:
+        collection: the tracks that a run begins with; those that the settings name if not given.
+    """
     if run.begun:
         start_backend(settings)
     else:
-        settings = begin(settings, run, progress)
+        settings = begin(settings, run, progress, collection)
     progress.line(f"run folder {run.folder}; if stopped, go on with: kgenre train --resume --out {run.folder}")
 
     from kgenre.serving.exporters import export_model
@@ -95,7 +99,7 @@ def train(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     saved_model = run / "saved_model" / "1"
     if not saved_model.exists():
         progress.line("exporting and checking the export")
-        export_model(run.load_model(), run.load_task(), settings.audio.slice_spec, saved_model)
+        export_model(run.load_model(), run.load_task(), settings.audio.slice_spec, saved_model, leaky=run.leaky)
 
 
 def start_backend(settings: RunSettings) -> None:
@@ -113,15 +117,18 @@ def start_backend(settings: RunSettings) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
-    """Reads the collection, checks its files and writes what the run starts from; the effective settings."""
+def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) -> RunSettings:
+    """Reads the collection if it is not given, checks its files and writes what the run starts from.
+
+    Returns:
+        The effective settings.
+    """
     from kgenre.audio.decoders import decoder_versions
     from kgenre.audio.reader import check_bad_share, check_files
-    from kgenre.collections import load_collection
     from kgenre.model.tasks import DEFAULT_TASK
 
     decoders = decoder_versions(settings.reader.decoder)  # first: it fails where the decoder does not work
-    collection = load_collection(settings.data, seed=settings.training.seed, progress=progress)
+    collection = collection or load_tracks(settings, progress)
     paths = list(collection.table["path"])
     with progress.task("checking files", len(paths), "files") as advance:
         failures = check_files(paths, settings.reader.workers, advance, settings.reader.decoder)
@@ -143,6 +150,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
         "decoders": decoders,
         "task": DEFAULT_TASK,
         "protocol": collection.protocol,
+        "leaky": collection.leaky,
         "resolved": resolved,
         "asked": {name: asked[name] for name in resolved},
         "bad_files": failures,
@@ -151,7 +159,21 @@ def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
     return settings
 
 
+def load_tracks(settings: RunSettings, progress: Progress = SILENT):
+    """The Collection that a run's settings name."""
+    from kgenre.collections import load_collection
+
+    return load_collection(
+        settings.data,
+        seed=settings.training.seed,
+        progress=progress,
+        options=settings.collection,
+        slice_seconds=settings.audio.slice_spec.slice_seconds,
+    )
+
+
 def describe(tracks, labels: list[str], collection) -> str:
+    from kgenre.collections.checks import missing_genres
     from kgenre.collections.splits import SPLITS, artist_overlap
 
     counts = ", ".join(f"{(tracks['split'] == split).sum()} {split}" for split in SPLITS)
@@ -160,10 +182,12 @@ def describe(tracks, labels: list[str], collection) -> str:
         f"{collection.name}: {len(tracks)} tracks of {len(labels)} genres: {counts}",
         f"protocol: {collection.protocol}",
     ]
+    if collection.leaky:
+        lines.append(f"LEAKY: {collection.leaky}")
     for split in SPLITS[1:]:
         rows = tracks[tracks["split"] == split]
         lines.append(f"{split}: {artist_overlap(rows, train)}" if len(rows) else f"{split}: no tracks")
     small = [split for split in SPLITS[1:] if 0 < (tracks["split"] == split).sum() < 20]
     if small:
         lines.append(f"note: fewer than 20 tracks in {' and '.join(small)}: the metrics will be rough")
-    return "\n".join(lines)
+    return "\n".join([*lines, *missing_genres(tracks)])
