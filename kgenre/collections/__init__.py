@@ -32,12 +32,20 @@ def load_collection(
     Raises:
         KgenreError: nothing of that name, no usable tracks in it, or a protocol that it has no split for.
     """
-    from kgenre.collections.labels import label
     from kgenre.collections.splits import with_split
 
     options = options or CollectionOptions()
-    tracks, task = label(data, _read(data, folder, progress), options, progress)
+    tracks, task = labelled_tracks(data, folder, options, progress)
     return with_split(data, tracks.table, seed, task, tracks.parents, options, slice_seconds, progress)
+
+
+def labelled_tracks(
+    data: str, folder: Path = Path("data"), options: CollectionOptions | None = None, progress: Progress = SILENT
+):
+    """What `load_collection` splits: collections.datasets.dataset.Tracks with the genres that count, and their task."""
+    from kgenre.collections.labels import label
+
+    return label(data, _read(data, folder, progress), options or CollectionOptions(), progress)
 
 
 def find_dataset(data: str, folder: Path = Path("data")) -> tuple[str, Path] | None:

@@ -8,7 +8,6 @@ import pandas as pd
 
 from kgenre.audio.fragments import whole_file
 from kgenre.collections.checks import (
-    KNOWN_SHARE,
     SPLITS,
     check_given,
     check_protocol,
@@ -175,13 +174,25 @@ def artist_overlap(rows: pd.DataFrame, train: pd.DataFrame) -> str:
     """One sentence on the share of `rows` that are by an artist of `train`, or that the artists are unknown."""
     if len(rows) == 0 or len(train) == 0:
         return "none: no tracks to compare"
-    same = rows["path"].map(whole_file).isin(set(train["path"].map(whole_file))).mean()
+    same = track_share(rows, train)
     prefix = f"{same:.1%} of the tracks themselves were trained on; " if same else ""
-    if (rows["artist"] == "").mean() > 1 - KNOWN_SHARE or (train["artist"] == "").mean() > 1 - KNOWN_SHARE:
+    shared = artist_share(rows, train)
+    if shared is None:
         return f"{prefix}artists unknown, so the overlap is unknown and the metrics may be optimistic"
-    known = set(train["artist"].str.casefold()) - {""}
-    shared = rows["artist"].str.casefold().isin(known).mean()
     return f"{prefix}{shared:.1%} of the tracks have an artist that was trained on"
+
+
+def track_share(rows: pd.DataFrame, train: pd.DataFrame) -> float:
+    """The share of `rows` that are, or are parts of, files of `train`."""
+    return float(rows["path"].map(whole_file).isin(set(train["path"].map(whole_file))).mean())
+
+
+def artist_share(rows: pd.DataFrame, train: pd.DataFrame) -> float | None:
+    """The share of `rows` that are by an artist of `train`; None where too few artists are known."""
+    if not (is_known(rows, "artist") and is_known(train, "artist")):
+        return None
+    known = set(train["artist"].str.casefold()) - {""}
+    return float(rows["artist"].str.casefold().isin(known).mean())
 
 
 def trainable_genres(tracks: pd.DataFrame, name: str) -> list[str]:

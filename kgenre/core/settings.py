@@ -77,7 +77,7 @@ def fields_of(settings: type[Settings]) -> dict[str, Setting]:
 
 def _field(name: str, info) -> Setting:
     annotation = info.annotation
-    if isinstance(annotation, types.UnionType):  # of a type and None
+    if typing.get_origin(annotation) in (types.UnionType, typing.Union):  # of a type and None
         annotation = next(part for part in typing.get_args(annotation) if part is not types.NoneType)
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     kind, choices = annotation, None

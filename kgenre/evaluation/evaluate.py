@@ -1,6 +1,7 @@
 """Evaluation of a model on whole tracks of a collection; of a run, its exported model, which is the one served."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -68,6 +69,18 @@ def evaluate_run(run: Run, progress: Progress = SILENT) -> dict:
     own = (reading.workers, reading.max_bad_share, progress, reading.policy)
     metrics, _ = evaluate_named(run.folder, None, "test", None, *own)
     return metrics
+
+
+def release_memory() -> None:
+    """Lets go of the networks of this process that are no longer used, for whoever trains many in turn."""
+    import keras
+
+    keras.utils.clear_session()
+
+
+def read_metrics(run: Run) -> dict:
+    """What `evaluate_run` wrote of a finished run."""
+    return json.loads((run / "metrics.json").read_text(encoding="utf-8"))
 
 
 def evaluate(

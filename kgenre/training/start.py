@@ -78,17 +78,21 @@ def resumed_settings(run: Run, given: dict) -> RunSettings:
     return settings
 
 
-def train(settings: RunSettings, run: Run, progress: Progress = SILENT, collection=None) -> None:
+def train(
+    settings: RunSettings, run: Run, progress: Progress = SILENT, collection=None, again: str | None = None
+) -> None:
     """Trains and exports; each step is skipped where an earlier try has done it.
 
     Args:
         collection: the tracks that a run begins with; those that the settings name if not given.
+        again: the command that goes on with it, for the user.
     """
     if run.begun:
         start_backend(settings)
     else:
         settings = begin(settings, run, progress, collection)
-    progress.line(f"run folder {run.folder}; if stopped, go on with: kgenre train --resume --out {run.folder}")
+    again = again or f"kgenre train --resume --out {run.folder}"
+    progress.line(f"run folder {run.folder}; if stopped, go on with: {again}")
 
     from kgenre.serving.exporters import export_model
     from kgenre.training.fit import fit

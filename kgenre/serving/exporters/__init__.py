@@ -42,9 +42,7 @@ class Exporter:
 EXPORTERS = {"saved_model": Exporter("TensorFlow SavedModel, a version folder for TF Serving", "saved_model")}
 
 
-def export_model(
-    model, task: "Task", spec: "SliceSpec", folder, format: str = "saved_model", leaky: str = ""
-) -> float:
+def export_model(model, task: "Task", spec: "SliceSpec", folder, format: str = "saved_model", leaky: str = "") -> float:
     """Writes a model in a format, checks it in a fresh process, then gives it its place.
 
     Args:
