@@ -47,6 +47,7 @@ def main(argv=None) -> int:
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for the results (default: models/baseline-VECTORS-DATA)"
     )
+    cli.add_collection_flags(parser)
     cli.add_settings_flags(parser, ReaderSettings, "workers", "max_bad_share", "decoder")
     cli.add_settings_flags(parser, TrainingSettings, "seed")
     return cli.run(_baseline, parser.parse_args(argv))
@@ -64,6 +65,7 @@ def _baseline(args: argparse.Namespace) -> int:
     settings = BaselineSettings(
         on=args.on,
         data=args.data,
+        options=cli.collection_options(args),
         classifier=args.classifier,
         selection=args.selection,
         pool=args.pool,

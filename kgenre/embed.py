@@ -28,6 +28,7 @@ def main(argv=None) -> int:
     cli.add_data_flag(parser, "instead of songs: ")
     cli.add_model_flag(parser)
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="file to write, .npz or .parquet")
+    cli.add_collection_flags(parser)
     cli.add_reading_flags(parser)
     cli.add_settings_flags(parser, ReaderSettings, "workers")
     cli.add_settings_flags(parser, TrainingSettings, "seed")
@@ -46,7 +47,8 @@ def _embed(args: argparse.Namespace) -> int:
     check_suffix(out)
     seed = cli.settings_from(TrainingSettings, args).seed
     workers = cli.settings_from(ReaderSettings, args).workers
-    rows = collection_rows(args.data, seed) if args.data else song_rows(args.songs)
+    options = cli.collection_options(args)
+    rows = collection_rows(args.data, seed, options) if args.data else song_rows(args.songs)
 
     from kgenre.serving.catalogue import open_model
 

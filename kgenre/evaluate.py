@@ -2,9 +2,10 @@
 
     kgenre evaluate --model models/RUN [--data NAME|DIR|MANIFEST] [--split test]
 
-Prints and writes track-level accuracy with its 95 % interval, macro-F1, balanced accuracy, top-3 accuracy, a
-report by genre, the confusion matrix (CSV and PNG), the protocol of the split and the artist overlap with the
-training tracks. The exported model is evaluated: the same one that is served.
+Prints and writes track-level metrics with their 95 % intervals, a report by genre, the protocol of the split and the
+artist overlap with the training tracks: accuracy, balanced accuracy, macro-F1, top-3 accuracy and the confusion
+matrix; of several genres a track mAP, ROC-AUC, micro-F1 and macro-F1, and the precision-recall area of each genre.
+The exported model is evaluated: the same one that is served.
 """
 
 import argparse
@@ -21,13 +22,14 @@ def main(argv=None) -> int:
     cli.add_data_flag(parser, default="the run's own tracks; a model that is not a run needs it")
     parser.add_argument("--split", default="test", choices=("train", "valid", "test", "all"), help="(default: test)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default: in the run folder)")
+    cli.add_collection_flags(parser, "task")
     cli.add_reading_flags(parser)
     cli.add_settings_flags(parser, ReaderSettings, "workers", "max_bad_share")
     return cli.run(_evaluate, parser.parse_args(argv))
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from kgenre.evaluation.evaluate import evaluate_named, reader_settings
+    from kgenre.evaluation.evaluate import collection_defaults, evaluate_named, reader_settings
     from kgenre.evaluation.report import summary
 
     reading = cli.settings_from(ReaderSettings, args, **dict(reader_settings(args.model)))
@@ -40,6 +42,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         reading.max_bad_share,
         cli.BarProgress(),
         cli.read_policy(args, reading.policy),
+        cli.collection_options(args, **dict(collection_defaults(args.model))),
     )
     print(summary(metrics))
     print(f"results written to {out}")

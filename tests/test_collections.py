@@ -251,9 +251,7 @@ def test_load_collection_of_unknown_data_lists_the_known_and_the_closest(tmp_pat
     with pytest.raises(KgenreError) as caught:
         load_collection("dmeo")
     assert str(caught.value) == (
-        "`--data` takes a dataset (demo), a folder of genre folders, or a .csv or .parquet manifest: "
-        "unknown data 'dmeo'. Did you mean demo? "
-        f"Known: {', '.join(sorted(DATASETS))}."
+        f"`--data` takes {DATA}: unknown data 'dmeo'. Did you mean demo? Known: {', '.join(sorted(DATASETS))}."
     )
     missing = tmp_path / "missing.csv"
     with pytest.raises(KgenreError, match=r"missing\.csv: no such folder or file\. "):

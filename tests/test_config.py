@@ -27,7 +27,8 @@ RANGED = [(settings, field) for settings in CLASSES for field in fields_of(setti
 KNOWN_ARCHS = ", ".join(sorted(ARCHS))
 # A value of each setting that is no class's default, nor any row's.
 OTHER = {
-    "data": "songs.csv", "sample_rate_hz": 15000, "slice_seconds": 4.5, "slice_overlap": 0.25,
+    "data": "songs.csv", "task": "multi", "level": "all", "min_tracks_per_genre": 4,
+    "sample_rate_hz": 15000, "slice_seconds": 4.5, "slice_overlap": 0.25,
     "n_fft": 1024, "hop_length": 300, "n_mels": 50, "fmin_hz": 30.0, "fmax_hz": 7000.0,
     "top_db": 60.0, "image_height": 200, "image_width": 1024, "image_channels": 2, "frame_scaling": True,
     "dropout": 0.2, "bn_momentum": 0.7, "weights": "none", "unfreeze": 20, "pooling": "flatten", "scaling": "unit",
@@ -37,8 +38,7 @@ OTHER = {
     "zoom_range": 0.1, "epochs": 7, "patience": 3, "batch_size": 5, "crops_per_track": 3, "balanced": True,
     "learning_rate": 1e-5, "schedule": "constant", "precision": "mixed_float16", "seed": 12, "cache_gib": 0.5,
     "workers": 1, "max_bad_share": 0.3, "decoder": "ffmpeg", "deterministic": True,
-    "task": "multi", "level": "all", "min_tracks_per_genre": 3, "protocol": "album", "allow_leak": True,
-    "steps_per_epoch": 17,
+    "positive_weights": True, "protocol": "album", "allow_leak": True, "steps_per_epoch": 17,
 }  # fmt: skip
 # Between them, all settings that there are.
 RUNS = [
@@ -82,8 +82,13 @@ def python(code: str, *arguments: str) -> subprocess.CompletedProcess:
 
 # Declarations
 def test_other_has_a_value_for_every_setting():
-    assert set(OTHER) == set(FIELDS) - {"arch", "feature", "augment"}
-    assert {name for selectors in RUNS for name in other_values(selectors)} == set(FIELDS)
+    assert set(OTHER) == set(FIELDS) - {
+        "arch",
+        "feature",
+        "augment",
+        "init",
+    }  # init names a run, whose settings are read
+    assert {name for selectors in RUNS for name in other_values(selectors)} == set(FIELDS) - {"init"}
 
 
 @pytest.mark.parametrize("settings", CLASSES, ids=lambda settings: settings.__name__)
@@ -99,16 +104,16 @@ def test_name_has_one_owner_among_the_components_of_a_run():
     for arch in ARCHS:
         for feature in ARCHS[arch].features or FEATURES:
             run = RunSettings.compose({"arch": arch, "feature": feature, "augment": list(AUGMENTS)})
-            parts = [run.audio, run.spectrogram, run.image, run.network, run.training, run.reader]
+            parts = [run.collection, run.audio, run.spectrogram, run.image, run.network, run.training, run.reader]
             names = [name for part in [*parts, *run.augmentations.values()] for name, _ in part]
-            assert len(names) == len(set(names)) and not {"data", "arch", "feature", "augment"} & set(names)
+            assert len(names) == len(set(names)) and not {"data", "arch", "feature", "augment", "init"} & set(names)
 
 
 # Precedence
 def test_defaults_come_from_the_classes():
     run = RunSettings.compose({})
     assert (run.data, run.arch, run.feature, tuple(run.augmentations)) == ("demo", "convpool", "logmel", ("zoom",))
-    parts = [run.audio, run.spectrogram, run.image, run.network, run.training, run.reader]
+    parts = [run.collection, run.audio, run.spectrogram, run.image, run.network, run.training, run.reader]
     assert all(part == type(part)() for part in [*parts, *run.augmentations.values()])
 
 
@@ -156,7 +161,7 @@ def test_architecture_beats_feature_and_a_default_of_another_choice_is_left_out(
          "`zoom_range` is not a setting of gain and noise, which have: gain_db, noise_std. It is one of zoom."),
         ({"augment": [], "zoom_range": 0.1}, "`zoom_range` is not a setting of the empty list of augmentations. "
          "It is one of zoom."),
-        ({"epoch": 3}, "unknown setting 'epoch'. Did you mean epochs? Known: arch, augment, "),
+        ({"epoch": 3}, "unknown setting 'epoch'. Did you mean epochs? Known: allow_leak, arch, augment, "),
     ],
     ids=str,
 )  # fmt: skip
@@ -207,7 +212,7 @@ def test_toml_and_json_give_the_same(tmp_path):
 def test_every_setting_survives_json(selectors, tmp_path):
     run, default = RunSettings.compose(other_values(selectors)), RunSettings.compose(selectors)
     as_before = {name for name, value in run.values().items() if value == default.values()[name]}
-    assert as_before == {"arch", "feature", "augment"}
+    assert as_before == {"arch", "feature", "augment", "init"}
     for each in (run, default):
         (tmp_path / "config.json").write_text(settings_json(each.values()))
         assert RunSettings.compose(read_config(tmp_path / "config.json")) == each
@@ -243,8 +248,8 @@ def test_recipes_of_music_genre_analysis_see_1024_frames_at_200_rows():
         ("a.json", b'{"epochs": ', "a.json: not a readable .toml or .json config ("),
         ("a.toml", b"data = '\xff\xfe'", "a.toml: not a readable .toml or .json config ("),
         ("a.json", b"[1, 2]", "a.json: a config is a table of settings. Received: list."),
-        ("a.toml", b"epoch = 3", "a.toml: unknown setting 'epoch'. Did you mean epochs? Known: arch, augment, "),
-        ("a.json", b'{"zzz": 3}', "a.json: unknown setting 'zzz'. Known: arch, augment, "),
+        ("a.toml", b"epoch = 3", "a.toml: unknown setting 'epoch'. Did you mean epochs? Known: allow_leak, arch, augment, "),
+        ("a.json", b'{"zzz": 3}', "a.json: unknown setting 'zzz'. Known: allow_leak, arch, augment, "),
         ("a.toml", b"[training]\nepochs = 3", "a.toml: unknown setting 'training'. "),
     ],
 )

@@ -23,6 +23,7 @@ from kgenre.library.search.filters import filter_mask, song_table
 from kgenre.library.search.neighbours import nearest, path_between
 from kgenre.library.search.songs import Songs
 from kgenre.library.store import Library
+from kgenre.model.tasks.single_label import SingleLabel
 
 N = 140
 
@@ -330,7 +331,7 @@ SONGS = pd.DataFrame(
     ],
 )
 def test_filter_mask_selects_rows(text, rows):
-    mask = filter_mask(text, SONGS, ["jazz", "vocal", "Hip-Hop", "year"])
+    mask = filter_mask(text, SONGS, SingleLabel(("jazz", "vocal", "Hip-Hop", "year")))
     assert mask.dtype == bool and np.flatnonzero(mask).tolist() == rows
 
 
@@ -338,7 +339,7 @@ def test_filter_mask_reads_tags_only_if_one_is_named():
     names = ["instrumental", "folk", "jazz", "sad", "happy", "female vocalists", "60s"]
     table = pd.DataFrame(np.random.default_rng(0).permuted(np.tile(np.arange(7) / 20, (5, 1)), axis=1), columns=names)
     calls = []
-    tagged = functools.partial(filter_mask, songs=SONGS, labels=["jazz"], tags=names)
+    tagged = functools.partial(filter_mask, songs=SONGS, task=SingleLabel(("jazz",)), tags=names)
     ask = lambda: calls.append(1) or table  # noqa: E731
     assert tagged("jazz > 0.6", tag_table=ask).tolist() == (SONGS["probability of jazz"] > 0.6).tolist() and not calls
     assert tagged("instrumental", tag_table=ask).tolist() == (table["instrumental"] >= 0.2).tolist() and calls
@@ -377,7 +378,7 @@ def test_filter_mask_reads_tags_only_if_one_is_named():
 )
 def test_filter_mask_invalid_filter_is_refused(text, says):
     with pytest.raises(KgenreError) as error:
-        filter_mask(text, SONGS, ["jazz", "vocal", "hot jazz"])
+        filter_mask(text, SONGS, SingleLabel(("jazz", "vocal", "hot jazz")))
     assert says in str(error.value)
 
 
@@ -391,7 +392,7 @@ def test_filter_mask_and_or_not_equal_python():
             text = " ".join(itertools.chain(*zip((n + p for n, p in zip(nots, parts)), (*joins, ""))))
             code = f"{nots[0]}a {joins[0]} {nots[1]}b {joins[1]} {nots[2]}c"
             expected = [bool(eval(code, {"a": a, "b": b, "c": c})) for a, b, c in zip(*values)]
-            assert filter_mask(text, SONGS, ["jazz"]).tolist() == expected, text
+            assert filter_mask(text, SONGS, SingleLabel(("jazz",))).tolist() == expected, text
 
 
 def test_song_table_equals_stored_probabilities(filled):
@@ -400,4 +401,8 @@ def test_song_table_equals_stored_probabilities(filled):
     _, probabilities = filled.probabilities(space)
     assert table["predicted"].tolist() == [LABELS[i] for i in probabilities.argmax(axis=1)]
     np.testing.assert_array_equal(table["confidence"], probabilities.max(axis=1))
-    assert filter_mask("hip-hop", table, LABELS).sum() == (probabilities[:, LABELS.index("hip-hop")] >= 0.5).sum() > 0
+    assert (
+        filter_mask("hip-hop", table, SingleLabel(LABELS)).sum()
+        == (probabilities[:, LABELS.index("hip-hop")] >= 0.5).sum()
+        > 0
+    )

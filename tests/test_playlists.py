@@ -295,7 +295,7 @@ def test_find_and_similar_use_the_retrained_head(tmp_path, capsys):
     with make_library(tmp_path / "library.sqlite", 120) as library:
         space, paths = library.space(), library.tracks()["path"]
         known = {int(track): "bebop" for track in paths.index[paths.str.contains("/jazz/")]}
-        taught, _ = retraining.retrain(library.all_slices(space), space.labels, known, {})
+        taught, _ = retraining.retrain(library.all_slices(space), space.task, known, {})
         head.save_head(library, space, taught)
     flags, jazz = ["--library", tmp_path / "library.sqlite"], sorted(paths[list(known)])
     assert listed(find, ["predicted = bebop", *flags], capsys) == jazz and len(jazz) == 20

@@ -74,11 +74,11 @@ def test_track_loss_of_a_certain_mistake_is_finite(task):
 
 def test_decide_turns_the_shares_of_targets_back_into_targets(task):
     targets = task.targets(of("rock", "blues", "rock"))
-    np.testing.assert_array_equal(task.decide(task.shares(targets)), targets)
+    np.testing.assert_array_equal(task.main(task.shares(targets)), [2, 0, 2])
 
 
 def test_single_label_decides_for_the_first_of_equal_probabilities():
-    assert make_task("single", LABELS).decide(np.array([0.2, 0.4, 0.4])) == 1
+    assert make_task("single", LABELS).main(np.array([0.2, 0.4, 0.4])) == 1
 
 
 def test_evaluate_names_its_metrics(task):
@@ -86,6 +86,13 @@ def test_evaluate_names_its_metrics(task):
     targets = task.targets(of("blues", "jazz", "rock"))
     found = task.evaluate(targets, probabilities)
     assert set(task.metrics) <= set(found)
+    assert found[task.metrics[0]] == pytest.approx(task.score(targets, probabilities))
+
+
+def test_evaluate_of_a_single_label_gives_the_track_metrics():
+    task, probabilities = make_task("single", LABELS), np.array([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.5, 0.3, 0.2]])
+    targets = task.targets(of("blues", "jazz", "rock"))
+    found = task.evaluate(targets, probabilities)
     assert found == track_metrics(targets, probabilities, list(LABELS)) and found["accuracy"] == 2 / 3
 
 

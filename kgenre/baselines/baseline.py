@@ -4,19 +4,31 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from kgenre.audio.policy import AUTO
 from kgenre.baselines.classifiers import classifier_names
-from kgenre.baselines.hyperparameters import TuningSettings, check_pca, class_probabilities, fit, has_probabilities
+from kgenre.baselines.hyperparameters import (
+    TunedClassifier,
+    TuningSettings,
+    check_pca,
+    class_probabilities,
+    fit,
+    has_probabilities,
+    label_probabilities,
+)
 from kgenre.baselines.model_selection import plan_selection, select_classifier
 from kgenre.baselines.vectors import VectorRequest, Vectors, track_vectors
-from kgenre.collections.splits import Collection
+from kgenre.collections.grouping import Fold
+from kgenre.collections.labels import SINGLE
+from kgenre.collections.settings import CollectionOptions
+from kgenre.collections.splits import Collection, labels_of
 from kgenre.core.files import make_output_folder, write_text
 from kgenre.core.progress import SILENT, Progress
-from kgenre.evaluation.protocol import check_genres
+from kgenre.evaluation.protocol import known_genres
 from kgenre.evaluation.report import write_report
-from kgenre.model.tasks import DEFAULT_TASK, make_task
+from kgenre.model.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -25,6 +37,7 @@ class BaselineSettings:
 
     on: what the vectors are, as of VectorRequest.
     data: what load_collection takes.
+    options: how it is read.
     classifier: a row of CLASSIFIERS, or "all".
     selection: "valid" or "cv".
     pool: one of embeddings.POOLS, or None for the mean, or for vectors that need none.
@@ -36,6 +49,7 @@ class BaselineSettings:
 
     on: str
     data: str
+    options: CollectionOptions
     classifier: str
     selection: str
     pool: str | None
@@ -62,7 +76,7 @@ def run_baseline(settings: BaselineSettings, out: Path | None, progress: Progres
 
     names, tuning = classifier_names(settings.classifier), settings.tuning
     out = make_output_folder(out or default_folder(settings.on, settings.data))
-    collection = load_collection(settings.data, seed=tuning.seed, progress=progress)
+    collection = load_collection(settings.data, seed=tuning.seed, progress=progress, options=settings.options)
     own = (settings.pool, tuning.workers, settings.fma_features)
     request = VectorRequest(settings.on, collection.table, out, *own, progress, settings.decoder)
     vectors = track_vectors(request)
@@ -95,24 +109,45 @@ def baseline(
     """
     usable = collection.table[collection.table["path"].isin(vectors.by_path)]
     plan = plan_selection(dataclasses.replace(collection, table=usable), selection, tuning.seed)
-    task = make_task(DEFAULT_TASK, sorted(plan.rows["genre"].unique()))
-    check_genres(plan.reported, task.labels)
+    task = collection.make_task(labels_of(plan.rows))
+    reported = known_genres(plan.reported, task)
     x, y = vectors.matrix(plan.rows), task.targets(plan.rows)
     check_pca(tuning.pca, min(*(len(rows) for rows, _ in plan.folds), len(plan.final)), x.shape[1])
     tuned, left_out = select_classifier(names, x, y, plan.folds, tuning, progress)
+    task = task.tuned(*_validated(tuned[0], x, y, plan.folds, task))
     fitted = fit(tuned[0], x[plan.final], y[plan.final])
-    probabilities = class_probabilities(fitted, vectors.matrix(plan.reported.rows), len(task.labels))
+    probabilities = _probabilities(fitted, vectors.matrix(reported.rows), task)
     pca = f", PCA {tuning.pca}" if tuning.pca else ""
     more = {
         "method": f"{tuned[0]}{pca}, on {vectors.description}; {plan.description}",
-        "selection": {"on": selection, "tried": [one.row() for one in tuned], "left_out": left_out},
+        "selection": {
+            "on": selection,
+            "score": task.metrics[0],
+            "tried": [one.row() for one in tuned],
+            "left_out": left_out,
+        },
         "settings": {"pca": tuning.pca, "seed": tuning.seed, "vectors": vectors.metadata},
-        **({} if has_probabilities(fitted) else {"log_loss": None}),  # of margins it would mean nothing
+        # Of margins it would mean nothing.
+        **({} if has_probabilities(fitted) or task.name != SINGLE else {"log_loss": None}),
     }
     write_text(out / "classifiers.csv", pd.DataFrame(more["selection"]["tried"]).to_csv(index=False))
     training_rows = pd.concat([plan.rows.iloc[plan.final], vectors.training_rows], ignore_index=True)
-    by_path = dict(zip(plan.reported.rows["path"], probabilities))
-    return write_report(plan.reported, by_path, vectors.failures, task, training_rows, out, more)
+    by_path = dict(zip(reported.rows["path"], probabilities))
+    return write_report(reported, by_path, vectors.failures, task, training_rows, out, more)
+
+
+def _probabilities(fitted, x: np.ndarray, task: Task) -> np.ndarray:
+    """float (tracks, classes)."""
+    several = task.name != SINGLE
+    return label_probabilities(fitted, x) if several else class_probabilities(fitted, x, len(task.labels))
+
+
+def _validated(tuned: TunedClassifier, x, y, folds: list[Fold], task: Task) -> tuple[np.ndarray, np.ndarray]:
+    """Targets and probabilities of the validation rows, by classifiers that were not fitted on them."""
+    if not task.parameters:  # nothing to choose by them
+        return y, np.zeros((0, len(task.labels)))
+    probabilities = [_probabilities(fit(tuned, x[rows], y[rows]), x[others], task) for rows, others in folds]
+    return np.concatenate([y[others] for _, others in folds]), np.concatenate(probabilities)
 
 
 def default_folder(on: str, data: str) -> Path:

@@ -8,6 +8,7 @@ import numpy as np
 from kgenre.baselines.classifiers import CLASSIFIERS
 from kgenre.collections.grouping import Fold
 from kgenre.core.errors import KgenreError
+from kgenre.core.multi_label_metrics import mean_average_precision
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class TuningSettings:
 class TunedClassifier:
     """A classifier with the hyper-parameters that scored best, not fitted.
 
-    score: accuracy on the validation rows, mean over the folds.
+    score: the task's main metric on the validation rows, mean over the folds.
     """
 
     name: str
@@ -47,14 +48,20 @@ class TunedClassifier:
         return ", ".join(f"{name}={value}" for name, value in self.parameters.items())
 
 
-def make_pipeline(name: str, seed: int, pca: int | None):
-    """StandardScaler, PCA if asked for, and the classifier, so that all are fitted on the same rows."""
+def make_pipeline(name: str, seed: int, pca: int | None, several: bool = False):
+    """StandardScaler, PCA if asked for, and the classifier, so that all are fitted on the same rows.
+
+    several: whether a track has several labels: one classifier a label then.
+    """
     from sklearn.decomposition import PCA
+    from sklearn.multiclass import OneVsRestClassifier
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
 
     reduce = PCA(pca, random_state=seed) if pca else "passthrough"
-    return Pipeline([("scale", StandardScaler()), ("pca", reduce), ("classifier", CLASSIFIERS[name].build(seed))])
+    classifier = CLASSIFIERS[name].build(seed)
+    classifier = OneVsRestClassifier(classifier) if several else classifier
+    return Pipeline([("scale", StandardScaler()), ("pca", reduce), ("classifier", classifier)])
 
 
 def tune(name: str, x: np.ndarray, y: np.ndarray, folds: list[Fold], settings: TuningSettings) -> TunedClassifier:
@@ -63,31 +70,32 @@ def tune(name: str, x: np.ndarray, y: np.ndarray, folds: list[Fold], settings: T
     Args:
         name: a row of CLASSIFIERS.
         x: float (tracks, d).
-        y: int (tracks,).
+        y: int (tracks,); or 0 and 1, (tracks, labels).
         folds: pairs of row numbers (to fit, to validate). Rows in neither are not used.
 
     Raises:
         KgenreError: the classifier is not installed, or no combination could be fitted.
     """
-    pipeline = make_pipeline(name, settings.seed, settings.pca)
+    pipeline = make_pipeline(name, settings.seed, settings.pca, y.ndim == 2)
     combinations, scores = _grid_search(name, pipeline, x, y, folds, settings.workers)
     scores = np.nan_to_num(scores, nan=-1.0)  # as of more neighbours than tracks
     best = int(scores.argmax())
     if scores[best] < 0:
         raise KgenreError(f"{name}: could not be fitted to these tracks. Choose another --classifier.")
     found = combinations[best]
-    plain = {key.removeprefix("classifier__").removeprefix("estimator__"): value for key, value in found.items()}
+    plain = {key.rpartition("__")[2]: value for key, value in found.items()}
     return TunedClassifier(name, pipeline.set_params(**found), plain, float(scores[best]))
 
 
 def _grid_search(name: str, pipeline, x, y, folds: list[Fold], workers: int) -> tuple[list[dict], np.ndarray]:
-    """The combinations of the grid, and the mean accuracy of each over the folds, NaN where a fit failed."""
+    """The combinations of the grid, and the mean score of each over the folds, NaN where a fit failed."""
     import joblib
     from sklearn.model_selection import GridSearchCV
     from threadpoolctl import threadpool_limits
 
-    grid = {f"classifier__{key}": list(values) for key, values in CLASSIFIERS[name].grid.items()}
-    search = GridSearchCV(pipeline, grid, scoring="accuracy", cv=folds, refit=False, n_jobs=workers)
+    prefix, scoring = ("classifier__", "accuracy") if y.ndim == 1 else ("classifier__estimator__", _score_labels)
+    grid = {f"{prefix}{key}": list(values) for key, values in CLASSIFIERS[name].grid.items()}
+    search = GridSearchCV(pipeline, grid, scoring=scoring, cv=folds, refit=False, n_jobs=workers)
     # Threads, not processes: the fits release the interpreter's lock, and the rows are not copied.
     with warnings.catch_warnings(action="ignore"), threadpool_limits(1), joblib.parallel_backend("threading"):
         try:
@@ -98,6 +106,10 @@ def _grid_search(name: str, pipeline, x, y, folds: list[Fold], workers: int) -> 
                 f"{name}: could not be fitted to these tracks ({cause}). Choose another --classifier."
             ) from error
     return search.cv_results_["params"], search.cv_results_["mean_test_score"]
+
+
+def _score_labels(fitted, x: np.ndarray, y: np.ndarray) -> float:
+    return mean_average_precision(y, label_probabilities(fitted, x))
 
 
 def fit(tuned: TunedClassifier, x: np.ndarray, y: np.ndarray):
@@ -121,6 +133,13 @@ def class_probabilities(fitted, x: np.ndarray, n_classes: int) -> np.ndarray:
     probabilities = np.zeros((len(x), n_classes))
     probabilities[:, fitted.classes_.astype(int)] = known
     return probabilities
+
+
+def label_probabilities(fitted, x: np.ndarray) -> np.ndarray:
+    """Probabilities of each label by one classifier each, float (tracks, labels); margins through the sigmoid."""
+    from scipy.special import expit
+
+    return fitted.predict_proba(x) if has_probabilities(fitted) else expit(fitted.decision_function(x))
 
 
 def has_probabilities(fitted) -> bool:

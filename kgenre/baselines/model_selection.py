@@ -8,13 +8,14 @@ import pandas as pd
 
 from kgenre.baselines.hyperparameters import TunedClassifier, TuningSettings, tune
 from kgenre.collections.grouping import Fold, group_ids, grouped_folds
+from kgenre.collections.labels import strata
 from kgenre.collections.splits import Collection
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 from kgenre.evaluation.protocol import EvaluationSet, evaluation_set
 
 FOLDS = 5
-SCORES = {"valid": "accuracy on valid", "cv": "accuracy, mean of the folds"}  # by the value of --selection
+SCORES = {"valid": "on valid", "cv": "mean of the folds"}  # by the value of --selection
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def _check_splits(name: str, train: pd.DataFrame, valid: pd.DataFrame, tested: b
 
 def artist_folds(rows: pd.DataFrame, seed: int) -> list[Fold]:
     """Stratified folds that keep an artist in one; a track without an artist is a group of its own."""
-    folds = grouped_folds(rows["genre"], group_ids(rows, "artist"), FOLDS, seed)
+    folds = grouped_folds(strata(rows), group_ids(rows, "artist"), FOLDS, seed)
     if not folds:
         raise KgenreError("Cross-validation needs tracks of at least two artists. Use --selection valid.")
     return folds
@@ -91,7 +92,7 @@ def select_classifier(
 
     Args:
         names: rows of CLASSIFIERS.
-        x, y, folds: as of `tune`.
+        x, y, folds: as of `tune`; y of a single-label task are numbers (tracks,), else 0 and 1 (tracks, labels).
 
     Raises:
         KgenreError: none of them can be fitted.
@@ -111,7 +112,8 @@ def select_classifier(
 
 def format_ranking(selection: dict) -> str:
     """The entry `selection` of the metrics as text: the classifiers that were tried, best first."""
-    lines = [f"  {'classifier':<12} {SCORES[selection['on']]}"]
+    score = selection["score"].replace("_", " ")
+    lines = [f"  {'classifier':<12} {score}, {SCORES[selection['on']]}"]
     lines += [f"  {row['classifier']:<12} {row['score']:6.1%}   {row['parameters']}" for row in selection["tried"]]
     lines += [f"  left out: {cause}" for cause in selection["left_out"].values()]
     return "\n".join(lines) + "\n"

@@ -10,18 +10,20 @@ from kgenre.cli.parser import Parser, make_parser
 from kgenre.cli.progress import BarProgress
 from kgenre.cli.reading import add_reading_flags, read_policy
 from kgenre.cli.run import run
-from kgenre.cli.wording import add_data_flag, add_model_flag
+from kgenre.cli.wording import add_collection_flags, add_data_flag, add_model_flag, collection_options
 from kgenre.core.text import one_line
 
 __all__ = [
     "BarProgress",
     "Parser",
     "add_settings_flags",
+    "add_collection_flags",
     "add_data_flag",
     "add_model_flag",
     "add_reading_flags",
     "read_policy",
     "check_file",
+    "collection_options",
     "make_parser",
     "one_line",
     "parse_applicable",

@@ -1,9 +1,10 @@
-"""The flags --data and --model, in the same words for all commands."""
+"""The flags --data, those of how a collection is read, and --model, in the same words for all commands."""
 
 import argparse
 from pathlib import Path
 
-from kgenre.collections.settings import DATA, DATA_METAVAR
+from kgenre.cli.flags import add_settings_flags, settings_from
+from kgenre.collections.settings import DATA, DATA_METAVAR, CollectionOptions
 
 MODEL = "default, musicnn, vggish, a run folder or a SavedModel folder"
 
@@ -12,6 +13,19 @@ def add_data_flag(parser: argparse.ArgumentParser, before: str = "", default: st
     """Adds --data. `before`: text before the help; `default`: what is read without it, as text."""
     after = f" (default: {default})" if default else ""
     parser.add_argument("--data", metavar=DATA_METAVAR, help=f"{before}{DATA}{after}", **options)
+
+
+def add_collection_flags(parser: argparse.ArgumentParser, *without: str) -> None:
+    """Adds the flags of CollectionOptions but for those named in `without`."""
+    group = parser.add_argument_group("how --data is read")
+    add_settings_flags(
+        group, CollectionOptions, *(name for name in CollectionOptions.model_fields if name not in without)
+    )
+
+
+def collection_options(args: argparse.Namespace, **defaults) -> CollectionOptions:
+    """What the flags of `add_collection_flags` say, on top of `defaults`."""
+    return settings_from(CollectionOptions, args, **defaults)
 
 
 def add_model_flag(parser: argparse.ArgumentParser, default: str = "the default model", **options) -> None:

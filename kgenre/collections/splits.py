@@ -1,6 +1,6 @@
 """Splits of a collection into train, valid and test, by artist where artists are known."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +23,7 @@ from kgenre.collections.slices import cut_tracks
 from kgenre.core.errors import KgenreError
 from kgenre.core.genres import split_genres
 from kgenre.core.progress import SILENT, Progress
+from kgenre.model.tasks import Task, make_task
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,12 @@ class Collection:
     @property
     def labels(self) -> list[str]:
         return labels_of(self.table)
+
+    def make_task(self, labels: Sequence[str]) -> Task:
+        """The task, for these of the labels, with their tree."""
+        number = {label: i for i, label in enumerate(labels)}
+        parents = [number.get(self.parents.get(label), -1) for label in labels]
+        return make_task(self.task, labels, {} if self.task == SINGLE else {"parents": parents})
 
     def rows(self, split: str) -> pd.DataFrame:
         return self.table[self.table["split"] == split].reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""Metrics of a single-label classifier at track level, as pure functions of the answers."""
+"""Metrics of classifiers at track level, as pure functions of the answers."""
 
 import numpy as np
 import pandas as pd

@@ -11,11 +11,11 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 
 
-def collection_rows(data: str, seed: int):
+def collection_rows(data: str, seed: int, options=None):
     """The table of tracks of a collection, as load_collection takes it."""
     from kgenre.collections import load_collection
 
-    return load_collection(data, seed=seed).table
+    return load_collection(data, seed=seed, options=options).table
 
 
 def song_rows(names: list[str]):

@@ -8,11 +8,12 @@ import pandas as pd
 
 from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.settings import ReaderSettings
+from kgenre.collections.settings import CollectionOptions
 from kgenre.collections.splits import Collection
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder
 from kgenre.core.progress import SILENT, Progress
-from kgenre.evaluation.protocol import check_genres, evaluation_set
+from kgenre.evaluation.protocol import evaluation_set, known_genres
 from kgenre.evaluation.report import write_report
 from kgenre.serving.model import Model
 from kgenre.training.run import Run
@@ -27,6 +28,7 @@ def evaluate_named(
     max_bad_share: float,
     progress: Progress = SILENT,
     policy: ReadPolicy = DEFAULT_POLICY,
+    options: CollectionOptions | None = None,
 ) -> tuple[dict, Path]:
     """Evaluates the model of a run folder or of a SavedModel folder, and writes the report.
 
@@ -38,6 +40,7 @@ def evaluate_named(
         workers: decoding threads.
         max_bad_share: share of the collection that may be unusable, in [0, 1].
         policy: how tracks are read; `slices_per_track` and the number of sampled tracks are among the metrics.
+        options: how `data` is read; its task is the model's, whatever they say.
 
     Returns:
         The metrics, as in metrics.json, and the folder of the report.
@@ -50,8 +53,9 @@ def evaluate_named(
 
     opened, run = open_model(model), Run(model)
     if data:
+        options = (options or CollectionOptions()).model_copy(update={"task": opened.task.name})
         seed, seconds = run.load_settings().training.seed if run.begun else 0, opened.slice_spec.slice_seconds
-        collection = load_collection(data, seed=seed, progress=progress, slice_seconds=seconds)
+        collection = load_collection(data, seed=seed, progress=progress, options=options, slice_seconds=seconds)
         if run.begun and run.leaky:  # also where it is evaluated on other tracks
             collection = dataclasses.replace(collection, leaky=run.leaky)
     elif run.begun:
@@ -94,7 +98,7 @@ def evaluate(
     progress: Progress = SILENT,
     policy: ReadPolicy = DEFAULT_POLICY,
 ) -> dict:
-    """Classifies the tracks of a split and writes metrics.json, confusion.csv, confusion.png and report.txt.
+    """Classifies the tracks of a split and writes metrics.json, report.txt and the files of its task.
 
     Args:
         model: serving.model.Model.
@@ -115,8 +119,7 @@ def evaluate(
     from kgenre.audio.reader import TrackReader, check_bad_share
     from kgenre.serving.predict import predict_tracks
 
-    tracks = evaluation_set(collection, split)
-    check_genres(tracks, model.task.labels)
+    tracks = known_genres(evaluation_set(collection, split), model.task)
     paths, reader = list(tracks.rows["path"]), TrackReader(model.slice_spec, policy=policy)
     with progress.task(f"evaluating {tracks.split}", len(paths), "tracks") as advance:
         results = predict_tracks(model, reader, paths, workers=workers, advance=advance)
@@ -131,7 +134,8 @@ def evaluate(
 def run_collection(run: Run) -> Collection:
     """The tracks of a run, with the split that it was trained with."""
     facts = run.load_facts()
-    return Collection(run.load_settings().data, run.load_tracks(), facts["protocol"], leaky=facts["leaky"])
+    own = (facts["protocol"], facts["task"])
+    return Collection(run.load_settings().data, run.load_tracks(), *own, leaky=facts["leaky"])
 
 
 def _training_rows(tracks: pd.DataFrame) -> pd.DataFrame:
@@ -142,6 +146,12 @@ def reader_settings(model: Path) -> ReaderSettings:
     """How a run read its tracks; the defaults for a SavedModel folder."""
     run = Run(model)
     return run.load_settings().reader if run.begun else ReaderSettings()
+
+
+def collection_defaults(model: Path) -> CollectionOptions:
+    """How a run reads its collection; the defaults for a SavedModel folder."""
+    run = Run(model)
+    return run.load_settings().collection if run.begun else CollectionOptions()
 
 
 def _default_folder(run: Run, data: str | None, split: str, policy: ReadPolicy) -> Path:

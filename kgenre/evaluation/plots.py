@@ -21,3 +21,24 @@ def draw_confusion(table: pd.DataFrame, title: str, path) -> None:
         axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
     axes.set(xlabel="predicted genre", ylabel="true genre", title=title)
     save_figure(figure, path)
+
+
+def draw_average_precision(table: pd.DataFrame, n_tracks: int, title: str, path) -> None:
+    """Draws the average precision of genres as a PNG, with intervals and the share of tracks, which chance attains.
+
+    Args:
+        table: index genre; average_precision, average_precision_low, average_precision_high, tracks.
+        n_tracks: of which `tracks` are a part.
+    """
+    figure, axes = new_figure(7, 1.4 + 0.28 * len(table))
+    rows = np.arange(len(table))[::-1]
+    value = table["average_precision"].to_numpy(float)
+    bounds = table[["average_precision_low", "average_precision_high"]].to_numpy(float)
+    errors = np.clip([value - bounds[:, 0], bounds[:, 1] - value], 0, None)
+    axes.errorbar(value, rows, xerr=errors, fmt="o", capsize=2, label="average precision, 95 % interval")
+    axes.plot(table["tracks"].to_numpy(float) / n_tracks, rows, "|", color="black", markersize=10, label="chance")
+    axes.set_yticks(rows, table.index)
+    axes.set(xlim=(0, 1), title=title)
+    axes.grid(axis="x", alpha=0.3)
+    axes.legend(loc="lower right", fontsize=8)
+    save_figure(figure, path)

@@ -1,12 +1,15 @@
 """Which tracks are evaluated, and what a report must state about them: split, protocol, overlap with training."""
 
-from collections.abc import Sequence
+import dataclasses
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from kgenre.collections.splits import Collection, artist_overlap
+from kgenre.collections.labels import MULTI
+from kgenre.collections.splits import Collection, artist_overlap, labels_of
 from kgenre.core.errors import KgenreError
+from kgenre.model.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -55,11 +58,24 @@ def evaluation_set(collection: Collection, split: str, selected: str = "the epoc
     return EvaluationSet(collection.name, rows.reset_index(drop=True), split, protocol, note, collection.leaky)
 
 
-def check_genres(tracks: EvaluationSet, labels: Sequence[str]) -> None:
-    """Raises KgenreError where a track's genre is none of the model's labels."""
-    unknown = sorted(set(tracks.rows["genre"]) - set(labels))
-    if unknown:
+def known_genres(tracks: EvaluationSet, task: Task) -> EvaluationSet:
+    """The tracks, where the model knows their genres.
+
+    Of several genres a track, those that the model does not know are ignored, with a note, and so are tracks that have
+    no other.
+
+    Raises:
+        KgenreError: a track's one genre is none of the model's labels, or no genre of any track is.
+    """
+    unknown = sorted(set(labels_of(tracks.rows)) - set(task.labels))
+    if not unknown:
+        return tracks
+    known = task.targets(tracks.rows).any(axis=1) if task.name == MULTI else np.zeros(len(tracks.rows), bool)
+    if not known.any():
         raise KgenreError(
             f"{tracks.data}: genres that the model does not know: {', '.join(unknown)}. It knows: "
-            f"{', '.join(labels)}. Rename them in the manifest, or leave these tracks out."
+            f"{', '.join(task.labels)}. Rename them in the manifest, or leave these tracks out."
         )
+    note = f"{len(unknown)} genres that the model does not know ignored ({(~known).sum()} tracks have no other)"
+    rows = tracks.rows[known].reset_index(drop=True)
+    return dataclasses.replace(tracks, rows=rows, note="; ".join(filter(None, (tracks.note, note))))

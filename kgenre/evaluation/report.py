@@ -1,4 +1,4 @@
-"""The report of an evaluation: metrics.json, confusion.csv, confusion.png, report.txt, and its summary."""
+"""The report of an evaluation: metrics.json, report.txt, its summary, and the files of its task."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,9 +7,12 @@ import numpy as np
 import pandas as pd
 
 from kgenre.core.files import write_json, write_text
-from kgenre.core.metrics import confusion_table
+from kgenre.evaluation import multi_report, single_report
 from kgenre.evaluation.protocol import EvaluationSet
 from kgenre.model.tasks import Task
+
+# By the name of the task: modules with metric_lines, genre_lines and write_files.
+REPORTS = {"single": single_report, "multi": multi_report}
 
 
 def write_report(
@@ -21,7 +24,7 @@ def write_report(
     out: Path,
     more: Mapping[str, object] | None = None,
 ) -> dict:
-    """Computes the metrics of the tracks and writes the four files.
+    """Computes the metrics of the tracks and writes metrics.json, report.txt and the files of the task.
 
     Args:
         tracks: the tracks to report.
@@ -35,14 +38,13 @@ def write_report(
     Returns:
         The metrics, as in metrics.json.
     """
-    from kgenre.evaluation.plots import draw_confusion
-
     rows = tracks.rows[tracks.rows["path"].isin(probabilities)]
     truth = task.targets(rows)
     answers = np.stack([probabilities[path] for path in rows["path"]])  # (tracks, labels)
     metrics = {
         "data": tracks.data,
         "split": tracks.split,
+        "task": task.name,
         "note": tracks.note,
         "leaky": tracks.leaky,
         "protocol": tracks.protocol,
@@ -51,10 +53,7 @@ def write_report(
         "bad_files": dict(failures),
         **(more or {}),
     }
-    table = confusion_table(truth, task.decide(answers), list(task.labels))
-    write_text(out / "confusion.csv", table.to_csv())
-    title = f"{'LEAKY ' * bool(metrics['leaky'])}{tracks.split}: {metrics['accuracy']:.1%} of {len(rows)} tracks"
-    draw_confusion(table, title, out / "confusion.png")
+    REPORTS[task.name].write_files(metrics, truth, answers, task, out)
     write_text(out / "report.txt", summary(metrics) + "\n")
     write_json(out / "metrics.json", metrics)
     return metrics
@@ -62,14 +61,11 @@ def write_report(
 
 def summary(metrics: dict) -> str:
     """The metrics as text: what is printed, and written to report.txt."""
-    low, high = metrics["accuracy_interval_95"]
+    report = REPORTS[metrics["task"]]
     lines = [f"LEAKY: {metrics['leaky']}"] if metrics["leaky"] else []
     lines += [
         f"{metrics['split']} of {metrics['data']}: {metrics['tracks']} tracks",
-        f"  accuracy           {metrics['accuracy']:.1%}   (95 % interval {low:.1%} to {high:.1%})",
-        f"  balanced accuracy  {metrics['balanced_accuracy']:.1%}",
-        f"  macro-F1           {metrics['macro_f1']:.3f}",
-        f"  top-3 accuracy     {metrics['top3_accuracy']:.1%}",
+        *report.metric_lines(metrics),
         f"  protocol           {metrics['protocol']}",
         f"  overlap            {metrics['overlap']}",
     ]
@@ -81,11 +77,7 @@ def summary(metrics: dict) -> str:
         )
     if metrics["note"]:
         lines.append(f"  note               {metrics['note']}")
-    lines += ["", f"  {'genre':<16} precision  recall      f1  tracks"]
-    for genre, row in metrics["per_genre"].items():
-        lines.append(
-            f"  {genre:<16} {row['precision']:9.2f} {row['recall']:7.2f} {row['f1']:7.2f} {row['tracks']:7.0f}"
-        )
+    lines += ["", *report.genre_lines(metrics)]
     if metrics["bad_files"]:
         lines += ["", f"  {len(metrics['bad_files'])} tracks left out:"]
         lines += [f"    {path}: {cause}" for path, cause in metrics["bad_files"].items()]

@@ -16,7 +16,7 @@ ROWS_AT_ONCE = 8192  # slices that a head is applied to in one product
 
 @dataclass(frozen=True)
 class Head:
-    """Genre probabilities of embeddings: those of its task for the scores embeddings @ kernel + bias.
+    """Genre probabilities of embeddings, one genre a track: of the scores embeddings @ kernel + bias.
 
     labels: names of the genres. kernel: float32 (d, classes). bias: float32 (classes,), -inf for a genre that no
     slice had.
@@ -38,24 +38,25 @@ class Head:
 class Prediction(NamedTuple):
     """Genres of all tracks of a space.
 
-    labels: names of the genres. ids: int64 (n,), ascending. probabilities: float32 (n, classes), aggregated over a
-    track's slices.
+    task: of the model, or of the retrained head. ids: int64 (n,), ascending. probabilities: float32 (n, classes),
+    aggregated over a track's slices.
     """
 
-    labels: tuple[str, ...]
+    task: Task
     ids: np.ndarray
     probabilities: np.ndarray
 
     @property
-    def task(self) -> Task:
-        return make_task(DEFAULT_TASK, self.labels)
+    def labels(self) -> tuple[str, ...]:
+        """Names of the genres."""
+        return self.task.labels
 
 
 def predict(library: Library, space: Space, head: Head | None) -> Prediction:
     """The genres of all tracks by a head, or by the model itself where `head` is None."""
     if head is None:
-        return Prediction(space.labels, *library.probabilities(space))
-    return Prediction(head.labels, *track_probabilities(head, library.all_slices(space)))
+        return Prediction(space.task, *library.probabilities(space))
+    return Prediction(head.task, *track_probabilities(head, library.all_slices(space)))
 
 
 def track_probabilities(head: Head, slices: Iterable[tuple]) -> tuple[np.ndarray, np.ndarray]:

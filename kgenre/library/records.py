@@ -8,7 +8,7 @@ import numpy as np
 from kgenre.audio.policy import ReadPolicy
 from kgenre.audio.slicing import SliceSpec
 from kgenre.model.aggregate import aggregate
-from kgenre.model.tasks import DEFAULT_TASK, Task, make_task
+from kgenre.model.tasks import Task, task_from
 
 FLOAT16_MAX = 65504.0
 
@@ -21,14 +21,14 @@ class Space:
     name: str
     identity: str
     config_hash: str
-    labels: tuple[str, ...]
+    task: Task
     slice_spec: SliceSpec
     policy: ReadPolicy
 
     @property
-    def task(self) -> Task:
-        """A space keeps its model's labels alone: all models of libraries have the default task."""
-        return make_task(DEFAULT_TASK, self.labels)
+    def labels(self) -> tuple[str, ...]:
+        """The names of its model's genres."""
+        return self.task.labels
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def space_from_row(number: int, name: str, identity: str, config_hash: str, conf
     config = json.loads(config)
     spec = SliceSpec(*(config[part] for part in ("sample_rate", "slice_samples", "hop_samples")))
     policy = ReadPolicy(config["slices_per_track"], config["decoder"])
-    return Space(number, name, identity, config_hash, tuple(config["labels"]), spec, policy)
+    return Space(number, name, identity, config_hash, task_from(config), spec, policy)
 
 
 def slices_from_row(starts: bytes, embeddings: bytes, probabilities: bytes, n_classes: int):

@@ -17,7 +17,7 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.heads import fit_logistic, fit_standardized
 from kgenre.library.head import Head
 from kgenre.model.aggregate import aggregate
-from kgenre.model.tasks import DEFAULT_TASK, Task, make_task
+from kgenre.model.tasks import DEFAULT_TASK, Task
 
 TRAINING_SLICES_PER_TRACK = 10  # of a corrected track: more slices of the same song add little
 SLICES_PER_ANCHOR = 3
@@ -66,7 +66,7 @@ class LabelledSlices:
 
 def retrain(
     slices: Iterable[tuple],
-    labels: tuple[str, ...],
+    task: Task,
     genres: Mapping[int, str],
     groups: Mapping[int, str],
     seed: int = 0,
@@ -75,19 +75,24 @@ def retrain(
 
     Args:
         slices: (id, starts, embeddings, probabilities) of every track, as Library.all_slices yields.
-        labels: names of the model's genres.
+        task: the model's, of one genre a track.
         genres: {track id: genre}, corrections and other trusted genres.
         groups: {track id: album, or whatever keeps tracks together}; no fold divides a group.
         seed: of the choice of slices and anchors.
 
     Raises:
-        KgenreError: no genre is given, no track with a genre is analysed, or all tracks are of one genre.
+        KgenreError: a model of several genres a track, no genre is given, no track with a genre is analysed, or all
+            tracks are of one genre.
     """
     if not genres:
         raise KgenreError("Retraining needs at least one correction. Select tracks and correct their genre first.")
-    names = (*labels, *sorted(set(genres.values()) - set(labels)))
+    if task.name != DEFAULT_TASK:
+        raise KgenreError(
+            "Retraining is for models of one genre a track. Received: a model of several. The corrections are kept."
+        )
+    names = (*task.labels, *sorted(set(genres.values()) - set(task.labels)))
     number = {name: i for i, name in enumerate(names)}
-    numbers, task = {track: number[name] for track, name in genres.items()}, make_task(DEFAULT_TASK, labels)
+    numbers = {track: number[name] for track, name in genres.items()}
     labelled, anchors, predicted = collect(slices, numbers, task, seed)
     if len(labelled.y) == 0:
         raise KgenreError("None of the corrected tracks is analysed by this model. Run `kgenre explore DIR` first.")
@@ -125,7 +130,7 @@ def collect(
     labelled, anchors, predicted, n_others = [], [], {}, 0
     for track, _, embeddings, probabilities in slices:
         mean = aggregate(probabilities)
-        answer = int(task.decide(mean))
+        answer = int(task.main(mean))
         rows = rng.permutation(len(embeddings))
         if track in numbers:
             predicted[track] = answer
@@ -194,5 +199,5 @@ def cross_validate(
             predicted[evaluated_rows] = part.y[0]
             continue
         for row in evaluated_rows:
-            predicted[row] = head.task.decide(aggregate(head(labelled.x[labelled.tracks == tracks[row]])))
+            predicted[row] = head.task.main(aggregate(head(labelled.x[labelled.tracks == tracks[row]])))
     return predicted if folds else None

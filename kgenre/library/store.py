@@ -18,6 +18,7 @@ from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.core.errors import KgenreError
 from kgenre.library.records import Space, slices_from_row, space_from_row
 from kgenre.library.scan_tables import ScanTables
+from kgenre.model.tasks import task_values
 
 TEXTS = ("title", "artist", "album", "genre")
 
@@ -131,7 +132,7 @@ class Library(ScanTables):
             policy: how tracks are read.
             versions: of the decoder.
         """
-        config = {**asdict(model.slice_spec), "labels": list(model.task.labels), **asdict(policy)}
+        config = {**asdict(model.slice_spec), **task_values(model.task), **asdict(policy)}
         digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
         with self.writing():
             self._db.execute(

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Sequence
 
+from kgenre.core.genres import join_genres
+
 TOP_GENRES, TOP_TAGS = 3, 8  # of a line of text
 
 
@@ -14,18 +16,28 @@ def track_record(prediction, tags: dict[str, float] | None = None) -> dict:
         tags: {tag: probability}, added if given.
 
     Returns:
-        path, genre, seconds, slices (their number), note (what is odd about the track, or ""), probabilities
-        {genre: probability}, by_slice (start in seconds, genre and probabilities of each slice), and tags.
+        path, task, genre, genres (all of the answer, most probable first), seconds, slices (their number), note (what
+        is odd about the track, or ""), probabilities {genre: probability}, by_slice (start in seconds, genre, genres
+        and probabilities of each slice), and tags.
     """
+    from kgenre.model.tasks import chosen_labels
+
     task, of_slices = prediction.task, prediction.slices.probabilities
     labels = task.labels
     by_slice = [
-        {"start": round(start, 3), "genre": labels[answer], "probabilities": _by_label(labels, values)}
-        for start, answer, values in zip(prediction.facts.starts, task.decide(of_slices), of_slices)
+        {
+            "start": round(start, 3),
+            "genre": labels[answer],
+            "genres": list(chosen_labels(task, values)),
+            "probabilities": _by_label(labels, values),
+        }
+        for start, answer, values in zip(prediction.facts.starts, task.main(of_slices), of_slices)
     ]
     return {
         "path": prediction.path,
+        "task": task.name,
         "genre": prediction.genre,
+        "genres": list(prediction.genres),
         "seconds": round(prediction.seconds, 3),
         "slices": len(by_slice),
         "note": prediction.facts.note,
@@ -40,17 +52,25 @@ def _by_label(labels: Sequence[str], values) -> dict[str, float]:
 
 
 def record_text(record: dict, by_slice: bool) -> str:
-    """Lines: path and most probable genres, what is odd about the track, tags if the record has them, each slice."""
-    lines = [f"{record['path']}: {top_names(record['probabilities'], TOP_GENRES)}"]
+    """Lines: path and genres, what is odd about the track, tags if the record has them, each slice.
+
+    The genres are the most probable ones; of a multi-label task, all that were chosen.
+    """
+    several = record["task"] == "multi"
+    lines = [f"{record['path']}: {_genre_text(record, several)}"]
     if record["note"]:
         lines.append(f"  {record['note']}")
     if "tags" in record:
         lines.append(f"  tags: {top_names(record['tags'], TOP_TAGS)}")
     if by_slice:
-        lines += [
-            f"  {part['start']:7.1f} s  {top_names(part['probabilities'], TOP_GENRES)}" for part in record["by_slice"]
-        ]
+        lines += [f"  {part['start']:7.1f} s  {_genre_text(part, several)}" for part in record["by_slice"]]
     return "\n".join(lines) + "\n"
+
+
+def _genre_text(part: dict, several: bool) -> str:
+    """`part`: a record, or one of its slices. `several`: all chosen genres, rather than the most probable ones."""
+    chosen = {name: part["probabilities"][name] for name in part["genres"]} if several else part["probabilities"]
+    return top_names(chosen, len(chosen) if several else TOP_GENRES)
 
 
 def top_names(probabilities: dict[str, float], top: int) -> str:
@@ -65,7 +85,7 @@ def record_json(record: dict, by_slice: bool) -> str:
 
 
 def records_csv(records: list[dict], labels: Sequence[str], by_slice: bool) -> str:
-    """A CSV table: path, genre, seconds, slices, note, a column for each label and each tag.
+    """A CSV table: path, genre, genres, seconds, slices, note, a column for each label and each tag.
 
     With `by_slice` it has a row a slice, its start after the slices; else a row a track.
     """
@@ -76,7 +96,7 @@ def records_csv(records: list[dict], labels: Sequence[str], by_slice: bool) -> s
     for record in records:
         parts = record["by_slice"] if by_slice else [record]
         rows += [_csv_row(record, part, tags) for part in parts]
-    columns = ["path", "genre", "seconds", "slices", "note", *(["start"] if by_slice else []), *labels]
+    columns = ["path", "genre", "genres", "seconds", "slices", "note", *(["start"] if by_slice else []), *labels]
     return pd.DataFrame(rows, columns=columns + [f"tag:{tag}" for tag in tags]).to_csv(index=False)
 
 
@@ -85,6 +105,7 @@ def _csv_row(record: dict, part: dict, tags: Sequence[str]) -> dict:
     return {
         "path": record["path"],
         "genre": part["genre"],
+        "genres": join_genres(part["genres"]),
         "seconds": record["seconds"],
         "slices": record["slices"],
         "note": record["note"],

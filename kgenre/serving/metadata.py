@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kgenre.audio.slicing import SliceSpec
-from kgenre.model.tasks import Task, make_task
+from kgenre.model.tasks import Task, task_from, task_values
 
 ABOUT = Path("assets.extra") / "about.json"  # in a SavedModel; TF Serving leaves that folder to us
 
@@ -15,8 +15,7 @@ ABOUT = Path("assets.extra") / "about.json"  # in a SavedModel; TF Serving leave
 def metadata_values(task: Task, spec: SliceSpec) -> dict:
     """What the endpoint `about` gives; `clip_samples` is the wire name of slice_samples."""
     return {
-        "labels": list(task.labels),
-        "task": task.name,
+        **task_values(task),
         "sample_rate": spec.sample_rate,
         "clip_samples": spec.slice_samples,
         "hop_samples": spec.hop_samples,
@@ -26,7 +25,7 @@ def metadata_values(task: Task, spec: SliceSpec) -> dict:
 def task_and_spec(metadata: dict) -> tuple[Task, SliceSpec]:
     """The other way round."""
     spec = SliceSpec(metadata["sample_rate"], metadata["clip_samples"], metadata["hop_samples"])
-    return make_task(metadata["task"], metadata["labels"]), spec
+    return task_from(metadata), spec
 
 
 def model_metadata(folder: Path, task: Task, spec: SliceSpec) -> dict:

@@ -13,7 +13,7 @@ from kgenre.audio.facts import TrackFacts
 from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.reader import TrackReader
 from kgenre.model.aggregate import NOT_FINITE, SliceOutputs, aggregate
-from kgenre.model.tasks import Task
+from kgenre.model.tasks import Task, chosen_labels
 
 if TYPE_CHECKING:
     from kgenre.serving.model import Model
@@ -50,8 +50,13 @@ class TrackPrediction:
 
     @property
     def genre(self) -> str:
-        """What the task decides."""
-        return self.task.labels[int(self.task.decide(self.probabilities))]
+        """The one genre that stands for the answer."""
+        return self.task.labels[int(self.task.main(self.probabilities))]
+
+    @property
+    def genres(self) -> tuple[str, ...]:
+        """All genres of the answer, the most probable first: one of a single-label task."""
+        return chosen_labels(self.task, self.probabilities)
 
     def top(self, n: int = 3) -> dict[str, float]:
         """The `n` most probable genres, {genre: probability}, the highest first."""

@@ -20,6 +20,11 @@ def applicable(file_values: dict, selected: dict) -> Applicable:
     Raises:
         KgenreError: a selector of the file that names nothing.
     """
+    init = {**file_values, **selected}.get("init")
+    if init is not None:
+        from kgenre.training.run import network_of  # heavy, and `--help` must come at once
+
+        file_values = {**network_of(init), **file_values}
     selection = select(RunSelection, {**file_values, **selected})
     table = {**row_defaults(selection), **file_values}
     # A selector's own default is what holds without its flag.

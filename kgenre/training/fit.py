@@ -1,18 +1,22 @@
 """Fits a model to the train tracks of a run."""
 
 import keras
+import numpy as np
 
 from kgenre.audio.reader import TrackReader
 from kgenre.augment import build_augmentations
 from kgenre.core.progress import SILENT, Progress
 from kgenre.model.build import build_model, load_model
 from kgenre.model.tasks import Task
+from kgenre.model.transfer import copy_weights
 from kgenre.training.batches import training_batches
 from kgenre.training.callback import TrainingCallback
 from kgenre.training.plan import TrainingPlan
 from kgenre.training.run import Run
 from kgenre.training.settings import RunSettings, TrainingSettings
 from kgenre.training.state import TrainingState
+
+MAX_POSITIVE_WEIGHT = 20.0
 
 
 def fit(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
@@ -24,12 +28,12 @@ def fit(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     if settings.training.deterministic:
         reader.keep_all_or_none([path for table in rows.values() for path in table["path"]])
     targets = {split: task.targets(rows[split]) for split in rows}
-    plan = training_plan(settings.training, targets["train"])
+    plan = training_plan(settings.training, task.strata(targets["train"]))
     state = TrainingState(run, task)
     if state.epochs:
         model = load_model(state.checkpoint(state.epochs), compile=True)
     else:
-        model = compiled_model(settings, task, plan.steps)
+        model = compiled_model(settings, task, plan.steps, positive_weights(settings, targets["train"]))
     if state.epochs < settings.training.epochs and not state.stopped:
         dataset = batches(settings, task, reader, list(rows["train"]["path"]), targets["train"], plan, state.epochs)
         truth = dict(zip(rows["valid"]["path"], targets["valid"]))
@@ -48,11 +52,10 @@ def fit(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     state.finish(served_model(settings, len(task.labels)))
 
 
-def training_plan(settings: TrainingSettings, targets) -> TrainingPlan:
-    """The plan of epochs for train tracks of these targets."""
-    genres = tuple(targets) if settings.balanced else ()
-    n_steps = settings.steps_per_epoch
-    return TrainingPlan(len(targets), settings.crops_per_track, settings.batch_size, settings.seed, genres, n_steps)
+def training_plan(settings: TrainingSettings, strata) -> TrainingPlan:
+    """The plan of epochs for train tracks of these label numbers, (tracks,)."""
+    genres, n_steps = tuple(strata) if settings.balanced else (), settings.steps_per_epoch
+    return TrainingPlan(len(strata), settings.crops_per_track, settings.batch_size, settings.seed, genres, n_steps)
 
 
 def batches(
@@ -65,9 +68,22 @@ def batches(
     return training_batches(reader, paths, targets, plan, first_epoch, settings.reader.workers, of_crop, of_batch)
 
 
-def compiled_model(settings: RunSettings, task: Task, steps: int) -> keras.Model:
+def positive_weights(settings: RunSettings, targets: np.ndarray) -> np.ndarray | None:
+    """For targets (tracks, classes) how much rarer each label is than its absence, (classes,); None if not asked for.
+
+    At most MAX_POSITIVE_WEIGHT, so that a label of three tracks does not drown the others.
+    """
+    if not settings.training.positive_weights:
+        return None
+    present = targets.sum(axis=0)
+    return np.clip((len(targets) - present) / np.maximum(present, 1), 1, MAX_POSITIVE_WEIGHT)
+
+
+def compiled_model(
+    settings: RunSettings, task: Task, steps: int, positive_weights: np.ndarray | None = None
+) -> keras.Model:
     """A new model with Adam and the task's loss and metric; of shares where an augmentation mixes labels."""
-    model, training = untrained_model(settings, len(task.labels)), settings.training
+    model, training = initial_model(settings, task), settings.training
     rate = training.learning_rate
     if training.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, training.epochs * steps)
@@ -77,11 +93,24 @@ def compiled_model(settings: RunSettings, task: Task, steps: int) -> keras.Model
     mixed = bool(_augmentations(settings, "batch"))
     model.compile(
         optimizer,
-        task.loss(mixed),
+        task.loss(mixed, positive_weights),
         metrics=[task.slice_metric(mixed)],
         # On the CPU, XLA makes TensorFlow's step 1.4 times as slow (convpool).
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
+    return model
+
+
+def initial_model(settings: RunSettings, task: Task) -> keras.Model:
+    """The run's network as training begins with it: new, or with the weights of another run.
+
+    Raises:
+        KgenreError: the other run has another network, or is not finished.
+    """
+    model = untrained_model(settings, len(task.labels))
+    if settings.init is not None:
+        other = Run(settings.init)
+        copy_weights(other.load_model(), model, str(other.folder), tuple(other.load_labels()) == task.labels)
     return model
 
 

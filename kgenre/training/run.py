@@ -9,6 +9,7 @@ import pandas as pd
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_json, write_text
 from kgenre.core.settings import settings_json
+from kgenre.model.settings import ModelSettings
 from kgenre.model.tasks import Task, make_task
 from kgenre.training.settings import RunSettings, read_config
 
@@ -16,9 +17,10 @@ from kgenre.training.settings import RunSettings, read_config
 class Run:
     """Paths and files of one run.
 
-    config.json (effective), run.json (facts: protocol, versions, weights), labels.txt, tracks.csv (the
-    split used), history.csv, curves.png, model.keras, saved_model/1/, metrics.json, confusion.csv,
-    confusion.png, logs/ (TensorBoard); and while it is not finished, state.json and checkpoints/.
+    config.json (effective), run.json (facts: protocol, versions, weights, thresholds), labels.txt, tracks.csv (the
+    split used), history.csv, curves.png, model.keras, saved_model/1/, metrics.json, report.txt, confusion.csv and
+    confusion.png (of several genres a track: genres.csv and genres.png), logs/ (TensorBoard); and while it is not
+    finished, state.json and checkpoints/.
     """
 
     def __init__(self, folder):
@@ -51,7 +53,8 @@ class Run:
         return RunSettings.compose(read_config(self / "config.json"))
 
     def load_task(self) -> Task:
-        return make_task(self.load_facts()["task"], self.load_labels())
+        facts = self.load_facts()
+        return make_task(facts["task"], self.load_labels(), facts["parameters"])
 
     def load_labels(self) -> list[str]:
         return (self / "labels.txt").read_text(encoding="utf-8").rstrip("\n").split("\n")
@@ -94,10 +97,20 @@ class Run:
         (self / "state.json").unlink(missing_ok=True)
         shutil.rmtree(self / "checkpoints", ignore_errors=True)
 
+    def save_task(self, task: Task) -> None:
+        """Keeps the parameters of the run's task."""
+        parameters = {name: list(getattr(task, name)) for name in task.parameters}
+        write_json(self / "run.json", {**self.load_facts(), "parameters": parameters})
+
     def add_bad_files(self, failures: dict[str, str]) -> None:
         """Adds files that failed while training, {path: cause}, to run.json."""
         facts = self.load_facts()
         write_json(self / "run.json", {**facts, "bad_files": {**facts["bad_files"], **failures}})
+
+
+def network_of(init: str | None) -> dict:
+    """The settings of the network of the run that `init` names, from waveform to embedding; {} for None."""
+    return ModelSettings.values(Run(init).load_settings()) if init is not None else {}
 
 
 def remove_parts(folder) -> None:

@@ -47,6 +47,10 @@ class TrainingSettings(Settings):
         None, ge=1, le=10**7, description="steps an epoch; those that show each crop once if not given"
     )
     balanced: bool = Field(False, description="show each genre as often, however many tracks it has")
+    # Off: they raise the probabilities of rare genres above their share of the tracks.
+    positive_weights: bool = Field(
+        False, description="weigh a genre's presence by how much rarer it is than its absence (--task multi)"
+    )
     learning_rate: float = Field(1e-3, ge=1e-9, le=10, description="Adam's, at the start")  # Adam's published default
     schedule: Literal["cosine", "constant"] = Field(
         "cosine", description="learning rate over the run: cosine to zero, or constant"
@@ -64,6 +68,11 @@ class TrainingSettings(Settings):
 class RunSelection(ModelSelection, CollectionSettings):
     """What a run is composed of. Which other settings there are depends on these."""
 
+    init: str | None = Field(
+        None,
+        description="begin with the weights of another run, whose genres may be others; its network is the default",
+        json_schema_extra={"metavar": "RUN"},
+    )
     augment: tuple[Literal[*AUGMENTS], ...] = Field(("zoom",), description="what is changed at random in training")
 
     @field_validator("augment", mode="before")
@@ -76,10 +85,13 @@ class RunSelection(ModelSelection, CollectionSettings):
 class RunSettings(ModelSettings):
     """All settings of a run, by component; as ModelSettings, one flat table of names for users.
 
+    init: folder of the run whose weights it begins with, or None.
+    collection: which genres of the data count.
     augmentations: {name: its settings}, in the order of AUGMENTS.
     """
 
     data: str
+    init: str | None
     collection: CollectionOptions
     augmentations: dict[str, Settings]
     training: TrainingSettings
@@ -95,6 +107,7 @@ class RunSettings(ModelSettings):
         return cls(
             **model_parts(selection, given),
             data=selection.data,
+            init=selection.init,
             collection=settings_from(CollectionOptions, table),
             augmentations={name: settings_from(AUGMENTS[name].settings, table) for name in selection.augment},
             training=settings_from(TrainingSettings, table),
@@ -107,6 +120,7 @@ class RunSettings(ModelSettings):
             "data": self.data,
             **self.collection.model_dump(),
             **super().values(),
+            "init": self.init,
             "augment": tuple(self.augmentations),
             **amounts,
             **self.training.model_dump(),
@@ -121,6 +135,7 @@ def run_sections(selection: RunSelection) -> dict[str, tuple[str | None, list[ty
     return {
         "collection": ("data", [CollectionOptions]),
         f"network {selection.arch}": ("arch", [network]),
+        "start": ("init", []),
         "audio": (None, [audio]),
         f"feature {selection.feature}": ("feature", [feature]),
         "spectrogram image": (None, [image]),

@@ -10,7 +10,7 @@ from kgenre.augment import listed
 from kgenre.collections.splits import trainable_genres
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
-from kgenre.training.run import Run, remove_parts
+from kgenre.training.run import Run, network_of, remove_parts
 from kgenre.training.settings import RunSettings
 
 # Not epochs: the learning rate's schedule is laid out over them.
@@ -26,7 +26,7 @@ def new_run(given: dict, out, again: bool, progress: Progress = SILENT) -> tuple
         again: start again where a kill came before there was anything to resume; the data must then be named,
             so that a misspelt --out does not start a run on the demo collection.
     """
-    settings = RunSettings.compose(given)
+    settings = RunSettings.compose(network_of(given.get("init")), given)
     run = Run(out or Path("models") / f"{settings.arch}-{time.strftime('%Y%m%d-%H%M%S')}")
     if again:
         if "data" not in given:
@@ -96,12 +96,14 @@ def train(
 
     from kgenre.serving.exporters import export_model
     from kgenre.training.fit import fit
+    from kgenre.training.thresholds import choose_thresholds
 
     if not (run / "model.keras").is_file():
         fit(settings, run, progress)
     run.remove_state()
     saved_model = run / "saved_model" / "1"
     if not saved_model.exists():
+        choose_thresholds(settings, run, progress)
         progress.line("exporting and checking the export")
         export_model(run.load_model(), run.load_task(), settings.audio.slice_spec, saved_model, leaky=run.leaky)
 
@@ -129,10 +131,10 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
     """
     from kgenre.audio.decoders import decoder_versions
     from kgenre.audio.reader import check_bad_share, check_files
-    from kgenre.model.tasks import DEFAULT_TASK
 
     decoders = decoder_versions(settings.reader.decoder)  # first: it fails where the decoder does not work
     collection = collection or load_tracks(settings, progress)
+    check_task(settings, collection)
     paths = list(collection.table["path"])
     with progress.task("checking files", len(paths), "files") as advance:
         failures = check_files(paths, settings.reader.workers, advance, settings.reader.decoder)
@@ -141,18 +143,22 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
     tracks = collection.table[~collection.table["path"].isin(failures)].reset_index(drop=True)
     labels = trainable_genres(tracks, collection.name)
     progress.line(describe(tracks, labels, collection))
-    resolved = ARCHS[settings.arch].resolve(settings.network)
+    resolved = {"task": collection.task, **ARCHS[settings.arch].resolve(settings.network)}
+    if settings.init is not None:
+        resolved["init"] = str(Path(settings.init).resolve())  # the run may be resumed from elsewhere
     asked, settings = settings.values(), settings.replace(**resolved)
     start_backend(settings)  # after what is read of the collection: it takes seconds
-    from kgenre.training.fit import untrained_model
+    from kgenre.training.fit import initial_model
 
-    untrained_model(settings, len(labels))  # what cannot be built should say so before there is a run folder
+    task = collection.make_task(labels)
+    initial_model(settings, task)  # what cannot be built should say so before there is a run folder
     facts = {
         "kgenre": kgenre.__version__,
         "keras": importlib.metadata.version("keras"),
         "tensorflow": importlib.metadata.version("tensorflow"),
         "decoders": decoders,
-        "task": DEFAULT_TASK,
+        "task": task.name,
+        "parameters": {name: list(getattr(task, name)) for name in task.parameters},
         "protocol": collection.protocol,
         "leaky": collection.leaky,
         "resolved": resolved,
@@ -174,6 +180,15 @@ def load_tracks(settings: RunSettings, progress: Progress = SILENT):
         options=settings.collection,
         slice_seconds=settings.audio.slice_spec.slice_seconds,
     )
+
+
+def check_task(settings: RunSettings, collection) -> None:
+    """Raises KgenreError for a setting of another task than the collection's."""
+    if settings.training.positive_weights and collection.task != "multi":
+        raise KgenreError(
+            f"`positive_weights` is for several genres a track. Received: {collection.name}, with one genre a track. "
+            "Leave it out, or add --task multi; --balanced is for one genre a track."
+        )
 
 
 def describe(tracks, labels: list[str], collection) -> str:

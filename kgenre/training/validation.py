@@ -29,11 +29,11 @@ def validate(
     """
     results = predict_tracks(model, reader, list(truth), batch_size, workers, advance)
     pairs = [(truth[result.path], result.probabilities) for result in results]
-    task, main = model.task, model.task.metrics[0]
+    task, main = model.task, model.task.metrics[0]  # the others may take long
     if not pairs:
         return {"valid_loss": math.nan, f"valid_{main}": math.nan}
     targets, probabilities = (np.array(column) for column in zip(*pairs))
     return {
         "valid_loss": float(task.track_loss(targets, probabilities).mean()),
-        f"valid_{main}": float(task.evaluate(targets, probabilities)[main]),
+        f"valid_{main}": task.score(targets, probabilities),
     }

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kgenre.core.errors import KgenreError, check_known
+from kgenre.core.genres import split_genres
 from kgenre.library.genre_names import plain
 
 MIN_GENRE = 0.5  # probability at which a genre that is named alone matches
@@ -31,9 +32,11 @@ def probability_column(label: str) -> str:
 class FilterParser:
     """A filter and the table that it is evaluated on; see filters.filter_mask for the arguments."""
 
-    def __init__(self, text: str, songs: pd.DataFrame, labels, tags, tag_table):
+    def __init__(self, text: str, songs: pd.DataFrame, task, tags, tag_table):
         self.text, self.songs, self.tag_table, self.position, self.depth = text, songs, tag_table, 0, 0
-        self.labels = {_folded(label): label for label in labels}
+        self.labels = {_folded(label): label for label in task.labels}
+        minima = getattr(task, "thresholds", (MIN_GENRE,) * len(task.labels))
+        self.minima = dict(zip(task.labels, minima))
         self.tags = {_folded(tag): tag for tag in tags}
         self.tokens = self._tokens()
 
@@ -113,7 +116,8 @@ class FilterParser:
         if token[0] == "word" and name in NUMBERS:
             return self._number(self.songs[name].to_numpy("float64"), None)
         if name in self.labels:
-            return self._number(self.songs[probability_column(self.labels[name])].to_numpy("float64"), MIN_GENRE)
+            label = self.labels[name]
+            return self._number(self.songs[probability_column(label)].to_numpy("float64"), self.minima[label])
         if name in self.tags:
             return self._number(self.tag_table()[self.tags[name]].to_numpy(), MIN_TAG)
         return self._unknown_name(token[0], token[1])
@@ -173,8 +177,8 @@ def _text_matches(field: str, wanted: str, contains: bool, text: str) -> bool:
         return wanted in text
     if field == "folder":  # and the folders below it
         return text == wanted or text.startswith(f"{wanted}/")
-    if field in GENRE_FIELDS:
-        return plain(text) == plain(wanted)
+    if field in GENRE_FIELDS:  # any of several genres
+        return plain(wanted) in (plain(text), *map(plain, split_genres(text)))
     return text == wanted
 
 

@@ -6,9 +6,11 @@
 
     filter      `a or b`, `a and b`, `not a`, `( a )`, a comparison, or a name alone
     comparison  NAME OP VALUE, with = != > >= < <= for numbers, = != ~ !~ for text; ~ is "contains"
-    names       genres, of the model or of the retrained head: their probability; alone, "at least 0.5"
+    names       genres, of the model or of the retrained head: their probability; alone, "at least 0.5", or at least
+                the genre's threshold where a track may have several
                 the default model's tags that are no genre of it: their probability; alone, "at least 0.2"
-                predicted, confidence: the most probable genre and its probability; corrected: the corrected genre
+                predicted, confidence: the predicted genre, or any of several, and the highest probability;
+                corrected: the corrected genre
                 title, artist, album, genre, folder, path, year, seconds: of tags and files; alone, "is known"
     values      60% is 0.6; a value with spaces or parentheses is quoted; case does not matter
                 a genre or tag with the name of a field is quoted: 'title' > 0.5
@@ -21,14 +23,16 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pandas as pd
 
+from kgenre.core.genres import join_genres
 from kgenre.library.head import Prediction
 from kgenre.library.search.filter_parser import FilterParser, probability_column
+from kgenre.model.tasks import DEFAULT_TASK, Task, chosen_labels
 
 
 def filter_mask(
     text: str,
     songs: pd.DataFrame,
-    labels: Iterable[str],
+    task: Task,
     tags: Iterable[str] = (),
     tag_table: Callable[[], pd.DataFrame] | None = None,
 ) -> np.ndarray:
@@ -37,28 +41,38 @@ def filter_mask(
     Args:
         text: the filter.
         songs: of `song_table`.
-        labels: names of the genres that `songs` has probabilities of.
+        task: of the prediction in `songs`, whose labels `songs` has probabilities of.
         tags: names of the columns of the table that `tag_table` returns.
         tag_table: returns tag probabilities, a row a song; called only if the filter names a tag.
 
     Raises:
         KgenreError: not a filter, or an unknown name.
     """
-    return FilterParser(text, songs, labels, tags, tag_table).parse()
+    return FilterParser(text, songs, task, tags, tag_table).parse()
+
+
+def predicted_texts(task: Task, probabilities: np.ndarray) -> list[str]:
+    """The genres of the answers as text: probabilities (tracks, classes)."""
+    if task.name == DEFAULT_TASK:  # one each: in one step
+        return [task.labels[i] for i in task.main(probabilities)]
+    return [join_genres(chosen_labels(task, row)) for row in probabilities]
 
 
 def song_table(library, prediction: Prediction) -> pd.DataFrame:
     """Tracks of a library with their genres.
 
     The columns of `Library.tracks`, and `predicted`, `confidence`, `corrected` and `probability_column` of each label.
-    For a track that the prediction lacks the probabilities are NaN and `predicted` is "".
+    `predicted` are all genres of the answer, joined as core.genres does, and `confidence` is the probability of the
+    most probable one. For a track that the prediction lacks the probabilities are NaN and `predicted` is "".
     """
-    table, (labels, ids, probabilities) = library.tracks(), prediction
+    table, (task, ids, probabilities) = library.tracks(), prediction
+    labels = task.labels
     probabilities = pd.DataFrame(probabilities.reshape(len(ids), len(labels)), index=ids)
     probabilities = probabilities.reindex(table.index).to_numpy("float32")
     known = ~np.isnan(probabilities).any(axis=1)
-    best = np.where(known, prediction.task.decide(np.where(np.isnan(probabilities), 0, probabilities)), -1)
-    table["predicted"] = pd.Series([labels[i] if i >= 0 else "" for i in best], table.index, dtype=object)
+    predicted = np.full(len(table), "", dtype=object)
+    predicted[known] = predicted_texts(task, probabilities[known])
+    table["predicted"] = pd.Series(predicted, table.index, dtype=object)
     table["confidence"] = np.where(known, probabilities.max(axis=1), np.nan)
     table["corrected"] = pd.Series(library.corrections(), dtype=object).reindex(table.index).fillna("")
     columns = {probability_column(label): probabilities[:, i] for i, label in enumerate(labels)}

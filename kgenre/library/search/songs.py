@@ -24,7 +24,7 @@ class Songs:
     Attributes:
         table: of `song_table`, a row a song; all copies of the same audio are in it.
         n_tracks: tracks of the library, analysed by this model or not.
-        labels: the genres, of the retrained head if there is one.
+        task: of the model, or of the retrained head if there is one.
         first_copy: for each row the row of the first copy of the same audio, int64 (songs,).
 
     Raises:
@@ -35,7 +35,7 @@ class Songs:
         self.library, self.space = library, space
         library.begin_snapshot()  # a scan that runs meanwhile must not change the vectors after the table is read
         prediction = predict(library, space, load_head(library, space))
-        self.labels, table = prediction.labels, song_table(library, prediction)
+        self.task, table = prediction.task, song_table(library, prediction)
         self.n_tracks, self.table = len(table), table[table["confidence"].notna()]
         if self.table.empty:
             raise KgenreError(
@@ -44,6 +44,11 @@ class Songs:
         first_ids = library.copies()
         rows = {track_id: row for row, track_id in enumerate(self.table.index)}
         self.first_copy = np.array([rows[first_ids.get(track_id, track_id)] for track_id in rows], "int64")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The genres."""
+        return self.task.labels
 
     @functools.cached_property
     def vectors(self) -> np.ndarray:
@@ -108,7 +113,7 @@ class Songs:
         mask = np.ones(len(self.table), bool)
         if where is not None:
             try:
-                mask = filter_mask(where, self.table, self.labels, self.tags, lambda: self.tag_table)
+                mask = filter_mask(where, self.table, self.task, self.tags, lambda: self.tag_table)
             except KgenreError as error:
                 others = {space.name for space in self.library.spaces()} - {self.space.name}
                 if not others:

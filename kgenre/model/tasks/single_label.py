@@ -19,6 +19,7 @@ class SingleLabel:
 
     labels: tuple[str, ...]
     name: ClassVar[str] = "single"
+    parameters: ClassVar[tuple[str, ...]] = ()
     metrics: ClassVar[tuple[str, ...]] = ("accuracy", "balanced_accuracy", "macro_f1", "top3_accuracy", "log_loss")
 
     def activation(self):
@@ -39,7 +40,10 @@ class SingleLabel:
     def shares(self, targets: np.ndarray) -> np.ndarray:
         return np.eye(len(self.labels), dtype="float32")[targets]
 
-    def loss(self, mixed: bool):
+    def strata(self, targets: np.ndarray) -> np.ndarray:
+        return targets
+
+    def loss(self, mixed: bool, positive_weights: np.ndarray | None = None):
         from keras import losses
 
         kind = losses.CategoricalCrossentropy if mixed else losses.SparseCategoricalCrossentropy
@@ -56,9 +60,18 @@ class SingleLabel:
         own = probabilities[np.arange(len(targets)), targets]
         return -np.log(np.maximum(own.astype("float64"), LEAST_PROBABILITY))
 
-    def decide(self, probabilities: np.ndarray) -> np.ndarray:
+    def main(self, probabilities: np.ndarray) -> np.ndarray:
         """Label numbers, int64 (...,); of equal probabilities the first."""
         return np.asarray(probabilities).argmax(axis=-1)
 
+    def chosen(self, probabilities: np.ndarray) -> np.ndarray:
+        return np.arange(len(self.labels)) == self.main(probabilities)[..., None]
+
+    def score(self, targets: np.ndarray, probabilities: np.ndarray) -> float:
+        return float((self.main(probabilities) == targets).mean())
+
     def evaluate(self, targets: np.ndarray, probabilities: np.ndarray) -> dict:
         return track_metrics(targets, probabilities, list(self.labels))
+
+    def tuned(self, targets: np.ndarray, probabilities: np.ndarray) -> "SingleLabel":
+        return self  # the highest probability needs no threshold

@@ -10,6 +10,7 @@ from kgenre.core.errors import KgenreError
 from kgenre.library import head, retraining
 from kgenre.library.playlists import csv_text, m3u8
 from kgenre.library.records import Space
+from kgenre.library.search.filters import predicted_texts
 from kgenre.library.search.neighbours import nearest, path_between
 from kgenre.library.store import Library
 from kgenre.model.aggregate import aggregate
@@ -84,10 +85,11 @@ class Explorer:
         return {
             "path": payload.shown(path),
             "labels": list(task.labels),
+            "chosen": task.chosen(mean).tolist(),
             "probabilities": np.round(mean, 4).tolist(),
             "slice_starts": np.round(starts, 3).tolist(),
             "slice_probabilities": np.round(by_slice, 3).tolist(),
-            "deciding_slice": int(by_slice[:, task.decide(mean)].argmax()),
+            "deciding_slice": int(by_slice[:, task.main(mean)].argmax()),
             "playable": media.audio_type(path) is not None,
             "gain_db": payload.finite(self.table.at[track, "gain_db"]),
         }
@@ -123,8 +125,7 @@ class Explorer:
         prediction = self.genres.prediction
         known = prediction.probabilities[np.searchsorted(prediction.ids, tracks)]
         table = self.table.loc[list(tracks)]
-        predicted = [prediction.labels[i] for i in prediction.task.decide(known)]
-        return table.assign(predicted=predicted, confidence=known.max(axis=1))
+        return table.assign(predicted=predicted_texts(prediction.task, known), confidence=known.max(axis=1))
 
     def playlist(self, tracks: Sequence[int], kind: str) -> bytes:
         writers = {"m3u8": m3u8, "csv": csv_text}
@@ -148,7 +149,7 @@ class Explorer:
             copies = {track for track, first in self.first.items() if track != first}
             labels = {track: genre for track, genre in labels.items() if track not in copies}
             slices = (row for row in self.library.all_slices(self.space) if row[0] not in copies)
-            new, report = retraining.retrain(slices, self.space.labels, labels, album_groups(self.table))
+            new, report = retraining.retrain(slices, self.space.task, labels, album_groups(self.table))
             return {**payload.retrain_report(report), **self._use(new)}
 
     def reset_head(self) -> dict:

@@ -19,7 +19,7 @@ def heat_map(explorer: Explorer, track: int, number: int) -> dict:
     starts, _, by_slice = explorer.library.slices(explorer.space, track)
     if not 0 <= number < len(starts):
         raise KgenreError(f"The track has the slices 0 to {len(starts) - 1}. Received: {number}.")
-    label = int(explorer.space.task.decide(aggregate(by_slice)))
+    label = int(explorer.space.task.main(aggregate(by_slice)))
     spec = model.slice_spec
     with explorer.lock:
         decoder = explorer.space.policy.decoder

@@ -11,8 +11,10 @@ import pandas as pd
 
 from kgenre.library.head import Prediction
 from kgenre.library.retraining import RetrainReport
+from kgenre.model.tasks import DEFAULT_TASK
 
 GENRES_PER_TRACK = 3  # that the page holds; the others are fetched with the track
+MAX_GENRES_PER_TRACK = 12
 
 
 def payload(library, space, quality, prediction: Prediction, offline: bool = False) -> dict:
@@ -55,9 +57,15 @@ def payload(library, space, quality, prediction: Prediction, offline: bool = Fal
 
 
 def predictions(ids, prediction: Prediction) -> dict:
-    """Labels and the most probable genres of each track: label numbers, and probabilities as shares of 255."""
-    labels, known, probabilities = prediction
-    columns = min(GENRES_PER_TRACK, len(labels))
+    """Labels and the most probable genres of each track: label numbers, and probabilities as shares of 255.
+
+    `chosen`: for each of these whether it is part of the answer. Where a track may have several genres (`several`), as
+    many columns are sent as the track of the most genres needs, up to MAX_GENRES_PER_TRACK.
+    """
+    (task, known, probabilities), labels = prediction, prediction.labels
+    several = task.name != DEFAULT_TASK
+    most = int(task.chosen(probabilities).sum(axis=1).max(initial=1)) if several else 1
+    columns = min(max(GENRES_PER_TRACK, min(most, MAX_GENRES_PER_TRACK)), len(labels))
     table = np.zeros((len(ids), len(labels)), "float32")
     rows = np.minimum(np.searchsorted(known, ids), max(len(known) - 1, 0))
     if len(known):
@@ -67,7 +75,9 @@ def predictions(ids, prediction: Prediction) -> dict:
     return {
         "labels": list(labels),
         "genres_per_track": columns,
+        "several": several,
         "top": packed(best, "<u2"),
+        "chosen": packed(np.take_along_axis(task.chosen(table), best, axis=1), "u1"),
         "probabilities": packed(np.rint(np.take_along_axis(table, best, axis=1) * 255), "u1"),
     }
 

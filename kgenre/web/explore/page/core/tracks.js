@@ -43,7 +43,9 @@ export class Tracks {
     this.labels = [];
     this.plainLabels = new Set([""]);
     this.genresPerTrack = 0;
+    this.several = false; // whether a track may have several genres
     this.top = new Uint16Array();
+    this.chosen = new Uint8Array();
     this.probabilities = new Uint8Array();
     this.setGenres(data);
   }
@@ -52,16 +54,20 @@ export class Tracks {
   setGenres(data) {
     const ids = new Int32Array(bytes(data.ids).buffer); // the library may have changed since the page was loaded
     const top = new Uint16Array(bytes(data.top).buffer), probabilities = bytes(data.probabilities);
+    const chosen = bytes(data.chosen);
+    this.several = data.several;
     const each = this.genresPerTrack = data.genres_per_track;
     this.labels = data.labels;
     this.plainLabels = new Set(data.labels.map(plain));
     this.top = new Uint16Array(this.n * each);
+    this.chosen = new Uint8Array(this.n * each);
     this.probabilities = new Uint8Array(this.n * each);
     ids.forEach((id, i) => {
       const row = this.rowOf.get(id);
       if (row === undefined) return;
       for (let k = 0; k < each; k++) {
         this.top[row * each + k] = top[i * each + k];
+        this.chosen[row * each + k] = chosen[i * each + k];
         this.probabilities[row * each + k] = probabilities[i * each + k];
       }
     });
@@ -96,19 +102,26 @@ export class Tracks {
   /** @param {number} row */
   confidence(row) { return this.probabilities[row * this.genresPerTrack] / 255; }
 
-  /** The most probable genres. @param {number} row @returns {{ label: number, probability: number }[]} */
+  /**
+   * The most probable genres; chosen are those of the answer, of which there may be several.
+   *
+   * @param {number} row @returns {{ label: number, probability: number, chosen: boolean }[]}
+   */
   genres(row) {
     const first = row * this.genresPerTrack;
     return Array.from({ length: this.genresPerTrack }, (_, k) => (
-      { label: this.top[first + k], probability: this.probabilities[first + k] / 255 }));
+      { label: this.top[first + k], probability: this.probabilities[first + k] / 255, chosen: this.chosen[first + k] > 0 }));
   }
+
+  /** The names of the answer's genres, most probable first. @param {number} row */
+  answer(row) { return this.genres(row).filter(({ chosen }) => chosen).map(({ label }) => this.labels[label]); }
 
   /** One of AGREEMENT. @param {number} row */
   agreement(row) {
     const tag = plain(this.text("tag", row));
     if (!tag) return AGREEMENT.noTag;
     if (!this.plainLabels.has(tag)) return AGREEMENT.unknownTag;
-    return tag === plain(this.genre(row)) ? AGREEMENT.agree : AGREEMENT.disagree;
+    return this.answer(row).some((genre) => tag === plain(genre)) ? AGREEMENT.agree : AGREEMENT.disagree;
   }
 
   /** The rows that lie nearest on the map, without the row itself. @param {number} row @param {number} n */

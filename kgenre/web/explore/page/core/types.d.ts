@@ -18,7 +18,9 @@ export interface GenreData {
   ids: string;
   labels: string[];
   genres_per_track: number;
+  several: boolean;
   top: string;
+  chosen: string;
   probabilities: string;
   retrained?: boolean;
 }

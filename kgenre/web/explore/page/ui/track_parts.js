@@ -25,8 +25,9 @@ export function trackHeading({ tracks, source }, row) {
 
 /** The most probable genres as bars, the correction, the tag. @param {Page} page @param {number} row */
 export function genreBars({ tracks, store }, row) {
-  const bars = tracks.genres(row).filter(({ probability }) => probability > MIN_PROBABILITY)
-    .map(({ label, probability }) => bar(tracks.labels[label], probability, css(labelColour(label))));
+  const bars = tracks.genres(row).filter(({ probability, chosen }) => chosen || probability > MIN_PROBABILITY)
+    .map(({ label, probability, chosen }) => bar(
+      tracks.labels[label], probability, css(labelColour(label)), tracks.several && chosen));
   const corrected = store.state.corrections.get(row), tag = tracks.text("tag", row);
   const disagree = tracks.agreement(row) === AGREEMENT.disagree;
   if (corrected) bars.push(el("div", { class: "small", text: `Corrected to: ${corrected}` }));
@@ -34,12 +35,13 @@ export function genreBars({ tracks, store }, row) {
   return bars;
 }
 
-/** @param {string} name @param {number} share @param {string} colour */
-function bar(name, share, colour) {
+/** @param {string} name @param {number} share @param {string} colour @param {boolean} chosen of several genres */
+function bar(name, share, colour, chosen) {
   const filled = el("i");
   filled.style.width = `${100 * share}%`;
   filled.style.background = colour;
-  return el("div", { class: "genre" }, el("span", { text: name, title: name }), el("span", { class: "meter" }, filled),
+  const title = chosen ? `${name}: one of this track's genres` : name;
+  return el("div", { class: chosen ? "genre chosen" : "genre" }, el("span", { text: name, title }), el("span", { class: "meter" }, filled),
     el("span", { text: percent(share) }));
 }
 
