@@ -248,7 +248,7 @@ def test_recipes_of_music_genre_analysis_see_1024_frames_at_200_rows():
         ("a.json", b'{"epochs": ', "a.json: not a readable .toml or .json config ("),
         ("a.toml", b"data = '\xff\xfe'", "a.toml: not a readable .toml or .json config ("),
         ("a.json", b"[1, 2]", "a.json: a config is a table of settings. Received: list."),
-        ("a.toml", b"epoch = 3", "a.toml: unknown setting 'epoch'. Did you mean epochs? Known: allow_leak, arch, augment, "),
+        ("a.toml", b"epoch = 3", "a.toml: unknown setting 'epoch'. Did you mean epochs? Known: allow_leak, arch, "),
         ("a.json", b'{"zzz": 3}', "a.json: unknown setting 'zzz'. Known: allow_leak, arch, augment, "),
         ("a.toml", b"[training]\nepochs = 3", "a.toml: unknown setting 'training'. "),
     ],

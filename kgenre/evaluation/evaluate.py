@@ -149,9 +149,14 @@ def reader_settings(model: Path) -> ReaderSettings:
 
 
 def collection_defaults(model: Path) -> CollectionOptions:
-    """How a run reads its collection; the defaults for a SavedModel folder."""
+    """Which genres a run reads of its collection; the defaults for a SavedModel folder.
+
+    Not its protocol: the split of other tracks is their own.
+    """
     run = Run(model)
-    return run.load_settings().collection if run.begun else CollectionOptions()
+    if not run.begun:
+        return CollectionOptions()
+    return run.load_settings().collection.model_copy(update={"protocol": None, "allow_leak": False})
 
 
 def _default_folder(run: Run, data: str | None, split: str, policy: ReadPolicy) -> Path:
