@@ -50,13 +50,13 @@ def _draw_rung(axes, place: int, row: dict) -> None:
 
 def _shared(row: dict) -> str:
     """What training and test share."""
-    if row["leaky"] and not row["track_overlap"] and pd.isna(row["artist_overlap"]):
-        return row["leaks"]
     if row["track_overlap"]:
-        return f"{row['track_overlap']:.0%} of them trained on"
-    if pd.isna(row["artist_overlap"]):
-        return "artists unknown"
-    return f"{row['artist_overlap']:.0%} by known artists" if row["artist_overlap"] else "no shared artists"
+        return f"{row['track_overlap']:.0%} are of trained tracks"
+    if row["artist_overlap"] and not pd.isna(row["artist_overlap"]):
+        return f"{row['artist_overlap']:.0%} are by trained artists"
+    if row["leaky"]:
+        return row["leaks"]
+    return "artists unknown" if pd.isna(row["artist_overlap"]) else "no shared artists"
 
 
 def _draw_legend(axes) -> None:
@@ -71,5 +71,4 @@ def _draw_legend(axes) -> None:
         marker("of slices", "0.4", "|", markersize=11, markeredgewidth=1.8),
         Line2D([], [], color="0.4", linewidth=2.4, alpha=0.5, label="95 % interval"),
     ]
-    place = {"loc": "lower left", "bbox_to_anchor": (0.0, -0.02)}
-    axes.figure.legend(handles=handles, ncols=4, frameon=False, fontsize=8.5, **place)
+    axes.figure.legend(handles=handles, ncols=4, frameon=False, fontsize=8.5, loc="outside lower center")

@@ -86,10 +86,12 @@ def ladder_text(ladder: Ladder) -> str:
     """The ladder as text: what is printed, and written to report.txt."""
     lines = [_title(ladder), ""]
     if ladder.runs:
-        lines.append(f"  {'protocol':<17} {'':<6} tracks  accuracy of tracks       of slices                overlap")
+        lines.append(
+            f"  {'protocol':<17} {'':<6} tracks  accuracy of tracks         of slices                  overlap"
+        )
     for row in ladder.table().to_dict("records"):
         mark = "LEAKY" if row["leaky"] else ""
-        shares = "  ".join(f"{_share(row, unit):<23}" for unit in COLUMNS)
+        shares = "  ".join(f"{_share(row, unit):<25}" for unit in COLUMNS)
         lines.append(f"  {row['rung']:<17} {mark:<6} {row['tracks']:>6}  {shares}  {_overlap(row)}")
     lines += [f"  {name:<17} left out: {cause}" for name, cause in ladder.left_out.items()]
     return "\n".join([*lines, "", *_notes(ladder)])
@@ -109,12 +111,15 @@ def _overlap(row: dict) -> str:
 def _title(ladder: Ladder) -> str:
     settings, seeds = ladder.settings, len({run["seed"] for run in ladder.runs})
     many = f"{seeds} seeds" if seeds > 1 else f"seed {settings.training.seed}"
-    return f"{settings.arch} on {Path(settings.data).name}: {settings.training.epochs} epochs, {many}"
+    data = "/".join(Path(settings.data).parts[-2:])
+    return f"{settings.arch} on {data}: {settings.training.epochs} epochs, {many}"
 
 
 def _notes(ladder: Ladder) -> list[str]:
     rows = ladder.table().to_dict("records")
-    notes = [f"  {row['rung']}: {row['protocol']}" for row in rows]
+    notes = [
+        f"  {row['rung']}: {row['protocol']}" + (f". Leaks: {row['leaks']}" if row["leaky"] else "") for row in rows
+    ]
     spread = ", ± the standard deviation over the seeds" if any(row["seeds"] > 1 for row in rows) else ""
     return [
         *notes,

@@ -101,6 +101,6 @@ RUNGS = {
     "augmented-copies": Rung("augmented copies", "copies of the same tracks", _copies),
     "track": Rung("random tracks", "tracks by the same artists", lambda source: source.split("track")),
     "epoch-on-test": Rung("epoch chosen on test", "the choice of the epoch", _epoch_on_test),
-    "artist": Rung("by artist", "", lambda source: source.split("artist")),
+    "artist": Rung("split by artist", "", lambda source: source.split("artist")),
     "official": Rung("official split", "", _official),
 }
