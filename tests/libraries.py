@@ -10,9 +10,11 @@ from kgenre.audio.slicing import SliceSpec
 from kgenre.library.records import Track, TrackAnalysis
 from kgenre.library.store import Library
 from kgenre.model.aggregate import SliceOutputs
+from kgenre.model.tasks import Task
 from kgenre.model.tasks.single_label import SingleLabel
 
 LABELS = ("blues", "classical", "hip-hop", "jazz", "metal", "vocal")
+SINGLE = SingleLabel(LABELS)
 
 
 @dataclass
@@ -47,11 +49,13 @@ class InventedModel:
 
     name: str = "invented"
     identity: str = "invented-1"
-    task: SingleLabel = SingleLabel(LABELS)
+    task: Task = SINGLE
     slice_spec: SliceSpec = SliceSpec(8000, 16000, 16000)
 
 
-def make_library(path, n: int, d: int = 16, seed: int = 0, slices: int = 3, root: str = "/music") -> Library:
+def make_library(
+    path, n: int, d: int = 16, seed: int = 0, slices: int = 3, root: str = "/music", task: Task = SINGLE
+) -> Library:
     """A library of `n` tracks: ten an album, each label a cluster of its own, some without tags, one in 50 failed.
 
     Args:
@@ -61,13 +65,14 @@ def make_library(path, n: int, d: int = 16, seed: int = 0, slices: int = 3, root
         seed: of all that is drawn.
         slices: of each track.
         root: folder that the paths begin with; nothing is there.
+        task: of the model; its labels are LABELS.
 
     Returns:
         Library, with one space of InventedModel.
     """
     rng = np.random.default_rng(seed)
     library = Library(path)
-    space = library.open_space(InventedModel())
+    space = library.open_space(InventedModel(task=task))
     with library.writing():
         library.add_root(os.fsencode(root))
         for number in range(n):

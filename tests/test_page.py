@@ -22,6 +22,8 @@ from kgenre.core.errors import KgenreError
 from kgenre.library.map.update import update_map
 from kgenre.library.records import Track, TrackAnalysis
 from kgenre.library.store import Library
+from kgenre.model.tasks import chosen_labels
+from kgenre.model.tasks.multi_label import MultiLabel
 from kgenre.web.explore import page_files
 from kgenre.web.explore import payload as payload_module
 from kgenre.web.explore.corrections import tagged
@@ -45,6 +47,8 @@ import numpy as np
 from libraries import InventedModel
 from kgenre.library.map.update import update_map
 from kgenre.library.store import Library
+from kgenre.model.tasks import chosen_labels
+from kgenre.model.tasks.multi_label import MultiLabel
 from kgenre.web.explore.explorer import Explorer
 from kgenre.web.explore.server import serve
 from kgenre.web.guard import listen
@@ -749,6 +753,25 @@ def test_offline_page_opened_from_a_file_requests_nothing(place, tab, tmp_path):
     assert "offline" in tab.inner_text("#foot") and tab.evaluate("window.pwned") is None
     assert EVIL in tab.inner_text("#legend") and tab.locator("img[onerror]").count() == 0
     assert all(url.startswith(("file:", "data:", "blob:")) for url in requests)
+
+
+def test_offline_page_of_several_genres_shows_all_of_the_answer(tab, tmp_path):
+    task = MultiLabel(LABELS, thresholds=(0.03,) * 3 + (0.9,) * 3)
+    with make_library(tmp_path / "library.sqlite", 60, task=task) as library:
+        space = library.space()
+        update_map(library, space)
+        explorer = Explorer(library, space)
+        track = int(explorer.ids[5])
+        expected = set(chosen_labels(task, explorer.genres.prediction.probabilities[5]))
+        table = explorer.songs([track])
+        (tmp_path / "map.html").write_text(
+            page_html(payload(library, space, None, explorer.genres.prediction, True)), encoding="utf-8"
+        )
+    assert len(expected) > 1 and set(table.at[track, "predicted"].split("|")) == expected
+    opened(tab, f"{(tmp_path / 'map.html').as_uri()}#track={np.base_repr(track, 36).lower()}")
+    tab.wait_for_selector("#track .genre.chosen")
+    assert set(tab.locator("#track .genre.chosen span:first-child").all_inner_texts()) == expected
+    assert "one of this track's genres" in tab.locator("#track .genre.chosen span").first.get_attribute("title")
 
 
 @pytest.mark.parametrize("name, value", [("src", "data:text/javascript,window.pwned=1"), ("textContent", "pwned=1")])

@@ -119,7 +119,7 @@ def scanned(files, tmp_path):
 def test_tags_are_planned_written_and_restored(scanned, files, tmp_path):
     folder, tracks = tmp_path / "music", scanned.tracks()
     tracks = tracks[~tracks["path"].str.endswith("h.mp3")]
-    genres = {int(track_id): "K\u00f6ln Techno" for track_id in tracks.index}
+    genres = {int(track_id): ["K\u00f6ln Techno"] for track_id in tracks.index}
     planned = plan(scanned, genres)
     assert len(planned.changes) == 7 and not planned.failures and not backups(scanned)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
@@ -150,7 +150,7 @@ def test_tags_are_planned_written_and_restored(scanned, files, tmp_path):
 
 def test_write_tags_changed_file_is_left_unchanged(scanned, tmp_path):
     folder = tmp_path / "music"
-    changes = plan(scanned, {scanned.id_of(folder / name): "New" for name in ("a.mp3", "b.flac", "c.ogg")}).changes
+    changes = plan(scanned, {scanned.id_of(folder / name): ["New"] for name in ("a.mp3", "b.flac", "c.ogg")}).changes
     tags = mutagen.File(folder / "b.flac")
     tags["genre"] = "Someone was here"
     tags.save()
@@ -167,7 +167,7 @@ def test_write_tags_that_change_audio_is_refused(scanned, tmp_path, monkeypatch)
     folder, track_id = tmp_path / "music", scanned.id_of(tmp_path / "music" / "b.flac")
     before, calls = (folder / "b.flac").read_bytes(), iter("ab")
     monkeypatch.setattr("kgenre.library.retag.audio_hash", lambda path: next(calls))
-    written = write(scanned, plan(scanned, {track_id: "New"}).changes)
+    written = write(scanned, plan(scanned, {track_id: ["New"]}).changes)
     assert list(written.failures.values()) == ["writing its tags would change its audio; the file is unchanged."]
     assert (folder / "b.flac").read_bytes() == before and not backups(scanned)
     assert [path.name for path in tmp_path.glob("tags-*")] == [] and not list(folder.glob(".part*"))
@@ -177,8 +177,8 @@ def test_undo_restores_backups_in_turn_and_keeps_failed_ones(scanned, tmp_path):
     folder, names = tmp_path / "music", ("a.mp3", "b.flac", "c.ogg")
     ids = {name: scanned.id_of(folder / name) for name in names}
     before = {name: read_genres(folder / name) for name in names}
-    write(scanned, plan(scanned, {ids["a.mp3"]: "First"}).changes)
-    write(scanned, plan(scanned, dict.fromkeys(ids.values(), "Second")).changes)
+    write(scanned, plan(scanned, {ids["a.mp3"]: ["First"]}).changes)
+    write(scanned, plan(scanned, dict.fromkeys(ids.values(), ["Second"])).changes)
     assert len(backups(scanned)) == 2
     (folder / "b.flac").rename(tmp_path / "away.flac")
     undone = undo(scanned)
@@ -195,7 +195,7 @@ def test_undo_restores_backups_in_turn_and_keeps_failed_ones(scanned, tmp_path):
 def test_undo_after_interrupted_writing_restores_tags(scanned, tmp_path, monkeypatch):
     folder, names = tmp_path / "music", ("a.mp3", "b.flac", "c.ogg")
     before = {name: read_genres(folder / name) for name in names}
-    changes = plan(scanned, {scanned.id_of(folder / name): "New" for name in names}).changes
+    changes = plan(scanned, {scanned.id_of(folder / name): ["New"] for name in names}).changes
     real, calls = retag.write_beside, iter("12")
 
     def killed(path, write_part):

@@ -49,22 +49,22 @@ class TagReport:
     retry: list[Change] = field(default_factory=list)
 
 
-def plan(library: Library, genres: dict[int, str]) -> TagReport:
+def plan(library: Library, genres: dict[int, list[str]]) -> TagReport:
     """The changes that writing these genres needs; changes no file.
 
     Args:
-        genres: {track id: genre}.
+        genres: {track id: its genres}.
     """
     planned = TagReport()
-    for track_id, genre in genres.items():
+    for track_id, after in genres.items():
         path = library.path_of(track_id)
         try:
             before = read_genres(path)
         except ERRORS as error:
             planned.failures[path] = _cause(error)
             continue
-        if before != [genre]:
-            planned.changes.append(Change(track_id, path, before, [genre]))
+        if before != after:
+            planned.changes.append(Change(track_id, path, before, after))
     return planned
 
 

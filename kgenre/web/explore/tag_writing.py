@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from kgenre.core.genres import split_genres
 from kgenre.library import retag
 from kgenre.library.genre_names import plain
 from kgenre.web.explore.explorer import Explorer
@@ -32,10 +33,11 @@ def undo(explorer: Explorer) -> dict:
 def _plan(explorer: Explorer, tracks: Sequence[int]) -> retag.TagReport:
     """The corrected genres, or else the predicted ones."""
     table, corrections = explorer.songs(tracks), explorer.library.corrections()
-    genres = {track: corrections.get(track, table.at[track, "predicted"]) for track in tracks}
+    predicted = {track: split_genres(table.at[track, "predicted"]) for track in tracks}
+    genres = {track: [corrections[track]] if track in corrections else predicted[track] for track in tracks}
     planned = retag.plan(explorer.library, genres)
     # Hip-Hop need not become hiphop.
-    planned.changes = [one for one in planned.changes if plain(one.after[0]) not in map(plain, one.before)]
+    planned.changes = [one for one in planned.changes if not {*map(plain, one.after)} <= {*map(plain, one.before)}]
     return planned
 
 
