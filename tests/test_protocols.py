@@ -237,6 +237,20 @@ def test_given_split_with_a_track_id_on_two_sides_is_refused():
     assert "the same track id, as /none/0.mp3 (train) and /none/1.mp3 (test)" in refusal(split, table, None)
 
 
+def test_parts_of_one_file_stay_together():
+    paths = [f"/none/{number // 3}.mp3#t={number % 3},{number % 3 + 1}" for number in range(60)]
+    made = split(table_of(path=paths), "track").table
+    assert made.groupby(made["path"].map(whole_file))["split"].nunique().max() == 1 and set(made["split"]) == SPLITS
+    given = table_of(path=paths, split=["train", "test"] * 30)
+    assert "tracks on two sides: the same file, as /none/0.mp3#t=0,1 (train)" in refusal(split, given, None)
+
+
+def test_part_of_a_file_is_predicted(run, collection, capsys):
+    song = str(next((collection / "house").iterdir()))
+    assert predict.main(["--model", str(run.folder), "--format", "json", song + "#t=0.2,1.9"]) == 0
+    assert json.loads(capsys.readouterr().out)["seconds"] == pytest.approx(1.7, abs=1e-3)
+
+
 def test_given_split_with_artists_on_two_sides_is_overlap_not_an_error():
     table = table_of(split=["train"] * 30 + ["valid"] * 15 + ["test"] * 15)
     collection = split(table, None)

@@ -7,6 +7,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kgenre.audio.fragments import whole_file
 from kgenre.core.errors import KgenreError
 from kgenre.core.text import one_line
 
@@ -122,7 +123,7 @@ def expand_paths(names: list[str]) -> list[str]:
         path = Path(name)
         if path.is_dir():
             files = [str(file) for file in find_audio_files(path)]
-        elif path.is_file():
+        elif Path(whole_file(name)).is_file():
             files = [name]
         else:
             files = sorted(file for file in glob.glob(name, recursive=True) if Path(file).is_file())

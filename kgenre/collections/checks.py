@@ -105,10 +105,11 @@ def recordings(table: pd.DataFrame, progress: Progress = SILENT) -> dict[str, pd
 
     A track id that is no more than the name of a file says nothing: every album has its "01 - Intro".
     """
-    stems = table["path"].map(lambda path: Path(whole_file(path)).stem)
+    files = table["path"].map(whole_file)
+    stems = files.map(lambda path: Path(path).stem)
     ids = table["track_id"].where((table["track_id"] != "") & (table["track_id"] != stems))
-    audio = table["path"].map(same_audio(table["path"], progress))
-    return {"the same track id": ids, "the same audio": audio}
+    parts = files.where(files.duplicated(keep=False))
+    return {"the same file": parts, "the same track id": ids, "the same audio": files.map(same_audio(files, progress))}
 
 
 def join_recordings(table: pd.DataFrame, groups: np.ndarray, progress: Progress = SILENT) -> np.ndarray:

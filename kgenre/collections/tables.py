@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from kgenre.audio.fragments import whole_file
 from kgenre.audio.tags import read_tags
 from kgenre.audio.walk import find_audio_files
 from kgenre.core.errors import KgenreError
@@ -116,7 +117,7 @@ def finish_table(table: pd.DataFrame, name: str) -> pd.DataFrame:
     if len(genres) < 2:
         raise KgenreError(f"{name}: at least two genres are needed. Received: {', '.join(genres)}.")
     table["track_id"] = table["track_id"].where(
-        table["track_id"] != "", table["path"].map(lambda path: Path(path).stem)
+        table["track_id"] != "", table["path"].map(lambda path: Path(whole_file(path)).stem)
     )
     if (table["artist"] == "").all():
         tags = [read_tags(path) for path in table["path"]]
