@@ -21,7 +21,10 @@ EXAMPLES = 3
 SMALLEST = {
     "convpool": {"image_height": 118, "image_width": 118},
     "homebrew": {"image_height": 64, "image_width": 32},
-    **dict.fromkeys(("convconvpool", "resnet50", "resnet18", "melcrop"), {"image_height": 32, "image_width": 32}),
+    **dict.fromkeys(
+        ("convconvpool", "resnet50", "resnet18", "efficientnet_lite0", "melcrop"),
+        {"image_height": 32, "image_width": 32},
+    ),
     **dict.fromkeys(("freqcnn", "tempcnn", "squarecnn", "crnn", "crnn_parallel"), {"image_height": 24}),
     "bbnn": {"image_height": 16, "image_width": 32},
 }

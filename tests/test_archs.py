@@ -25,7 +25,8 @@ PUBLISHED = {"slice_seconds": 23.777, "image_height": 200, "image_width": 1024, 
 DEFAULT = {"weights": "none"}  # 128 bands of 256 frames
 SMALL = {"sample_rate_hz": 8000, "slice_seconds": 1.28, "n_fft": 512, "hop_length": 80, "n_mels": 120}
 SMALL = {**SMALL, "image_height": 128, "image_width": 128, "weights": "none"}
-SMALLER = {"resnet50": {"image_height": 64, "image_width": 64}}  # a quarter of the work
+# A quarter of the work.
+SMALLER = dict.fromkeys(("resnet50", "efficientnet_lite0"), {"image_height": 64, "image_width": 64})
 # The networks of CNNs and RNNs on FMA-small pool over 384 frames at least.
 LONG = {"feature": "logmel", "image_height": 84, "image_width": 384}
 # musicnn takes 96 bands and nothing else.
@@ -228,8 +229,9 @@ def test_a_step_of_training_leaves_frozen_variables_as_they_are(stepped):
     assert not frozen & moved
     statistics = {path for path in stepped.before if "moving_" in path}
     assert statistics - frozen == statistics & moved  # of batch normalisation that trains, all move
-    # Two a layer. ResNet50, of whose last 8 layers two are batch normalisation, freezes its other 51.
-    assert len(statistics & frozen) == {"resnet50": 2 * 51}.get(stepped.config.arch, 0)
+    # Two a layer. Of the last 8 layers of ResNet50 two are batch normalisation, of those of EfficientNet-Lite0 three;
+    # their other 51 and 46 are frozen.
+    assert len(statistics & frozen) == {"resnet50": 2 * 51, "efficientnet_lite0": 2 * 46}.get(stepped.config.arch, 0)
 
 
 def test_example_does_not_depend_on_its_neighbours(stepped):
@@ -321,13 +323,30 @@ def test_dropout_reaches_every_dropout_layer(arch):
     assert {layer.rate for layer in kinds(model, layers.Dropout)} == {0.25}
 
 
-# One after the convolutions of each pool and one in the head; ResNet50 has 1 + 16 x 3 + 4 in its backbone.
-@pytest.mark.parametrize(("arch", "count"), [("convpool", 5), ("convconvpool", 3), ("resnet50", 54)])
+# One after the convolutions of each pool and one in the head; ResNet50 has 1 + 16 x 3 + 4 in its backbone,
+# EfficientNet-Lite0 1 + 2 + 15 x 3 + 1.
+@pytest.mark.parametrize(
+    ("arch", "count"), [("convpool", 5), ("convconvpool", 3), ("resnet50", 54), ("efficientnet_lite0", 49)]
+)
 @pytest.mark.parametrize("momentum", [0.8, 0.95])
 def test_bn_momentum_reaches_every_batch_normalisation(arch, count, momentum):
     model = untrained_model(small_config(arch, bn_momentum=momentum), N_CLASSES)
     found = [layer.momentum for layer in model._flatten_layers() if isinstance(layer, layers.BatchNormalization)]
     assert found == [momentum] * count
+
+
+def efficientnet_parameters() -> int:
+    """Tan and Le 2019, table 1, without squeeze-excitation, classifier and biases."""
+    total, width = 27 * 32 + 4 * 32, 32
+    for blocks, kernel, expansion, filters in (
+        (1, 3, 1, 16), (2, 3, 6, 24), (2, 5, 6, 40), (3, 3, 6, 80), (3, 5, 6, 112), (4, 5, 6, 192), (1, 3, 6, 320)
+    ):  # fmt: skip
+        for _ in range(blocks):
+            inner = expansion * width
+            total += (width * inner + 4 * inner) * (expansion > 1)
+            total += kernel**2 * inner + 4 * inner + inner * filters + 4 * filters
+            width = filters
+    return total + 320 * 1280 + 4 * 1280
 
 
 def gru(inputs: int) -> int:
@@ -366,6 +385,7 @@ BY_HAND = {
     "melcrop": 9 * 32 + 128 + 9 * 32 * 64 + 256 + 9 * 64 * 128 + 512 + 9 * 128 * 256 + 1024 + 9 * 256 * 256 + 1024
     + 256 * 256 + 1024 + 257 * 8,
     "resnet18": resnet18_parameters() + 513 * 8,
+    "efficientnet_lite0": efficientnet_parameters() + 1281 * 8,
     # Fronts of 204, 204, 51, 51, 51; three of 64 over all channels x 7; 2 x 753 pooled.
     "musicnn": 204 * (7 * 38 + 7 * 67 + 2) + 51 * (128 + 64 + 32 + 3) + 64 * (7 * 561 + 2 * 7 * 64 + 3)
     + 1507 * 200 + 4 * (1 + 408 + 153 + 192 + 1506 + 200) + 201 * 8,

@@ -14,13 +14,14 @@ from libraries import LABELS, InventedModel, make_library
 
 from kgenre.audio.policy import SLICES_PER_TRACK, ReadPolicy
 from kgenre.core.errors import KgenreError
+from kgenre.embeddings import neighbours
+from kgenre.embeddings.neighbours import nearest
 from kgenre.library.head import predict
 from kgenre.library.location import default_library_path, find_library
 from kgenre.library.records import Track, TrackAnalysis
 from kgenre.library.schema import FIRST_VERSION, MIGRATIONS
-from kgenre.library.search import neighbours
 from kgenre.library.search.filters import filter_mask, song_table
-from kgenre.library.search.neighbours import nearest, path_between
+from kgenre.library.search.path import path_between
 from kgenre.library.search.songs import Songs
 from kgenre.library.store import Library
 from kgenre.model.tasks.single_label import SingleLabel

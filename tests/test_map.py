@@ -14,9 +14,10 @@ from recorded_progress import RecordedProgress
 
 from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy
 from kgenre.core.errors import KgenreError
+from kgenre.embeddings import layout
 from kgenre.library import head, retraining
 from kgenre.library.build import last_policy, open_library, update_library
-from kgenre.library.map import layout
+from kgenre.library.map import placement
 from kgenre.library.map.quality import MapQuality, map_quality
 from kgenre.library.map.update import update_map
 from kgenre.library.records import TrackAnalysis
@@ -80,11 +81,11 @@ def test_layout_one_nan_vector_is_finite():
 def test_place_new_tracks_far_from_origin_join_their_cluster(drawn, large, monkeypatch):
     # openTSNE moves a map to the origin before it places points: a map far from it must stay there.
     vectors, kind, positions = drawn
-    monkeypatch.setattr(layout, "LARGE", large)
+    monkeypatch.setattr(placement, "LARGE", large)
     far = positions + np.float32([500, -300])
     before = far.copy()
     new, new_kind = clusters(40, seed=1)
-    placed = layout.place_new_tracks(new, vectors, far)
+    placed = placement.place_new_tracks(new, vectors, far)
     assert (nearest_kind(placed, far, kind) == new_kind).all()
     np.testing.assert_array_equal(far, before)
     spread = np.linalg.norm(far[kind == 0] - far[kind == 0].mean(axis=0), axis=1).max()
@@ -94,8 +95,8 @@ def test_place_new_tracks_far_from_origin_join_their_cluster(drawn, large, monke
 def test_align_rotated_mirrored_map_equals_old_one():
     old = np.random.default_rng(0).normal(size=(50, 2)).astype("float32")
     turned = old @ np.array([[0.6, 0.8], [0.8, -0.6]], "float32") + 7
-    np.testing.assert_allclose(layout.align(turned, old, np.arange(50)), old, atol=1e-5)
-    np.testing.assert_allclose(layout.align(turned, old[10:], np.arange(10, 50)), old, atol=1e-5)
+    np.testing.assert_allclose(placement.align(turned, old, np.arange(50)), old, atol=1e-5)
+    np.testing.assert_allclose(placement.align(turned, old[10:], np.arange(10, 50)), old, atol=1e-5)
 
 
 def test_map_quality_perfect_map_is_one_and_random_map_is_chance():
@@ -175,7 +176,7 @@ def test_layout_umap_clusters_are_islands(tmp_path):
     vectors, kind = clusters(60)
     positions = layout.layout(vectors, method="umap")
     assert (nearest_kind(positions, positions, kind) == kind).all()
-    placed = layout.place_new_tracks(vectors[:4], vectors, positions, method="umap")
+    placed = placement.place_new_tracks(vectors[:4], vectors, positions, method="umap")
     assert (nearest_kind(placed, positions, kind) == kind[:4]).all()
 
 

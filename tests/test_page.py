@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from audio_files import music, write_sound
+from chromium import chromium
 from libraries import LABELS, LevelModel, make_library
 
 from kgenre import explore
@@ -34,9 +35,6 @@ from kgenre.web.guard import Guard, listen, script_hash
 
 httpx = pytest.importorskip("httpx", reason="httpx is not installed")
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-BROWSER_FLAGS = ("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-                 "--ignore-gpu-blocklist", "--autoplay-policy=no-user-gesture-required")  # fmt: skip
 EVIL = "<img src=x onerror='window.pwned=1'><script>window.pwned=1</script>"
 TRACKS = 120
 
@@ -381,13 +379,8 @@ def test_explore_without_windows_repeats_the_last_choice(songs, tmp_path, monkey
 
 @pytest.fixture(scope="module")
 def browser():
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here: `apt-get install chromium`")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=BROWSER_FLAGS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from kgenre.archs.bandattn import BANDATTN
 from kgenre.archs.bbnn import BBNN
 from kgenre.archs.cnn import FREQCNN, SQUARECNN, TEMPCNN
 from kgenre.archs.convpool import CONVCONVPOOL, CONVPOOL
+from kgenre.archs.efficientnet import EFFICIENTNET_LITE0
 from kgenre.archs.homebrew import HOMEBREW
 from kgenre.archs.melcrop import MELCROP
 from kgenre.archs.musicnn import MUSICNN
@@ -24,6 +25,7 @@ ARCHS: dict[str, Arch] = {
     "convconvpool": CONVCONVPOOL,
     "resnet50": RESNET50,
     "resnet18": RESNET18,
+    "efficientnet_lite0": EFFICIENTNET_LITE0,
     "homebrew": HOMEBREW,
     "melcrop": MELCROP,
     "freqcnn": FREQCNN,

@@ -31,12 +31,16 @@ RESAMPLER_MARGIN_SECONDS = 0.1  # context around an excerpt; soxr HQ reaches abo
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a file says of itself, read without decoding it. `seconds` is NaN where it does not say."""
+    """What a file says of itself, read without decoding it. `seconds` is NaN where it does not say.
+
+    `format` is container and codec in the decoder's words, as "ogg vorbis"; "" where the decoder does not tell.
+    """
 
     seconds: float
     sample_rate: int
     channels: int
     decoder: str
+    format: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,8 @@ def probe(path, decoder: str = AUTO) -> AudioInfo:
     source, name = open_source(part.file, decoder)
     try:
         seconds = math.nan if source.frames is None else source.frames / source.sample_rate
-        return AudioInfo(part.seconds(seconds), source.sample_rate, source.channels, name)
+        form = getattr(source, "format", "")
+        return AudioInfo(part.seconds(seconds), source.sample_rate, source.channels, name, form)
     finally:
         source.close()
 

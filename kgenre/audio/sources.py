@@ -16,6 +16,7 @@ class SoundfileSource:
         # As bytes, so that names in another encoding than UTF-8 open too; Windows has none of these.
         self.file = soundfile.SoundFile(str(path) if os.name == "nt" else os.fsencode(path))
         self.sample_rate, self.channels = self.file.samplerate, self.file.channels
+        self.format = f"{self.file.format} {self.file.subtype}".lower()
         if self.file.frames >= 1 << 60:  # libsndfile's word for a header that does not say; it cannot read such a FLAC
             self.file.close()
             raise RuntimeError("its header does not tell its length")
@@ -49,6 +50,7 @@ class AvSource:
             self.container.close()
             raise av.error.InvalidDataError(0, "no decoder for its codec, or encrypted", str(path))
         self.sample_rate, self.channels = self.stream.rate, self.stream.channels
+        self.format = f"{self.container.format.name.split(',')[0]} {self.stream.codec_context.name}"
         if self.container.duration is None:
             self.frames = None
         else:

@@ -19,7 +19,7 @@ from kgenre.baselines.hyperparameters import (
     label_probabilities,
 )
 from kgenre.baselines.model_selection import plan_selection, select_classifier
-from kgenre.baselines.vectors import VectorRequest, Vectors, track_vectors
+from kgenre.baselines.vectors import VectorRequest, Vectors, folder_name, track_vectors
 from kgenre.collections.grouping import Fold
 from kgenre.collections.labels import SINGLE
 from kgenre.collections.settings import CollectionOptions
@@ -151,7 +151,5 @@ def _validated(tuned: TunedClassifier, x, y, folds: list[Fold], task: Task) -> t
 
 
 def default_folder(on: str, data: str) -> Path:
-    """models/baseline-VECTORS-DATA, each by the last part of its path that is not the same for all."""
-    parts = [part for part in Path(on).parts if part not in ("saved_model", "1", "models")]
-    data_name = Path(data).parent.name if Path(data).stem == "manifest" else Path(data).stem
-    return Path("models") / f"baseline-{Path(parts[-1] if parts else on).stem}-{data_name}"
+    """models/baseline-VECTORS-DATA."""
+    return Path("models") / f"baseline-{folder_name(on, data)}"

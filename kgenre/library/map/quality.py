@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kgenre.library.search.neighbours import k_nearest, unit_vectors
+from kgenre.embeddings.neighbours import k_nearest, unit_vectors
 
 NEIGHBOURS = 10  # nearest tracks of each track that are compared
 SAMPLE = 2000  # tracks that the metrics are computed on: about a second, and within 1 % of the metrics of all

@@ -5,8 +5,9 @@ import logging
 import numpy as np
 
 from kgenre.core.progress import SILENT, Progress
+from kgenre.embeddings.layout import STEPS, layout
 from kgenre.library.map import METHODS
-from kgenre.library.map.layout import STEPS, align, layout, place_new_tracks
+from kgenre.library.map.placement import align, place_new_tracks
 from kgenre.library.map.quality import MapQuality, map_quality
 from kgenre.library.records import Space
 from kgenre.library.store import Library

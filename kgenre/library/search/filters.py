@@ -58,6 +58,11 @@ def predicted_texts(task: Task, probabilities: np.ndarray) -> list[str]:
     return [join_genres(chosen_labels(task, row)) for row in probabilities]
 
 
+def confidence(task: Task, probabilities: np.ndarray) -> np.ndarray:
+    """The probability of the genre that stands for each answer, float32 (tracks,); NaN of probabilities NaN."""
+    return np.take_along_axis(probabilities, task.main(probabilities)[:, None], axis=1)[:, 0]
+
+
 def song_table(library, prediction: Prediction) -> pd.DataFrame:
     """Tracks of a library with their genres.
 
@@ -73,7 +78,7 @@ def song_table(library, prediction: Prediction) -> pd.DataFrame:
     predicted = np.full(len(table), "", dtype=object)
     predicted[known] = predicted_texts(task, probabilities[known])
     table["predicted"] = pd.Series(predicted, table.index, dtype=object)
-    table["confidence"] = np.where(known, probabilities.max(axis=1), np.nan)
+    table["confidence"] = confidence(task, probabilities)
     table["corrected"] = pd.Series(library.corrections(), dtype=object).reindex(table.index).fillna("")
     columns = {probability_column(label): probabilities[:, i] for i, label in enumerate(labels)}
     return pd.concat([table, pd.DataFrame(columns, index=table.index)], axis=1)

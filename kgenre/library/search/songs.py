@@ -8,11 +8,12 @@ import pandas as pd
 
 from kgenre.core.errors import KgenreError, check_known
 from kgenre.core.text import one_line
+from kgenre.embeddings.neighbours import nearest
 from kgenre.library.head import load_head, predict
 from kgenre.library.records import Space
 from kgenre.library.search.filter_parser import NUMBERS, TEXTS, probability_column
 from kgenre.library.search.filters import filter_mask, song_table
-from kgenre.library.search.neighbours import nearest, path_between
+from kgenre.library.search.path import path_between
 from kgenre.library.store import Library
 
 MAX_NAMED = 5  # songs that an error names

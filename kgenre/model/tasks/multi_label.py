@@ -82,14 +82,14 @@ class MultiLabel:
         return -(targets * np.log(p) + (1 - targets) * np.log1p(-p)).mean(axis=1)
 
     def main(self, probabilities: np.ndarray) -> np.ndarray:
-        """The most probable label, int64 (...,); of equal probabilities the first."""
-        return np.asarray(probabilities).argmax(axis=-1)
+        """The most probable label of the answer, int64 (...,); of equal probabilities the first."""
+        return np.where(self.chosen(probabilities), probabilities, -1.0).argmax(axis=-1)
 
     def chosen(self, probabilities: np.ndarray) -> np.ndarray:
         probabilities = np.asarray(probabilities)
         chosen = probabilities >= np.array(self.thresholds, "float32")
         none = ~chosen.any(axis=-1, keepdims=True)
-        chosen |= none & (np.arange(len(self.labels)) == self.main(probabilities)[..., None])
+        chosen |= none & (np.arange(len(self.labels)) == probabilities.argmax(axis=-1)[..., None])
         for label, parent in enumerate(self.parents):
             seen = {label}
             while parent >= 0 and parent not in seen:  # a circle ends where it closes

@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from kgenre.core.errors import KgenreError
+from kgenre.embeddings.neighbours import nearest
 from kgenre.library import head, retraining
 from kgenre.library.playlists import csv_text, m3u8
 from kgenre.library.records import Space
-from kgenre.library.search.filters import predicted_texts
-from kgenre.library.search.neighbours import nearest, path_between
+from kgenre.library.search.filters import confidence, predicted_texts
+from kgenre.library.search.path import path_between
 from kgenre.library.store import Library
 from kgenre.model.aggregate import aggregate
 from kgenre.web.explore import media, payload
@@ -125,7 +126,9 @@ class Explorer:
         prediction = self.genres.prediction
         known = prediction.probabilities[np.searchsorted(prediction.ids, tracks)]
         table = self.table.loc[list(tracks)]
-        return table.assign(predicted=predicted_texts(prediction.task, known), confidence=known.max(axis=1))
+        return table.assign(
+            predicted=predicted_texts(prediction.task, known), confidence=confidence(prediction.task, known)
+        )
 
     def playlist(self, tracks: Sequence[int], kind: str) -> bytes:
         writers = {"m3u8": m3u8, "csv": csv_text}

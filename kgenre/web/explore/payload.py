@@ -57,10 +57,10 @@ def payload(library, space, quality, prediction: Prediction, offline: bool = Fal
 
 
 def predictions(ids, prediction: Prediction) -> dict:
-    """Labels and the most probable genres of each track: label numbers, and probabilities as shares of 255.
+    """Labels and some genres of each track: label numbers, and probabilities as shares of 255.
 
-    `chosen`: for each of these whether it is part of the answer. Where a track may have several genres (`several`), as
-    many columns are sent as the track of the most genres needs, up to MAX_GENRES_PER_TRACK.
+    They are those of the answer (`chosen`), then others, the most probable first. Where a track may have several genres
+    (`several`), as many columns are sent as the track of the most genres needs, up to MAX_GENRES_PER_TRACK.
     """
     (task, known, probabilities), labels = prediction, prediction.labels
     several = task.name != DEFAULT_TASK
@@ -71,13 +71,14 @@ def predictions(ids, prediction: Prediction) -> dict:
     if len(known):
         found = known[rows] == ids
         table[found] = probabilities[rows[found]]
-    best = np.argsort(-table, axis=1, kind="stable")[:, :columns]
+    chosen = task.chosen(table)
+    best = np.argsort(-table - 2 * chosen, axis=1, kind="stable")[:, :columns]
     return {
         "labels": list(labels),
         "genres_per_track": columns,
         "several": several,
         "top": packed(best, "<u2"),
-        "chosen": packed(np.take_along_axis(task.chosen(table), best, axis=1), "u1"),
+        "chosen": packed(np.take_along_axis(chosen, best, axis=1), "u1"),
         "probabilities": packed(np.rint(np.take_along_axis(table, best, axis=1) * 255), "u1"),
     }
 

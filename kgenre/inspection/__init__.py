@@ -1,0 +1,1 @@
+"""A collection looked at before training on it: its description, and tracks that it holds twice."""

@@ -1,0 +1,79 @@
+"""What the files of a collection are: length, rate, channels, format, and which cannot be read."""
+
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pandas as pd
+
+from kgenre.audio import decode as audio
+from kgenre.audio.fingerprint import audio_hash, file_hash
+from kgenre.audio.policy import AUTO
+from kgenre.core.progress import SILENT, Progress
+
+COLUMNS = ["path", "seconds", "sample_rate", "channels", "format", "bytes", "hash", "cause"]
+
+
+def file_facts(paths: Sequence[str], workers: int, progress: Progress = SILENT, decoder: str = AUTO) -> pd.DataFrame:
+    """A row with COLUMNS for each file, from its header and its first seconds; nothing is decoded whole.
+
+    `hash` is of parts of the file, so that byte-identical files share it. `cause` says why a file cannot be read, and
+    is "" for the others; what is unknown of a file is NaN or "".
+    """
+    return pd.DataFrame(_in_threads(lambda path: _facts(path, decoder), paths, workers, progress, "reading headers"),
+                        columns=COLUMNS)  # fmt: skip
+
+
+def audio_hashes(paths: Sequence[str], workers: int, progress: Progress = SILENT) -> dict[str, bytes]:
+    """{path: hash of its encoded audio}, which tags do not change; without the files that cannot be opened."""
+
+    def hash_of(path: str) -> bytes | None:
+        try:
+            return audio_hash(path)
+        except OSError:  # the reader reports the cause
+            return None
+
+    found = zip(paths, _in_threads(hash_of, paths, workers, progress, "hashing audio"))
+    return {path: digest for path, digest in found if digest is not None}
+
+
+def _in_threads(function, paths: Sequence[str], workers: int, progress: Progress, title: str) -> list:
+    with progress.task(title, len(paths), "tracks") as advance, ThreadPoolExecutor(workers) as pool:
+        try:
+            results = []
+            for result in pool.map(function, paths):
+                results.append(result)
+                advance()
+            return results
+        except BaseException:  # Ctrl-C, too, must not wait for the files that have not begun
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _facts(path: str, decoder: str) -> tuple:
+    try:
+        info = audio.probe(path, decoder)
+        _check_beginning(path, info, decoder)
+        return path, info.seconds, info.sample_rate, info.channels, info.format, *_size_and_hash(path), ""
+    except audio.AudioError as error:
+        return path, math.nan, math.nan, math.nan, "", math.nan, "", error.cause
+
+
+def _check_beginning(path: str, info: audio.AudioInfo, decoder: str) -> None:
+    """Raises AudioError where the first block cannot be decoded, or there is too little audio."""
+    blocks = audio.stream(path, info.sample_rate, decoder=decoder)
+    samples = 0
+    for block in blocks:
+        samples += len(block)
+        if samples >= audio.MIN_SECONDS * info.sample_rate:
+            break
+    blocks.close()
+    audio.check_length(path, samples, info.sample_rate)
+
+
+def _size_and_hash(path: str) -> tuple[int, str]:
+    try:
+        return os.path.getsize(path), file_hash(path).hex()
+    except OSError as error:
+        raise audio.AudioError(path, f"cannot be opened: {error.strerror}.") from error
