@@ -7,7 +7,6 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kgenre.audio.fragments import whole_file
 from kgenre.core.errors import KgenreError
 from kgenre.core.text import one_line
 
@@ -118,6 +117,8 @@ def expand_paths(names: list[str]) -> list[str]:
     Raises:
         KgenreError: an argument that is nothing, or a folder or pattern without audio.
     """
+    from kgenre.audio.fragments import whole_file  # brings NumPy, which `--help` can do without
+
     found: dict[str, None] = {}  # a dict keeps the order and drops what is named twice
     for name in names:
         path = Path(name)
