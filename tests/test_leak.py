@@ -15,6 +15,7 @@ import soundfile
 
 from kgenre import leak
 from kgenre.audio.fragments import find_part, whole_file
+from kgenre.audio.slicing import SliceSpec
 from kgenre.collections import labelled_tracks
 from kgenre.core.errors import KgenreError
 from kgenre.core.metrics import wilson_interval
@@ -23,6 +24,7 @@ from kgenre.training.run import Run
 
 RATE = 11025
 SECONDS = 1.5
+SAMPLES = round(SECONDS * RATE)
 FLAGS = ["--sample-rate-hz", str(RATE), "--slice-seconds", str(SECONDS), "--hop-length", "128", "--augment", "none"]
 SHORT = ["--epochs", "2", "--batch-size", "8", "--crops-per-track", "1", *FLAGS]
 
@@ -48,7 +50,7 @@ def manifest(tmp_path_factory):
 
 
 def source_of(manifest, seed: int = 0) -> Source:
-    return Source(str(manifest), *labelled_tracks(str(manifest)), seed, SECONDS)
+    return Source(str(manifest), *labelled_tracks(str(manifest)), seed, SliceSpec(RATE, SAMPLES, SAMPLES))
 
 
 def with_split(manifest, name: str, split) -> Path:
@@ -157,9 +159,8 @@ def test_measured_hits_are_those_of_the_model_on_its_test_rows(ladder, manifest)
     out, values = ladder
     model, rows = open_model(out / "random-slice-seed-0"), Run(out / "random-slice-seed-0").load_tracks()
     rows = rows[rows["split"] == "test"]
-    n = round(SECONDS * RATE)
     slices = [
-        decode(row.path.split("#")[0], RATE).samples[int(find_part(row.path).start * RATE + 0.5) :][:n]
+        decode(row.path.split("#")[0], RATE).samples[int(find_part(row.path).start * RATE + 0.5) :][:SAMPLES]
         for row in rows.itertuples()
     ]
     probabilities = model(np.stack(slices)).probabilities

@@ -16,6 +16,7 @@ from small_run import SMALL
 
 from kgenre import evaluate, export, predict, train
 from kgenre.audio.fragments import find_part, whole_file
+from kgenre.audio.slicing import SliceSpec
 from kgenre.collections import load_collection
 from kgenre.collections.checks import check_unit, missing_genres, on_two_sides, same_audio
 from kgenre.collections.folds import fold_collections
@@ -29,6 +30,7 @@ from kgenre.core.metrics import wilson_interval
 from kgenre.training.plan import TrainingPlan
 from kgenre.training.run import Run
 
+SPEC = SliceSpec(8000, 2000, 2000)
 SPLITS = {"train", "valid", "test"}
 
 
@@ -112,7 +114,7 @@ def test_several_genres_a_track_are_stratified_by_the_rarest():
 
 def test_random_slice_deals_slices_of_each_track_to_all_sides(songs):
     options = CollectionOptions(protocol="random-slice", allow_leak=True)
-    collection = load_collection(str(songs / "manifest.csv"), options=options, slice_seconds=0.25)
+    collection = load_collection(str(songs / "manifest.csv"), options=options, slice_spec=SPEC)
     table, parts = collection.table, [find_part(path) for path in collection.table["path"]]
     assert (
         collection.leaky == PROTOCOLS["random-slice"].leaky
@@ -143,7 +145,7 @@ def test_track_shorter_than_a_slice_and_broken_file_stay_whole(tmp_path):
     write_sound(tmp_path / "short.wav", music(0.4, 8000, 1), 8000)
     (tmp_path / "broken.wav").write_text("no audio")
     table = table_of(2, artists=2, path=[str(tmp_path / "short.wav"), str(tmp_path / "broken.wav")])
-    assert list(cut_tracks("songs", table, 0.5)["path"]) == list(table["path"])
+    assert list(cut_tracks("songs", table, SliceSpec(8000, 4000, 4000))["path"]) == list(table["path"])
 
 
 @pytest.mark.parametrize(

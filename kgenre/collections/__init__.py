@@ -1,11 +1,15 @@
 """Collections of tracks, and the one way from `--data` to a table of tracks."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kgenre.collections.datasets import DATASETS
 from kgenre.collections.settings import DATA, CollectionOptions
 from kgenre.core.errors import KgenreError, check_known
 from kgenre.core.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from kgenre.audio.slicing import SliceSpec
 
 
 def load_collection(
@@ -14,7 +18,7 @@ def load_collection(
     seed: int = 0,
     progress: Progress = SILENT,
     options: CollectionOptions | None = None,
-    slice_seconds: float | None = None,
+    slice_spec: "SliceSpec | None" = None,
 ):
     """The tracks of a named dataset, of a folder of genre folders, or of a manifest, each in a split.
 
@@ -24,7 +28,7 @@ def load_collection(
         folder: where named datasets are kept.
         seed: of the split, where the tracks have none yet.
         options: CollectionOptions: which genres count, and the protocol of the split.
-        slice_seconds: length of the slices that the protocol random-slice deals: those of the network.
+        slice_spec: SliceSpec of the network, whose slices the protocol random-slice deals.
 
     Returns:
         collections.splits.Collection.
@@ -36,7 +40,7 @@ def load_collection(
 
     options = options or CollectionOptions()
     tracks, task = labelled_tracks(data, folder, options, progress)
-    return with_split(data, tracks.table, seed, task, tracks.parents, options, slice_seconds, progress)
+    return with_split(data, tracks.table, seed, task, tracks.parents, options, slice_spec, progress)
 
 
 def labelled_tracks(

@@ -6,13 +6,13 @@ test at random, they leak: that is what they are made for.
 
 import math
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 
 from kgenre.audio.decoders import AudioError
 from kgenre.audio.fragments import name_copy, name_slice
+from kgenre.audio.slicing import SliceSpec
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 
@@ -22,36 +22,35 @@ COUNT_RATE = 8000  # at which a file that does not state its length is counted
 def cut_tracks(
     name: str,
     table: pd.DataFrame,
-    slice_seconds: float | None,
+    spec: SliceSpec | None,
     progress: Progress = SILENT,
-    seconds_of: Callable[[str], float] | None = None,
 ) -> pd.DataFrame:
-    """A row for each slice of each track; what is left at the end is dropped, a shorter track stays one row.
+    """A row for each slice of each track; what is left at the end is dropped.
+
+    A track that is shorter than a slice, or that cannot be read, stays one row.
 
     Args:
         name: of the collection, for errors.
         table: tracks, as a Collection's.
-        slice_seconds: length of a slice.
-        seconds_of: path -> length of the track; that of audio files if not given. Where it raises AudioError the
-            track stays whole: whoever reads it reports the cause.
+        spec: SliceSpec of the network.
 
     Raises:
         KgenreError: there is no length of slices.
     """
-    if slice_seconds is None:
+    if spec is None:
         raise KgenreError(
             f"{name}: the protocol random-slice cuts tracks into the slices of a network. "
             "Use it with `kgenre train` or `kgenre leak`, or choose another --protocol."
         )
-    seconds_of = seconds_of or audio_seconds
+    length = spec.slice_seconds
 
     def slices(path: str) -> list[str]:
         try:
-            n = int(seconds_of(path) / slice_seconds + 1e-6)
-        except AudioError:
+            n = int(track_seconds(path) / length + 1e-6)
+        except AudioError:  # whoever reads it reports the cause
             n = 0
         advance()
-        return [name_slice(path, i * slice_seconds, (i + 1) * slice_seconds) for i in range(n)] or [path]
+        return [name_slice(path, i * length, (i + 1) * length) for i in range(n)] or [path]
 
     with progress.task("cutting tracks into slices", len(table), "tracks") as advance:
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
@@ -63,7 +62,7 @@ def copy_tracks(table: pd.DataFrame, n_copies: int) -> pd.DataFrame:
     return _with_paths(table, [[name_copy(path, number) for number in range(n_copies + 1)] for path in table["path"]])
 
 
-def audio_seconds(path: str) -> float:
+def track_seconds(path: str) -> float:
     """Length of an audio file, from its header or counted.
 
     Raises:

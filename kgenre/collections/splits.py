@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from kgenre.audio.fragments import whole_file
+from kgenre.audio.slicing import SliceSpec
 from kgenre.collections.checks import (
     SPLITS,
     check_given,
@@ -70,7 +71,7 @@ def with_split(
     task: str = SINGLE,
     parents: Mapping[str, str] | None = None,
     options: CollectionOptions | None = None,
-    slice_seconds: float | None = None,
+    slice_spec: SliceSpec | None = None,
     progress: Progress = SILENT,
 ) -> Collection:
     """The collection split by the protocol of the options; without one, as given, or by artist, album or track.
@@ -78,7 +79,7 @@ def with_split(
     Args:
         table: with COLUMNS. Tracks without a split in a table that gives one to others are left out of a given split.
         options: CollectionOptions.
-        slice_seconds: of the slices that random-slice deals.
+        slice_spec: SliceSpec of the slices that random-slice deals.
 
     Raises:
         KgenreError: the protocol needs what the table does not have, or leaks without `allow_leak`; or the given split
@@ -92,9 +93,9 @@ def with_split(
         table, sentence = _given(table)
         leaky = check_given(name, table, options.allow_leak, progress)
     elif unit == "slice":
-        table = cut_tracks(name, table, slice_seconds, progress)
+        table = cut_tracks(name, table, slice_spec, progress)
         table = table.assign(split=pd.array(deal(strata(table).to_numpy(), seed), dtype="string"))
-        sentence = f"slices of {slice_seconds:.3g} s dealt at random, whatever their track, seed {seed}"
+        sentence = f"slices of {slice_spec.slice_seconds:.3g} s dealt at random, whatever their track, seed {seed}"
     else:
         table, sentence = _made(name, table, unit, seed, options.protocol is not None, progress)
     return Collection(name, table.reset_index(drop=True), sentence, task, parents or {}, leaky)

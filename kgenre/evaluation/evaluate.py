@@ -54,8 +54,8 @@ def evaluate_named(
     opened, run = open_model(model), Run(model)
     if data:
         options = (options or CollectionOptions()).model_copy(update={"task": opened.task.name})
-        seed, seconds = run.load_settings().training.seed if run.begun else 0, opened.slice_spec.slice_seconds
-        collection = load_collection(data, seed=seed, progress=progress, options=options, slice_seconds=seconds)
+        seed, spec = run.load_settings().training.seed if run.begun else 0, opened.slice_spec
+        collection = load_collection(data, seed=seed, progress=progress, options=options, slice_spec=spec)
         if run.begun and run.leaky:  # also where it is evaluated on other tracks
             collection = dataclasses.replace(collection, leaky=run.leaky)
     elif run.begun:

@@ -21,7 +21,7 @@ from kgenre.evaluation.evaluate import evaluate_run, read_metrics, release_memor
 from kgenre.model.tasks import TASKS
 from kgenre.training.run import Run
 from kgenre.training.settings import RunSettings
-from kgenre.training.start import CHANGEABLE_ON_RESUME, resumed_settings, train
+from kgenre.training.start import CHANGEABLE_ON_RESUME, resumed_settings, spec_to_cut, train
 
 
 def run_folds(settings: RunSettings, run: Run, n_folds: int, progress: Progress = SILENT) -> dict:
@@ -74,13 +74,13 @@ def folds_of(run: Run, asked: int | None, settings: RunSettings) -> int | None:
 
 def _begin(settings: RunSettings, run: Run, n_folds: int, progress: Progress) -> None:
     check_folds(settings.collection, n_folds)
-    seed, seconds = settings.training.seed, settings.audio.slice_spec.slice_seconds
+    seed = settings.training.seed
     whole = load_collection(
         settings.data,
         seed=seed,
         progress=progress,
         options=fold_options(settings.collection),
-        slice_seconds=seconds,
+        slice_spec=spec_to_cut(settings),
     )
     folds = fold_collections(whole, n_folds, seed, settings.collection.protocol, progress)
     columns = {f"fold_{number}": fold.table["split"] for number, fold in enumerate(folds, 1)}

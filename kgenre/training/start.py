@@ -178,8 +178,13 @@ def load_tracks(settings: RunSettings, progress: Progress = SILENT):
         seed=settings.training.seed,
         progress=progress,
         options=settings.collection,
-        slice_seconds=settings.audio.slice_spec.slice_seconds,
+        slice_spec=spec_to_cut(settings),
     )
+
+
+def spec_to_cut(settings: RunSettings):
+    """SliceSpec of the slices that a protocol may deal, as far as it is known before the collection is read."""
+    return settings.audio.slice_spec
 
 
 def check_task(settings: RunSettings, collection) -> None:

@@ -19,7 +19,7 @@ from kgenre.evaluation.leak.report import Ladder, write_ladder
 from kgenre.evaluation.leak.rungs import RUNGS, Source
 from kgenre.training.run import Run, remove_parts
 from kgenre.training.settings import RunSettings
-from kgenre.training.start import CHANGEABLE_ON_RESUME, train
+from kgenre.training.start import CHANGEABLE_ON_RESUME, spec_to_cut, train
 
 RESULT = "leak.json"  # of a rung's run folder: what was measured, and that it is finished
 
@@ -74,10 +74,11 @@ class _Sources:
 
     def get(self) -> Source:
         if self.source is None:
-            data, options, audio = self.settings.data, self.settings.collection, self.settings.audio
+            data, options = self.settings.data, self.settings.collection
             tracks, task = labelled_tracks(data, options=options, progress=self.progress)
-            seconds = audio.slice_spec.slice_seconds
-            self.source = Source(data, tracks, task, self.settings.training.seed, seconds, self.progress)
+            self.source = Source(
+                data, tracks, task, self.settings.training.seed, spec_to_cut(self.settings), self.progress
+            )
         return self.source
 
 

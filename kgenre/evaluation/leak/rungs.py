@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from kgenre.audio.slicing import SliceSpec
 from kgenre.collections.datasets.dataset import Tracks
 from kgenre.collections.folds import best_unit, table_groups, valid_rows
 from kgenre.collections.labels import strata
@@ -26,20 +27,20 @@ class Source:
     name: of the collection.
     tracks, task: of collections.labelled_tracks.
     seed: of the splits.
-    slice_seconds: of the network's slices.
+    slice_spec: of the network.
     """
 
     name: str
     tracks: Tracks
     task: str
     seed: int
-    slice_seconds: float
+    slice_spec: SliceSpec
     progress: Progress = SILENT
 
     def split(self, protocol: str) -> Collection:
         """The collection under a protocol, whether or not it leaks."""
         options = CollectionOptions(protocol=protocol, allow_leak=True)
-        own = (self.seed, self.task, self.tracks.parents, options, self.slice_seconds, self.progress)
+        own = (self.seed, self.task, self.tracks.parents, options, self.slice_spec, self.progress)
         return with_split(self.name, self.tracks.table, *own)
 
     @functools.cached_property
