@@ -46,6 +46,7 @@ def toy(n_train=10, n_valid=4, n_test=4, d=6, apart=4.0, seed=0):
                 rows.append({"path": path, "genre": genre, "split": split, "artist": f"{split} {genre} {i % 3}"})
                 by_path[path] = centre + rng.standard_normal(d)
     table = pd.DataFrame(rows).reindex(columns=COLUMNS).astype("string").fillna("")
+    table = table.assign(genres=table["genre"])
     return Collection("toy", table, "split given"), Vectors(by_path, {}, "toy vectors")
 
 
@@ -304,7 +305,7 @@ def test_command_on_statistics_stopped_continues_with_kept_vectors(songs_by_genr
     assert baseline.main([*arguments, str(tmp_path)]) == 0
     assert len(done) == 12 - 5
     out = capsys.readouterr().out
-    assert "bayes" in out and "accuracy on valid" in out and f"written to {tmp_path}" in out
+    assert "bayes" in out and "accuracy, on valid" in out and f"written to {tmp_path}" in out
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["split"] == "test" and metrics["settings"]["vectors"]["model"] == "stats"
     assert read_embeddings(tmp_path / "features.npz").mean.shape == (12, 518)
@@ -342,6 +343,7 @@ def write_fma(path, numbers, value=lambda number, column: number + column / 1000
 def request(tmp_path, ids, **more):
     rows = [{"path": f"/{number}.mp3", "genre": "rock", "track_id": number} for number in ids]
     table = pd.DataFrame(rows).reindex(columns=COLUMNS).astype("string").fillna("")
+    table = table.assign(genres=table["genre"])
     options = {"on": "fma_features", "pool": None, "fma_features": str(tmp_path / "features.csv"), **more}
     return VectorRequest(rows=table, out=tmp_path, workers=1, **options)
 

@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 from audio_files import tone, write_av, write_sound
 from mutagen import id3
+from user_collections import make_gtzan, make_playlists, make_tags
 
 from kgenre.audio.decode import decode
 from kgenre.audio.tags import Tags, read_tags
 from kgenre.audio.walk import find_audio_files
-from kgenre.collections import load_collection
+from kgenre.collections import find_dataset, load_collection
 from kgenre.collections.datasets import DATASETS
 from kgenre.collections.datasets.dataset import Tracks
 from kgenre.collections.demo.files import make_demo
@@ -25,6 +26,7 @@ from kgenre.collections.settings import DATA
 from kgenre.collections.splits import SPLITS, artist_overlap, with_split
 from kgenre.collections.tables import COLUMNS, read_folder, read_manifest
 from kgenre.core.errors import KgenreError
+from kgenre.core.genres import split_genres
 from kgenre.core.progress import Progress
 
 
@@ -56,9 +58,12 @@ def table_of(counts: dict[str, list[int]], unit: str = "artist") -> pd.DataFrame
 
 # --- named datasets -------------------------------------------------------------------------------
 
-# A small edition of each row of DATASETS: folder -> path of its manifest.
+# A small edition of each row of DATASETS: folder -> what `--data` takes.
 MINIATURES = {
     "demo": lambda folder: make_demo(folder, 3, songs_per_genre=3, workers=1, seconds=(2.0, 3.0)) / "manifest.csv",
+    "gtzan": make_gtzan,
+    "playlists": make_playlists,
+    "tags": make_tags,
 }
 
 
@@ -67,9 +72,11 @@ def test_dataset_miniature_is_whole_split_by_artist_and_readable(tmp_path, name)
     collection = load_collection(str(MINIATURES[name](tmp_path / name)))
     table = collection.table
     assert list(table.columns) == COLUMNS
-    assert collection.labels == list(DATASETS[name].labels)
+    if DATASETS[name].labels:  # else the user's files say them
+        assert collection.labels == list(DATASETS[name].labels)
     assert table["track_id"].is_unique
-    for genre, tracks in table.groupby("genre"):
+    for genre in collection.labels:
+        tracks = table[[genre in split_genres(genres) for genres in table["genres"]]]
         assert set(tracks["split"]) == set(SPLITS), genre
     assert (table.groupby("artist")["split"].nunique() == 1).all()
     assert artist_overlap(collection.rows("test"), collection.rows("train")).startswith("0.0% of the tracks")
@@ -81,7 +88,15 @@ def test_dataset_miniature_is_whole_split_by_artist_and_readable(tmp_path, name)
 @pytest.mark.parametrize("name", DATASETS)
 def test_dataset_declaration_is_complete(name):
     row = DATASETS[name]
-    assert all((row.description, row.citation, row.licence, row.size)) and len(row.labels) >= 2
+    assert all((row.description, row.citation, row.licence, row.size))
+    assert len(row.labels) >= 2 or row.needs_folder  # the genres of a user's folder are not known before
+
+
+def test_find_dataset_expands_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert find_dataset("gtzan:~/clips") == ("gtzan", tmp_path / "clips")
+    assert find_dataset("gtzan", tmp_path) == ("gtzan", tmp_path / "gtzan")
+    assert find_dataset(str(tmp_path)) is None
 
 
 def test_load_collection_with_known_faults_leaves_them_out(tmp_path, monkeypatch):
@@ -98,7 +113,7 @@ def test_load_collection_with_known_faults_leaves_them_out(tmp_path, monkeypatch
     )
     monkeypatch.setitem(DATASETS, "demo", row)
     assert load_collection("demo", progress=Lines()).table["track_id"].tolist() == ["a", "c"]
-    assert told == ["demo: tracks left out because of known faults: 1"]
+    assert told == ["demo: left out: 1 silent: b"]
 
 
 # --- folders --------------------------------------------------------------------------------------

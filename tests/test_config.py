@@ -27,7 +27,7 @@ RANGED = [(settings, field) for settings in CLASSES for field in fields_of(setti
 KNOWN_ARCHS = ", ".join(sorted(ARCHS))
 # A value of each setting that is no class's default, nor any row's.
 OTHER = {
-    "data": "songs.csv", "task": "multi", "level": "all", "min_tracks_per_genre": 4,
+    "data": "songs.csv", "task": "multi", "level": "all", "min_tracks_per_genre": 4, "artists": "artists.csv",
     "sample_rate_hz": 15000, "slice_seconds": 4.5, "slice_overlap": 0.25,
     "n_fft": 1024, "hop_length": 300, "n_mels": 50, "fmin_hz": 30.0, "fmax_hz": 7000.0,
     "top_db": 60.0, "image_height": 200, "image_width": 1024, "image_channels": 2, "frame_scaling": True,
@@ -161,7 +161,7 @@ def test_architecture_beats_feature_and_a_default_of_another_choice_is_left_out(
          "`zoom_range` is not a setting of gain and noise, which have: gain_db, noise_std. It is one of zoom."),
         ({"augment": [], "zoom_range": 0.1}, "`zoom_range` is not a setting of the empty list of augmentations. "
          "It is one of zoom."),
-        ({"epoch": 3}, "unknown setting 'epoch'. Did you mean epochs? Known: allow_leak, arch, augment, "),
+        ({"epoch": 3}, "unknown setting 'epoch'. Did you mean epochs? Known: allow_leak, arch, artists, augment, "),
     ],
     ids=str,
 )  # fmt: skip
@@ -249,7 +249,7 @@ def test_recipes_of_music_genre_analysis_see_1024_frames_at_200_rows():
         ("a.toml", b"data = '\xff\xfe'", "a.toml: not a readable .toml or .json config ("),
         ("a.json", b"[1, 2]", "a.json: a config is a table of settings. Received: list."),
         ("a.toml", b"epoch = 3", "a.toml: unknown setting 'epoch'. Did you mean epochs? Known: allow_leak, arch, "),
-        ("a.json", b'{"zzz": 3}', "a.json: unknown setting 'zzz'. Known: allow_leak, arch, augment, "),
+        ("a.json", b'{"zzz": 3}', "a.json: unknown setting 'zzz'. Known: allow_leak, arch, artists, augment, "),
         ("a.toml", b"[training]\nepochs = 3", "a.toml: unknown setting 'training'. "),
     ],
 )

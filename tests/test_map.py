@@ -191,7 +191,7 @@ def test_retrain_correction_is_learnt_for_other_albums(library):
     jazz = table.index[table["path"].str.contains("/jazz/")]
     known = dict.fromkeys(jazz[:20].tolist(), "bebop")  # a name that the model does not know
     groups = table["path"].str.rsplit("/", n=1).str[0].to_dict()
-    taught, report = retraining.retrain(library.all_slices(space), space.labels, known, groups)
+    taught, report = retraining.retrain(library.all_slices(space), space.task, known, groups)
     assert taught.labels == (*LABELS, "bebop")
     assert report == retraining.RetrainReport(20, 20, 0.0, 1.0)
     ids, probabilities = head.track_probabilities(taught, library.all_slices(space))
@@ -204,10 +204,10 @@ def test_retrain_correction_is_learnt_for_other_albums(library):
 def test_load_head_equals_saved_head_and_predicts_mean_of_slices(library):
     space = library.space()
     known = {int(track): LABELS[row // 10 % 6] for row, track in enumerate(library.tracks().index[:60])}
-    taught, _ = retraining.retrain(library.all_slices(space), space.labels, known, {})
+    taught, _ = retraining.retrain(library.all_slices(space), space.task, known, {})
     head.save_head(library, space, taught)
-    labels, ids, probabilities = head.predict(library, space, head.load_head(library, space))
-    assert labels == taught.labels
+    task, ids, probabilities = head.predict(library, space, head.load_head(library, space))
+    assert task == taught.task
     head.save_head(library, space, None)
     assert head.load_head(library, space) is None
     np.testing.assert_array_equal(head.predict(library, space, None).probabilities, library.probabilities(space)[1])
@@ -219,16 +219,16 @@ def test_load_head_equals_saved_head_and_predicts_mean_of_slices(library):
 def test_retrain_genre_of_one_album_is_not_evaluated(library):
     space, ids = library.space(), library.tracks().index
     album = {int(track): "bebop" for track in ids[:5]}
-    _, report = retraining.retrain(library.all_slices(space), space.labels, album, dict.fromkeys(album, "one album"))
+    _, report = retraining.retrain(library.all_slices(space), space.task, album, dict.fromkeys(album, "one album"))
     assert (report.labelled, report.before, report.after) == (5, None, None)
     album |= {int(track): "jazz" for track in ids[20:24]}
     groups = {track: f"album {track // 2}" if genre == "jazz" else "one album" for track, genre in album.items()}
-    _, report = retraining.retrain(library.all_slices(space), space.labels, album, groups)
+    _, report = retraining.retrain(library.all_slices(space), space.task, album, groups)
     assert (report.labelled, report.evaluated) == (9, 4), "a genre of one album cannot be evaluated by other albums"
     with pytest.raises(KgenreError, match="needs at least one correction"):
-        retraining.retrain(library.all_slices(space), space.labels, {}, {})
+        retraining.retrain(library.all_slices(space), space.task, {}, {})
     with pytest.raises(KgenreError, match="is analysed by this model"):
-        retraining.retrain(library.all_slices(space), space.labels, {10**6: "jazz"}, {})
+        retraining.retrain(library.all_slices(space), space.task, {10**6: "jazz"}, {})
 
 
 def test_tagged_ignores_case_and_hyphens():

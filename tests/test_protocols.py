@@ -95,6 +95,14 @@ def test_split_that_is_given_is_ignored_where_another_protocol_is_asked_for():
     assert collection.protocol == "split by artist, the given split ignored, seed 0"
 
 
+def test_split_by_artist_of_some_unknown_says_so():
+    artist = [f"Artist {number % 15}" if number % 4 else "" for number in range(60)]
+    collection = split(table_of(artist=artist), "artist")
+    known = collection.table[collection.table["artist"] != ""]
+    assert known.groupby("artist")["split"].nunique().max() == 1
+    assert collection.protocol == "split by artist, unknown of 25.0%, which are split by track, seed 0"
+
+
 def test_protocol_that_is_not_given_is_what_it_was():
     for table, protocol in (
         (table_of(), "artist"),
@@ -154,8 +162,8 @@ def test_track_shorter_than_a_slice_and_broken_file_stay_whole(tmp_path):
         (table_of(), "random-slice", "slices of one track are on two sides, so the model is tested on tracks"),
         (table_of(), "random-slice", "or add --allow-leak: every report will then say LEAKY."),
         (table_of(), "official", "songs: gives no split. Received: protocol official."),
-        (table_of(artist=""), "artist", "of at least 90% of the tracks. Received: 0%. Name a table of artists with"),
-        (table_of(album=""), "album", "needs the album of at least 90% of the tracks. Received: 0%. Use another"),
+        (table_of(artist=""), "artist", "of at least 50% of the tracks. Received: 0%. Name a table of artists with"),
+        (table_of(album=""), "album", "needs the album of at least 50% of the tracks. Received: 0%. Use another"),
     ],
 )  # fmt: skip
 def test_protocol_that_is_not_possible_is_refused(table, protocol, words):

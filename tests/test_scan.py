@@ -290,12 +290,13 @@ def test_audio_hash_is_of_the_audio(originals, album):
     ("name", "tags", "expected"),
     [
         ("a.mp3", {"TIT2": "T", "TPE1": "A", "TALB": "L", "TDRC": "1971-05", "TCON": "(17)", "gain": "-7.25 dB"},
-         Tags("T", "A", "L", 1971, "Rock", -7.25)),
+         Tags("T", "A", "L", 1971, "Rock", -7.25, ("Rock",))),
         ("b.flac", {"title": "T", "artist": ["A", "B"], "date": "19710501", "replaygain_track_gain": "+1.5 dB"},
          Tags("T", "A", "", 1971, "", 1.5)),
         ("c.opus", {"ALBUM": "L", "r128_track_gain": "-512", "date": "someday"}, Tags("", "", "L", None, "", 3.0)),
-        ("d.m4a", {"\xa9nam": "T", "aART": "A", "\xa9day": "1999", "\xa9gen": "F"}, Tags("T", "A", "", 1999, "F")),
-        ("e.wav", {"TPE1": "A\0B", "TCON": "x"}, Tags("", "A", "", None, "x")),
+        ("d.m4a", {"\xa9nam": "T", "aART": "A", "\xa9day": "1999", "\xa9gen": "F"},
+         Tags("T", "A", "", 1999, "F", None, ("F",))),
+        ("e.wav", {"TPE1": "A\0B", "TCON": "x"}, Tags("", "A", "", None, "x", None, ("x",))),
     ],
 )  # fmt: skip
 def test_tags_of_each_format(name, tags, expected, tmp_path):

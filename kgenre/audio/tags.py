@@ -2,12 +2,18 @@
 
 import re
 import struct
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import mutagen
+from mutagen.id3 import TCON
+
+from kgenre.core.progress import SILENT, Progress
 
 # What mutagen raises at tags that are damaged, or of a file that is none.
 FAULTS = (mutagen.MutagenError, OSError, ValueError, LookupError, TypeError, AttributeError, struct.error, EOFError)
+THREADS = 8
 R128_DB = 5.0  # ReplayGain 2 aims at -18 LUFS, Opus's R128_TRACK_GAIN at -23
 
 # Names of ID3, Vorbis comments, MP4, ASF and APE, in lower case; the first that is there counts.
@@ -24,7 +30,10 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Tags:
-    """Text is "" and numbers are None where the file does not say."""
+    """Text is "" and numbers are None where the file does not say.
+
+    genres: every value of the genre tag, ID3's numbers as names; `genre` is the first.
+    """
 
     title: str = ""
     artist: str = ""
@@ -32,6 +41,7 @@ class Tags:
     year: int | None = None
     genre: str = ""
     gain_db: float | None = None
+    genres: tuple[str, ...] = ()
 
 
 def read_tags(path) -> Tags:
@@ -39,7 +49,8 @@ def read_tags(path) -> Tags:
     try:
         file = mutagen.File(path)
         held = {str(name).lower(): value for name, value in (file.tags or {}).items()} if file is not None else {}
-        texts = {name: _text(held, known) for name, known in NAMES.items()}
+        texts = {name: next(iter(_texts(held, known)), "") for name, known in NAMES.items()}
+        genres = _genre_names(_texts(held, NAMES["genre"]))
     except FAULTS:
         return Tags()
     gain = _number(texts.pop("gain"))
@@ -47,20 +58,51 @@ def read_tags(path) -> Tags:
     if gain is None and r128 is not None:
         gain = r128 / 256 + R128_DB
     year = re.search(r"\b(1[5-9]|20)\d\d\b|\b(1[5-9]|20)\d\d(?=\d{4})", texts.pop("year"))
-    return Tags(**texts, year=int(year[0]) if year else None, gain_db=gain)
+    texts["genre"] = next(iter(genres), "")
+    return Tags(**texts, year=int(year[0]) if year else None, gain_db=gain, genres=genres)
 
 
-def _text(held: dict, names: tuple[str, ...]) -> str:
+def read_all_tags(paths: Sequence[str], progress: Progress = SILENT) -> list[Tags]:
+    """Tags of many files, in the order of `paths`.
+
+    In threads, not in processes: 50 000 files are 15 seconds of work, but minutes of waiting for a disk that seeks or
+    a server that answers.
+    """
+    tags = []
+    with progress.task("reading tags", len(paths), "files") as advance:
+        pool = ThreadPoolExecutor(THREADS)
+        try:
+            for each in pool.map(read_tags, paths):
+                tags.append(each)
+                advance()
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return tags
+
+
+def _texts(held: dict, names: tuple[str, ...]) -> list[str]:
+    """All values of the first of the names that has one."""
     for name in names:
         value = held.get(name)
         value = getattr(value, "genres", None) or getattr(value, "text", value)  # of ID3: genre numbers as names
-        while isinstance(value, (list, tuple)) and value:
-            value = value[0]
-        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
-        text = text.encode("utf-8", "replace").decode().split("\0")[0].strip()
-        if text:
-            return text
-    return ""
+        values = value if isinstance(value, (list, tuple)) else [value]
+        texts = [text.strip() for each in values for text in _as_text(each).split("\0")]
+        if any(texts):
+            return [text for text in texts if text]
+    return []
+
+
+def _as_text(value) -> str:
+    while isinstance(value, (list, tuple)) and value:
+        value = value[0]
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
+    return text.encode("utf-8", "replace").decode()
+
+
+def _genre_names(texts: list[str]) -> tuple[str, ...]:
+    """Names for ID3's genre numbers, "(17)" or "17", which converters leave in the tags of other formats, too."""
+    names = (name.strip() for name in TCON(encoding=3, text=texts).genres)
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
 def _number(text: str) -> float | None:

@@ -44,7 +44,7 @@ class Found:
         return path not in self.files and path not in self.faults and not unseen
 
 
-def walk(folder: bytes) -> Found:
+def walk(folder: bytes, suffixes: frozenset[bytes] = SUFFIXES) -> Found:
     """All audio files by their suffix, in a fixed order; what is hidden is left out, as macOS's shadow files are.
 
     Links are followed, after all that lies in real folders; each folder is entered once, so that a loop of
@@ -69,7 +69,7 @@ def walk(folder: bytes) -> Found:
             if _is_folder(entry):
                 if not _is_hidden(entry.name):
                     (links if entry.is_symlink() else inner).append(entry.path)
-            elif _has_audio_name(entry.name):
+            elif has_suffix(entry.name, suffixes):
                 _add(entry, found)
         folders += reversed(inner)
     return found
@@ -99,8 +99,9 @@ def _is_hidden(name: bytes) -> bool:
     return name.startswith(b".") and not name.startswith(b"..")  # "...And Justice for All" is an album
 
 
-def _has_audio_name(name: bytes) -> bool:
-    return os.path.splitext(name)[1].lower() in SUFFIXES and not _is_hidden(name)
+def has_suffix(name: bytes, suffixes: frozenset[bytes] = SUFFIXES) -> bool:
+    """Whether a file's name ends in one of the suffixes, those of audio if not given, and is not hidden."""
+    return os.path.splitext(name)[1].lower() in suffixes and not _is_hidden(name)
 
 
 def find_audio_files(folder) -> list[Path]:

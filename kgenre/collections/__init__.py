@@ -1,5 +1,6 @@
 """Collections of tracks, and the one way from `--data` to a table of tracks."""
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,8 @@ def load_collection(
             manifest.
         folder: where named datasets are kept.
         seed: of the split, where the tracks have none yet.
-        options: CollectionOptions: which genres count, and the protocol of the split.
+        progress: gets a line for each of the commonest causes why tracks were left out.
+        options: CollectionOptions: which genres count, a file with artists, and the protocol of the split.
         slice_spec: SliceSpec of the network, whose slices the protocol random-slice deals.
 
     Returns:
@@ -40,16 +42,27 @@ def load_collection(
 
     options = options or CollectionOptions()
     tracks, task = labelled_tracks(data, folder, options, progress)
-    return with_split(data, tracks.table, seed, task, tracks.parents, options, slice_spec, progress)
+    own = (tracks.given_split, options, slice_spec, progress)
+    collection = with_split(data, tracks.table, seed, task, tracks.parents, *own)
+    return dataclasses.replace(collection, left_out=tracks.left_out)
 
 
 def labelled_tracks(
     data: str, folder: Path = Path("data"), options: CollectionOptions | None = None, progress: Progress = SILENT
 ):
     """What `load_collection` splits: collections.datasets.dataset.Tracks with the genres that count, and their task."""
+    from kgenre.collections.artists import with_artists
     from kgenre.collections.labels import label
+    from kgenre.collections.left_out import left_out_lines
 
-    return label(data, _read(data, folder, progress), options or CollectionOptions(), progress)
+    options = options or CollectionOptions()
+    tracks = _read(data, folder, progress)
+    if options.artists:
+        tracks = dataclasses.replace(tracks, table=with_artists(tracks.table, options.artists, data, progress))
+    tracks, task = label(data, tracks, options)
+    for line in left_out_lines(data, tracks.left_out):
+        progress.line(line)
+    return tracks, task
 
 
 def find_dataset(data: str, folder: Path = Path("data")) -> tuple[str, Path] | None:
@@ -63,7 +76,7 @@ def find_dataset(data: str, folder: Path = Path("data")) -> tuple[str, Path] | N
         return None
     if DATASETS[name].needs_folder and not place:
         raise KgenreError(f"{name}: needs the folder that holds it. Name it as --data {name}:DIR.")
-    return name, Path(place) if place else folder / name
+    return name, Path(place).expanduser() if place else folder / name  # the shell leaves NAME:~ alone
 
 
 def _read(data: str, folder: Path, progress: Progress):
@@ -74,9 +87,9 @@ def _read(data: str, folder: Path, progress: Progress):
     if dataset := find_dataset(data, folder):
         return _read_dataset(*dataset, progress)
     if data and path.is_dir():
-        return Tracks(read_folder(path))
+        return Tracks(read_folder(path, progress))
     if path.is_file() and path.suffix.lower() in (".csv", ".parquet"):
-        return Tracks(read_manifest(path))
+        return Tracks(read_manifest(path, progress))
     if path.exists() or len(path.parts) > 1 or path.suffix:
         rule = "is neither a folder nor a .csv or .parquet file" if path.exists() else "no such folder or file"
         raise KgenreError(f"{data}: {rule}. `--data` takes {DATA}.")
@@ -91,8 +104,6 @@ def _read_dataset(name: str, folder: Path, progress: Progress):
     tracks = dataset.load(folder, progress)
     faults = tracks.table["track_id"].map(dataset.known_faults)
     faulty = faults.notna()
-    if faulty.any():
-        progress.line(f"{name}: tracks left out because of known faults: {faulty.sum()}")
     left_out = dict(zip(tracks.table.loc[faulty, "track_id"], faults[faulty]))
     table = tracks.table[~faulty].reset_index(drop=True)
     return dataclasses.replace(tracks, table=table, left_out={**tracks.left_out, **left_out})

@@ -23,6 +23,7 @@ from kgenre.core.progress import SILENT, Progress
 
 SPLITS = ("train", "valid", "test")
 KNOWN_SHARE = 0.9  # a unit is used when at least this share of the tracks has it
+MOST_UNKNOWN = 0.5  # where a unit is asked for; beyond this share of tracks without an artist, overlap says nothing
 PART_BYTES = 64 << 10
 
 
@@ -39,10 +40,10 @@ def check_protocol(name: str, table: pd.DataFrame, protocol: str, allow_leak: bo
             f"{name}: gives no split. Received: protocol {protocol}. Leave --protocol out, or give a column `split` "
             "in a manifest."
         )
-    if row.unit in ("artist", "album") and not is_known(table, row.unit):
+    if row.unit in ("artist", "album") and (table[row.unit] == "").mean() > MOST_UNKNOWN:
         files = "Name a table of artists with --artists FILE, or use" if row.unit == "artist" else "Use"
         raise KgenreError(
-            f"{name}: a split by {row.unit} needs the {row.unit} of at least {KNOWN_SHARE:.0%} of the tracks. "
+            f"{name}: a split by {row.unit} needs the {row.unit} of at least {1 - MOST_UNKNOWN:.0%} of the tracks. "
             f"Received: {(table[row.unit] != '').mean():.0%}. {files} another --protocol."
         )
 

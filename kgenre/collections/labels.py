@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pandas as pd
 
@@ -9,12 +10,11 @@ from kgenre.collections.datasets.dataset import Tracks
 from kgenre.collections.settings import CollectionOptions
 from kgenre.core.errors import KgenreError
 from kgenre.core.genres import join_genres, split_genres
-from kgenre.core.progress import SILENT, Progress
 
 SINGLE, MULTI = "single", "multi"  # rows of kgenre.model.tasks.TASKS
 
 
-def label(name: str, tracks: Tracks, options: CollectionOptions, progress: Progress = SILENT) -> tuple[Tracks, str]:
+def label(name: str, tracks: Tracks, options: CollectionOptions) -> tuple[Tracks, str]:
     """The tracks with the genres that count, and the task.
 
     Args:
@@ -38,8 +38,6 @@ def label(name: str, tracks: Tracks, options: CollectionOptions, progress: Progr
     table = table.assign(genres=[_at_level(text, tracks.parents, top) for text in table["genres"]])
     parents = {} if top else tracks.parents
     labelled, left_out = _single(table, options) if task == SINGLE else _multi(table, options, parents)
-    for cause, count in Counter(left_out.values()).items():
-        progress.line(f"{name}: {count} tracks left out: {cause}")
     genres = {genre for text in labelled["genres"] for genre in split_genres(text)}
     if len(genres) < 2:
         raise KgenreError(
@@ -47,7 +45,8 @@ def label(name: str, tracks: Tracks, options: CollectionOptions, progress: Progr
             f"{_with_options(options)}."
         )
     kept = {child: parent for child, parent in parents.items() if {child, parent} <= genres}
-    return Tracks(labelled.reset_index(drop=True), kept, {**tracks.left_out, **left_out}), task
+    left_out = {**tracks.left_out, **left_out}
+    return replace(tracks, table=labelled.reset_index(drop=True), parents=kept, left_out=left_out), task
 
 
 def _at_level(text: str, parents: Mapping[str, str], top: bool) -> str:

@@ -32,6 +32,11 @@ class CollectionOptions(Settings):
     min_tracks_per_genre: int = Field(
         1, ge=1, le=10**6, description="genres of fewer tracks are left out, and so are tracks without another genre"
     )
+    artists: str | None = Field(
+        None,
+        description="a file with the artists of tracks: a .csv with track_id or path and artist, or GTZANindex.txt",
+        json_schema_extra={"metavar": "FILE"},
+    )
     # Without one: the given split, else by artist, album or track, the first that nearly all tracks have.
     protocol: Literal[*PROTOCOLS] | None = Field(
         None,

@@ -9,6 +9,7 @@ import pandas as pd
 from kgenre.audio.fragments import whole_file
 from kgenre.audio.slicing import SliceSpec
 from kgenre.collections.checks import (
+    MOST_UNKNOWN,
     SPLITS,
     check_given,
     check_protocol,
@@ -36,6 +37,7 @@ class Collection:
     task: "single" or "multi": whether `genre` or `genres` is what a track is labelled with.
     parents: {genre: its parent}, both among the labels; empty where the labels are a flat list.
     leaky: what makes metrics of this split too high, for a report that says LEAKY; "" if nothing is known to.
+    left_out: {path or track id: cause} of what was there and is not among the tracks.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Collection:
     task: str = SINGLE
     parents: Mapping[str, str] = field(default_factory=dict)
     leaky: str = ""
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def labels(self) -> list[str]:
@@ -70,6 +73,7 @@ def with_split(
     seed: int = 0,
     task: str = SINGLE,
     parents: Mapping[str, str] | None = None,
+    given_split: str = "given by the manifest",
     options: CollectionOptions | None = None,
     slice_spec: SliceSpec | None = None,
     progress: Progress = SILENT,
@@ -78,6 +82,7 @@ def with_split(
 
     Args:
         table: with COLUMNS. Tracks without a split in a table that gives one to others are left out of a given split.
+        given_split: who gave it, to complete "split ...".
         options: CollectionOptions.
         slice_spec: SliceSpec of the slices that random-slice deals.
 
@@ -90,7 +95,7 @@ def with_split(
     check_protocol(name, table, chosen, options.allow_leak)
     unit, leaky = PROTOCOLS[chosen].unit, PROTOCOLS[chosen].leaky
     if unit == "":
-        table, sentence = _given(table)
+        table, sentence = _given(table, given_split)
         leaky = check_given(name, table, options.allow_leak, progress)
     elif unit == "slice":
         table = cut_tracks(name, table, slice_spec, progress)
@@ -108,10 +113,10 @@ def default_protocol(table: pd.DataFrame) -> str:
     return next((unit for unit in ("artist", "album") if is_known(table, unit)), "track")
 
 
-def _given(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+def _given(table: pd.DataFrame, given_split: str) -> tuple[pd.DataFrame, str]:
     given = table[table["split"] != ""]
     left_out = len(table) - len(given)
-    return given, "split given by the manifest" + (f"; {left_out} tracks without a split left out" if left_out else "")
+    return given, f"split {given_split}" + (f"; {left_out} tracks without a split left out" if left_out else "")
 
 
 def _made(
@@ -122,6 +127,9 @@ def _made(
     groups = join_recordings(table, groups, progress)
     split = pd.array(assign(strata(table).to_numpy(), groups, seed), dtype="string")
     note = f", but by track in {', '.join(sparse)} (fewer than 3 {unit}s)" if sparse else ""
+    unknown = (table[unit] == "").mean() if unit != "track" else 0
+    if asked and unknown:
+        note += f", unknown of {unknown:.1%}, which are split by track"
     if asked and unit == "track" and (table["artist"] != "").any():
         note += ", artists ignored"
     if (table["split"] != "").any():
@@ -187,7 +195,9 @@ def artist_overlap(rows: pd.DataFrame, train: pd.DataFrame) -> str:
     shared = artist_share(rows, train)
     if shared is None:
         return f"{prefix}artists unknown, so the overlap is unknown and the metrics may be optimistic"
-    return f"{prefix}{shared:.1%} of the tracks have an artist that was trained on"
+    unknown, of_train = (rows["artist"] == "").mean(), (train["artist"] == "").mean()
+    note = f"; the artist is unknown of {unknown:.1%} of them and of {of_train:.1%} of the trained tracks"
+    return f"{prefix}{shared:.1%} of the tracks have an artist that was trained on{note if unknown + of_train else ''}"
 
 
 def track_share(rows: pd.DataFrame, train: pd.DataFrame) -> float:
@@ -197,7 +207,7 @@ def track_share(rows: pd.DataFrame, train: pd.DataFrame) -> float:
 
 def artist_share(rows: pd.DataFrame, train: pd.DataFrame) -> float | None:
     """The share of `rows` that are by an artist of `train`; None where too few artists are known."""
-    if not (is_known(rows, "artist") and is_known(train, "artist")):
+    if max((table["artist"] == "").mean() for table in (rows, train)) > MOST_UNKNOWN:
         return None
     known = set(train["artist"].str.casefold()) - {""}
     return float(rows["artist"].str.casefold().isin(known).mean())

@@ -5,10 +5,11 @@ from pathlib import Path
 import pandas as pd
 
 from kgenre.audio.fragments import whole_file
-from kgenre.audio.tags import read_tags
+from kgenre.audio.tags import read_all_tags
 from kgenre.audio.walk import find_audio_files
 from kgenre.core.errors import KgenreError
 from kgenre.core.genres import join_genres, split_genres
+from kgenre.core.progress import SILENT, Progress
 
 # genre is a track's one genre, "" where it has several and none is the main one; genres are all of them, as
 # core.genres joins them. Unknown values are "".
@@ -20,7 +21,7 @@ SPLIT_NAMES = {
 }  # fmt: skip
 
 
-def read_manifest(path) -> pd.DataFrame:
+def read_manifest(path, progress: Progress = SILENT) -> pd.DataFrame:
     """Reads a CSV or Parquet manifest with `path`, `genre` or `genres`, and optional `split, artist, album, track_id`.
 
     `genres` holds several genres of a track, "Rock|Punk".
@@ -55,10 +56,10 @@ def read_manifest(path) -> pd.DataFrame:
             raise KgenreError(f"{path}: line {empty[0] + 2}: `{name}` is empty.")
     table["path"] = [str((path.parent / name).resolve()) for name in table["path"]]
     table["split"] = [_split_name(path, line, name) for line, name in enumerate(table["split"], 2)]
-    return finish_table(table, str(path))
+    return finish_table(table, str(path), progress)
 
 
-def read_folder(folder) -> pd.DataFrame:
+def read_folder(folder, progress: Progress = SILENT) -> pd.DataFrame:
     """Reads a folder of genre folders: the first folder under it names the genre.
 
     Audio files at any depth are read. A folder between the genre folder and the file is the album; where no
@@ -77,7 +78,7 @@ def read_folder(folder) -> pd.DataFrame:
             "GENRE/SONG.mp3, or GENRE/ALBUM/SONG.mp3; or give a CSV manifest with path and genre."
         )
     table = pd.DataFrame(rows).reindex(columns=COLUMNS).astype("string").fillna("")
-    return finish_table(table, str(folder))
+    return finish_table(table, str(folder), progress)
 
 
 def _read_csv(path) -> pd.DataFrame:
@@ -91,7 +92,7 @@ def _split_name(path, line: int, name: str) -> str:
     return SPLIT_NAMES.get(plain, "")
 
 
-def finish_table(table: pd.DataFrame, name: str) -> pd.DataFrame:
+def finish_table(table: pd.DataFrame, name: str, progress: Progress = SILENT) -> pd.DataFrame:
     """Checks paths and genres; adds what can be told from the other columns or from tags.
 
     The track id is the file's name where it is missing. What `genre` names is among `genres`; of
@@ -120,7 +121,7 @@ def finish_table(table: pd.DataFrame, name: str) -> pd.DataFrame:
         table["track_id"] != "", table["path"].map(lambda path: Path(whole_file(path)).stem)
     )
     if (table["artist"] == "").all():
-        tags = [read_tags(path) for path in table["path"]]
+        tags = read_all_tags(list(table["path"]), progress)
         table["artist"] = [tag.artist for tag in tags]
         if (table["album"] == "").all():
             table["album"] = [tag.album for tag in tags]

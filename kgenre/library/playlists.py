@@ -8,16 +8,13 @@ import csv
 import io
 import json
 import math
-import os
-import re
 from pathlib import Path
-from urllib.parse import quote
 
 import pandas as pd
 
+from kgenre.core.playlist_files import UNWRITABLE, path_line
+
 COLUMNS = ("path", "title", "artist", "album", "year", "genre", "predicted", "confidence", "seconds")
-# Control characters, what some players take for line breaks, and lone surrogates, which stand for undecodable bytes.
-UNWRITABLE = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 
 
 def m3u8(songs: pd.DataFrame, relative_to=None) -> str:
@@ -32,18 +29,6 @@ def m3u8(songs: pd.DataFrame, relative_to=None) -> str:
         seconds = -1 if song.seconds is None or math.isnan(song.seconds) else round(song.seconds)
         lines += [f"#EXTINF:{seconds},{display_name(song)}", path_line(song.path, relative_to)]
     return "\n".join(lines) + "\n"
-
-
-def path_line(path: str, relative_to=None) -> str:
-    """A path as a line of a playlist."""
-    if UNWRITABLE.search(path) or (relative_to and UNWRITABLE.search(str(relative_to))):
-        return "file://" + quote(os.fsencode(path))
-    if relative_to is None:
-        return path
-    line = os.path.relpath(path, relative_to)
-    # A leading # is a comment, a leading space is dropped, and "Artist: Song" looks like an address.
-    misread = line.startswith("#") or line[:1].isspace() or ":" in line.split("/")[0]
-    return f"./{line}" if misread else line
 
 
 def display_name(song) -> str:

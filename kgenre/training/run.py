@@ -18,8 +18,9 @@ class Run:
     """Paths and files of one run.
 
     config.json (effective), run.json (facts: protocol, versions, weights, thresholds), labels.txt, tracks.csv (the
-    split used), history.csv, curves.png, model.keras, saved_model/1/, metrics.json, report.txt, confusion.csv and
-    confusion.png (of several genres a track: genres.csv and genres.png), logs/ (TensorBoard); and while it is not
+    split used), left_out.csv (what of the collection is not in it, and why), history.csv, curves.png, model.keras,
+    saved_model/1/, metrics.json, report.txt, confusion.csv and confusion.png (of several genres a track: genres.csv
+    and genres.png), logs/ (TensorBoard); and while it is not
     finished, state.json and checkpoints/.
     """
 
@@ -41,7 +42,7 @@ class Run:
         """Whether the folder holds something; `but_setup` overlooks what a kill while a run began leaves."""
         if not self.folder.is_dir():
             return self.folder.exists()
-        overlooked = ("labels.txt", "tracks.csv", "run.json") if but_setup else ()
+        overlooked = ("labels.txt", "tracks.csv", "left_out.csv", "run.json") if but_setup else ()
         return any(path.name not in overlooked for path in self.folder.iterdir())
 
     def load_settings(self) -> RunSettings:

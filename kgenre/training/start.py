@@ -131,6 +131,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
     """
     from kgenre.audio.decoders import decoder_versions
     from kgenre.audio.reader import check_bad_share, check_files
+    from kgenre.collections.left_out import write_left_out
 
     decoders = decoder_versions(settings.reader.decoder)  # first: it fails where the decoder does not work
     collection = collection or load_tracks(settings, progress)
@@ -165,6 +166,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
         "asked": {name: asked[name] for name in resolved},
         "bad_files": failures,
     }
+    write_left_out(run / "left_out.csv", collection.left_out)
     run.save_setup(settings, labels, tracks, facts)
     return settings
 

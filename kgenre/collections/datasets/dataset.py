@@ -39,11 +39,13 @@ class Tracks:
     table: the tracks, with collections.tables.COLUMNS.
     parents: {genre: its parent} of a tree of genres; empty where genres are a flat list.
     left_out: {path or track id: cause} of what is not among the tracks.
+    given_split: who gave the split that the table has, to complete "split ...".
     """
 
     table: "pd.DataFrame"
     parents: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
+    given_split: str = "given by the manifest"
 
 
 @dataclass(frozen=True, kw_only=True)

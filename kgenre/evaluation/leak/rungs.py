@@ -40,8 +40,8 @@ class Source:
     def split(self, protocol: str) -> Collection:
         """The collection under a protocol, whether or not it leaks."""
         options = CollectionOptions(protocol=protocol, allow_leak=True)
-        own = (self.seed, self.task, self.tracks.parents, options, self.slice_spec, self.progress)
-        return with_split(self.name, self.tracks.table, *own)
+        own = (self.seed, self.task, self.tracks.parents, self.tracks.given_split, options, self.slice_spec)
+        return with_split(self.name, self.tracks.table, *own, self.progress)
 
     @functools.cached_property
     def honest(self) -> Collection:

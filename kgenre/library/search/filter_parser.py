@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from kgenre.core.errors import KgenreError, check_known
+from kgenre.core.genre_names import plain
 from kgenre.core.genres import split_genres
-from kgenre.library.genre_names import plain
 
 MIN_GENRE = 0.5  # probability at which a genre that is named alone matches
 MIN_TAG = 0.2  # likewise of a tag: the most probable tag of a song often has no more

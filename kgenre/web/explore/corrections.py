@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from kgenre.core.errors import KgenreError
-from kgenre.library.genre_names import by_plain_name, plain
+from kgenre.core.genre_names import by_plain_name, plain
 
 MAX_GENRE_CHARACTERS = 80
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from kgenre.core.genre_names import plain
 from kgenre.core.genres import split_genres
 from kgenre.library import retag
-from kgenre.library.genre_names import plain
 from kgenre.web.explore.explorer import Explorer
 from kgenre.web.explore.payload import shown
 
