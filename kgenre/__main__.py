@@ -9,6 +9,7 @@ from kgenre.core.errors import KgenreError, check_known
 COMMANDS = {
     "train": "train a network, export it, evaluate it once on test",
     "evaluate": "evaluate a trained model on whole tracks, with protocol and overlap",
+    "leak": "measure how much of an accuracy is leakage, as a ladder of protocols",
     "predict": "predict the genres of songs",
     "export": "export a model for TF Serving and check the export",
     "features": "plot what a network sees of a song",

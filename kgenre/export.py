@@ -28,16 +28,16 @@ def _export(args: argparse.Namespace) -> int:
     from kgenre.model.build import check_backend
 
     check_backend()
-    model, task, spec = _load(args.model)
+    model, task, spec, leaky = _load(args.model)
     taken = [int(child.name) for child in args.out.glob("*") if child.name.isdigit()]
     folder = args.out / str(max(taken, default=0) + 1)
-    difference = export_model(model, task, spec, folder, args.format)
+    difference = export_model(model, task, spec, folder, args.format, leaky)
     print(f"{folder}  (reloaded in a fresh process: largest difference {difference:.1e})")
     return 0
 
 
 def _load(folder: Path | None):
-    """Keras model, task and SliceSpec of a run, or of the default model if `folder` is None."""
+    """Keras model, task, SliceSpec and leak of a run, or of the default model if `folder` is None."""
     from kgenre.serving.catalogue import MUSICNN_NAMES
 
     if folder is None or str(folder) in MUSICNN_NAMES:
@@ -45,11 +45,11 @@ def _load(folder: Path | None):
         from kgenre.serving import default_model
 
         settings, labels = default_model.settings()
-        return default_model.build(settings, labels), make_task(DEFAULT_TASK, labels), settings.slice_spec
+        return default_model.build(settings, labels), make_task(DEFAULT_TASK, labels), settings.slice_spec, ""
     from kgenre.training.run import Run
 
     run = Run(folder)
-    return run.load_model(), run.load_task(), run.load_settings().slice_spec
+    return run.load_model(), run.load_task(), run.load_settings().slice_spec, run.leaky
 
 
 if __name__ == "__main__":

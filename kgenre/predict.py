@@ -53,6 +53,8 @@ def _predict(args: argparse.Namespace) -> int:
         raise KgenreError(
             f"{predictor.name} names no genres. Use `kgenre embed` for its embeddings, or another --model."
         )
+    if predictor.leaky:
+        print(f"{predictor.name} is LEAKY, its metrics are too high: {predictor.leaky}", file=sys.stderr)
     reader = open_reader(predictor.slice_spec, policy=cli.read_policy(args))
     records, progress, streamed = [], cli.BarProgress(), output.path is None and output.format != "csv"
     with progress.task("analysing", len(paths), "tracks") as advance:

@@ -30,6 +30,8 @@ def main(argv=None) -> int:
     text = f"settings to begin with: a recipe ({known}), a .toml file, or the config.json of another run"
     early.add_argument("--config", type=find_recipe, metavar="NAME|FILE", help=text)
     early.add_argument("--out", type=Path, metavar="RUN", help="run folder (default: models/ARCH-DATE-TIME)")
+    text = "train and test as many times, each time on another part of all tracks; RUN then holds fold-1, fold-2, ..."
+    early.add_argument("--folds", type=int, metavar="K", help=text)
     early.add_argument(
         "--resume", action="store_true", help="go on with the run in --out (default: the newest unfinished)"
     )
@@ -62,6 +64,7 @@ def _run_to_resume(args: argparse.Namespace) -> Path:
 def _train(args: argparse.Namespace, given: dict) -> int:
     from kgenre.audio.decoders import check_decoder
     from kgenre.evaluation.evaluate import evaluate_run
+    from kgenre.evaluation.folds import folds_of, run_folds
     from kgenre.training.run import Run
     from kgenre.training.start import new_run, resumed_settings, train
 
@@ -73,11 +76,15 @@ def _train(args: argparse.Namespace, given: dict) -> int:
         print(f"resuming {run.folder}")
     else:
         settings, run = new_run(given, args.out, args.resume, progress)
+    n_folds = folds_of(run, args.folds, settings)
     if not run.finished:
         check_decoder(settings.reader.policy.decoder)
-        train(settings, run, progress)
-        # By the exported model: the metrics are those of the very model that is served.
-        evaluate_run(run, progress)
+        if n_folds:
+            run_folds(settings, run, n_folds, progress)
+        else:
+            train(settings, run, progress)
+            # By the exported model: the metrics are those of the very model that is served.
+            evaluate_run(run, progress)
     print_result(run)
     return 0
 
@@ -85,9 +92,10 @@ def _train(args: argparse.Namespace, given: dict) -> int:
 def print_result(run) -> None:
     print((run / "report.txt").read_text(encoding="utf-8", errors="surrogateescape"))
     print(f"run folder   {run.folder}")
-    print(f"SavedModel   {run / 'saved_model'}")
-    track = "SONG.mp3" if run.load_settings().input == WAVEFORM else "SPECTROGRAM.npy"
-    print(f"next         kgenre predict --model {run.folder} {track}")
+    if (run / "saved_model").is_dir():
+        print(f"SavedModel   {run / 'saved_model'}")
+        track = "SONG.mp3" if run.load_settings().input == WAVEFORM else "SPECTROGRAM.npy"
+        print(f"next         kgenre predict --model {run.folder} {track}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Small collections as users have them on disk: GTZAN, playlists, tagged songs. Real audio with real tags."""
 
 import itertools
+import zlib
 from functools import partial
 from pathlib import Path
 
@@ -12,12 +13,13 @@ from mutagen.mp3 import MP3
 WRITERS = {".m4a": partial(write_av, codec="aac"), ".wma": partial(write_av, codec="wmav2")}
 
 
-def write_song(path: Path, seconds: float = 2.0, hz: float = 440.0, **tags) -> Path:
-    """A tone in the format that the path's ending names, with artist, album, genre or whatever else is given.
+def write_song(path: Path, seconds: float = 2.0, hz: float | None = None, **tags) -> Path:
+    """A tone in the format that the path's ending names, of its own pitch if none is given, with tags.
 
     A tag is a text or a list of texts. WAV and AIFF get ID3 frames, as mutagen reads and writes them.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    hz = hz or 200 + zlib.crc32(str(path).encode("utf-8", "surrogateescape")) % 3000  # no two songs are the same
     WRITERS.get(path.suffix, write_sound)(path, tone(hz, seconds, 22050), 22050)
     if not tags:
         return path

@@ -2,7 +2,8 @@
 
 What opens the file is a row of decoders.py. Channels are averaged, soxr resamples at its HQ setting, samples
 are clipped to [-1, 1]. Everything is a stream of blocks, so a ten-hour file needs no more memory
-than a song, and a whole decode is the same samples as the blocks that it is made of.
+than a song, and a whole decode is the same samples as the blocks that it is made of. A path may name a part
+of a file (fragments.py): its samples are those of the whole decode from the part's start to its end.
 """
 
 import math
@@ -13,6 +14,7 @@ import numpy as np
 import soxr
 
 from kgenre.audio.decoders import DECODERS, AudioError, first_line, open_source
+from kgenre.audio.fragments import find_part
 from kgenre.audio.policy import AUTO
 
 MIN_SECONDS = 0.1  # less holds not one period of 10 Hz: too little for a genre
@@ -69,11 +71,12 @@ def probe(path, decoder: str = AUTO) -> AudioInfo:
         AudioError: the file is missing, empty, or none of the chosen decoders reads it.
         KgenreError: unknown decoder, or it does not work in this environment.
     """
-    source, name = open_source(path, decoder)
+    part = find_part(path)
+    source, name = open_source(part.file, decoder)
     try:
         seconds = math.nan if source.frames is None else source.frames / source.sample_rate
         form = getattr(source, "format", "")
-        return AudioInfo(seconds, source.sample_rate, source.channels, name, form)
+        return AudioInfo(part.seconds(seconds), source.sample_rate, source.channels, name, form)
     finally:
         source.close()
 
@@ -95,9 +98,13 @@ def stream(path, sample_rate: int, start: float = 0.0, decoder: str = AUTO) -> I
             come after some blocks: a fault in the middle of a file is found in the middle.
         KgenreError: as `probe`.
     """
-    source, name = open_source(path, decoder)
+    part = find_part(path)
+    source, name = open_source(part.file, decoder)
+    first = round(part.start * sample_rate) + round(start * sample_rate)
+    place = start if part.is_whole else first / sample_rate
     try:
-        yield from _resampled(path, source, DECODERS[name].errors(), sample_rate, start)
+        blocks = _resampled(part.file, source, DECODERS[name].errors(), sample_rate, place)
+        yield from blocks if part.is_whole else part.cut(blocks, first, part.last(sample_rate))
     finally:
         source.close()
 

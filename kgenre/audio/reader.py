@@ -1,8 +1,10 @@
 """Reads many tracks through a cache: all slices for prediction, random crops for training; and checks files.
 
-What the cache does not hold is decoded again, by seeking to the crop that is wanted.
+What the cache does not hold is decoded again, by seeking to the crop that is wanted. A path may name a part of a file
+(audio.fragments): the cache holds the file, once for all its parts.
 """
 
+import functools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +14,7 @@ import numpy as np
 from kgenre.audio import decode as audio
 from kgenre.audio.cache import AudioCache
 from kgenre.audio.facts import TrackFacts, describe_truncation
+from kgenre.audio.fragments import Part, find_part
 from kgenre.audio.policy import AUTO, DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.slicing import SliceSpec, repeat_to_length
 from kgenre.audio.track import Slice, TrackSlices, count_samples, read_samples
@@ -52,15 +55,30 @@ class TrackReader:
             AudioError: the file cannot be read; or it is silent, which shows only where it is decoded whole.
         """
         samples = samples or self.spec.slice_samples
-        start = round(position * max(0, self._length(path) - samples))
-        held = self.cache.get(path)
-        if held is None and self._fits(path):
-            held = self._decode_whole(path)
-            self.cache.add(path, held)
-        if held is not None:
-            start = max(0, min(start, len(held) - samples))
-            return repeat_to_length(held[start : start + samples], samples)
-        return repeat_to_length(self._decode_crop(path, start / self.spec.sample_rate, samples), samples)
+        part, length = find_part(path), self._length(path)
+        start = round(position * max(0, length - samples))
+        held = self._hold(part.file)
+        if held is None:
+            return repeat_to_length(self._decode_crop(path, start / self.spec.sample_rate, samples), samples)
+        held, first = self._cut(part, held)
+        start = max(0, min(start, len(held) - samples))
+        piece = held[start : start + samples]
+        if not part.is_whole:
+            audio.check_length(path, len(piece), self.spec.sample_rate)
+        return repeat_to_length(part.perturb(piece, first + start), samples)
+
+    def _hold(self, file: str) -> np.ndarray | None:
+        """A file's samples, from the cache or decoded into it; None where they do not fit."""
+        held = self.cache.get(file)
+        if held is None and self._fits(file):
+            held = self._decode_whole(file)
+            self.cache.add(file, held)
+        return held
+
+    def _cut(self, part: Part, held: np.ndarray) -> tuple[np.ndarray, int]:
+        """The part's samples of a file's, and the first one's number there."""
+        first, last = part.span(self.spec.sample_rate, len(held))
+        return held[first:last], first
 
     def keep_all_or_none(self, paths: Sequence[str]) -> None:
         """Gives the cache up unless it holds all of these tracks.
@@ -69,7 +87,7 @@ class TrackReader:
         that holds some tracks, they depend on which were read first.
         """
         total = 0
-        for path in paths:
+        for path in {find_part(path).file for path in paths}:
             try:
                 total += self._length(path)
             except audio.AudioError:
@@ -91,12 +109,15 @@ class TrackReader:
 
     def _stream(self, path: str, sample_rate: int, start: float, decoder: str) -> Iterator[np.ndarray]:
         """The track's blocks from the cache, or decoded; a whole track is kept if it fits."""
-        held = self.cache.get(path)
+        part = find_part(path)
+        held = self.cache.get(path) if part.is_whole else self._hold(part.file)
         if held is not None:
-            yield held[round(start * sample_rate) :]
+            held, first = self._cut(part, held)
+            start = round(start * sample_rate)
+            yield part.perturb(held[start:], first + start)
             return
         self.decoded += 1
-        kept, samples = [] if start == 0 and self._fits(path) else None, 0
+        kept, samples = [] if start == 0 and part.is_whole and self._fits(path) else None, 0
         for block in audio.stream(path, sample_rate, start, decoder):
             samples += len(block)
             if kept is not None:
@@ -144,11 +165,14 @@ def check_files(
 ) -> dict[str, str]:
     """Probes files in parallel: {path: cause} of those that no decoder opens or that hold too little."""
 
+    probe = functools.cache(lambda file: audio.probe(file, decoder))  # parts of a file share its header
+
     def fault(path: str) -> str | None:
         try:
-            info = audio.probe(path, decoder)
+            part = find_part(path)
+            info = probe(part.file)
             if not np.isnan(info.seconds):
-                audio.check_length(path, round(info.seconds * info.sample_rate), info.sample_rate)
+                audio.check_length(path, round(part.seconds(info.seconds) * info.sample_rate), info.sample_rate)
             return None
         except audio.AudioError as error:
             return error.cause

@@ -26,6 +26,7 @@ import numpy as np
 
 from kgenre.audio import decode as audio
 from kgenre.audio.facts import SILENT, Level, TrackFacts, describe_truncation
+from kgenre.audio.fragments import find_part
 from kgenre.audio.policy import AUTO, DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.slicing import SliceSpec, pick_slices, repeat_to_length, stream_slices
 
@@ -141,6 +142,13 @@ def count_steps(path, sample_rate: int, decoder: str = AUTO) -> Generator[None, 
     Raises:
         AudioError: unreadable; or the count passes 200 hours.
     """
+    part = find_part(path)
+    samples = yield from _count_whole(part.file, sample_rate, decoder)
+    first, last = part.span(sample_rate, samples)
+    return last - first
+
+
+def _count_whole(path, sample_rate: int, decoder: str) -> Generator[None, None, int]:
     seconds = audio.probe(path, decoder).seconds
     if not math.isnan(seconds):
         return int(seconds * sample_rate + 0.500001)

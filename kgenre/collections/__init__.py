@@ -1,12 +1,17 @@
 """Collections of tracks, and the one way from `--data` to a table of tracks."""
 
+import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kgenre.audio.inputs import ARRAYS, SPECTROGRAMS
 from kgenre.collections.datasets import DATASETS
 from kgenre.collections.settings import DATA, CollectionOptions
 from kgenre.core.errors import KgenreError, check_known
 from kgenre.core.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from kgenre.audio.slicing import SliceSpec
 
 
 def load_collection(
@@ -15,6 +20,7 @@ def load_collection(
     seed: int = 0,
     progress: Progress = SILENT,
     options: CollectionOptions | None = None,
+    slice_spec: "SliceSpec | None" = None,
 ):
     """The tracks of a named dataset, of a folder of genre folders, or of a manifest, each in a split.
 
@@ -24,20 +30,31 @@ def load_collection(
         folder: where named datasets are kept.
         seed: of the split, where the tracks have none yet.
         progress: gets a line for each of the commonest causes why tracks were left out.
-        options: CollectionOptions: which genres count, and a file with artists.
+        options: CollectionOptions: which genres count, a file with artists, and the protocol of the split.
+        slice_spec: SliceSpec of the network, whose slices the protocol random-slice deals.
 
     Returns:
         collections.splits.Collection.
 
     Raises:
-        KgenreError: nothing of that name, or no usable tracks in it.
+        KgenreError: nothing of that name, no usable tracks in it, or a protocol that it has no split for.
     """
-    import dataclasses
+    from kgenre.collections.splits import with_split
 
+    options = options or CollectionOptions()
+    tracks, task = labelled_tracks(data, folder, options, progress)
+    own = (tracks.given_split, options, slice_spec, progress)
+    collection = with_split(data, tracks.table, seed, task, tracks.parents, *own)
+    return dataclasses.replace(collection, left_out=tracks.left_out)
+
+
+def labelled_tracks(
+    data: str, folder: Path = Path("data"), options: CollectionOptions | None = None, progress: Progress = SILENT
+):
+    """What `load_collection` splits: collections.datasets.dataset.Tracks with the genres that count, and their task."""
     from kgenre.collections.artists import with_artists
     from kgenre.collections.labels import label
     from kgenre.collections.left_out import left_out_lines
-    from kgenre.collections.splits import with_split
 
     options = options or CollectionOptions()
     tracks = _read(data, folder, progress)
@@ -46,8 +63,7 @@ def load_collection(
     tracks, task = label(data, tracks, options)
     for line in left_out_lines(data, tracks.left_out):
         progress.line(line)
-    collection = with_split(data, tracks.table, seed, task, tracks.parents, tracks.given_split)
-    return dataclasses.replace(collection, left_out=tracks.left_out)
+    return tracks, task
 
 
 def find_dataset(data: str, folder: Path = Path("data")) -> tuple[str, Path] | None:

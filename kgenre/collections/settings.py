@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from kgenre.collections.datasets import DATASETS
+from kgenre.collections.protocols import PROTOCOLS
 from kgenre.core.settings import Settings
 
 # What `--data` takes: the help texts and the errors say it in the same words.
@@ -22,7 +23,7 @@ class CollectionSettings(Settings):
 
 
 class CollectionOptions(Settings):
-    """How a collection is read: which genres count, and as what."""
+    """How a collection is read: which genres count, and as what; and how its tracks are split."""
 
     task: Literal["single", "multi"] | None = Field(
         None, description="one genre a track, or several; what the collection has if not given"
@@ -35,4 +36,13 @@ class CollectionOptions(Settings):
         None,
         description="a file with the artists of tracks: a .csv with track_id or path and artist, or GTZANindex.txt",
         json_schema_extra={"metavar": "FILE"},
+    )
+    # Without one: the given split, else by artist, album or track, the first that nearly all tracks have.
+    protocol: Literal[*PROTOCOLS] | None = Field(
+        None,
+        description="how tracks are split into train, valid and test; "
+        + "; ".join(f"{name}: {row.description}" for name, row in PROTOCOLS.items()),
+    )
+    allow_leak: bool = Field(
+        False, description="train although test tracks are known from training; every report will say LEAKY"
     )

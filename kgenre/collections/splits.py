@@ -6,15 +6,26 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from kgenre.audio.fragments import whole_file
+from kgenre.audio.slicing import SliceSpec
+from kgenre.collections.checks import (
+    MOST_UNKNOWN,
+    SPLITS,
+    check_given,
+    check_protocol,
+    check_unit,
+    is_known,
+    join_recordings,
+)
 from kgenre.collections.grouping import group_ids, grouped_folds
 from kgenre.collections.labels import SINGLE, strata
+from kgenre.collections.protocols import PROTOCOLS
+from kgenre.collections.settings import CollectionOptions
+from kgenre.collections.slices import cut_tracks
 from kgenre.core.errors import KgenreError
 from kgenre.core.genres import split_genres
+from kgenre.core.progress import SILENT, Progress
 from kgenre.model.tasks import Task, make_task
-
-SPLITS = ("train", "valid", "test")
-KNOWN_SHARE = 0.9  # a unit is used when at least this share of the tracks has it
-MOST_UNKNOWN = 0.5  # beyond this share of tracks without an artist, the overlap says nothing
 
 
 @dataclass(frozen=True)
@@ -25,6 +36,7 @@ class Collection:
     protocol: one sentence on how the split was made.
     task: "single" or "multi": whether `genre` or `genres` is what a track is labelled with.
     parents: {genre: its parent}, both among the labels; empty where the labels are a flat list.
+    leaky: what makes metrics of this split too high, for a report that says LEAKY; "" if nothing is known to.
     left_out: {path or track id: cause} of what was there and is not among the tracks.
     """
 
@@ -33,6 +45,7 @@ class Collection:
     protocol: str
     task: str = SINGLE
     parents: Mapping[str, str] = field(default_factory=dict)
+    leaky: str = ""
     left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -61,21 +74,69 @@ def with_split(
     task: str = SINGLE,
     parents: Mapping[str, str] | None = None,
     given_split: str = "given by the manifest",
+    options: CollectionOptions | None = None,
+    slice_spec: SliceSpec | None = None,
+    progress: Progress = SILENT,
 ) -> Collection:
-    """The collection with its given split, or one made by artist, else album, else track.
+    """The collection split by the protocol of the options; without one, as given, or by artist, album or track.
 
-    Tracks without a split in a table that gives one to others are left out of all three.
+    Args:
+        table: with COLUMNS. Tracks without a split in a table that gives one to others are left out of a given split.
+        given_split: who gave it, to complete "split ...".
+        options: CollectionOptions.
+        slice_spec: SliceSpec of the slices that random-slice deals.
+
+    Raises:
+        KgenreError: the protocol needs what the table does not have, or leaks without `allow_leak`; or the given split
+            has a track on two sides.
     """
+    options = options or CollectionOptions()
+    chosen = options.protocol or default_protocol(table)
+    check_protocol(name, table, chosen, options.allow_leak)
+    unit, leaky = PROTOCOLS[chosen].unit, PROTOCOLS[chosen].leaky
+    if unit == "":
+        table, sentence = _given(table, given_split)
+        leaky = check_given(name, table, options.allow_leak, progress)
+    elif unit == "slice":
+        table = cut_tracks(name, table, slice_spec, progress)
+        table = table.assign(split=pd.array(deal(strata(table).to_numpy(), seed), dtype="string"))
+        sentence = f"slices of {slice_spec.slice_seconds:.3g} s dealt at random, whatever their track, seed {seed}"
+    else:
+        table, sentence = _made(name, table, unit, seed, options.protocol is not None, progress)
+    return Collection(name, table.reset_index(drop=True), sentence, task, parents or {}, leaky)
+
+
+def default_protocol(table: pd.DataFrame) -> str:
+    """The given split; else artist, album or track, the first that nearly all tracks have."""
     if (table["split"] != "").any():
-        given = table[table["split"] != ""].reset_index(drop=True)
-        left_out = len(table) - len(given)
-        note = f"; {left_out} tracks without a split left out" if left_out else ""
-        return Collection(name, given, f"split {given_split}{note}", task, parents or {})
-    unit = next((unit for unit in ("artist", "album") if (table[unit] != "").mean() >= KNOWN_SHARE), "track")
+        return "official"
+    return next((unit for unit in ("artist", "album") if is_known(table, unit)), "track")
+
+
+def _given(table: pd.DataFrame, given_split: str) -> tuple[pd.DataFrame, str]:
+    given = table[table["split"] != ""]
+    left_out = len(table) - len(given)
+    return given, f"split {given_split}" + (f"; {left_out} tracks without a split left out" if left_out else "")
+
+
+def _made(
+    name: str, table: pd.DataFrame, unit: str, seed: int, asked: bool, progress: Progress
+) -> tuple[pd.DataFrame, str]:
+    """A new split by `unit`; what is the same recording stays on one side, too."""
     groups, sparse = split_groups(table, unit)
-    table = table.assign(split=pd.array(assign(strata(table).to_numpy(), groups, seed), dtype="string"))
+    groups = join_recordings(table, groups, progress)
+    split = pd.array(assign(strata(table).to_numpy(), groups, seed), dtype="string")
     note = f", but by track in {', '.join(sparse)} (fewer than 3 {unit}s)" if sparse else ""
-    return Collection(name, table, f"split by {unit}{note}, seed {seed}", task, parents or {})
+    unknown = (table[unit] == "").mean() if unit != "track" else 0
+    if asked and unknown:
+        note += f", unknown of {unknown:.1%}, which are split by track"
+    if asked and unit == "track" and (table["artist"] != "").any():
+        note += ", artists ignored"
+    if (table["split"] != "").any():
+        note += ", the given split ignored"
+    table = table.assign(split=split)
+    check_unit(name, table[~strata(table).isin(sparse)], unit)
+    return table, f"split by {unit}{note}, seed {seed}"
 
 
 def split_groups(table: pd.DataFrame, unit: str) -> tuple[np.ndarray, list[str]]:
@@ -105,6 +166,16 @@ def assign(genres: np.ndarray, groups: np.ndarray, seed: int) -> list[str]:
     return list(split)
 
 
+def deal(genres: np.ndarray, seed: int) -> np.ndarray:
+    """One of SPLITS for each row, at random within its genre: a tenth each is valid and test."""
+    order = np.random.default_rng(seed).permutation(len(genres))
+    number = pd.Series(genres[order]).groupby(genres[order]).cumcount().to_numpy() % 10
+    split = np.full(len(genres), "train", dtype=object)
+    split[order[number == 1]] = "valid"  # after the first, for a genre of one row is train
+    split[order[number == 2]] = "test"
+    return split
+
+
 def spread(split: np.ndarray, genres: np.ndarray, groups: np.ndarray) -> None:
     """Moves a rare genre's smallest groups to the splits that have none of it, train first, in place."""
     for genre in sorted(set(genres)):
@@ -119,15 +190,27 @@ def artist_overlap(rows: pd.DataFrame, train: pd.DataFrame) -> str:
     """One sentence on the share of `rows` that are by an artist of `train`, or that the artists are unknown."""
     if len(rows) == 0 or len(train) == 0:
         return "none: no tracks to compare"
-    same = rows["path"].isin(train["path"]).mean()
+    same = track_share(rows, train)
     prefix = f"{same:.1%} of the tracks themselves were trained on; " if same else ""
-    unknown, of_train = (rows["artist"] == "").mean(), (train["artist"] == "").mean()
-    if max(unknown, of_train) > MOST_UNKNOWN:
+    shared = artist_share(rows, train)
+    if shared is None:
         return f"{prefix}artists unknown, so the overlap is unknown and the metrics may be optimistic"
-    known = set(train["artist"].str.casefold()) - {""}
-    shared = rows["artist"].str.casefold().isin(known).mean()
+    unknown, of_train = (rows["artist"] == "").mean(), (train["artist"] == "").mean()
     note = f"; the artist is unknown of {unknown:.1%} of them and of {of_train:.1%} of the trained tracks"
     return f"{prefix}{shared:.1%} of the tracks have an artist that was trained on{note if unknown + of_train else ''}"
+
+
+def track_share(rows: pd.DataFrame, train: pd.DataFrame) -> float:
+    """The share of `rows` that are, or are parts of, files of `train`."""
+    return float(rows["path"].map(whole_file).isin(set(train["path"].map(whole_file))).mean())
+
+
+def artist_share(rows: pd.DataFrame, train: pd.DataFrame) -> float | None:
+    """The share of `rows` that are by an artist of `train`; None where too few artists are known."""
+    if max((table["artist"] == "").mean() for table in (rows, train)) > MOST_UNKNOWN:
+        return None
+    known = set(train["artist"].str.casefold()) - {""}
+    return float(rows["artist"].str.casefold().isin(known).mean())
 
 
 def trainable_genres(tracks: pd.DataFrame, name: str) -> list[str]:

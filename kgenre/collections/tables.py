@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from kgenre.audio.fragments import whole_file
 from kgenre.audio.tags import read_all_tags
 from kgenre.audio.walk import find_audio_files
 from kgenre.core.errors import KgenreError
@@ -117,7 +118,7 @@ def finish_table(table: pd.DataFrame, name: str, progress: Progress = SILENT) ->
     if len(genres) < 2:
         raise KgenreError(f"{name}: at least two genres are needed. Received: {', '.join(genres)}.")
     table["track_id"] = table["track_id"].where(
-        table["track_id"] != "", table["path"].map(lambda path: Path(path).stem)
+        table["track_id"] != "", table["path"].map(lambda path: Path(whole_file(path)).stem)
     )
     if (table["artist"] == "").all():
         tags = read_all_tags(list(table["path"]), progress)

@@ -182,7 +182,10 @@ class Store:
 
 
 def signature(path) -> tuple[int, int] | None:
-    """Size in bytes and time of change in ns, by which a changed file is recognised; None if there is no file."""
+    """Size in bytes and time of change in ns, by which a changed file is recognised; None if there is no file.
+
+    Of a part of a file (audio.fragments), the file's.
+    """
     try:
         found = container(whole_file(str(path))).stat()
     except OSError:  # the reader reports the cause

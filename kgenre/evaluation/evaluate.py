@@ -1,5 +1,7 @@
 """Evaluation of a model on whole tracks of a collection; of a run, its exported model, which is the one served."""
 
+import dataclasses
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -52,8 +54,10 @@ def evaluate_named(
     opened, run = open_model(model), Run(model)
     if data:
         options = (options or CollectionOptions()).model_copy(update={"task": opened.task.name})
-        seed = run.load_settings().training.seed if run.begun else 0
-        collection = load_collection(data, seed=seed, progress=progress, options=options)
+        seed, spec = run.load_settings().training.seed if run.begun else 0, opened.slice_spec
+        collection = load_collection(data, seed=seed, progress=progress, options=options, slice_spec=spec)
+        if run.begun and run.leaky:  # also where it is evaluated on other tracks
+            collection = dataclasses.replace(collection, leaky=run.leaky)
     elif run.begun:
         collection = run_collection(run)
     else:
@@ -69,6 +73,18 @@ def evaluate_run(run: Run, progress: Progress = SILENT) -> dict:
     own = (reading.workers, reading.max_bad_share, progress, reading.policy)
     metrics, _ = evaluate_named(run.folder, None, "test", None, *own)
     return metrics
+
+
+def release_memory() -> None:
+    """Lets go of the networks of this process that are no longer used, for whoever trains many in turn."""
+    import keras
+
+    keras.utils.clear_session()
+
+
+def read_metrics(run: Run) -> dict:
+    """What `evaluate_run` wrote of a finished run."""
+    return json.loads((run / "metrics.json").read_text(encoding="utf-8"))
 
 
 def evaluate(
@@ -118,7 +134,8 @@ def evaluate(
 def run_collection(run: Run) -> Collection:
     """The tracks of a run, with the split that it was trained with."""
     facts = run.load_facts()
-    return Collection(run.load_settings().data, run.load_tracks(), facts["protocol"], facts["task"])
+    own = (facts["protocol"], facts["task"])
+    return Collection(run.load_settings().data, run.load_tracks(), *own, leaky=facts["leaky"])
 
 
 def _training_rows(tracks: pd.DataFrame) -> pd.DataFrame:
@@ -132,9 +149,14 @@ def reader_settings(model: Path) -> ReaderSettings:
 
 
 def collection_defaults(model: Path) -> CollectionOptions:
-    """How a run reads its collection; the defaults for a SavedModel folder."""
+    """Which genres a run reads of its collection; the defaults for a SavedModel folder.
+
+    Not its protocol: the split of other tracks is their own.
+    """
     run = Run(model)
-    return run.load_settings().collection if run.begun else CollectionOptions()
+    if not run.begun:
+        return CollectionOptions()
+    return run.load_settings().collection.model_copy(update={"protocol": None, "allow_leak": False})
 
 
 def _default_folder(run: Run, data: str | None, split: str, policy: ReadPolicy) -> Path:

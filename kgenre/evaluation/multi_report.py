@@ -47,5 +47,6 @@ def write_files(metrics: dict, targets: np.ndarray, probabilities: np.ndarray, t
         table[[f"{name}_low", f"{name}_high"]] = bounds
     table = table.sort_values("tracks", ascending=False, kind="stable")
     write_text(out / "genres.csv", table.to_csv())
-    title = f"{metrics['split']}: mAP {metrics['mean_average_precision']:.3f} of {metrics['tracks']} tracks"
+    mark = "LEAKY " if metrics["leaky"] else ""
+    title = f"{mark}{metrics['split']}: mAP {metrics['mean_average_precision']:.3f} of {metrics['tracks']} tracks"
     draw_average_precision(table[table["tracks"] > 0].head(PLOTTED), metrics["tracks"], title, out / "genres.png")

@@ -21,6 +21,7 @@ class EvaluationSet:
     split: "train", "valid", "test" or "all".
     protocol: one sentence on how the split was made.
     note: what limits the metrics, or "".
+    leaky: what makes them too high, for a report that says LEAKY, or "".
     """
 
     data: str
@@ -28,6 +29,7 @@ class EvaluationSet:
     split: str
     protocol: str
     note: str = ""
+    leaky: str = ""
 
     def overlap(self, paths, training_rows: pd.DataFrame | None) -> str:
         """One sentence on how many of the tracks `paths`, or their artists, are among the training rows."""
@@ -53,7 +55,7 @@ def evaluation_set(collection: Collection, split: str, selected: str = "the epoc
     if len(rows) == 0:
         raise KgenreError(f"{collection.name}: the split {split!r} has no tracks. Name another split with --split.")
     protocol = "every track, whatever its split" if split == "all" else collection.protocol
-    return EvaluationSet(collection.name, rows.reset_index(drop=True), split, protocol, note)
+    return EvaluationSet(collection.name, rows.reset_index(drop=True), split, protocol, note, collection.leaky)
 
 
 def known_genres(tracks: EvaluationSet, task: Task) -> EvaluationSet:

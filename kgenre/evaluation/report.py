@@ -46,6 +46,7 @@ def write_report(
         "split": tracks.split,
         "task": task.name,
         "note": tracks.note,
+        "leaky": tracks.leaky,
         "protocol": tracks.protocol,
         "overlap": tracks.overlap(rows["path"], training_rows),
         **task.evaluate(truth, answers),
@@ -61,7 +62,8 @@ def write_report(
 def summary(metrics: dict) -> str:
     """The metrics as text: what is printed, and written to report.txt."""
     report = REPORTS[metrics["task"]]
-    lines = [
+    lines = [f"LEAKY: {metrics['leaky']}"] if metrics["leaky"] else []
+    lines += [
         f"{metrics['split']} of {metrics['data']}: {metrics['tracks']} tracks",
         *report.metric_lines(metrics),
         f"  protocol           {metrics['protocol']}",

@@ -34,5 +34,6 @@ def write_files(metrics: dict, targets: np.ndarray, probabilities: np.ndarray, t
 
     table = confusion_table(targets, task.main(probabilities), list(task.labels))
     write_text(out / "confusion.csv", table.to_csv())
-    title = f"{metrics['split']}: {metrics['accuracy']:.1%} of {metrics['tracks']} tracks"
+    mark = "LEAKY " if metrics["leaky"] else ""
+    title = f"{mark}{metrics['split']}: {metrics['accuracy']:.1%} of {metrics['tracks']} tracks"
     draw_confusion(table, title, out / "confusion.png")

@@ -55,6 +55,13 @@ def write_metadata(folder: Path, metadata: dict) -> None:
     (folder / ABOUT).write_text(json.dumps(metadata, indent=1) + "\n", encoding="utf-8")
 
 
+def mark_leaky(folder: Path, why: str) -> None:
+    """Adds to what was kept beside the graph what makes the model's metrics too high."""
+    (folder / ABOUT).parent.mkdir(exist_ok=True)
+    metadata = json.loads((folder / ABOUT).read_text(encoding="utf-8")) if (folder / ABOUT).is_file() else {}
+    write_metadata(folder, {**metadata, "leaky": why})
+
+
 def read_metadata(folder: Path) -> dict | None:
     """What `write_metadata` kept; None where there is no such file, or one of other files."""
     try:

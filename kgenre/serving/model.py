@@ -25,12 +25,14 @@ class Model(abc.ABC):
     identity: hash of all that its answers depend on; vectors of two identities are never mixed.
     task: its labels, and what is decided from its probabilities; without labels where it only gives embeddings.
     slice_spec: the slices that it expects.
+    leaky: what makes metrics of its training too high, to be told beside its answers; "" if nothing is known to.
     """
 
     name: str
     identity: str
     task: Task
     slice_spec: SliceSpec
+    leaky: str = ""
 
     @abc.abstractmethod
     def __call__(self, slices: np.ndarray) -> SliceOutputs:

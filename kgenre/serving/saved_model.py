@@ -26,7 +26,7 @@ class SavedModel(Model):
         self.path, self.name = find_saved_model(path), name or str(path)
         metadata = read_metadata(self.path) or self.metadata_of_graph()
         self.task, self.slice_spec = task_and_spec(metadata)
-        self.identity = metadata["identity"]
+        self.identity, self.leaky = metadata["identity"], metadata.get("leaky", "")
 
     @functools.cached_property
     def module(self):

@@ -54,8 +54,8 @@ def fit(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
 
 def training_plan(settings: TrainingSettings, strata) -> TrainingPlan:
     """The plan of epochs for train tracks of these label numbers, (tracks,)."""
-    genres = tuple(strata) if settings.balanced else ()
-    return TrainingPlan(len(strata), settings.crops_per_track, settings.batch_size, settings.seed, genres)
+    genres, n_steps = tuple(strata) if settings.balanced else (), settings.steps_per_epoch
+    return TrainingPlan(len(strata), settings.crops_per_track, settings.batch_size, settings.seed, genres, n_steps)
 
 
 def batches(

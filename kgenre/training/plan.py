@@ -14,6 +14,8 @@ class TrainingPlan:
     tracks of a genre as often, as whole numbers allow.
 
     genres: the label number of each track, to balance by; none for every track as often.
+    n_steps: steps of an epoch, if they are not those that show each crop once: fewer show some of the crops, drawn
+        anew each epoch, and more show some of them again.
     """
 
     n_tracks: int
@@ -21,10 +23,11 @@ class TrainingPlan:
     batch_size: int
     seed: int
     genres: tuple[int, ...] = ()
+    n_steps: int | None = None
 
     @property
     def steps(self) -> int:
-        return -(-self.n_tracks * self.crops_per_track // self.batch_size)
+        return self.n_steps or -(-self.n_tracks * self.crops_per_track // self.batch_size)
 
     def epoch(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """Track numbers and positions in [0, 1]: int64 (steps * batch_size,), float64 of the same shape."""

@@ -64,6 +64,11 @@ class Run:
         path = self / "tracks.csv"
         return pd.read_csv(path, dtype="string", keep_default_na=False, encoding_errors="surrogateescape")
 
+    @property
+    def leaky(self) -> str:
+        """What makes the metrics of its split too high; "" if nothing is known to."""
+        return self.load_facts()["leaky"]
+
     def load_facts(self) -> dict:
         return json.loads((self / "run.json").read_text(encoding="utf-8"))
 

@@ -45,6 +45,10 @@ class TrainingSettings(Settings):
     batch_size: int = Field(32, ge=1, le=65536, description="slices a step")
     # Decoding is dear and cropping cheap: four crops of a decoded track cost little more than one.
     crops_per_track: int = Field(4, ge=1, le=10000, description="random slices of each track an epoch")
+    # For runs that are to be compared: however many tracks they have, they learn for as long.
+    steps_per_epoch: int | None = Field(
+        None, ge=1, le=10**7, description="steps an epoch; those that show each crop once if not given"
+    )
     balanced: bool = Field(False, description="show each genre as often, however many tracks it has")
     # Off: they raise the probabilities of rare genres above their share of the tracks.
     positive_weights: bool = Field(

@@ -79,13 +79,21 @@ def resumed_settings(run: Run, given: dict) -> RunSettings:
     return settings
 
 
-def train(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
-    """Trains and exports; each step is skipped where an earlier try has done it."""
+def train(
+    settings: RunSettings, run: Run, progress: Progress = SILENT, collection=None, again: str | None = None
+) -> None:
+    """Trains and exports; each step is skipped where an earlier try has done it.
+
+    Args:
+        collection: the tracks that a run begins with; those that the settings name if not given.
+        again: the command that goes on with it, for the user.
+    """
     if run.begun:
         start_backend(settings)
     else:
-        settings = begin(settings, run, progress)
-    progress.line(f"run folder {run.folder}; if stopped, go on with: kgenre train --resume --out {run.folder}")
+        settings = begin(settings, run, progress, collection)
+    again = again or f"kgenre train --resume --out {run.folder}"
+    progress.line(f"run folder {run.folder}; if stopped, go on with: {again}")
 
     from kgenre.serving.exporters import export_model
     from kgenre.training.fit import fit
@@ -98,7 +106,7 @@ def train(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     if not saved_model.exists():
         choose_thresholds(settings, run, progress)
         progress.line("exporting and checking the export")
-        export_model(run.load_model(), run.load_task(), settings.slice_spec, saved_model)
+        export_model(run.load_model(), run.load_task(), settings.slice_spec, saved_model, leaky=run.leaky)
 
 
 def start_backend(settings: RunSettings) -> None:
@@ -116,19 +124,20 @@ def start_backend(settings: RunSettings) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
-    """Reads the collection, checks its files and writes what the run starts from; the effective settings."""
+def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) -> RunSettings:
+    """Reads the collection if it is not given, checks its files and writes what the run starts from.
+
+    Returns:
+        The effective settings.
+    """
     from kgenre.audio.decoders import check_decoder
     from kgenre.audio.open_reader import reader_versions
     from kgenre.audio.reader import check_bad_share
-    from kgenre.collections import load_collection
     from kgenre.collections.left_out import write_left_out
     from kgenre.training.spectrograms import settle_spectrograms
 
     check_decoder(settings.reader.policy.decoder)  # first, for the rest takes long
-    collection = load_collection(
-        settings.data, seed=settings.training.seed, progress=progress, options=settings.collection
-    )
+    collection = collection or load_tracks(settings, progress)
     check_task(settings, collection)
     paths = list(collection.table["path"])
     with progress.task("checking files", len(paths), "files") as advance:
@@ -157,6 +166,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress) -> RunSettings:
         "task": task.name,
         "parameters": {name: list(getattr(task, name)) for name in task.parameters},
         "protocol": collection.protocol,
+        "leaky": collection.leaky,
         "resolved": resolved,
         "asked": {name: asked[name] for name in resolved},
         "bad_files": failures,
@@ -177,6 +187,24 @@ def _check_files(settings: RunSettings, paths: list[str], advance) -> tuple[dict
     return check_files(paths, workers, advance, settings.reader.policy.decoder), {}
 
 
+def load_tracks(settings: RunSettings, progress: Progress = SILENT):
+    """The Collection that a run's settings name."""
+    from kgenre.collections import load_collection
+
+    return load_collection(
+        settings.data,
+        seed=settings.training.seed,
+        progress=progress,
+        options=settings.collection,
+        slice_spec=spec_to_cut(settings),
+    )
+
+
+def spec_to_cut(settings: RunSettings):
+    """SliceSpec of the slices that a protocol may deal, as far as it is known before the collection is read."""
+    return settings.slice_spec
+
+
 def check_task(settings: RunSettings, collection) -> None:
     """Raises KgenreError for a setting of another task than the collection's."""
     if settings.training.positive_weights and collection.task != "multi":
@@ -187,6 +215,7 @@ def check_task(settings: RunSettings, collection) -> None:
 
 
 def describe(tracks, labels: list[str], collection) -> str:
+    from kgenre.collections.checks import missing_genres
     from kgenre.collections.splits import SPLITS, artist_overlap
 
     counts = ", ".join(f"{(tracks['split'] == split).sum()} {split}" for split in SPLITS)
@@ -195,10 +224,12 @@ def describe(tracks, labels: list[str], collection) -> str:
         f"{collection.name}: {len(tracks)} tracks of {len(labels)} genres: {counts}",
         f"protocol: {collection.protocol}",
     ]
+    if collection.leaky:
+        lines.append(f"LEAKY: {collection.leaky}")
     for split in SPLITS[1:]:
         rows = tracks[tracks["split"] == split]
         lines.append(f"{split}: {artist_overlap(rows, train)}" if len(rows) else f"{split}: no tracks")
     small = [split for split in SPLITS[1:] if 0 < (tracks["split"] == split).sum() < 20]
     if small:
         lines.append(f"note: fewer than 20 tracks in {' and '.join(small)}: the metrics will be rough")
-    return "\n".join(lines)
+    return "\n".join([*lines, *missing_genres(tracks)])

@@ -43,7 +43,7 @@ class Exporter:
 EXPORTERS = {"saved_model": Exporter("TensorFlow SavedModel, a version folder for TF Serving", "saved_model")}
 
 
-def export_model(model, task: "Task", spec: "SliceSpec", folder, format: str = "saved_model") -> float:
+def export_model(model, task: "Task", spec: "SliceSpec", folder, format: str = "saved_model", leaky: str = "") -> float:
     """Writes a model in a format, checks it in a fresh process, then gives it its place.
 
     Args:
@@ -52,6 +52,7 @@ def export_model(model, task: "Task", spec: "SliceSpec", folder, format: str = "
         spec: SliceSpec of the model's input.
         folder: path of the artefact; must not exist.
         format: a row of EXPORTERS.
+        leaky: what makes its metrics too high, for those who predict by it; "" if nothing is known to.
 
     Returns:
         Largest absolute difference of probabilities and embeddings from the Keras model's.
@@ -60,6 +61,7 @@ def export_model(model, task: "Task", spec: "SliceSpec", folder, format: str = "
         KgenreError: the folder exists, or the reloaded model differs by more than TOLERANCE.
     """
     from kgenre.serving.exporters.verify import difference
+    from kgenre.serving.metadata import mark_leaky
 
     check_known("export format", format, EXPORTERS)
     folder, exporter = Path(folder), EXPORTERS[format].load()
@@ -75,5 +77,7 @@ def export_model(model, task: "Task", spec: "SliceSpec", folder, format: str = "
                 f"The exported model differs from the trained one by {found:.1e}, more than {TOLERANCE:g}; "
                 "nothing was written. Train with --precision float32 or export on the machine that trained."
             )
+        if leaky:
+            mark_leaky(part, leaky)
         part.rename(folder)
     return found
