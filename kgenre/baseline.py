@@ -3,6 +3,7 @@
     kgenre baseline --on stats --data NAME|DIR|MANIFEST --classifier all
     kgenre baseline --on models/RUN --data DIR --classifier svc_rbf --pca 128
     kgenre baseline --on embeddings.npz --data DIR --classifier all --selection cv
+    kgenre baseline --on fma_features --data fma_small --classifier all
     kgenre baseline --on fma_metadata/features.csv --data FMA_MANIFEST --classifier all
 
 Each classifier is tuned on the valid tracks, or by cross-validation that keeps an artist in one fold. The best
@@ -27,8 +28,9 @@ def main(argv=None) -> int:
         "--on",
         required=True,
         metavar="VECTORS",
-        help="stats (518 statistics of librosa features), fma_features or the path of FMA's features.csv, a file that "
-        "`kgenre embed` wrote, or a model whose embeddings to compute",
+        help="stats (518 statistics of librosa features; of spectrograms mean and deviation of bins and of their "
+        "changes), fma_features or the path of FMA's features.csv, a file that `kgenre embed` wrote, or a model whose "
+        "embeddings to compute",
     )
     cli.add_data_flag(parser, required=True)
     rows = "; ".join(f"{name}: {row.description}" for name, row in CLASSIFIERS.items())
@@ -43,7 +45,11 @@ def main(argv=None) -> int:
         default="valid",
         help="select classifier and hyper-parameters on the valid tracks, or by cross-validation (default: valid)",
     )
-    parser.add_argument("--fma-features", metavar="FILE", help="features.csv of FMA's metadata, for --on fma_features")
+    parser.add_argument(
+        "--fma-features",
+        metavar="FILE",
+        help="features.csv of FMA's metadata, for --on fma_features (default: that of a dataset of FMA)",
+    )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for the results (default: models/baseline-VECTORS-DATA)"
     )

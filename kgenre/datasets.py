@@ -1,9 +1,14 @@
-"""Looks at a collection before training on it.
+"""Lists the datasets that --data knows, downloads them, and looks at a collection before training on it.
 
+    kgenre datasets
+    kgenre datasets fma_small
+    kgenre datasets fma_small --download [--to DIR]
     kgenre datasets DATA --describe --out page.html
     kgenre datasets DATA --duplicates --out duplicates.csv
 
-DATA is what --data takes. Vectors that are computed are kept, so a command that was stopped continues.
+A download that was stopped, or killed, goes on where it was. Every file is checked by its published digest; archives
+are unpacked, complete or not at all, and removed. With --describe and --duplicates, DATA is all that --data takes.
+Vectors that are computed are kept, so a command that was stopped continues.
 """
 
 import argparse
@@ -12,35 +17,65 @@ from pathlib import Path
 
 from kgenre import cli
 from kgenre.audio.settings import ReaderSettings
+from kgenre.cli.datasets import check_flags
 from kgenre.cli.output import read_output
-from kgenre.collections.settings import DATA, DATA_METAVAR
-from kgenre.core.errors import KgenreError
+from kgenre.collections.settings import DATA_METAVAR
 from kgenre.training.settings import TrainingSettings
 
 
 def main(argv=None) -> int:
     parser = cli.make_parser("datasets", __doc__)
-    parser.add_argument("data", metavar=DATA_METAVAR, help=DATA)
-    what = parser.add_mutually_exclusive_group(required=True)
+    parser.add_argument("data", nargs="?", metavar=DATA_METAVAR, help="the dataset to show (default: list all)")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--download", action="store_true", help="download what is missing of it")
     what.add_argument("--describe", action="store_true", help="tracks, genres, files and overlaps, as text and a page")
     what.add_argument("--duplicates", action="store_true", help="recordings that are there twice; leaks first")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="the page, .html, or the pairs of duplicates, .csv")
-    cli.add_model_flag(parser, "statistics for --describe, the default model for --duplicates")
-    parser.add_argument("--sample", type=int, metavar="N", help="tracks of --describe's map at most (default: 1000)")
-    parser.add_argument("--threshold", type=float, metavar="X", help="least match of duplicates (default: 0.75)")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="folder of vectors (default: data/inspection)")
-    cli.add_settings_flags(parser, ReaderSettings, "workers", "decoder")
-    cli.add_settings_flags(parser, TrainingSettings, "seed")
-    cli.add_collection_flags(parser)
+    get = parser.add_argument_group("to download")
+    get.add_argument("--to", type=Path, metavar="DIR", help="its folder (default: where --data NAME looks for it)")
+    get.add_argument("--mirror", metavar="URL", help="URL of a folder that holds files of the same names")
+    get.add_argument("--sha", nargs="+", metavar="FILE=HEX", help="SHA-1, SHA-256 or MD5 of files of a mirror's own")
+    get.add_argument("--no-verify", action="store_true", help="do not check the digests and sizes of the files")
+    look = parser.add_argument_group("to describe, and to find duplicates")
+    look.add_argument("--out", type=Path, metavar="FILE", help="the page, .html, or the pairs of duplicates, .csv")
+    cli.add_model_flag(look, "statistics for --describe, the default model for --duplicates")
+    look.add_argument("--sample", type=int, metavar="N", help="tracks of --describe's map at most (default: 1000)")
+    look.add_argument("--threshold", type=float, metavar="X", help="least match of duplicates (default: 0.75)")
+    look.add_argument("--keep", type=Path, metavar="DIR", help="folder of vectors (default: data/inspection)")
+    cli.add_settings_flags(look, ReaderSettings, "workers", "decoder")
+    cli.add_settings_flags(look, TrainingSettings, "seed")
+    cli.add_collection_flags(look)
     return cli.run(_datasets, parser.parse_args(argv))
 
 
 def _datasets(args: argparse.Namespace) -> int:
+    from kgenre.cli.datasets import dataset_and_folder, describe, print_all
+
+    check_flags(args)
+    if args.download:
+        return _download(args)
+    if args.describe or args.duplicates:
+        return _look(args)
+    if args.data is None:
+        print_all()
+    else:
+        print(describe(*dataset_and_folder(args.data)))
+    return 0
+
+
+def _download(args: argparse.Namespace) -> int:
+    from kgenre.cli.datasets import dataset_and_folder, next_command
+    from kgenre.collections.fetch import Source, fetch, parse_digests
+
+    name, dataset, folder = dataset_and_folder(args.data, args.to)
+    source = Source(args.mirror, parse_digests(args.sha or [], dataset), not args.no_verify)
+    fetch(name, dataset, folder, source, cli.BarProgress())
+    print(f"next: {next_command(name, dataset, folder)}")
+    return 0
+
+
+def _look(args: argparse.Namespace) -> int:
     from kgenre.collections import load_collection
 
-    for flag, given, needs in (("sample", args.sample, "describe"), ("threshold", args.threshold, "duplicates")):
-        if given is not None and not getattr(args, needs):
-            raise KgenreError(f"--{flag} applies to --{needs}. Received: --{flag} {given:g}. Leave it out.")
     output = read_output(args.out, ("html",) if args.describe else ("csv",), needs_ending=True)
     progress, reading = cli.BarProgress(), cli.settings_from(ReaderSettings, args)
     seed = cli.settings_from(TrainingSettings, args).seed

@@ -47,11 +47,12 @@ def _embed(args: argparse.Namespace) -> int:
     check_suffix(out)
     seed = cli.settings_from(TrainingSettings, args).seed
     workers = cli.settings_from(ReaderSettings, args).workers
-    options = cli.collection_options(args)
-    rows = collection_rows(args.data, seed, options) if args.data else song_rows(args.songs)
+    from kgenre.serving.catalogue import model_input, open_model
 
-    from kgenre.serving.catalogue import open_model
-
+    if args.data:
+        rows = collection_rows(args.data, seed, cli.collection_options(args))
+    else:
+        rows = song_rows(args.songs, model_input(args.model))
     model = open_model(args.model)
     progress = cli.BarProgress()
     failures, new = embed(model, rows, out, workers, cli.read_policy(args), progress)

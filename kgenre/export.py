@@ -45,11 +45,11 @@ def _load(folder: Path | None):
         from kgenre.serving import default_model
 
         settings, labels = default_model.settings()
-        return default_model.build(settings, labels), make_task(DEFAULT_TASK, labels), settings.audio.slice_spec, ""
+        return default_model.build(settings, labels), make_task(DEFAULT_TASK, labels), settings.slice_spec, ""
     from kgenre.training.run import Run
 
     run = Run(folder)
-    return run.load_model(), run.load_task(), run.load_settings().audio.slice_spec, run.leaky
+    return run.load_model(), run.load_task(), run.load_settings().slice_spec, run.leaky
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
     kgenre predict SONG.mp3 --tags
     kgenre predict ~/Music --out genres.csv
     kgenre predict --model models/RUN 'albums/**/*.flac' --format json --slices
+    kgenre predict --model models/SPECTROGRAM_RUN song.npy song.png tracks.npz#3
 
 Probabilities are averaged over the slices of the whole track. JSON output has one object a line. Files that
 cannot be used are listed on stderr with the reason, and the exit status is then 1; all others are predicted. A
@@ -35,15 +36,15 @@ def main(argv=None) -> int:
 
 
 def _predict(args: argparse.Namespace) -> int:
-    from kgenre.serving.catalogue import MUSICNN_NAMES, open_model
+    from kgenre.serving.catalogue import MUSICNN_NAMES, model_input, open_model
 
     output = read_output(args.out, FORMATS, args.format)
     if args.tags and args.model and str(args.model) not in MUSICNN_NAMES:
         raise KgenreError(f"--tags needs the default model. Received: --model {args.model}. Leave out one of the two.")
     workers = cli.settings_from(ReaderSettings, args).workers
-    paths = expand_paths(args.songs)
+    paths = expand_paths(args.songs, model_input(args.model))
 
-    from kgenre.audio.reader import TrackReader
+    from kgenre.audio.open_reader import open_reader
     from kgenre.serving import default_model
     from kgenre.serving.predict import predict_tracks
 
@@ -54,7 +55,7 @@ def _predict(args: argparse.Namespace) -> int:
         )
     if predictor.leaky:
         print(f"{predictor.name} is LEAKY, its metrics are too high: {predictor.leaky}", file=sys.stderr)
-    reader = TrackReader(predictor.slice_spec, policy=cli.read_policy(args))
+    reader = open_reader(predictor.slice_spec, policy=cli.read_policy(args))
     records, progress, streamed = [], cli.BarProgress(), output.path is None and output.format != "csv"
     with progress.task("analysing", len(paths), "tracks") as advance:
         for prediction in predict_tracks(predictor, reader, paths, workers=workers, advance=advance):

@@ -2,6 +2,7 @@
 
 kgenre tables
 kgenre tables --update docs/networks.md
+kgenre tables --update docs/collections.md
 """
 
 import argparse

@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
+from kgenre.audio.inputs import WAVEFORM
 from kgenre.core.errors import KgenreError
 from kgenre.training.applicable import SELECTORS, applicable
 from kgenre.training.recipes import find_recipe, recipes
@@ -77,7 +78,7 @@ def _train(args: argparse.Namespace, given: dict) -> int:
         settings, run = new_run(given, args.out, args.resume, progress)
     n_folds = folds_of(run, args.folds, settings)
     if not run.finished:
-        check_decoder(settings.reader.decoder)
+        check_decoder(settings.reader.policy.decoder)
         if n_folds:
             run_folds(settings, run, n_folds, progress)
         else:
@@ -93,7 +94,8 @@ def print_result(run) -> None:
     print(f"run folder   {run.folder}")
     if (run / "saved_model").is_dir():
         print(f"SavedModel   {run / 'saved_model'}")
-        print(f"next         kgenre predict --model {run.folder} SONG.mp3")
+        track = "SONG.mp3" if run.load_settings().input == WAVEFORM else "SPECTROGRAM.npy"
+        print(f"next         kgenre predict --model {run.folder} {track}")
 
 
 if __name__ == "__main__":

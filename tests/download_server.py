@@ -16,10 +16,11 @@ class Server:
             answers; "no ranges" ignores Range; "other range" answers with bytes that were not asked for.
         requests: (path, Range header, If-Range header) of each request.
         validators: headers that identify the version.
+        rate: bytes a second at which bodies are sent; None for at once.
     """
 
     def __init__(self, files: dict[str, bytes]):
-        self.files, self.plan, self.requests = files, [], []
+        self.files, self.plan, self.requests, self.rate = files, [], [], None
         self.validators = {"ETag": '"1"'}
         self.closing = threading.Event()
         server = self
@@ -74,6 +75,8 @@ class Server:
     def send(self, handler, body: bytes, fault) -> None:
         if not isinstance(fault, tuple):
             fault = ("cut", len(body))
+        if self.rate:
+            return self.trickle(handler, body)
         kind, count, *seconds = fault
         with contextlib.suppress(ConnectionError):  # of a client that was killed
             handler.wfile.write(body[:count])
@@ -81,3 +84,9 @@ class Server:
             if kind == "slow":
                 time.sleep(seconds[0])
                 handler.wfile.write(body[count:])
+
+    def trickle(self, handler, body: bytes) -> None:
+        with contextlib.suppress(ConnectionError):
+            for start in range(0, len(body), 4096):
+                handler.wfile.write(body[start : start + 4096])
+                time.sleep(4096 / self.rate)

@@ -6,6 +6,7 @@ import os
 from functools import partial
 from pathlib import Path
 
+import fma_miniature
 import mutagen
 import numpy as np
 import pandas as pd
@@ -15,6 +16,8 @@ from mutagen import id3
 from user_collections import make_gtzan, make_playlists, make_tags
 
 from kgenre.audio.decode import decode
+from kgenre.audio.inputs import is_spectrogram
+from kgenre.audio.spectrograms import read_spectrogram
 from kgenre.audio.tags import Tags, read_tags
 from kgenre.audio.walk import find_audio_files
 from kgenre.collections import find_dataset, load_collection
@@ -58,11 +61,28 @@ def table_of(counts: dict[str, list[int]], unit: str = "artist") -> pd.DataFrame
 
 # --- named datasets -------------------------------------------------------------------------------
 
+
+def fma_data(name: str, folder: Path) -> str:
+    fma_miniature.make_fma(folder, name, tracks=fma_miniature.tracks_table(4))
+    return f"{name}:{folder}"
+
+
+def make_spectrograms(folder: Path) -> str:
+    """Nine arrays of three genres in an .npz, by an artist each."""
+    folder.mkdir()
+    numbers = np.arange(9)
+    genre = np.array(["rock", "jazz", "folk"])[numbers % 3]
+    np.savez(folder / "a.npz", mel=np.ones((9, 16, 40), "uint8"), genre=genre, artist=numbers.astype(str))
+    return str(folder / "a.npz")
+
+
 # A small edition of each row of DATASETS: folder -> what `--data` takes.
 MINIATURES = {
+    **{name: partial(fma_data, name) for name in fma_miniature.EDITIONS},
     "demo": lambda folder: make_demo(folder, 3, songs_per_genre=3, workers=1, seconds=(2.0, 3.0)) / "manifest.csv",
     "gtzan": make_gtzan,
     "playlists": make_playlists,
+    "spectrograms": make_spectrograms,
     "tags": make_tags,
 }
 
@@ -81,6 +101,9 @@ def test_dataset_miniature_is_whole_split_by_artist_and_readable(tmp_path, name)
     assert (table.groupby("artist")["split"].nunique() == 1).all()
     assert artist_overlap(collection.rows("test"), collection.rows("train")).startswith("0.0% of the tracks")
     for path in table["path"][::5]:
+        if is_spectrogram(path):
+            assert read_spectrogram(path).shape == (40, 16)
+            continue
         decoded = decode(path, 22050)
         assert decoded.seconds >= 1.9 and decoded.flags == ()
 

@@ -30,6 +30,7 @@ OTHER = {
     "data": "songs.csv", "task": "multi", "level": "all", "min_tracks_per_genre": 4, "artists": "artists.csv",
     "sample_rate_hz": 15000, "slice_seconds": 4.5, "slice_overlap": 0.25,
     "n_fft": 1024, "hop_length": 300, "n_mels": 50, "fmin_hz": 30.0, "fmax_hz": 7000.0,
+    "slice_frames": 64, "n_bins": 96, "frames_per_second": 4.3, "value_low": -60.0, "value_high": 3.0,
     "top_db": 60.0, "image_height": 200, "image_width": 1024, "image_channels": 2, "frame_scaling": True,
     "dropout": 0.2, "bn_momentum": 0.7, "weights": "none", "unfreeze": 20, "pooling": "flatten", "scaling": "unit",
     "block": "densenet", "block_at": "all", "rnn": "lstm", "bidirectional": True, "pool": "concat",
@@ -45,7 +46,9 @@ RUNS = [
     {"arch": "crnn_parallel", "feature": "logmel", "augment": tuple(AUGMENTS)},
     {"arch": "resnet50", "feature": "cqt", "augment": ()},
     {"arch": "vggish", "augment": ("zoom",)},
+    {"arch": "convpool", "input": "spectrogram", "augment": ("mixup", "noise")},
 ]
+SELECTED = {"arch", "input", "feature", "augment"}  # what says which other settings there are
 
 
 def parsed(*arguments: str) -> dict:
@@ -82,12 +85,7 @@ def python(code: str, *arguments: str) -> subprocess.CompletedProcess:
 
 # Declarations
 def test_other_has_a_value_for_every_setting():
-    assert set(OTHER) == set(FIELDS) - {
-        "arch",
-        "feature",
-        "augment",
-        "init",
-    }  # init names a run, whose settings are read
+    assert set(OTHER) == set(FIELDS) - SELECTED - {"init"}  # which names a run, whose settings are read
     assert {name for selectors in RUNS for name in other_values(selectors)} == set(FIELDS) - {"init"}
 
 
@@ -106,7 +104,7 @@ def test_name_has_one_owner_among_the_components_of_a_run():
             run = RunSettings.compose({"arch": arch, "feature": feature, "augment": list(AUGMENTS)})
             parts = [run.collection, run.audio, run.spectrogram, run.image, run.network, run.training, run.reader]
             names = [name for part in [*parts, *run.augmentations.values()] for name, _ in part]
-            assert len(names) == len(set(names)) and not {"data", "arch", "feature", "augment", "init"} & set(names)
+            assert len(names) == len(set(names)) and not {"data", "init", *SELECTED} & set(names)
 
 
 # Precedence
@@ -212,7 +210,7 @@ def test_toml_and_json_give_the_same(tmp_path):
 def test_every_setting_survives_json(selectors, tmp_path):
     run, default = RunSettings.compose(other_values(selectors)), RunSettings.compose(selectors)
     as_before = {name for name, value in run.values().items() if value == default.values()[name]}
-    assert as_before == {"arch", "feature", "augment", "init"}
+    assert as_before == {"init"} | (SELECTED & set(default.values()))
     for each in (run, default):
         (tmp_path / "config.json").write_text(settings_json(each.values()))
         assert RunSettings.compose(read_config(tmp_path / "config.json")) == each

@@ -22,9 +22,9 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.progress import Progress
 
 BODY = np.random.default_rng(0).bytes(3 * transfer.MIB + 1234)  # the last chunk is smaller than a file's buffer
-SHA256, MD5 = hashlib.sha256(BODY).hexdigest(), hashlib.md5(BODY).hexdigest()
+SHA256, SHA1, MD5 = (hashlib.new(name, BODY).hexdigest() for name in ("sha256", "sha1", "md5"))
 CHUNK = transfer.CHUNK_BYTES
-OTHER = hashlib.sha256(BODY[::-1]).hexdigest()
+OTHER, OTHER_SHA1 = hashlib.sha256(BODY[::-1]).hexdigest(), hashlib.sha1(BODY[::-1]).hexdigest()
 HALF = 24 * CHUNK  # what is cut within a chunk is requested again
 
 
@@ -54,7 +54,9 @@ def left(path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "known", [{}, {"sha256": SHA256}, {"md5": MD5}, {"size": len(BODY)}], ids=lambda known: [*known]
+    "known",
+    [{}, {"sha256": SHA256}, {"sha1": SHA1}, {"md5": MD5}, {"size": len(BODY)}],
+    ids=lambda known: [*known],
 )
 def test_download_second_call_needs_no_server(known, server, path):
     assert download(f"{server.url}/file.bin", path, **known) == path
@@ -86,7 +88,7 @@ def test_download_interrupted_too_often_raises_and_keeps_part(server, path):
     assert server.requests[-1] == ("file.bin", f"bytes={HALF}-", '"1"')
 
 
-@pytest.mark.parametrize("known", [{}, {"sha256": OTHER}], ids=["unknown", "sha256"])
+@pytest.mark.parametrize("known", [{}, {"sha256": OTHER}, {"sha1": OTHER_SHA1}], ids=["unknown", "sha256", "sha1"])
 @pytest.mark.parametrize(
     "validators",
     [{"ETag": '"2"'}, {"ETag": 'W/"1"', "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT"}, {}],
@@ -121,14 +123,15 @@ def test_download_server_that_always_breaks_raises(server, path):
     assert len(server.requests) <= 2 + 2 * transfer.RETRIES
 
 
-def test_download_complete_part_is_not_fetched_again(server, path):
+@pytest.mark.parametrize("known", [{"sha256": SHA256}, {"sha1": SHA1}, {"md5": MD5}], ids=lambda known: [*known])
+def test_download_complete_part_is_not_fetched_again(known, server, path):
     path.parent.mkdir()
     path.with_name(".part-file.bin").write_bytes(BODY)
-    download(f"{server.url}/file.bin", path, sha256=SHA256)
+    download(f"{server.url}/file.bin", path, **known)
     assert path.read_bytes() == BODY
     assert server.requests == [("file.bin", f"bytes={len(BODY)}-", None)]
     path.rename(path.with_name(".part-file.bin"))
-    download(f"{server.url}/file.bin", path, sha256=SHA256, size=len(BODY))
+    download(f"{server.url}/file.bin", path, size=len(BODY), **known)
     assert len(server.requests) == 1
 
 
@@ -140,6 +143,7 @@ def test_download_wrong_digest_raises_and_keeps_nothing(server, path):
     )
     assert left(path) == []
     assert f"its md5 must begin with 000000000000. Received: {MD5[:12]}" in refusal(server, path, md5="0" * 32)
+    assert f"its sha1 must begin with 000000000000. Received: {SHA1[:12]}" in refusal(server, path, sha1="0" * 40)
 
 
 @pytest.mark.parametrize("size", [len(BODY) - 1, len(BODY) + 1])
@@ -149,7 +153,9 @@ def test_download_wrong_size_raises_and_keeps_nothing(size, server, path):
     assert left(path) == []
 
 
-@pytest.mark.parametrize("known", [{"sha256": SHA256}, {"md5": MD5}, {"size": len(BODY)}], ids=lambda known: [*known])
+@pytest.mark.parametrize(
+    "known", [{"sha256": SHA256}, {"sha1": SHA1}, {"md5": MD5}, {"size": len(BODY)}], ids=lambda known: [*known]
+)
 def test_download_other_file_at_path_raises_and_leaves_it(known, server, path):
     path.parent.mkdir()
     path.write_bytes(b"words")
@@ -246,8 +252,11 @@ def test_download_progress_counts_every_mebibyte(server, path):
     recorder = Recorder()
     server.plan = [("cut", HALF)]
     download(f"{server.url}/file.bin", path, progress=recorder, sha256=SHA256)
-    first, *advances = recorder.events
+    [checked] = [place for place, event in enumerate(recorder.events) if event[0] == "checking file.bin"]
+    first, *advances = recorder.events[:checked]
     assert first == ("downloading file.bin", None, "MiB", 0)
+    assert recorder.events[checked] == ("checking file.bin", 3, "MiB", 0)
+    assert recorder.events[checked + 1 :] == [(1, None)] * 3 + [(0, None)]
     assert sum(n for n, _ in advances) == 3
     assert {total for _, total in advances if total} == {4}
 

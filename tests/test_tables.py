@@ -50,7 +50,7 @@ def test_update_puts_the_tables_between_their_marks(tmp_path, written, monkeypat
     text = path.read_text()
     for table in written.values():
         assert f" -->\n{table}\n<!-- end -->\n\ntext\n" in text
-    assert text.startswith("# Title\n\n") and "old" not in text
+    assert text.startswith("# Title\n\n") and "\nold\n" not in text
     assert command.main(["--update", str(path)]) == 0
     assert path.read_text() == text  # once more changes nothing
 

@@ -6,10 +6,20 @@ from typing import Annotated
 
 from pydantic import Field
 
+from kgenre.core.errors import KgenreError
 from kgenre.core.settings import Settings
 
 Weights = Annotated[str, Field(description="a file of its own weights (.weights.h5, .h5), or none for random ones")]
 Unfreeze = Annotated[int, Field(ge=-1, le=1000, description="top layers of the backbone that train; -1 for all")]
+
+
+class FewFrames(KgenreError):
+    """An image of too few columns for a network, which needs `frames`; what to set is told where it is built."""
+
+    def __init__(self, image, frames: int):
+        size = "x".join(map(str, image.shape[1:3]))
+        super().__init__(f"this network pools over at least {frames} frames. Received: an image of {size}.")
+        self.frames = frames
 
 
 class NetworkSettings(Settings):

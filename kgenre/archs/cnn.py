@@ -4,8 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from kgenre.archs.arch import Arch, BatchNormSettings
-from kgenre.core.errors import KgenreError
+from kgenre.archs.arch import Arch, BatchNormSettings, FewFrames
 
 SOURCE = "CNNs and RNNs on FMA-small"
 # The system sees 640 frames of hop 1024: whole tracks of 30 s, one at a time.
@@ -119,10 +118,7 @@ def dense_layers(x, sizes: tuple, dropout: float):
 
 def needs_frames(image, frames: int) -> None:
     if image.shape[2] < frames:
-        raise KgenreError(
-            f"this network pools over at least {frames} frames. Received: an image of "
-            f"{image.shape[1]}x{image.shape[2]}. Set a larger --slice-seconds or a smaller --hop-length."
-        )
+        raise FewFrames(image, frames)
 
 
 FREQCNN = Arch(

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from kgenre.audio.inputs import is_spectrogram
 from kgenre.audio.policy import AUTO
 from kgenre.core.errors import KgenreError, check_known
 
 
 class AudioError(KgenreError):
-    """A file that cannot be used: its path and the cause in one line."""
+    """A track that cannot be used, a song or a spectrogram: its path and the cause in one line."""
 
     def __init__(self, path, cause: str):
         super().__init__(f"{path}: {cause}".replace("\n", "\\n"))  # a file name may hold a line break
@@ -157,6 +158,8 @@ def _version(component: str) -> str:
 def open_source(path, decoder: str = AUTO):
     """The open source of the first of the chosen decoders that reads the file, and that decoder's name."""
     rows = chosen(decoder)
+    if is_spectrogram(path):
+        raise AudioError(path, "a spectrogram, by its name, where audio is wanted. Name a song.")
     path = Path(path)
     try:
         size = path.stat().st_size

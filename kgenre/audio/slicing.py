@@ -1,14 +1,18 @@
 """Cutting a track into slices: the one rule, for arrays, streams and the served graph alike.
 
+A track is a waveform, (samples,), or a spectrogram, (frames, bins); what is said of samples holds of frames.
+
 Slice i starts at i * hop; the last one is moved back to end with the track, so that nothing is
 dropped and nothing is padded. A track shorter than a slice is repeated until it fills one: silence
 appended would be a feature that no music has.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
+
+from kgenre.audio.inputs import SPECTROGRAM, WAVEFORM
 
 
 @dataclass(frozen=True)
@@ -16,14 +20,30 @@ class SliceSpec:
     """What a model is given of a track: slices of one length at one sample rate.
 
     Args:
-        sample_rate: int, Hz.
-        slice_samples: int, samples of a slice.
-        hop_samples: int, samples between the starts of neighbouring slices.
+        sample_rate: Hz, int; of spectrograms frames a second, float.
+        slice_samples: int, samples of a slice; of spectrograms frames.
+        hop_samples: int, samples or frames between the starts of neighbouring slices.
+        bins: int, of a spectrogram; 0 for waveforms.
     """
 
-    sample_rate: int
+    sample_rate: float
     slice_samples: int
     hop_samples: int
+    bins: int = 0
+
+    @property
+    def input(self) -> str:
+        """What a track is: WAVEFORM or SPECTROGRAM."""
+        return SPECTROGRAM if self.bins else WAVEFORM
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a slice: (slice_samples,), or of spectrograms (slice_samples, bins)."""
+        return (self.slice_samples, self.bins) if self.bins else (self.slice_samples,)
+
+    def values(self) -> dict:
+        """Its fields, as headers and stores keep them: `bins` of spectrograms only."""
+        return {name: value for name, value in asdict(self).items() if name != "bins" or value}
 
     @property
     def slice_seconds(self) -> float:
@@ -44,12 +64,12 @@ class SliceSpec:
 
 
 def repeat_to_length(samples: np.ndarray, length: int) -> np.ndarray:
-    """Repeats a track shorter than `length`: (samples,) -> (at least length,)."""
-    return samples if len(samples) >= length else np.resize(samples, length)
+    """Repeats a track shorter than `length`: (samples, ...) -> (at least length, ...)."""
+    return samples if len(samples) >= length else np.resize(samples, (length, *samples.shape[1:]))
 
 
 def cut_slices(samples: np.ndarray, spec: SliceSpec) -> np.ndarray:
-    """All slices of a track: (samples,) -> (slices, slice_samples)."""
+    """All slices of a track: (samples, ...) -> (slices, slice_samples, ...)."""
     whole = repeat_to_length(samples, spec.slice_samples)
     return np.stack([whole[start : start + spec.slice_samples] for start in spec.starts(len(samples))])
 
@@ -97,11 +117,14 @@ def pick_slices(blocks: Iterable[np.ndarray], starts: Iterable[int], spec: Slice
 
 
 def slice_in_graph(waveform, spec: SliceSpec):
-    """The same slices in a TensorFlow graph: (batch, samples) -> (batch, slices, slice_samples); any length, 0 too."""
+    """The same slices in a TensorFlow graph: (batch, samples, ...) -> (batch, slices, slice_samples, ...).
+
+    Any length is taken, 0 too, which counts as one sample of zeros.
+    """
     import tensorflow as tf
 
     samples = tf.shape(waveform)[1]
-    waveform = tf.cond(samples > 0, lambda: waveform, lambda: tf.zeros((tf.shape(waveform)[0], 1)))
+    waveform = tf.cond(samples > 0, lambda: waveform, lambda: tf.zeros((tf.shape(waveform)[0], 1, *spec.shape[1:])))
     samples = tf.maximum(samples, 1)
     n_slices = 1 + tf.maximum(0, -(-(samples - spec.slice_samples) // spec.hop_samples))
     starts = tf.minimum(tf.range(n_slices) * spec.hop_samples, tf.maximum(0, samples - spec.slice_samples))

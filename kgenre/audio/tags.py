@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import mutagen
 from mutagen.id3 import TCON
 
+from kgenre.audio.inputs import is_spectrogram
 from kgenre.core.progress import SILENT, Progress
 
 # What mutagen raises at tags that are damaged, or of a file that is none.
@@ -46,6 +47,8 @@ class Tags:
 
 def read_tags(path) -> Tags:
     """Tags of a file; none where they cannot be read, for without them a track is still a track."""
+    if is_spectrogram(path):
+        return Tags()
     try:
         file = mutagen.File(path)
         held = {str(name).lower(): value for name, value in (file.tags or {}).items()} if file is not None else {}

@@ -7,6 +7,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kgenre.audio.inputs import ARRAYS, SPECTROGRAM, SPECTROGRAM_SUFFIXES, WAVEFORM, container
 from kgenre.core.errors import KgenreError
 from kgenre.core.text import one_line
 
@@ -16,6 +17,8 @@ AUDIO_SUFFIXES = frozenset(
     ".m4a .m4b .mp4 .aac .wma .asf .ape .wv .mpc .ac3 .mka .webm .tta .amr .mp2".split()
 )
 SUFFIXES = frozenset(suffix.encode() for suffix in AUDIO_SUFFIXES)
+INPUT_SUFFIXES = {WAVEFORM: SUFFIXES, SPECTROGRAM: frozenset(suffix.encode() for suffix in SPECTROGRAM_SUFFIXES)}
+WORDS = {WAVEFORM: "audio files", SPECTROGRAM: "spectrograms"}
 
 log = logging.getLogger(__name__)
 
@@ -106,31 +109,46 @@ def has_suffix(name: bytes, suffixes: frozenset[bytes] = SUFFIXES) -> bool:
 
 def find_audio_files(folder) -> list[Path]:
     """All audio files under a folder, sorted; what cannot be used is logged with the reason."""
-    found = walk(os.fsencode(folder))
+    return find_files(folder, WAVEFORM)
+
+
+def find_files(folder, input: str) -> list[Path]:
+    """As `find_audio_files`, of the files that a model of this input takes."""
+    found = walk(os.fsencode(folder), INPUT_SUFFIXES[input])
     for path, reason in found.faults.items():
         log.warning("left out: %s: %s", one_line(os.fsdecode(path)), reason)
     return sorted(Path(os.fsdecode(path)) for path in found.files)
 
 
-def expand_paths(names: list[str]) -> list[str]:
+def members(file: str) -> list[str]:
+    """The paths of all tracks of an .npz file."""
+    from kgenre.audio.arrays import open_arrays
+
+    return [f"{file}#{index}" for index in range(len(open_arrays(file).spectrograms))]
+
+
+def expand_paths(names: list[str], input: str = WAVEFORM) -> list[str]:
     """The files that the arguments name: files as they are, folders searched, patterns expanded.
 
-    Raises:
-        KgenreError: an argument that is nothing, or a folder or pattern without audio.
-    """
-    from kgenre.audio.fragments import whole_file  # brings NumPy, which `--help` can do without
+    Args:
+        input: of the model that takes them, which tells what to search folders for.
 
+    Raises:
+        KgenreError: an argument that is nothing, or a folder or pattern without such files.
+    """
     found: dict[str, None] = {}  # a dict keeps the order and drops what is named twice
     for name in names:
         path = Path(name)
         if path.is_dir():
-            files = [str(file) for file in find_audio_files(path)]
-        elif Path(whole_file(name)).is_file():
+            files = [str(file) for file in find_files(path, input)]
+        elif input == SPECTROGRAM and path.suffix.lower() == ARRAYS and path.is_file():
+            files = members(name)
+        elif path.is_file() or container(path).is_file():
             files = [name]
         else:
             files = sorted(file for file in glob.glob(name, recursive=True) if Path(file).is_file())
         if not files:
-            rule = "holds no audio files" if path.is_dir() else "no such file, folder or match"
+            rule = f"holds no {WORDS[input]}" if path.is_dir() else "no such file, folder or match"
             raise KgenreError(
                 f"{name}: {rule}. Name songs, folders of songs, or a quoted pattern such as 'album/*.mp3'."
             )

@@ -8,7 +8,7 @@ Importing this brings no Keras: the layers, in layers/, are imported when one is
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from kgenre.augment.augmentation import PLACES, Augmentation
+from kgenre.augment.augmentation import AUDIO_PLACES, PLACES, Augmentation
 from kgenre.augment.gain import GAIN
 from kgenre.augment.mixup import MIXUP
 from kgenre.augment.noise import NOISE
@@ -22,7 +22,7 @@ from kgenre.core.settings import Settings
 if TYPE_CHECKING:
     from kgenre.audio.slicing import SliceSpec
 
-__all__ = ["AUGMENTS", "PLACES", "Augmentation", "build_augmentations", "listed"]
+__all__ = ["AUDIO_PLACES", "AUGMENTS", "PLACES", "Augmentation", "build_augmentations", "listed"]
 
 AUGMENTS: dict[str, Augmentation] = {
     "tempo": TEMPO,

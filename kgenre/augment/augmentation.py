@@ -13,6 +13,7 @@ from kgenre.core.settings import Settings
 #       labels, in TensorFlow's graph; labels come and go as shares (batch, classes).
 #   waveform, spectrogram: a layer in the model, before the feature or after it; the identity at inference.
 PLACES = ("crop", "batch", "waveform", "spectrogram")
+AUDIO_PLACES = ("crop", "waveform")  # which there are not where the tracks are spectrograms
 
 
 @dataclass(frozen=True)

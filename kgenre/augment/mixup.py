@@ -43,12 +43,15 @@ class Mixup:
         return rng.beta(self.alpha, self.alpha, n)
 
     def apply(self, waveforms, labels, shares):
-        """(batch, samples), (batch, classes), (batch,) -> waveforms and labels of the same shapes, float32."""
+        """(batch, samples) or (batch, frames, bins), (batch, classes), (batch,) -> the first two mixed, float32."""
         import tensorflow as tf
 
-        shares = tf.cast(shares, tf.float32)[:, None]
-        pairs = ((tf.cast(x, tf.float32), tf.roll(tf.cast(x, tf.float32), -1, axis=0)) for x in (waveforms, labels))
-        return tuple(shares * x + (1 - shares) * y for x, y in pairs)
+        def mixed(x):
+            x = tf.cast(x, tf.float32)
+            share = tf.reshape(tf.cast(shares, tf.float32), (-1, *(1,) * (len(x.shape) - 1)))
+            return share * x + (1 - share) * tf.roll(x, -1, axis=0)
+
+        return mixed(waveforms), mixed(labels)
 
 
 def build(settings: MixupSettings, spec, seed: int) -> Mixup:

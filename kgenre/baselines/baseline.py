@@ -77,11 +77,22 @@ def run_baseline(settings: BaselineSettings, out: Path | None, progress: Progres
     names, tuning = classifier_names(settings.classifier), settings.tuning
     out = make_output_folder(out or default_folder(settings.on, settings.data))
     collection = load_collection(settings.data, seed=tuning.seed, progress=progress, options=settings.options)
-    own = (settings.pool, tuning.workers, settings.fma_features)
+    own = (settings.pool, tuning.workers, settings.fma_features or published_features(settings))
     request = VectorRequest(settings.on, collection.table, out, *own, progress, settings.decoder)
     vectors = track_vectors(request)
     check_bad_share(vectors.failures, len(collection.table), settings.max_bad_share)
     return baseline(vectors, collection, names, settings.selection, tuning, out, progress), out
+
+
+def published_features(settings: BaselineSettings) -> str | None:
+    """The path of the features that the authors of the dataset published, if they are asked for and there are any."""
+    from kgenre.collections import DATASETS, find_dataset
+
+    if settings.on != "fma_features" or not (found := find_dataset(settings.data)):
+        return None
+    name, folder = found
+    features_csv = DATASETS[name].features_csv
+    return str(features_csv(folder)) if features_csv else None
 
 
 def baseline(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from kgenre.audio.decoders import AudioError
+from kgenre.audio.decoders import AudioError, decoder_versions
 from kgenre.audio.policy import AUTO
 from kgenre.audio.slicing import repeat_to_length
 from kgenre.audio.track import read_samples
@@ -112,7 +112,7 @@ def stats_header(decoder: str = AUTO) -> dict:
     import librosa
 
     recipe = f"stats 1, librosa {librosa.__version__}, {SIZES}, {MOMENTS}"
-    return make_header("stats", hashlib.sha256(recipe.encode()).hexdigest()[:16], CONFIG, decoder)
+    return make_header("stats", hashlib.sha256(recipe.encode()).hexdigest()[:16], CONFIG, decoder_versions(decoder))
 
 
 def of_tracks(

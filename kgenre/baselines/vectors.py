@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from kgenre.audio.inputs import is_spectrogram
 from kgenre.audio.policy import AUTO, ReadPolicy
 from kgenre.baselines.fma_features import read_fma_features
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 
+# The clips of fma_small, fma_medium and fma_large are 30 s of these tracks: a figure on them is not of the same audio.
+FMA_DESCRIPTION = "features.csv of FMA (computed on full-length tracks, not on 30 s clips)"
 NOT_FINITE = "NaN or infinite values among its features."
 
 
@@ -84,11 +87,11 @@ def folder_name(on: str, data: str) -> str:
 
 
 def statistics_vectors(request: VectorRequest) -> Vectors:
-    """Statistics of the audio, kept in features.npz in the folder of the results."""
-    from kgenre.baselines import statistics as stats
+    """Statistics of the audio, or of spectrograms, kept in features.npz in the folder of the results."""
     from kgenre.embeddings.store import Store
 
     _refuse_pool(request)
+    stats = _statistics_of(request)
     store, failures = Store(request.out / "features.npz", stats.stats_header(request.decoder), request.rows), {}
     n_tracks, missing = len(request.rows), store.missing
     with request.progress.task("statistics", n_tracks, "tracks", n_tracks - len(missing)) as advance:
@@ -97,6 +100,16 @@ def statistics_vectors(request: VectorRequest) -> Vectors:
         finally:
             request.progress.failures(failures)
     return _stored_vectors(request, store.path, failures)
+
+
+def _statistics_of(request: VectorRequest):
+    """The module that computes them: of spectrograms where all tracks are such."""
+    from kgenre.baselines import spectrogram_statistics, statistics
+
+    if not all(map(is_spectrogram, request.rows["path"])):
+        return statistics
+    _refuse_decoder(request)
+    return spectrogram_statistics
 
 
 def model_vectors(request: VectorRequest) -> Vectors:
@@ -121,7 +134,10 @@ def fma_vectors(request: VectorRequest) -> Vectors:
     """Rows of FMA's features.csv, found by the track_id of the collection."""
     path = request.fma_features or (request.on if request.on.endswith(".csv") else None)
     if path is None:
-        raise KgenreError("fma_features needs the file: name features.csv of FMA's metadata with --fma-features.")
+        raise KgenreError(
+            "fma_features needs the file: name features.csv of FMA's metadata with --fma-features, or the dataset with "
+            "--data fma_small."
+        )
     _refuse_pool(request)
     _refuse_decoder(request)
     ids = dict(zip(request.rows["path"], request.rows["track_id"]))
@@ -137,7 +153,7 @@ def fma_vectors(request: VectorRequest) -> Vectors:
     if missing:
         some = ", ".join(ids[name] for name in missing[:5]) + (", ..." if len(missing) > 5 else "")
         request.progress.line(f"left out: {len(missing)} tracks that have no row in {path}: {some}")
-    return Vectors(by_path, {name: f"no row in {path}." for name in missing}, "features.csv of FMA")
+    return Vectors(by_path, {name: f"no row in {path}." for name in missing}, FMA_DESCRIPTION)
 
 
 SOURCES: dict[str, Callable[[VectorRequest], Vectors]] = {
@@ -185,7 +201,7 @@ def run_seed(on: str) -> dict[str, int]:
 
 def _refuse_decoder(request: VectorRequest) -> None:
     if request.decoder != AUTO:
-        raise KgenreError(f"`--decoder` is for audio; {request.on} has vectors. Leave it out.")
+        raise KgenreError(f"`--decoder` is for audio; {request.on} needs none here. Leave it out.")
 
 
 def _refuse_pool(request: VectorRequest) -> None:

@@ -90,8 +90,17 @@ def dataset_table() -> str:
     from kgenre.collections.datasets import DATASETS
 
     return markdown(
-        ("`--data`", "what it is", "licence"),
-        [(f"`{name}`", row.description, row.licence) for name, row in DATASETS.items()],
+        ("`--data`", "what it is", "tracks", "size", "licence"),
+        [
+            (
+                f"`{name}`",
+                row.description,
+                "" if row.tracks is None else f"{row.tracks:,}".replace(",", " "),
+                row.size,
+                row.licence,
+            )
+            for name, row in DATASETS.items()
+        ],
     )
 
 

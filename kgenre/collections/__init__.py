@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kgenre.audio.inputs import ARRAYS, SPECTROGRAMS
 from kgenre.collections.datasets import DATASETS
 from kgenre.collections.settings import DATA, CollectionOptions
 from kgenre.core.errors import KgenreError, check_known
@@ -71,12 +72,15 @@ def find_dataset(data: str, folder: Path = Path("data")) -> tuple[str, Path] | N
     Raises:
         KgenreError: the dataset's folder must be named, and is not.
     """
+    if Path(data).suffix.lower() == ARRAYS and not data.startswith(f"{SPECTROGRAMS}:"):
+        return SPECTROGRAMS, Path(data)
     name, colon, place = data.partition(":")
     if name not in DATASETS:
         return None
     if DATASETS[name].needs_folder and not place:
         raise KgenreError(f"{name}: needs the folder that holds it. Name it as --data {name}:DIR.")
-    return name, Path(place).expanduser() if place else folder / name  # the shell leaves NAME:~ alone
+    # The shell leaves NAME:~ alone.
+    return name, Path(place).expanduser() if place else folder / (DATASETS[name].home or name)
 
 
 def _read(data: str, folder: Path, progress: Progress):

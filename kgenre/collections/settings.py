@@ -9,10 +9,10 @@ from kgenre.collections.protocols import PROTOCOLS
 from kgenre.core.settings import Settings
 
 # What `--data` takes: the help texts and the errors say it in the same words.
-DATA_METAVAR = "NAME|NAME:DIR|DIR|MANIFEST"
+DATA_METAVAR = "NAME|NAME:DIR|DIR|MANIFEST|NPZ"
 DATA = (
     f"a dataset ({', '.join(DATASETS)}), NAME:DIR for one in a folder of its own, a folder of genre folders, "
-    "or a .csv or .parquet manifest"
+    "a .csv or .parquet manifest, or an .npz of spectrograms"
 )
 
 

@@ -8,13 +8,11 @@ kill, in a later one. `.part-NAME.version` holds the server's validator (ETag or
 belong to, so that parts of two versions are never joined.
 """
 
-import contextlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from kgenre.core.errors import KgenreError
+from kgenre.core.files import locked
 from kgenre.core.progress import SILENT, Progress
 from kgenre.core.published import Published
 from kgenre.core.transfer import Transfer
@@ -30,6 +28,7 @@ def download(
     progress: Progress = SILENT,
     timeout: float = TIMEOUT_SECONDS,
     md5: str | None = None,
+    sha1: str | None = None,
 ) -> Path:
     """Downloads a file unless it exists, and checks it either way.
 
@@ -39,7 +38,7 @@ def download(
     Args:
         url: http or https.
         path: of the file; its directory is created.
-        sha256, md5, size: as published (hexadecimal digests, bytes); None is not checked.
+        sha256, md5, sha1, size: as published (hexadecimal digests, bytes); None is not checked.
         progress: receives each MiB.
         timeout: seconds for which the server may be silent.
 
@@ -49,14 +48,14 @@ def download(
     Raises:
         KgenreError: no network, no such file on the server, not the published file, or no space on the disk.
     """
-    path, published = Path(path), Published(sha256, md5, size)
+    path, published = Path(path), Published(sha256, md5, size, sha1)
     if path.exists():
-        return published.check(path)
+        return published.check(path, progress)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(path.with_name(f".part-{path.name}")) as part:
+        with locked(path.with_name(f".part-{path.name}")) as part:
             if path.exists():  # another process was faster
-                return published.check(path)
+                return published.check(path, progress)
             Transfer(url, path, part, published, progress, timeout).run()
             os.replace(part.name, path)
     except OSError as error:
@@ -64,22 +63,3 @@ def download(
             f"{path}: cannot be written ({error}). Free space there or choose another directory."
         ) from error
     return path
-
-
-@contextlib.contextmanager
-def _locked(part: Path) -> Iterator[BinaryIO]:
-    """The part file, open to append, for this process alone; removed if it is empty in the end."""
-    import fcntl
-
-    while True:
-        with part.open("a+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # which a kill releases
-            # The process that held the lock may have renamed or removed the file that this one waited for.
-            if not part.exists() or not os.path.samestat(os.fstat(file.fileno()), part.stat()):
-                continue
-            try:
-                yield file
-            finally:
-                if part.exists() and not part.stat().st_size:
-                    part.unlink()
-            return

@@ -1,9 +1,11 @@
 """Files and folders written so that a crash leaves the old content or the new, never half of it."""
 
+import contextlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from kgenre.core.errors import KgenreError
 
@@ -47,3 +49,22 @@ def make_output_folder(folder) -> Path:
     if not os.access(folder, os.W_OK):
         raise KgenreError(f"{folder}: the folder is not writable. Name another folder with --out.")
     return folder
+
+
+@contextlib.contextmanager
+def locked(part: Path) -> Iterator[BinaryIO]:
+    """A part file, open to append, for this process alone; removed if it is empty in the end."""
+    import fcntl
+
+    while True:
+        with part.open("a+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # which a kill releases
+            # The process that held the lock may have renamed or removed the file that this one waited for.
+            if not part.exists() or not os.path.samestat(os.fstat(file.fileno()), part.stat()):
+                continue
+            try:
+                yield file
+            finally:
+                if part.exists() and not part.stat().st_size:
+                    part.unlink()
+            return

@@ -1,9 +1,9 @@
-"""A map over worker processes."""
+"""Maps over worker processes and over threads."""
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
 
 from kgenre.core.errors import KgenreError
@@ -41,3 +41,19 @@ def map_in_processes(
         raise KgenreError(broken) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def map_in_threads(function: Callable, arguments: Iterable, workers: int) -> Iterator:
+    """The results of a function, as they are ready; a few calls are under way at once, however many there are.
+
+    For functions that release Python's lock, as decompression and reading files do. After an exception of one call no
+    further one begins.
+    """
+    with ThreadPoolExecutor(workers) as pool:
+        running = set()
+        for each in arguments:
+            running.add(pool.submit(function, each))
+            if len(running) >= 2 * workers:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                yield from (job.result() for job in done)
+        yield from (job.result() for job in as_completed(running))

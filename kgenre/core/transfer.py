@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import Progress
-from kgenre.core.published import Published, check_space
+from kgenre.core.published import MIB, Published, check_space
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +16,6 @@ RETRIES = 3  # in a row without a new byte
 BACKOFF_SECONDS = 0.5  # before the first retry; doubled for each further one
 RETRIED_STATUS = (408, 425, 429, 500, 502, 503, 504)
 CHUNK_BYTES = 1 << 16
-MIB = 1 << 20
 
 
 class Interrupted(Exception):
@@ -68,7 +67,7 @@ class Transfer:
 
     def _discard_unknown(self) -> None:
         """Discards what an earlier call left where neither digest nor validator can tell that it is of this file."""
-        known = self.published.sha256 or self.published.md5 or self.version.exists()
+        known = self.published.digests or self.version.exists()
         if not known or (self.published.size is not None and self.done > self.published.size):
             self._discard()
 
@@ -93,7 +92,7 @@ class Transfer:
                         raise self._unavailable(error) from error
                     log.info("%s: %s; retrying", self.url, error)
                     time.sleep(BACKOFF_SECONDS * 2 ** max(0, failures - 1))
-        return self.published.fault(Path(self.part.name))
+        return self.published.fault(Path(self.part.name), self.progress)
 
     def _request(self, advance) -> None:
         """One request for the bytes after those that have arrived."""

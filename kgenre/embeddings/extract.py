@@ -1,11 +1,10 @@
 """Embeddings of tracks by a model, computed where an embedding file has none yet."""
 
 import os
-from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 
+from kgenre.audio.inputs import WAVEFORM, track_name
 from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
@@ -18,18 +17,22 @@ def collection_rows(data: str, seed: int, options=None):
     return load_collection(data, seed=seed, options=options).table
 
 
-def song_rows(names: list[str]):
-    """The table of tracks of files, folders and patterns, as a Collection's; without genre and split."""
+def song_rows(names: list[str], input: str = WAVEFORM):
+    """The table of tracks of files, folders and patterns, as a Collection's; without genre and split.
+
+    Args:
+        input: of the model that takes them.
+    """
     import pandas as pd
 
     from kgenre.audio.tags import read_tags
     from kgenre.audio.walk import expand_paths
     from kgenre.collections.tables import COLUMNS
 
-    paths = list(dict.fromkeys(os.path.abspath(path) for path in expand_paths(names)))
+    paths = list(dict.fromkeys(os.path.abspath(path) for path in expand_paths(names, input)))
     tags = [read_tags(path) for path in paths]
     rows = [
-        {"path": path, "track_id": Path(path).stem, "artist": tag.artist, "album": tag.album}
+        {"path": path, "track_id": track_name(path), "artist": tag.artist, "album": tag.album}
         for path, tag in zip(paths, tags)
     ]
     return pd.DataFrame(rows, dtype=object).reindex(columns=COLUMNS).astype("string").fillna("")
@@ -53,11 +56,11 @@ def embed(
     Raises:
         KgenreError: the file holds vectors of another model, other settings or another decoder.
     """
-    from kgenre.audio.reader import TrackReader
+    from kgenre.audio.open_reader import open_reader
     from kgenre.embeddings.store import Store
     from kgenre.serving.predict import predict_tracks
 
-    store, reader = Store(out, header_of(model, policy), rows), TrackReader(model.slice_spec, policy=policy)
+    store, reader = Store(out, header_of(model, policy), rows), open_reader(model.slice_spec, policy=policy)
     with progress.task("embedding", len(rows), "tracks", len(rows) - len(store.missing)) as advance:
         results = predict_tracks(model, reader, store.missing, workers=workers, advance=advance)
         try:
@@ -69,10 +72,12 @@ def embed(
 
 
 def header_of(model, policy: ReadPolicy) -> dict:
+    from kgenre.audio.open_reader import reader_versions
     from kgenre.embeddings.store import make_header
 
     own = {"labels": list(model.task.labels), "slices_per_track": policy.slices_per_track}
-    return make_header(model.name, model.identity, {**asdict(model.slice_spec), **own}, policy.decoder)
+    versions = reader_versions(model.slice_spec, policy.decoder)
+    return make_header(model.name, model.identity, {**model.slice_spec.values(), **own}, versions)
 
 
 def vectors_of(result):

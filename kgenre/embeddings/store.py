@@ -17,9 +17,8 @@ import numpy as np
 import pandas as pd
 
 import kgenre
-from kgenre.audio.decoders import decoder_versions
 from kgenre.audio.fragments import whole_file
-from kgenre.audio.policy import AUTO
+from kgenre.audio.inputs import container
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_beside
 from kgenre.embeddings import npz
@@ -41,21 +40,21 @@ class TrackVectors:
     slices: np.ndarray
 
 
-def make_header(model: str, identity: str, config: dict, decoder: str = AUTO) -> dict:
+def make_header(model: str, identity: str, config: dict, decoder: str) -> dict:
     """The header of an embedding file. Vectors are comparable only if identity, config and decoder are equal.
 
     Args:
         model: name of the model, for people.
         identity: hash of what computes the vectors.
-        config: settings of the audio that it is given, as JSON takes them.
-        decoder: of the audio.
+        config: settings of what it is given, as JSON takes them.
+        decoder: what reads the tracks, with its versions.
     """
     return {
         "model": model,
         "identity": identity,
         "config": config,
         "config_hash": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16],
-        "decoder": decoder_versions(decoder),
+        "decoder": decoder,
         "kgenre": kgenre.__version__,
     }
 
@@ -188,7 +187,7 @@ def signature(path) -> tuple[int, int] | None:
     Of a part of a file (audio.fragments), the file's.
     """
     try:
-        found = Path(whole_file(path)).stat()
+        found = container(whole_file(str(path))).stat()
     except OSError:  # the reader reports the cause
         return None
     return found.st_size, found.st_mtime_ns

@@ -115,19 +115,19 @@ def evaluate(
     Raises:
         KgenreError: the split has no tracks or genres that the model does not know, or too many files are unusable.
     """
-    from kgenre.audio.decoders import decoder_versions
-    from kgenre.audio.reader import TrackReader, check_bad_share
+    from kgenre.audio.open_reader import open_reader, reader_versions
+    from kgenre.audio.reader import check_bad_share
     from kgenre.serving.predict import predict_tracks
 
     tracks = known_genres(evaluation_set(collection, split), model.task)
-    paths, reader = list(tracks.rows["path"]), TrackReader(model.slice_spec, policy=policy)
+    paths, reader = list(tracks.rows["path"]), open_reader(model.slice_spec, policy=policy)
     with progress.task(f"evaluating {tracks.split}", len(paths), "tracks") as advance:
         results = predict_tracks(model, reader, paths, workers=workers, advance=advance)
         probabilities = {result.path: result.probabilities for result in results}
     check_bad_share(reader.failures, len(paths), max_bad_share, len(collection.table))
     sampled = sum("sampled" in facts.flags for facts in reader.facts.values())
     more = {"slices_per_track": policy.slices_per_track, "sampled_tracks": sampled}
-    more["decoder"] = decoder_versions(policy.decoder)
+    more["decoder"] = reader_versions(model.slice_spec, policy.decoder)
     return write_report(tracks, probabilities, reader.failures, model.task, training_rows, out, more)
 
 

@@ -132,7 +132,7 @@ class Library(ScanTables):
             policy: how tracks are read.
             versions: of the decoder.
         """
-        config = {**asdict(model.slice_spec), **task_values(model.task), **asdict(policy)}
+        config = {**model.slice_spec.values(), **task_values(model.task), **asdict(policy)}
         digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
         with self.writing():
             self._db.execute(

@@ -1,4 +1,4 @@
-"""The one graph: waveform -> spectrogram -> image -> network -> logits."""
+"""The one graph: waveform -> spectrogram -> image -> network -> logits; a spectrogram may be given instead."""
 
 import functools
 import inspect
@@ -9,6 +9,8 @@ import numpy as np
 from keras import layers
 
 from kgenre.archs import ARCHS, Arch, NetworkSettings
+from kgenre.archs.arch import FewFrames
+from kgenre.audio.inputs import SPECTROGRAM
 from kgenre.audio.slicing import SliceSpec
 from kgenre.augment import AUGMENTS, build_augmentations
 from kgenre.core.errors import KgenreError
@@ -36,7 +38,7 @@ def build_model(
     seed: int = 0,
     precision: str = "float32",
 ) -> keras.Model:
-    """The model that is trained: waveform (batch, slice_samples) -> logits (batch, n_classes), float32.
+    """The model that is trained: slices (batch, *slice_spec.shape) -> logits (batch, n_classes), float32.
 
     The layer "embedding" gives the vector before the classifier.
 
@@ -55,24 +57,24 @@ def build_model(
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
-        waveform = keras.Input((settings.audio.slice_samples,), name="waveform", dtype="float32")
-        image = augmented_image(settings, waveform, augmentations or {}, seed)
+        slices = keras.Input(settings.slice_spec.shape, name=settings.input, dtype="float32")
+        image = augmented_image(settings, slices, augmentations or {}, seed)
         embedding = layers.Identity(name="embedding")(embed(settings, image))
         x = layers.Dropout(settings.network.dropout)(embedding)
         logits = layers.Dense(n_classes, dtype="float32", name="logits")(x)
     finally:
         keras.config.set_dtype_policy(before)
-    model = keras.Model(waveform, logits, name=settings.arch)
+    model = keras.Model(slices, logits, name=settings.arch)
     set_momentum(model, getattr(settings.network, "bn_momentum", None))
     return model
 
 
-def augmented_image(settings: ModelSettings, waveform, augmentations: Mapping[str, Settings], seed: int):
-    """Waveform (batch, slice_samples) -> what the network sees of it in training (batch, height, width, channels)."""
-    spec = settings.audio.slice_spec
+def augmented_image(settings: ModelSettings, slices, augmentations: Mapping[str, Settings], seed: int):
+    """Slices (batch, *slice_spec.shape) -> what the network sees in training (batch, height, width, channels)."""
+    spec = settings.slice_spec
     for layer in build_augmentations(augmentations, "waveform", spec, seed).values():
-        waveform = layer(waveform)
-    image = front_end(settings)(waveform)
+        slices = layer(slices)
+    image = front_end(settings)(slices)
     for layer in build_augmentations(augmentations, "spectrogram", spec, seed).values():
         image = layer(image)
     return image
@@ -83,6 +85,9 @@ def embed(settings: ModelSettings, image):
     arch = ARCHS[settings.arch]
     try:
         return arch.build(image, **builder_values(arch, settings.network))
+    except FewFrames as error:
+        step = f"--slice-frames {error.frames} or more" if settings.input == SPECTROGRAM else "a larger --slice-seconds"
+        raise KgenreError(f"{error} Set --image-width {error.frames}, or {step}.") from error
     except ValueError as error:  # Keras's word for a map that has shrunk to nothing
         cause = str(error).splitlines()[0]
         height = image.shape[1]
@@ -91,9 +96,8 @@ def embed(settings: ModelSettings, image):
             raise KgenreError(
                 f"{start}: it needs {arch.min_height} rows. Set --image-height {arch.min_height} or more."
             ) from error
-        raise KgenreError(
-            f"{start} ({cause}) Set a larger --image-height, --image-width or --slice-seconds."
-        ) from error
+        longer = "--slice-frames" if settings.input == SPECTROGRAM else "--slice-seconds"
+        raise KgenreError(f"{start} ({cause}) Set a larger --image-height, --image-width or {longer}.") from error
 
 
 def builder_values(arch: Arch, network: NetworkSettings) -> dict:
@@ -139,22 +143,31 @@ def register_layers() -> None:
 
 
 def front_end(settings: ModelSettings):
-    """Waveform (batch, samples) -> image (batch, height, width, channels) in [0, 1], float32."""
-    row, image = FEATURES[settings.feature], settings.image
-    feature = row.build(settings.audio.sample_rate_hz, settings.spectrogram)
+    """Slices (batch, *slice_spec.shape) -> image (batch, height, width, channels) in [0, 1], float32."""
+    feature, value_range = _feature(settings)
+    image = settings.image
     resize = SpectrogramImage(
-        *row.value_range(settings.spectrogram),
+        *value_range,
         image.image_height,
         image.image_width,
         image.image_channels,
         image.frame_scaling,
         name="spectrogram_image",
     )
-    return lambda waveform: resize(feature(waveform))
+    return lambda slices: resize(feature(slices))
+
+
+def _feature(settings: ModelSettings):
+    """What makes the spectrogram, of slices (batch, ...) -> (batch, frames, bins), and the values that are 0 and 1."""
+    own = settings.spectrogram
+    if settings.input == SPECTROGRAM:
+        return lambda slices: slices, (own.value_low, own.value_high)
+    row = FEATURES[settings.feature]
+    return row.build(settings.audio.sample_rate_hz, own), row.value_range(own)
 
 
 def slice_model(model: keras.Model, task: Task) -> keras.Model:
-    """The model that answers: waveform (batch, slice_samples) -> probabilities and embedding, float32."""
+    """The model that answers: slices (batch, ...) -> probabilities and embedding, float32."""
     probabilities = task.activation()(model.output)
     embedding = layers.Identity(dtype="float32", name="embedding_float32")(model.get_layer("embedding").output)
     return keras.Model(model.input, [probabilities, embedding])

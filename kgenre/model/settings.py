@@ -7,7 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from kgenre.archs import ARCHS, NetworkSettings
-from kgenre.audio.settings import AudioSettings
+from kgenre.audio.inputs import INPUTS, SPECTROGRAM, WAVEFORM, input_of
+from kgenre.audio.settings import INPUT_SETTINGS, AudioSettings, SpectrogramSettings
 from kgenre.core.errors import KgenreError, check_known
 from kgenre.core.settings import Settings
 from kgenre.features import FEATURES, FeatureSettings
@@ -35,6 +36,9 @@ class ModelSelection(Settings):
     """What a model is composed of. Which other settings there are depends on these."""
 
     arch: Literal[*ARCHS] = Field("convpool", description="network")
+    input: Literal[*INPUTS] | None = Field(
+        None, description="what a track is, audio or a spectrogram; as --data says if not given"
+    )
     feature: Literal[*FEATURES] = Field("logmel", description="what the network sees")
 
 
@@ -44,16 +48,30 @@ class ModelSettings:
 
     For users they are one flat table of names, of which a model has those that its components declare:
     `compose` reads such tables, `values` gives one.
+
+    input: "waveform" or "spectrogram".
+    feature, audio: None where the input is a spectrogram, which needs neither.
+    spectrogram: the feature's settings, or those of spectrograms that are the input.
     """
 
     arch: str
-    feature: str
-    audio: AudioSettings
-    spectrogram: FeatureSettings
+    input: str
+    feature: str | None
+    audio: AudioSettings | None
+    spectrogram: FeatureSettings | SpectrogramSettings
     image: ImageSettings
     network: NetworkSettings
 
+    @property
+    def slice_spec(self):
+        """SliceSpec of what the model is given."""
+        return (self.audio or self.spectrogram).slice_spec
+
     def __post_init__(self):
+        if self.input == SPECTROGRAM:
+            _check_range(self.spectrogram)
+            _check_feature(self)
+            return
         n_fft = getattr(self.spectrogram, "n_fft", 0)
         if self.audio.slice_samples < n_fft:
             raise KgenreError(
@@ -74,14 +92,15 @@ class ModelSettings:
         given = merged(tables)
         selection = select(ModelSelection, given)
         check_applies(given, [ModelSelection, *model_classes(selection)], chosen_rows(selection))
+        check_input(selection, given)
         return cls(**model_parts(selection, given))
 
     def values(self) -> dict:
         """The flat table: {name: value} of every setting that applies."""
         return {
             "arch": self.arch,
-            **self.audio.model_dump(),
-            "feature": self.feature,
+            "input": self.input,
+            **({} if self.audio is None else {**self.audio.model_dump(), "feature": self.feature}),
             **self.spectrogram.model_dump(),
             **self.image.model_dump(),
             **self.network.model_dump(),
@@ -99,11 +118,18 @@ def merged(tables: Iterable[dict]) -> dict:
 def select(selection: type[ModelSelection], given: dict) -> ModelSelection:
     """The selectors in a flat table, with the architecture's own for those that it leaves out."""
     arch = settings_from(selection, {name: given[name] for name in given if name == "arch"}).arch
-    return settings_from(selection, {**ARCHS[arch].defaults, **given})
+    chosen = settings_from(selection, {**ARCHS[arch].defaults, **given})
+    return chosen if chosen.input else chosen.model_copy(update={"input": input_of(getattr(chosen, "data", ""))})
 
 
 def model_classes(selection: ModelSelection) -> list[type[Settings]]:
-    return [AudioSettings, FEATURES[selection.feature].settings, ImageSettings, ARCHS[selection.arch].settings]
+    return [*input_classes(selection), ImageSettings, ARCHS[selection.arch].settings]
+
+
+def input_classes(selection: ModelSelection) -> list[type[Settings]]:
+    """Of what the network is given, and of the feature that is computed from it, if any."""
+    features = [FEATURES[selection.feature].settings] if selection.input == WAVEFORM else []
+    return [INPUT_SETTINGS[selection.input], *features]
 
 
 def row_defaults(selection: ModelSelection) -> dict:
@@ -111,12 +137,28 @@ def row_defaults(selection: ModelSelection) -> dict:
     return {**FEATURES[selection.feature].defaults, **ARCHS[selection.arch].defaults}
 
 
+def check_input(selection: ModelSelection, given: dict) -> None:
+    """Raises KgenreError where the input is not what the data are, or the settings are for the other one."""
+    data = getattr(selection, "data", "")
+    if selection.input == WAVEFORM and input_of(data) == SPECTROGRAM:
+        raise KgenreError(f"{data}: holds spectrograms. Received: input={WAVEFORM}. Leave --input out.")
+    if selection.input == SPECTROGRAM and "feature" in given:
+        raise KgenreError(
+            f"`feature` is computed from audio, and the tracks are spectrograms. Received: feature={given['feature']}. "
+            f"Leave --feature out. `kgenre features DATA --feature {given['feature']} --out DIR` writes them of audio."
+        )
+
+
 def model_parts(selection: ModelSelection, given: dict) -> dict:
     """The arguments of ModelSettings."""
     table = {**row_defaults(selection), **given}
     parts = [settings_from(settings, table) for settings in model_classes(selection)]
+    feature = selection.feature
+    if selection.input == SPECTROGRAM:
+        feature, parts = None, [None, *parts]
     names = ("audio", "spectrogram", "image", "network")
-    return {"arch": selection.arch, "feature": selection.feature, **dict(zip(names, parts, strict=True))}
+    own = {"arch": selection.arch, "input": selection.input, "feature": feature}
+    return {**own, **dict(zip(names, parts, strict=True))}
 
 
 def settings_from(settings: type[Settings], table: dict) -> Settings:
@@ -130,11 +172,14 @@ class Chosen:
 
     names: tuple[str, ...]
     rows: dict[str, type[Settings]]  # of the whole table
+    nothing: str = "the empty list of augmentations"  # what it is called where none is chosen
 
 
 def chosen_rows(selection: ModelSelection) -> list[Chosen]:
+    features = (selection.feature,) if selection.input == WAVEFORM else ()
     return [
-        Chosen((selection.feature,), {name: row.settings for name, row in FEATURES.items()}),
+        Chosen((selection.input,), INPUT_SETTINGS),
+        Chosen(features, {name: row.settings for name, row in FEATURES.items()}, "spectrograms that are given"),
         Chosen((selection.arch,), {name: row.settings for name, row in ARCHS.items()}),
     ]
 
@@ -155,7 +200,7 @@ def check_applies(given: dict, classes: list[type[Settings]], chosen: list[Chose
 def _not_a_setting(name: str, choice: Chosen, owners: list[str]) -> str:
     has = [field for row in choice.names for field in choice.rows[row].model_fields]
     verb = "has" if len(choice.names) == 1 else "have"
-    who = f"{' and '.join(choice.names)}, which {verb}: {', '.join(has)}" if has else "the empty list of augmentations"
+    who = f"{' and '.join(choice.names)}, which {verb}: {', '.join(has)}" if has else choice.nothing
     return f"`{name}` is not a setting of {who}. It is one of {', '.join(owners)}."
 
 
@@ -164,6 +209,11 @@ def _check_feature(settings: ModelSettings) -> None:
     known = ARCHS[settings.arch].features
     if known is None:
         return
+    if settings.input == SPECTROGRAM:
+        raise KgenreError(
+            f"`{settings.arch}` takes the feature {' or '.join(known)} of audio, which it computes itself. "
+            f"Received: input={SPECTROGRAM}. Choose another --arch."
+        )
     if settings.feature not in known:
         raise KgenreError(
             f"`{settings.arch}` takes the feature {' or '.join(known)}. Received: feature={settings.feature}. "
@@ -178,6 +228,12 @@ def _check_feature(settings: ModelSettings) -> None:
                 f"The pretrained weights of `{settings.arch}` need {name}={needed}. Received: {name}={values[name]}. "
                 "Leave it out, or start from random weights with --weights none."
             )
+
+
+def _check_range(settings: SpectrogramSettings) -> None:
+    low, high = settings.value_low, settings.value_high
+    if low is not None and high is not None and not low < high:
+        raise KgenreError(f"`value_low` must be below `value_high`. Received: value_low={low}, value_high={high}.")
 
 
 def field_names(classes: Iterable[type[Settings]]) -> list[str]:

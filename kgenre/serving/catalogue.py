@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from kgenre.audio.inputs import WAVEFORM
 from kgenre.core.errors import KgenreError, check_known
 from kgenre.serving.model import Model
 from kgenre.serving.saved_model import SavedModel
@@ -25,6 +26,17 @@ def open_model(name=None) -> Model:
         if len(Path(name).parts) == 1:
             check_known("model", name, CATALOGUE, where="a model is a run folder, a SavedModel folder or a name: ")
     return SavedModel(name)
+
+
+def model_input(name=None) -> str:
+    """What the model of a name takes, WAVEFORM or SPECTROGRAM, without opening it where it is one of the catalogue's.
+
+    Raises:
+        KgenreError: as `open_model`.
+    """
+    if name is None or (str(name) in CATALOGUE and not Path(name).exists()):
+        return WAVEFORM
+    return open_model(name).slice_spec.input
 
 
 def _default(name: str = DEFAULT) -> SavedModel:

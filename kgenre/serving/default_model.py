@@ -45,7 +45,7 @@ def saved_model(progress: Progress = SILENT) -> Path:
         log.info("preparing the default model, once (half a minute)")
         model, labels = settings()
         try:
-            export_model(build(model, labels), make_task(DEFAULT_TASK, labels), model.audio.slice_spec, folder)
+            export_model(build(model, labels), make_task(DEFAULT_TASK, labels), model.slice_spec, folder)
         except (KgenreError, OSError):
             if not folder.is_dir():  # else another process was faster
                 raise

@@ -9,7 +9,7 @@ from kgenre.serving.model import Model
 
 
 class KerasModel(Model):
-    """A trained or training keras.Model, waveform (batch, slice_samples) -> logits (batch, classes).
+    """A trained or training keras.Model, slices (batch, *slice_spec.shape) -> logits (batch, classes).
 
     Its answers follow the weights as they change, so it has no identity that would last.
     """

@@ -13,19 +13,21 @@ ABOUT = Path("assets.extra") / "about.json"  # in a SavedModel; TF Serving leave
 
 
 def metadata_values(task: Task, spec: SliceSpec) -> dict:
-    """What the endpoint `about` gives; `clip_samples` is the wire name of slice_samples."""
+    """What the endpoint `about` gives; `clip_samples` is the wire name of slice_samples. `bins` is of spectrograms."""
     return {
         **task_values(task),
         "sample_rate": spec.sample_rate,
         "clip_samples": spec.slice_samples,
         "hop_samples": spec.hop_samples,
+        "input": spec.input,
+        **({"bins": spec.bins} if spec.bins else {}),
     }
 
 
 def task_and_spec(metadata: dict) -> tuple[Task, SliceSpec]:
     """The other way round."""
-    spec = SliceSpec(metadata["sample_rate"], metadata["clip_samples"], metadata["hop_samples"])
-    return task_from(metadata), spec
+    sizes = (metadata[name] for name in ("sample_rate", "clip_samples", "hop_samples"))
+    return task_from(metadata), SliceSpec(*sizes, metadata.get("bins", 0))
 
 
 def model_metadata(folder: Path, task: Task, spec: SliceSpec) -> dict:
@@ -40,7 +42,8 @@ def model_metadata(folder: Path, task: Task, spec: SliceSpec) -> dict:
     names = [name for name in weights.get_variable_to_shape_map() if name.endswith("/VARIABLE_VALUE")]
     arrays = sorted(np.asarray(weights.get_tensor(name)).tobytes() for name in names)
     values = metadata_values(task, spec)
-    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
+    told = {name: value for name, value in values.items() if name != "input"}  # which `bins` tells, too
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
     for array in arrays:
         digest.update(hashlib.sha256(array).digest())
     return {**values, "identity": digest.hexdigest()[:16], "files": _files_hash(folder)}

@@ -36,7 +36,7 @@ class Model(abc.ABC):
 
     @abc.abstractmethod
     def __call__(self, slices: np.ndarray) -> SliceOutputs:
-        """float32 (n, slice_spec.slice_samples), mono in [-1, 1] -> n rows of SliceOutputs."""
+        """float32 (n, *slice_spec.shape), mono in [-1, 1] or spectrograms -> n rows of SliceOutputs."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -44,7 +44,7 @@ class Model(abc.ABC):
         return self.task.labels
 
     def predict(self, path, policy: ReadPolicy = DEFAULT_POLICY) -> "TrackPrediction":
-        """The prediction for one audio file.
+        """The prediction for one audio file, or for one spectrogram of a model that takes these.
 
         Args:
             path: the file.

@@ -10,8 +10,8 @@ import numpy as np
 from kgenre.audio.decode import with_last
 from kgenre.audio.decoders import AudioError
 from kgenre.audio.facts import TrackFacts
+from kgenre.audio.open_reader import Reader, open_reader
 from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
-from kgenre.audio.reader import TrackReader
 from kgenre.model.aggregate import NOT_FINITE, SliceOutputs, aggregate
 from kgenre.model.tasks import Task, chosen_labels
 
@@ -66,7 +66,7 @@ class TrackPrediction:
 
 def predict_tracks(
     model: "Model",
-    reader: TrackReader,
+    reader: Reader,
     paths: Sequence[str],
     batch_size: int = 32,
     workers: int = 2,
@@ -76,7 +76,7 @@ def predict_tracks(
 
     Args:
         model: serving.Model.
-        reader: TrackReader of the model's slice spec.
+        reader: as `open_reader` gives for the model's slice spec.
         paths: files.
         batch_size: slices the model is given at a time.
         workers: decoding threads.
@@ -109,7 +109,7 @@ def predict_track(model: "Model", path, policy: ReadPolicy = DEFAULT_POLICY, bat
         AudioError: the file cannot be used, or the model's answer is not finite, with the cause.
     """
     path = str(path)
-    reader, rows = TrackReader(model.slice_spec, policy=policy), []
+    reader, rows = open_reader(model.slice_spec, policy=policy), []
     pieces = reader.slices(path)
     while batch := list(itertools.islice(pieces, batch_size)):
         rows.append(model(np.stack([piece.samples for piece in batch])))
@@ -121,16 +121,16 @@ def predict_track(model: "Model", path, policy: ReadPolicy = DEFAULT_POLICY, bat
     return TrackPrediction(path, reader.facts[path], outputs, model.task)
 
 
-def slice_batches(reader: TrackReader, paths: Sequence[str], batch_size: int, workers: int = 2):
-    """All slices of all tracks: tf.data of (track number (batch,), whether last (batch,), slices (batch, samples)).
+def slice_batches(reader: Reader, paths: Sequence[str], batch_size: int, workers: int = 2):
+    """All slices of all tracks: tf.data of (track number (batch,), whether last (batch,), slices (batch, ...)).
 
     Tracks are decoded side by side as streams, so memory does not grow with their length; slices of
     one track come in order. A track that fails may have no last slice, and is in `reader.failures`.
     """
     import tensorflow as tf
 
-    shape = (reader.spec.slice_samples,)
-    signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((), tf.bool), tf.TensorSpec(shape, tf.float32))
+    slices = tf.TensorSpec(reader.spec.shape, tf.float32)
+    signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((), tf.bool), slices)
 
     def read(number):
         for piece, last in with_last(reader.slices(paths[number])):

@@ -10,7 +10,7 @@ from kgenre.model.aggregate import SliceOutputs
 from kgenre.serving.metadata import model_metadata, read_metadata, task_and_spec
 from kgenre.serving.model import Model
 
-SIZES = ("sample_rate", "clip_samples", "hop_samples")
+TEXTS = ("task", "input")
 
 
 class SavedModel(Model):
@@ -42,15 +42,15 @@ class SavedModel(Model):
         return module
 
     def __call__(self, slices: np.ndarray) -> SliceOutputs:
-        answer = self.module.signatures["serving_default"](waveform=slices)
+        answer = self.module.signatures["serving_default"](**{self.slice_spec.input: slices})
         return SliceOutputs(answer["probabilities"].numpy(), answer["embedding"].numpy())
 
     def metadata_of_graph(self) -> dict:
         """What `read_metadata` gives, of the graph itself: for exports that lack the file."""
         values = {name: value.numpy() for name, value in self.module.signatures["about"]().items()}
-        values["labels"] = [label.decode() for label in values["labels"]]
-        values["task"] = values["task"].decode()
-        return model_metadata(self.path, *task_and_spec({**values, **{n: int(values[n]) for n in SIZES}}))
+        labels = [label.decode() for label in values.pop("labels")]
+        plain = {name: value.decode() if name in TEXTS else value.item() for name, value in values.items()}
+        return model_metadata(self.path, *task_and_spec({**plain, "labels": labels}))
 
 
 def find_saved_model(path) -> Path:

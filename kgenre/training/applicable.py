@@ -28,7 +28,8 @@ def applicable(file_values: dict, selected: dict) -> Applicable:
     selection = select(RunSelection, {**file_values, **selected})
     table = {**row_defaults(selection), **file_values}
     # A selector's own default is what holds without its flag.
-    selectors = _with_defaults([RunSelection], {**ARCHS[selection.arch].defaults, **file_values})
+    own = {**ARCHS[selection.arch].defaults, "input": selection.input}
+    selectors = _with_defaults([RunSelection], {**own, **file_values})
     sections = {}
     for title, (selector, classes) in run_sections(selection).items():
         sections[title] = [selectors[selector]] if selector else []

@@ -8,12 +8,12 @@ import itertools
 import numpy as np
 
 from kgenre.audio import decode as audio
-from kgenre.audio.reader import TrackReader
+from kgenre.audio.open_reader import Reader
 from kgenre.training.plan import TrainingPlan
 
 
 def training_batches(
-    reader: TrackReader,
+    reader: Reader,
     paths,
     labels,
     plan: TrainingPlan,
@@ -22,7 +22,7 @@ def training_batches(
     of_crop: dict | None = None,
     of_batch: dict | None = None,
 ):
-    """Endless batches of random crops, epoch after epoch: tf.data of (waveform (batch, slice_samples), label).
+    """Endless batches of random crops, epoch after epoch: tf.data of (slices (batch, ...), label).
 
     The order and what is drawn depend on the plan alone, not on the workers. Where a file fails, the next
     track of the table takes its place and `reader.failures` names it.
@@ -53,17 +53,17 @@ def training_batches(
             except audio.AudioError as error:
                 reader.failures[path] = error.cause
         # None can be read: the epoch's end reports it.
-        return np.zeros(reader.spec.slice_samples, "float32"), np.zeros_like(labels[0])
+        return np.zeros(reader.spec.shape, "float32"), np.zeros_like(labels[0])
 
     def read_graph(index, position, drawn):
-        waveform, label = tf.numpy_function(read, [index, position, drawn], [tf.float32, tf.as_dtype(labels.dtype)])
-        waveform = tf.ensure_shape(waveform, (reader.spec.slice_samples,))
-        return waveform, tf.ensure_shape(label, labels.shape[1:]), drawn[len(of_crop) :]
+        crop, label = tf.numpy_function(read, [index, position, drawn], [tf.float32, tf.as_dtype(labels.dtype)])
+        crop = tf.ensure_shape(crop, reader.spec.shape)
+        return crop, tf.ensure_shape(label, labels.shape[1:]), drawn[len(of_crop) :]
 
-    def changed_batch(waveforms, labels, drawn):
+    def changed_batch(slices, labels, drawn):
         for column, change in enumerate(of_batch.values()):
-            waveforms, labels = change.apply(waveforms, labels, drawn[:, column])
-        return waveforms, labels
+            slices, labels = change.apply(slices, labels, drawn[:, column])
+        return slices, labels
 
     signature = [((), tf.int64), ((), tf.float64), ((len(of_crop) + len(of_batch),), tf.float64)]
     signature = tuple(tf.TensorSpec(*spec) for spec in signature)
@@ -72,8 +72,8 @@ def training_batches(
     return dataset.batch(plan.batch_size, drop_remainder=True).map(changed_batch).prefetch(2)
 
 
-def changed_crop(reader: TrackReader, path: str, position: float, changes: list) -> np.ndarray:
-    """A crop of a track with changes applied in order, each given as (change, value): float32 (slice_samples,).
+def changed_crop(reader: Reader, path: str, position: float, changes: list) -> np.ndarray:
+    """A crop of a track with changes applied in order, each given as (change, value): float32, of a slice's shape.
 
     From the last to the first, each says how much it must be given, so that none has to pad.
     """

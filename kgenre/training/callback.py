@@ -6,7 +6,8 @@ import time
 
 import keras
 
-from kgenre.audio.reader import TrackReader, check_bad_share
+from kgenre.audio.open_reader import Reader
+from kgenre.audio.reader import check_bad_share
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import Progress
 from kgenre.model.build import reseed
@@ -27,13 +28,13 @@ class TrainingCallback(keras.callbacks.Callback):
         task: Task,
         state: TrainingState,
         plan: TrainingPlan,
-        reader: TrackReader,
+        reader: Reader,
         truth: dict,
         progress: Progress,
     ):
         super().__init__()
         self.training, self.limits = settings.training, settings.reader
-        self.task, self.slice_spec = task, settings.audio.slice_spec
+        self.task, self.slice_spec = task, settings.slice_spec
         self.state, self.steps, self.reader, self.truth = state, plan.steps, reader, truth
         self.n_files = plan.n_tracks + len(truth)
         self.progress, self.shown = progress, contextlib.ExitStack()

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from kgenre.audio.reader import TrackReader
+from kgenre.audio.open_reader import Reader, open_reader
 from kgenre.augment import build_augmentations
 from kgenre.core.progress import SILENT, Progress
 from kgenre.model.build import build_model, load_model
@@ -24,7 +24,7 @@ def fit(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     task, tracks = run.load_task(), run.load_tracks()
     rows = {split: tracks[tracks["split"] == split] for split in ("train", "valid")}
     cache_bytes = int(settings.reader.cache_gib * 2**30)
-    reader = TrackReader(settings.audio.slice_spec, cache_bytes, settings.reader.policy)
+    reader = open_reader(settings.slice_spec, cache_bytes, settings.reader.policy)
     if settings.training.deterministic:
         reader.keep_all_or_none([path for table in rows.values() for path in table["path"]])
     targets = {split: task.targets(rows[split]) for split in rows}
@@ -59,7 +59,7 @@ def training_plan(settings: TrainingSettings, strata) -> TrainingPlan:
 
 
 def batches(
-    settings: RunSettings, task: Task, reader: TrackReader, paths, targets, plan: TrainingPlan, first_epoch: int = 0
+    settings: RunSettings, task: Task, reader: Reader, paths, targets, plan: TrainingPlan, first_epoch: int = 0
 ):
     """Training batches with the run's augmentations, as `compiled_model` of the same settings takes them."""
     of_crop, of_batch = (_augmentations(settings, place) for place in ("crop", "batch"))
@@ -133,4 +133,4 @@ def served_model(settings: RunSettings, n_classes: int) -> keras.Model:
 
 
 def _augmentations(settings: RunSettings, place: str) -> dict:
-    return build_augmentations(settings.augmentations, place, settings.audio.slice_spec, settings.training.seed)
+    return build_augmentations(settings.augmentations, place, settings.slice_spec, settings.training.seed)

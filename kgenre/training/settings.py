@@ -7,9 +7,11 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from kgenre.archs import ARCHS
-from kgenre.audio.settings import AudioSettings, ReaderSettings
-from kgenre.augment import AUGMENTS, listed
+from kgenre.audio.inputs import SPECTROGRAM, WAVEFORM
+from kgenre.audio.settings import INPUT_SETTINGS, READER_SETTINGS, FileSettings, ReaderSettings
+from kgenre.augment import AUDIO_PLACES, AUGMENTS, listed
 from kgenre.collections.settings import CollectionOptions, CollectionSettings
+from kgenre.core.errors import KgenreError
 from kgenre.core.settings import Settings, read_settings_file
 from kgenre.features import FEATURES
 from kgenre.model.settings import (
@@ -18,10 +20,11 @@ from kgenre.model.settings import (
     ModelSelection,
     ModelSettings,
     check_applies,
+    check_input,
     chosen_rows,
     field_names,
+    input_classes,
     merged,
-    model_classes,
     model_parts,
     row_defaults,
     select,
@@ -95,7 +98,7 @@ class RunSettings(ModelSettings):
     collection: CollectionOptions
     augmentations: dict[str, Settings]
     training: TrainingSettings
-    reader: ReaderSettings
+    reader: FileSettings
 
     @classmethod
     def compose(cls, *tables: dict) -> "RunSettings":
@@ -103,6 +106,9 @@ class RunSettings(ModelSettings):
         selection = select(RunSelection, given)
         classes = [settings for _, part in run_sections(selection).values() for settings in part]
         check_applies(given, [RunSelection, *classes], run_rows(selection))
+        check_input(selection, given)
+        if selection.input == SPECTROGRAM:
+            _check_augmentations(selection)
         table = {**row_defaults(selection), **given}
         return cls(
             **model_parts(selection, given),
@@ -111,7 +117,7 @@ class RunSettings(ModelSettings):
             collection=settings_from(CollectionOptions, table),
             augmentations={name: settings_from(AUGMENTS[name].settings, table) for name in selection.augment},
             training=settings_from(TrainingSettings, table),
-            reader=settings_from(ReaderSettings, table),
+            reader=settings_from(READER_SETTINGS[selection.input], table),
         )
 
     def values(self) -> dict:
@@ -128,32 +134,48 @@ class RunSettings(ModelSettings):
         }
 
 
+INPUT_TITLES = {WAVEFORM: "audio", SPECTROGRAM: "spectrograms"}
+
+
 def run_sections(selection: RunSelection) -> dict[str, tuple[str | None, list[type[Settings]]]]:
     """The classes whose settings a run has: {title for `--help`: (selector of the classes or None, classes)}."""
-    audio, feature, image, network = model_classes(selection)
+    of_input, *feature = input_classes(selection)
     augmentations = [AUGMENTS[name].settings for name in selection.augment]
     return {
         "collection": ("data", [CollectionOptions]),
-        f"network {selection.arch}": ("arch", [network]),
+        f"network {selection.arch}": ("arch", [ARCHS[selection.arch].settings]),
         "start": ("init", []),
-        "audio": (None, [audio]),
-        f"feature {selection.feature}": ("feature", [feature]),
-        "spectrogram image": (None, [image]),
+        INPUT_TITLES[selection.input]: ("input", [of_input]),
+        **({f"feature {selection.feature}": ("feature", feature)} if feature else {}),
+        "spectrogram image": (None, [ImageSettings]),
         f"augmentation {' '.join(selection.augment) or 'none'}": ("augment", augmentations),
         "training": (None, [TrainingSettings]),
-        "machine and files": (None, [ReaderSettings]),
+        "machine and files": (None, [READER_SETTINGS[selection.input]]),
     }
+
+
+def _check_augmentations(selection: RunSelection) -> None:
+    """Raises KgenreError for those that need audio."""
+    needing = [name for name in selection.augment if AUGMENTS[name].place in AUDIO_PLACES]
+    if needing:
+        rest = ", ".join(name for name, row in AUGMENTS.items() if row.place not in AUDIO_PLACES)
+        raise KgenreError(
+            f"`augment`: {' and '.join(needing)} {'need' if len(needing) > 1 else 'needs'} audio, and the tracks are "
+            f"spectrograms. Received: {' '.join(selection.augment)}. Those that apply: {rest}."
+        )
 
 
 def run_rows(selection: RunSelection) -> list[Chosen]:
     augmentations = {name: row.settings for name, row in AUGMENTS.items()}
-    return [*chosen_rows(selection), Chosen(selection.augment, augmentations)]
+    readers = Chosen((selection.input,), READER_SETTINGS)
+    return [*chosen_rows(selection), readers, Chosen(selection.augment, augmentations)]
 
 
 def every_class() -> list[type[Settings]]:
     """The classes of all settings that some run has."""
     rows = [row.settings for table in (FEATURES, ARCHS, AUGMENTS) for row in table.values()]
-    return [RunSelection, CollectionOptions, AudioSettings, ImageSettings, *rows, TrainingSettings, ReaderSettings]
+    own = [CollectionOptions, *INPUT_SETTINGS.values(), ImageSettings, TrainingSettings, ReaderSettings]
+    return [RunSelection, *own, *rows]
 
 
 def read_config(path: str | Path) -> dict:

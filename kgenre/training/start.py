@@ -6,6 +6,7 @@ from pathlib import Path
 
 import kgenre
 from kgenre.archs import ARCHS
+from kgenre.audio.inputs import SPECTROGRAM
 from kgenre.augment import listed
 from kgenre.collections.splits import trainable_genres
 from kgenre.core.errors import KgenreError
@@ -105,7 +106,7 @@ def train(
     if not saved_model.exists():
         choose_thresholds(settings, run, progress)
         progress.line("exporting and checking the export")
-        export_model(run.load_model(), run.load_task(), settings.audio.slice_spec, saved_model, leaky=run.leaky)
+        export_model(run.load_model(), run.load_task(), settings.slice_spec, saved_model, leaky=run.leaky)
 
 
 def start_backend(settings: RunSettings) -> None:
@@ -129,16 +130,18 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
     Returns:
         The effective settings.
     """
-    from kgenre.audio.decoders import decoder_versions
-    from kgenre.audio.reader import check_bad_share, check_files
+    from kgenre.audio.decoders import check_decoder
+    from kgenre.audio.open_reader import reader_versions
+    from kgenre.audio.reader import check_bad_share
     from kgenre.collections.left_out import write_left_out
+    from kgenre.training.spectrograms import settle_spectrograms
 
-    decoders = decoder_versions(settings.reader.decoder)  # first: it fails where the decoder does not work
+    check_decoder(settings.reader.policy.decoder)  # first, for the rest takes long
     collection = collection or load_tracks(settings, progress)
     check_task(settings, collection)
     paths = list(collection.table["path"])
     with progress.task("checking files", len(paths), "files") as advance:
-        failures = check_files(paths, settings.reader.workers, advance, settings.reader.decoder)
+        failures, shapes = _check_files(settings, paths, advance)
     progress.failures(failures)
     check_bad_share(failures, len(paths), settings.reader.max_bad_share)
     tracks = collection.table[~collection.table["path"].isin(failures)].reset_index(drop=True)
@@ -147,6 +150,8 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
     resolved = {"task": collection.task, **ARCHS[settings.arch].resolve(settings.network)}
     if settings.init is not None:
         resolved["init"] = str(Path(settings.init).resolve())  # the run may be resumed from elsewhere
+    if settings.input == SPECTROGRAM:
+        resolved |= settle_spectrograms(settings, list(tracks.loc[tracks["split"] == "train", "path"]), shapes)
     asked, settings = settings.values(), settings.replace(**resolved)
     start_backend(settings)  # after what is read of the collection: it takes seconds
     from kgenre.training.fit import initial_model
@@ -157,7 +162,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
         "kgenre": kgenre.__version__,
         "keras": importlib.metadata.version("keras"),
         "tensorflow": importlib.metadata.version("tensorflow"),
-        "decoders": decoders,
+        "decoders": reader_versions(settings.slice_spec, settings.reader.policy.decoder),
         "task": task.name,
         "parameters": {name: list(getattr(task, name)) for name in task.parameters},
         "protocol": collection.protocol,
@@ -174,6 +179,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
 def load_tracks(settings: RunSettings, progress: Progress = SILENT):
     """The Collection that a run's settings name."""
     from kgenre.collections import load_collection
+    from kgenre.training.spectrograms import spec_to_cut
 
     return load_collection(
         settings.data,
@@ -184,9 +190,15 @@ def load_tracks(settings: RunSettings, progress: Progress = SILENT):
     )
 
 
-def spec_to_cut(settings: RunSettings):
-    """SliceSpec of the slices that a protocol may deal, as far as it is known before the collection is read."""
-    return settings.audio.slice_spec
+def _check_files(settings: RunSettings, paths: list[str], advance) -> tuple[dict[str, str], dict]:
+    """{path: cause} of the files that cannot be used, and {path: (frames, bins)} of spectrograms."""
+    from kgenre.audio.reader import check_files
+    from kgenre.audio.spectrogram_reader import check_spectrograms
+
+    workers = settings.reader.workers
+    if settings.input == SPECTROGRAM:
+        return check_spectrograms(paths, workers, settings.spectrogram.n_bins, advance)
+    return check_files(paths, workers, advance, settings.reader.policy.decoder), {}
 
 
 def check_task(settings: RunSettings, collection) -> None:

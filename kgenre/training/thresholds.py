@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kgenre.audio.reader import TrackReader
+from kgenre.audio.open_reader import open_reader
 from kgenre.core.progress import SILENT, Progress
 from kgenre.serving.keras_model import KerasModel
 from kgenre.serving.predict import predict_tracks
@@ -16,8 +16,8 @@ def choose_thresholds(settings: RunSettings, run: Run, progress: Progress = SILE
     if not task.parameters:
         return
     rows = tracks[tracks["split"] == "valid"]
-    model = KerasModel(run.load_model(), task, settings.audio.slice_spec)
-    reader = TrackReader(settings.audio.slice_spec, policy=settings.reader.policy)
+    model = KerasModel(run.load_model(), task, settings.slice_spec)
+    reader = open_reader(settings.slice_spec, policy=settings.reader.policy)
     sizes = (settings.training.batch_size, settings.reader.workers)
     with progress.task("choosing thresholds", len(rows), "tracks") as advance:
         results = predict_tracks(model, reader, list(rows["path"]), *sizes, advance)

@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kgenre.audio.reader import TrackReader
+from kgenre.audio.open_reader import Reader
 from kgenre.serving.model import Model
 from kgenre.serving.predict import predict_tracks
 
 
 def validate(
     model: Model,
-    reader: TrackReader,
+    reader: Reader,
     truth: dict,
     batch_size: int,
     workers: int,

@@ -19,6 +19,7 @@ DATASET = Dataset(
     description="8 composed genres of 16 songs, made on the spot in under a minute",
     citation="none: composed by this package",
     licence="made by this package: CC0",
+    tracks=128,
     size="no download",
     labels=("ambient", "blues", "chiptune", "classical", "hiphop", "house", "metal", "reggae"),
     load=load,

@@ -135,8 +135,10 @@ DATASET = Dataset(
     "C. Kereliuk, B. L. Sturm, J. Larsen: Deep Learning and Music Adversaries. IEEE TMM 17(11), 2015. Artists: "
     "B. L. Sturm: An Analysis of the GTZAN Music Genre Dataset. MIRUM 2012",
     licence="none: copyrighted recordings, collected without permission",
+    tracks=1000,
     size="1.2 GB, not downloaded: you have it; the index of artists is 56 kB",
     remotes=(INDEX,),
     labels=LABELS,
     load=load,
+    user_has_it=True,
 )

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from kgenre.audio.decoders import decoder_versions
+from kgenre.audio.inputs import WAVEFORM
 from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.walk import walk
 from kgenre.core.errors import KgenreError
@@ -53,6 +54,8 @@ def scan(
     """
     if not Path(folder).is_dir():
         raise KgenreError(f"{folder}: no such folder. Name a folder of music.")
+    if model.slice_spec.input != WAVEFORM:
+        raise KgenreError(f"{model.name}: takes spectrograms, and a library is of songs. Name another --model.")
     if workers is not None and workers < 1:
         raise KgenreError(f"`workers` must be at least 1. Received: workers={workers}.")
     root = os.fsencode(os.path.realpath(folder))  # one name for a folder, whichever link led to it

@@ -27,7 +27,8 @@ class Exporter:
     module: of this package, with
         write: (keras.Model, Task, SliceSpec, folder that does not exist) -> writes the artefact there.
         ANSWER: source of a program that is run in a process of its own, as a server would; its arguments are the
-            folder, an .npz of waveforms (batch, samples) by name, and the .npz to write: for each NAME the arrays
+            folder, an .npz of tracks by name, waveforms (batch, samples) or spectrograms (batch, frames, bins) as the
+            model takes them, and the .npz to write: for each NAME the arrays
             NAME/probabilities (batch, classes), NAME/slice_probabilities (batch, slices, classes), NAME/embedding
             (batch, d).
     """
@@ -46,7 +47,7 @@ def export_model(model, task: "Task", spec: "SliceSpec", folder, format: str = "
     """Writes a model in a format, checks it in a fresh process, then gives it its place.
 
     Args:
-        model: the trained keras.Model, waveform (batch, slice_samples) -> logits (batch, classes).
+        model: the trained keras.Model, slices (batch, *spec.shape) -> logits (batch, classes).
         task: its task, with the labels in the order of the logits.
         spec: SliceSpec of the model's input.
         folder: path of the artefact; must not exist.

@@ -1,8 +1,10 @@
-"""A SavedModel for TF Serving: waveforms of any length in, genres out, the labels inside.
+"""A SavedModel for TF Serving: waveforms or spectrograms of any length in, genres out, the labels inside.
 
-Endpoint `serving_default`: `waveform` float32 (batch, samples), mono in [-1, 1] at the model's rate ->
-`probabilities` (batch, classes), `slice_probabilities` (batch, slices, classes), `embedding` (batch, d).
-Endpoint `about`: labels, task, sample_rate, clip_samples, hop_samples.
+Endpoint `serving_default`: `waveform` float32 (batch, samples), mono in [-1, 1] at the model's rate; or `spectrogram`
+float32 (batch, frames, bins) of a model that takes these -> `probabilities` (batch, classes), `slice_probabilities`
+(batch, slices, classes), `embedding` (batch, d).
+Endpoint `about`: labels, task, sample_rate, clip_samples, hop_samples, input; with the input "spectrogram", bins, and
+sample_rate, clip_samples and hop_samples are of frames.
 """
 
 import contextlib
@@ -14,7 +16,7 @@ from kgenre.model.aggregate import aggregate_in_graph
 from kgenre.model.tasks import Task
 from kgenre.serving.metadata import metadata_values, model_metadata, write_metadata
 
-SLICES_AT_ONCE = 64  # bounds the memory of a long waveform's spectrograms
+SLICES_AT_ONCE = 64  # bounds the memory of a long track's spectrograms
 
 # Nothing but TensorFlow is imported, as in a server: no Keras layers, no kgenre.
 ANSWER = """
@@ -23,8 +25,9 @@ import numpy as np
 import tensorflow as tf
 folder, cases, answers = sys.argv[1:]
 serve = tf.saved_model.load(folder).signatures["serving_default"]
-waveforms = np.load(cases)
-results = {name: serve(waveform=tf.constant(waveforms[name])) for name in waveforms.files}
+(input,) = serve.structured_input_signature[1]
+tracks = np.load(cases)
+results = {name: serve(**{input: tf.constant(tracks[name])}) for name in tracks.files}
 np.savez(answers, **{f"{name}/{key}": value for name, out in results.items() for key, value in out.items()})
 """
 
@@ -39,24 +42,32 @@ def write(model, task: Task, spec: SliceSpec, folder: Path) -> None:
     network = slice_model(model, task)
     archive = ExportArchive()
     archive.track(network)
-    waveform = tf.TensorSpec((None, None), tf.float32, name="waveform")
-    archive.add_endpoint("serving_default", serving_function(network, spec), [waveform])
-    archive.add_endpoint("about", lambda: {n: tf.constant(v) for n, v in metadata_values(task, spec).items()}, [])
+    track = tf.TensorSpec((None, None, *spec.shape[1:]), tf.float32, name=spec.input)
+    archive.add_endpoint("serving_default", serving_function(network, spec), [track])
+    values = metadata_values(task, spec)
+    archive.add_endpoint("about", lambda: {name: _constant(value) for name, value in values.items()}, [])
     with contextlib.redirect_stdout(io.StringIO()):  # Keras prints the signatures it wrote
         archive.write_out(str(folder))
     write_metadata(folder, model_metadata(folder, task, spec))
     (folder / "assets.extra" / "labels.txt").write_text("\n".join(task.labels) + "\n", encoding="utf-8")
 
 
+def _constant(value):
+    """A float keeps its precision: it is part of the model's identity."""
+    import tensorflow as tf
+
+    return tf.constant(value, tf.float64 if isinstance(value, float) else None)
+
+
 def serving_function(network, spec: SliceSpec):
     """The graph of `serving_default` for a network of slices -> probabilities and embeddings."""
     import tensorflow as tf
 
-    predict_slices = in_blocks(network, spec.slice_samples)
+    predict_slices = in_blocks(network, spec.shape)
 
-    def serve(waveform):
-        slices = slice_in_graph(waveform, spec)  # (batch, slices, slice_samples)
-        outputs = predict_slices(tf.reshape(slices, (-1, spec.slice_samples)))
+    def serve(track):
+        slices = slice_in_graph(track, spec)  # (batch, slices, *spec.shape)
+        outputs = predict_slices(tf.reshape(slices, (-1, *spec.shape)))
         lead = tf.shape(slices)[:2]
         probabilities, embeddings = (
             tf.ensure_shape(tf.reshape(rows, tf.concat([lead, [-1]], axis=0)), (None, None, output.shape[-1]))
@@ -71,11 +82,11 @@ def serving_function(network, spec: SliceSpec):
     return serve
 
 
-def in_blocks(network, slice_samples: int):
-    """The network in a graph that takes SLICES_AT_ONCE slices at a time: (n, slice_samples) -> its outputs, n rows."""
+def in_blocks(network, shape: tuple[int, ...]):
+    """The network in a graph that takes SLICES_AT_ONCE slices at a time: (n, *shape) -> its outputs, n rows."""
     import tensorflow as tf
 
-    @tf.function(input_signature=[tf.TensorSpec((None, slice_samples), tf.float32)])
+    @tf.function(input_signature=[tf.TensorSpec((None, *shape), tf.float32)])
     def predict_slices(slices):
         shapes = [(None, output.shape[-1]) for output in network.outputs]
         probabilities, embeddings = (

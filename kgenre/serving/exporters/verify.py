@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kgenre.audio.inputs import WAVEFORM
 from kgenre.audio.slicing import SliceSpec, cut_slices
 from kgenre.core.errors import KgenreError
 from kgenre.model.aggregate import aggregate
@@ -28,17 +29,35 @@ def difference(model, task: Task, spec: SliceSpec, folder: Path, answer: str) ->
     """
     from kgenre.serving.keras_model import KerasModel
 
-    cases, keras_model = waveforms(spec), KerasModel(model, task, spec)
+    cases, keras_model = example_tracks(spec, value_range(model, spec)), KerasModel(model, task, spec)
     answers = ask(folder, answer, cases)
     return max(_difference(keras_model, name, cases[name], answers) for name in cases)
 
 
-def waveforms(spec: SliceSpec) -> dict[str, np.ndarray]:
-    """Noise of less than a slice, of one, and of several and a rest; in the last beside silence: (2, samples) each."""
-    rng, length = np.random.default_rng(0), spec.slice_samples
+def value_range(model, spec: SliceSpec) -> tuple[float, float]:
+    """What the input varies between: audio by the level of quiet music, spectrograms by what is 0 and 1."""
+    if spec.input == WAVEFORM:
+        return -0.1, 0.1
+    image = model.get_layer("spectrogram_image")
+    return image.low, image.high
+
+
+def example_tracks(spec: SliceSpec, low_high: tuple[float, float]) -> dict[str, np.ndarray]:
+    """Noise of less than a slice, of one, and of several and a rest, in the last beside silence.
+
+    Args:
+        low_high: values two standard deviations apart.
+
+    Returns:
+        {name: float32 (2, samples) or (2, frames, bins)}.
+    """
+    rng, length, (low, high) = np.random.default_rng(0), spec.slice_samples, low_high
+    middle, deviation = (low + high) / 2, (high - low) / 2
     lengths = {"short": length // 3, "one": length, "several": 3 * length + length // 5}
-    cases = {name: 0.1 * rng.standard_normal((2, n)).astype("float32") for name, n in lengths.items()}
-    cases["several"][1] = 0.0
+    shapes = {name: (2, n, *spec.shape[1:]) for name, n in lengths.items()}
+    noise = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
+    cases = {name: (middle + deviation * values).astype("float32") for name, values in noise.items()}
+    cases["several"][1] = 0.0 if spec.input == WAVEFORM else low
     return cases
 
 
@@ -61,7 +80,7 @@ def ask(folder: Path, answer: str, cases: dict[str, np.ndarray]) -> dict[str, np
 
 
 def _difference(model, name: str, batch: np.ndarray, answers: dict) -> float:
-    outputs = [model(cut_slices(waveform, model.slice_spec)) for waveform in batch]
+    outputs = [model(cut_slices(track, model.slice_spec)) for track in batch]
     expected = {
         "probabilities": np.stack([aggregate(one.probabilities) for one in outputs]),
         "slice_probabilities": np.stack([one.probabilities for one in outputs]),

@@ -1,0 +1,53 @@
+"""What a track is, audio or a spectrogram, as the name of its file tells; importing this brings no NumPy.
+
+An .npz file holds the spectrograms of many tracks. The path of one is FILE.npz#INDEX, and of a part of one
+FILE.npz#INDEX#t=START,END.
+"""
+
+import os
+import re
+from pathlib import Path
+
+PART = re.compile(r"#(?:t=[\d.]+,[\d.]+|copy=\d+)$")
+WAVEFORM, SPECTROGRAM = "waveform", "spectrogram"
+INPUTS = (WAVEFORM, SPECTROGRAM)
+SPECTROGRAMS = "spectrograms"  # the dataset, as in --data spectrograms:DIR
+ARRAYS = ".npz"
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+SPECTROGRAM_SUFFIXES = frozenset((".npy", *IMAGE_SUFFIXES))
+SPECTROGRAM_FILES = f"{', '.join(sorted(SPECTROGRAM_SUFFIXES))} or FILE{ARRAYS}#INDEX"
+
+
+def split_member(path) -> tuple[str, int | None]:
+    """The file and the index of a track of an .npz file: "a#b.npz#5" -> ("a#b.npz", 5); other paths with None.
+
+    What stands behind it and names a part (audio.fragments) is left out.
+    """
+    text = PART.sub("", os.fspath(path))
+    at = text.lower().rfind(f"{ARRAYS}#")
+    if at < 0:
+        return text, None
+    file, member = text[: at + len(ARRAYS)], text[at + len(ARRAYS) + 1 :]
+    return (file, int(member)) if member.isascii() and member.isdigit() else (text, None)
+
+
+def track_name(path) -> str:
+    """The name of a track where nothing else names it: its file's without the ending, "a.npz#5" of an .npz."""
+    return Path(path).stem if split_member(path)[1] is None else Path(path).name
+
+
+def container(path) -> Path:
+    """The file that holds a track, which is the track's own but for those of an .npz."""
+    return Path(split_member(path)[0])
+
+
+def is_spectrogram(path) -> bool:
+    """Whether a track is a spectrogram, as its name says."""
+    file, index = split_member(path)
+    return index is not None or Path(file).suffix.lower() in SPECTROGRAM_SUFFIXES
+
+
+def input_of(data: str) -> str:
+    """The input that a collection has, as the text of `--data` says; of a manifest it is taken to be audio."""
+    named = data.partition(":")[0] == SPECTROGRAMS or Path(data).suffix.lower() == ARRAYS
+    return SPECTROGRAM if named else WAVEFORM

@@ -1,0 +1,57 @@
+"""Statistics of tracks that are spectrograms: mean and deviation of each bin, and of its change from frame to frame."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from kgenre.audio.decoders import AudioError
+from kgenre.audio.policy import AUTO
+from kgenre.audio.spectrograms import read_spectrogram, reader_version
+from kgenre.embeddings.store import TrackVectors, make_header
+
+TRACKS_AT_ONCE = 256
+
+
+def spectrogram_statistics(spectrogram: np.ndarray) -> np.ndarray:
+    """Mean and standard deviation of the bins over time, then those of their differences: (frames, bins) -> (4 bins,).
+
+    float32; of a single frame the differences are 0.
+    """
+    values = np.asarray(spectrogram, "float64")
+    changes = np.diff(values, axis=0) if len(values) > 1 else np.zeros_like(values)
+    parts = [moment for each in (values, changes) for moment in (each.mean(axis=0), each.std(axis=0))]
+    return np.concatenate(parts).astype("float32")
+
+
+def stats_header(decoder: str = AUTO) -> dict:
+    """The header of these vectors; `decoder` is of audio, and of no concern."""
+    return make_header("stats", "spectrograms 1", {}, reader_version())
+
+
+def of_tracks(
+    paths: Sequence[str],
+    workers: int,
+    failures: dict[str, str],
+    advance: Callable[[], None] = lambda: None,
+    decoder: str = AUTO,
+) -> Iterator[TrackVectors]:
+    """Statistics of tracks in their order, in threads; `failures` takes {path: cause} of the others."""
+    with ThreadPoolExecutor(workers) as pool:
+        for first in range(0, len(paths), TRACKS_AT_ONCE):
+            some = paths[first : first + TRACKS_AT_ONCE]
+            for path, answer in zip(some, pool.map(_of_track, some)):
+                advance()
+                if isinstance(answer, str):
+                    failures[path] = answer
+                else:
+                    yield answer
+
+
+def _of_track(path: str) -> TrackVectors | str:
+    """The statistics of a track, its length in frames; or why there are none."""
+    try:
+        spectrogram = read_spectrogram(path)
+    except AudioError as error:
+        return error.cause
+    return TrackVectors(path, float(len(spectrogram)), np.zeros(1), spectrogram_statistics(spectrogram)[None])
