@@ -132,13 +132,12 @@ def _lengths(seconds: pd.Series) -> dict[str, float]:
 
 def _formats(files: pd.DataFrame) -> dict[str, dict[str, int]]:
     columns = {
-        "sample rate": files["sample_rate"].map(lambda rate: f"{rate:.0f} Hz"),
-        "channels": files["channels"].map(lambda channels: {1: "mono", 2: "stereo"}.get(channels, f"{channels:.0f}")),
+        "sample rate": files["sample_rate"].dropna().map(lambda rate: f"{rate:.0f} Hz"),
+        "channels": files["channels"].dropna().map(lambda n: {1: "mono", 2: "stereo"}.get(n, f"{n:.0f}")),
         "format": files["format"].replace("", "unknown"),
     }
-    return {
-        name: {str(value): int(n) for value, n in column.value_counts().items()} for name, column in columns.items()
-    }
+    counts = {name: column.value_counts() for name, column in columns.items() if len(column)}
+    return {name: {str(value): int(n) for value, n in found.items()} for name, found in counts.items()}
 
 
 def _overlaps(splits: pd.Series, units: Mapping[str, pd.Series]) -> pd.DataFrame:

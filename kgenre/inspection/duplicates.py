@@ -1,7 +1,7 @@
 """Recordings that a collection holds more than once: the same audio, or a copy of it in another form.
 
 Exact copies share the hash of their encoded audio. For the others each track is compared with its nearest tracks by
-embedding, and a pair counts where the envelopes of the two agree (inspection/alignment.py). docs/collections.md has the
+embedding, and a pair counts where the envelopes of the two agree (inspection/alignment.py). docs/inspection.md has the
 measurement behind THRESHOLD.
 """
 

@@ -11,22 +11,36 @@ from kgenre.audio import decode as audio
 from kgenre.audio.fingerprint import audio_hash, file_hash
 from kgenre.audio.policy import AUTO
 from kgenre.core.progress import SILENT, Progress
+from kgenre.inspection.spectrogram_files import are_spectrograms, spectrogram_facts, spectrogram_hash
 
 COLUMNS = ["path", "seconds", "sample_rate", "channels", "format", "bytes", "hash", "cause"]
 
 
-def file_facts(paths: Sequence[str], workers: int, progress: Progress = SILENT, decoder: str = AUTO) -> pd.DataFrame:
+def file_facts(
+    paths: Sequence[str],
+    workers: int,
+    progress: Progress = SILENT,
+    decoder: str = AUTO,
+    frames_per_second: float | None = None,
+) -> pd.DataFrame:
     """A row with COLUMNS for each file, from its header and its first seconds; nothing is decoded whole.
 
     `hash` is of parts of the file, so that byte-identical files share it. `cause` says why a file cannot be read, and
-    is "" for the others; what is unknown of a file is NaN or "".
+    is "" for the others; what is unknown of a file is NaN or "". Spectrograms are read whole; `frames_per_second` is
+    theirs, if it is known.
     """
-    return pd.DataFrame(_in_threads(lambda path: _facts(path, decoder), paths, workers, progress, "reading headers"),
-                        columns=COLUMNS)  # fmt: skip
+    if are_spectrograms(paths):
+        facts, title = spectrogram_facts(frames_per_second), "reading spectrograms"
+    else:
+        facts, title = (lambda path: _facts(path, decoder)), "reading headers"
+    return pd.DataFrame(_in_threads(facts, paths, workers, progress, title), columns=COLUMNS)
 
 
 def audio_hashes(paths: Sequence[str], workers: int, progress: Progress = SILENT) -> dict[str, bytes]:
-    """{path: hash of its encoded audio}, which tags do not change; without the files that cannot be opened."""
+    """{path: hash of its encoded audio}, which tags do not change; without the files that cannot be opened.
+
+    Of spectrograms, the hash of their values.
+    """
 
     def hash_of(path: str) -> bytes | None:
         try:
@@ -34,7 +48,8 @@ def audio_hashes(paths: Sequence[str], workers: int, progress: Progress = SILENT
         except OSError:  # the reader reports the cause
             return None
 
-    found = zip(paths, _in_threads(hash_of, paths, workers, progress, "hashing audio"))
+    hash_of = spectrogram_hash if are_spectrograms(paths) else hash_of
+    found = zip(paths, _in_threads(hash_of, paths, workers, progress, "hashing"))
     return {path: digest for path, digest in found if digest is not None}
 
 

@@ -10,10 +10,12 @@ from kgenre.collections.splits import Collection
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder
 from kgenre.core.progress import SILENT, Progress
+from kgenre.inspection.alignment import envelope
 from kgenre.inspection.description import Description, describe
 from kgenre.inspection.duplicates import THRESHOLD, check_threshold, find_duplicates
 from kgenre.inspection.files import audio_hashes, file_facts
 from kgenre.inspection.scatter import SAMPLE, Scatter, lay_out, sample_rows
+from kgenre.inspection.spectrogram_files import are_spectrograms, spectrogram_envelope, tells_of
 
 KEEP = Path("data") / "inspection"
 STATISTICS, DEFAULT_MODEL = "stats", "default"  # of VectorRequest.on
@@ -30,10 +32,10 @@ def describe_collection(
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> tuple[Description, Scatter | None]:
-    """The description of a collection of audio files, and its tracks by t-SNE.
+    """The description of a collection, and its tracks by t-SNE.
 
     Args:
-        model: whose embeddings are laid out; None for statistics of librosa features.
+        model: whose embeddings are laid out; None for statistics of librosa features, or of spectrograms.
         keep: folder in which the vectors are kept, so that a stopped run continues; None for KEEP.
         sample: tracks that are laid out, at most; 0 for none.
         workers: processes, and threads of decoding.
@@ -44,7 +46,9 @@ def describe_collection(
     """
     if sample < 0:
         raise KgenreError(f"--sample must be at least 0. Received: {sample}.")
-    files = file_facts(collection.table["path"].tolist(), workers, progress, decoder)
+    paths = collection.table["path"].tolist()
+    rate = tells_of(collection.name) if are_spectrograms(paths) else None
+    files = file_facts(paths, workers, progress, decoder, rate)
     found = describe(collection, files)
     readable = collection.table[~collection.table["path"].isin(found.unreadable)]
     if sample == 0 or len(readable) == 0:
@@ -57,7 +61,8 @@ def describe_collection(
     if len(rows) < FEWEST:
         return found, None
     n_tracks = len(collection.table)
-    return found, lay_out(rows, vectors.matrix(rows), _words(vectors, model), n_tracks, seed, progress)
+    words = vectors.description if model or are_spectrograms(paths) else "518 statistics of librosa features"
+    return found, lay_out(rows, vectors.matrix(rows), words, n_tracks, seed, progress)
 
 
 def collection_duplicates(
@@ -72,7 +77,8 @@ def collection_duplicates(
     """The pairs of a collection that are one recording, as `find_duplicates`, and {path: cause} of unusable tracks.
 
     Args:
-        model: whose embeddings say which tracks are compared; None for the default model.
+        model: whose embeddings say which tracks are compared; None for the default model, and for statistics of
+            spectrograms.
         keep: as in `describe_collection`.
 
     Raises:
@@ -80,9 +86,12 @@ def collection_duplicates(
     """
     check_threshold(threshold)
     rows = collection.table
-    hashes = audio_hashes(rows["path"].tolist(), workers, progress)
-    vectors = _vectors(collection.name, rows, model or DEFAULT_MODEL, keep, workers, decoder, progress)
-    pairs, failures = find_duplicates(rows, vectors.by_path, hashes, threshold, workers, progress)
+    paths = rows["path"].tolist()
+    spectrograms = are_spectrograms(paths)
+    hashes = audio_hashes(paths, workers, progress)
+    on, envelope_of = (STATISTICS, spectrogram_envelope) if spectrograms else (DEFAULT_MODEL, envelope)
+    vectors = _vectors(collection.name, rows, model or on, keep, workers, decoder, progress)
+    pairs, failures = find_duplicates(rows, vectors.by_path, hashes, threshold, workers, progress, envelope_of)
     return pairs, {**vectors.failures, **failures}
 
 
@@ -91,7 +100,3 @@ def _vectors(
 ) -> Vectors:
     folder = make_output_folder((keep or KEEP) / folder_name(on, name))
     return track_vectors(VectorRequest(on, rows, folder, None, workers, None, progress, decoder))
-
-
-def _words(vectors: Vectors, model: str | None) -> str:
-    return "518 statistics of librosa features" if model is None else vectors.description
