@@ -63,7 +63,7 @@ def _leak(args: argparse.Namespace, given: dict) -> int:
     settings = RunSettings.compose(_file_values(args), given)
     if "data" not in {**_file_values(args), **given}:
         raise KgenreError("`kgenre leak` needs a collection. Name it with --data.")
-    check_decoder(settings.reader.decoder)
+    check_decoder(settings.reader.policy.decoder)
     out = args.out or Path("models") / f"leak-{settings.arch}-{Path(settings.data).stem}"
     rungs = [name for name in RUNGS if name in (args.rungs or RUNGS)]
     ladder = climb(settings, out, rungs, args.seeds, "the same command", cli.BarProgress())

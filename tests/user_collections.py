@@ -14,12 +14,13 @@ WRITERS = {".m4a": partial(write_av, codec="aac"), ".wma": partial(write_av, cod
 
 
 def write_song(path: Path, seconds: float = 2.0, hz: float | None = None, **tags) -> Path:
-    """A tone in the format that the path's ending names, of its own pitch if none is given, with tags.
+    """A tone in the format that the path's ending names, with artist, album, genre or whatever else is given.
 
+    Without `hz` each path has a pitch of its own.
     A tag is a text or a list of texts. WAV and AIFF get ID3 frames, as mutagen reads and writes them.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    hz = hz or 200 + zlib.crc32(str(path).encode("utf-8", "surrogateescape")) % 3000  # no two songs are the same
+    hz = hz or 200 + zlib.crc32(str(path).encode("utf-8", "surrogateescape")) / 2**20  # no two songs are the same
     WRITERS.get(path.suffix, write_sound)(path, tone(hz, seconds, 22050), 22050)
     if not tags:
         return path
@@ -60,8 +61,8 @@ def make_gtzan(folder: Path, index: bool = True, suffix: str = ".wav") -> str:
     lines = ["## Somebody, 2012", "##"]
     for genre, split in itertools.product(LABELS, ("train", "valid", "test")):
         clips = [name for name, where in fault_filtered().items() if name.startswith(genre) and where == split]
-        for number, name in enumerate(clips[:2]):
-            write_song(folder / "genres" / genre / f"{name}{suffix}", 2.0, 200 + 10 * number)
+        for name in clips[:2]:
+            write_song(folder / "genres" / genre / f"{name}{suffix}", 2.0)
             lines.append(f"{name}.wav ::: {genre} of {split} ::: ")
     if index:
         (folder / "GTZANindex.txt").write_text("\n".join(lines))

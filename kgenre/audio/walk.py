@@ -136,8 +136,6 @@ def expand_paths(names: list[str], input: str = WAVEFORM) -> list[str]:
     Raises:
         KgenreError: an argument that is nothing, or a folder or pattern without such files.
     """
-    from kgenre.audio.fragments import whole_file  # brings NumPy, which `--help` can do without
-
     found: dict[str, None] = {}  # a dict keeps the order and drops what is named twice
     for name in names:
         path = Path(name)
@@ -145,7 +143,7 @@ def expand_paths(names: list[str], input: str = WAVEFORM) -> list[str]:
             files = [str(file) for file in find_files(path, input)]
         elif input == SPECTROGRAM and path.suffix.lower() == ARRAYS and path.is_file():
             files = members(name)
-        elif path.is_file() or container(whole_file(name)).is_file():
+        elif path.is_file() or container(path).is_file():
             files = [name]
         else:
             files = sorted(file for file in glob.glob(name, recursive=True) if Path(file).is_file())

@@ -12,6 +12,7 @@ import pandas as pd
 
 from kgenre.audio.decoders import AudioError
 from kgenre.audio.fragments import name_copy, name_slice
+from kgenre.audio.inputs import SPECTROGRAM
 from kgenre.audio.slicing import SliceSpec
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
@@ -46,7 +47,7 @@ def cut_tracks(
 
     def slices(path: str) -> list[str]:
         try:
-            n = int(track_seconds(path) / length + 1e-6)
+            n = int(track_seconds(path, spec) / length + 1e-6)
         except AudioError:  # whoever reads it reports the cause
             n = 0
         advance()
@@ -62,15 +63,18 @@ def copy_tracks(table: pd.DataFrame, n_copies: int) -> pd.DataFrame:
     return _with_paths(table, [[name_copy(path, number) for number in range(n_copies + 1)] for path in table["path"]])
 
 
-def track_seconds(path: str) -> float:
-    """Length of an audio file, from its header or counted.
+def track_seconds(path: str, spec: SliceSpec) -> float:
+    """Length of a track, from its header or counted.
 
     Raises:
         AudioError: it cannot be read.
     """
     from kgenre.audio.decode import probe
+    from kgenre.audio.spectrograms import spectrogram_shape
     from kgenre.audio.track import count_samples
 
+    if spec.input == SPECTROGRAM:
+        return spectrogram_shape(path)[0] / spec.sample_rate
     seconds = probe(path).seconds
     return count_samples(path, COUNT_RATE) / COUNT_RATE if math.isnan(seconds) else seconds
 

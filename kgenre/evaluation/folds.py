@@ -21,7 +21,8 @@ from kgenre.evaluation.evaluate import evaluate_run, read_metrics, release_memor
 from kgenre.model.tasks import TASKS
 from kgenre.training.run import Run
 from kgenre.training.settings import RunSettings
-from kgenre.training.start import CHANGEABLE_ON_RESUME, resumed_settings, spec_to_cut, train
+from kgenre.training.spectrograms import spec_to_cut
+from kgenre.training.start import CHANGEABLE_ON_RESUME, resumed_settings, train
 
 
 def run_folds(settings: RunSettings, run: Run, n_folds: int, progress: Progress = SILENT) -> dict:

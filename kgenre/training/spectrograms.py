@@ -6,6 +6,8 @@ import numpy as np
 
 from kgenre.audio.decoders import AudioError
 from kgenre.audio.fragments import find_part
+from kgenre.audio.inputs import SPECTROGRAM
+from kgenre.audio.slicing import SliceSpec
 from kgenre.audio.spectrograms import read_spectrogram
 from kgenre.training.settings import RunSettings
 
@@ -34,6 +36,17 @@ def settle_spectrograms(settings: RunSettings, paths: Sequence[str], shapes: Map
         "value_high": high,
     }
     return {name: value for name, value in settled.items() if getattr(own, name) is None}
+
+
+def spec_to_cut(settings: RunSettings) -> SliceSpec:
+    """The slices of a run as far as they are known before its collection is read: enough to cut tracks into them."""
+    from kgenre.collections.spectrogram_facts import collection_facts
+
+    if settings.input != SPECTROGRAM:
+        return settings.slice_spec
+    own, frames = settings.spectrogram, settings.spectrogram.slice_frames or SLICE_FRAMES
+    rate = own.frames_per_second or collection_facts(settings.data).frames_per_second or 1.0
+    return SliceSpec(float(rate), frames, frames, own.n_bins or 1)
 
 
 def value_range(paths: Sequence[str]) -> tuple[float, float]:

@@ -176,20 +176,10 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
     return settings
 
 
-def _check_files(settings: RunSettings, paths: list[str], advance) -> tuple[dict[str, str], dict]:
-    """{path: cause} of the files that cannot be used, and {path: (frames, bins)} of spectrograms."""
-    from kgenre.audio.reader import check_files
-    from kgenre.audio.spectrogram_reader import check_spectrograms
-
-    workers = settings.reader.workers
-    if settings.input == SPECTROGRAM:
-        return check_spectrograms(paths, workers, settings.spectrogram.n_bins, advance)
-    return check_files(paths, workers, advance, settings.reader.policy.decoder), {}
-
-
 def load_tracks(settings: RunSettings, progress: Progress = SILENT):
     """The Collection that a run's settings name."""
     from kgenre.collections import load_collection
+    from kgenre.training.spectrograms import spec_to_cut
 
     return load_collection(
         settings.data,
@@ -200,9 +190,15 @@ def load_tracks(settings: RunSettings, progress: Progress = SILENT):
     )
 
 
-def spec_to_cut(settings: RunSettings):
-    """SliceSpec of the slices that a protocol may deal, as far as it is known before the collection is read."""
-    return settings.slice_spec
+def _check_files(settings: RunSettings, paths: list[str], advance) -> tuple[dict[str, str], dict]:
+    """{path: cause} of the files that cannot be used, and {path: (frames, bins)} of spectrograms."""
+    from kgenre.audio.reader import check_files
+    from kgenre.audio.spectrogram_reader import check_spectrograms
+
+    workers = settings.reader.workers
+    if settings.input == SPECTROGRAM:
+        return check_spectrograms(paths, workers, settings.spectrogram.n_bins, advance)
+    return check_files(paths, workers, advance, settings.reader.policy.decoder), {}
 
 
 def check_task(settings: RunSettings, collection) -> None:

@@ -19,7 +19,8 @@ from kgenre.evaluation.leak.report import Ladder, write_ladder
 from kgenre.evaluation.leak.rungs import RUNGS, Source
 from kgenre.training.run import Run, remove_parts
 from kgenre.training.settings import RunSettings
-from kgenre.training.start import CHANGEABLE_ON_RESUME, spec_to_cut, train
+from kgenre.training.spectrograms import spec_to_cut
+from kgenre.training.start import CHANGEABLE_ON_RESUME, train
 
 RESULT = "leak.json"  # of a rung's run folder: what was measured, and that it is finished
 

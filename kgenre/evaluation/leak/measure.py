@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from kgenre.audio.fragments import whole_file
-from kgenre.audio.reader import TrackReader
+from kgenre.audio.open_reader import open_reader
 from kgenre.collections.splits import artist_share, track_share
 from kgenre.core.genres import split_genres
 from kgenre.core.progress import SILENT, Progress
@@ -45,7 +45,7 @@ def measure(run: Run, progress: Progress = SILENT) -> Measured:
     """Measures the exported model of a run on its test tracks, or on its valid ones where it has none."""
     model, collection, reading = open_model(run.folder), run_collection(run), run.load_settings().reader
     rows, train = evaluation_set(collection, "test").rows, collection.rows("train")
-    reader = TrackReader(model.slice_spec, int(reading.cache_gib * 2**30), policy=reading.policy)
+    reader = open_reader(model.slice_spec, int(reading.cache_gib * 2**30), policy=reading.policy)
     genres = dict(zip(rows["path"], rows["genres"]))
     by_track, right = defaultdict(list), []
     with progress.task("measuring", len(rows), "tracks") as advance:
