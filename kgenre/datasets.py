@@ -79,7 +79,9 @@ def _look(args: argparse.Namespace) -> int:
     output = read_output(args.out, ("html",) if args.describe else ("csv",), needs_ending=True)
     progress, reading = cli.BarProgress(), cli.settings_from(ReaderSettings, args)
     seed = cli.settings_from(TrainingSettings, args).seed
-    collection = load_collection(args.data, seed=seed, progress=progress, options=cli.collection_options(args))
+    # To look at what leaks is what this is for.
+    options = cli.collection_options(args).model_copy(update={"allow_leak": True})
+    collection = load_collection(args.data, seed=seed, progress=progress, options=options)
     own = {"model": args.model and str(args.model), "keep": args.keep, "workers": reading.workers}
     look = _describe if args.describe else _duplicates
     return look(collection, args, output, decoder=reading.decoder, progress=progress, **own)

@@ -13,8 +13,10 @@ from libraries import LevelModel
 
 from kgenre import datasets
 from kgenre.collections import load_collection
+from kgenre.collections.settings import CollectionOptions
 from kgenre.collections.splits import Collection
 from kgenre.collections.tables import COLUMNS
+from kgenre.inspection import run
 from kgenre.inspection.description import describe
 from kgenre.inspection.files import file_facts
 from kgenre.inspection.page import description_page
@@ -65,7 +67,7 @@ def level_model(monkeypatch) -> LevelModel:
 
 
 def test_describe_real_files_gives_their_numbers(real):
-    collection = load_collection(str(real))
+    collection = load_collection(str(real), options=CollectionOptions(allow_leak=True))
     found = describe(collection, file_facts(collection.table["path"].tolist(), 2))
     genres = found.genres.set_index("genre")
     assert genres.index.tolist() == ["rock", "jazz"] and dict(found.tracks) == {"train": 3, "valid": 2, "test": 2}
@@ -271,3 +273,25 @@ def test_page_on_paper_is_light_and_without_hints_for_a_screen(opened):
     window.emulate_media(media="print", color_scheme="dark")
     assert window.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(251, 251, 250)"
     assert window.locator(".screen").is_hidden()
+
+
+def test_describe_and_duplicates_of_spectrograms_read_their_values(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    mel = rng.integers(0, 200, (24, 16, 64)).astype("uint8")
+    mel[5] = mel[0]  # the same values in another split
+    mel[7, :, :-4], mel[7, :, -4:] = mel[1, :, 4:] // 2, 0  # later, and half as large
+    split = np.array(["train", "valid", "test"])[np.arange(24) // 5 % 3]
+    genre = np.array(["rock", "jazz", "folk"])[np.arange(24) % 3]
+    np.savez(
+        tmp_path / "a.npz", mel=mel, genre=genre, split=split, artist=np.arange(24).astype(str), frames_per_second=4.0
+    )
+    collection = load_collection(str(tmp_path / "a.npz"), options=CollectionOptions(allow_leak=True))
+    found, scatter = run.describe_collection(collection)
+    assert found.lengths["median"] == 16.0 and found.unreadable == {}
+    assert found.formats == {"format": {"npz of uint8, 16 bins, 64 frames": 24}}
+    assert scatter is not None
+    assert "npz of uint8" in description_text(found) and "npz of uint8" in description_page(found, scatter)
+    pairs, failures = run.collection_duplicates(collection)
+    assert failures == {} and len(pairs) == 2 and pairs["leak"].all()
+    assert set(pairs["kind"]) == {"exact", "near"}

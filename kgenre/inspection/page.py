@@ -129,7 +129,7 @@ def _map(scatter: Scatter | None) -> str:
 
 
 def _files(found: Description) -> str:
-    if not found.lengths:
+    if not found.formats:
         return ""
     facts = "".join(f"<dt>{name}</dt><dd>{_text(text)}</dd>" for name, text in file_facts(found).items())
     return f"<dl>{facts}</dl>"
@@ -144,7 +144,7 @@ def _overlap(found: Description) -> str:
 
 
 def _unreadable(found: Description) -> str:
-    if not found.lengths and not found.unreadable:
+    if not found.formats and not found.unreadable:
         return ""
     lines = [f"<li>{_text(path)}: {_text(cause)}</li>" for path, cause in found.unreadable.items()]
     return f'<p class="bad">{len(lines)} files</p>\n<ul>{"".join(lines)}</ul>' if lines else "<p>none</p>"

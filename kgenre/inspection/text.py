@@ -54,16 +54,15 @@ def several_text(found: Description) -> str:
 
 
 def files_text(found: Description) -> str:
-    if not found.lengths:
-        return ""
     return "\n".join(f"{name}: {text}" for name, text in file_facts(found).items())
 
 
 def file_facts(found: Description) -> dict[str, str]:
-    """{"length": its text, "sample rate": ...}."""
-    lengths = found.lengths
+    """{"length": its text, "sample rate": ...}, as far as they are known."""
+    lengths, formats = found.lengths, {name: counts_text(counts) for name, counts in found.formats.items()}
+    if not lengths:
+        return formats
     span = ", ".join(f"{name} {lengths[name]:.1f} s" for name in ("min", "median", "max"))
-    formats = {name: counts_text(counts) for name, counts in found.formats.items()}
     return {"length": f"{span}, total {lengths['total'] / 3600:.2f} h", **formats}
 
 
