@@ -440,7 +440,8 @@ def test_recurrent_cells_have_the_parameters_of_their_equations():
 
 
 def test_too_few_frames_for_the_pools_are_refused():
-    with pytest.raises(KgenreError, match="pools over at least 384 frames. Received: an image of 84x128. Set --image-width 384"):
+    says = "pools over at least 384 frames. Received: an image of 84x128. Set --image-width 384"
+    with pytest.raises(KgenreError, match=says):
         untrained_model(RunSettings.compose({}, {"arch": "freqcnn", "slice_seconds": 5.94}), N_CLASSES)
 
 
