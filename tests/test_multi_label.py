@@ -226,7 +226,7 @@ def test_known_genres_ignores_unknown_ones_of_several_and_refuses_unknown_single
     tracks = EvaluationSet("made", rows, "test", "protocol")
     kept = known_genres(tracks, make_task("multi", ("jazz", "rock")))
     assert kept.rows["genres"].tolist() == ["rock|fado", "jazz"]
-    assert kept.note == "1 genres that the model does not know ignored (1 tracks have no other)"
+    assert kept.note == "genres that the model does not know are ignored: 1; tracks without another: 1"
     with pytest.raises(KgenreError, match="genres that the model does not know: fado, rock. It knows: jazz"):
         known_genres(tracks, make_task("single", ("jazz",)))
 

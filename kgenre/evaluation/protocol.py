@@ -76,6 +76,6 @@ def known_genres(tracks: EvaluationSet, task: Task) -> EvaluationSet:
             f"{tracks.data}: genres that the model does not know: {', '.join(unknown)}. It knows: "
             f"{', '.join(task.labels)}. Rename them in the manifest, or leave these tracks out."
         )
-    note = f"{len(unknown)} genres that the model does not know ignored ({(~known).sum()} tracks have no other)"
+    note = f"genres that the model does not know are ignored: {len(unknown)}; tracks without another: {(~known).sum()}"
     rows = tracks.rows[known].reset_index(drop=True)
     return dataclasses.replace(tracks, rows=rows, note="; ".join(filter(None, (tracks.note, note))))
