@@ -11,9 +11,11 @@ from kgenre.core.progress import SILENT, Progress
 
 
 def collection_rows(data: str, seed: int, options=None):
-    """The table of tracks of a collection, as load_collection takes it."""
+    """The table of tracks of a collection, as load_collection takes it; what its split leaks is no concern of vectors."""
     from kgenre.collections import load_collection
+    from kgenre.collections.settings import CollectionOptions
 
+    options = (options or CollectionOptions()).model_copy(update={"allow_leak": True})
     return load_collection(data, seed=seed, options=options).table
 
 
