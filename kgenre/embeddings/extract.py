@@ -11,7 +11,10 @@ from kgenre.core.progress import SILENT, Progress
 
 
 def collection_rows(data: str, seed: int, options=None):
-    """The table of tracks of a collection, as load_collection takes it; what its split leaks is no concern of vectors."""
+    """The table of tracks of a collection, as load_collection takes it.
+
+    What its split leaks is no concern of vectors.
+    """
     from kgenre.collections import load_collection
     from kgenre.collections.settings import CollectionOptions
 
