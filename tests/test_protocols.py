@@ -19,7 +19,7 @@ from kgenre.audio.fragments import find_part, whole_file
 from kgenre.audio.slicing import SliceSpec
 from kgenre.collections import load_collection
 from kgenre.collections.checks import check_unit, missing_genres, on_two_sides, same_audio
-from kgenre.collections.folds import fold_collections
+from kgenre.collections.folds import fold_collections, table_groups, valid_rows
 from kgenre.collections.protocols import PROTOCOLS
 from kgenre.collections.settings import CollectionOptions
 from kgenre.collections.slices import cut_tracks
@@ -366,6 +366,18 @@ def test_folds_test_each_track_once_and_keep_artists_whole():
         assert fold.protocol == f"fold {number} of 5 by artist, valid from the rest by artist, seed 0"
     by_track = fold_collections(collection, 5, seed=0, protocol="track")
     assert any(fold.table.groupby("artist")["split"].nunique().max() > 1 for fold in by_track)
+
+
+def test_valid_rows_have_every_genre_where_that_is_possible():
+    """Two large genres of thirty artists, and a small one of three: most folds of ten have none of it."""
+    artist = [f"a{n % 30}" for n in range(60)] + [f"b{n % 30}" for n in range(60)] + ["c0", "c1", "c2"] * 4
+    table = table_of(132, artist=artist, genre=["a"] * 60 + ["b"] * 60 + ["c"] * 12)
+    table["genres"] = table["genre"]
+    groups, _ = table_groups(table, "artist")
+    for seed in range(5):
+        rows = valid_rows(table, groups, seed)
+        assert set(table["genre"].iloc[rows]) == {"a", "b", "c"} and len(rows) < 60
+        assert not set(groups[rows]) & set(np.delete(groups, rows))
 
 
 def test_more_folds_than_artists_are_refused():

@@ -79,8 +79,18 @@ def table_groups(table: pd.DataFrame, unit: str, progress: Progress = SILENT) ->
 
 
 def valid_rows(table: pd.DataFrame, groups: np.ndarray, seed: int) -> np.ndarray:
-    """Row numbers of the tracks to validate on: one fold of three to ten, groups kept whole; none of too few groups."""
+    """Row numbers of the tracks to validate on: one fold of three to ten, groups kept whole; none of too few groups.
+
+    It is the fold that has most genres; of fewer folds, where none of many has them all.
+    """
     genres = strata(table).to_numpy()
+    best, most = np.zeros(0, int), 0
     per_genre = pd.Series(groups).groupby(genres).nunique()
-    folds = grouped_folds(genres, groups, int(np.clip(per_genre.median(), 3, 10)), seed)
-    return folds[0][1] if folds else np.zeros(0, int)
+    for n_folds in range(int(np.clip(per_genre.median(), 3, 10)), 2, -1):
+        for rest, rows in grouped_folds(genres, groups, n_folds, seed):
+            n_genres = len(set(genres[rows]))
+            if n_genres > most and len(set(genres[rest])) == len(per_genre):
+                best, most = rows, n_genres
+        if most == len(per_genre):
+            break
+    return best
