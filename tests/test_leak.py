@@ -196,6 +196,7 @@ def test_ladder_refuses_in_one_line(ladder, manifest, capsys, flags, words):
     assert line.startswith("kgenre: ") and words in line
 
 
+@pytest.mark.soak
 def test_killed_ladder_that_is_repeated_ends_in_the_same_table(ladder, manifest, tmp_path):
     out, flags = tmp_path / "killed", ["--rungs", "random-slice", "artist", *SHORT]
     command = [sys.executable, "-m", "kgenre.leak", "--data", str(manifest), "--out", str(out), *flags]
