@@ -109,7 +109,7 @@ class Tracks:
         self.name, self.protocol = name, collection.protocol
         self.task = SingleLabel(tuple(trainable_genres(table, name)))
         self.numbers = {
-            split: dict(zip(rows["path"], self.task.targets(rows["genre"]))) for split, rows in table.groupby("split")
+            split: dict(zip(rows["path"], self.task.targets(rows))) for split, rows in table.groupby("split")
         }
         if not self.numbers["valid"]:
             raise KgenreError(f"{name}: no valid tracks to evaluate on. Give a `split` in the manifest.")
