@@ -30,12 +30,7 @@ def main(argv=None) -> int:
     early.add_argument("--seeds", type=int, default=1, metavar="N", help="runs of each rung (default: 1)")
     early.add_argument("--rungs", nargs="+", metavar="NAME", help="only these rungs (default: all that DATA allows)")
     parser = cli.make_parser("leak", __doc__, parents=[early])
-    try:
-        args, given = cli.parse_applicable(parser, early, SELECTORS, argv, _applicable)
-    except KgenreError as error:  # of the file that tells which settings there are
-        print(f"kgenre: {error}", file=sys.stderr)
-        return 2
-    return cli.run(lambda args: _leak(args, given), args)
+    return cli.run_applicable(_leak, parser, early, SELECTORS, argv, _applicable)
 
 
 def _applicable(args: argparse.Namespace, selected: dict):

@@ -18,7 +18,6 @@ from pathlib import Path
 
 from kgenre import cli
 from kgenre.audio.inputs import WAVEFORM
-from kgenre.core.errors import KgenreError
 from kgenre.training.applicable import SELECTORS, applicable
 from kgenre.training.recipes import find_recipe, recipes
 from kgenre.training.settings import read_config
@@ -36,12 +35,7 @@ def main(argv=None) -> int:
         "--resume", action="store_true", help="go on with the run in --out (default: the newest unfinished)"
     )
     parser = cli.make_parser("train", __doc__, parents=[early])
-    try:
-        args, given = cli.parse_applicable(parser, early, SELECTORS, argv, _applicable)
-    except KgenreError as error:  # of the file that tells which settings there are
-        print(f"kgenre: {error}", file=sys.stderr)
-        return 2
-    return cli.run(lambda args: _train(args, given), args)
+    return cli.run_applicable(_train, parser, early, SELECTORS, argv, _applicable)
 
 
 def _applicable(args: argparse.Namespace, selected: dict):

@@ -1,12 +1,13 @@
-"""The map over processes: its results, its order, and a process that dies."""
+"""Maps over processes and threads: their results, their order, and what fails in the middle."""
 
 import os
 import signal
+import time
 
 import pytest
 
 from kgenre.core.errors import KgenreError
-from kgenre.core.parallel import map_in_processes
+from kgenre.core.parallel import map_in_order, map_in_processes
 
 BROKEN = "A process ended early. Give the command again."
 
@@ -56,3 +57,20 @@ def test_map_with_a_process_that_dies_is_a_user_error():
     with pytest.raises(KgenreError) as caught:
         list(map_in_processes(stop, [(1,), (2,), (3,)], 2, BROKEN))
     assert str(caught.value) == BROKEN
+
+
+def test_map_in_order_gives_results_in_order_and_begins_no_more_after_a_fault():
+    def slow_first(number):
+        begun.append(number)
+        if number == 3:
+            raise ValueError("three")
+        time.sleep(0.05 if number == 0 else 0.0)
+        return number
+
+    begun, found = [], []
+    with pytest.raises(ValueError, match="three"):
+        for result in map_in_order(slow_first, range(1000), 2):
+            found.append(result)
+    assert found == [0, 1, 2] and len(begun) < 20
+    begun.clear()
+    assert list(map_in_order(lambda number: -number, range(50), 3)) == [-number for number in range(50)]

@@ -158,10 +158,10 @@ def no_zip(path):
 
 
 @pytest.mark.parametrize("method", zip_members.METHODS)
-@pytest.mark.parametrize("spoil", [cut_end, change_byte, cut_member, no_zip], ids=lambda function: function.__name__)
-def test_unzip_of_a_broken_archive_is_one_line_and_never_looks_whole(spoil, method, tmp_path):
+@pytest.mark.parametrize("damage", [cut_end, change_byte, cut_member, no_zip], ids=lambda function: function.__name__)
+def test_unzip_of_a_broken_archive_is_one_line_and_never_looks_whole(damage, method, tmp_path):
     path = write(tmp_path / "songs.zip", [(entry("songs/a"), SONG), (entry("songs/b"), SONG)], method)
-    spoil(path)
+    damage(path)
     text = refusal(path, tmp_path)
     assert "not a whole zip archive (" in text and text.endswith("Remove it and get it again.")
     assert not (tmp_path / "songs").exists()

@@ -21,7 +21,6 @@ from kgenre.baselines.hyperparameters import (
 from kgenre.baselines.model_selection import plan_selection, select_classifier
 from kgenre.baselines.vectors import VectorRequest, Vectors, folder_name, track_vectors
 from kgenre.collections.grouping import Fold
-from kgenre.collections.labels import SINGLE
 from kgenre.collections.settings import CollectionOptions
 from kgenre.collections.splits import Collection, labels_of
 from kgenre.core.files import make_output_folder, write_text
@@ -139,7 +138,7 @@ def baseline(
         },
         "settings": {"pca": tuning.pca, "seed": tuning.seed, "vectors": vectors.metadata},
         # Of margins it would mean nothing.
-        **({} if has_probabilities(fitted) or task.name != SINGLE else {"log_loss": None}),
+        **({} if has_probabilities(fitted) or task.several else {"log_loss": None}),
     }
     write_text(out / "classifiers.csv", pd.DataFrame(more["selection"]["tried"]).to_csv(index=False))
     training_rows = pd.concat([plan.rows.iloc[plan.final], vectors.training_rows], ignore_index=True)
@@ -149,8 +148,7 @@ def baseline(
 
 def _probabilities(fitted, x: np.ndarray, task: Task) -> np.ndarray:
     """float (tracks, classes)."""
-    several = task.name != SINGLE
-    return label_probabilities(fitted, x) if several else class_probabilities(fitted, x, len(task.labels))
+    return label_probabilities(fitted, x) if task.several else class_probabilities(fitted, x, len(task.labels))
 
 
 def _validated(tuned: TunedClassifier, x, y, folds: list[Fold], task: Task) -> tuple[np.ndarray, np.ndarray]:

@@ -1,16 +1,15 @@
 """Statistics of tracks that are spectrograms: mean and deviation of each bin, and of its change from frame to frame."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from kgenre.audio.decoders import AudioError
 from kgenre.audio.policy import AUTO
 from kgenre.audio.spectrograms import read_spectrogram, reader_version
+from kgenre.baselines.statistics import usable
+from kgenre.core.parallel import map_in_order
 from kgenre.embeddings.store import TrackVectors, make_header
-
-TRACKS_AT_ONCE = 256
 
 
 def spectrogram_statistics(spectrogram: np.ndarray) -> np.ndarray:
@@ -37,15 +36,7 @@ def of_tracks(
     decoder: str = AUTO,
 ) -> Iterator[TrackVectors]:
     """Statistics of tracks in their order, in threads; `failures` takes {path: cause} of the others."""
-    with ThreadPoolExecutor(workers) as pool:
-        for first in range(0, len(paths), TRACKS_AT_ONCE):
-            some = paths[first : first + TRACKS_AT_ONCE]
-            for path, answer in zip(some, pool.map(_of_track, some)):
-                advance()
-                if isinstance(answer, str):
-                    failures[path] = answer
-                else:
-                    yield answer
+    yield from usable(zip(paths, map_in_order(_of_track, paths, workers)), failures, advance)
 
 
 def _of_track(path: str) -> TrackVectors | str:

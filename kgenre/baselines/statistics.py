@@ -9,7 +9,7 @@ Reference: Defferrard et al., FMA: A Dataset For Music Analysis, 2017.
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -124,7 +124,15 @@ def of_tracks(
 ) -> Iterator[TrackVectors]:
     """Statistics of tracks as they are ready, in processes; `failures` takes {path: cause} of the others."""
     jobs = [(path, decoder) for path in paths]
-    for (path, _), answer in map_in_processes(_of_track, jobs, workers, BROKEN):
+    answers = map_in_processes(_of_track, jobs, workers, BROKEN)
+    yield from usable(((path, answer) for (path, _), answer in answers), failures, advance)
+
+
+def usable(
+    answers: Iterable[tuple[str, TrackVectors | str]], failures: dict[str, str], advance: Callable[[], None]
+) -> Iterator[TrackVectors]:
+    """The vectors among (path, vectors or why there are none); `failures` takes {path: cause} of the others."""
+    for path, answer in answers:
         advance()
         if isinstance(answer, str):
             failures[path] = answer

@@ -9,7 +9,7 @@ from kgenre.cli.flags import (
 from kgenre.cli.parser import Parser, make_parser
 from kgenre.cli.progress import BarProgress
 from kgenre.cli.reading import add_reading_flags, read_policy
-from kgenre.cli.run import run
+from kgenre.cli.run import run, run_applicable
 from kgenre.cli.wording import add_collection_flags, add_data_flag, add_model_flag, collection_options
 from kgenre.core.text import one_line
 
@@ -28,5 +28,6 @@ __all__ = [
     "one_line",
     "parse_applicable",
     "run",
+    "run_applicable",
     "settings_from",
 ]

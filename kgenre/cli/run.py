@@ -8,8 +8,11 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 
+from kgenre.cli.flags import parse_applicable
+from kgenre.cli.parser import Parser
 from kgenre.cli.stderr_filter import filtered_stderr
 from kgenre.core.errors import KgenreError
+from kgenre.core.settings import Applicable, Setting
 
 
 def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
@@ -36,6 +39,23 @@ def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) 
             place = f"{error.filename}: " if error.filename else ""
             print(f"kgenre: {place}{error.strerror}", file=sys.stderr)
             return 2
+
+
+def run_applicable(
+    command: Callable[[argparse.Namespace, dict], int],
+    parser: Parser,
+    early: Parser,
+    selectors: list[Setting],
+    argv: list[str] | None,
+    applicable: Callable[[argparse.Namespace, dict], Applicable],
+) -> int:
+    """Parses as `parse_applicable` does, and runs a command with its own flags and the settings that were given."""
+    try:
+        args, given = parse_applicable(parser, early, selectors, argv, applicable)
+    except KgenreError as error:  # of the file that tells which settings there are
+        print(f"kgenre: {error}", file=sys.stderr)
+        return 2
+    return run(lambda args: command(args, given), args)
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ def mean_average_precision(targets: np.ndarray, probabilities: np.ndarray) -> fl
     Returns:
         In [0, 1]; NaN where no track has a label.
     """
-    return _mean(_per_label(targets, probabilities)["average_precision"])
+    return _mean(_average_precisions(targets, probabilities))
 
 
 def multi_label_metrics(
@@ -78,15 +78,30 @@ def _overall(targets: np.ndarray, chosen: np.ndarray, per_label: dict[str, np.nd
 
 
 def _per_label(targets: np.ndarray, probabilities: np.ndarray) -> dict[str, np.ndarray]:
-    """Average precision and ROC-AUC of each label, (labels,); NaN where no track, or every track, has it."""
-    from sklearn.metrics import average_precision_score, roc_auc_score
+    """Average precision and ROC-AUC of each label, (labels,); NaN where they are not defined."""
+    return {
+        "average_precision": _average_precisions(targets, probabilities),
+        "roc_auc": _roc_aucs(targets, probabilities),
+    }
 
-    found = {name: np.full(targets.shape[1], np.nan) for name in ("average_precision", "roc_auc")}
+
+def _average_precisions(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Of each label, (labels,); NaN where no track has it."""
+    from sklearn.metrics import average_precision_score
+
+    found = np.full(targets.shape[1], np.nan)
     for label in np.flatnonzero(targets.any(axis=0)):
-        truth, scores = targets[:, label], probabilities[:, label]
-        found["average_precision"][label] = average_precision_score(truth, scores)
-        if not truth.all():
-            found["roc_auc"][label] = roc_auc_score(truth, scores)
+        found[label] = average_precision_score(targets[:, label], probabilities[:, label])
+    return found
+
+
+def _roc_aucs(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Of each label, (labels,); NaN where no track, or every track, has it."""
+    from sklearn.metrics import roc_auc_score
+
+    found = np.full(targets.shape[1], np.nan)
+    for label in np.flatnonzero(targets.any(axis=0) & ~targets.all(axis=0)):
+        found[label] = roc_auc_score(targets[:, label], probabilities[:, label])
     return found
 
 

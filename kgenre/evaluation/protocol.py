@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kgenre.collections.labels import MULTI
 from kgenre.collections.splits import Collection, artist_overlap, labels_of
 from kgenre.core.errors import KgenreError
 from kgenre.model.tasks import Task
@@ -70,7 +69,7 @@ def known_genres(tracks: EvaluationSet, task: Task) -> EvaluationSet:
     unknown = sorted(set(labels_of(tracks.rows)) - set(task.labels))
     if not unknown:
         return tracks
-    known = task.targets(tracks.rows).any(axis=1) if task.name == MULTI else np.zeros(len(tracks.rows), bool)
+    known = task.targets(tracks.rows).any(axis=1) if task.several else np.zeros(len(tracks.rows), bool)
     if not known.any():
         raise KgenreError(
             f"{tracks.data}: genres that the model does not know: {', '.join(unknown)}. It knows: "

@@ -7,13 +7,13 @@ measurement behind THRESHOLD.
 
 import itertools
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 
 from kgenre.audio.decoders import AudioError
 from kgenre.core.errors import KgenreError
+from kgenre.core.parallel import map_in_order
 from kgenre.core.progress import SILENT, Progress
 from kgenre.embeddings.neighbours import nearest, unit_vectors
 from kgenre.inspection.alignment import envelope, match
@@ -95,17 +95,13 @@ def _near(paths, candidates, threshold, workers, progress, envelope_of) -> tuple
         except AudioError as error:
             return error.cause
 
-    with progress.task("comparing audio", len(needed), "tracks") as advance, ThreadPoolExecutor(workers) as pool:
-        try:
-            for row, found in zip(needed, pool.map(read, needed)):
-                if isinstance(found, str):
-                    failures[paths[row]] = found
-                else:
-                    envelopes[row] = found
-                advance()
-        except BaseException:  # Ctrl-C, too, must not wait for the tracks that have not begun
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    with progress.task("comparing audio", len(needed), "tracks") as advance:
+        for row, found in zip(needed, map_in_order(read, needed, workers)):
+            if isinstance(found, str):
+                failures[paths[row]] = found
+            else:
+                envelopes[row] = found
+            advance()
     with progress.task("aligning pairs", len(candidates), "pairs") as advance:
         for a, b in sorted(candidates):
             if a in envelopes and b in envelopes and (score := match(envelopes[a], envelopes[b])) >= threshold:

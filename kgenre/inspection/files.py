@@ -3,13 +3,13 @@
 import math
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 
 from kgenre.audio import decode as audio
 from kgenre.audio.fingerprint import audio_hash, file_hash
 from kgenre.audio.policy import AUTO
+from kgenre.core.parallel import map_in_order
 from kgenre.core.progress import SILENT, Progress
 from kgenre.inspection.spectrogram_files import are_spectrograms, spectrogram_facts, spectrogram_hash
 
@@ -54,16 +54,12 @@ def audio_hashes(paths: Sequence[str], workers: int, progress: Progress = SILENT
 
 
 def _in_threads(function, paths: Sequence[str], workers: int, progress: Progress, title: str) -> list:
-    with progress.task(title, len(paths), "tracks") as advance, ThreadPoolExecutor(workers) as pool:
-        try:
-            results = []
-            for result in pool.map(function, paths):
-                results.append(result)
-                advance()
-            return results
-        except BaseException:  # Ctrl-C, too, must not wait for the files that have not begun
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    results = []
+    with progress.task(title, len(paths), "tracks") as advance:
+        for result in map_in_order(function, paths, workers):
+            results.append(result)
+            advance()
+    return results
 
 
 def _facts(path: str, decoder: str) -> tuple:

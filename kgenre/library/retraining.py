@@ -17,7 +17,7 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.heads import fit_logistic, fit_standardized
 from kgenre.library.head import Head
 from kgenre.model.aggregate import aggregate
-from kgenre.model.tasks import DEFAULT_TASK, Task
+from kgenre.model.tasks import Task
 
 TRAINING_SLICES_PER_TRACK = 10  # of a corrected track: more slices of the same song add little
 SLICES_PER_ANCHOR = 3
@@ -86,7 +86,7 @@ def retrain(
     """
     if not genres:
         raise KgenreError("Retraining needs at least one correction. Select tracks and correct their genre first.")
-    if task.name != DEFAULT_TASK:
+    if task.several:
         raise KgenreError(
             "Retraining is for models of one genre a track. Received: a model of several. The corrections are kept."
         )

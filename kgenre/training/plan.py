@@ -15,7 +15,7 @@ class TrainingPlan:
 
     genres: the label number of each track, to balance by; none for every track as often.
     n_steps: steps of an epoch, if they are not those that show each crop once: fewer show some of the crops, drawn
-        anew each epoch, and more show some of them again.
+        again each epoch, and more show some of them more than once.
     """
 
     n_tracks: int

@@ -26,7 +26,7 @@ import pandas as pd
 from kgenre.core.genres import join_genres
 from kgenre.library.head import Prediction
 from kgenre.library.search.filter_parser import FilterParser, probability_column
-from kgenre.model.tasks import DEFAULT_TASK, Task, chosen_labels
+from kgenre.model.tasks import Task, chosen_labels
 
 
 def filter_mask(
@@ -53,7 +53,7 @@ def filter_mask(
 
 def predicted_texts(task: Task, probabilities: np.ndarray) -> list[str]:
     """The genres of the answers as text: probabilities (tracks, classes)."""
-    if task.name == DEFAULT_TASK:  # one each: in one step
+    if not task.several:  # one each: in one step
         return [task.labels[i] for i in task.main(probabilities)]
     return [join_genres(chosen_labels(task, row)) for row in probabilities]
 

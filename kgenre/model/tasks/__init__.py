@@ -17,6 +17,7 @@ class Task(Protocol):
     """What a model is trained for and answers.
 
     name: its row in TASKS; it is stored with a run and in an export.
+    several: whether a track may have several labels.
     labels: names of the classes, in the order of the outputs.
     parameters: names of the tuples of numbers that the answer depends on beside the labels; they are stored with a
         run and in an export.
@@ -25,6 +26,7 @@ class Task(Protocol):
     """
 
     name: str
+    several: bool
     labels: tuple[str, ...]
     metrics: tuple[str, ...]
     parameters: tuple[str, ...]

@@ -28,6 +28,7 @@ class MultiLabel:
     thresholds: tuple[float, ...] = ()
     parents: tuple[int, ...] = ()
     name: ClassVar[str] = "multi"
+    several: ClassVar[bool] = True
     metrics: ClassVar[tuple[str, ...]] = ("mean_average_precision", "macro_roc_auc", "micro_f1", "macro_f1")
     parameters: ClassVar[tuple[str, ...]] = ("thresholds", "parents")
 

@@ -19,6 +19,7 @@ class SingleLabel:
 
     labels: tuple[str, ...]
     name: ClassVar[str] = "single"
+    several: ClassVar[bool] = False
     parameters: ClassVar[tuple[str, ...]] = ()
     metrics: ClassVar[tuple[str, ...]] = ("accuracy", "balanced_accuracy", "macro_f1", "top3_accuracy", "log_loss")
 

@@ -11,7 +11,6 @@ import pandas as pd
 
 from kgenre.library.head import Prediction
 from kgenre.library.retraining import RetrainReport
-from kgenre.model.tasks import DEFAULT_TASK
 
 GENRES_PER_TRACK = 3  # that the page holds; the others are fetched with the track
 MAX_GENRES_PER_TRACK = 12
@@ -63,20 +62,19 @@ def predictions(ids, prediction: Prediction) -> dict:
     (`several`), as many columns are sent as the track of the most genres needs, up to MAX_GENRES_PER_TRACK.
     """
     (task, known, probabilities), labels = prediction, prediction.labels
-    several = task.name != DEFAULT_TASK
-    most = int(task.chosen(probabilities).sum(axis=1).max(initial=1)) if several else 1
-    columns = min(max(GENRES_PER_TRACK, min(most, MAX_GENRES_PER_TRACK)), len(labels))
     table = np.zeros((len(ids), len(labels)), "float32")
     rows = np.minimum(np.searchsorted(known, ids), max(len(known) - 1, 0))
     if len(known):
         found = known[rows] == ids
         table[found] = probabilities[rows[found]]
     chosen = task.chosen(table)
+    most = int(chosen.sum(axis=1).max(initial=1))
+    columns = min(max(GENRES_PER_TRACK, min(most, MAX_GENRES_PER_TRACK)), len(labels))
     best = np.argsort(-table - 2 * chosen, axis=1, kind="stable")[:, :columns]
     return {
         "labels": list(labels),
         "genres_per_track": columns,
-        "several": several,
+        "several": task.several,
         "top": packed(best, "<u2"),
         "chosen": packed(np.take_along_axis(chosen, best, axis=1), "u1"),
         "probabilities": packed(np.rint(np.take_along_axis(table, best, axis=1) * 255), "u1"),
