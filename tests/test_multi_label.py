@@ -172,6 +172,16 @@ def test_tuned_thresholds_maximise_f1_and_rare_labels_share_one():
     assert best_threshold(np.zeros(4), np.ones(4)) == 0.5
 
 
+def test_tuned_threshold_is_reached_by_probabilities_that_are_no_float32():
+    """A nearest-neighbour classifier gives fifths in float64, and float32 rounds 0.2, 0.4 and 0.6 up."""
+    targets = np.array([[1, 0]] * 4 + [[0, 1]] * 6, "float32")
+    for fifth in (0.2, 0.4, 0.6):
+        probabilities = np.where(targets > 0, fifth, fifth / 2)
+        task = make_task("multi", ("a", "b")).tuned(targets, probabilities)
+        np.testing.assert_array_equal(task.chosen(probabilities), targets > 0)
+        np.testing.assert_array_equal(task.chosen(np.full(2, fifth)), [True, True])
+
+
 def test_weighted_loss_is_that_of_tensorflow_and_survives_saving():
     import keras
     import tensorflow as tf
