@@ -1,5 +1,6 @@
 """Several genres a track: labels of a tree, the task, its metrics, and a run from the collection to the library."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from kgenre import baseline, evaluate, explore, find, predict, train
 from kgenre.collections.datasets.dataset import Tracks
 from kgenre.collections.labels import ancestors, label, strata
 from kgenre.collections.settings import CollectionOptions
-from kgenre.collections.splits import with_split
+from kgenre.collections.folds import fold_collections
+from kgenre.collections.splits import labels_of, trainable_genres, with_split
 from kgenre.collections.tables import COLUMNS, finish_table, read_manifest
 from kgenre.core.errors import KgenreError
 from kgenre.core.genres import join_genres, split_genres
@@ -101,9 +103,9 @@ def test_ancestors_in_a_circle_end():
     assert ancestors("a", {"a": "b", "b": "c", "c": "a"}) == ["b", "c", "a"]
 
 
-def test_strata_of_several_genres_is_the_main_or_the_rarest():
+def test_strata_of_several_genres_is_the_rarest_whatever_the_main_one():
     table = table_of("rock|jazz", "rock", "rock|fado", "jazz")
-    assert strata(table).tolist() == ["jazz", "rock", "fado", "jazz"]
+    assert strata(table).tolist() == strata(table.assign(genre="rock")).tolist() == ["jazz", "rock", "fado", "jazz"]
 
 
 def test_with_split_of_several_genres_keeps_artists_whole_and_every_genre_on_every_side():
@@ -114,6 +116,26 @@ def test_with_split_of_several_genres_keeps_artists_whole_and_every_genre_on_eve
     assert (collection.table.groupby("artist")["split"].nunique() == 1).all()
     for split in ("train", "valid", "test"):
         assert {genre for text in collection.rows(split)["genres"] for genre in split_genres(text)} == {*"abcd"}
+
+
+@pytest.mark.parametrize("main", [True, False])
+def test_split_and_folds_of_many_rare_genres_keep_each_of_them_in_train(main):
+    """A split is balanced by one genre a track: the others may be nowhere but in test."""
+    frequency = 1 / np.arange(1, 26)
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        drawn = [rng.choice(25, rng.integers(1, 4), replace=False, p=frequency / frequency.sum()) for _ in range(150)]
+        texts = [join_genres(f"g{number:02d}" for number in numbers) for numbers in drawn]
+        table = table_of(*texts).assign(artist=[f"artist {i // 3}" for i in range(150)])
+        if main:
+            table["genre"] = [split_genres(text)[0] for text in texts]
+        collection = with_split("made", table, seed, "multi")
+        assert set(collection.table["split"]) == {"train", "valid", "test"}
+        assert trainable_genres(collection.table, "made") == collection.labels
+        groups = table.groupby("artist")["genres"].apply(lambda texts: {g for text in texts for g in split_genres(text)})
+        several = table[[all(sum(g in own for own in groups) > 3 for g in split_genres(text)) for text in texts]]
+        for fold in fold_collections(dataclasses.replace(collection, table=several.reset_index(drop=True)), 3, seed):
+            assert trainable_genres(fold.table, "made") == labels_of(several)
 
 
 # --- the task ---------------------------------------------------------------------------------------
@@ -194,6 +216,18 @@ def test_weighted_loss_is_that_of_tensorflow_and_survives_saving():
     assert float(loss(targets, logits)) == pytest.approx(float(tf.reduce_mean(expected)), rel=1e-5)
     again = keras.losses.deserialize(keras.losses.serialize(loss))
     assert float(again(targets, logits)) == pytest.approx(float(loss(targets, logits)))
+
+
+def test_model_with_weighted_loss_is_gone_on_with_by_a_fresh_process(tmp_path):
+    import keras
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    model.compile("adam", make_task("multi", ("a", "b")).loss(False, [1.0, 4.0]))
+    model.save(tmp_path / "model.keras")
+    code = "import sys; from kgenre.model.build import load_model; print(load_model(sys.argv[1], True).loss.positive_weights)"
+    command = [sys.executable, "-c", code, str(tmp_path / "model.keras")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout.split("\n")[-2:-1] == ["[1.0, 4.0]"], done.stderr
 
 
 # --- metrics ------------------------------------------------------------------------------------------

@@ -368,6 +368,13 @@ def test_folds_test_each_track_once_and_keep_artists_whole():
     assert any(fold.table.groupby("artist")["split"].nunique().max() > 1 for fold in by_track)
 
 
+def test_fold_with_all_tracks_of_a_genre_is_refused_before_any_is_trained():
+    table = table_of(n=61, artists=30)
+    table.loc[60, ["genre", "genres"]] = "rare"
+    line = refusal(fold_collections, split(table, "track"), 3, 0)
+    assert "fold" in line and "of 3 by artist, with all tracks of: rare. Leave these genres out with --min" in line
+
+
 def test_valid_rows_have_every_genre_where_that_is_possible():
     """Two large genres of thirty artists, and a small one of three: most folds of ten have none of it."""
     artist = [f"a{n % 30}" for n in range(60)] + [f"b{n % 30}" for n in range(60)] + ["c0", "c1", "c2"] * 4
