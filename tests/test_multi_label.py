@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,9 @@ from small_run import SMALL
 
 from kgenre import baseline, evaluate, explore, find, predict, train
 from kgenre.collections.datasets.dataset import Tracks
+from kgenre.collections.folds import fold_collections
 from kgenre.collections.labels import ancestors, label, strata
 from kgenre.collections.settings import CollectionOptions
-from kgenre.collections.folds import fold_collections
 from kgenre.collections.splits import labels_of, trainable_genres, with_split
 from kgenre.collections.tables import COLUMNS, finish_table, read_manifest
 from kgenre.core.errors import KgenreError
@@ -132,7 +133,9 @@ def test_split_and_folds_of_many_rare_genres_keep_each_of_them_in_train(main):
         collection = with_split("made", table, seed, "multi")
         assert set(collection.table["split"]) == {"train", "valid", "test"}
         assert trainable_genres(collection.table, "made") == collection.labels
-        groups = table.groupby("artist")["genres"].apply(lambda texts: {g for text in texts for g in split_genres(text)})
+        groups = table.groupby("artist")["genres"].apply(
+            lambda texts: {g for text in texts for g in split_genres(text)}
+        )
         several = table[[all(sum(g in own for own in groups) > 3 for g in split_genres(text)) for text in texts]]
         for fold in fold_collections(dataclasses.replace(collection, table=several.reset_index(drop=True)), 3, seed):
             assert trainable_genres(fold.table, "made") == labels_of(several)
@@ -361,6 +364,18 @@ def test_evaluate_of_another_split_has_its_own_report(run, tmp_path, capsys):
     assert "valid of " in capsys.readouterr().out and (tmp_path / "genres.csv").is_file()
 
 
+def test_evaluate_of_few_tracks_counts_genres_that_were_frequent_in_training(run, songs, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    config = json.loads((run / "config.json").read_text())
+    (tmp_path / "run" / "config.json").write_text(json.dumps({**config, "min_tracks_per_genre": 10}))
+    lines = (songs / "songs.csv").read_text().splitlines()
+    (songs / "few.csv").write_text("\n".join(lines[:1] + [line for line in lines if line.endswith(",test")]) + "\n")
+    flags = ["--data", str(songs / "few.csv"), "--out", str(tmp_path / "out")]
+    assert evaluate.main(["--model", str(tmp_path / "run"), *flags]) == 0
+    found, expected = (json.loads((folder / "metrics.json").read_text()) for folder in (tmp_path / "out", run))
+    assert found["per_genre"] == expected["per_genre"] and found["tracks"] == 6
+
+
 @pytest.mark.parametrize("classifier", ["logistic", "svc_linear"])
 def test_baseline_of_several_genres_fits_a_classifier_a_label(run, songs, tmp_path, classifier, capsys):
     flags = ["--on", str(run), "--data", str(songs / "songs.csv"), "--classifier", classifier, "--out", str(tmp_path)]
@@ -421,6 +436,9 @@ def test_init_of_a_run_with_other_genres_begins_with_its_weights(run, songs, tmp
         for weight, now in zip(one.trainable_weights, other.trainable_weights):
             np.testing.assert_allclose(now.numpy(), weight.numpy(), atol=1e-5)
     assert pairs and after.get_layer("logits").units == 2
+    # The four test tracks were trained or selected on by the other run.
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["overlap"].startswith("100.0% of the tracks themselves were trained on")
 
 
 def test_init_of_another_network_is_refused(run, songs, tmp_path, capsys):

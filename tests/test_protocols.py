@@ -315,6 +315,9 @@ def test_leaky_run_says_so_in_every_report(leaky_run, collection, tmp_path, caps
     data = ["--data", str(collection / "manifest.csv"), "--split", "all"]
     assert evaluate.main(["--model", str(leaky_run.folder), *data]) == 0
     assert capsys.readouterr().out.startswith("LEAKY: ")
+    alone = ["--model", str(tmp_path / "export"), "--out", str(tmp_path / "report")]
+    assert evaluate.main([*alone, *data]) == 0
+    assert capsys.readouterr().out.startswith("LEAKY: ")
 
 
 def test_leaky_description_and_confusion_title(leaky_run, monkeypatch, tmp_path):

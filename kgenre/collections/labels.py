@@ -31,7 +31,7 @@ def label(name: str, tracks: Tracks, options: CollectionOptions) -> tuple[Tracks
     table = tracks.table
     task = options.task or (SINGLE if (table["genre"] != "").all() else MULTI)
     if options.level == "all" and not tracks.parents:
-        raise KgenreError(f"{name}: has no tree of genres. Received: level=all. Leave --level out.")
+        raise KgenreError(f"{name}: has no tree of genres. Received: level=all. Use --level top.")
     if options.level == "all" and task == SINGLE:
         raise KgenreError(f"{name}: a track has several genres at the level `all`. Add --task multi.")
     top = options.level == "top"
