@@ -227,8 +227,8 @@ def test_model_with_weighted_loss_is_gone_on_with_by_a_fresh_process(tmp_path):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
     model.compile("adam", make_task("multi", ("a", "b")).loss(False, [1.0, 4.0]))
     model.save(tmp_path / "model.keras")
-    code = "import sys; from kgenre.model.build import load_model; print(load_model(sys.argv[1], True).loss.positive_weights)"
-    command = [sys.executable, "-c", code, str(tmp_path / "model.keras")]
+    code = "import sys; from kgenre.model.build import load_model; loss = load_model(sys.argv[1], compile=True).loss;"
+    command = [sys.executable, "-c", code + "print(loss.positive_weights)", str(tmp_path / "model.keras")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.stdout.split("\n")[-2:-1] == ["[1.0, 4.0]"], done.stderr
 
