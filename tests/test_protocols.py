@@ -457,6 +457,18 @@ def test_folds_that_are_not_possible_are_refused(collection, tmp_path, capsys, f
     assert words in capsys.readouterr().err and not (tmp_path / "run").exists()
 
 
+def test_folder_of_folds_as_a_model_names_a_fold(folds, collection, tmp_path, capsys):
+    song = str(next((collection / "house").iterdir()))
+    start = ["--data", str(collection / "manifest.csv"), "--out", str(tmp_path / "run"), "--init", str(folds)]
+    for command, flags in (
+        (predict, ["--model", str(folds), song]),
+        (export, ["--model", str(folds), "--out", str(tmp_path / "export")]),
+        (train, start),
+    ):
+        assert command.main(flags) == 2
+        assert f"{folds / 'fold-1'}.\n" in capsys.readouterr().err
+
+
 def test_number_of_folds_cannot_change(folds, capsys):
     assert train.main(["--resume", "--out", str(folds), "--folds", "3"]) == 2
     assert "the folds of a run cannot change. Received: --folds 3, begun with 2." in capsys.readouterr().err

@@ -89,6 +89,8 @@ class Run:
         self.load_settings()  # tells what is wrong with the folder, if anything
         path = self / "model.keras"
         if not path.is_file():
+            if (self / "fold-1").is_dir():
+                raise KgenreError(f"{self.folder}: has no model, only its folds. Name one of them, {self / 'fold-1'}.")
             raise KgenreError(f"{path}: missing: the run is not finished. `kgenre train --resume --out {self.folder}`.")
         return load_model(path)
 
