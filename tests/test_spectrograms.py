@@ -188,6 +188,11 @@ def test_faulty_spectrogram_is_one_line_and_a_failure(tmp_path):
         ({"split": np.array(["train"] * 17 + ["trian"])}, "`split` must be train, valid or test. Received: 'trian'."),
         ({"genre": np.array(["a"] * 17 + [""])}, "a.npz: no genre of the track 17. Give an array `genre` of 18 names"),
         ({"genre": np.arange(18), "genres": np.array(GENRES)}, "has numbers from 0 to 17, and `genres` 3 names"),
+        ({"genre": np.zeros(18), "genres": np.array(GENRES)}, "`genre` must be whole numbers into `genres`. Received: f"),
+        ({"genre": np.array([np.nan] + [1.0] * 17)}, "a.npz: no genre of the track 0."),
+        ({"split": np.array(["train"] * 18, object)}, "`split` is an array of Python objects, which is not read. Write "
+         "it as text: np.savez(FILE, split=split.astype(str), ...)."),
+        ({"artist": np.array([b"caf\xe9"] * 18)}, "a.npz: `artist` holds bytes that are not UTF-8."),
     ],
     ids=str,
 )  # fmt: skip
@@ -291,6 +296,12 @@ def test_npz_with_numbered_labels_and_csv_beside_is_a_table_of_tracks(tmp_path):
     assert every.labels == ["Folk", "Punk", "Rock"] and every.parents == {"Punk": "Rock"}
     (tmp_path / "genres.csv").write_text("genre_id,#tracks,parent,title,top_level\n12,5,0,Rock,12\n")
     assert "a.csv: the genre 1 is not in genres.csv beside it." in refusal(load_collection, str(file))
+
+
+def test_npz_of_as_many_genres_as_tracks_names_them_by_number(tmp_path):
+    labels, names = np.arange(18)[::-1], np.array([f"genre {number}" for number in range(18)])
+    table = load_collection(str(write_npz(tmp_path / "a.npz", genre=labels, genres=names))).table
+    assert list(table["genres"]) == list(names[::-1])
 
 
 def test_folder_of_pictures_by_genre_is_a_table_of_tracks(tmp_path):

@@ -23,10 +23,16 @@ _OPENING = threading.Lock()
 
 @dataclass(frozen=True)
 class ArrayFile:
-    """spectrograms: (n, bins, frames). columns: {name: array (n or another length,) or ()} of numbers or text."""
+    """What an .npz holds.
+
+    spectrograms: (n, bins, frames).
+    columns: {name: array (n or another length,) or ()} of numbers or text.
+    objects: names of the columns of Python objects, which are not read: to unpickle them runs what the file says.
+    """
 
     spectrograms: np.ndarray
     columns: dict[str, np.ndarray]
+    objects: frozenset[str] = frozenset()
 
 
 def open_arrays(file) -> ArrayFile:
@@ -53,7 +59,8 @@ def _open(file: str, size: int, mtime_ns: int) -> ArrayFile:
             for other, (info, shape, dtype, _, _) in entries.items()
             if len(shape) < 2 and not dtype.hasobject
         }
-        return ArrayFile(_array(file, archive, *entries[name]), columns)
+        objects = frozenset(other for other, (_, _, dtype, _, _) in entries.items() if dtype.hasobject)
+        return ArrayFile(_array(file, archive, *entries[name]), columns, objects)
 
 
 def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple:
