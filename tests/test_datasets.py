@@ -97,6 +97,7 @@ def test_list_has_a_line_for_every_row_with_size_tracks_and_licence(capsys):
 
 def test_state_is_where_it_lies_or_what_is_to_do(tmp_path):
     assert shown.state(DATASETS["demo"], tmp_path / "none") == "made on first use"
+    assert shown.state(DATASETS["tags"], tmp_path / "none") == "no"  # nobody makes a folder of yours
     assert shown.state(DATASETS["fma_small"], tmp_path) == "no"
     (tmp_path / "fma_small").mkdir()
     assert shown.state(DATASETS["fma_small"], tmp_path) == "no"

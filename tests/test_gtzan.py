@@ -192,9 +192,7 @@ def test_gtzan_archive_that_is_damaged_is_refused_in_one_line(tmp_path, kind, pl
     at = int(place * len(data))
     data[at : at + 4] = bytes(byte ^ 255 for byte in data[at : at + 4])
     path.write_bytes(data)
-    with pytest.raises(
-        KgenreError, match=r"^[^\n]*genres\.tar\.\w+: not a complete archive \([^\n]+\)\. Get it again\.$"
-    ):
+    with pytest.raises(KgenreError, match=r"^[^\n]*: not a complete archive \([^\n]+\)\. Get it again\.$"):
         load(f"gtzan:{path}")
     assert [left.name for left in tmp_path.iterdir()] == [path.name]  # nothing that a whole archive would go on with
 

@@ -68,7 +68,7 @@ def state(dataset: Dataset, folder: Path | None) -> str:
         return "a folder of yours"
     if dataset.is_in(folder):
         return str(folder)
-    return "no" if dataset.remotes else "made on first use"
+    return "no" if dataset.remotes or dataset.needs_folder else "made on first use"
 
 
 def describe(name: str, dataset: Dataset, folder: Path | None) -> str:

@@ -71,7 +71,7 @@ def unpack(archive: Path, place: Callable[[str], str | None], progress: Progress
 
 
 def _broken(archive: Path, part: Path, error: BaseException) -> KgenreError:
-    """The error of a damaged archive; what came out of it may be damaged, too, and is not for a whole one to go on with."""
+    """The error of a damaged archive. What came out of it may be damaged, too, so nothing goes on with it."""
     shutil.rmtree(part, ignore_errors=True)
     cause = one_line((str(error).splitlines() or [type(error).__name__])[0].rstrip(":."))
     return KgenreError(f"{archive}: not a complete archive ({cause}). Get it again.")
