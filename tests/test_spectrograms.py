@@ -1,7 +1,9 @@
 """Spectrograms as tracks: reading, slices, tables, settings that the data settle, and runs from the command line."""
 
+import io
 import json
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +135,16 @@ def test_read_spectrogram_of_npz_gives_the_member(tmp_path, compressed):
     np.testing.assert_array_equal(read_spectrogram(f"{file}#3"), changed[3].T)
 
 
+def declare(path: Path, compression: int, shape: bytes) -> None:
+    """Writes an .npz whose array declares another shape than it has."""
+    stream = io.BytesIO()
+    np.save(stream, spectrograms())
+    header = b"(18, 32, 80), }" + b" " * len(shape)
+    content = stream.getvalue().replace(header, shape + b", }" + b" " * (len(header) - len(shape) - 3))
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("mel.npy", content)
+
+
 def faulty_files(folder: Path) -> dict[str, str]:
     """{name: part of the cause} of files that must be refused."""
     np.save(folder / "flat.npy", np.zeros(5))
@@ -142,6 +154,8 @@ def faulty_files(folder: Path) -> dict[str, str]:
     np.save(folder / "object.npy", np.array([[None]], dtype=object), allow_pickle=True)
     np.save(folder / "whole.npy", spectrograms(1)[0])
     (folder / "cut.npy").write_bytes((folder / "whole.npy").read_bytes()[:500])
+    (folder / "torn.npy").write_bytes((folder / "whole.npy").read_bytes().replace(b" }", b"(]"))
+    declare(folder / "bomb.npz", zipfile.ZIP_DEFLATED, b"(9000000, 3200000, 8000000)")
     Image.fromarray(spectrograms(1)[0]).save(folder / "whole.png")
     (folder / "cut.png").write_bytes((folder / "whole.png").read_bytes()[:700])
     (folder / "words.png").write_text("not a picture")
@@ -155,6 +169,8 @@ def faulty_files(folder: Path) -> dict[str, str]:
         "nan.npy": "2 NaN or infinite values. ",
         "object.npy": "not a readable .npy file (",
         "cut.npy": "not a readable .npy file (",
+        "torn.npy": "not a readable .npy file (",
+        "bomb.npz#0": "mel.npy: 46080 bytes, where its header declares 230400000000000000000",
         "cut.png": "not a readable .png file (",
         "words.png": "not a readable .png file (",
         "nothing.jpg": "not a readable .jpg file (",

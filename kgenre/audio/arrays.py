@@ -6,8 +6,11 @@ one dimension are columns; others are of no concern.
 """
 
 import functools
+import lzma
+import math
 import os
 import threading
+import tokenize
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -17,7 +20,11 @@ import numpy as np
 from kgenre.audio.decoders import AudioError, first_line
 
 REAL = "buif"  # kinds of dtypes that are real numbers
-FAULTS = (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+FAULTS = (
+    OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+    tokenize.TokenError,  # of a damaged header of an array
+    RuntimeError,  # of an encrypted member
+)  # fmt: skip
 _OPENING = threading.Lock()
 
 
@@ -71,6 +78,9 @@ def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple:
         if version not in read:
             raise ValueError(f"{info.filename}: version {version} of the format")
         shape, fortran, dtype = read[version](stream)
+        declared, found = math.prod(shape) * dtype.itemsize, info.file_size - stream.tell()
+        if declared != found and not dtype.hasobject:  # memory is taken for what is declared
+            raise ValueError(f"{info.filename}: {found} bytes, where its header declares {declared}")
         return shape, dtype, fortran, stream.tell()
 
 
