@@ -125,6 +125,7 @@ def test_a_folder_of_the_users_is_there_without_what_can_be_added_to_it(tmp_path
     assert shown.state(row, tmp_path / "none") == "no"
     assert shown.next_command("mine", row, None) == "kgenre train --data mine:DIR"
     assert shown.next_command("mine", row, tmp_path) == f"kgenre train --data mine:{tmp_path}"
+    assert shown.next_command("mine", row, Path("My Music")) == "kgenre train --data 'mine:My Music'"
 
 
 def test_description_says_what_to_type_next(tmp_path):
