@@ -1,5 +1,6 @@
 """The files that `kgenre features DATA` writes: each is of the track that the manifest says, whatever came before."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import soundfile
 from kgenre.__main__ import main
 from kgenre.audio.spectrograms import read_spectrogram
 from kgenre.collections import load_collection
+from kgenre.collections.feature_files import FeatureFiles, write_features
 from kgenre.collections.feature_names import file_names
+from kgenre.collections.spectrogram_facts import collection_facts
 
 RATE = 8000
 
@@ -65,6 +68,17 @@ def test_features_after_a_song_of_the_same_name_was_added_are_of_their_songs(tmp
     assert features(folder, out) == 0
     assert_each_is_of_its_track(folder, out, tmp_path)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept  # nothing is computed again
+
+
+def test_features_with_another_tree_of_genres_keep_the_files(tmp_path):
+    folder, out = write_folder(tmp_path / "songs", 300), tmp_path / "out"
+    collection, files = load_collection(str(folder)), FeatureFiles("mfcc", RATE, {}, "npy")
+    assert write_features(collection, files, out, 1) == {}
+    kept = {path: path.stat().st_mtime_ns for path in out.glob("*/*.npy")}
+    tree = dataclasses.replace(collection, parents={"jazz": "rock"})
+    assert write_features(tree, files, out, 1) == {}
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert collection_facts(f"spectrograms:{out}").parents == tree.parents
 
 
 def test_features_of_songs_of_one_name_are_not_one_recording(tmp_path):

@@ -24,6 +24,7 @@ from kgenre.core.progress import SILENT, Progress
 from kgenre.features import FEATURES
 
 MAX_SECONDS = 300.0  # of a longer track it is the beginning: memory must not grow with an audio book
+TREE = "parents"  # the one of the facts that no file depends on
 BROKEN = (
     "A process that computes features ended early, perhaps out of memory. Give the command again: it continues where "
     "it stopped. --workers 1 needs the least."
@@ -81,7 +82,7 @@ def write_features(
     Raises:
         KgenreError: the folder holds something else, or no track can be used.
     """
-    table, facts = collection.table, {**files.facts(), "parents": dict(collection.parents)}
+    table, facts = collection.table, {**files.facts(), TREE: dict(collection.parents)}
     if any(map(is_spectrogram, table["path"])):
         raise KgenreError(f"{collection.name}: holds spectrograms already; features are computed from audio.")
     _prepare(out, facts)
@@ -125,7 +126,7 @@ def _prepare(out: Path, facts: dict) -> None:
             held = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise KgenreError(f"{file}: not readable ({error}). Name another folder with --out.") from error
-        changed = [name for name in {**held, **facts} if held.get(name) != facts.get(name)]
+        changed = [name for name in {**held, **facts} if held.get(name) != facts.get(name) and name != TREE]
         if changed:
             name = changed[0]
             raise KgenreError(
