@@ -72,7 +72,8 @@ def make_spectrograms(folder: Path) -> str:
     folder.mkdir()
     numbers = np.arange(9)
     genre = np.array(["rock", "jazz", "folk"])[numbers % 3]
-    np.savez(folder / "a.npz", mel=np.ones((9, 16, 40), "uint8"), genre=genre, artist=numbers.astype(str))
+    mel = np.random.default_rng(0).integers(0, 200, (9, 16, 40), "uint8")
+    np.savez(folder / "a.npz", mel=mel, genre=genre, artist=numbers.astype(str))
     return str(folder / "a.npz")
 
 
@@ -244,6 +245,7 @@ def test_read_manifest_with_split_alias_gives_its_split(tmp_path, alias, split):
         ("path,genre,split\na.mp3,rock,train\nb.mp3,jazz,Holdout\n",
          "line 3: `split` must be train, valid or test. Received: 'Holdout'."),
         ("path,genre\na.mp3,rock\nx/../a.mp3,jazz\n", "lists {folder}/a.mp3 twice. List each track once."),
+        ("path,genre\na.mp3,rock\nb\0.mp3,jazz\n", "line 3: `path` holds a NUL, which no file name does."),
         ("path,genre\na.mp3,rock\nb.mp3,rock\n", "at least two genres are needed. Received: rock."),
         ("path,genre\n", "at least two genres are needed. Received: ."),
     ],

@@ -97,6 +97,7 @@ def test_list_has_a_line_for_every_row_with_size_tracks_and_licence(capsys):
 
 def test_state_is_where_it_lies_or_what_is_to_do(tmp_path):
     assert shown.state(DATASETS["demo"], tmp_path / "none") == "made on first use"
+    assert shown.state(DATASETS["tags"], tmp_path / "none") == "no"  # nobody makes a folder of yours
     assert shown.state(DATASETS["fma_small"], tmp_path) == "no"
     (tmp_path / "fma_small").mkdir()
     assert shown.state(DATASETS["fma_small"], tmp_path) == "no"
@@ -124,6 +125,7 @@ def test_a_folder_of_the_users_is_there_without_what_can_be_added_to_it(tmp_path
     assert shown.state(row, tmp_path / "none") == "no"
     assert shown.next_command("mine", row, None) == "kgenre train --data mine:DIR"
     assert shown.next_command("mine", row, tmp_path) == f"kgenre train --data mine:{tmp_path}"
+    assert shown.next_command("mine", row, Path("My Music")) == "kgenre train --data 'mine:My Music'"
 
 
 def test_description_says_what_to_type_next(tmp_path):

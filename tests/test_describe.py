@@ -292,6 +292,9 @@ def test_describe_and_duplicates_of_spectrograms_read_their_values(tmp_path, mon
     assert found.formats == {"format": {"npz of uint8, 16 bins, 64 frames": 24}}
     assert scatter is not None
     assert "npz of uint8" in description_text(found) and "npz of uint8" in description_page(found, scatter)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    home = load_collection("spectrograms:~/a.npz", options=CollectionOptions(allow_leak=True))
+    assert run.describe_collection(home, sample=0)[0].lengths == found.lengths  # of its frames a second
     pairs, failures = run.collection_duplicates(collection)
     assert failures == {} and len(pairs) == 2 and pairs["leak"].all()
     assert set(pairs["kind"]) == {"exact", "near"}

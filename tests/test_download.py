@@ -229,6 +229,8 @@ def test_download_offline_raises_the_destination(server, path):
     text = refusal(server, path)
     assert "Connection refused" in text and text.endswith(f"copy the file from another machine to {path}.")
     assert left(path) == []
+    with pytest.raises(KgenreError, match=r"could not be downloaded from http://a+/ \(Failed to parse"):
+        download(f"http://{'a' * 300}/", path)  # longer than a host's name may be
     with pytest.raises(KgenreError, match=r"could not be downloaded from no-url \(Invalid URL"):
         download("no-url", path)
 

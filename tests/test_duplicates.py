@@ -16,6 +16,7 @@ from kgenre.audio.decoders import AudioError
 from kgenre.collections.tables import COLUMNS as TRACK_COLUMNS
 from kgenre.collections.tables import read_manifest
 from kgenre.core.errors import KgenreError
+from kgenre.inspection import alignment
 from kgenre.inspection.alignment import envelope, match
 from kgenre.inspection.duplicates import COLUMNS, THRESHOLD, find_duplicates
 
@@ -153,6 +154,15 @@ def test_duplicates_unreadable_file_is_named_and_the_others_are_compared(planted
     code, pairs = searched(str(tmp_path / "manifest.csv"), tmp_path)
     assert code == 1 and len(pairs) == 3
     assert "not compared" in (said := capsys.readouterr().err) and "broken.mp3" in said
+
+
+def test_duplicates_are_compared_by_the_decoder_that_is_asked_for(collection, level_model, tmp_path, monkeypatch):
+    decoders, read = [], alignment.read_samples
+    monkeypatch.setattr(
+        alignment, "read_samples", lambda path, rate, most, decoder: decoders.append(decoder) or read(path, rate, most)
+    )
+    assert searched(str(collection / "manifest.csv"), tmp_path, "--decoder", "libsndfile")[0] == 0
+    assert len(decoders) == 18 and set(decoders) == {"libsndfile"}
 
 
 def invented(n: int) -> pd.DataFrame:

@@ -180,6 +180,23 @@ def test_gtzan_archive_that_is_cut_is_refused_and_leaves_no_folder(clips, tmp_pa
     assert not (tmp_path / "genres").exists()
 
 
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
+@pytest.mark.parametrize("place", [0.02, 0.5, 0.98])
+def test_gtzan_archive_that_is_damaged_is_refused_in_one_line(tmp_path, kind, place):
+    """Noise, which cannot be compressed: where a byte of it is another one, only a checksum tells."""
+    path, rng = tmp_path / f"genres.tar.{kind}", np.random.default_rng(0)
+    with tarfile.open(path, f"w:{kind}") as archive:
+        for number in range(30):
+            add(archive, f"blues/blues.{number:05d}.wav", rng.bytes(100_000))
+    data = bytearray(path.read_bytes())
+    at = int(place * len(data))
+    data[at : at + 4] = bytes(byte ^ 255 for byte in data[at : at + 4])
+    path.write_bytes(data)
+    with pytest.raises(KgenreError, match=r"^[^\n]*: not a complete archive \([^\n]+\)\. Get it again\.$"):
+        load(f"gtzan:{path}")
+    assert [left.name for left in tmp_path.iterdir()] == [path.name]  # nothing that a whole archive would go on with
+
+
 def test_gtzan_archive_without_clips_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "music.zip", "w") as archive:
         archive.writestr("song.wav", b"RIFF")
@@ -312,6 +329,8 @@ def test_artists_given_make_the_split_by_artist(tmp_path):
         ("a.csv", "id,artist\n02,A\n", "needs the columns track_id or path, and artist. Received: id, artist."),
         ("a.csv", "", "Received: nothing."),
         ("a.txt", "## c\nblues.00000.wav A\n", "line 2 has no ':::'"),
+        ("a.csv", 'track_id,artist\n02,"A\n' + 9999 * "02,Somebody else\n", "A .csv needs each quote closed."),
+        ("a.csv", "path,artist\na\0b.mp3,A\n", "names none of the tracks of "),
     ],
 )
 def test_artists_that_do_not_fit_are_refused(tmp_path, name, text, message):

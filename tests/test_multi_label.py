@@ -100,6 +100,13 @@ def test_label_with_options_that_do_not_fit_is_refused(options, parents, says):
         labelled("rock", "jazz", parents=parents, **options)
 
 
+@pytest.mark.parametrize("task", ["single", "multi"])
+def test_label_at_the_top_of_a_tree_lifts_the_main_genre_too(task):
+    table = table_of("punk", "rock", "jazz").assign(genre=pd.array(["punk", "rock", "jazz"], dtype="string"))
+    tracks, _ = label("made", Tracks(table, {"punk": "rock"}), CollectionOptions(task=task))
+    assert list(tracks.table["genre"]) == list(tracks.table["genres"]) == ["rock", "rock", "jazz"]
+
+
 def test_ancestors_in_a_circle_end():
     assert ancestors("a", {"a": "b", "b": "c", "c": "a"}) == ["b", "c", "a"]
 

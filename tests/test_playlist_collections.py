@@ -156,6 +156,16 @@ def test_playlists_with_all_kinds_of_entries_keep_songs_and_say_why_not_the_rest
     assert len(told.lines) == 6 and " left out: 2 in a playlist, but no such file: " in told.lines[1]
 
 
+def test_playlists_that_name_one_another_are_read_once_each(tmp_path):
+    """12 that name all others have 12! ways through them."""
+    names = [f"{number}.m3u" for number in range(12)]
+    write_songs(tmp_path, *(f"{number}.mp3" for number in range(12)))
+    for number, name in enumerate(names):
+        (tmp_path / name).write_text("\n".join([f"{number}.mp3", *names]))
+    table = load(tmp_path).table
+    assert len(table) == 12 and {len(genres.split("|")) for genres in table["genres"]} == {12}
+
+
 def test_playlists_without_songs_say_what_to_name(tmp_path):
     (tmp_path / "x.m3u").write_text("gone.mp3\n")
     for folder in (tmp_path, tmp_path / "nowhere"):

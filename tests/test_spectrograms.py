@@ -1,7 +1,9 @@
 """Spectrograms as tracks: reading, slices, tables, settings that the data settle, and runs from the command line."""
 
+import io
 import json
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +135,16 @@ def test_read_spectrogram_of_npz_gives_the_member(tmp_path, compressed):
     np.testing.assert_array_equal(read_spectrogram(f"{file}#3"), changed[3].T)
 
 
+def declare(path: Path, compression: int, shape: bytes) -> None:
+    """Writes an .npz whose array declares another shape than it has."""
+    stream = io.BytesIO()
+    np.save(stream, spectrograms())
+    header = b"(18, 32, 80), }" + b" " * len(shape)
+    content = stream.getvalue().replace(header, shape + b", }" + b" " * (len(header) - len(shape) - 3))
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("mel.npy", content)
+
+
 def faulty_files(folder: Path) -> dict[str, str]:
     """{name: part of the cause} of files that must be refused."""
     np.save(folder / "flat.npy", np.zeros(5))
@@ -142,6 +154,8 @@ def faulty_files(folder: Path) -> dict[str, str]:
     np.save(folder / "object.npy", np.array([[None]], dtype=object), allow_pickle=True)
     np.save(folder / "whole.npy", spectrograms(1)[0])
     (folder / "cut.npy").write_bytes((folder / "whole.npy").read_bytes()[:500])
+    (folder / "torn.npy").write_bytes((folder / "whole.npy").read_bytes().replace(b" }", b"(]"))
+    declare(folder / "bomb.npz", zipfile.ZIP_DEFLATED, b"(9000000, 3200000, 8000000)")
     Image.fromarray(spectrograms(1)[0]).save(folder / "whole.png")
     (folder / "cut.png").write_bytes((folder / "whole.png").read_bytes()[:700])
     (folder / "words.png").write_text("not a picture")
@@ -155,6 +169,8 @@ def faulty_files(folder: Path) -> dict[str, str]:
         "nan.npy": "2 NaN or infinite values. ",
         "object.npy": "not a readable .npy file (",
         "cut.npy": "not a readable .npy file (",
+        "torn.npy": "not a readable .npy file (",
+        "bomb.npz#0": "mel.npy: 46080 bytes, where its header declares 230400000000000000000",
         "cut.png": "not a readable .png file (",
         "words.png": "not a readable .png file (",
         "nothing.jpg": "not a readable .jpg file (",
@@ -188,6 +204,11 @@ def test_faulty_spectrogram_is_one_line_and_a_failure(tmp_path):
         ({"split": np.array(["train"] * 17 + ["trian"])}, "`split` must be train, valid or test. Received: 'trian'."),
         ({"genre": np.array(["a"] * 17 + [""])}, "a.npz: no genre of the track 17. Give an array `genre` of 18 names"),
         ({"genre": np.arange(18), "genres": np.array(GENRES)}, "has numbers from 0 to 17, and `genres` 3 names"),
+        ({"genre": np.zeros(18), "genres": np.array(GENRES)}, "`genre` must be whole numbers into `genres`."),
+        ({"genre": np.array([np.nan] + [1.0] * 17)}, "a.npz: no genre of the track 0."),
+        ({"split": np.array(["train"] * 18, object)}, "`split` is an array of Python objects, which is not read. Write "
+         "it as text: np.savez(FILE, split=split.astype(str), ...)."),
+        ({"artist": np.array([b"caf\xe9"] * 18)}, "a.npz: `artist` holds bytes that are not UTF-8."),
     ],
     ids=str,
 )  # fmt: skip
@@ -265,7 +286,7 @@ def test_npz_with_numbered_labels_and_csv_beside_is_a_table_of_tracks(tmp_path):
     n = 6
     np.savez(
         file,
-        spectrum=np.zeros((n, 4, 9), "float32"),
+        spectrum=np.arange(n * 4 * 9, dtype="float32").reshape(n, 4, 9),
         label=np.array([0, 1, 0, 1, 0, 1], "int8"),
         genres=np.array(["Rock", "Folk", "Pop"]),
         track=np.array([2, 10, 7, 99, 1000, 3], "int32"),
@@ -291,6 +312,26 @@ def test_npz_with_numbered_labels_and_csv_beside_is_a_table_of_tracks(tmp_path):
     assert every.labels == ["Folk", "Punk", "Rock"] and every.parents == {"Punk": "Rock"}
     (tmp_path / "genres.csv").write_text("genre_id,#tracks,parent,title,top_level\n12,5,0,Rock,12\n")
     assert "a.csv: the genre 1 is not in genres.csv beside it." in refusal(load_collection, str(file))
+
+
+def test_npz_of_as_many_genres_as_tracks_names_them_by_number(tmp_path):
+    labels, names = np.arange(18)[::-1], np.array([f"genre {number}" for number in range(18)])
+    table = load_collection(str(write_npz(tmp_path / "a.npz", genre=labels, genres=names))).table
+    assert list(table["genres"]) == list(names[::-1])
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_npz_with_one_spectrogram_on_two_sides_is_refused_or_kept_on_one(tmp_path, compressed):
+    """Of tracks 0 (train) and 9 (test); 1 shares its middle bin alone, so it is another."""
+    mel, own = spectrograms(), columns()
+    mel[9], mel[1, BINS // 2] = mel[0], mel[0, BINS // 2]
+    path = str(write_npz(tmp_path / "a.npz", compressed, mel=mel))
+    text = refusal(load_collection, path)
+    assert f"the same audio, as {path}#0 (train) and {path}#9 (test)" in text
+    unsplit = write_npz(tmp_path / "b.npz", compressed, mel=mel, split=np.array([""] * 18), artist=own["artist"])
+    for seed in range(6):
+        split = load_collection(str(unsplit), seed=seed).table["split"]
+        assert split[0] == split[9]
 
 
 def test_folder_of_pictures_by_genre_is_a_table_of_tracks(tmp_path):

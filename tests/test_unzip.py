@@ -122,6 +122,14 @@ def test_unzip_of_what_python_cannot_read_is_refused(offset, value, cause, tmp_p
     assert f"the member 'songs/a' {cause}" in refusal(path, tmp_path)
 
 
+def test_unzip_of_an_archive_without_files_is_refused(tmp_path):
+    for members in ([], [(entry("songs/"), b"")]):
+        assert "refused, nothing is unpacked: it holds no files." in refusal(
+            write(tmp_path / "a.zip", members), tmp_path
+        )
+    assert everything(tmp_path) == ["a.zip"]
+
+
 def test_unzip_of_a_bomb_is_refused_by_its_declared_size(tmp_path):
     path = write(tmp_path / "songs.zip", [(entry("songs/a"), bytes(20_000_000))], zipfile.ZIP_DEFLATED)
     assert "it would unpack to 20 MB, more than 100 times its own size" in refusal(path, tmp_path)
@@ -176,6 +184,7 @@ def test_unzip_goes_on_with_members_that_are_whole(tmp_path, monkeypatch):
     (part / "1").write_bytes(SONG[:100])  # killed in the middle
     (part / "2").write_bytes(bytes(len(SONG)))  # its size is there, its bytes are not: a power cut
     (part / "of an earlier edition").write_bytes(b"old")
+    (part / "3" / "of it, too").mkdir(parents=True)  # where this one has a file
     opened = []
     original = zipfile.ZipFile.open
     monkeypatch.setattr(

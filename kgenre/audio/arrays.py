@@ -6,8 +6,11 @@ one dimension are columns; others are of no concern.
 """
 
 import functools
+import lzma
+import math
 import os
 import threading
+import tokenize
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -17,16 +20,26 @@ import numpy as np
 from kgenre.audio.decoders import AudioError, first_line
 
 REAL = "buif"  # kinds of dtypes that are real numbers
-FAULTS = (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+FAULTS = (
+    OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+    tokenize.TokenError,  # of a damaged header of an array
+    RuntimeError,  # of an encrypted member
+)  # fmt: skip
 _OPENING = threading.Lock()
 
 
 @dataclass(frozen=True)
 class ArrayFile:
-    """spectrograms: (n, bins, frames). columns: {name: array (n or another length,) or ()} of numbers or text."""
+    """What an .npz holds.
+
+    spectrograms: (n, bins, frames).
+    columns: {name: array (n or another length,) or ()} of numbers or text.
+    objects: names of the columns of Python objects, which are not read: to unpickle them runs what the file says.
+    """
 
     spectrograms: np.ndarray
     columns: dict[str, np.ndarray]
+    objects: frozenset[str] = frozenset()
 
 
 def open_arrays(file) -> ArrayFile:
@@ -53,7 +66,8 @@ def _open(file: str, size: int, mtime_ns: int) -> ArrayFile:
             for other, (info, shape, dtype, _, _) in entries.items()
             if len(shape) < 2 and not dtype.hasobject
         }
-        return ArrayFile(_array(file, archive, *entries[name]), columns)
+        objects = frozenset(other for other, (_, _, dtype, _, _) in entries.items() if dtype.hasobject)
+        return ArrayFile(_array(file, archive, *entries[name]), columns, objects)
 
 
 def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple:
@@ -64,6 +78,9 @@ def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple:
         if version not in read:
             raise ValueError(f"{info.filename}: version {version} of the format")
         shape, fortran, dtype = read[version](stream)
+        declared, found = math.prod(shape) * dtype.itemsize, info.file_size - stream.tell()
+        if declared != found and not dtype.hasobject:  # memory is taken for what is declared
+            raise ValueError(f"{info.filename}: {found} bytes, where its header declares {declared}")
         return shape, dtype, fortran, stream.tell()
 
 

@@ -38,11 +38,21 @@ def spectrogram_shape(path) -> tuple[int, int]:
     return _read(path, whole=False).shape
 
 
+def member_bins(path) -> np.ndarray:
+    """The values of a track of an .npz as they are stored, (bins, frames), whatever they are.
+
+    Raises:
+        AudioError: unreadable, or no such track.
+    """
+    file, index = split_member(path)
+    return _member(path, open_arrays(file).spectrograms, index)
+
+
 def _read(path, whole: bool) -> np.ndarray:
     """(frames, bins); if not `whole`, of this shape and any values."""
     file, index = split_member(path)
     if index is not None:
-        return _member(path, open_arrays(file).spectrograms, index).T
+        return member_bins(path).T
     suffix = Path(file).suffix.lower()
     if suffix not in READERS:
         raise AudioError(path, f"not the name of a spectrogram, which the model takes: {SPECTROGRAM_FILES}.")

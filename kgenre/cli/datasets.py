@@ -3,6 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
+from shlex import quote
 
 from kgenre.collections import find_dataset
 from kgenre.collections.datasets import DATASETS
@@ -68,7 +69,7 @@ def state(dataset: Dataset, folder: Path | None) -> str:
         return "a folder of yours"
     if dataset.is_in(folder):
         return str(folder)
-    return "no" if dataset.remotes else "made on first use"
+    return "no" if dataset.remotes or dataset.needs_folder else "made on first use"
 
 
 def describe(name: str, dataset: Dataset, folder: Path | None) -> str:
@@ -114,5 +115,5 @@ def next_command(name: str, dataset: Dataset, folder: Path | None) -> str:
         return f"kgenre train --data {name}:DIR"
     is_default = not dataset.needs_folder and folder == find_dataset(name)[1]
     if dataset.remotes and not (dataset.user_has_it or dataset.needs_folder) and not dataset.is_in(folder):
-        return f"kgenre datasets {name} --download" + ("" if is_default else f" --to {folder}")
-    return f"kgenre train --data {name if is_default else f'{name}:{folder}'}"
+        return f"kgenre datasets {name} --download" + ("" if is_default else f" --to {quote(str(folder))}")
+    return f"kgenre train --data {name if is_default else quote(f'{name}:{folder}')}"

@@ -4,6 +4,7 @@ Where a file goes is made from what its name was recognised as, never from the n
 write outside its folder; links and devices are not recognised at all.
 """
 
+import lzma
 import os
 import shutil
 import tarfile
@@ -16,9 +17,13 @@ from typing import BinaryIO
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_beside
 from kgenre.core.progress import SILENT, Progress
+from kgenre.core.text import one_line
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".zip")
-FAULTS = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+FAULTS = (
+    tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError,
+)  # fmt: skip
+READ_BYTES = 1 << 20
 Member = tuple[str, int, Callable[[], BinaryIO]]  # name, size, how to open it
 
 
@@ -57,10 +62,19 @@ def unpack(archive: Path, place: Callable[[str], str | None], progress: Progress
             raise KgenreError(f"{archive}: none of its files belongs to the dataset.")
         os.replace(part, folder)
     except FAULTS as error:
-        raise KgenreError(f"{archive}: not a complete archive ({error}). Get it again.") from error
+        raise _broken(archive, part, error) from error
     except OSError as error:
+        if error.strerror is None:  # of gzip and bz2: "CRC check failed", "Invalid data stream"
+            raise _broken(archive, part, error) from error
         raise KgenreError(f"{part}: cannot be unpacked ({error}). Free space there and try again.") from error
     return folder
+
+
+def _broken(archive: Path, part: Path, error: BaseException) -> KgenreError:
+    """The error of a damaged archive. What came out of it may be damaged, too, so nothing goes on with it."""
+    shutil.rmtree(part, ignore_errors=True)
+    cause = one_line((str(error).splitlines() or [type(error).__name__])[0].rstrip(":."))
+    return KgenreError(f"{archive}: not a complete archive ({cause}). Get it again.")
 
 
 def _unpack(archive: Path, part: Path, place: Callable[[str], str | None], advance: Callable) -> int:
@@ -84,7 +98,7 @@ def _write(path: Path, size: int, open_member: Callable[[], BinaryIO]) -> None:
 
     def copy(beside: Path) -> None:
         with open_member() as source, beside.open("wb") as target:
-            shutil.copyfileobj(source, target, 1 << 20)
+            shutil.copyfileobj(source, target, READ_BYTES)
 
     write_beside(path, copy)
     if path.stat().st_size != size:
@@ -104,3 +118,5 @@ def _members(file: BinaryIO, name: str) -> Iterator[Member]:
         for member in archive:
             if member.isreg():
                 yield member.name, member.size, lambda member=member: archive.extractfile(member)
+        while archive.fileobj.read(READ_BYTES):  # to the end, where gzip, bzip2 and xz have their checksum
+            pass

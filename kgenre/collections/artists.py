@@ -8,6 +8,7 @@ fields empty where they are unknown.
 import csv
 import io
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,13 +75,22 @@ def _of_csv(path: Path, text: str) -> dict[str, Known]:
         )
     artist, album = columns["artist"], columns.get("album")
     known = {}
-    for row in reader:
+    for row in _rows(path, reader):
         name = (row[key] or "").strip()
         if key == columns.get("path"):
-            name = str((path.parent / name).resolve())
+            name = os.path.realpath(path.parent / name) if name and "\0" not in name else ""  # no file has a NUL
         if name:
             known[name] = Known((row[artist] or "").strip(), (row.get(album) or "").strip())
     return known
+
+
+def _rows(path: Path, reader: csv.DictReader) -> Iterator[dict]:
+    try:
+        yield from reader
+    except csv.Error as error:  # as of a quote that is never closed
+        raise KgenreError(
+            f"{path}: line {reader.line_num} cannot be read ({error}). A .csv needs each quote closed."
+        ) from error
 
 
 def with_artists(table: pd.DataFrame, path, name: str, progress: Progress = SILENT) -> pd.DataFrame:

@@ -14,8 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from kgenre.audio.decoders import AudioError
 from kgenre.audio.fingerprint import audio_hash
 from kgenre.audio.fragments import whole_file
+from kgenre.audio.inputs import split_member
+from kgenre.audio.spectrograms import member_bins
 from kgenre.collections.protocols import PROTOCOLS
 from kgenre.core.errors import KgenreError
 from kgenre.core.genres import split_genres
@@ -124,7 +127,7 @@ def join_recordings(table: pd.DataFrame, groups: np.ndarray, progress: Progress 
 
 
 def same_audio(paths: Iterable[str], progress: Progress = SILENT) -> dict[str, str]:
-    """{path: hash} of the files whose encoded audio is that of another one, whatever their tags.
+    """{path: hash} of the files whose encoded audio is that of another one, whatever their tags; of an .npz, values.
 
     Only files of one size are compared, by 64 KiB from their middle, and by all their audio where these are equal: a
     collection of a hundred thousand files is looked through in minutes. A copy that was encoded again, or whose tags
@@ -133,11 +136,11 @@ def same_audio(paths: Iterable[str], progress: Progress = SILENT) -> dict[str, s
     by_size = defaultdict(list)
     for path in {whole_file(path): None for path in paths}:
         try:
-            by_size[os.stat(path).st_size].append(path)
-        except OSError:  # the reader reports the cause
+            by_size[_size(path)].append(path)
+        except (OSError, AudioError):  # the reader reports the cause
             continue
     alike = [path for same in by_size.values() if len(same) > 1 for path in same]
-    for hash_of, title in ((_middle, "comparing files of equal size"), (audio_hash, "comparing equal files")):
+    for hash_of, title in ((_middle, "comparing files of equal size"), (_whole, "comparing equal files")):
         alike = _alike(alike, hash_of, title, progress)
     return dict(alike)
 
@@ -149,7 +152,7 @@ def _alike(paths: Iterable[str], hash_of, title: str, progress: Progress) -> dic
     def digest(path: str) -> bytes | None:
         try:
             return hash_of(path)
-        except OSError:
+        except (OSError, AudioError):
             return None
         finally:
             advance()
@@ -162,8 +165,28 @@ def _alike(paths: Iterable[str], hash_of, title: str, progress: Progress) -> dic
     return {path: value.hex() for value, same in found.items() if value and len(same) > 1 for path in same}
 
 
+def _is_member(path: str) -> bool:
+    """Whether a track is one of an .npz."""
+    return split_member(path)[1] is not None
+
+
+def _size(path: str) -> int | tuple[int, ...]:
+    return member_bins(path).shape if _is_member(path) else os.stat(path).st_size
+
+
+def _whole(path: str) -> bytes:
+    return _digest(member_bins(path)) if _is_member(path) else audio_hash(path)
+
+
+def _digest(values: np.ndarray) -> bytes:
+    return hashlib.blake2b(values.tobytes(), digest_size=16).digest()
+
+
 def _middle(path: str) -> bytes:
-    """Size and 64 KiB from the middle of a file, where no tags are."""
+    """Size and 64 KiB from the middle of a file, where no tags are; the middle bin of a spectrogram of an .npz."""
+    if _is_member(path):
+        bins = member_bins(path)
+        return _digest(bins[len(bins) // 2])
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         file.seek(max(0, size // 2 - PART_BYTES // 2))

@@ -14,6 +14,7 @@ from kgenre.audio.inputs import is_spectrogram
 from kgenre.audio.policy import AUTO
 from kgenre.audio.track import read_samples
 from kgenre.collections.feature_formats import FORMATS
+from kgenre.collections.feature_names import file_names, keep_own, read_sources, utf8
 from kgenre.collections.spectrogram_facts import FACTS, IMAGE_RANGE, MANIFEST
 from kgenre.collections.splits import Collection
 from kgenre.core.errors import KgenreError
@@ -23,11 +24,11 @@ from kgenre.core.progress import SILENT, Progress
 from kgenre.features import FEATURES
 
 MAX_SECONDS = 300.0  # of a longer track it is the beginning: memory must not grow with an audio book
+TREE = "parents"  # the one of the facts that no file depends on
 BROKEN = (
     "A process that computes features ended early, perhaps out of memory. Give the command again: it continues where "
     "it stopped. --workers 1 needs the least."
 )
-SEVERAL = "several genres"  # folder of the tracks that have no main one
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,13 @@ def write_features(
     Raises:
         KgenreError: the folder holds something else, or no track can be used.
     """
-    table, facts = collection.table, {**files.facts(), "parents": dict(collection.parents)}
+    table, facts = collection.table, {**files.facts(), TREE: dict(collection.parents)}
     if any(map(is_spectrogram, table["path"])):
         raise KgenreError(f"{collection.name}: holds spectrograms already; features are computed from audio.")
     _prepare(out, facts)
-    names = file_names(table, FORMATS[files.format].suffix)
+    sources = read_sources(out)
+    names = file_names(table, FORMATS[files.format].suffix, sources)
+    keep_own(out, names, sources)
     todo = [path for path in table["path"] if not _is_written(path, out / names[path])]
     for folder in {out / Path(name).parent for name in names.values()}:
         make_output_folder(folder)
@@ -98,8 +101,20 @@ def write_features(
     written = table[~table["path"].isin(failures)]
     if not len(written):
         raise KgenreError(f"{collection.name}: no track can be used. First: {next(iter(failures.values()))}")
-    write_text(out / MANIFEST, written.assign(path=written["path"].map(names)).to_csv(index=False))
+    write_text(out / MANIFEST, _manifest(written, names).to_csv(index=False))
     return failures
+
+
+def _manifest(written: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """The table with the new files; an id that is no more than the name of the song's file is that of the new one.
+
+    Else two songs "01 - Intro", whose files have different names here, would count as one recording.
+    """
+    files = written["path"].map(names)
+    stems = written["path"].map(lambda path: Path(path).stem)
+    ids = written["track_id"].where(written["track_id"] != stems, files.map(lambda name: Path(name).stem))
+    texts = {column: utf8(values) for column, values in {**written, "track_id": ids}.items()}
+    return written.assign(**{**texts, "path": files})
 
 
 def _prepare(out: Path, facts: dict) -> None:
@@ -111,7 +126,7 @@ def _prepare(out: Path, facts: dict) -> None:
             held = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise KgenreError(f"{file}: not readable ({error}). Name another folder with --out.") from error
-        changed = [name for name in {**held, **facts} if held.get(name) != facts.get(name)]
+        changed = [name for name in {**held, **facts} if held.get(name) != facts.get(name) and name != TREE]
         if changed:
             name = changed[0]
             raise KgenreError(
@@ -122,25 +137,6 @@ def _prepare(out: Path, facts: dict) -> None:
         raise KgenreError(f"{out}: is not empty, and holds no {FACTS} of `kgenre features`. Name another --out.")
     (out / MANIFEST).unlink(missing_ok=True)  # it tells that all is there
     write_json(file, facts)
-
-
-def file_names(table: pd.DataFrame, suffix: str) -> dict[str, str]:
-    """{path: GENRE/NAME} of the file of each track, relative to the folder; a name that is taken gets a number."""
-    names, taken = {}, set()
-    for path, genre in zip(table["path"], table["genre"]):
-        stem = f"{_plain(genre or SEVERAL)}/{_plain(Path(path).stem)}"
-        name, number = stem, 1
-        while name.casefold() in taken:  # some file systems do not tell case
-            number += 1
-            name = f"{stem}-{number}"
-        taken.add(name.casefold())
-        names[path] = name + suffix
-    return names
-
-
-def _plain(name: str) -> str:
-    """A name as a part of a path: no separators, and not hidden."""
-    return "".join("_" if char in '/\\:*?"<>|#' else char for char in name).lstrip(".").strip() or "_"
 
 
 def _is_written(path: str, file: Path) -> bool:

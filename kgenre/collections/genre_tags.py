@@ -38,9 +38,9 @@ def genres_of_tag(values: Iterable[str]) -> list[str]:
     """
     names = {}
     for value in values:
-        for name in _NAME.findall(value):
+        for name in _NAME.findall(" ".join(value.split())):  # of long runs of spaces the pattern tries each start
             if (key := plain(name)) not in NO_GENRES:
-                names.setdefault(key, " ".join(name.split()))
+                names.setdefault(key, name)
     return list(names.values())
 
 

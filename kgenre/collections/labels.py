@@ -36,6 +36,8 @@ def label(name: str, tracks: Tracks, options: CollectionOptions) -> tuple[Tracks
         raise KgenreError(f"{name}: a track has several genres at the level `all`. Add --task multi.")
     top = options.level == "top"
     table = table.assign(genres=[_at_level(text, tracks.parents, top) for text in table["genres"]])
+    if top and tracks.parents:
+        table["genre"] = pd.array([_at_level(genre, tracks.parents, top) for genre in table["genre"]], dtype="string")
     parents = {} if top else tracks.parents
     labelled, left_out = _single(table, options) if task == SINGLE else _multi(table, options, parents)
     genres = {genre for text in labelled["genres"] for genre in split_genres(text)}

@@ -54,6 +54,8 @@ def read_manifest(path, progress: Progress = SILENT) -> pd.DataFrame:
         empty = (text == "").to_numpy().nonzero()[0]
         if len(empty):
             raise KgenreError(f"{path}: line {empty[0] + 2}: `{name}` is empty.")
+    if (nul := table["path"].str.contains("\0", regex=False).to_numpy().nonzero()[0]).size:
+        raise KgenreError(f"{path}: line {nul[0] + 2}: `path` holds a NUL, which no file name does.")
     table["path"] = [str((path.parent / name).resolve()) for name in table["path"]]
     table["split"] = [_split_name(path, line, name) for line, name in enumerate(table["split"], 2)]
     return finish_table(table, str(path), progress)

@@ -97,6 +97,7 @@ class Transfer:
     def _request(self, advance) -> None:
         """One request for the bytes after those that have arrived."""
         import requests
+        from urllib3.exceptions import LocationParseError
 
         try:
             with requests.get(self.url, headers=self._headers(), stream=True, timeout=self.timeout) as response:
@@ -113,7 +114,7 @@ class Transfer:
             raise self._unavailable(_cause(error)) from error
         except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
             raise Interrupted(_cause(error)) from error
-        except requests.RequestException as error:
+        except (requests.RequestException, LocationParseError) as error:  # which requests lets through
             raise self._unavailable(_cause(error)) from error
 
     def _headers(self) -> dict[str, str]:

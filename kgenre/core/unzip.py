@@ -116,11 +116,14 @@ def _crc(path: Path) -> int:
 
 
 def _remove_others(part: Path, wanted: set[Path]) -> None:
-    """Removes what an earlier archive of this name left."""
-    for folder, _, names in os.walk(part):
+    """Removes what an earlier archive of this name left: files, and folders where this one may have a file."""
+    for folder, _, names in os.walk(part, topdown=False):
         for path in (Path(folder) / name for name in names):
             if path not in wanted:
                 path.unlink()
+        if folder != str(part):
+            with contextlib.suppress(OSError):  # not empty
+                os.rmdir(folder)
 
 
 def _broken(archive: Path, error: BaseException) -> KgenreError:

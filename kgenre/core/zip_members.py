@@ -38,6 +38,8 @@ RULES: dict[str, Callable[[zipfile.ZipInfo], bool]] = {
 
 def fault_of_members(members: Sequence[zipfile.ZipInfo], archive_bytes: int) -> str:
     """The first rule that a member breaks, with its name; an empty string if the archive may be unpacked."""
+    if not any(not member.is_dir() for member in members):
+        return "it holds no files"
     for member in members:
         for rule, is_broken in RULES.items():
             if is_broken(member):

@@ -15,6 +15,7 @@ status is then 1. The settings below are those of the feature that is chosen; fo
 
 import argparse
 import dataclasses
+import shlex
 import sys
 from pathlib import Path
 
@@ -111,8 +112,8 @@ def _write(args: argparse.Namespace, given: dict) -> int:
     files = FeatureFiles(chosen.feature, *own, args.format or "npy")
     failures = write_features(collection, files, args.out, cli.settings_from(ReaderSettings, args).workers, progress)
     progress.failures(failures)
-    n_tracks, next_step = len(collection.table) - len(failures), f"kgenre train --data spectrograms:{args.out}"
-    print(f"{args.out}: {chosen.feature} of {n_tracks} tracks; next: {next_step}")
+    n_tracks, data = len(collection.table) - len(failures), shlex.quote(f"spectrograms:{args.out}")
+    print(f"{args.out}: {chosen.feature} of {n_tracks} tracks; next: kgenre train --data {data}")
     return 1 if failures else 0
 
 

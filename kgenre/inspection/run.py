@@ -1,5 +1,6 @@
 """A collection described, or searched for duplicates: what `kgenre datasets` calls."""
 
+import functools
 from pathlib import Path
 
 import pandas as pd
@@ -89,7 +90,8 @@ def collection_duplicates(
     paths = rows["path"].tolist()
     spectrograms = are_spectrograms(paths)
     hashes = audio_hashes(paths, workers, progress)
-    on, envelope_of = (STATISTICS, spectrogram_envelope) if spectrograms else (DEFAULT_MODEL, envelope)
+    of_audio = functools.partial(envelope, decoder=decoder)
+    on, envelope_of = (STATISTICS, spectrogram_envelope) if spectrograms else (DEFAULT_MODEL, of_audio)
     vectors = _vectors(collection.name, rows, model or on, keep, workers, decoder, progress)
     pairs, failures = find_duplicates(rows, vectors.by_path, hashes, threshold, workers, progress, envelope_of)
     return pairs, {**vectors.failures, **failures}

@@ -67,4 +67,5 @@ def tells_of(data: str) -> float | None:
     """The frames a second that a collection tells of its spectrograms."""
     from kgenre.collections.spectrogram_facts import collection_facts
 
-    return collection_facts(data).frames_per_second if Path(data.partition(":")[2] or data).exists() else None
+    place = Path(data.partition(":")[2] or data).expanduser()  # the shell leaves NAME:~ alone
+    return collection_facts(data).frames_per_second if place.exists() else None

@@ -40,6 +40,11 @@ def read_arrays(path: Path) -> Tracks:
     if not path.is_file():
         raise KgenreError(f"{path}: no such file.")
     file = open_arrays(path)
+    if pickled := [name for known in NAMES.values() for name in known if name in file.objects]:
+        raise KgenreError(
+            f"{path}: `{pickled[0]}` is an array of Python objects, which is not read. Write it as text: "
+            f"np.savez(FILE, {pickled[0]}={pickled[0]}.astype(str), ...)."
+        )
     n_tracks, columns = len(file.spectrograms), dict(file.columns)
     names = _genre_names(columns, n_tracks)
     table = pd.DataFrame({"path": [f"{path}#{index}" for index in range(n_tracks)]})
@@ -59,9 +64,16 @@ def read_arrays(path: Path) -> Tracks:
 
 
 def _genre_names(columns: dict[str, np.ndarray], n_tracks: int) -> np.ndarray | None:
-    """The array `genres` where it holds the names of numbered labels, taken out of the columns."""
+    """The array `genres` where it holds the names of numbered labels, taken out of the columns.
+
+    As long as there are tracks, it is a name of each genre where it has each once and the labels are numbers.
+    """
     found = columns.get("genres")
-    if found is None or found.ndim != 1 or len(found) == n_tracks:
+    if found is None or found.ndim != 1:
+        return None
+    label = next((columns[name] for name in NAMES["genre"] if name in columns), None)
+    is_numbered = label is not None and label.dtype.kind in "iu" and found.dtype.kind in "US"
+    if len(found) == n_tracks and not (is_numbered and len(np.unique(found)) == n_tracks):
         return None
     return columns.pop("genres")
 
@@ -71,6 +83,8 @@ def _texts(path: Path, name: str, values: np.ndarray, n_tracks: int, names: np.n
     if values.shape != (n_tracks,):
         shape = "x".join(map(str, values.shape)) or "one"
         raise KgenreError(f"{path}: `{name}` has {shape} values, and there are {n_tracks} tracks.")
+    if name in NAMES["genre"] and values.dtype.kind == "f" and names is not None:
+        raise KgenreError(f"{path}: `{name}` must be whole numbers into `genres`. Received: {values.dtype}.")
     if name in NAMES["genre"] and values.dtype.kind in "iu" and names is not None:
         if values.min() < 0 or values.max() >= len(names):
             raise KgenreError(
@@ -78,7 +92,14 @@ def _texts(path: Path, name: str, values: np.ndarray, n_tracks: int, names: np.n
             )
         values = names[values]
     if values.dtype.kind == "S":
-        values = np.char.decode(values, "utf-8")
+        try:
+            values = np.char.decode(values, "utf-8")
+        except UnicodeDecodeError as error:
+            raise KgenreError(
+                f"{path}: `{name}` holds bytes that are not UTF-8. Write it as text, not bytes."
+            ) from error
+    if values.dtype.kind == "f":  # as pandas has whole numbers some of which are missing
+        return ["" if np.isnan(value) else f"{value:g}" for value in values.tolist()]
     return [str(value).strip() for value in values.tolist()]
 
 

@@ -8,6 +8,7 @@ Reference: Defferrard, Benzi, Vandergheynst, Bresson, "FMA: A Dataset for Music 
 
 from functools import partial
 from pathlib import Path
+from shlex import quote
 
 from kgenre.collections.datasets.dataset import Dataset, Remote, Tracks
 from kgenre.core.errors import KgenreError
@@ -100,7 +101,7 @@ def _metadata(name: str, folder: Path) -> Path:
 
 
 def _missing(name: str, folder: Path, cause: str) -> KgenreError:
-    to = "" if folder == Path("data") / HOME else f" --to {folder}"
+    to = "" if folder == Path("data") / HOME else f" --to {quote(str(folder))}"
     return KgenreError(
         f"{name}: {cause}. Type `kgenre datasets {name} --download{to}` ({SIZES[name]}), or name the folder that has "
         f"it: --data {name}:DIR."

@@ -55,15 +55,17 @@ def _songs(folder: Path, progress: Progress) -> tuple[dict[str, list[str]], dict
     return genres, {name: cause for name, cause in left_out.items() if name not in genres}
 
 
-def _entries(playlist: str, left_out: dict[str, str], above: set[str]) -> Iterator[str]:
+def _entries(playlist: str, left_out: dict[str, str], entered: set[str]) -> Iterator[str]:
     """The real paths of the songs that a playlist names.
 
     Args:
         left_out: {entry: cause}; what is no song is added.
-        above: the playlists that led here, which are not entered again.
+        entered: the playlists that were read for this genre, each once: those that name one another have more ways
+            through them than can be gone.
     """
     from kgenre.core.playlist_files import read_playlist
 
+    entered.add(playlist)
     try:
         entries = read_playlist(playlist)
     except OSError as error:
@@ -75,17 +77,17 @@ def _entries(playlist: str, left_out: dict[str, str], above: set[str]) -> Iterat
         elif (path := next(filter(os.path.exists, entry.paths), None)) is None:
             left_out[entry.text] = "in a playlist, but no such file"
         else:
-            yield from _of_path(os.path.realpath(path), left_out, above | {playlist})
+            yield from _of_path(os.path.realpath(path), left_out, entered)
 
 
-def _of_path(path: str, left_out: dict[str, str], above: set[str]) -> Iterator[str]:
+def _of_path(path: str, left_out: dict[str, str], entered: set[str]) -> Iterator[str]:
     from kgenre.audio.walk import find_audio_files, has_suffix
     from kgenre.core.playlist_files import PLAYLIST_SUFFIXES
 
     if os.path.isdir(path):
         yield from (os.path.realpath(song) for song in find_audio_files(path))
     elif path.lower().endswith(PLAYLIST_SUFFIXES):
-        yield from _entries(path, left_out, above) if path not in above else ()
+        yield from _entries(path, left_out, entered) if path not in entered else ()
     elif has_suffix(os.fsencode(os.path.basename(path))):
         yield path
     else:
