@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from test_archs import N_CLASSES, small_config
+from test_archs import N_CLASSES, narrow, small_config
 
 from kgenre.archs import ARCHS
 from kgenre.augment.layers.zoom import zoom
@@ -30,13 +30,19 @@ SMALLEST = {
 }
 
 
-def answers(models: Path) -> dict[str, np.ndarray]:
-    """All arrays by name, each (examples, ...); `models` is a folder of .keras files, each answered too."""
+def answers(models: Path, differentiated) -> dict[str, np.ndarray]:
+    """All arrays by name, each (examples, ...).
+
+    Args:
+        models: folder of .keras files, each answered too.
+        differentiated: names of the features and architectures whose gradients are taken.
+    """
     found = {"zoom: image": zoomed()}
     for feature in FEATURES:
-        found |= feature_answers(feature)
+        found |= feature_answers(feature, feature in differentiated)
     for arch in ARCHS:
-        found |= arch_answers(arch)
+        with narrow(arch):
+            found |= arch_answers(arch, arch in differentiated)
     for path in sorted(models.glob("*.keras")):
         found[f"saved: {path.stem}"] = saved_answer(path)
     return found
@@ -46,7 +52,7 @@ def smallest_config(arch: str, **values) -> RunSettings:
     return small_config(arch, **{**SMALLEST.get(arch, {}), **values})
 
 
-def feature_answers(feature: str) -> dict[str, np.ndarray]:
+def feature_answers(feature: str, gradients: bool) -> dict[str, np.ndarray]:
     """The spectrogram, and the gradient of a weighted sum of it with respect to the waveform."""
     config = RunSettings.compose({"feature": feature, "slice_seconds": 1.5})
     layer = FEATURES[feature].build(config.audio.sample_rate_hz, config.spectrogram)
@@ -57,10 +63,10 @@ def feature_answers(feature: str) -> dict[str, np.ndarray]:
         spectrogram = layer(keras.ops.add(waveform, added))
         return keras.ops.sum(keras.ops.multiply(spectrogram, weights.astype("float32"))), {"spectrogram": spectrogram}
 
-    return with_gradients(feature, weighted_sum, [added], music(config))
+    return arrays_of(feature, weighted_sum, [added] if gradients else [], music(config))
 
 
-def arch_answers(arch: str) -> dict[str, np.ndarray]:
+def arch_answers(arch: str, gradients: bool) -> dict[str, np.ndarray]:
     """Logits, embedding, and each example's gradient of its cross-entropy with respect to every trainable weight."""
     config = smallest_config(arch)
     model = untrained_model(config, N_CLASSES)
@@ -72,7 +78,7 @@ def arch_answers(arch: str) -> dict[str, np.ndarray]:
         loss = keras.losses.sparse_categorical_crossentropy(np.array([1]), arrays["logits"], from_logits=True)
         return keras.ops.sum(loss), arrays
 
-    return with_gradients(arch, cross_entropy, both.trainable_variables, music(config))
+    return arrays_of(arch, cross_entropy, both.trainable_variables if gradients else [], music(config))
 
 
 def zoomed() -> np.ndarray:
@@ -110,8 +116,11 @@ def drawn(number: int, weight) -> np.ndarray:
     return (scale * rng.standard_normal(weight.shape)).astype("float32")
 
 
-def with_gradients(row: str, function, variables: list, inputs: np.ndarray) -> dict[str, np.ndarray]:
-    """What `function(input)` -> (loss, arrays by name) gives for each input, and the loss's gradients, by name."""
+def arrays_of(row: str, function, variables: list, inputs: np.ndarray) -> dict[str, np.ndarray]:
+    """What `function(input)` -> (loss, arrays by name) gives for each input, and the loss's gradients, by name.
+
+    Of no variables there are no gradients, which makes half the program to compile.
+    """
     differentiate = GRADIENTS[keras.backend.backend()](function, variables)
     places = [f"gradient {i} of {variable.path.rpartition('/')[2]}" for i, variable in enumerate(variables)]
     found = {}
@@ -140,6 +149,8 @@ def _torch(function, variables):
     def differentiate(one):
         loss, arrays = function(one)
         values = [variable.value for variable in variables]
+        if not values:
+            return arrays, []
         if not loss.requires_grad:  # chroma_cens: quantized
             return arrays, [torch.zeros_like(value) for value in values]
         return arrays, torch.autograd.grad(loss, values, allow_unused=True, materialize_grads=True)
