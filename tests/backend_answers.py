@@ -63,7 +63,7 @@ def feature_answers(feature: str, gradients: bool) -> dict[str, np.ndarray]:
         spectrogram = layer(keras.ops.add(waveform, added))
         return keras.ops.sum(keras.ops.multiply(spectrogram, weights.astype("float32"))), {"spectrogram": spectrogram}
 
-    return arrays_of(feature, weighted_sum, [added] if gradients else [], music(config))
+    return arrays_of(feature, weighted_sum, [added], music(config), gradients)
 
 
 def arch_answers(arch: str, gradients: bool) -> dict[str, np.ndarray]:
@@ -78,7 +78,7 @@ def arch_answers(arch: str, gradients: bool) -> dict[str, np.ndarray]:
         loss = keras.losses.sparse_categorical_crossentropy(np.array([1]), arrays["logits"], from_logits=True)
         return keras.ops.sum(loss), arrays
 
-    return arrays_of(arch, cross_entropy, both.trainable_variables if gradients else [], music(config))
+    return arrays_of(arch, cross_entropy, both.trainable_variables, music(config), gradients)
 
 
 def zoomed() -> np.ndarray:
@@ -116,41 +116,38 @@ def drawn(number: int, weight) -> np.ndarray:
     return (scale * rng.standard_normal(weight.shape)).astype("float32")
 
 
-def arrays_of(row: str, function, variables: list, inputs: np.ndarray) -> dict[str, np.ndarray]:
-    """What `function(input)` -> (loss, arrays by name) gives for each input, and the loss's gradients, by name.
-
-    Of no variables there are no gradients, which makes half the program to compile.
-    """
-    differentiate = GRADIENTS[keras.backend.backend()](function, variables)
+def arrays_of(row: str, function, variables: list, inputs: np.ndarray, gradients: bool) -> dict[str, np.ndarray]:
+    """What `function(input)` -> (loss, arrays by name) gives for each input, with the loss's gradients, by name."""
+    differentiate = GRADIENTS[keras.backend.backend()](function, variables, gradients)
     places = [f"gradient {i} of {variable.path.rpartition('/')[2]}" for i, variable in enumerate(variables)]
     found = {}
     for one in inputs:
-        arrays, gradients = differentiate(one)
-        for name, array in {**arrays, **dict(zip(places, gradients, strict=True))}.items():
+        arrays, by_variable = differentiate(one)
+        for name, array in {**arrays, **dict(zip(places, by_variable, strict=gradients))}.items():
             found.setdefault(f"{row}: {name}", []).append(keras.ops.convert_to_numpy(array))
     return {name: np.stack(parts) for name, parts in found.items()}
 
 
-def _tensorflow(function, variables):
+def _tensorflow(function, variables, gradients):
     import tensorflow as tf
 
     def differentiate(one):
         with tf.GradientTape() as tape:
             loss, arrays = function(one)
-        values = [variable.value for variable in variables]
+        values = [variable.value for variable in variables if gradients]
         return arrays, tape.gradient(loss, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
     return differentiate
 
 
-def _torch(function, variables):
+def _torch(function, variables, gradients):
     import torch
 
     def differentiate(one):
         loss, arrays = function(one)
-        values = [variable.value for variable in variables]
-        if not values:
+        if not gradients:
             return arrays, []
+        values = [variable.value for variable in variables]
         if not loss.requires_grad:  # chroma_cens: quantized
             return arrays, [torch.zeros_like(value) for value in values]
         return arrays, torch.autograd.grad(loss, values, allow_unused=True, materialize_grads=True)
@@ -158,7 +155,7 @@ def _torch(function, variables):
     return differentiate
 
 
-def _jax(function, variables):
+def _jax(function, variables, gradients):
     import jax
 
     @jax.jit
@@ -167,8 +164,10 @@ def _jax(function, variables):
             with keras.StatelessScope(state_mapping=list(zip(variables, values))):
                 return function(one)
 
-        gradients, arrays = jax.grad(loss, has_aux=True)(values)
-        return arrays, gradients
+        if not gradients:  # half the program to compile; the weights remain arguments, or XLA folds them
+            return loss(values)[1], []
+        by_variable, arrays = jax.grad(loss, has_aux=True)(values)
+        return arrays, by_variable
 
     return lambda one: differentiate([variable.value for variable in variables], one)
 
