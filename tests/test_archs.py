@@ -314,25 +314,13 @@ def test_arch_row_defaults_are_the_settings_of_its_run(arch):
 def test_builder_is_given_every_setting_that_does_not_act_around_it(arch):
     row = ARCHS[arch]
     taken = set(inspect.signature(row.build).parameters)
-    assert set(fields_of(row.settings)) - taken <= {"dropout", "bn_momentum"}
+    assert set(fields_of(row.settings)) - taken <= {"dropout"}
 
 
 @pytest.mark.parametrize("arch", ARCHS)
 def test_dropout_reaches_every_dropout_layer(arch):
     model = small_model(small_config(arch, dropout=0.25))
     assert {layer.rate for layer in kinds(model, layers.Dropout)} == {0.25}
-
-
-# One after the convolutions of each pool and one in the head; ResNet50 has 1 + 16 x 3 + 4 in its backbone,
-# EfficientNet-Lite0 1 + 2 + 15 x 3 + 1.
-@pytest.mark.parametrize(
-    ("arch", "count"), [("convpool", 5), ("convconvpool", 3), ("resnet50", 54), ("efficientnet_lite0", 49)]
-)
-@pytest.mark.parametrize("momentum", [0.8, 0.95])
-def test_bn_momentum_reaches_every_batch_normalisation(arch, count, momentum):
-    model = untrained_model(small_config(arch, bn_momentum=momentum), N_CLASSES)
-    found = [layer.momentum for layer in model._flatten_layers() if isinstance(layer, layers.BatchNormalization)]
-    assert found == [momentum] * count
 
 
 def efficientnet_parameters() -> int:

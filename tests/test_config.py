@@ -32,7 +32,7 @@ OTHER = {
     "n_fft": 1024, "hop_length": 300, "n_mels": 50, "fmin_hz": 30.0, "fmax_hz": 7000.0,
     "slice_frames": 64, "n_bins": 96, "frames_per_second": 4.3, "value_low": -60.0, "value_high": 3.0,
     "top_db": 60.0, "image_height": 200, "image_width": 1024, "image_channels": 2, "frame_scaling": True,
-    "dropout": 0.2, "bn_momentum": 0.7, "weights": "none", "unfreeze": 20, "pooling": "flatten", "scaling": "unit",
+    "dropout": 0.2, "weights": "none", "unfreeze": 20, "pooling": "flatten", "scaling": "unit",
     "block": "densenet", "block_at": "all", "rnn": "lstm", "bidirectional": True, "pool": "concat",
     "tempo_range": 0.2, "pitch_semitones": 1.0, "mixup_alpha": 0.4, "gain_db": 3.0,
     "shift_share": 0.1, "noise_std": 0.02, "mask_share": 0.3,
@@ -148,9 +148,9 @@ def test_architecture_beats_feature_and_a_default_of_another_choice_is_left_out(
 @pytest.mark.parametrize(
     ("values", "text"),
     [
-        ({"rnn": "gru"}, "`rnn` is not a setting of convpool, which has: dropout, bn_momentum. "
+        ({"rnn": "gru"}, "`rnn` is not a setting of convpool, which has: dropout. "
          "It is one of crnn, crnn_parallel."),
-        ({"arch": "crnn", "pooling": "flatten"}, "`pooling` is not a setting of crnn, which has: dropout, bn_momentum, "
+        ({"arch": "crnn", "pooling": "flatten"}, "`pooling` is not a setting of crnn, which has: dropout, "
          "block, block_at, rnn, bidirectional. It is one of resnet50."),
         ({"feature": "cqt", "fmax_hz": 8000.0}, "`fmax_hz` is not a setting of cqt, which has: hop_length, top_db. "
          "It is one of logmel, logstft, vggish_mel, musicnn_mel."),
@@ -175,11 +175,11 @@ def test_setting_that_nothing_chosen_has_is_refused(values, text, tmp_path, caps
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--rnn", "lstm"], "`rnn` is not a setting of convpool, which has: dropout, bn_momentum. It is one of crnn, "),
+        (["--rnn", "lstm"], "`rnn` is not a setting of convpool, which has: dropout. It is one of crnn, "),
         (["--no-bidirectional"], "`bidirectional` is not a setting of convpool"),
         (["--n-mels", "40", "--feature", "cqt"], "`n_mels` is not a setting of cqt, which has: hop_length, top_db."),
         (["--augment", "--zoom-range", "0.1"], "`zoom_range` is not a setting of the empty list of augmentations."),
-        (["--arch", "vggish", "--bn-momentum=0.5"], "`bn_momentum` is not a setting of vggish, which has: dropout, "),
+        (["--arch", "vggish", "--block=double"], "`block` is not a setting of vggish, which has: dropout, "),
     ],
     ids=str,
 )

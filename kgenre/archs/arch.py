@@ -29,24 +29,13 @@ class NetworkSettings(Settings):
     dropout: float = Field(0.5, ge=0, le=0.95, description="dropout before the dense layers")
 
 
-class BatchNormSettings(NetworkSettings):
-    """Of a network with batch normalisation."""
-
-    # Keras's 0.99 needs some 500 steps to forget its start; a small collection has 30 an epoch, and a model that
-    # learns would be evaluated on statistics that it does not have (valid at chance for 6 epochs, measured).
-    bn_momentum: float = Field(
-        0.9, ge=0, le=0.9999, description="share of the old batch-normalisation statistics that a step keeps"
-    )
-
-
 @dataclass(frozen=True)
 class Arch:
     """One row of ARCHS.
 
     settings: the architecture's own settings.
     build: spectrogram image (batch, height, width, channels) in [0, 1], and by keyword the values of the settings
-        that it names -> embedding (batch, d). What it does not name acts around it: `dropout` before the classifier,
-        `bn_momentum` in every batch normalisation.
+        that it names -> embedding (batch, d). What it does not name acts around it: `dropout` before the classifier.
     description: what it is, for the table in docs/networks.md and `--help`.
     source: the system or paper it is from.
     defaults: values of other components' settings that differ for this network.

@@ -1,6 +1,6 @@
 """A small network with attention over time: our own, to learn from a few hundred songs."""
 
-from kgenre.archs.arch import Arch, BatchNormSettings
+from kgenre.archs.arch import Arch, NetworkSettings
 from kgenre.archs.pools import attention
 
 STAGES = (64, 96, 128)
@@ -39,7 +39,7 @@ def block(x, filters: int, kernel: tuple, strides: tuple):
 
 
 BANDATTN = Arch(
-    BatchNormSettings,
+    NetworkSettings,
     bandattn,
     "tall first filters, four conv-pool blocks, attention over time; balanced genres and SpecAugment in training",
     "kgenre",

@@ -1,6 +1,6 @@
 """BBNN, the bottom-up broadcast network of Liu et al. 2019, as in CNNs and RNNs on FMA-small."""
 
-from kgenre.archs.arch import Arch, BatchNormSettings
+from kgenre.archs.arch import Arch, NetworkSettings
 from kgenre.archs.cnn import DEFAULTS, SOURCE
 
 
@@ -41,7 +41,7 @@ def bn_relu(x):
 
 
 BBNN = Arch(
-    BatchNormSettings,
+    NetworkSettings,
     bbnn,
     "three Inception blocks that broadcast their input",
     f"{SOURCE}; Liu et al. 2019",

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from kgenre.archs.arch import Arch, BatchNormSettings, FewFrames
+from kgenre.archs.arch import Arch, FewFrames, NetworkSettings
 
 SOURCE = "CNNs and RNNs on FMA-small"
 # The system sees 640 frames of hop 1024: whole tracks of 30 s, one at a time.
@@ -12,7 +12,7 @@ DEFAULTS = {"feature": "cqt", "hop_length": 1024, "slice_seconds": 29.7, "crops_
 CHROMA_BINS = 12
 
 
-class BlockSettings(BatchNormSettings):
+class BlockSettings(NetworkSettings):
     """Blocks that replace convolutions, as the system compared them; its plain network is the default."""
 
     block: Literal["basic", "resnet", "densenet"] = Field("basic", description="what replaces a convolution")

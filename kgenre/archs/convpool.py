@@ -1,6 +1,6 @@
 """Conv-pool networks of Music-Genre-Analysis, as published."""
 
-from kgenre.archs.arch import Arch, BatchNormSettings
+from kgenre.archs.arch import Arch, NetworkSettings
 
 
 def convpool(image, dropout: float = 0.5):
@@ -51,9 +51,7 @@ def dense_head(x, dropout: float):
     return layers.ReLU()(x)
 
 
-CONVPOOL = Arch(
-    BatchNormSettings, convpool, "four conv-pool blocks, dense 1024", "Music-Genre-Analysis", min_height=118
-)
+CONVPOOL = Arch(NetworkSettings, convpool, "four conv-pool blocks, dense 1024", "Music-Genre-Analysis", min_height=118)
 CONVCONVPOOL = Arch(
-    BatchNormSettings, convconvpool, "two double conv-pool blocks, dense 1024", "Music-Genre-Analysis", min_height=32
+    NetworkSettings, convconvpool, "two double conv-pool blocks, dense 1024", "Music-Genre-Analysis", min_height=32
 )

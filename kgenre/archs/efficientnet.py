@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from kgenre.archs.arch import Arch, BatchNormSettings, Unfreeze, Weights
+from kgenre.archs.arch import Arch, NetworkSettings, Unfreeze, Weights
 from kgenre.archs.pretrained import freeze, load_file, resolve_weights
 from kgenre.core.errors import KgenreError
 from kgenre.weights import WEIGHTS, load, weights_help
@@ -27,7 +27,7 @@ STAGES = (
 )
 
 
-class EfficientnetSettings(BatchNormSettings):
+class EfficientnetSettings(NetworkSettings):
     """Weights, and which layers train."""
 
     weights: Annotated[

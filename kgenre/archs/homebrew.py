@@ -1,6 +1,6 @@
 """The "homebrew" network of ATML GTZAN on log-frequency spectrograms."""
 
-from kgenre.archs.arch import Arch, BatchNormSettings
+from kgenre.archs.arch import Arch, NetworkSettings
 
 
 def homebrew(image, dropout: float = 0.5):
@@ -25,7 +25,7 @@ def homebrew(image, dropout: float = 0.5):
 
 
 HOMEBREW = Arch(
-    BatchNormSettings,
+    NetworkSettings,
     homebrew,
     "four tall convolutions on 216 x 216 log-frequency spectrograms, dense 364-182",
     "ATML GTZAN",

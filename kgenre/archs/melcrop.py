@@ -1,6 +1,6 @@
 """A deep CNN on random 128 x 128 mel crops (Song-genre CNN), after MusicRecNet of Elbir and Aydin 2020."""
 
-from kgenre.archs.arch import Arch, BatchNormSettings
+from kgenre.archs.arch import Arch, NetworkSettings
 
 
 def melcrop(image, dropout: float = 0.5):
@@ -23,7 +23,7 @@ def melcrop(image, dropout: float = 0.5):
 
 
 MELCROP = Arch(
-    BatchNormSettings,
+    NetworkSettings,
     melcrop,
     "five conv blocks on 128 x 128 mel crops of 4 s, dense 256",
     "Song-genre CNN; Elbir and Aydin 2020",

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from kgenre.archs.arch import Arch, BatchNormSettings, Unfreeze
+from kgenre.archs.arch import Arch, NetworkSettings, Unfreeze
 from kgenre.archs.pretrained import freeze
 from kgenre.core.errors import KgenreError
 from kgenre.features.mel import MUSICNN_MEL
@@ -13,7 +13,7 @@ from kgenre.weights import load, weights_help, weights_of
 EMBEDDING = 200
 
 
-class MusicnnSettings(BatchNormSettings):
+class MusicnnSettings(NetworkSettings):
     """Its published weights."""
 
     weights: Literal["msd", "mtt", "none"] = Field(

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from kgenre.archs.arch import Arch, BatchNormSettings, Unfreeze, Weights
+from kgenre.archs.arch import Arch, NetworkSettings, Unfreeze, Weights
 from kgenre.archs.convpool import dense_head
 from kgenre.archs.pretrained import freeze, load_file, resolve_weights
 from kgenre.core.errors import KgenreError
@@ -15,7 +15,7 @@ IMAGENET = WEIGHTS["resnet50-imagenet"]
 IMAGENET_MEAN = (103.939, 116.779, 123.68)
 
 
-class Resnet50Settings(BatchNormSettings):
+class Resnet50Settings(NetworkSettings):
     """Weights, and what Music-Genre-Analysis did otherwise."""
 
     weights: Annotated[

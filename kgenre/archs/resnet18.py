@@ -1,9 +1,9 @@
 """ResNet18 (He et al. 2016), which Keras does not ship, as in ATML GTZAN."""
 
-from kgenre.archs.arch import Arch, BatchNormSettings, Unfreeze, Weights
+from kgenre.archs.arch import Arch, NetworkSettings, Unfreeze, Weights
 
 
-class Resnet18Settings(BatchNormSettings):
+class Resnet18Settings(NetworkSettings):
     """Weights of its backbone."""
 
     weights: Weights = "none"  # nobody ships ImageNet weights of it for Keras

@@ -64,9 +64,7 @@ def build_model(
         logits = layers.Dense(n_classes, dtype="float32", name="logits")(x)
     finally:
         keras.config.set_dtype_policy(before)
-    model = keras.Model(slices, logits, name=settings.arch)
-    set_momentum(model, getattr(settings.network, "bn_momentum", None))
-    return model
+    return keras.Model(slices, logits, name=settings.arch)
 
 
 def augmented_image(settings: ModelSettings, slices, augmentations: Mapping[str, Settings], seed: int):
@@ -104,13 +102,6 @@ def builder_values(arch: Arch, network: NetworkSettings) -> dict:
     """The settings that an architecture's builder names; the others act around it."""
     named = inspect.signature(arch.build).parameters
     return {name: value for name, value in network if name in named}
-
-
-def set_momentum(model: keras.Model, momentum: float | None) -> None:
-    """Sets the momentum of every batch normalisation, those of a backbone that Keras ships too; None leaves it."""
-    for layer in model._flatten_layers():
-        if isinstance(layer, layers.BatchNormalization) and momentum is not None:
-            layer.momentum = momentum
 
 
 def load_model(path, compile: bool = False) -> keras.Model:

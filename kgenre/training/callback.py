@@ -3,6 +3,7 @@
 import contextlib
 import math
 import time
+from collections.abc import Callable, Iterable
 
 import keras
 
@@ -13,6 +14,7 @@ from kgenre.core.progress import Progress
 from kgenre.model.build import reseed
 from kgenre.model.tasks import Task
 from kgenre.serving.keras_model import KerasModel
+from kgenre.training.batch_statistics import BatchStatistics
 from kgenre.training.plan import TrainingPlan
 from kgenre.training.settings import RunSettings
 from kgenre.training.state import TrainingState
@@ -20,7 +22,12 @@ from kgenre.training.validation import validate
 
 
 class TrainingCallback(keras.callbacks.Callback):
-    """Shows progress, validates on whole tracks, saves the state and stops when patience ends."""
+    """Shows progress, measures batch statistics, validates on whole tracks, saves the state, stops when patience ends.
+
+    Args:
+        truth: {path: target} of the valid tracks.
+        unaugmented: epoch, from 0 -> some batches of its slices without augmentation.
+    """
 
     def __init__(
         self,
@@ -30,17 +37,20 @@ class TrainingCallback(keras.callbacks.Callback):
         plan: TrainingPlan,
         reader: Reader,
         truth: dict,
+        unaugmented: Callable[[int], Iterable],
         progress: Progress,
     ):
         super().__init__()
         self.training, self.limits = settings.training, settings.reader
         self.task, self.slice_spec = task, settings.slice_spec
         self.state, self.steps, self.reader, self.truth = state, plan.steps, reader, truth
+        self.unaugmented = unaugmented
         self.n_files = plan.n_tracks + len(truth)
         self.progress, self.shown = progress, contextlib.ExitStack()
 
     def on_train_begin(self, logs=None):
         self.slice_model = KerasModel(self.model, self.task, self.slice_spec)
+        self.statistics = BatchStatistics(self.model)
 
     def on_epoch_begin(self, epoch, logs=None):
         reseed(self.model, self.training.seed, epoch)
@@ -60,6 +70,8 @@ class TrainingCallback(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.shown.close()
         check_bad_share(self.reader.failures, self.n_files, self.limits.max_bad_share)
+        if self.statistics.layers:
+            self.statistics.measure(self.unaugmented(epoch))
         logs.update(self.validate())
         metric = self.state.metric
         row = {name: float(logs[name]) for name in ("loss", metric, "valid_loss", f"valid_{metric}")}
