@@ -3,6 +3,10 @@
 import sys
 from unittest.mock import patch
 
+from kgenre.serving.exporters import verify
+
+run_apart = verify.run_apart  # before any fixture replaces it
+
 
 def run_here(program: str, *arguments: str) -> None:
     """Runs a program in this process as `verify.run_apart` does in another."""

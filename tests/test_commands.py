@@ -9,17 +9,20 @@ import sys
 import time
 from pathlib import Path
 
+import answers_here
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from small_run import GENRES, SMALL, SMALL_NETWORK
+from small_run import GENRES, SMALL
 
 from kgenre import baseline, embed, evaluate, export, predict, train
 from kgenre.audio.decode import decode
 from kgenre.audio.slicing import SliceSpec, cut_slices
+from kgenre.core.errors import KgenreError
 from kgenre.embeddings.files import read_embeddings
 from kgenre.model.tasks.single_label import SingleLabel
+from kgenre.serving.exporters import verify
 from kgenre.serving.metadata import model_metadata, read_metadata, task_and_spec, write_metadata
 from kgenre.serving.saved_model import SavedModel
 from kgenre.training.callback import TrainingCallback
@@ -255,6 +258,15 @@ def test_export_that_differs_is_refused_and_leaves_nothing(run, tmp_path, capsys
     assert list((tmp_path / "genres").iterdir()) == []
 
 
+def test_export_is_asked_in_a_process_of_its_own_whose_last_word_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(verify, "run_apart", answers_here.run_apart)
+    program = "import os, sys, numpy; numpy.savez(sys.argv[3], pid=os.getpid(), **numpy.load(sys.argv[2]))"
+    answers = verify.ask(tmp_path, program, {"one": np.arange(3)})
+    assert answers["pid"] != os.getpid() and list(answers["one"]) == [0, 1, 2]
+    with pytest.raises(KgenreError, match="cannot be loaded in a process of its own: ValueError: no such layer"):
+        verify.ask(tmp_path, "raise ValueError('no such layer')", {})
+
+
 def test_killed_training_resumes_and_ends_as_an_unbroken_one(run, collection, tmp_path):
     out = tmp_path / "killed"
     flags = ["--data", str(collection / "manifest.csv"), *SMALL]
@@ -413,8 +425,7 @@ def stopped_after(function):
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
 def test_every_precision_trains_resumes_and_exports(collection, tmp_path, precision, monkeypatch):
     out = tmp_path / "run"
-    flags = ["--data", str(collection / "manifest.csv"), *SMALL, *SMALL_NETWORK]
-    flags += ["--epochs", "2", "--precision", precision]
+    flags = ["--data", str(collection / "manifest.csv"), *SMALL, "--epochs", "2", "--precision", precision]
     with monkeypatch.context() as patch:
         patch.setattr(TrainingCallback, "on_epoch_end", stopped_after(TrainingCallback.on_epoch_end))
         assert train.main(["--out", str(out), *flags]) == 128 + signal.SIGINT

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from audio_files import music, write_sound
-from small_run import SMALL, SMALL_NETWORK
+from small_run import SMALL
 
 from kgenre import evaluate, export, predict, train
 from kgenre.audio.fragments import find_part, whole_file
@@ -394,7 +394,7 @@ def folds(collection, tmp_path_factory):
 
 
 def fold_flags(collection) -> list[str]:
-    return ["--data", str(collection / "manifest.csv"), *SMALL, *SMALL_NETWORK, "--epochs", "2", "--deterministic"]
+    return ["--data", str(collection / "manifest.csv"), *SMALL, "--epochs", "2", "--deterministic"]
 
 
 def test_folds_are_summarised(folds):
