@@ -19,8 +19,10 @@ from kgenre.audio.slicing import SliceSpec
 from kgenre.collections import labelled_tracks
 from kgenre.core.errors import KgenreError
 from kgenre.core.metrics import wilson_interval
+from kgenre.evaluation.leak.report import Ladder, ladder_text
 from kgenre.evaluation.leak.rungs import COPIES, RUNGS, Source
 from kgenre.training.run import Run
+from kgenre.training.settings import RunSettings
 
 RATE = 11025
 SECONDS = 1.5
@@ -113,6 +115,26 @@ def test_rung_that_the_collection_cannot_give_says_why(tmp_path, name, words):
     with pytest.raises(KgenreError, match=words):
         RUNGS[name].make(source_of(manifest))
     assert RUNGS["epoch-on-test"].make(source_of(manifest)).protocol.startswith("split by track")
+
+
+def test_epoch_on_test_is_by_artist_where_the_rung_by_artist_is(tmp_path):
+    manifest = write_songs(tmp_path, artists=6, songs=2)
+    table = pd.read_csv(manifest)
+    table.loc[8:, "artist"] = None  # a third
+    table.to_csv(manifest, index=False)
+    source = source_of(manifest)
+    honest, chosen = RUNGS["artist"].make(source), RUNGS["epoch-on-test"].make(source)
+    assert list(chosen.rows("valid")["path"]) == list(honest.rows("test")["path"])
+
+
+def test_table_of_a_given_split_that_leaks_says_so_and_chance_is_that_of_several_genres():
+    measured = {"protocol": "split given", "train_rows": 8, "tracks": 4, "track_hits": 2, "slices": 8, "slice_hits": 5}
+    measured |= {"genres": 8, "genres_per_track": 2.0, "artist_overlap": None, "track_overlap": 0.0}
+    rungs = {"artist": "", "official": "the split has tracks on two sides: the same audio, as a.wav and b.wav"}
+    runs = [{"rung": name, "seed": 0, "leaky": leaky, **measured} for name, leaky in rungs.items()]
+    ladder = Ladder(RunSettings.compose({"data": "songs"}), runs, {})
+    assert list(ladder.table()["leaky"]) == [False, True] and ladder.chance == 0.25
+    assert "  official          LEAKY" in ladder_text(ladder)
 
 
 # --- the ladder -------------------------------------------------------------------------------------

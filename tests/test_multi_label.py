@@ -1,6 +1,8 @@
 """Several genres a track: labels of a tree, the task, its metrics, and a run from the collection to the library."""
 
+import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +15,10 @@ from small_run import SMALL
 
 from kgenre import baseline, evaluate, explore, find, predict, train
 from kgenre.collections.datasets.dataset import Tracks
+from kgenre.collections.folds import fold_collections
 from kgenre.collections.labels import ancestors, label, strata
 from kgenre.collections.settings import CollectionOptions
-from kgenre.collections.splits import with_split
+from kgenre.collections.splits import labels_of, trainable_genres, with_split
 from kgenre.collections.tables import COLUMNS, finish_table, read_manifest
 from kgenre.core.errors import KgenreError
 from kgenre.core.genres import join_genres, split_genres
@@ -101,9 +104,9 @@ def test_ancestors_in_a_circle_end():
     assert ancestors("a", {"a": "b", "b": "c", "c": "a"}) == ["b", "c", "a"]
 
 
-def test_strata_of_several_genres_is_the_main_or_the_rarest():
+def test_strata_of_several_genres_is_the_rarest_whatever_the_main_one():
     table = table_of("rock|jazz", "rock", "rock|fado", "jazz")
-    assert strata(table).tolist() == ["jazz", "rock", "fado", "jazz"]
+    assert strata(table).tolist() == strata(table.assign(genre="rock")).tolist() == ["jazz", "rock", "fado", "jazz"]
 
 
 def test_with_split_of_several_genres_keeps_artists_whole_and_every_genre_on_every_side():
@@ -114,6 +117,28 @@ def test_with_split_of_several_genres_keeps_artists_whole_and_every_genre_on_eve
     assert (collection.table.groupby("artist")["split"].nunique() == 1).all()
     for split in ("train", "valid", "test"):
         assert {genre for text in collection.rows(split)["genres"] for genre in split_genres(text)} == {*"abcd"}
+
+
+@pytest.mark.parametrize("main", [True, False])
+def test_split_and_folds_of_many_rare_genres_keep_each_of_them_in_train(main):
+    """A split is balanced by one genre a track: the others may be nowhere but in test."""
+    frequency = 1 / np.arange(1, 26)
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        drawn = [rng.choice(25, rng.integers(1, 4), replace=False, p=frequency / frequency.sum()) for _ in range(150)]
+        texts = [join_genres(f"g{number:02d}" for number in numbers) for numbers in drawn]
+        table = table_of(*texts).assign(artist=[f"artist {i // 3}" for i in range(150)])
+        if main:
+            table["genre"] = [split_genres(text)[0] for text in texts]
+        collection = with_split("made", table, seed, "multi")
+        assert set(collection.table["split"]) == {"train", "valid", "test"}
+        assert trainable_genres(collection.table, "made") == collection.labels
+        groups = table.groupby("artist")["genres"].apply(
+            lambda texts: {g for text in texts for g in split_genres(text)}
+        )
+        several = table[[all(sum(g in own for own in groups) > 3 for g in split_genres(text)) for text in texts]]
+        for fold in fold_collections(dataclasses.replace(collection, table=several.reset_index(drop=True)), 3, seed):
+            assert trainable_genres(fold.table, "made") == labels_of(several)
 
 
 # --- the task ---------------------------------------------------------------------------------------
@@ -172,6 +197,16 @@ def test_tuned_thresholds_maximise_f1_and_rare_labels_share_one():
     assert best_threshold(np.zeros(4), np.ones(4)) == 0.5
 
 
+def test_tuned_threshold_is_reached_by_probabilities_that_are_no_float32():
+    """A nearest-neighbour classifier gives fifths in float64, and float32 rounds 0.2, 0.4 and 0.6 up."""
+    targets = np.array([[1, 0]] * 4 + [[0, 1]] * 6, "float32")
+    for fifth in (0.2, 0.4, 0.6):
+        probabilities = np.where(targets > 0, fifth, fifth / 2)
+        task = make_task("multi", ("a", "b")).tuned(targets, probabilities)
+        np.testing.assert_array_equal(task.chosen(probabilities), targets > 0)
+        np.testing.assert_array_equal(task.chosen(np.full(2, fifth)), [True, True])
+
+
 def test_weighted_loss_is_that_of_tensorflow_and_survives_saving():
     import keras
     import tensorflow as tf
@@ -184,6 +219,18 @@ def test_weighted_loss_is_that_of_tensorflow_and_survives_saving():
     assert float(loss(targets, logits)) == pytest.approx(float(tf.reduce_mean(expected)), rel=1e-5)
     again = keras.losses.deserialize(keras.losses.serialize(loss))
     assert float(again(targets, logits)) == pytest.approx(float(loss(targets, logits)))
+
+
+def test_model_with_weighted_loss_is_gone_on_with_by_a_fresh_process(tmp_path):
+    import keras
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    model.compile("adam", make_task("multi", ("a", "b")).loss(False, [1.0, 4.0]))
+    model.save(tmp_path / "model.keras")
+    code = "import sys; from kgenre.model.build import load_model; loss = load_model(sys.argv[1], compile=True).loss;"
+    command = [sys.executable, "-c", code + "print(loss.positive_weights)", str(tmp_path / "model.keras")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout.split("\n")[-2:-1] == ["[1.0, 4.0]"], done.stderr
 
 
 # --- metrics ------------------------------------------------------------------------------------------
@@ -318,6 +365,18 @@ def test_evaluate_of_another_split_has_its_own_report(run, tmp_path, capsys):
     assert "valid of " in capsys.readouterr().out and (tmp_path / "genres.csv").is_file()
 
 
+def test_evaluate_of_few_tracks_counts_genres_that_were_frequent_in_training(run, songs, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    config = json.loads((run / "config.json").read_text())
+    (tmp_path / "run" / "config.json").write_text(json.dumps({**config, "min_tracks_per_genre": 10}))
+    lines = (songs / "songs.csv").read_text().splitlines()
+    (songs / "few.csv").write_text("\n".join(lines[:1] + [line for line in lines if line.endswith(",test")]) + "\n")
+    flags = ["--data", str(songs / "few.csv"), "--out", str(tmp_path / "out")]
+    assert evaluate.main(["--model", str(tmp_path / "run"), *flags]) == 0
+    found, expected = (json.loads((folder / "metrics.json").read_text()) for folder in (tmp_path / "out", run))
+    assert found["per_genre"] == expected["per_genre"] and found["tracks"] == 6
+
+
 @pytest.mark.parametrize("classifier", ["logistic", "svc_linear"])
 def test_baseline_of_several_genres_fits_a_classifier_a_label(run, songs, tmp_path, classifier, capsys):
     flags = ["--on", str(run), "--data", str(songs / "songs.csv"), "--classifier", classifier, "--out", str(tmp_path)]
@@ -378,6 +437,9 @@ def test_init_of_a_run_with_other_genres_begins_with_its_weights(run, songs, tmp
         for weight, now in zip(one.trainable_weights, other.trainable_weights):
             np.testing.assert_allclose(now.numpy(), weight.numpy(), atol=1e-5)
     assert pairs and after.get_layer("logits").units == 2
+    # The four test tracks were trained or selected on by the other run.
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["overlap"].startswith("100.0% of the tracks themselves were trained on")
 
 
 def test_init_of_another_network_is_refused(run, songs, tmp_path, capsys):

@@ -315,6 +315,9 @@ def test_leaky_run_says_so_in_every_report(leaky_run, collection, tmp_path, caps
     data = ["--data", str(collection / "manifest.csv"), "--split", "all"]
     assert evaluate.main(["--model", str(leaky_run.folder), *data]) == 0
     assert capsys.readouterr().out.startswith("LEAKY: ")
+    alone = ["--model", str(tmp_path / "export"), "--out", str(tmp_path / "report")]
+    assert evaluate.main([*alone, *data]) == 0
+    assert capsys.readouterr().out.startswith("LEAKY: ")
 
 
 def test_leaky_description_and_confusion_title(leaky_run, monkeypatch, tmp_path):
@@ -366,6 +369,13 @@ def test_folds_test_each_track_once_and_keep_artists_whole():
         assert fold.protocol == f"fold {number} of 5 by artist, valid from the rest by artist, seed 0"
     by_track = fold_collections(collection, 5, seed=0, protocol="track")
     assert any(fold.table.groupby("artist")["split"].nunique().max() > 1 for fold in by_track)
+
+
+def test_fold_with_all_tracks_of_a_genre_is_refused_before_any_is_trained():
+    table = table_of(n=61, artists=30)
+    table.loc[60, ["genre", "genres"]] = "rare"
+    line = refusal(fold_collections, split(table, "track"), 3, 0)
+    assert "fold" in line and "of 3 by artist, with all tracks of: rare. Leave these genres out with --min" in line
 
 
 def test_valid_rows_have_every_genre_where_that_is_possible():
@@ -445,6 +455,18 @@ def test_killed_folds_that_are_resumed_end_in_the_same_table(folds, collection, 
 def test_folds_that_are_not_possible_are_refused(collection, tmp_path, capsys, flags, words):
     assert train.main([*fold_flags(collection), "--out", str(tmp_path / "run"), *flags]) == 2
     assert words in capsys.readouterr().err and not (tmp_path / "run").exists()
+
+
+def test_folder_of_folds_as_a_model_names_a_fold(folds, collection, tmp_path, capsys):
+    song = str(next((collection / "house").iterdir()))
+    start = ["--data", str(collection / "manifest.csv"), "--out", str(tmp_path / "run"), "--init", str(folds)]
+    for command, flags in (
+        (predict, ["--model", str(folds), song]),
+        (export, ["--model", str(folds), "--out", str(tmp_path / "export")]),
+        (train, start),
+    ):
+        assert command.main(flags) == 2
+        assert f"{folds / 'fold-1'}.\n" in capsys.readouterr().err
 
 
 def test_number_of_folds_cannot_change(folds, capsys):

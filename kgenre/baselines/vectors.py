@@ -181,14 +181,11 @@ def _stored_vectors(request: VectorRequest, path: Path, failures: dict[str, str]
 
 
 def training_rows_of(model: str) -> pd.DataFrame:
-    """The train and valid tracks of the run of this name; an empty table for another model."""
+    """The tracks that the run of this name was trained or selected on; an empty table for another model."""
     from kgenre.training.run import Run
 
     run = Run(model)
-    if not run.begun:
-        return pd.DataFrame()
-    tracks = run.load_tracks()
-    return tracks[tracks["split"].isin(("train", "valid"))]
+    return run.training_rows("train", "valid") if run.begun else pd.DataFrame()
 
 
 def run_seed(on: str) -> dict[str, int]:

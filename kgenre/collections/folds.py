@@ -10,7 +10,7 @@ from kgenre.collections.grouping import grouped_folds
 from kgenre.collections.labels import strata
 from kgenre.collections.protocols import PROTOCOLS
 from kgenre.collections.settings import CollectionOptions
-from kgenre.collections.splits import Collection, split_groups
+from kgenre.collections.splits import Collection, cover_train, labels_of, split_groups
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 
@@ -63,10 +63,21 @@ def fold_collections(
         split = np.full(len(table), "train", dtype=object)
         split[tested] = "test"
         split[rest[valid_rows(table.iloc[rest], groups[rest], seed)]] = "valid"
+        cover_train(split, table["genres"], groups, movable=("valid",))
+        _check_learnt(collection.name, table, split, f"fold {number} of {n_folds} by {unit}")
         sentence = f"fold {number} of {n_folds} by {unit}{note}, valid from the rest by {unit}, seed {seed}"
         own = table.assign(split=pd.array(split, dtype="string"))
         found.append(dataclasses.replace(collection, table=own, protocol=sentence))
     return found
+
+
+def _check_learnt(name: str, table: pd.DataFrame, split: np.ndarray, fold: str) -> None:
+    """Raises KgenreError where all tracks of a genre are tested, before any fold is trained."""
+    if lost := sorted(set(labels_of(table)) - set(labels_of(table[split == "train"]))):
+        raise KgenreError(
+            f"{name}: folds need tracks of every genre to learn from. Received: {fold}, with all tracks of: "
+            f"{', '.join(lost)}. Leave these genres out with --min-tracks-per-genre, or use --protocol track."
+        )
 
 
 def table_groups(table: pd.DataFrame, unit: str, progress: Progress = SILENT) -> tuple[np.ndarray, str]:

@@ -31,7 +31,7 @@ def label(name: str, tracks: Tracks, options: CollectionOptions) -> tuple[Tracks
     table = tracks.table
     task = options.task or (SINGLE if (table["genre"] != "").all() else MULTI)
     if options.level == "all" and not tracks.parents:
-        raise KgenreError(f"{name}: has no tree of genres. Received: level=all. Leave --level out.")
+        raise KgenreError(f"{name}: has no tree of genres. Received: level=all. Use --level top.")
     if options.level == "all" and task == SINGLE:
         raise KgenreError(f"{name}: a track has several genres at the level `all`. Add --task multi.")
     top = options.level == "top"
@@ -92,7 +92,10 @@ def _with_options(options: CollectionOptions) -> str:
 
 
 def strata(table: pd.DataFrame) -> pd.Series:
-    """The genre by which a track is counted in splits and folds: its main one, else the rarest of its genres."""
+    """The genre by which a track is counted in splits and folds: the rarest of its genres that count.
+
+    Not its main one: under a tree of genres that is the root, and the leaves would be anywhere.
+    """
     counts = Counter(genre for text in table["genres"] for genre in split_genres(text))
     rarest = [min(split_genres(text), key=lambda genre: (counts[genre], genre), default="") for text in table["genres"]]
-    return table["genre"].where(table["genre"] != "", pd.Series(rarest, index=table.index, dtype="string"))
+    return pd.Series(rarest, index=table.index, dtype="string")

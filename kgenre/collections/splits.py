@@ -125,7 +125,8 @@ def _made(
     """A new split by `unit`; what is the same recording stays on one side, too."""
     groups, sparse = split_groups(table, unit)
     groups = join_recordings(table, groups, progress)
-    split = pd.array(assign(strata(table).to_numpy(), groups, seed), dtype="string")
+    split = np.array(assign(strata(table).to_numpy(), groups, seed), dtype=object)
+    cover_train(split, table["genres"], groups)
     note = f", but by track in {', '.join(sparse)} (fewer than 3 {unit}s)" if sparse else ""
     unknown = (table[unit] == "").mean() if unit != "track" else 0
     if asked and unknown:
@@ -134,7 +135,7 @@ def _made(
         note += ", artists ignored"
     if (table["split"] != "").any():
         note += ", the given split ignored"
-    table = table.assign(split=split)
+    table = table.assign(split=pd.array(split, dtype="string"))
     check_unit(name, table[~strata(table).isin(sparse)], unit)
     return table, f"split by {unit}{note}, seed {seed}"
 
@@ -184,6 +185,23 @@ def spread(split: np.ndarray, genres: np.ndarray, groups: np.ndarray) -> None:
             donor = max(SPLITS, key=lambda other: len(counts[other]))
             if len(counts[name]) == 0 and (len(counts[donor]) > 1 or name == "train"):
                 split[groups == counts[donor].sort_index().idxmin()] = name
+
+
+def cover_train(split: np.ndarray, genres: Sequence[str], groups: np.ndarray, movable=("test", "valid")) -> None:
+    """Moves to train the smallest group of each genre that has no track there, in place.
+
+    Of several genres a track, strata tell of one alone: the others may be where they cannot be learnt.
+
+    Args:
+        genres: all of a track, as core.genres joins them.
+        movable: the splits that groups are taken from.
+    """
+    own = [set(split_genres(text)) for text in genres]
+    for genre in sorted(set().union(*own)):
+        rows = np.array([genre in each for each in own])
+        counts = pd.Series(groups[rows & np.isin(split, movable)]).value_counts()
+        if len(counts) and not (split[rows] == "train").any() and (split == "train").any():
+            split[groups == counts.sort_index().idxmin()] = "train"
 
 
 def artist_overlap(rows: pd.DataFrame, train: pd.DataFrame) -> str:

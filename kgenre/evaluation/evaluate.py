@@ -56,14 +56,14 @@ def evaluate_named(
         options = (options or CollectionOptions()).model_copy(update={"task": opened.task.name})
         seed, spec = run.load_settings().training.seed if run.begun else 0, opened.slice_spec
         collection = load_collection(data, seed=seed, progress=progress, options=options, slice_spec=spec)
-        if run.begun and run.leaky:  # also where it is evaluated on other tracks
-            collection = dataclasses.replace(collection, leaky=run.leaky)
+        if opened.leaky:  # also where it is evaluated on other tracks
+            collection = dataclasses.replace(collection, leaky=opened.leaky)
     elif run.begun:
         collection = run_collection(run)
     else:
         raise KgenreError(f"{model}: a SavedModel without its run folder. Name the tracks with --data.")
     out = make_output_folder(out or _default_folder(run, data, split, policy))
-    training_rows = _training_rows(run.load_tracks()) if run.begun else None
+    training_rows = run.training_rows("train") if run.begun else None
     return evaluate(opened, collection, split, training_rows, out, workers, max_bad_share, progress, policy), out
 
 
@@ -138,10 +138,6 @@ def run_collection(run: Run) -> Collection:
     return Collection(run.load_settings().data, run.load_tracks(), *own, leaky=facts["leaky"])
 
 
-def _training_rows(tracks: pd.DataFrame) -> pd.DataFrame:
-    return tracks[tracks["split"] == "train"]
-
-
 def reader_settings(model: Path) -> ReaderSettings:
     """How a run read its tracks; the defaults for a SavedModel folder."""
     run = Run(model)
@@ -151,12 +147,16 @@ def reader_settings(model: Path) -> ReaderSettings:
 def collection_defaults(model: Path) -> CollectionOptions:
     """Which genres a run reads of its collection; the defaults for a SavedModel folder.
 
-    Not its protocol: the split of other tracks is their own.
+    Not its protocol: the split of other tracks is their own. Nor, of several genres a track, how many tracks a genre
+    needs: the model knows its genres, and what it does not know is ignored (protocol.known_genres).
     """
     run = Run(model)
     if not run.begun:
         return CollectionOptions()
-    return run.load_settings().collection.model_copy(update={"protocol": None, "allow_leak": False})
+    changes = {"protocol": None, "allow_leak": False}
+    if run.load_task().several:
+        changes["min_tracks_per_genre"] = 1
+    return run.load_settings().collection.model_copy(update=changes)
 
 
 def _default_folder(run: Run, data: str | None, split: str, policy: ReadPolicy) -> Path:

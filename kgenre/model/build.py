@@ -18,7 +18,7 @@ from kgenre.core.settings import Settings
 from kgenre.features import FEATURES
 from kgenre.model.image import SpectrogramImage
 from kgenre.model.settings import ModelSettings
-from kgenre.model.tasks import Task
+from kgenre.model.tasks import TASKS, Task
 
 
 def check_backend() -> None:
@@ -122,11 +122,15 @@ def load_model(path, compile: bool = False) -> keras.Model:
 
 @functools.cache
 def register_layers() -> None:
-    """Makes the layers of every feature and augmentation known to Keras, which a fresh process must do to load them.
+    """Makes the layers of every feature and augmentation, and the losses of every task, known to Keras.
+
+    A fresh process must do so to load them.
 
     A row's layers are registered when they are built, wherever they are defined.
     """
     spec = SliceSpec(16000, 16000, 16000)
+    for task in TASKS.values():
+        task(("a",)).loss(False, np.ones(1))
     for feature in FEATURES.values():
         feature.build(spec.sample_rate, feature.settings())
     for augmentation in AUGMENTS.values():

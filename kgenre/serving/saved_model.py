@@ -70,4 +70,6 @@ def find_saved_model(path) -> Path:
     step = (
         f"Finish the run with `kgenre train --resume --out {path}`" if unfinished else "Name a run or SavedModel folder"
     )
+    if (path / "fold-1").is_dir():  # of a cross-validation
+        step = f"Name one of its folds, {path / 'fold-1'}"
     raise KgenreError(f"{path}: holds no SavedModel. {step}.")

@@ -18,10 +18,10 @@ class Run:
     """Paths and files of one run.
 
     config.json (effective), run.json (facts: protocol, versions, weights, thresholds), labels.txt, tracks.csv (the
-    split used), left_out.csv (what of the collection is not in it, and why), history.csv, curves.png, model.keras,
-    saved_model/1/, metrics.json, report.txt, confusion.csv and confusion.png (of several genres a track: genres.csv
-    and genres.png), logs/ (TensorBoard); and while it is not
-    finished, state.json and checkpoints/.
+    split used), started_from.csv (with --init: the tracks that the starting weights know), left_out.csv (what of the
+    collection is not in it, and why), history.csv, curves.png, model.keras, saved_model/1/, metrics.json, report.txt,
+    confusion.csv and confusion.png (of several genres a track: genres.csv and genres.png), logs/ (TensorBoard); and
+    while it is not finished, state.json and checkpoints/.
     """
 
     def __init__(self, folder):
@@ -42,7 +42,7 @@ class Run:
         """Whether the folder holds something; `but_setup` overlooks what a kill while a run began leaves."""
         if not self.folder.is_dir():
             return self.folder.exists()
-        overlooked = ("labels.txt", "tracks.csv", "left_out.csv", "run.json") if but_setup else ()
+        overlooked = ("labels.txt", "tracks.csv", "started_from.csv", "left_out.csv", "run.json") if but_setup else ()
         return any(path.name not in overlooked for path in self.folder.iterdir())
 
     def load_settings(self) -> RunSettings:
@@ -61,8 +61,18 @@ class Run:
         return (self / "labels.txt").read_text(encoding="utf-8").rstrip("\n").split("\n")
 
     def load_tracks(self) -> pd.DataFrame:
-        path = self / "tracks.csv"
-        return pd.read_csv(path, dtype="string", keep_default_na=False, encoding_errors="surrogateescape")
+        return _read_table(self / "tracks.csv")
+
+    def training_rows(self, *splits: str) -> pd.DataFrame:
+        """The tracks that the weights know: those of these splits, and what a run that it began with knew."""
+        tracks, path = self.load_tracks(), self / "started_from.csv"
+        own = tracks[tracks["split"].isin(splits)]
+        return pd.concat([own, _read_table(path)], ignore_index=True) if path.is_file() else own
+
+    def save_start(self, other: "Run") -> None:
+        """Keeps the tracks that another run was trained or selected on, with whose weights this one begins."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_text(self / "started_from.csv", other.training_rows("train", "valid").to_csv(index=False))
 
     @property
     def leaky(self) -> str:
@@ -79,6 +89,8 @@ class Run:
         self.load_settings()  # tells what is wrong with the folder, if anything
         path = self / "model.keras"
         if not path.is_file():
+            if (self / "fold-1").is_dir():
+                raise KgenreError(f"{self.folder}: has no model, only its folds. Name one of them, {self / 'fold-1'}.")
             raise KgenreError(f"{path}: missing: the run is not finished. `kgenre train --resume --out {self.folder}`.")
         return load_model(path)
 
@@ -107,6 +119,10 @@ class Run:
         """Adds files that failed while training, {path: cause}, to run.json."""
         facts = self.load_facts()
         write_json(self / "run.json", {**facts, "bad_files": {**facts["bad_files"], **failures}})
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype="string", keep_default_na=False, encoding_errors="surrogateescape")
 
 
 def network_of(init: str | None) -> dict:

@@ -171,6 +171,8 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
         "asked": {name: asked[name] for name in resolved},
         "bad_files": failures,
     }
+    if settings.init is not None:
+        run.save_start(Run(settings.init))
     write_left_out(run / "left_out.csv", collection.left_out)
     run.save_setup(settings, labels, tracks, facts)
     return settings

@@ -53,11 +53,12 @@ def climb(
         sources = _Sources(own, progress)
         for name in rungs:
             try:
-                values = _climbed(own, Run(out / f"{name}-seed-{seed}"), name, sources, again, progress)
+                run = Run(out / f"{name}-seed-{seed}")
+                values = _climbed(own, run, name, sources, again, progress)
             except _NotPossible as error:
                 left_out[name] = str(error)
             else:
-                found.append({"rung": name, "seed": seed, **values})
+                found.append({"rung": name, "seed": seed, "leaky": run.leaky, **values})
     ladder = Ladder(settings, found, left_out)
     write_ladder(ladder, out)
     return ladder

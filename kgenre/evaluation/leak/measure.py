@@ -23,6 +23,7 @@ class Measured:
     """One run of the ladder. A hit is a slice, or a track, whose most probable genre is one of the track's.
 
     tracks: files, however many rows are parts or copies of them.
+    genres, genres_per_track: labels of the model, and how many of them a reported track has in the mean.
     artist_overlap: share of the reported rows by an artist of training; None where artists are not known.
     track_overlap: share of the reported rows that are parts or copies of a file of training.
     """
@@ -34,6 +35,7 @@ class Measured:
     slices: int
     slice_hits: int
     genres: int
+    genres_per_track: float
     artist_overlap: float | None
     track_overlap: float
 
@@ -44,7 +46,7 @@ class Measured:
 def measure(run: Run, progress: Progress = SILENT) -> Measured:
     """Measures the exported model of a run on its test tracks, or on its valid ones where it has none."""
     model, collection, reading = open_model(run.folder), run_collection(run), run.load_settings().reader
-    rows, train = evaluation_set(collection, "test").rows, collection.rows("train")
+    rows, known = evaluation_set(collection, "test").rows, run.training_rows("train")
     reader = open_reader(model.slice_spec, int(reading.cache_gib * 2**30), policy=reading.policy)
     genres = dict(zip(rows["path"], rows["genres"]))
     by_track, right = defaultdict(list), []
@@ -56,7 +58,7 @@ def measure(run: Run, progress: Progress = SILENT) -> Measured:
     used = rows[rows["path"].isin(reader.facts)]
     return Measured(
         protocol=collection.protocol,
-        train_rows=len(train),
+        train_rows=len(collection.rows("train")),
         tracks=len(by_track),
         track_hits=sum(
             _is_hit(model.labels, aggregate(np.concatenate([slices for slices, _ in parts])), parts[0][1])
@@ -65,8 +67,9 @@ def measure(run: Run, progress: Progress = SILENT) -> Measured:
         slices=len(right),
         slice_hits=sum(right),
         genres=len(model.labels),
-        artist_overlap=artist_share(used, train),
-        track_overlap=track_share(used, train),
+        genres_per_track=float(np.mean([len(own) for ((_, own), *_) in by_track.values()])),
+        artist_overlap=artist_share(used, known),
+        track_overlap=track_share(used, known),
     )
 
 

@@ -19,7 +19,7 @@ class Ladder:
     """What was measured.
 
     settings: of all runs, but for the seed.
-    runs: a row for each rung and seed: rung, seed, and the values of Measured.
+    runs: a row for each rung and seed: rung, seed, leaky (as of its run), and the values of Measured.
     left_out: {rung: cause} of those that could not be made of the collection.
     """
 
@@ -29,8 +29,9 @@ class Ladder:
 
     @property
     def chance(self) -> float:
-        """Of one genre drawn at random."""
-        return 1 / self.runs[0]["genres"] if self.runs else 0.0
+        """Of one genre drawn at random, which may be any of a track's."""
+        # A run that was measured before tracks could have several genres does not say how many.
+        return self.runs[0].get("genres_per_track", 1) / self.runs[0]["genres"] if self.runs else 0.0
 
     def table(self) -> pd.DataFrame:
         """A row for each rung, in the order of RUNGS; means over the seeds.
@@ -47,7 +48,8 @@ def _row(name: str, runs: list[dict]) -> dict:
         known = [run[column] for run in runs if run[column] is not None]
         return statistics.fmean(known) if known else None
 
-    row = {"rung": name, "leaky": bool(RUNGS[name].leaks), "leaks": RUNGS[name].leaks, "seeds": len(runs)}
+    leaks = RUNGS[name].leaks or ("recordings on two sides of the given split" if runs[0]["leaky"] else "")
+    row = {"rung": name, "leaky": bool(leaks), "leaks": leaks, "seeds": len(runs)}
     row |= {"train_rows": round(mean("train_rows")), "tracks": round(mean("tracks")), "slices": round(mean("slices"))}
     for unit in COLUMNS:
         shares = [run[f"{unit}_hits"] / run[f"{unit}s"] for run in runs]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from kgenre.audio.slicing import SliceSpec
+from kgenre.collections.checks import MOST_UNKNOWN
 from kgenre.collections.datasets.dataset import Tracks
 from kgenre.collections.folds import best_unit, table_groups, valid_rows
 from kgenre.collections.labels import strata
@@ -46,7 +47,9 @@ class Source:
     @functools.cached_property
     def honest(self) -> Collection:
         """Under the strictest protocol that can be made of it: by artist, else album, else track."""
-        return self.split(best_unit(self.tracks.table))
+        table = self.tracks.table
+        known = (unit for unit in ("artist", "album") if (table[unit] == "").mean() <= MOST_UNKNOWN)
+        return self.split(next(known, "track"))
 
     def changed(self, table: pd.DataFrame, protocol: str, leaky: str = "") -> Collection:
         return Collection(self.name, table, protocol, self.task, self.tracks.parents, leaky)
