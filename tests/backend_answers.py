@@ -7,7 +7,8 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from test_archs import N_CLASSES, small_config
+import pytest
+from test_archs import N_CLASSES, narrow, small_config
 
 from kgenre.archs import ARCHS
 from kgenre.augment.layers.zoom import zoom
@@ -30,13 +31,19 @@ SMALLEST = {
 }
 
 
-def answers(models: Path) -> dict[str, np.ndarray]:
-    """All arrays by name, each (examples, ...); `models` is a folder of .keras files, each answered too."""
+def answers(models: Path, differentiated) -> dict[str, np.ndarray]:
+    """All arrays by name, each (examples, ...).
+
+    Args:
+        models: folder of .keras files, each answered too.
+        differentiated: names of the features and architectures whose gradients are taken.
+    """
     found = {"zoom: image": zoomed()}
     for feature in FEATURES:
-        found |= feature_answers(feature)
+        found |= feature_answers(feature, feature in differentiated)
     for arch in ARCHS:
-        found |= arch_answers(arch)
+        with narrow(arch):
+            found |= arch_answers(arch, arch in differentiated)
     for path in sorted(models.glob("*.keras")):
         found[f"saved: {path.stem}"] = saved_answer(path)
     return found
@@ -46,7 +53,7 @@ def smallest_config(arch: str, **values) -> RunSettings:
     return small_config(arch, **{**SMALLEST.get(arch, {}), **values})
 
 
-def feature_answers(feature: str) -> dict[str, np.ndarray]:
+def feature_answers(feature: str, gradients: bool) -> dict[str, np.ndarray]:
     """The spectrogram, and the gradient of a weighted sum of it with respect to the waveform."""
     config = RunSettings.compose({"feature": feature, "slice_seconds": 1.5})
     layer = FEATURES[feature].build(config.audio.sample_rate_hz, config.spectrogram)
@@ -57,13 +64,16 @@ def feature_answers(feature: str) -> dict[str, np.ndarray]:
         spectrogram = layer(keras.ops.add(waveform, added))
         return keras.ops.sum(keras.ops.multiply(spectrogram, weights.astype("float32"))), {"spectrogram": spectrogram}
 
-    return with_gradients(feature, weighted_sum, [added], music(config))
+    return arrays_of(feature, weighted_sum, [added], music(config), gradients)
 
 
-def arch_answers(arch: str) -> dict[str, np.ndarray]:
+def arch_answers(arch: str, gradients: bool) -> dict[str, np.ndarray]:
     """Logits, embedding, and each example's gradient of its cross-entropy with respect to every trainable weight."""
     config = smallest_config(arch)
-    model = untrained_model(config, N_CLASSES)
+    with pytest.MonkeyPatch.context() as patch:
+        for initializer in (keras.initializers.VarianceScaling, keras.initializers.Orthogonal):
+            patch.setattr(initializer, "__call__", zeros)  # what is drawn below replaces them, and JAX compiles a draw
+        model = untrained_model(config, N_CLASSES)
     model.set_weights([drawn(number, weight) for number, weight in enumerate(model.weights)])
     both = keras.Model(model.input, {"logits": model.output, "embedding": model.get_layer("embedding").output})
 
@@ -72,7 +82,11 @@ def arch_answers(arch: str) -> dict[str, np.ndarray]:
         loss = keras.losses.sparse_categorical_crossentropy(np.array([1]), arrays["logits"], from_logits=True)
         return keras.ops.sum(loss), arrays
 
-    return with_gradients(arch, cross_entropy, both.trainable_variables, music(config))
+    return arrays_of(arch, cross_entropy, both.trainable_variables, music(config), gradients)
+
+
+def zeros(initializer, shape, dtype=None):
+    return keras.ops.zeros(shape, dtype)
 
 
 def zoomed() -> np.ndarray:
@@ -110,35 +124,37 @@ def drawn(number: int, weight) -> np.ndarray:
     return (scale * rng.standard_normal(weight.shape)).astype("float32")
 
 
-def with_gradients(row: str, function, variables: list, inputs: np.ndarray) -> dict[str, np.ndarray]:
-    """What `function(input)` -> (loss, arrays by name) gives for each input, and the loss's gradients, by name."""
-    differentiate = GRADIENTS[keras.backend.backend()](function, variables)
+def arrays_of(row: str, function, variables: list, inputs: np.ndarray, gradients: bool) -> dict[str, np.ndarray]:
+    """What `function(input)` -> (loss, arrays by name) gives for each input, with the loss's gradients, by name."""
+    differentiate = GRADIENTS[keras.backend.backend()](function, variables, gradients)
     places = [f"gradient {i} of {variable.path.rpartition('/')[2]}" for i, variable in enumerate(variables)]
     found = {}
     for one in inputs:
-        arrays, gradients = differentiate(one)
-        for name, array in {**arrays, **dict(zip(places, gradients, strict=True))}.items():
+        arrays, by_variable = differentiate(one)
+        for name, array in {**arrays, **dict(zip(places, by_variable, strict=gradients))}.items():
             found.setdefault(f"{row}: {name}", []).append(keras.ops.convert_to_numpy(array))
     return {name: np.stack(parts) for name, parts in found.items()}
 
 
-def _tensorflow(function, variables):
+def _tensorflow(function, variables, gradients):
     import tensorflow as tf
 
     def differentiate(one):
         with tf.GradientTape() as tape:
             loss, arrays = function(one)
-        values = [variable.value for variable in variables]
+        values = [variable.value for variable in variables if gradients]
         return arrays, tape.gradient(loss, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
     return differentiate
 
 
-def _torch(function, variables):
+def _torch(function, variables, gradients):
     import torch
 
     def differentiate(one):
         loss, arrays = function(one)
+        if not gradients:
+            return arrays, []
         values = [variable.value for variable in variables]
         if not loss.requires_grad:  # chroma_cens: quantized
             return arrays, [torch.zeros_like(value) for value in values]
@@ -147,7 +163,7 @@ def _torch(function, variables):
     return differentiate
 
 
-def _jax(function, variables):
+def _jax(function, variables, gradients):
     import jax
 
     @jax.jit
@@ -156,8 +172,10 @@ def _jax(function, variables):
             with keras.StatelessScope(state_mapping=list(zip(variables, values))):
                 return function(one)
 
-        gradients, arrays = jax.grad(loss, has_aux=True)(values)
-        return arrays, gradients
+        if not gradients:  # half the program to compile; the weights remain arguments, or XLA folds them
+            return loss(values)[1], []
+        by_variable, arrays = jax.grad(loss, has_aux=True)(values)
+        return arrays, by_variable
 
     return lambda one: differentiate([variable.value for variable in variables], one)
 

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import answers_here
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,13 +19,17 @@ from small_run import GENRES, SMALL
 from kgenre import baseline, embed, evaluate, export, predict, train
 from kgenre.audio.decode import decode
 from kgenre.audio.slicing import SliceSpec, cut_slices
+from kgenre.core.errors import KgenreError
 from kgenre.embeddings.files import read_embeddings
 from kgenre.model.tasks.single_label import SingleLabel
+from kgenre.serving.exporters import verify
 from kgenre.serving.metadata import model_metadata, read_metadata, task_and_spec, write_metadata
 from kgenre.serving.saved_model import SavedModel
+from kgenre.training.callback import TrainingCallback
 from kgenre.training.run import Run
 
 RATE = 22050
+SERVED_SECONDS = (1, 30, 300)
 
 # A server's process: TensorFlow and nothing of ours.
 SERVE = """
@@ -32,12 +37,13 @@ import sys
 import numpy as np
 import tensorflow as tf
 model = tf.saved_model.load(sys.argv[1])
-waveform = np.load(sys.argv[2])
-answer = model.signatures["serving_default"](waveform=tf.constant(waveform[None]))
+serve, answers = model.signatures["serving_default"], {}
+for seconds, waveform in np.load(sys.argv[2]).items():
+    answers |= {f"{seconds}/{name}": value for name, value in serve(waveform=tf.constant(waveform[None])).items()}
 about = model.signatures["about"]()
 assert not [name for name in sys.modules if name.startswith("kgenre")]
 labels = [label.decode() for label in about["labels"].numpy()]
-np.savez(sys.argv[3], labels=labels, **{name: value.numpy() for name, value in answer.items()})
+np.savez(sys.argv[3], labels=labels, **answers)
 """
 
 
@@ -144,27 +150,36 @@ def test_predict_csv_columns(run, collection, tmp_path):
         assert table["seconds"].iloc[0] == pytest.approx(decode(song, RATE).seconds, abs=1e-3)
 
 
-@pytest.mark.parametrize("seconds", [1, 30, 300])
-def test_served_equals_trained_in_a_process_with_tensorflow_alone(run, tmp_path, seconds):
-    rng = np.random.default_rng(seconds)
-    time_axis = np.arange(seconds * RATE) / RATE
-    waveform = 0.3 * np.sin(2 * np.pi * (200 + 3 * time_axis) * time_axis) + 0.05 * rng.standard_normal(len(time_axis))
-    np.save(tmp_path / "waveform.npy", waveform.astype("float32"))
-    arguments = [run / "saved_model" / "1", tmp_path / "waveform.npy", tmp_path / "answer.npz"]
-    subprocess.run([sys.executable, "-c", SERVE, *map(str, arguments)], check=True, cwd=tmp_path, capture_output=True)
-    served = np.load(tmp_path / "answer.npz")
+@pytest.fixture(scope="module")
+def served(run, tmp_path_factory):
+    """Answers of a server's process to waveforms of some seconds, and the waveforms, float32 (samples,), by seconds."""
+    folder, waveforms = tmp_path_factory.mktemp("served"), {}
+    for seconds in SERVED_SECONDS:
+        rng, time_axis = np.random.default_rng(seconds), np.arange(seconds * RATE) / RATE
+        sweep = 0.3 * np.sin(2 * np.pi * (200 + 3 * time_axis) * time_axis)
+        waveforms[seconds] = (sweep + 0.05 * rng.standard_normal(len(time_axis))).astype("float32")
+    np.savez(folder / "waveforms.npz", **{str(seconds): waveform for seconds, waveform in waveforms.items()})
+    arguments = [run / "saved_model" / "1", folder / "waveforms.npz", folder / "answers.npz"]
+    subprocess.run([sys.executable, "-c", SERVE, *map(str, arguments)], check=True, cwd=folder, capture_output=True)
+    return dict(np.load(folder / "answers.npz")), waveforms
+
+
+@pytest.mark.parametrize("seconds", SERVED_SECONDS)
+def test_served_equals_trained_in_a_process_with_tensorflow_alone(run, served, seconds):
+    answers, waveforms = served
+    answer = {name: answers[f"{seconds}/{name}"] for name in ("probabilities", "slice_probabilities", "embedding")}
 
     from kgenre.model.build import slice_model
 
     config = run.load_settings()
-    slices = cut_slices(waveform.astype("float32"), config.audio.slice_spec)
+    slices = cut_slices(waveforms[seconds], config.audio.slice_spec)
     probabilities, embedding = slice_model(run.load_model(), run.load_task()).predict(slices, batch_size=16, verbose=0)
-    assert served["slice_probabilities"].shape == (1, *probabilities.shape)
+    assert answer["slice_probabilities"].shape == (1, *probabilities.shape)
     # 1e-5: float32 sums in another order, as batches differ.
-    np.testing.assert_allclose(served["slice_probabilities"][0], probabilities, atol=1e-5)
-    np.testing.assert_allclose(served["probabilities"][0], probabilities.mean(axis=0), atol=1e-5)
-    np.testing.assert_allclose(served["embedding"][0], embedding.mean(axis=0), rtol=1e-4, atol=1e-5)
-    assert list(served["labels"]) == sorted(GENRES)
+    np.testing.assert_allclose(answer["slice_probabilities"][0], probabilities, atol=1e-5)
+    np.testing.assert_allclose(answer["probabilities"][0], probabilities.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(answer["embedding"][0], embedding.mean(axis=0), rtol=1e-4, atol=1e-5)
+    assert list(answers["labels"]) == sorted(GENRES)
 
 
 def test_served_model_is_finite_on_silence_and_nothing(run):
@@ -241,6 +256,15 @@ def test_export_that_differs_is_refused_and_leaves_nothing(run, tmp_path, capsys
     line = fails(export, ["--model", run.folder, "--out", tmp_path / "genres"], capsys)
     assert "differs from the trained one by" in line
     assert list((tmp_path / "genres").iterdir()) == []
+
+
+def test_export_is_asked_in_a_process_of_its_own_whose_last_word_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(verify, "run_apart", answers_here.run_apart)
+    program = "import os, sys, numpy; numpy.savez(sys.argv[3], pid=os.getpid(), **numpy.load(sys.argv[2]))"
+    answers = verify.ask(tmp_path, program, {"one": np.arange(3)})
+    assert answers["pid"] != os.getpid() and list(answers["one"]) == [0, 1, 2]
+    with pytest.raises(KgenreError, match="cannot be loaded in a process of its own: ValueError: no such layer"):
+        verify.ask(tmp_path, "raise ValueError('no such layer')", {})
 
 
 def test_killed_training_resumes_and_ends_as_an_unbroken_one(run, collection, tmp_path):
@@ -350,14 +374,11 @@ def test_loss_that_is_not_finite_is_told(collection, tmp_path, capsys, monkeypat
     assert "The loss became nan at step 1. Lower --learning-rate" in line
 
 
-def test_notes_of_c_libraries_do_not_reach_the_terminal(run, tmp_path):
+def test_notes_of_c_libraries_do_not_reach_the_terminal(run, tmp_path, capfd):
     (tmp_path / "text.mp3").write_text("these are words, not music\n" * 50)  # libmpg123 comments on it
-    command = [sys.executable, "-m", "kgenre.predict", "--model", str(run.folder), str(tmp_path / "text.mp3")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1 and done.stderr.startswith(
-        f"failed: {tmp_path / 'text.mp3'}: not an audio"
-    )
+    assert predict.main(["--model", str(run.folder), str(tmp_path / "text.mp3")]) == 1
+    [line] = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"failed: {tmp_path / 'text.mp3'}: not an audio")
 
 
 def test_last_words_of_a_crash_come_through_the_filter():
@@ -391,16 +412,24 @@ def test_answers_go_to_the_file_while_the_bar_is_on_the_terminal(run, collection
     assert "analysing" in shown and str(song) not in shown
 
 
+def stopped_after(function):
+    """The function, and then Ctrl-C."""
+
+    def both(*arguments):
+        function(*arguments)
+        raise KeyboardInterrupt
+
+    return both
+
+
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
-def test_every_precision_trains_resumes_and_exports(collection, tmp_path, precision):
+def test_every_precision_trains_resumes_and_exports(collection, tmp_path, precision, monkeypatch):
     out = tmp_path / "run"
     flags = ["--data", str(collection / "manifest.csv"), *SMALL, "--epochs", "2", "--precision", precision]
-    process = subprocess.Popen([sys.executable, "-m", "kgenre.train", "--out", str(out), *flags])
-    while not (out / "state.json").exists():
-        assert process.poll() is None
-        time.sleep(0.005)
-    process.kill()
-    process.wait()
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingCallback, "on_epoch_end", stopped_after(TrainingCallback.on_epoch_end))
+        assert train.main(["--out", str(out), *flags]) == 128 + signal.SIGINT
+    assert len(json.loads((out / "state.json").read_text())["history"]) == 1
     assert train.main(["--resume", "--out", str(out), *flags]) == 0  # exporting checks the two to 1e-5
     assert len(pd.read_csv(out / "history.csv")) == 2
     policies = {layer.dtype_policy.compute_dtype for layer in Run(out).load_model().layers}

@@ -7,21 +7,19 @@ import pytest
 from musicnn_reference import RATE, clip
 from scipy.special import softmax
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from small_run import GENRES
 
 from kgenre import default_head
 from kgenre.baselines import default_head as engine
 from kgenre.baselines.alteration import altered, equalised
 from kgenre.baselines.linear import discriminant, slice_weights
 from kgenre.baselines.linear_head import SliceFeatures, find_temperature, fit_head, track_probabilities
-from kgenre.collections.demo.files import make_demo
 
 
-def test_command_on_a_collection_writes_head_and_metrics(cache, tmp_path, monkeypatch):
+def test_command_on_a_collection_writes_head_and_metrics(cache, collection, tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "COPIES", 1)
-    genres = ("ambient", "house", "metal")
-    made = make_demo(tmp_path / "demo", genres=genres, songs_per_genre=6, seconds=(2.0, 3.5))
-    assert default_head.main(["--data", str(made / "manifest.csv"), "--out", str(tmp_path / "head")]) == 0
-    assert (tmp_path / "head" / "labels.txt").read_text().split() == list(genres)
+    assert default_head.main(["--data", str(collection / "manifest.csv"), "--out", str(tmp_path / "head")]) == 0
+    assert (tmp_path / "head" / "labels.txt").read_text().split() == list(GENRES)
     metrics = json.loads((tmp_path / "head" / "metrics.json").read_text())
     assert metrics["split"] == "valid" and metrics["fitted_on"] + metrics["tracks"] < 18  # test tracks are left out
     with np.load(tmp_path / "head" / "head.npz") as head:

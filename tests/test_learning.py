@@ -11,7 +11,7 @@ from kgenre import train
 
 RATE = 22050
 FLAGS = [
-    "--slice-seconds", "1.5", "--hop-length", "256", "--epochs", "8", "--patience", "8", "--crops-per-track", "4",
+    "--slice-seconds", "1.5", "--hop-length", "256", "--epochs", "4", "--patience", "4", "--crops-per-track", "4",
     "--batch-size", "16",
 ]  # fmt: skip
 

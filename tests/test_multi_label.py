@@ -310,6 +310,7 @@ def songs(tmp_path_factory):
 def run(songs, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "several"
     flags = ["--sample-rate-hz", "8000", "--hop-length", "64", "--n-fft", "256", "--n-mels", "64", "--arch", "melcrop"]
+    flags += ["--image-height", "64", "--image-width", "64"]
     flags += ["--batch-size", "8", "--epochs", "5", "--crops-per-track", "4", "--slice-seconds", "1"]
     flags += ["--positive-weights", "--balanced", "--augment", "mixup"]
     assert train.main(["--data", str(songs / "songs.csv"), "--out", str(out), *flags]) == 0

@@ -70,13 +70,18 @@ def ask(folder: Path, answer: str, cases: dict[str, np.ndarray]) -> dict[str, np
     with tempfile.TemporaryDirectory() as scratch:
         asked, answered = Path(scratch) / "cases.npz", Path(scratch) / "answers.npz"
         np.savez(asked, **cases)
-        command = [sys.executable, "-c", answer, str(folder), str(asked), str(answered)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise KgenreError(f"The exported model cannot be loaded in a process of its own: {last}")
+        run_apart(answer, str(folder), str(asked), str(answered))
         with np.load(answered) as answers:
             return dict(answers)
+
+
+def run_apart(program: str, *arguments: str) -> None:
+    """Runs a program in a process of its own. Raises KgenreError as `ask` does."""
+    command = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise KgenreError(f"The exported model cannot be loaded in a process of its own: {last}")
 
 
 def _difference(model, name: str, batch: np.ndarray, answers: dict) -> float:
