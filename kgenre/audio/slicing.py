@@ -116,17 +116,37 @@ def pick_slices(blocks: Iterable[np.ndarray], starts: Iterable[int], spec: Slice
         start = next(wanted, None)
 
 
-def slice_in_graph(waveform, spec: SliceSpec):
-    """The same slices in a TensorFlow graph: (batch, samples, ...) -> (batch, slices, slice_samples, ...).
+def plan_in_graph(lengths, spec: SliceSpec):
+    """Where the same slices lie, in a TensorFlow graph: of a batch of tracks, each of its own length.
 
-    Any length is taken, 0 too, which counts as one sample of zeros.
+    Args:
+        lengths: int32 tensor (batch,), samples of each track; 0 counts as one sample.
+
+    Returns:
+        int64 tensors: `tracks` (slices,), the number in the batch of each slice's track, in ascending order; `starts`
+        (slices,), the first sample of each; `counts` (batch,), slices of each track.
     """
     import tensorflow as tf
 
-    samples = tf.shape(waveform)[1]
-    waveform = tf.cond(samples > 0, lambda: waveform, lambda: tf.zeros((tf.shape(waveform)[0], 1, *spec.shape[1:])))
-    samples = tf.maximum(samples, 1)
-    n_slices = 1 + tf.maximum(0, -(-(samples - spec.slice_samples) // spec.hop_samples))
-    starts = tf.minimum(tf.range(n_slices) * spec.hop_samples, tf.maximum(0, samples - spec.slice_samples))
-    index = (starts[:, None] + tf.range(spec.slice_samples)[None, :]) % samples  # (slices, slice_samples)
-    return tf.gather(waveform, index, axis=1)
+    beyond = tf.maximum(tf.cast(lengths, tf.int64) - spec.slice_samples, 0)
+    counts = 1 - (-beyond // spec.hop_samples)
+    numbers = tf.ragged.range(counts)
+    tracks = numbers.value_rowids()
+    return tracks, tf.minimum(numbers.flat_values * spec.hop_samples, tf.gather(beyond, tracks)), counts
+
+
+def cut_in_graph(batch, lengths, tracks, starts, spec: SliceSpec):
+    """The slices that `plan_in_graph` places, or some of them: -> (slices, slice_samples, ...).
+
+    Args:
+        batch: tensor (batch, samples, ...), at least one sample; what is behind a track's length does not matter.
+        lengths: int32 tensor (batch,), 0 to samples; a track without samples is zeros.
+    """
+    import tensorflow as tf
+
+    size = tf.shape(batch, tf.int64)
+    own = tf.gather(tf.cast(lengths, tf.int64), tracks)[:, None]  # (slices, 1)
+    index = (starts[:, None] + tf.range(spec.slice_samples, dtype=tf.int64)) % tf.maximum(own, 1)
+    rows = tf.reshape(batch, tf.concat([[size[0] * size[1]], size[2:]], axis=0))
+    slices = tf.gather(rows, tracks[:, None] * size[1] + index)  # (slices, slice_samples, ...)
+    return tf.where(tf.reshape(own > 0, (-1,) + (1,) * len(spec.shape)), slices, 0.0)

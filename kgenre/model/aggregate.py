@@ -44,8 +44,13 @@ def aggregate_tracks(slices: np.ndarray, counts) -> np.ndarray:
     return (np.add.reduceat(slices.astype("float64"), starts, axis=0) / counts[:, None]).astype("float32")
 
 
-def aggregate_in_graph(slices):
-    """`aggregate` of a batch of tracks of as many slices each, in TensorFlow: (batch, slices, n) -> (batch, n)."""
+def aggregate_in_graph(slices, tracks):
+    """`aggregate_tracks` in TensorFlow: (all slices, n) -> (tracks, n).
+
+    Args:
+        slices: tensor (all slices, n).
+        tracks: int64 tensor (all slices,), the number of each slice's track: ascending from 0, none left out.
+    """
     import tensorflow as tf
 
-    return tf.reduce_mean(slices, axis=1)
+    return tf.math.segment_mean(slices, tracks)
