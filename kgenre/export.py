@@ -2,9 +2,9 @@
 
     kgenre export --model models/RUN --out DIR
 
-A SavedModel for TF Serving, DIR/1/, has the endpoint `serving_default`: `waveform` float32 (batch, samples), any
-length, at the model's rate -> `probabilities` (batch, classes), `slice_probabilities` (batch, slices, classes) and
-`embedding` (batch, d); and the endpoint `about`: labels, task, sample_rate, clip_samples, hop_samples.
+A SavedModel for TF Serving, DIR/1/, takes waveforms of any length (`serving_default`, `waveform_masked`, `embed`) and WAV
+files (`wav_bytes`), and says what it is (`about`). Beside it lie models.config, batching.config and docker-compose.yml,
+which are written once and yours to change: `cd DIR && docker compose up`. docs/serving.md tells of requests.
 """
 
 import argparse
@@ -33,6 +33,8 @@ def _export(args: argparse.Namespace) -> int:
     folder = args.out / str(max(taken, default=0) + 1)
     difference = export_model(model, task, spec, folder, args.format, leaky)
     print(f"{folder}  (reloaded in a fresh process: largest difference {difference:.1e})")
+    for path in EXPORTERS[args.format].write_server_files(args.out):
+        print(path)
     return 0
 
 

@@ -10,7 +10,6 @@ from kgenre.model.aggregate import SliceOutputs
 from kgenre.serving.metadata import model_metadata, read_metadata, task_and_spec
 from kgenre.serving.model import Model
 
-TEXTS = ("task", "input")
 
 
 class SavedModel(Model):
@@ -47,10 +46,16 @@ class SavedModel(Model):
 
     def metadata_of_graph(self) -> dict:
         """What `read_metadata` gives, of the graph itself: for exports that lack the file."""
-        values = {name: value.numpy() for name, value in self.module.signatures["about"]().items()}
-        labels = [label.decode() for label in values.pop("labels")]
-        plain = {name: value.decode() if name in TEXTS else value.item() for name, value in values.items()}
-        return model_metadata(self.path, *task_and_spec({**plain, "labels": labels}))
+        about = self.module.signatures["about"]()
+        return model_metadata(self.path, *task_and_spec({name: _plain(value) for name, value in about.items()}))
+
+
+def _plain(tensor):
+    """A number, a text, or a list of these."""
+    value = tensor.numpy()
+    if tensor.dtype.name == "string":
+        value = np.char.decode(np.asarray(value, "S"), "utf-8")
+    return value.tolist()
 
 
 def find_saved_model(path) -> Path:

@@ -30,17 +30,28 @@ class Exporter:
             folder, an .npz of tracks by name, waveforms (batch, samples) or spectrograms (batch, frames, bins) as the
             model takes them, and the .npz to write: for each NAME the arrays
             NAME/probabilities (batch, classes), NAME/slice_probabilities (batch, slices, classes), NAME/embedding
-            (batch, d).
+            (batch, d). It may add NAME/slice_embeddings (batch, slices, d); where an artefact can be asked in other
+            ways too, the same arrays as WAY:NAME/...; and about/... with the values of metadata_values by name.
+    server: of this package, with write_server_files(folder) for what a server needs beside the artefacts of a folder.
     """
 
     description: str
     module: str
+    server: str = ""
 
     def load(self):
         return importlib.import_module(f"{__name__}.{self.module}")
 
+    def write_server_files(self, folder: Path) -> list[Path]:
+        """Writes what is not there yet; the files that were written."""
+        if not self.server:
+            return []
+        return importlib.import_module(f"{__name__}.{self.server}").write_server_files(folder)
 
-EXPORTERS = {"saved_model": Exporter("TensorFlow SavedModel, a version folder for TF Serving", "saved_model")}
+
+EXPORTERS = {
+    "saved_model": Exporter("TensorFlow SavedModel, a version folder for TF Serving", "saved_model", "tf_serving"),
+}
 
 
 def export_model(model, task: "Task", spec: "SliceSpec", folder, format: str = "saved_model", leaky: str = "") -> float:

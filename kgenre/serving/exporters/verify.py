@@ -12,6 +12,10 @@ from kgenre.audio.slicing import SliceSpec, cut_slices
 from kgenre.core.errors import KgenreError
 from kgenre.model.aggregate import aggregate
 from kgenre.model.tasks import Task
+from kgenre.serving.metadata import metadata_values
+
+REQUIRED = ("probabilities", "slice_probabilities", "embedding")  # of each case; more may be given, and is compared
+FULL_SCALE = 32768
 
 
 def difference(model, task: Task, spec: SliceSpec, folder: Path, answer: str) -> float:
@@ -25,13 +29,17 @@ def difference(model, task: Task, spec: SliceSpec, folder: Path, answer: str) ->
 
     Returns:
         The largest absolute difference; of embeddings as a share of their largest value, where that is above 1.
-        Infinite where the shapes differ.
+        Infinite where an answer is missing or has another shape, or where the artefact describes itself wrongly.
     """
     from kgenre.serving.keras_model import KerasModel
 
     cases, keras_model = example_tracks(spec, value_range(model, spec)), KerasModel(model, task, spec)
     answers = ask(folder, answer, cases)
-    return max(_difference(keras_model, name, cases[name], answers) for name in cases)
+    expected = {name: _expected(keras_model, batch) for name, batch in cases.items()}
+    if not {f"{name}/{key}" for name in cases for key in REQUIRED} <= set(answers):
+        return float("inf")
+    expected["about"] = metadata_values(task, spec)
+    return max(_difference(key, value, expected) for key, value in answers.items())
 
 
 def value_range(model, spec: SliceSpec) -> tuple[float, float]:
@@ -58,6 +66,8 @@ def example_tracks(spec: SliceSpec, low_high: tuple[float, float]) -> dict[str, 
     noise = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
     cases = {name: (middle + deviation * values).astype("float32") for name, values in noise.items()}
     cases["several"][1] = 0.0 if spec.input == WAVEFORM else low
+    if spec.input == WAVEFORM:  # values that a 16-bit file keeps
+        cases = {name: np.round(np.clip(batch, -1, 1 - 1 / FULL_SCALE) * FULL_SCALE) / FULL_SCALE for name, batch in cases.items()}
     return cases
 
 
@@ -84,16 +94,34 @@ def run_apart(program: str, *arguments: str) -> None:
         raise KgenreError(f"The exported model cannot be loaded in a process of its own: {last}")
 
 
-def _difference(model, name: str, batch: np.ndarray, answers: dict) -> float:
+def _expected(model, batch: np.ndarray) -> dict[str, np.ndarray]:
     outputs = [model(cut_slices(track, model.slice_spec)) for track in batch]
-    expected = {
+    return {
         "probabilities": np.stack([aggregate(one.probabilities) for one in outputs]),
         "slice_probabilities": np.stack([one.probabilities for one in outputs]),
         "embedding": np.stack([aggregate(one.embeddings) for one in outputs]),
+        "slice_embeddings": np.stack([one.embeddings for one in outputs]),
     }
-    if any(answers[f"{name}/{key}"].shape != value.shape for key, value in expected.items()):
+
+
+def _difference(key: str, value: np.ndarray, expected: dict[str, dict]) -> float:
+    """Of one answer, named NAME/OUTPUT or WAY:NAME/OUTPUT."""
+    case, output = key.rsplit("/", 1)
+    name = case.rpartition(":")[2]
+    if name == "about":
+        return _about_difference(value, expected[name].get(output))
+    wanted = expected[name][output]
+    if value.shape != wanted.shape:
         return float("inf")
-    scale = {"embedding": max(1.0, float(np.abs(expected["embedding"]).max()))}  # it has no natural range
-    return max(
-        float(np.abs(answers[f"{name}/{key}"] - value).max()) / scale.get(key, 1.0) for key, value in expected.items()
-    )
+    # An embedding has no natural range.
+    scale = max(1.0, float(np.abs(wanted).max())) if "embedding" in output else 1.0
+    return float(np.abs(value - wanted).max()) / scale
+
+
+def _about_difference(value: np.ndarray, wanted) -> float:
+    """0 where the artefact says what is true; numbers are compared as float32."""
+    if wanted is None:
+        return 0.0  # a revision: there is nothing to compare it with
+    wanted = np.asarray(wanted)
+    kind = wanted.dtype if wanted.dtype.kind == "U" else np.float32
+    return 0.0 if np.array_equal(value.astype(kind), wanted.astype(kind)) else float("inf")

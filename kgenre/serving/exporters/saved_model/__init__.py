@@ -7,6 +7,7 @@ signatures.py is the table of them; answers.py the graph that they share; wav.py
 """
 
 import contextlib
+import importlib.resources
 import io
 from pathlib import Path
 
@@ -17,18 +18,7 @@ from kgenre.serving.exporters.saved_model.warmup import write_warmup
 from kgenre.serving.metadata import metadata_values, model_metadata, write_metadata
 from kgenre.serving.revisions import revisions
 
-# Nothing but TensorFlow is imported, as in a server: no Keras layers, no kgenre.
-ANSWER = """
-import sys
-import numpy as np
-import tensorflow as tf
-folder, cases, answers = sys.argv[1:]
-serve = tf.saved_model.load(folder).signatures["serving_default"]
-(input,) = serve.structured_input_signature[1]
-tracks = np.load(cases)
-results = {name: serve(**{input: tf.constant(tracks[name])}) for name in tracks.files}
-np.savez(answers, **{f"{name}/{key}": value for name, out in results.items() for key, value in out.items()})
-"""
+ANSWER = importlib.resources.files(__name__).joinpath("ask.py").read_text(encoding="utf-8")
 
 
 def write(model, task: Task, spec: SliceSpec, folder: Path) -> None:
