@@ -2,9 +2,10 @@
 
     kgenre export --model models/RUN --out DIR
 
-A SavedModel for TF Serving, DIR/1/, takes waveforms of any length (`serving_default`, `waveform_masked`, `embed`) and WAV
-files (`wav_bytes`), and says what it is (`about`). Beside it lie models.config, batching.config and docker-compose.yml,
-which are written once and yours to change: `cd DIR && docker compose up`. docs/serving.md tells of requests.
+A SavedModel for TF Serving, DIR/1/, takes waveforms of any length (`serving_default`, `waveform_masked`, `embed`) and
+WAV files (`wav_bytes`), and describes itself (`about`). Beside it lie models.config, batching.config and
+docker-compose.yml, which are written once and yours to change: `cd DIR && docker compose up`. docs/serving.md has
+examples of requests.
 """
 
 import argparse

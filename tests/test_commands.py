@@ -244,15 +244,16 @@ def test_export_adds_versions(run, tmp_path, capsys):
         labels = (tmp_path / "genres" / version / "assets.extra" / "labels.txt").read_text().splitlines()
         assert labels == sorted(GENRES)
     assert SavedModel(tmp_path / "genres").path.name == "2"
-    assert sorted(path.name for path in (tmp_path / "genres").iterdir()) == ["1", "2"]
+    names = {path.name for path in (tmp_path / "genres").iterdir()}
+    assert names == {"1", "2", "models.config", "batching.config", "docker-compose.yml"}
 
 
 def test_export_that_differs_is_refused_and_leaves_nothing(run, tmp_path, capsys, monkeypatch):
-    def shifted(waveform, spec):  # a serving graph that cuts the track otherwise than training did
-        return original(waveform[:, spec.slice_samples // 2 :], spec)
+    def shifted(lengths, spec):  # a serving graph that cuts the track otherwise than training did
+        return original(lengths - lengths // 4, spec)
 
-    original = sys.modules["kgenre.audio.slicing"].slice_in_graph
-    monkeypatch.setattr("kgenre.serving.exporters.saved_model.slice_in_graph", shifted)
+    original = sys.modules["kgenre.audio.slicing"].plan_in_graph
+    monkeypatch.setattr("kgenre.serving.exporters.saved_model.answers.plan_in_graph", shifted)
     line = fails(export, ["--model", run.folder, "--out", tmp_path / "genres"], capsys)
     assert "differs from the trained one by" in line
     assert list((tmp_path / "genres").iterdir()) == []

@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from kgenre.audio.slicing import SliceSpec, cut_slices, repeat_to_length, slice_in_graph, stream_slices
+from kgenre.audio.slicing import SliceSpec, cut_in_graph, cut_slices, plan_in_graph, repeat_to_length, stream_slices
 
 CLIP = 100
 HOPS = (100, 75, 50, 33, 1)
@@ -99,15 +99,21 @@ def test_stream_holds_one_slice_and_one_block():
 
 
 @pytest.mark.parametrize("hop", HOPS)
-def test_graph_cuts_the_same(hop):
-    """One traced function for all lengths, as a served model has."""
+def test_graph_cuts_each_track_of_a_batch_as_if_alone(hop):
+    """One traced function for all lengths, as a served model has; ones lie behind each track."""
     import tensorflow as tf
 
-    traced = tf.function(
-        lambda waveform: slice_in_graph(waveform, spec(hop)), input_signature=[tf.TensorSpec((None, None), tf.float32)]
-    )
-    for samples in LENGTHS:
-        batch = np.stack([track(samples), -track(samples)])
-        expected = np.stack([cut_slices(row, spec(hop)) for row in batch])
-        assert np.array_equal(traced(batch).numpy(), expected), samples
-    assert np.array_equal(traced(np.zeros((2, 0), "float32")).numpy(), np.zeros((2, 1, CLIP)))
+    @tf.function(input_signature=[tf.TensorSpec((None, None), tf.float32), tf.TensorSpec((None,), tf.int32)])
+    def traced(batch, lengths):
+        tracks, starts, counts = plan_in_graph(lengths, spec(hop))
+        return cut_in_graph(batch, lengths, tracks, starts, spec(hop)), counts
+
+    batch = np.ones((len(LENGTHS), max(LENGTHS)), "float32")
+    for row, samples in zip(batch, LENGTHS):
+        row[:samples] = track(samples)
+    slices, counts = traced(batch, np.array(LENGTHS, "int32"))
+    expected = [cut_slices(track(samples), spec(hop)) for samples in LENGTHS]
+    assert counts.numpy().tolist() == [len(one) for one in expected]
+    assert np.array_equal(slices.numpy(), np.concatenate(expected))
+    empty, one = traced(batch[:1], np.array([0], "int32"))
+    assert one.numpy().tolist() == [1] and np.array_equal(empty.numpy(), np.zeros((1, CLIP)))

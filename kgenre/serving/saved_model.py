@@ -11,7 +11,6 @@ from kgenre.serving.metadata import model_metadata, read_metadata, task_and_spec
 from kgenre.serving.model import Model
 
 
-
 class SavedModel(Model):
     """An exported SavedModel with what it says of itself.
 

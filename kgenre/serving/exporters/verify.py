@@ -66,9 +66,14 @@ def example_tracks(spec: SliceSpec, low_high: tuple[float, float]) -> dict[str, 
     noise = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
     cases = {name: (middle + deviation * values).astype("float32") for name, values in noise.items()}
     cases["several"][1] = 0.0 if spec.input == WAVEFORM else low
-    if spec.input == WAVEFORM:  # values that a 16-bit file keeps
-        cases = {name: np.round(np.clip(batch, -1, 1 - 1 / FULL_SCALE) * FULL_SCALE) / FULL_SCALE for name, batch in cases.items()}
+    if spec.input == WAVEFORM:
+        cases = {name: as_16_bit(batch) for name, batch in cases.items()}
     return cases
+
+
+def as_16_bit(samples: np.ndarray) -> np.ndarray:
+    """The nearest values that a 16-bit file keeps."""
+    return (np.round(samples * FULL_SCALE).clip(-FULL_SCALE, FULL_SCALE - 1) / FULL_SCALE).astype("float32")
 
 
 def ask(folder: Path, answer: str, cases: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kgenre.audio.slicing import SliceSpec
 from kgenre.model.tasks import Task
-from kgenre.serving.exporters.saved_model.signatures import signatures
+from kgenre.serving.exporters.saved_model.signatures import make_signatures
 from kgenre.serving.exporters.saved_model.warmup import write_warmup
 from kgenre.serving.metadata import metadata_values, model_metadata, write_metadata
 from kgenre.serving.revisions import revisions
@@ -31,7 +31,7 @@ def write(model, task: Task, spec: SliceSpec, folder: Path) -> None:
     about = {**metadata_values(task, spec), **revisions(network), "temperature": 1.0}
     archive = ExportArchive()
     archive.track(network)
-    for name, signature in signatures(network, spec, about).items():
+    for name, signature in make_signatures(network, spec, about).items():
         archive.add_endpoint(name, signature.function, list(signature.inputs))
     with contextlib.redirect_stdout(io.StringIO()):  # Keras prints the signatures it wrote
         archive.write_out(str(folder))

@@ -17,8 +17,8 @@ def answering_graph(network, spec: SliceSpec) -> Callable:
     its own samples alone: not on its neighbours, nor on what is behind its length. Values that are not finite count as
     silence, and others are limited to what audio has, [-1, 1], as the reader does.
 
-    Its dict has `probabilities` (batch, classes), `embedding` (batch, d), `num_slices` int32 (batch,), and of the slices,
-    with zeros where a track has fewer, `slice_probabilities` (batch, slices, classes) and `slice_embeddings`
+    Its dict has `probabilities` (batch, classes), `embedding` (batch, d), `num_slices` int32 (batch,); and of the
+    slices, with zeros where a track has fewer, `slice_probabilities` (batch, slices, classes) and `slice_embeddings`
     (batch, slices, d).
 
     Args:

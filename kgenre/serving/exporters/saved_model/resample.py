@@ -44,10 +44,12 @@ def _graph(to_rate: int):
         while rest > 0:  # Euclid
             divisor, rest = rest, divisor % rest
         up, down = to_rate // divisor, rate // divisor
-        scale = tf.maximum(tf.cast(rate, tf.float64) / to_rate, tf.constant(1, tf.float64))  # source samples in one of the lower rate
+        scale = tf.maximum(
+            tf.cast(rate, tf.float64) / to_rate, tf.constant(1, tf.float64)
+        )  # source samples in one of the lower rate
         half = tf.cast(tf.math.ceil(HALF_WIDTH * scale), tf.int32)
         # Several periods of a short one at a time: then a row of the matrix is not mostly the kernel's two ends.
-        periods = tf.maximum(1, 2 * half // down)
+        periods = tf.maximum(1, half // (2 * down))
         size = tf.cast(up * periods, tf.int64) * tf.cast(2 * half + down * periods, tf.int64)
         long = tf.cast(rate, tf.int64)
         count = tf.maximum((2 * to_rate * tf.size(samples, tf.int64) + long) // (2 * long), 1)

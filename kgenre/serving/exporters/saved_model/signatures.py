@@ -25,7 +25,7 @@ def masked_name(spec: SliceSpec) -> str:
     return f"{spec.input}_{MASKED}"
 
 
-def signatures(network, spec: SliceSpec, about: dict) -> dict[str, Signature]:
+def make_signatures(network, spec: SliceSpec, about: dict) -> dict[str, Signature]:
     """All signatures of a model.
 
     Args:

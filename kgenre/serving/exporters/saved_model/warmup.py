@@ -63,7 +63,15 @@ def silent_wav(channels: int) -> bytes:
     """A WAV file of WAV_SECONDS of silence."""
     size = 2 * channels * WAV_RATE * WAV_SECONDS
     form = struct.pack("<HHIIHH", 1, channels, WAV_RATE, 2 * channels * WAV_RATE, 2 * channels, 16)
-    return b"RIFF" + struct.pack("<I", 36 + size) + b"WAVEfmt \x10\0\0\0" + form + b"data" + struct.pack("<I", size) + bytes(size)
+    return (
+        b"RIFF"
+        + struct.pack("<I", 36 + size)
+        + b"WAVEfmt \x10\0\0\0"
+        + form
+        + b"data"
+        + struct.pack("<I", size)
+        + bytes(size)
+    )
 
 
 def prediction_log(signature: str, inputs: dict) -> bytes:

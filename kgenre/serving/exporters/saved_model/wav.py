@@ -52,7 +52,12 @@ def graph():
             (body > 0, "must have a fmt and a data chunk", _text(size, " bytes"), "Send the whole file"),
             (tf.equal(code, PCM) & tf.equal(bits, 16), "must be 16-bit PCM", form, CONVERT),
             ((channels > 0) & tf.equal(block, frame), "must have 2 bytes a sample and channel", form, CONVERT),
-            ((rate >= LOWEST_RATE) & (rate <= HIGHEST_RATE), f"must be {LOWEST_RATE} to {HIGHEST_RATE} Hz", form, CONVERT),
+            (
+                (rate >= LOWEST_RATE) & (rate <= HIGHEST_RATE),
+                f"must be {LOWEST_RATE} to {HIGHEST_RATE} Hz",
+                form,
+                CONVERT,
+            ),
             (body + length <= size, "must not be truncated", whole, "Send the whole file"),
             (frames > 0, "must hold audio", whole, "Leave it out"),
             (seconds <= MAX_SECONDS, f"must be at most {MAX_SECONDS} s long", _text(seconds, " s"), "Send it in parts"),
