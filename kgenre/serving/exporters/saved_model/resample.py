@@ -38,11 +38,11 @@ def resample(samples, rate, to_rate: int):
 def _graph(to_rate: int):
     import tensorflow as tf
 
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.float32), tf.TensorSpec((), tf.int32)])
+    signature = [tf.TensorSpec((None,), tf.float32), tf.TensorSpec((), tf.int32)]
+
+    @tf.function(input_signature=signature, autograph=False)
     def convert(samples, rate):
-        divisor, rest = rate, tf.constant(to_rate)
-        while rest > 0:  # Euclid
-            divisor, rest = rest, divisor % rest
+        divisor, _ = tf.while_loop(lambda _, rest: rest > 0, lambda last, rest: (rest, last % rest), (rate, to_rate))
         up, down = to_rate // divisor, rate // divisor
         scale = tf.maximum(
             tf.cast(rate, tf.float64) / to_rate, tf.constant(1, tf.float64)
@@ -53,9 +53,11 @@ def _graph(to_rate: int):
         size = tf.cast(up * periods, tf.int64) * tf.cast(2 * half + down * periods, tf.int64)
         long = tf.cast(rate, tf.int64)
         count = tf.maximum((2 * to_rate * tf.size(samples, tf.int64) + long) // (2 * long), 1)
-        if size <= LARGEST_MATRIX:
-            return _by_matrix(samples, up * periods, down * periods, half, scale, count)
-        return _by_phase(samples, up, down, half, scale, count)
+        return tf.cond(
+            size <= LARGEST_MATRIX,
+            lambda: _by_matrix(samples, up * periods, down * periods, half, scale, count),
+            lambda: _by_phase(samples, up, down, half, scale, count),
+        )
 
     return convert
 

@@ -66,7 +66,9 @@ def make_signatures(network, spec: SliceSpec, about: dict) -> dict[str, Signatur
     }
     if spec.input == WAVEFORM:
         found[WAV_BYTES] = Signature(serve_wav, (tf.TensorSpec((None,), tf.string, name=WAV_BYTES),))
-    return found
+    # There is no Python control flow to convert, and looking for it in all that is called takes seconds.
+    plain = tf.autograph.experimental.do_not_convert
+    return {name: Signature(plain(one.function), one.inputs) for name, one in found.items()}
 
 
 def _chosen(answers: dict, names) -> dict:

@@ -28,7 +28,7 @@ def graph():
     """
     import tensorflow as tf
 
-    @tf.function(input_signature=[tf.TensorSpec((), tf.string), tf.TensorSpec((), tf.int32)])
+    @tf.function(input_signature=[tf.TensorSpec((), tf.string), tf.TensorSpec((), tf.int32)], autograph=False)
     def decode(data, row):
         size = tf.strings.length(data)
         raw = tf.pad(tf.io.decode_raw(data, tf.uint8), [[0, BEHIND]])
