@@ -62,12 +62,12 @@ def test_network_measured_on_a_batch_normalises_that_batch(arch):
 
 def test_masks_belong_to_the_statistics():
     inputs = keras.Input((8, 8, 1))
-    masked = SpecAugment(1.0, masks=4, seed=0)(SpectrogramNoise(0.5, seed=0)(inputs))
+    masked = SpecAugment(0.5, seed=0)(SpectrogramNoise(0.5, seed=0)(inputs))
     model = keras.Model(inputs, layers.BatchNormalization(name="after")(masked))
     image = np.random.default_rng(0).uniform(0, 1, (64, 8, 8, 1)).astype("float32")
     BatchStatistics(model).measure([image])
     # Of uniform values, 1 / 12; the noise would have added 1 / 4, and masked cells have the mean.
-    assert 0.005 < array(model.get_layer("after").moving_variance).item() < 0.06
+    assert 0.01 < array(model.get_layer("after").moving_variance).item() < 0.07
 
 
 def test_trained_model_has_the_statistics_of_slices_without_augmentation(tmp_path):
