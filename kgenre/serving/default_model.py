@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 MUSICNN = "musicnn-msd"
 # Of the graph that `build` and the export make. Raise it when the same head, settings and weights would give another
 # graph: other layers, features or slicing, or other inputs and outputs of the SavedModel.
-GRAPH_VERSION = 1
+GRAPH_VERSION = 2
 
 
 def saved_model(progress: Progress = SILENT) -> Path:
