@@ -16,6 +16,9 @@ NOISE = "|".join(
         r"(Note|Warning): .*(MPEG|resync|Xing|[Ss]kipped)",
         r"WARNING: All log messages before absl::InitializeLog",
         r"[IWE]\d{4} .*(port\.cc|cudart_stub|cuda_platform|cpu_feature_guard)",
+        r"INFO: Created TensorFlow Lite XNNPACK delegate",
+        r"[IW]\d{4} .*(flatbuffer_export|tf_tfl_flatbuffer_helpers|mlir_graph_optimization_pass|devices|single_machine)\.cc",
+        r"[IW]\d{4} .*(reader|loader)\.cc.*(SavedModel|bundle|meta graph|MLIR V1)",
         r"\s*$",
     )
 )
