@@ -52,14 +52,21 @@ def answered(file: bytes, slices: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("feature", FEATURES)
-@pytest.mark.parametrize("quantization", ["none", "int8"])
+@pytest.mark.parametrize("quantization", litert.QUANTIZATIONS)
 def test_feature_converted_keeps_its_values(feature, quantization):
-    """In built-in operations, and with 8-bit weights too, for a feature's matrices are none."""
+    """In built-in operations, and with 8-bit weights too, for a feature's matrices are none of these.
+
+    In float16 its window and matrices are rounded; where it has decibels, what is 60 dB below the loudest moves.
+    """
     model, config = feature_model(feature)
     slices = music(config.slice_spec)
     expected = keras.ops.convert_to_numpy(model(slices)[0])
     found = answered(litert._converted(model, config.slice_spec, quantization), slices)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE * np.abs(expected).max())
+    difference = np.abs(found - expected) / np.abs(expected).max()
+    if quantization == "float16":
+        assert difference.mean() < 0.01 and np.isfinite(found).all()
+    else:
+        assert difference.max() < TOLERANCE
 
 
 @pytest.mark.parametrize("arch", ARCHS)
@@ -186,7 +193,7 @@ def test_damaged_graph_is_refused_with_its_path(file, tmp_path):
 def test_predict_gives_the_same_text_on_both_runtimes(run, file, songs, capsys):
     texts = []
     for arguments in (["--model", str(file)], ["--model", str(run.folder), "--runtime", "tensorflow"]):
-        assert predict.main([songs["mp3"] if "mp3" in songs else next(iter(songs.values())), *arguments]) == 0
+        assert predict.main([str(next(iter(songs.values()))), *arguments]) == 0
         texts.append(capsys.readouterr().out)
     assert texts[0] == texts[1]
 

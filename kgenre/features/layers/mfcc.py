@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from kgenre.features.layers.logmel import LogMel
-from kgenre.features.layers.stft import AMIN, by_frame, constant
+from kgenre.features.layers.stft import AMIN, by_frame, constant, tiny
 
 
 @keras.saving.register_keras_serializable(package="kgenre")
@@ -47,7 +47,7 @@ class Mfcc(keras.layers.Layer):
         waveform = ops.cast(waveform, "float32")
         frames = self.mel.frame_count(waveform.shape[1])
         mel = by_frame(waveform, self.mel.mel_power, self.n_fft, self.hop_length, frames)  # (batch, frames, n_mels)
-        level = 10.0 * ops.log10(ops.maximum(mel, AMIN))
+        level = 10.0 * ops.log10(ops.maximum(mel, tiny(AMIN, mel)))
         level = ops.maximum(level, ops.max(level, axis=(1, 2), keepdims=True) - 80.0)
         coefficients = ops.matmul(level, constant(self.basis, level))  # (batch, frames, n_mfcc)
         slopes = [self.delta(coefficients, order) for order in range(1, self.deltas + 1)]

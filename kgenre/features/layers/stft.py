@@ -32,12 +32,22 @@ def constant(matrix: np.ndarray, beside):
     """A matrix that a spectrum, `beside`, is multiplied with: itself, except where weights are being quantized.
 
     A product with 8-bit weights rounds the spectrum to 8 bits too, 48 dB, which is less than music has. The converter
-    quantizes constants only, so there the matrix is multiplied by a 1 that it cannot know: min(exp(|x|), 1).
+    quantizes constants only, so there the matrix is multiplied by a 1 that it cannot know.
     """
-    if not _QUANTIZED.get():
-        return matrix
-    first = ops.reshape(beside, (-1,))[:1]
-    return matrix * ops.minimum(ops.exp(ops.abs(first)), 1.0)
+    return matrix * _unknown_one(beside) if _QUANTIZED.get() else matrix
+
+
+def tiny(value: float, beside):
+    """A positive number that float16 has no room for, below 6e-8, in a computation with the tensor `beside`.
+
+    Where weights are being quantized it is made of its logarithm, for as a constant it would become 0.
+    """
+    return ops.exp(float(np.log(value)) * _unknown_one(beside)) if _QUANTIZED.get() else value
+
+
+def _unknown_one(beside):
+    """The value 1, (1,), that a converter cannot fold into a constant."""
+    return ops.minimum(ops.exp(ops.abs(ops.reshape(beside, (-1,))[:1])), 1.0)
 
 
 def hann(length: int, n_fft: int, center: bool = True) -> np.ndarray:
@@ -127,7 +137,7 @@ class BandMatrix:
 
 def decibels(power, top_db: float):
     """10 log10 of power against its own example's maximum, in [-top_db, 0]: (batch, ...) -> same shape."""
-    level = 10.0 * ops.log10(ops.maximum(power, AMIN))
+    level = 10.0 * ops.log10(ops.maximum(power, tiny(AMIN, power)))
     level = level - ops.max(level, axis=tuple(range(1, len(level.shape))), keepdims=True)
     return ops.maximum(level, -top_db)
 
