@@ -215,7 +215,10 @@ def test_export_into_the_run_is_where_open_model_looks(run, tmp_path, capsys):
         (["--format", "litert"], "--out must be a .tflite file. Received: none."),
         (["--format", "litert", "--out", "folder"], "--out must be a .tflite file. Received: folder."),
         ([], "--out must be the serving folder. Received: none."),
-        (["--quantization", "int8", "--out", "x"], "--quantization is of .tflite files. Received: --format saved_model"),
+        (
+            ["--quantization", "int8", "--out", "x"],
+            "--quantization is of .tflite files. Received:",
+        ),
     ],
 )
 def test_export_refuses_what_does_not_fit_the_format(arguments, message, capsys):

@@ -52,7 +52,9 @@ def main(folder: Path) -> None:
     genres = predict(folder)
     loaded = {"predict": sorted(name for name in sys.modules if "." not in name)}
     music, library = folder / "music", ("--library", folder / "library.sqlite")
-    assert f"{len(genres)} tracks, {len(genres)} of them new" in command("embed", music, "--out", folder / "vectors.npz")
+    assert f"{len(genres)} tracks, {len(genres)} of them new" in command(
+        "embed", music, "--out", folder / "vectors.npz"
+    )
     command("explore", music, *library, "--out", folder / "map.html")
     song, genre = next(iter(genres.items()))
     assert Path(song).name in command("find", f"predicted = {genre}", *library)

@@ -26,7 +26,8 @@ BATCH = 32
 def train_default_head(data: str, out: Path, seed: int = 0, progress: Progress = SILENT) -> dict:
     """Fits the head on train, evaluates it on valid, fits it again on both, and writes the files of the head.
 
-    The files are head.npz, labels.txt, config.json, metrics.json, model.tflite and tags.npz. Test tracks are never opened.
+    The files are head.npz, labels.txt, config.json, metrics.json, model.tflite and tags.npz. Test tracks are never
+    opened.
 
     Args:
         data: what load_collection takes; it needs train and valid tracks.

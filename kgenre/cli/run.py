@@ -14,7 +14,6 @@ from kgenre.cli.stderr_filter import filtered_stderr
 from kgenre.core.errors import KgenreError
 from kgenre.core.settings import Applicable, Setting
 
-
 NEEDS = {  # what the plain install lacks, and the extra that brings it
     **dict.fromkeys(("tensorflow", "keras", "librosa", "matplotlib", "xgboost", "tensorflow_hub"), "train"),
 }

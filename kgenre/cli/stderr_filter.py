@@ -17,8 +17,9 @@ NOISE = "|".join(
         r"WARNING: All log messages before absl::InitializeLog",
         r"[IWE]\d{4} .*(port\.cc|cudart_stub|cuda_platform|cpu_feature_guard)",
         r"INFO: Created TensorFlow Lite XNNPACK delegate",
-        r"[IW]\d{4} .*(flatbuffer_export|tf_tfl_flatbuffer_helpers|mlir_graph_optimization_pass|devices|single_machine)\.cc",
-        r"[IW]\d{4} .*(reader|loader)\.cc.*(SavedModel|bundle|meta graph|MLIR V1)",
+        # Of the conversion to LiteRT.
+        r"[IW]\d{4} .*(flatbuffer_export|tf_tfl_flatbuffer_helpers|mlir_graph_optimization_pass)\.cc",
+        r"[IW]\d{4} .*(devices|single_machine|reader|loader)\.cc",
         r"\s*$",
     )
 )

@@ -74,9 +74,8 @@ def confusion_table(truth: np.ndarray, answer: np.ndarray, labels: list[str]) ->
         truth, answer: int (tracks,), label indices.
         labels: names of the labels.
     """
-    from sklearn.metrics import confusion_matrix
-
     import pandas as pd
+    from sklearn.metrics import confusion_matrix
 
     counts = confusion_matrix(truth, answer, labels=np.arange(len(labels)))
     return pd.DataFrame(counts, index=pd.Index(labels, name="genre"), columns=labels)

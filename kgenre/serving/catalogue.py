@@ -1,4 +1,4 @@
-"""The models that can be opened: by a name of the catalogue, or by the path of a run, a SavedModel or a .tflite file."""
+"""The models that can be opened: by a name of the catalogue, or by the path of a run, SavedModel or .tflite file."""
 
 import shutil
 from collections.abc import Callable

@@ -47,7 +47,9 @@ def model_metadata(folder: Path, task: Task, spec: SliceSpec) -> dict:
 
 
 def model_identity(values: dict, weights: Iterable[np.ndarray]) -> str:
-    """Hash of `metadata_values` and of the weights, in any order and however often kept: the same for every export of the same model.
+    """Hash of `metadata_values` and of the weights: the same for every export of the same model.
+
+    Weights count in any order and however often they are kept.
 
     Vectors of two formats may be mixed where this is equal, for they agree to 1e-4 (tests/test_litert.py).
     """

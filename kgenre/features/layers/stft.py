@@ -129,9 +129,7 @@ class BandMatrix:
 
     def __call__(self, spectrum):
         """(n, bins) -> (n, bands)."""
-        products = [
-            ops.matmul(spectrum[:, low:high], constant(block, spectrum)) for low, high, block in self.blocks
-        ]
+        products = [ops.matmul(spectrum[:, low:high], constant(block, spectrum)) for low, high, block in self.blocks]
         return ops.concatenate(products, axis=-1)
 
 

@@ -25,7 +25,7 @@ class Exporter:
 
     description: what it is, for `--help`.
     module: of this package, with
-        write: (keras.Model, Task, SliceSpec, path that does not exist, options by keyword) -> writes the artefact there.
+        write: (keras.Model, Task, SliceSpec, free path, options by keyword) -> writes the artefact there.
         mark_leaky: (path, text) -> keeps in the artefact what makes its metrics too high.
         tolerance: options by keyword -> largest difference allowed; TOLERANCE without it.
         ANSWER: source of a program that is run in a process of its own, as a server would; its arguments are the
@@ -33,6 +33,8 @@ class Exporter:
             model takes them, and the .npz to write: for each NAME the arrays
             NAME/probabilities (batch, classes), NAME/slice_probabilities (batch, slices, classes), NAME/embedding
             (batch, d).
+    suffix: of a file; "" for a folder.
+    options: names of what `write` takes by keyword.
     """
 
     description: str
@@ -73,6 +75,7 @@ def export_model(
         KgenreError: the folder exists, or the reloaded model differs by more than the format's tolerance.
     """
     from kgenre.serving.exporters.verify import difference
+
     check_known("export format", format, EXPORTERS)
     folder, exporter = Path(folder), EXPORTERS[format].load()
     if folder.exists():

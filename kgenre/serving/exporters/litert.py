@@ -102,7 +102,7 @@ def _converted(network, spec: SliceSpec, quantization: str) -> bytes:
 
 
 def _save(network, spec: SliceSpec, folder: str, quantized: bool) -> None:
-    """A SavedModel of one slice at a time, for the converter; its weights are constants, as only these get converted."""
+    """A SavedModel of one slice at a time, for the converter. Its weights are constants: variables would stay such."""
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
