@@ -65,6 +65,6 @@ def test_plain_install_in_an_empty_environment_answers(music):
     assert "ai-edge-litert" in listed
     assert not {"tensorflow", "keras", "librosa"} & {line.split()[0] for line in listed.splitlines()}
     assert "ai_edge_litert" in loaded(python, music)["predict"]
-    refused = subprocess.run([python, "-m", "kgenre.train", "--data", "demo", "--out", "run"], cwd=music,
+    refused = subprocess.run([python, "-m", "kgenre.export", "--out", "served"], cwd=music,
                              capture_output=True, text=True, check=False)  # fmt: skip
     assert refused.returncode == 2 and "pip install 'kgenre[train]'" in refused.stderr

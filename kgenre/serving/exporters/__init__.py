@@ -26,7 +26,7 @@ class Exporter:
     description: what it is, for `--help`.
     module: of this package, with
         write: (keras.Model, Task, SliceSpec, free path, options by keyword) -> writes the artefact there.
-        mark_leaky: (path, text) -> keeps in the artefact what makes its metrics too high.
+        mark_leaky: (path, text) -> keeps in the artefact what makes its metrics too high; metadata.mark_leaky without.
         tolerance: options by keyword -> largest difference allowed; TOLERANCE without it.
         ANSWER: source of a program that is run in a process of its own, as a server would; its arguments are the
             folder, an .npz of tracks by name, waveforms (batch, samples) or spectrograms (batch, frames, bins) as the
@@ -75,6 +75,7 @@ def export_model(
         KgenreError: the folder exists, or the reloaded model differs by more than the format's tolerance.
     """
     from kgenre.serving.exporters.verify import difference
+    from kgenre.serving.metadata import mark_leaky
 
     check_known("export format", format, EXPORTERS)
     folder, exporter = Path(folder), EXPORTERS[format].load()
@@ -92,6 +93,6 @@ def export_model(
                 "nothing was written. Train with --precision float32 or export on the machine that trained."
             )
         if leaky:
-            exporter.mark_leaky(part, leaky)
+            getattr(exporter, "mark_leaky", mark_leaky)(part, leaky)
         part.rename(folder)
     return found

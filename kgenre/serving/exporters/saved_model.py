@@ -14,9 +14,7 @@ from pathlib import Path
 from kgenre.audio.slicing import SliceSpec, slice_in_graph
 from kgenre.model.aggregate import aggregate_in_graph
 from kgenre.model.tasks import Task
-from kgenre.serving.metadata import mark_leaky, metadata_values, model_metadata, write_metadata
-
-__all__ = ["ANSWER", "mark_leaky", "write"]
+from kgenre.serving.metadata import metadata_values, model_metadata, write_metadata
 
 SLICES_AT_ONCE = 64  # bounds the memory of a long track's spectrograms
 
