@@ -27,6 +27,7 @@ def main(argv=None) -> int:
     parser.add_argument("songs", nargs="*", metavar="FILE|DIR|GLOB", help="songs, folders of songs, or quoted patterns")
     cli.add_data_flag(parser, "instead of songs: ")
     cli.add_model_flag(parser)
+    cli.add_runtime_flag(parser)
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="file to write, .npz or .parquet")
     cli.add_collection_flags(parser)
     cli.add_reading_flags(parser)
@@ -53,7 +54,7 @@ def _embed(args: argparse.Namespace) -> int:
         rows = collection_rows(args.data, seed, cli.collection_options(args))
     else:
         rows = song_rows(args.songs, model_input(args.model))
-    model = open_model(args.model)
+    model = open_model(args.model, args.runtime)
     progress = cli.BarProgress()
     failures, new = embed(model, rows, out, workers, cli.read_policy(args), progress)
     print(f"{out}: {len(rows) - len(failures)} tracks, {new} of them new")

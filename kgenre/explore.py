@@ -25,6 +25,7 @@ def main(argv=None) -> int:
     parser = cli.make_parser("explore", __doc__)
     parser.add_argument("folder", metavar="DIR", type=Path, help="folder of music")
     cli.add_model_flag(parser)
+    cli.add_runtime_flag(parser)
     parser.add_argument("--library", type=Path, metavar="FILE", help="library (default: DIR/.kgenre/library.sqlite)")
     cli.add_reading_flags(parser, "as last time, at first ")
     parser.add_argument("--workers", type=positive, metavar="N", help="reading processes (default: one per core)")
@@ -52,7 +53,7 @@ def _explore(args: argparse.Namespace) -> int:
     # Before the work, so that a port in use is an error at once.
     listening = None if args.out or args.scan_only else listen(args.port)
     with open_library(args.folder, args.library) as library:
-        model = open_model(args.model)
+        model = open_model(args.model, args.runtime)
         policy = cli.read_policy(args, last_policy(library, model))
         print(f"library: {library.path}\nmodel: {model.name}, {policy.text}", file=sys.stderr)
         report, quality = _update(library, args, model, policy)

@@ -1,11 +1,16 @@
 """Exports a run for serving, and checks that what was written answers as the model does.
 
     kgenre export --model models/RUN --out DIR
+    kgenre export --model models/RUN --format litert                # models/RUN/model.tflite, which predict then uses
+    kgenre export --model models/RUN --format litert --quantization float16 --out genres.tflite
 
 A SavedModel for TF Serving, DIR/1/, takes waveforms of any length (`serving_default`, `waveform_masked`, `embed`) and
 WAV files (`wav_bytes`), and describes itself (`about`). Beside it lie models.config, batching.config and
 docker-compose.yml, which are written once and yours to change: `cd DIR && docker compose up`. docs/serving.md has
 examples of requests.
+
+A .tflite file answers without TensorFlow: `waveform` float32 (1, clip_samples) -> `probabilities` (1, classes) and
+`embedding` (1, d). labels.txt and about.json are in it too, as in a zip archive.
 """
 
 import argparse
@@ -13,30 +18,60 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
+from kgenre.core.errors import KgenreError
 from kgenre.serving.exporters import EXPORTERS, export_model
+
+QUANTIZATIONS = ("none", "float16", "int8")
 
 
 def main(argv=None) -> int:
     parser = cli.make_parser("export", __doc__)
     cli.add_model_flag(parser)
     rows = "; ".join(f"{name}: {row.description}" for name, row in EXPORTERS.items())
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="serving folder; a new version is added")
+    parser.add_argument(
+        "--out", type=Path, metavar="PATH", help="serving folder, to which a new version is added; or .tflite file"
+    )
     parser.add_argument("--format", default="saved_model", choices=EXPORTERS, help=f"{rows} (default: saved_model)")
+    parser.add_argument(
+        "--quantization", choices=QUANTIZATIONS, help="of a .tflite file's weights; float16 halves it (default: none)"
+    )
     return cli.run(_export, parser.parse_args(argv))
 
 
 def _export(args: argparse.Namespace) -> int:
     from kgenre.model.build import check_backend
 
+    row = EXPORTERS[args.format]
+    options = {"quantization": args.quantization} if args.quantization else {}
+    if not options.keys() <= set(row.options):
+        raise KgenreError(f"--quantization is of .tflite files. Received: --format {args.format}. Leave it out.")
+    path = (_file if row.suffix else _version_folder)(args, row.suffix)
     check_backend()
     model, task, spec, leaky = _load(args.model)
-    taken = [int(child.name) for child in args.out.glob("*") if child.name.isdigit()]
-    folder = args.out / str(max(taken, default=0) + 1)
-    difference = export_model(model, task, spec, folder, args.format, leaky)
-    print(f"{folder}  (reloaded in a fresh process: largest difference {difference:.1e})")
-    for path in EXPORTERS[args.format].write_server_files(args.out):
-        print(path)
+    difference = export_model(model, task, spec, path, args.format, leaky, **options)
+    print(f"{path}  (reloaded in a fresh process: largest difference {difference:.1e})")
+    for written in row.write_server_files(args.out):
+        print(written)
     return 0
+
+
+def _file(args: argparse.Namespace, suffix: str) -> Path:
+    """--out; without it, the file in the run's folder that `open_model` finds."""
+    out = args.out
+    if out is None and args.model is not None and not args.quantization and (args.model / "run.json").is_file():
+        out = args.model / f"model{suffix}"
+    if out is None or out.suffix != suffix:
+        raise KgenreError(f"--out must be a {suffix} file. Received: {out or 'none'}.")
+    if out.exists():
+        raise KgenreError(f"{out}: exists already. Remove it, or name another file with --out.")
+    return out
+
+
+def _version_folder(args: argparse.Namespace, _: str) -> Path:
+    if args.out is None:
+        raise KgenreError("--out must be the serving folder. Received: none.")
+    taken = [int(child.name) for child in args.out.glob("*") if child.name.isdigit()]
+    return args.out / str(max(taken, default=0) + 1)
 
 
 def _load(folder: Path | None):

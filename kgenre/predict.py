@@ -4,6 +4,7 @@
     kgenre predict ~/Music --out genres.csv
     kgenre predict --model models/RUN 'albums/**/*.flac' --format json --slices
     kgenre predict --model models/SPECTROGRAM_RUN song.npy song.png tracks.npz#3
+    kgenre predict --model genres.tflite SONG.mp3     # what `kgenre export --format litert` wrote
 
 Probabilities are averaged over the slices of the whole track. JSON output has one object a line. Files that
 cannot be used are listed on stderr with the reason, and the exit status is then 1; all others are predicted. A
@@ -27,12 +28,13 @@ def main(argv=None) -> int:
     parser = cli.make_parser("predict", __doc__)
     parser.add_argument("songs", nargs="+", metavar="FILE|DIR|GLOB", help="songs, folders of songs, or quoted patterns")
     cli.add_model_flag(parser)
+    cli.add_runtime_flag(parser)
     add_output_flags(parser, FORMATS)
     parser.add_argument("--slices", action="store_true", help="also the probabilities of each slice")
     parser.add_argument("--tags", action="store_true", help="also the 50 tags of the default model")
     cli.add_reading_flags(parser)
     cli.add_settings_flags(parser, ReaderSettings, "workers")
-    return cli.run(_predict, parser.parse_args(argv))
+    return cli.run(_predict, parser.parse_args(argv), pandas=False)
 
 
 def _predict(args: argparse.Namespace) -> int:
@@ -48,7 +50,7 @@ def _predict(args: argparse.Namespace) -> int:
     from kgenre.serving import default_model
     from kgenre.serving.predict import predict_tracks
 
-    predictor = open_model(args.model)
+    predictor = open_model(args.model, args.runtime)
     if not predictor.task.labels:
         raise KgenreError(
             f"{predictor.name} names no genres. Use `kgenre embed` for its embeddings, or another --model."

@@ -14,6 +14,7 @@ from kgenre.baselines import default_head as engine
 from kgenre.baselines.alteration import altered, equalised
 from kgenre.baselines.linear import discriminant, slice_weights
 from kgenre.baselines.linear_head import SliceFeatures, find_temperature, fit_head, track_probabilities
+from kgenre.serving.litert_model import LitertModel
 
 
 def test_command_on_a_collection_writes_head_and_metrics(cache, collection, tmp_path, monkeypatch):
@@ -24,6 +25,9 @@ def test_command_on_a_collection_writes_head_and_metrics(cache, collection, tmp_
     assert metrics["split"] == "valid" and metrics["fitted_on"] + metrics["tracks"] < 18  # test tracks are left out
     with np.load(tmp_path / "head" / "head.npz") as head:
         assert head["kernel"].shape == (1706, 3) and np.isfinite(head["kernel"]).all()
+    model = LitertModel(tmp_path / "head" / "model.tflite")
+    assert model.labels == GENRES and np.isfinite(model(clip(2.98)).probabilities).all()
+    assert (tmp_path / "head" / "tags.npz").is_file()
 
 
 def test_altered_copies_vary_in_length_and_level_and_stay_finite():

@@ -321,7 +321,7 @@ def test_explore_folder_of_music_becomes_an_offline_page(songs, tmp_path, monkey
     for name in ("song.ogg", "22k.mp3", "mono.wav"):
         shutil.copy(songs[name], music_folder)
     (music_folder / "broken.mp3").write_bytes(b"no music")
-    monkeypatch.setattr("kgenre.serving.catalogue.open_model", lambda name: LevelModel())
+    monkeypatch.setattr("kgenre.serving.catalogue.open_model", lambda name, runtime: LevelModel())
     arguments = [
         str(music_folder),
         "--library",
@@ -352,7 +352,7 @@ def test_explore_without_windows_repeats_the_last_choice(songs, tmp_path, monkey
     for name in ("song.ogg", "mono.wav"):
         shutil.copy(songs[name], tmp_path / "Music")
     (tmp_path / "Music" / "broken.mp3").write_bytes(b"no music")
-    monkeypatch.setattr("kgenre.serving.catalogue.open_model", lambda name: LevelModel())
+    monkeypatch.setattr("kgenre.serving.catalogue.open_model", lambda name, runtime: LevelModel())
 
     def explored(*flags: str) -> str:
         explore.main([str(tmp_path / "Music"), "--scan-only", *flags])

@@ -60,10 +60,10 @@ def take(dataset, n_batches: int):
     return np.concatenate(waveforms), np.concatenate(labels)
 
 
-def by_track(dataset) -> dict[int, np.ndarray]:
+def by_track(batches) -> dict[int, np.ndarray]:
     """Slices of each track in the order they came; the last of each track, and no other, must say so."""
     found, ended = {}, set()
-    for numbers, lasts, waveforms in dataset.as_numpy_iterator():
+    for numbers, lasts, waveforms in batches:
         for number, last, waveform in zip(numbers, lasts, waveforms):
             assert number not in ended
             found.setdefault(int(number), []).append(waveform)
@@ -383,7 +383,7 @@ def test_sliding_slices_are_those_of_the_decoded_whole(tones, workers, cache_byt
 
 def test_sliding_batches_are_full_but_for_the_last(tones):
     expected = sum(SliceSpec(RATE, CLIP, CLIP).count(len(decode(path, RATE).samples)) for path in tones)
-    sizes = [len(numbers) for numbers, _, _ in slice_batches(reader_of(), tones, 7).as_numpy_iterator()]
+    sizes = [len(numbers) for numbers, _, _ in slice_batches(reader_of(), tones, 7)]
     assert sizes == [7] * (expected // 7) + [expected % 7] * (expected % 7 > 0)
 
 
@@ -396,7 +396,7 @@ def test_sliding_over_bad_files_lists_them_and_finishes_the_others(tones, faulty
     paths = [path for pair in zip(bad, tones) for path in pair]
     reader = reader_of()
     found = {}
-    for numbers, _, waveforms in slice_batches(reader, paths, 4, workers=2).as_numpy_iterator():
+    for numbers, _, waveforms in slice_batches(reader, paths, 4, workers=2):
         for number, waveform in zip(numbers, waveforms):
             found.setdefault(paths[number], []).append(waveform)
     assert list(reader.failures) != [] and set(reader.failures) == set(bad)
@@ -418,7 +418,7 @@ def test_silent_track_is_listed_from_the_cache_too(faulty):
     reader = reader_of()
     for expected_decodes in (1, 1):
         reader.failures.clear()
-        list(slice_batches(reader, [path], 4).as_numpy_iterator())
+        list(slice_batches(reader, [path], 4))
         assert reader.failures == {path: SILENT}
         assert reader.decoded == expected_decodes
 
@@ -436,7 +436,7 @@ def sliding_peak(reader: TrackReader, paths) -> int:
     """Bytes that were held at most during a pass over all slices."""
     tracemalloc.start()
     try:
-        found = sum(len(numbers) for numbers, _, _ in slice_batches(reader, paths, 32).as_numpy_iterator())
+        found = sum(len(numbers) for numbers, _, _ in slice_batches(reader, paths, 32))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

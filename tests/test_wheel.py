@@ -80,7 +80,7 @@ def test_wheel_in_an_empty_environment_trains_predicts_and_maps(wheel, tmp_path)
 
     run(sys.executable, "-m", "venv", "venv")
     binaries = tmp_path / "venv" / "bin"
-    run(binaries / "python", "-m", "pip", "install", "--quiet", wheel)
+    run(binaries / "python", "-m", "pip", "install", "--quiet", f"{wheel}[train]")
     trained = run(binaries / "kgenre", "train", "--config", "demo", "--epochs", "2", "--out", "models/demo")
     assert "test of demo: 33 tracks" in trained
     song = next((tmp_path / "data" / "demo").rglob("*.mp3"))

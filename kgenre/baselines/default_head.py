@@ -26,7 +26,8 @@ BATCH = 32
 def train_default_head(data: str, out: Path, seed: int = 0, progress: Progress = SILENT) -> dict:
     """Fits the head on train, evaluates it on valid, fits it again on both, and writes the files of the head.
 
-    The files are head.npz, labels.txt, config.json and metrics.json. Test tracks are never opened.
+    The files are head.npz, labels.txt, config.json, metrics.json, model.tflite and tags.npz. Test tracks are never
+    opened.
 
     Args:
         data: what load_collection takes; it needs train and valid tracks.
@@ -76,12 +77,14 @@ def train_default_head(data: str, out: Path, seed: int = 0, progress: Progress =
 def _write_head(out: Path, head: LinearHead, labels: list[str], settings, metrics: dict) -> None:
     from kgenre.core.files import write_beside, write_json, write_text
     from kgenre.core.settings import settings_json
+    from kgenre.serving.default_model import write_litert_files
 
     kernel, bias = head
     write_beside(out / "head.npz", lambda part: np.savez(part, kernel=kernel, bias=bias))
     write_text(out / "labels.txt", "\n".join(labels) + "\n")
     write_text(out / "config.json", settings_json(settings.values()))
     write_json(out / "metrics.json", metrics)
+    write_litert_files(out)
 
 
 def extract(paths: list[str], settings, seed: int, progress: Progress = SILENT) -> tuple[SliceFeatures, dict[str, str]]:

@@ -10,7 +10,13 @@ from kgenre.cli.parser import Parser, make_parser
 from kgenre.cli.progress import BarProgress
 from kgenre.cli.reading import add_reading_flags, read_policy
 from kgenre.cli.run import run, run_applicable
-from kgenre.cli.wording import add_collection_flags, add_data_flag, add_model_flag, collection_options
+from kgenre.cli.wording import (
+    add_collection_flags,
+    add_data_flag,
+    add_model_flag,
+    add_runtime_flag,
+    collection_options,
+)
 from kgenre.core.text import one_line
 
 __all__ = [
@@ -21,6 +27,7 @@ __all__ = [
     "add_data_flag",
     "add_model_flag",
     "add_reading_flags",
+    "add_runtime_flag",
     "read_policy",
     "check_file",
     "collection_options",

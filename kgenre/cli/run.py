@@ -14,18 +14,33 @@ from kgenre.cli.stderr_filter import filtered_stderr
 from kgenre.core.errors import KgenreError
 from kgenre.core.settings import Applicable, Setting
 
+NEEDS = {  # what the plain install lacks, and the extra that brings it
+    **dict.fromkeys(("tensorflow", "keras", "librosa", "matplotlib", "xgboost", "tensorflow_hub"), "train"),
+}
 
-def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
-    """Runs a command. A KgenreError becomes one line and exit status 2, Ctrl-C one line and 130."""
+
+def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace, pandas: bool = True) -> int:
+    """Runs a command. A KgenreError becomes one line and exit status 2, Ctrl-C one line and 130.
+
+    Args:
+        pandas: whether the command uses it; to import it takes a while.
+    """
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="surrogateescape")  # file names of other encodings go out as they came
-    with filtered_stderr(), python_strings():
+    with filtered_stderr(), python_strings() if pandas else contextlib.nullcontext():
         logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", force=True)
         logging.getLogger("kgenre").setLevel(logging.INFO)
         try:
             return command(args)
         except KgenreError as error:
             print(f"kgenre: {error}", file=sys.stderr)
+            return 2
+        except ModuleNotFoundError as error:
+            name = (error.name or "").partition(".")[0]
+            if name not in NEEDS:
+                raise
+            step = f"pip install 'kgenre[{NEEDS[name]}]'"
+            print(f"kgenre: {name} is not installed, which this needs. Install it: {step}", file=sys.stderr)
             return 2
         except KeyboardInterrupt:
             print("kgenre: stopped", file=sys.stderr)

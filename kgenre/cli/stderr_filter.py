@@ -16,6 +16,10 @@ NOISE = "|".join(
         r"(Note|Warning): .*(MPEG|resync|Xing|[Ss]kipped)",
         r"WARNING: All log messages before absl::InitializeLog",
         r"[IWE]\d{4} .*(port\.cc|cudart_stub|cuda_platform|cpu_feature_guard|util\.cc:\d+\] oneDNN)",
+        r"INFO: Created TensorFlow Lite XNNPACK delegate",
+        # Of the conversion to LiteRT.
+        r"[IW]\d{4} .*(flatbuffer_export|tf_tfl_flatbuffer_helpers|mlir_graph_optimization_pass)\.cc",
+        r"[IW]\d{4} .*(devices|single_machine|reader|loader)\.cc",
         r"\s*$",
     )
 )

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from kgenre.cli.flags import add_settings_flags, settings_from
 from kgenre.collections.settings import DATA, DATA_METAVAR, CollectionOptions
+from kgenre.serving.runtimes import AUTO, RUNTIMES
 
-MODEL = "default, musicnn, vggish, a run folder or a SavedModel folder"
+MODEL = "default, musicnn, vggish, a run folder, a SavedModel folder or a .tflite file"
 
 
 def add_data_flag(parser: argparse.ArgumentParser, before: str = "", default: str = "", **options) -> None:
@@ -32,3 +33,9 @@ def add_model_flag(parser: argparse.ArgumentParser, default: str = "the default 
     """Adds --model. `default`: what is used without it, as text."""
     after = f" (default: {default})" if default else ""
     parser.add_argument("--model", type=Path, metavar="MODEL", help=f"{MODEL}{after}", **options)
+
+
+def add_runtime_flag(parser: argparse.ArgumentParser) -> None:
+    """Adds --runtime."""
+    rows = "; ".join(f"{name}: {text}" for name, text in RUNTIMES.items())
+    parser.add_argument("--runtime", choices=RUNTIMES, default=AUTO, help=f"what computes ({rows}; default: {AUTO})")

@@ -1,7 +1,11 @@
 """Metrics of classifiers at track level, as pure functions of the answers."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def wilson_interval(hits: int, n: int) -> tuple[float, float]:
@@ -63,13 +67,14 @@ def track_metrics(truth: np.ndarray, probabilities: np.ndarray, labels: list[str
     }
 
 
-def confusion_table(truth: np.ndarray, answer: np.ndarray, labels: list[str]) -> pd.DataFrame:
+def confusion_table(truth: np.ndarray, answer: np.ndarray, labels: list[str]) -> "pd.DataFrame":
     """Numbers of tracks by true genre (rows) and predicted genre (columns).
 
     Args:
         truth, answer: int (tracks,), label indices.
         labels: names of the labels.
     """
+    import pandas as pd
     from sklearn.metrics import confusion_matrix
 
     counts = confusion_matrix(truth, answer, labels=np.arange(len(labels)))

@@ -1,7 +1,10 @@
-"""Maps over worker processes and over threads."""
+"""Maps over worker processes and over threads, and streams side by side."""
 
 import collections
+import contextlib
+import itertools
 import multiprocessing
+import queue
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
@@ -74,3 +77,66 @@ def map_in_threads(function: Callable, arguments: Iterable, workers: int) -> Ite
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 yield from (job.result() for job in done)
         yield from (job.result() for job in as_completed(running))
+
+
+def interleave(stream: Callable, arguments: Iterable, workers: int, ahead: int) -> Iterator:
+    """The items of `stream(argument)` for all arguments, `workers` streams side by side in threads.
+
+    One item is taken from each stream in turn, and the next argument begins where a stream has ended, so the order
+    depends on nothing but the streams. An exception of a stream is raised here. Closing the iterator ends the threads.
+
+    Args:
+        stream: argument -> iterator; of functions that release Python's lock, as decoders do.
+        ahead: items at most that are ready of a stream and not taken.
+    """
+    waiting, pool = iter(arguments), ThreadPoolExecutor(workers)
+    running = collections.deque(_Stream(pool, stream, each, ahead) for each in itertools.islice(waiting, workers))
+    try:
+        while running:
+            first = running.popleft()
+            item = first.take()
+            if item is _END:
+                running.extend(_Stream(pool, stream, each, ahead) for each in itertools.islice(waiting, 1))
+            else:
+                running.append(first)
+                yield item
+    finally:
+        for each in running:
+            each.stop()
+        pool.shutdown(cancel_futures=True)
+
+
+_END = object()
+
+
+class _Stream:
+    """An iterator that a thread of a pool reads ahead of its taker."""
+
+    def __init__(self, pool: ThreadPoolExecutor, stream: Callable, argument, ahead: int):
+        self._items: queue.Queue = queue.Queue(max(1, ahead))
+        self._stopped = False
+        self._job = pool.submit(self._read, stream, argument)
+
+    def take(self):
+        """The next item, _END after the last. Raises what the stream raises."""
+        item = self._items.get()
+        if item is _END:
+            self._job.result()
+        return item
+
+    def stop(self) -> None:
+        """Ends the reading at the next item."""
+        self._stopped = True
+        with contextlib.suppress(queue.Empty):  # it may wait for places: for an item, and for the end
+            while True:
+                self._items.get_nowait()
+
+    def _read(self, stream: Callable, argument) -> None:
+        try:
+            for item in stream(argument):
+                if self._stopped:
+                    return
+                self._items.put(item)
+        finally:
+            if not self._stopped:
+                self._items.put(_END)

@@ -1,5 +1,7 @@
 """Predictions of tracks as records, text, JSON lines and CSV."""
 
+import csv
+import io
 import json
 from collections.abc import Sequence
 
@@ -89,15 +91,15 @@ def records_csv(records: list[dict], labels: Sequence[str], by_slice: bool) -> s
 
     With `by_slice` it has a row a slice, its start after the slices; else a row a track.
     """
-    import pandas as pd
-
     tags = sorted(records[0].get("tags", ())) if records else []
-    rows = []
+    columns = ["path", "genre", "genres", "seconds", "slices", "note", *(["start"] if by_slice else []), *labels]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns + [f"tag:{tag}" for tag in tags], lineterminator="\n")
+    writer.writeheader()
     for record in records:
         parts = record["by_slice"] if by_slice else [record]
-        rows += [_csv_row(record, part, tags) for part in parts]
-    columns = ["path", "genre", "genres", "seconds", "slices", "note", *(["start"] if by_slice else []), *labels]
-    return pd.DataFrame(rows, columns=columns + [f"tag:{tag}" for tag in tags]).to_csv(index=False)
+        writer.writerows(_csv_row(record, part, tags) for part in parts)
+    return text.getvalue()
 
 
 def _csv_row(record: dict, part: dict, tags: Sequence[str]) -> dict:

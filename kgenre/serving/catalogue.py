@@ -1,31 +1,40 @@
-"""The models that can be opened: by a name of the catalogue, or by the folder of a run or a SavedModel."""
+"""The models that can be opened: by a name of the catalogue, or by the path of a run, SavedModel or .tflite file."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from kgenre.audio.inputs import WAVEFORM
 from kgenre.core.errors import KgenreError, check_known
+from kgenre.serving import litert_model
+from kgenre.serving.exported import open_exported
+from kgenre.serving.litert_model import LitertModel
 from kgenre.serving.model import Model
+from kgenre.serving.runtimes import AUTO, LITERT, RUNTIMES
 from kgenre.serving.saved_model import SavedModel
-from kgenre.serving.vggish import VggishEmbedder
 
 DEFAULT, MUSICNN = "default", "musicnn"
 MUSICNN_NAMES = (DEFAULT, MUSICNN)  # whose embedding is musicnn's own, of which its tags are a function
 
 
-def open_model(name=None) -> Model:
-    """The model of a name: the default model if none, a row of CATALOGUE, a run folder or a SavedModel folder.
+def open_model(name=None, runtime: str = AUTO) -> Model:
+    """The model of a name: the default model if none, a row of CATALOGUE, a run folder, a SavedModel or a .tflite file.
+
+    Args:
+        runtime: "litert", "tensorflow", or "auto": LiteRT where it is installed and there is a .tflite file of the
+            same model, else TensorFlow.
 
     Raises:
-        KgenreError: no such model, or its weights are not available.
+        KgenreError: no such model, its weights are not available, or it is not there for the runtime.
     """
+    check_known("runtime", runtime, RUNTIMES)
     name = DEFAULT if name is None else str(name)
     if not Path(name).exists():
         if name in CATALOGUE:
-            return CATALOGUE[name]()
+            return CATALOGUE[name](runtime)
         if len(Path(name).parts) == 1:
             check_known("model", name, CATALOGUE, where="a model is a run folder, a SavedModel folder or a name: ")
-    return SavedModel(name)
+    return open_exported(name, runtime)
 
 
 def model_input(name=None) -> str:
@@ -39,16 +48,31 @@ def model_input(name=None) -> str:
     return open_model(name).slice_spec.input
 
 
-def _default(name: str = DEFAULT) -> SavedModel:
-    """The default model; exported again where something else removed files of the cache."""
+def _default(name: str, runtime: str) -> Model:
+    """The default model: the .tflite file of the package, or its SavedModel, which the first use exports."""
     from kgenre.serving import default_model
 
+    if runtime == LITERT or (runtime == AUTO and litert_model.installed()):
+        litert_model.check_installed()
+        return LitertModel(default_model.litert_file(), name)
     folder = default_model.saved_model()
     try:
         return SavedModel(folder, name)
-    except KgenreError:
+    except KgenreError:  # something else removed files of the cache
         shutil.rmtree(folder.parent)
         return SavedModel(default_model.saved_model(), name)
 
 
-CATALOGUE = {DEFAULT: _default, MUSICNN: lambda: _default(MUSICNN), "vggish": VggishEmbedder}
+def _vggish(runtime: str) -> Model:
+    from kgenre.serving.vggish import VggishEmbedder
+
+    if runtime == LITERT:
+        raise KgenreError(f"vggish answers through TensorFlow only. Received: --runtime {runtime}. Leave it out.")
+    return VggishEmbedder()
+
+
+CATALOGUE: dict[str, Callable[[str], Model]] = {
+    DEFAULT: lambda runtime: _default(DEFAULT, runtime),
+    MUSICNN: lambda runtime: _default(MUSICNN, runtime),
+    "vggish": _vggish,
+}

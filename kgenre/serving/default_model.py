@@ -1,8 +1,9 @@
 """The default model: musicnn's network with a genre head of our own, ready after set-up.
 
-The head ships with the package, in default/ beside this file, with its model card; musicnn's weights are fetched once
-(kgenre.weights). The two are put together and exported once to the user's cache, so that the default model is a
-SavedModel like every other: `predict`, `embed`, `evaluate` and TF Serving know no difference.
+It ships with the package, in default/ beside this file, with its model card: as a .tflite file that answers through
+LiteRT, its head and musicnn's layer of tags. For TensorFlow it is put together from the head and musicnn's weights,
+which are fetched once (kgenre.weights), and exported once to the user's cache, so that it is a SavedModel like every
+other: `predict`, `embed`, `evaluate` and TF Serving know no difference.
 """
 
 import functools
@@ -26,6 +27,7 @@ from kgenre.weights.musicnn import TAGS
 log = logging.getLogger(__name__)
 
 MUSICNN = "musicnn-msd"
+LITERT_FILE, TAGS_FILE = "model.tflite", "tags.npz"
 # Of the graph that `build` and the export make. Raise it when the same head, settings and weights would give another
 # graph: other layers, features or slicing, or other inputs and outputs of the SavedModel.
 GRAPH_VERSION = 2
@@ -52,12 +54,38 @@ def saved_model(progress: Progress = SILENT) -> Path:
     return folder
 
 
+def litert_file() -> Path:
+    """The .tflite file in the package."""
+    return Path(str(head_directory() / LITERT_FILE))
+
+
+def write_litert_files(directory: Path) -> None:
+    """Writes the .tflite file and the layer of tags into a directory that has a head; may fetch musicnn's weights."""
+    from kgenre.core.files import write_beside
+    from kgenre.serving.exporters import export_model
+    from kgenre.serving.litert_file import read_metadata, write_metadata
+
+    arrays = load(WEIGHTS[MUSICNN])
+    layer = {"kernel": arrays["dense_1/kernel"], "bias": arrays["dense_1/bias"]}
+    write_beside(directory / TAGS_FILE, lambda part: np.savez(part, **layer))
+    model, labels = settings(directory)
+    file, network = directory / LITERT_FILE, build(model, labels, directory)
+    file.unlink(missing_ok=True)
+    export_model(network, make_task(DEFAULT_TASK, labels), model.slice_spec, file, "litert")
+    write_metadata(file, {**read_metadata(file), "made_of": made_of(directory)})
+
+
 def identity() -> str:
     """Hash of what the export is made of: GRAPH_VERSION, musicnn's weights, the head and its settings."""
-    digest = hashlib.sha256(f"{GRAPH_VERSION} {WEIGHTS[MUSICNN].sha256}".encode())
+    return hashlib.sha256(f"{GRAPH_VERSION} {made_of(head_directory())}".encode()).hexdigest()[:12]
+
+
+def made_of(directory) -> str:
+    """Hash of musicnn's weights and the head in a directory: what the .tflite file must have been made of."""
+    digest = hashlib.sha256(WEIGHTS[MUSICNN].sha256.encode())
     for name in ("config.json", "labels.txt", "head.npz"):
-        digest.update(hashlib.sha256((head_directory() / name).read_bytes()).digest())
-    return digest.hexdigest()[:12]
+        digest.update(hashlib.sha256((directory / name).read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def head_directory():
@@ -65,17 +93,22 @@ def head_directory():
     return importlib.resources.files("kgenre.serving") / "default"
 
 
-def settings() -> tuple[ModelSettings, list[str]]:
-    """The default model's settings and labels."""
-    labels = (head_directory() / "labels.txt").read_text(encoding="utf-8").split("\n")[:-1]
-    with importlib.resources.as_file(head_directory() / "config.json") as path:
+def settings(directory=None) -> tuple[ModelSettings, list[str]]:
+    """The settings and labels of the default model, or of the head in another directory."""
+    directory = directory or head_directory()
+    labels = (directory / "labels.txt").read_text(encoding="utf-8").split("\n")[:-1]
+    with importlib.resources.as_file(directory / "config.json") as path:
         return ModelSettings.compose(read_settings_file(path)), labels
 
 
-def build(settings: ModelSettings, labels: list[str]):
-    """The default model as a keras.Model, waveform (batch, slice_samples) -> logits (batch, classes)."""
+def build(settings: ModelSettings, labels: list[str], directory=None):
+    """The default model as a keras.Model, waveform (batch, slice_samples) -> logits (batch, classes).
+
+    Args:
+        directory: of the head; the package's if not given.
+    """
     model = network(settings, len(labels))
-    with (head_directory() / "head.npz").open("rb") as file, np.load(file) as head:
+    with ((directory or head_directory()) / "head.npz").open("rb") as file, np.load(file) as head:
         model.get_layer("logits").set_weights([head["kernel"].astype("float32"), head["bias"].astype("float32")])
     return model
 
@@ -111,14 +144,13 @@ def tags(slice_embeddings: np.ndarray) -> dict[str, float]:
 
 def tag_probabilities(slice_embeddings: np.ndarray) -> np.ndarray:
     """Probabilities of TAGS["msd"], aggregated over slices: embeddings (slices, 200) -> (50,) in [0, 1]."""
-    from scipy.special import expit
-
     kernel, bias = tag_layer()
-    return aggregate(expit(slice_embeddings @ kernel + bias))
+    scores = np.clip(slice_embeddings @ kernel + bias, -80, 80)  # beyond which the exponential overflows
+    return aggregate(1 / (1 + np.exp(-scores)))
 
 
 @functools.cache
 def tag_layer() -> tuple[np.ndarray, np.ndarray]:
     """Kernel (200, 50) and bias (50,) of musicnn's last layer."""
-    arrays = load(WEIGHTS[MUSICNN])
-    return arrays["dense_1/kernel"], arrays["dense_1/bias"]
+    with (head_directory() / TAGS_FILE).open("rb") as file, np.load(file) as layer:
+        return layer["kernel"], layer["bias"]

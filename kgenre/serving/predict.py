@@ -1,5 +1,6 @@
 """Prediction of whole tracks: what predict, evaluate, embed and training's validation share."""
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from kgenre.audio.decoders import AudioError
 from kgenre.audio.facts import TrackFacts
 from kgenre.audio.open_reader import Reader, open_reader
 from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
+from kgenre.core.parallel import interleave
 from kgenre.model.aggregate import NOT_FINITE, SliceOutputs, aggregate
 from kgenre.model.tasks import Task, chosen_labels
 
@@ -85,7 +87,7 @@ def predict_tracks(
     counted = 0
     parts: dict[int, list] = {}
     for numbers, lasts, slices in slice_batches(reader, paths, batch_size, workers):
-        for number, last, *outputs in zip(numbers.numpy(), lasts.numpy(), *model(slices.numpy())):
+        for number, last, *outputs in zip(numbers.tolist(), lasts.tolist(), *model(slices)):
             parts.setdefault(number, []).append(outputs)
             if last:
                 rows = parts.pop(number)
@@ -121,24 +123,20 @@ def predict_track(model: "Model", path, policy: ReadPolicy = DEFAULT_POLICY, bat
     return TrackPrediction(path, reader.facts[path], outputs, model.task)
 
 
-def slice_batches(reader: Reader, paths: Sequence[str], batch_size: int, workers: int = 2):
-    """All slices of all tracks: tf.data of (track number (batch,), whether last (batch,), slices (batch, ...)).
+def slice_batches(reader: Reader, paths: Sequence[str], batch_size: int, workers: int = 2) -> Iterator[tuple]:
+    """All slices of all tracks: (track number (batch,), whether last (batch,), slices (batch, ...)) of NumPy.
 
-    Tracks are decoded side by side as streams, so memory does not grow with their length; slices of
-    one track come in order. A track that fails may have no last slice, and is in `reader.failures`.
+    Tracks are decoded side by side as streams, in threads, so memory does not grow with their length; slices of
+    one track come in order, and those of all tracks in the same order each time. A track that fails may have no
+    last slice, and is in `reader.failures`.
     """
-    import tensorflow as tf
 
-    slices = tf.TensorSpec(reader.spec.shape, tf.float32)
-    signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((), tf.bool), slices)
-
-    def read(number):
+    def read(number: int) -> Iterator[tuple]:
         for piece, last in with_last(reader.slices(paths[number])):
             yield number, last, piece.samples
 
-    def slices(number):
-        return tf.data.Dataset.from_generator(read, args=(number,), output_signature=signature)
-
-    dataset = tf.data.Dataset.range(len(paths))
-    dataset = dataset.interleave(slices, cycle_length=workers, num_parallel_calls=workers, deterministic=True)
-    return dataset.batch(batch_size).prefetch(2)
+    pieces = interleave(read, range(len(paths)), workers, ahead=batch_size)
+    with contextlib.closing(pieces):
+        while batch := list(itertools.islice(pieces, batch_size)):
+            numbers, lasts, slices = zip(*batch)
+            yield np.array(numbers), np.array(lasts), np.stack(slices)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kgenre.features.layers.stft import BandMatrix, by_frame, frame_count, hann, power_spectrum
+from kgenre.features.layers.stft import BandMatrix, by_frame, frame_count, hann, power_spectrum, tiny
 
 TINY = np.float32(1.1754944e-38)  # librosa leaves a frame alone whose norm is below this
 
@@ -55,4 +55,4 @@ class ChromaStft(keras.layers.Layer):
 def unit_maximum(x):
     """Scales the last axis to a largest magnitude of 1, as librosa's norm=inf; zeros stay zeros."""
     largest = ops.max(ops.abs(x), axis=-1, keepdims=True)
-    return x / ops.where(largest < TINY, ops.ones_like(largest), largest)
+    return x / ops.where(largest < tiny(TINY, largest), ops.ones_like(largest), largest)

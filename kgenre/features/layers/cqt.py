@@ -7,7 +7,7 @@ from keras import ops
 
 from kgenre.core.errors import KgenreError
 from kgenre.features.layers.chroma import unit_maximum
-from kgenre.features.layers.stft import by_frame, decibels, frame_count
+from kgenre.features.layers.stft import by_frame, constant, decibels, frame_count, tiny
 
 C1_HZ = 32.70319566257483
 LEAKAGE = 1e-7  # share of an octave's energy that its product may leave out
@@ -70,9 +70,10 @@ class CqtKernel:
         octaves = []
         for low, high, a, b in self.blocks:
             x, y = real[:, low:high], imaginary[:, low:high]
+            a, b = constant(a, real), constant(b, real)
             squared = ops.square(ops.matmul(x, a) - ops.matmul(y, b)) + ops.square(ops.matmul(x, b) + ops.matmul(y, a))
             # The gradient of a root has no bound at 0.
-            octaves.append(ops.sqrt(ops.maximum(squared, 1e-20)))
+            octaves.append(ops.sqrt(ops.maximum(squared, tiny(1e-20, squared))))
         return ops.concatenate(octaves, axis=-1)
 
 
@@ -157,15 +158,18 @@ class ChromaCqt(keras.layers.Layer):
         self.cqt.build(input_shape)
 
     def call(self, waveform):
-        chroma = ops.matmul(self.cqt(waveform), self.fold)  # (batch, frames, 12)
+        magnitude = self.cqt(waveform)
+        chroma = ops.matmul(magnitude, constant(self.fold, magnitude))  # (batch, frames, 12)
         return self.energy_normalized(chroma) if self.cens else unit_maximum(chroma)
 
     def energy_normalized(self, chroma):
         """Quantized, smoothed, scaled to length 1: (batch, frames, 12) -> the same shape."""
-        share = chroma / ops.maximum(ops.sum(chroma, axis=-1, keepdims=True), 1e-12)
+        floor = tiny(1e-12, chroma)
+        share = chroma / ops.maximum(ops.sum(chroma, axis=-1, keepdims=True), floor)
         counts = sum(ops.cast(share > step, "float32") * 0.25 for step in (0.4, 0.2, 0.1, 0.05))
-        smooth = ops.einsum("ij,bjc->bic", smoothing_matrix(chroma.shape[1], self.smooth_frames), counts)
-        return smooth / ops.maximum(ops.sqrt(ops.sum(ops.square(smooth), axis=-1, keepdims=True)), 1e-12)
+        matrix = constant(smoothing_matrix(chroma.shape[1], self.smooth_frames), counts)
+        smooth = ops.einsum("ij,bjc->bic", matrix, counts)
+        return smooth / ops.maximum(ops.sqrt(ops.sum(ops.square(smooth), axis=-1, keepdims=True)), floor)
 
     def compute_output_shape(self, input_shape):
         batch, frames, _ = self.cqt.compute_output_shape(input_shape)

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from kgenre.core.errors import KgenreError
-from kgenre.features.layers.stft import BandMatrix, by_frame, decibels, frame_count, hann, power_spectrum
+from kgenre.features.layers.stft import BandMatrix, by_frame, decibels, frame_count, hann, power_spectrum, tiny
 
 
 @keras.saving.register_keras_serializable(package="kgenre")
@@ -91,7 +91,7 @@ class LogMel(keras.layers.Layer):
         spectrum = power_spectrum(frames, self.window)
         if self.power == 1:
             # The gradient of a root has no bound at 0; 1e-20 is 100 dB under the rounding of the transform.
-            spectrum = ops.sqrt(ops.maximum(spectrum, 1e-20))
+            spectrum = ops.sqrt(ops.maximum(spectrum, tiny(1e-20, spectrum)))
         return self.bands(spectrum)
 
     def compute_output_shape(self, input_shape):

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from kgenre.features.layers.logmel import LogMel
-from kgenre.features.layers.stft import AMIN, by_frame
+from kgenre.features.layers.stft import AMIN, by_frame, constant, tiny
 
 
 @keras.saving.register_keras_serializable(package="kgenre")
@@ -47,9 +47,9 @@ class Mfcc(keras.layers.Layer):
         waveform = ops.cast(waveform, "float32")
         frames = self.mel.frame_count(waveform.shape[1])
         mel = by_frame(waveform, self.mel.mel_power, self.n_fft, self.hop_length, frames)  # (batch, frames, n_mels)
-        level = 10.0 * ops.log10(ops.maximum(mel, AMIN))
+        level = 10.0 * ops.log10(ops.maximum(mel, tiny(AMIN, mel)))
         level = ops.maximum(level, ops.max(level, axis=(1, 2), keepdims=True) - 80.0)
-        coefficients = ops.matmul(level, self.basis)  # (batch, frames, n_mfcc)
+        coefficients = ops.matmul(level, constant(self.basis, level))  # (batch, frames, n_mfcc)
         slopes = [self.delta(coefficients, order) for order in range(1, self.deltas + 1)]
         return ops.concatenate([coefficients, *slopes], axis=-1)
 
@@ -58,7 +58,7 @@ class Mfcc(keras.layers.Layer):
         frames = x.shape[1]
         if frames < self.WIDTH:
             return ops.zeros_like(x)
-        return ops.einsum("ij,bjn->bin", savgol_matrix(frames, self.WIDTH, order), x)
+        return ops.einsum("ij,bjn->bin", constant(savgol_matrix(frames, self.WIDTH, order), x), x)
 
     def compute_output_shape(self, input_shape):
         batch, frames, _ = self.mel.compute_output_shape(input_shape)

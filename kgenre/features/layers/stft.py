@@ -1,10 +1,53 @@
 """Short-time Fourier transform in keras.ops, and what the features share around it."""
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
+
 import keras
 import numpy as np
 from keras import ops
 
 AMIN = 1e-10  # librosa's floor under the power before a logarithm
+_CONVERTED = contextvars.ContextVar("converted", default=False)
+_QUANTIZED = contextvars.ContextVar("quantized", default=False)
+
+
+@contextlib.contextmanager
+def traced_for_conversion(quantized: bool) -> Iterator[None]:
+    """Within it, layers are traced for a converter: the same values, from operations that LiteRT has built in.
+
+    Args:
+        quantized: the converter quantizes weights; `constant` then keeps those of features out of its reach.
+    """
+    tokens = (_CONVERTED, _CONVERTED.set(True)), (_QUANTIZED, _QUANTIZED.set(quantized))
+    try:
+        yield
+    finally:
+        for variable, token in tokens:
+            variable.reset(token)
+
+
+def constant(matrix: np.ndarray, beside):
+    """A matrix that a spectrum, `beside`, is multiplied with: itself, except where weights are being quantized.
+
+    A product with 8-bit weights rounds the spectrum to 8 bits too, 48 dB, which is less than music has. The converter
+    quantizes constants only, so there the matrix is multiplied by a 1 that it cannot know.
+    """
+    return matrix * _unknown_one(beside) if _QUANTIZED.get() else matrix
+
+
+def tiny(value: float, beside):
+    """A positive number that float16 has no room for, below 6e-8, in a computation with the tensor `beside`.
+
+    Where weights are being quantized it is made of its logarithm, for as a constant it would become 0.
+    """
+    return ops.exp(float(np.log(value)) * _unknown_one(beside)) if _QUANTIZED.get() else value
+
+
+def _unknown_one(beside):
+    """The value 1, (1,), that a converter cannot fold into a constant."""
+    return ops.minimum(ops.exp(ops.abs(ops.reshape(beside, (-1,))[:1])), 1.0)
 
 
 def hann(length: int, n_fft: int, center: bool = True) -> np.ndarray:
@@ -43,7 +86,7 @@ def by_frame(waveform, function, n_fft: int, hop_length: int, n_frames: int, cen
 
     On a CPU, TensorFlow takes one example at a time: its frames stay in the cache, 1.3 times as fast.
     """
-    if runs_on_tensorflow_cpu():
+    if runs_on_tensorflow_cpu() and not _CONVERTED.get():
         return _one_by_one(waveform, function, n_fft, hop_length, n_frames, center)
     frames = frame(waveform, n_fft, hop_length, n_frames, center)  # (batch, n_frames, n_fft)
     bins = function(ops.reshape(frames, (-1, n_fft)))  # (batch * n_frames, bins)
@@ -86,12 +129,13 @@ class BandMatrix:
 
     def __call__(self, spectrum):
         """(n, bins) -> (n, bands)."""
-        return ops.concatenate([ops.matmul(spectrum[:, low:high], block) for low, high, block in self.blocks], axis=-1)
+        products = [ops.matmul(spectrum[:, low:high], constant(block, spectrum)) for low, high, block in self.blocks]
+        return ops.concatenate(products, axis=-1)
 
 
 def decibels(power, top_db: float):
     """10 log10 of power against its own example's maximum, in [-top_db, 0]: (batch, ...) -> same shape."""
-    level = 10.0 * ops.log10(ops.maximum(power, AMIN))
+    level = 10.0 * ops.log10(ops.maximum(power, tiny(AMIN, power)))
     level = level - ops.max(level, axis=tuple(range(1, len(level.shape))), keepdims=True)
     return ops.maximum(level, -top_db)
 

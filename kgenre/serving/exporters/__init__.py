@@ -25,7 +25,9 @@ class Exporter:
 
     description: what it is, for `--help`.
     module: of this package, with
-        write: (keras.Model, Task, SliceSpec, folder that does not exist) -> writes the artefact there.
+        write: (keras.Model, Task, SliceSpec, free path, options by keyword) -> writes the artefact there.
+        mark_leaky: (path, text) -> keeps in the artefact what makes its metrics too high; metadata.mark_leaky without.
+        tolerance: options by keyword -> largest difference allowed; TOLERANCE without it.
         ANSWER: source of a program that is run in a process of its own, as a server would; its arguments are the
             folder, an .npz of tracks by name, waveforms (batch, samples) or spectrograms (batch, frames, bins) as the
             model takes them, and the .npz to write: for each NAME the arrays
@@ -33,11 +35,15 @@ class Exporter:
             (batch, d). It may add NAME/slice_embeddings (batch, slices, d); where an artefact can be asked in other
             ways too, the same arrays as WAY:NAME/...; and about/... with the values of metadata_values by name.
     server: of this package, with write_server_files(folder) for what a server needs beside the artefacts of a folder.
+    suffix: of a file; "" for a folder.
+    options: names of what `write` takes by keyword.
     """
 
     description: str
     module: str
     server: str = ""
+    suffix: str = ""
+    options: tuple[str, ...] = ()
 
     def load(self):
         return importlib.import_module(f"{__name__}.{self.module}")
@@ -50,11 +56,21 @@ class Exporter:
 
 
 EXPORTERS = {
-    "saved_model": Exporter("TensorFlow SavedModel, a version folder for TF Serving", "saved_model", "tf_serving"),
+    "saved_model": Exporter(
+        "TensorFlow SavedModel, a version folder for TF Serving", "saved_model", server="tf_serving"
+    ),
+    "litert": Exporter(
+        "LiteRT, one .tflite file that answers without TensorFlow",
+        "litert",
+        suffix=".tflite",
+        options=("quantization",),
+    ),
 }
 
 
-def export_model(model, task: "Task", spec: "SliceSpec", folder, format: str = "saved_model", leaky: str = "") -> float:
+def export_model(
+    model, task: "Task", spec: "SliceSpec", folder, format: str = "saved_model", leaky: str = "", **options
+) -> float:
     """Writes a model in a format, checks it in a fresh process, then gives it its place.
 
     Args:
@@ -64,12 +80,13 @@ def export_model(model, task: "Task", spec: "SliceSpec", folder, format: str = "
         folder: path of the artefact; must not exist.
         format: a row of EXPORTERS.
         leaky: what makes its metrics too high, for those who predict by it; "" if nothing is known to.
+        options: of the format, as its row names them.
 
     Returns:
         Largest absolute difference of probabilities and embeddings from the Keras model's.
 
     Raises:
-        KgenreError: the folder exists, or the reloaded model differs by more than TOLERANCE.
+        KgenreError: the folder exists, or the reloaded model differs by more than the format's tolerance.
     """
     from kgenre.serving.exporters.verify import difference
     from kgenre.serving.metadata import mark_leaky
@@ -77,18 +94,19 @@ def export_model(model, task: "Task", spec: "SliceSpec", folder, format: str = "
     check_known("export format", format, EXPORTERS)
     folder, exporter = Path(folder), EXPORTERS[format].load()
     if folder.exists():
-        raise KgenreError(f"{folder}: exists already. Name another folder.")
+        raise KgenreError(f"{folder}: exists already. Name another.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=folder.parent) as beside:
-        part = Path(beside) / "artefact"
-        exporter.write(model, task, spec, part)
+        part = Path(beside) / f"artefact{EXPORTERS[format].suffix}"
+        exporter.write(model, task, spec, part, **options)
         found = difference(model, task, spec, part, exporter.ANSWER)
-        if not found <= TOLERANCE:
+        tolerance = exporter.tolerance(**options) if hasattr(exporter, "tolerance") else TOLERANCE
+        if not found <= tolerance:
             raise KgenreError(
-                f"The exported model differs from the trained one by {found:.1e}, more than {TOLERANCE:g}; "
+                f"The exported model differs from the trained one by {found:.1e}, more than {tolerance:g}; "
                 "nothing was written. Train with --precision float32 or export on the machine that trained."
             )
         if leaky:
-            mark_leaky(part, leaky)
+            getattr(exporter, "mark_leaky", mark_leaky)(part, leaky)
         part.rename(folder)
     return found
