@@ -16,7 +16,6 @@ from kgenre.web.classify.settings import ServeSettings
 
 UPLOADS = frozenset(("/api/predict", "/api/predict/stream"))
 RETRY_SECONDS = {429: "2", 503: "5"}
-STALLED_SECONDS = 30.0  # without a byte
 UPLOAD_SECONDS = 1800.0  # of a whole upload: the largest one at 1 Mbit/s
 DRAIN_SECONDS = 20.0
 
@@ -80,7 +79,9 @@ class Admission:
             if complete:  # then it tells when the client is gone, which may be never
                 return await receive()
             try:
-                message = await asyncio.wait_for(receive(), min(STALLED_SECONDS, max(0.0, end - time.monotonic())))
+                message = await asyncio.wait_for(
+                    receive(), min(self.settings.max_stall_seconds, max(0.0, end - time.monotonic()))
+                )
             except TimeoutError:
                 raise HTTPException(408, "the upload has stalled.") from None
             taken += len(message.get("body", b""))

@@ -1,13 +1,18 @@
 """Decoding processes for uploads: a decoder that crashes, hangs or swells costs its own song alone."""
 
+import logging
 import queue
+import threading
 import time
 from collections.abc import Iterator
 
 from kgenre.audio.decoders import AudioError
+from kgenre.core.errors import KgenreError
 from kgenre.library.scan.protocol import Failed
 from kgenre.library.scan.worker_pool import Workers
 from kgenre.web.classify.reading import ReadSettings
+
+log = logging.getLogger(__name__)
 
 READER = "kgenre.web.classify.reading:read"
 
@@ -34,9 +39,7 @@ class DecodingPool:
         Raises:
             AudioError: the file cannot be used, its decoder crashed, or it took too long.
         """
-        process, finished, waited = self._free.get(), False, 0.0
-        if any(worker.process.poll() is not None for worker in process.workers):  # ended while it was idle
-            process = self._renew(process)
+        process, finished, waited = self._take(), False, 0.0
         try:
             messages = process.messages(iter([path]))
             while True:
@@ -56,14 +59,13 @@ class DecodingPool:
                     raise AudioError(path, f"given up: it took more than {self.max_seconds:g} s to decode.")
                 yield message
         finally:
-            self._free.put(process if finished else self._renew(process))
+            self._give_back(process, finished)
 
     def start(self) -> None:
         """Starts all processes, so that the first songs need not wait for them."""
         held = [self._free.get() for _ in range(self.n)]
         for process in held:
-            list(process.messages(iter([""])))  # which is no file, and fails at once
-            self._free.put(process)
+            self._start(process)
 
     def close(self) -> None:
         """Ends the processes that are free; the others end with this one."""
@@ -73,7 +75,35 @@ class DecodingPool:
     def _new(self) -> Workers:
         return Workers(1, self.settings, self.max_seconds, self.reader)
 
-    def _renew(self, process: Workers) -> Workers:
-        """A new process for one whose song was left in the middle: what it has still to say is nobody's."""
+    def _take(self) -> Workers:
+        """A process that is free and alive."""
+        process = self._free.get()
+        if not _is_alive(process):  # it ended while it was idle, or could not be started
+            process.__exit__()
+            self._start(self._new())
+            process = self._free.get()
+        return process
+
+    def _give_back(self, process: Workers, finished: bool) -> None:
+        """Of a process whose song was left in the middle what it has still to say is nobody's: another takes its place.
+
+        That is started beside: neither this song nor the next should wait for it within its time.
+        """
+        if finished and _is_alive(process):
+            self._free.put(process)
+            return
         process.__exit__()
-        return self._new()
+        threading.Thread(target=self._start, args=(self._new(),), daemon=True).start()
+
+    def _start(self, process: Workers) -> None:
+        """Starts a process; then it is free, even if it could not be started."""
+        try:
+            list(process.messages(iter([""])))  # which is no file, and fails at once
+        except KgenreError as error:
+            log.warning("%s", error)
+        finally:
+            self._free.put(process)
+
+
+def _is_alive(process: Workers) -> bool:
+    return bool(process.workers) and all(worker.process.poll() is None for worker in process.workers)

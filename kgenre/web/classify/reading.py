@@ -14,6 +14,7 @@ from kgenre.audio.track import TrackSlices, count_steps
 from kgenre.library.scan.protocol import Alive, Done, Failed
 
 MIB = 1 << 20
+LOWEST_HZ, HIGHEST_HZ = 1000, 1_000_000
 BYTES_PER_SAMPLE = 4  # of decoded audio, which is float32
 
 
@@ -56,6 +57,8 @@ def read(path: str, settings: ReadSettings) -> Iterator:
 def _read(path: str, settings: ReadSettings) -> Iterator:
     spec, policy = settings.spec, settings.policy
     info = decode.probe(path, policy.decoder)
+    if not LOWEST_HZ <= info.sample_rate <= HIGHEST_HZ:  # resampling from it takes minutes, or gigabytes
+        raise AudioError(path, f"its header states {info.sample_rate} Hz, which is no sample rate of music.")
     bytes_per_second = info.sample_rate * info.channels * BYTES_PER_SAMPLE
     most_seconds = min(settings.max_seconds, settings.max_decoded_mib * MIB / bytes_per_second)
     if info.seconds > most_seconds:  # false where the header does not tell, which is NaN

@@ -153,7 +153,7 @@ def _add_prediction(app: FastAPI, classifier: Classifier, uploads: UploadFolder,
         try:
             *_, found = classify(upload, name)
         except AudioError as error:
-            raise HTTPException(422, error.cause) from None
+            raise HTTPException(422, public_cause(error, upload)) from None
         return found
 
     def lines(upload: Upload, name: str) -> Iterator[str]:
@@ -161,7 +161,7 @@ def _add_prediction(app: FastAPI, classifier: Classifier, uploads: UploadFolder,
             for found in classify(upload, name):
                 yield json.dumps({"result" if isinstance(found, dict) else "progress": found}) + "\n"
         except AudioError as error:
-            yield json.dumps({"error": error.cause}) + "\n"
+            yield json.dumps({"error": public_cause(error, upload)}) + "\n"
 
     async def saved(file: UploadFile) -> Upload:
         return await run_in_threadpool(uploads.save, file.file, file.filename or "")
@@ -215,6 +215,11 @@ def serve(classifier: Classifier, settings: ServeSettings, listening: socket.soc
             classifier.pool.close()
     if loading.error is not None:
         raise loading.error
+
+
+def public_cause(error: AudioError, upload: Upload) -> str:
+    """The cause, which does not tell where the upload lay."""
+    return error.cause.replace(upload.path, "the file")
 
 
 class _Loading(threading.Thread):
