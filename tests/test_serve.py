@@ -88,7 +88,7 @@ def test_predict_stream_gives_progress_and_the_same_answer(client):
     assert len(shares) == 4 and shares == sorted(shares) and 0 < shares[0] < 0.5 and shares[-1] == 1.0
     assert lines[-1]["result"] == post(client, "song.flac", data).json()
     broken = post(client, "broken.mp3", b"no music", "/api/predict/stream")
-    assert broken.status_code == 200 and "not an audio file" in json.loads(broken.text)["error"]
+    assert broken.status_code == 422 and "not an audio file" in broken.json()["error"]
 
 
 def test_predict_file_name_is_shown_without_folders_and_never_opened(client, songs):

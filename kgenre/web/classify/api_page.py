@@ -29,7 +29,7 @@ def api_page(document: dict) -> str:
 def _operation(method: str, path: str, operation: dict) -> str:
     paragraphs = "".join(f"<p>{_with_code(text)}</p>" for text in operation.get("description", "").split("\n\n"))
     rows = "".join(
-        f"<tr><td>{status}</td><td>{escape(answer['description'])}</td></tr>"
+        f"<tr><td>{status}</td><td>{_with_code(answer['description'])}</td></tr>"
         for status, answer in sorted(operation["responses"].items())
     )
     table = f"<table><tr><th>status</th><th>meaning</th></tr>{rows}</table>"

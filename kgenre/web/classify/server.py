@@ -1,5 +1,6 @@
 """The HTTP interface of a Classifier: the page, the JSON API, health and metrics."""
 
+import itertools
 import json
 import signal
 import socket
@@ -157,11 +158,22 @@ def _add_prediction(app: FastAPI, classifier: Classifier, uploads: UploadFolder,
         return found
 
     def lines(upload: Upload, name: str) -> Iterator[str]:
+        """Fails as `answer` does where nothing could be analysed, before there is a first line."""
+        found = classify(upload, name)
         try:
-            for found in classify(upload, name):
-                yield json.dumps({"result" if isinstance(found, dict) else "progress": found}) + "\n"
+            first = next(found)
+        except AudioError as error:
+            raise HTTPException(422, public_cause(error, upload)) from None
+        return itertools.chain([line(first)], rest(upload, found))
+
+    def rest(upload: Upload, found: Iterator[float | dict]) -> Iterator[str]:
+        try:
+            yield from map(line, found)
         except AudioError as error:
             yield json.dumps({"error": public_cause(error, upload)}) + "\n"
+
+    def line(found: float | dict) -> str:
+        return json.dumps({"result" if isinstance(found, dict) else "progress": found}) + "\n"
 
     async def saved(file: UploadFile) -> Upload:
         return await run_in_threadpool(uploads.save, file.file, file.filename or "")
@@ -182,7 +194,8 @@ def _add_prediction(app: FastAPI, classifier: Classifier, uploads: UploadFolder,
 
         `{"progress": 0.5}`, at last `{"result": {...}}` as of /api/predict, or `{"error": "..."}`.
         """
-        return StreamingResponse(lines(await saved(file), shown_name(file.filename)), media_type=LINES)
+        text = await run_in_threadpool(lines, await saved(file), shown_name(file.filename))
+        return StreamingResponse(text, media_type=LINES)
 
 
 def serve(classifier: Classifier, settings: ServeSettings, listening: socket.socket, names: Iterable[str] = ()) -> None:

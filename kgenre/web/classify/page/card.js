@@ -51,7 +51,7 @@ function answered(song, answer, page) {
   };
   label(false);
   const facts = `${duration(answer.seconds)} · ${count(answer.slices, "slice")}${answer.note ? ` · ${answer.note}` : ""}`;
-  const node = el("div", {}, el("div", { class: "bars" }, ...bars(answer, page.model.labels)), tags(answer), over.node,
+  const node = el("div", { class: "answer" }, el("div", { class: "bars" }, ...bars(answer, page.model.labels)), tags(answer), over.node,
     el("div", { class: "row" }, play, el("span", { class: "soft small", text: facts })));
   return { node, redraw: over.draw, showSlice: (/** @type {number} */ slice, /** @type {boolean} */ sounding) => {
     label(sounding);
