@@ -2,6 +2,7 @@
 
     kgenre serve
     kgenre serve --model models/RUN --port 9000
+    kgenre serve --tf-serving http://localhost:8501/v1/models/genres
     kgenre serve --host 0.0.0.0 --allowed-host music.example.org
     curl -F file=@song.mp3 http://127.0.0.1:8642/api/predict
 
@@ -18,7 +19,11 @@ from kgenre.web.classify.settings import ServeSettings
 
 def main(argv=None) -> int:
     parser = cli.make_parser("serve", __doc__)
-    cli.add_model_flag(parser)
+    which = parser.add_mutually_exclusive_group()
+    cli.add_model_flag(which)
+    which.add_argument(
+        "--tf-serving", metavar="URL", help="a model that TF Serving serves: http://localhost:8501/v1/models/NAME"
+    )
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="to serve at (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, help="to serve at (default: 8642, or any free port)")
     parser.add_argument(
@@ -35,20 +40,29 @@ def _serve(args: argparse.Namespace) -> int:
     settings = cli.settings_from(ServeSettings, args)
     listening = listen(args.port, args.host)  # before the work, so that a port in use is an error at once
 
-    from kgenre.serving import default_model
-    from kgenre.serving.catalogue import MUSICNN_NAMES, open_model
     from kgenre.web.classify.server import serve
     from kgenre.web.classify.start import make_classifier
 
-    model = open_model(args.model)
+    model, tags = _open(args)
     if model.leaky:
         print(f"{model.name} is LEAKY, its metrics are too high: {model.leaky}", file=sys.stderr)
-    tags = default_model.tags if args.model is None or str(args.model) in MUSICNN_NAMES else None
     classifier = make_classifier(model, settings, tags)
     host, port = listening.getsockname()[:2]
     print(f"http://{f'[{host}]' if ':' in host else host}:{port}/   (Ctrl-C stops)", flush=True)
     serve(classifier, settings, listening, args.allowed_host)
     return 0
+
+
+def _open(args: argparse.Namespace):
+    """The model, and what gives its tags: None where it has none."""
+    from kgenre.serving import default_model
+    from kgenre.serving.catalogue import MUSICNN_NAMES, open_model
+    from kgenre.serving.tf_serving import TfServingModel
+
+    if args.tf_serving:
+        return TfServingModel(args.tf_serving), None
+    has_tags = args.model is None or str(args.model) in MUSICNN_NAMES
+    return open_model(args.model), default_model.tags if has_tags else None
 
 
 if __name__ == "__main__":

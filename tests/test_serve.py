@@ -186,8 +186,8 @@ def test_predict_header_that_states_less_than_there_is_does_not_pass_the_limit(t
     """An AAC stream states no length: FFmpeg takes it from the bytes of its beginning, and silence has fewer."""
     loud, path = music(8.0, 44100, 1), tmp_path / "long.aac"
     write_av(path, np.concatenate([loud, np.zeros((44100 * 60, 1), "float32"), loud]), 44100, "aac")
-    assert probe(path).seconds < 12
-    with running(tmp_path, max_minutes=0.2) as server, server.client() as client:
+    assert probe(path).seconds < 22
+    with running(tmp_path, max_minutes=0.4) as server, server.client() as client:
         assert post(client, "song.m4a", songs["song.m4a"].read_bytes()).status_code == 200  # 7 s
         long = post(client, "long.aac", path.read_bytes())
         assert long.status_code == 422 and "too long" in long.json()["error"]
