@@ -44,8 +44,9 @@ class UploadFolder:
         self.parent = Path(parent or tempfile.gettempdir())
         remove_leftovers(self.parent)
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self.parent))  # for its owner alone
-        self._lock = open(self.folder / LOCK, "wb")
+        self._lock = open(self.folder / f"{LOCK}.new", "wb")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
+        os.rename(self._lock.name, self.folder / LOCK)  # it is there when it is held, never before
 
     def __enter__(self):
         return self
