@@ -298,8 +298,9 @@ def test_image_below_the_smallest_is_refused(arch, least, options):
             build(height, width)
         text = str(caught.value)
         assert text.startswith(f"`{arch}` cannot take an image of {height}x{width}x")
-        rows = f"Set --image-height {ARCHS[arch].min_height} or more."
-        assert text.endswith(("Set a larger --image-height, --image-width or --slice-seconds.", rows))
+        flag = "--image-height" if height < least else "--image-width"
+        sizes = f"Set {flag} {ARCHS[arch].min_size} or more."
+        assert text.endswith(sizes if least == ARCHS[arch].min_size else "--image-width or --slice-seconds.")
         assert "\n" not in text
     assert keras.config.dtype_policy().name == "float32"
 
@@ -433,12 +434,12 @@ def test_too_few_frames_for_the_pools_are_refused():
         untrained_model(RunSettings.compose({}, {"arch": "freqcnn", "slice_seconds": 5.94}), N_CLASSES)
 
 
-@pytest.mark.parametrize("arch", [name for name, row in ARCHS.items() if row.min_height > 1])
-def test_min_height_is_the_least(arch):
+@pytest.mark.parametrize("arch", [name for name, row in ARCHS.items() if row.min_size > 1])
+def test_min_size_is_the_least(arch):
     def build(rows: int):
         return untrained_model(compose_applicable(DEFAULT, arch=arch, image_height=rows, image_width=128), N_CLASSES)
 
-    least = ARCHS[arch].min_height
+    least = ARCHS[arch].min_size
     assert build(least).output.shape == (None, N_CLASSES)
     with pytest.raises(KgenreError, match="cannot take an image.*--image-height"):
         build(least - 1)

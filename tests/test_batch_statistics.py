@@ -8,10 +8,11 @@ from test_archs import ARCHS, small_config, small_model, waveforms
 from test_spectrograms import GENRES, write_npz
 
 from kgenre.__main__ import main
+from kgenre.augment.layers.random_layers import SpecAugment, SpectrogramNoise
 from kgenre.training.batch_statistics import BatchStatistics
 from kgenre.training.run import Run
 
-TRAINED = "--slice-frames 80 --value-high 200 --arch convconvpool --augment zoom specaugment --epochs 2".split()
+TRAINED = "--slice-frames 80 --value-high 200 --arch convconvpool --augment zoom shift noise --epochs 2".split()
 
 
 def array(value) -> np.ndarray:
@@ -57,6 +58,16 @@ def test_network_measured_on_a_batch_normalises_that_batch(arch):
     statistics.measure([batch])
     expected = array(statistics.graph(batch))
     np.testing.assert_allclose(array(model(batch)), expected, atol=1e-3 * np.abs(expected).max())
+
+
+def test_masks_belong_to_the_statistics():
+    inputs = keras.Input((8, 8, 1))
+    masked = SpecAugment(0.5, seed=0)(SpectrogramNoise(0.5, seed=0)(inputs))
+    model = keras.Model(inputs, layers.BatchNormalization(name="after")(masked))
+    image = np.random.default_rng(0).uniform(0, 1, (64, 8, 8, 1)).astype("float32")
+    BatchStatistics(model).measure([image])
+    # Of uniform values, 1 / 12; the noise would have added 1 / 4, and masked cells have the mean.
+    assert 0.01 < array(model.get_layer("after").moving_variance).item() < 0.07
 
 
 def test_trained_model_has_the_statistics_of_slices_without_augmentation(tmp_path):

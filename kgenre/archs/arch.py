@@ -42,7 +42,7 @@ class Arch:
     resolve: what depends on the machine: settings -> values to replace in them, settled before training and
         recorded with the run.
     features: names of the features that it accepts; None for any. Pretrained weights need them at their own settings.
-    min_height: rows that an image must have; a feature of fewer bins needs --image-height.
+    min_size: rows and columns that an image must have; a feature of fewer bins needs --image-height.
     """
 
     settings: type[NetworkSettings]
@@ -52,4 +52,4 @@ class Arch:
     defaults: dict = field(default_factory=dict)
     resolve: Callable[[NetworkSettings], dict] = lambda settings: {}
     features: tuple[str, ...] | None = None
-    min_height: int = 1
+    min_size: int = 1

@@ -51,7 +51,7 @@ def dense_head(x, dropout: float):
     return layers.ReLU()(x)
 
 
-CONVPOOL = Arch(NetworkSettings, convpool, "four conv-pool blocks, dense 1024", "Music-Genre-Analysis", min_height=118)
+CONVPOOL = Arch(NetworkSettings, convpool, "four conv-pool blocks, dense 1024", "Music-Genre-Analysis", min_size=118)
 CONVCONVPOOL = Arch(
-    NetworkSettings, convconvpool, "two double conv-pool blocks, dense 1024", "Music-Genre-Analysis", min_height=32
+    NetworkSettings, convconvpool, "two double conv-pool blocks, dense 1024", "Music-Genre-Analysis", min_size=32
 )

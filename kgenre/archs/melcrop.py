@@ -28,5 +28,5 @@ MELCROP = Arch(
     "five conv blocks on 128 x 128 mel crops of 4 s, dense 256",
     "Song-genre CNN; Elbir and Aydin 2020",
     defaults={"sample_rate_hz": 16000, "slice_seconds": 4.08, "crops_per_track": 6},
-    min_height=32,
+    min_size=32,
 )

@@ -99,5 +99,5 @@ RESNET50 = Arch(
     # A pretrained backbone wants three channels, small steps and few epochs; Music-Genre-Analysis zoomed by 0.4 for it.
     defaults={"image_channels": 3, "zoom_range": 0.4, "learning_rate": 3e-4, "epochs": 20, "patience": 8},
     resolve=resolve_imagenet,
-    min_height=32,
+    min_size=32,
 )

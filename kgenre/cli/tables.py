@@ -57,9 +57,9 @@ def accepted(name: str) -> str:
     for feature, row in FEATURES.items():
         settings = model_settings(name, feature=feature)
         bins = row.bins(settings.audio.sample_rate_hz, settings.spectrogram)
-        if (settings.image.image_height or len(bins)) < arch.min_height:
+        if (settings.image.image_height or len(bins)) < arch.min_size:
             small.append(f"`{feature}`")
-    return f"any; with `--image-height {arch.min_height}` or more: {', '.join(small)}" if small else "any"
+    return f"any; with `--image-height {arch.min_size}` or more: {', '.join(small)}" if small else "any"
 
 
 def parameters(arch: str) -> int:

@@ -88,12 +88,12 @@ def embed(settings: ModelSettings, image):
         raise KgenreError(f"{error} Set --image-width {error.frames}, or {step}.") from error
     except ValueError as error:  # Keras's word for a map that has shrunk to nothing
         cause = str(error).splitlines()[0]
-        height = image.shape[1]
         start = f"`{settings.arch}` cannot take an image of {'x'.join(map(str, image.shape[1:]))}"
-        if height < arch.min_height:
-            raise KgenreError(
-                f"{start}: it needs {arch.min_height} rows. Set --image-height {arch.min_height} or more."
-            ) from error
+        least = arch.min_size
+        small = [flag for flag, n in zip(("--image-height", "--image-width"), image.shape[1:3]) if n < least]
+        if small:
+            flags = " and ".join(f"{flag} {least}" for flag in small)
+            raise KgenreError(f"{start}: it needs {least} rows and columns. Set {flags} or more.") from error
         longer = "--slice-frames" if settings.input == SPECTROGRAM else "--slice-seconds"
         raise KgenreError(f"{start} ({cause}) Set a larger --image-height, --image-width or {longer}.") from error
 

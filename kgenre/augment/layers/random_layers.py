@@ -20,6 +20,7 @@ class RandomLayer(keras.layers.Layer):
     """
 
     setting, limits = "", (0.0, 1.0)
+    in_statistics = False  # whether statistics of batch normalisation are measured with it, see batch_statistics.py
 
     def __init__(self, value, seed=None, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
@@ -134,6 +135,9 @@ class SpecAugment(RandomLayer):
     """
 
     setting = "mask_share"
+    # What is not masked is as it will be, and the network has learnt it at the scale that it has beside the masks:
+    # without them accuracy was up to 4 points lower in bandattn, a point higher in convpool (FMA-small, one seed).
+    in_statistics = True
 
     def __init__(self, mask_share=0.15, masks=2, seed=None, **kwargs):
         super().__init__(mask_share, seed, **kwargs)
