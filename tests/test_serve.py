@@ -342,19 +342,6 @@ def test_uploads_are_removed_after_every_answer_and_with_the_server(tmp_path, so
         time.sleep(0.1)
 
 
-def test_upload_of_a_client_that_leaves_is_dropped(tmp_path):
-    """It has seen the first progress of an hour's song, and closes the page."""
-    with running(tmp_path, workers=1, max_requests=1) as server, server.client() as client:
-        data = flac(1800.0)
-        with client.stream("POST", "/api/predict/stream", files={"file": ("long.flac", data)}) as answer:
-            assert "progress" in next(answer.iter_lines())
-        give_up = time.monotonic() + 20
-        while temporary_files(server) or "in_flight 0.0" not in client.get("/metrics").text:
-            assert time.monotonic() < give_up
-            time.sleep(0.05)
-        assert post(client, "song.flac", flac(1.0)).status_code == 200
-
-
 def test_uploads_of_a_killed_server_are_removed_by_the_next_one(tmp_path):
     with running(tmp_path, reader="classify_readers:hang", workers=1) as server:
 
