@@ -1,6 +1,5 @@
 """The JSON API of a Classifier: songs, the model, health and metrics."""
 
-import itertools
 import json
 import logging
 import time
@@ -89,19 +88,12 @@ def add_prediction(app: FastAPI, classifier: Classifier, uploads: UploadFolder, 
         return found
 
     def lines(upload: Upload, name: str) -> Iterator[str]:
-        """Fails as `answer` does where nothing could be analysed, before there is a first line."""
-        found = classify(upload, name)
+        """All of it before the first line: a client that leaves in the middle must not leave a process behind."""
         try:
-            first = next(found)
+            found = list(classify(upload, name))
         except KgenreError as error:
             raise http_error(error, upload) from None
-        return itertools.chain([line(first)], rest(upload, found))
-
-    def rest(upload: Upload, found: Iterator[float | dict]) -> Iterator[str]:
-        try:
-            yield from map(line, found)
-        except KgenreError as error:
-            yield json.dumps({"error": http_error(error, upload).detail}) + "\n"
+        return map(line, found)
 
     def line(found: float | dict) -> str:
         return json.dumps({"result" if isinstance(found, dict) else "progress": found}) + "\n"
@@ -121,9 +113,9 @@ def add_prediction(app: FastAPI, classifier: Classifier, uploads: UploadFolder, 
 
     @app.post("/api/predict/stream", tags=["predict"], responses={**ERRORS, **in_lines}, response_class=Response)
     async def predict_with_progress(file: UploadFile):
-        """The same, as lines of JSON while the song is analysed: progress, then result or error.
+        """The same, as lines of JSON: progress, then the result.
 
-        `{"progress": 0.5}`, at last `{"result": {...}}` as of /api/predict, or `{"error": "..."}`.
+        `{"progress": 0.5}`, at last `{"result": {...}}` as of /api/predict.
         """
         text = await run_in_threadpool(lines, await saved(file), shown_name(file.filename))
         return StreamingResponse(text, media_type=LINES)
