@@ -12,7 +12,7 @@ COMMANDS = {
     "leak": "measure how much of an accuracy is leakage, as a ladder of protocols",
     "predict": "predict the genres of songs",
     "export": "export a model for TF Serving and check the export",
-    "features": "plot what a network sees of a song",
+    "features": "plot what a network sees of a song, or write it for every track of a collection",
     "embed": "write the embeddings of songs to a file",
     "baseline": "tune and evaluate classic classifiers on embeddings or statistics",
     "explore": "scan a folder of music and show it as a map in the browser",

@@ -317,6 +317,7 @@ def test_training_goes_on_past_files_that_break_in_the_middle(collection, tmp_pa
     bad = {Path(path).name for path in Run(tmp_path / "run").load_facts()["bad_files"]}
     evaluated = {Path(path).name for path in json.loads((tmp_path / "run" / "metrics.json").read_text())["bad_files"]}
     assert bad | evaluated == {"broken 0.flac", "broken 1.flac", "empty.ogg"}
+    assert {Path(path).name for path in pd.read_csv(tmp_path / "run" / "left_out.csv").iloc[:, 0]} == {"empty.ogg"}
     assert "empty file" in capsys.readouterr().err
     line = fails(train, ["--data", folder, "--out", tmp_path / "strict", *SMALL, "--max-bad-share", "0"], capsys)
     assert "1 of 21 files cannot be used" in line and not (tmp_path / "strict").exists()

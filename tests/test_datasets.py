@@ -148,7 +148,11 @@ def test_description_says_what_to_type_next(tmp_path):
         (["fma_small", "--sha", "a=b", "c=d"], "--sha applies to --download. Received: --sha a=b c=d. Leave it out."),
         (["fma_small", "--no-verify"], "--no-verify applies to --download. Received: --no-verify. Leave it out."),
         (["fma_small", "--out", "x.csv"], "--out applies to --describe and --duplicates. Received: --out x.csv. "),
-        (["demo", "--download"], "demo: has nothing to download (no download). Type `kgenre datasets demo` for how."),
+        (["demo", "--download"], "demo: has nothing to download. Type `kgenre datasets demo` for how."),
+        (
+            ["fma_small", "--download", "--mirror", "host/x"],
+            "`--mirror` takes the URL of a folder",
+        ),
         (["fma_small", "--download", "--sha", "fma_small.zip=12"], "`--sha` takes FILE=HEX, with 40 digits of a SHA-1"),
         (["fma_small", "--download", "--sha", "ab" * 20], "`--sha` takes FILE=HEX, with 40 digits of a SHA-1"),
         (["fma_small", "--download", "--sha", "a.zip=" + "ab" * 20], "`--sha`: unknown file 'a.zip'. Known: fma_metad"),

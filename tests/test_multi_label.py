@@ -92,7 +92,11 @@ def test_label_of_rare_genres_leaves_out_genres_and_tracks_without_another():
     [
         ({"level": "all"}, {}, "has no tree of genres. Received: level=all"),
         ({"level": "all", "task": "single"}, TREE, "several genres at the level `all`. Add --task multi"),
-        ({"min_tracks_per_genre": 9}, {}, "at least two genres are needed. Received: none with min_tracks_per_genre=9"),
+        (
+            {"min_tracks_per_genre": 9},
+            {},
+            "at least two genres are needed. Received: none that has 9 tracks. Lower",
+        ),
     ],
 )
 def test_label_with_options_that_do_not_fit_is_refused(options, parents, says):

@@ -15,7 +15,7 @@ NOISE = "|".join(
         r"\[\S*libmpg123",
         r"(Note|Warning): .*(MPEG|resync|Xing|[Ss]kipped)",
         r"WARNING: All log messages before absl::InitializeLog",
-        r"[IWE]\d{4} .*(port\.cc|cudart_stub|cuda_platform|cpu_feature_guard)",
+        r"[IWE]\d{4} .*(port\.cc|cudart_stub|cuda_platform|cpu_feature_guard|util\.cc:\d+\] oneDNN)",
         r"\s*$",
     )
 )

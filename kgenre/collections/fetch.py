@@ -72,7 +72,7 @@ def fetch(name: str, dataset: Dataset, folder: Path | None, source: Source, prog
         KgenreError: nothing to download, no space, a file that is unavailable, wrong or unsafe.
     """
     if not dataset.remotes:
-        raise KgenreError(f"{name}: has nothing to download ({dataset.size}). Type `kgenre datasets {name}` for how.")
+        raise KgenreError(f"{name}: has nothing to download. Type `kgenre datasets {name}` for how.")
     if folder is None:
         raise KgenreError(f"{name}: is a folder of yours. Name one with --to to download what belongs to it.")
     make_output_folder(folder)

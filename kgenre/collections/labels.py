@@ -90,7 +90,8 @@ def _rare(options: CollectionOptions) -> str:
 
 
 def _with_options(options: CollectionOptions) -> str:
-    return f" with min_tracks_per_genre={options.min_tracks_per_genre}" if options.min_tracks_per_genre > 1 else ""
+    n = options.min_tracks_per_genre
+    return f" that has {n} tracks. Lower --min-tracks-per-genre" if n > 1 else ""
 
 
 def strata(table: pd.DataFrame) -> pd.Series:

@@ -173,7 +173,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
     }
     if settings.init is not None:
         run.save_start(Run(settings.init))
-    write_left_out(run / "left_out.csv", collection.left_out)
+    write_left_out(run / "left_out.csv", {**collection.left_out, **failures})
     run.save_setup(settings, labels, tracks, facts)
     return settings
 

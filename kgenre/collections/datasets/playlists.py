@@ -23,6 +23,8 @@ def load(folder: Path, progress: Progress) -> Tracks:
     from kgenre.collections.genre_tags import respelt
     from kgenre.collections.tables import COLUMNS, finish_table
 
+    if not folder.is_dir():
+        raise KgenreError(f"{folder}: no such folder. Name the folder of your playlists as --data playlists:DIR.")
     genres, left_out = _songs(folder.resolve(), progress)
     if not genres:
         raise KgenreError(
