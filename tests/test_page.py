@@ -18,6 +18,7 @@ from audio_files import music, write_sound
 from chromium import chromium
 from libraries import LABELS, LevelModel, make_library
 
+import kgenre.web.explore
 from kgenre import explore
 from kgenre.core.errors import KgenreError
 from kgenre.library.map.update import update_map
@@ -25,7 +26,6 @@ from kgenre.library.records import Track, TrackAnalysis
 from kgenre.library.store import Library
 from kgenre.model.tasks import chosen_labels
 from kgenre.model.tasks.multi_label import MultiLabel
-from kgenre.web.explore import page_files
 from kgenre.web.explore import payload as payload_module
 from kgenre.web.explore.corrections import tagged
 from kgenre.web.explore.explorer import Explorer
@@ -112,7 +112,8 @@ def track_id(place, name: str) -> int:
         return library.id_of(place / name)
 
 
-READ = ("/", "/page/app.js", "/data", "/track/1", "/neighbours/1", "/path/1/2", "/cover/1", "/audio/1")
+PAGE_FILES = ("/", "/page/app.js", "/shared/dom.js")
+READ = (*PAGE_FILES, "/data", "/track/1", "/neighbours/1", "/path/1/2", "/cover/1", "/audio/1")
 
 
 @pytest.mark.parametrize("path", READ)
@@ -168,6 +169,7 @@ def test_guard_post_without_token_or_length_changes_nothing(client, server, toke
 @pytest.mark.parametrize(
     "path",
     ["/page/../server.py", "/page/..%2fserver.py", "/page/%2e%2e/server.py", "/page/..%5cserver.py",
+     "/shared/..%2fguard.py", "/shared/../guard.py", "/shared/types.d.ts", "/shared//etc/passwd",
      "/page//etc/passwd", "/page/index.html", "/page/core/types.d.ts", "/page/core/../../server.py",
      "/audio/../../../etc/passwd", "/audio/..%2f..%2f..%2fetc%2fpasswd", "/audio/%2fetc%2fpasswd",
      "/cover/..%2flibrary.sqlite", "/audio/1%00", "/library.sqlite", "/docs", "/openapi.json"],
@@ -849,7 +851,7 @@ def test_data_sources_offline_has_no_member_that_the_server_lacks(server, place,
     opened(tab, offline_file(place, tmp_path).as_uri())
     offline = tab.evaluate(f"({describe})(kgenre.source)")
     assert offline.items() <= served.items() and set(offline) == {"data", "limits", "csv"}
-    types = (Path(page_files.__file__).parent / "page" / "core" / "types.d.ts").read_text(encoding="utf-8")
+    types = (Path(kgenre.web.explore.__file__).parent / "page" / "core" / "types.d.ts").read_text(encoding="utf-8")
     interface = types.split("export interface DataSource {")[1].split("\n}")[0]
     members = re.findall(r"^  (?:readonly )?(\w+)(\??)[(:]", interface, re.MULTILINE)
     assert {name for name, optional in members if not optional} == set(offline)

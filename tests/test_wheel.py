@@ -16,7 +16,8 @@ import json, kgenre
 from kgenre.serving import default_model
 from kgenre.training.recipes import recipes
 from kgenre.training.settings import RunSettings, read_config
-from kgenre.web.explore import page_files
+from kgenre.web.page_files import fill_page, page_files
+assert "page/app.js" in page_files("kgenre.web.explore") and fill_page("kgenre.web.classify")
 settings, labels = default_model.settings()
 print(json.dumps({
     "package": kgenre.__file__,

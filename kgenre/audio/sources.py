@@ -1,5 +1,6 @@
 """Open audio files of libsndfile and of FFmpeg: rate, channels, length, seeks, blocks of samples."""
 
+import functools
 import os
 from collections.abc import Iterator
 
@@ -34,6 +35,20 @@ class SoundfileSource:
         self.file.close()
 
 
+# Formats of FFmpeg that name other files or addresses, which it would open: a playlist is no track, and an uploaded one
+# must not read what lies beside it.
+REFERRING = ("hls", "concat", "dash", "imf", "sdp", "rtsp", "sap", "rtp", "image2", "webm_dash_manifest", "vobsub",
+             "lavfi", "avisynth", "vapoursynth", "tty", "hds", "smoothstreaming", "dvdvideo")  # fmt: skip
+
+
+@functools.cache
+def _formats() -> str:
+    """The formats that FFmpeg may take a file for, as it is told them."""
+    import av
+
+    return ",".join(sorted(av.formats_available - set(REFERRING)))
+
+
 class AvSource:
     """An open file of FFmpeg, through PyAV. Decodes only: its mono down-mix has a gain of 1.414."""
 
@@ -41,7 +56,7 @@ class AvSource:
         import av  # 0.1 s that libsndfile's files need not pay
 
         # With "file:", for FFmpeg takes the beginning of "Artist: Song.m4a" for a protocol.
-        self.container = av.open(f"file:{path}", metadata_errors="ignore")
+        self.container = av.open(f"file:{path}", metadata_errors="ignore", options={"format_whitelist": _formats()})
         if not self.container.streams.audio:
             self.container.close()
             raise av.error.InvalidDataError(0, "no audio stream in this file", str(path))

@@ -1,4 +1,4 @@
-"""What guards a web app on this machine: it answers on loopback alone, and only to its own page.
+"""What guards a web app: it answers by its own names, on loopback if not told otherwise, and only to its own page.
 
 Another web page in the same browser can send requests to the app, and by a name that it points to 127.0.0.1
 (DNS rebinding) even read the answers. So the Host must be the app's, an Origin must be the app's, requests that the
@@ -9,14 +9,16 @@ and no answer may be read or framed elsewhere.
 import base64
 import hashlib
 import hmac
+import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from fastapi.responses import JSONResponse
 
 from kgenre.core.errors import KgenreError
 
 DEFAULT_PORT = 8642
+LOOPBACK = ("127.0.0.1", "localhost")
 TOKEN_HEADER = "x-kgenre-token"
 MAX_REQUEST_BYTES = 4 << 20
 HEADERS = {
@@ -47,22 +49,24 @@ class Guard:
 
     Args:
         app: the ASGI application.
-        token: what a request that is not GET or HEAD must carry in TOKEN_HEADER.
+        token: what a request that is not GET or HEAD must carry in TOKEN_HEADER; None for an app that changes nothing.
         port: of the server.
         inline_scripts: texts of the scripts inside the app's page.
         max_request_bytes: longest body of a request.
+        hosts: says which Hosts are the app's; None for those of loopback at `port`.
     """
 
     def __init__(
         self,
         app,
-        token: str,
+        token: str | None,
         port: int,
         inline_scripts: Iterable[str] = (),
         max_request_bytes: int = MAX_REQUEST_BYTES,
+        hosts: Callable[[str], bool] | None = None,
     ):
         self.app, self.token, self.max_request_bytes = app, token, max_request_bytes
-        self.hosts = {f"{name}:{port}".encode() for name in ("127.0.0.1", "localhost")}
+        self.is_own_host = hosts or {f"{name}:{port}" for name in LOOPBACK}.__contains__
         headers = {"content-security-policy": content_policy(inline_scripts), **HEADERS}
         self.headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
@@ -86,15 +90,15 @@ class Guard:
         for name, value in scope["headers"]:
             headers.setdefault(name, []).append(value)
         reason = self._origin_refusal(scope["path"], headers)
-        if reason or scope["method"] in ("GET", "HEAD"):
+        if reason or self.token is None or scope["method"] in ("GET", "HEAD"):
             return reason
         return self._change_refusal(headers)
 
     def _origin_refusal(self, path: str, headers: dict[bytes, list[bytes]]) -> str | None:
         hosts, origins = headers.get(b"host", []), headers.get(b"origin", [])
-        if len(hosts) != 1 or hosts[0] not in self.hosts:
+        if len(hosts) != 1 or not self.is_own_host(hosts[0].decode("latin-1")):
             return "the Host is not this server's"
-        if any(origin != b"http://" + hosts[0] for origin in origins):
+        if any(origin not in (b"http://" + hosts[0], b"https://" + hosts[0]) for origin in origins):
             return "the Origin is another page"
         site = headers.get(b"sec-fetch-site", [b"none"])[0]
         is_link = path == "/" and headers.get(b"sec-fetch-mode") == [b"navigate"]  # a link to the page is fine
@@ -111,19 +115,45 @@ class Guard:
         return None
 
 
-def listen(port: int | None) -> socket.socket:
-    """A socket on 127.0.0.1: at `port`; if None, at DEFAULT_PORT or any free one.
+def public_hosts(names: Iterable[str]) -> Callable[[str], bool]:
+    """Says whether a Host is the server's that others may reach: loopback, any address as a number, or one of `names`.
+
+    At any port: a proxy or a container may have its own. An address as a number is no danger, for it cannot be pointed
+    elsewhere as a name can (DNS rebinding).
+    """
+    known = {*LOOPBACK, *(name.lower() for name in names)}
+
+    def is_own(host: str) -> bool:
+        name = host.rsplit(":", 1)[0] if not host.endswith("]") and ":" in host else host
+        return name.lower() in known or _is_address(name.strip("[]"))
+
+    return is_own
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def listen(port: int | None, host: str = LOOPBACK[0]) -> socket.socket:
+    """A socket on `host`, an address: at `port`; if None, at DEFAULT_PORT or any free one.
 
     Raises:
-        KgenreError: the requested port is taken.
+        KgenreError: the requested port is taken, or the address is not this machine's.
     """
     for candidate in (DEFAULT_PORT, 0) if port is None else (port,):
-        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listening.bind(("127.0.0.1", candidate))
+            listening.bind((host, candidate))
             listening.listen()  # now, or another process could bind it too; a browser that is early waits
             return listening
         except (OSError, OverflowError):
             listening.close()
-    raise KgenreError(f"Port {port} is in use, or not allowed. Choose another with --port, or omit --port for any.")
+    place = "" if host in LOOPBACK else f", or {host} is not an address of this machine (--host)"
+    raise KgenreError(
+        f"Port {port} is in use, or not allowed{place}. Choose another with --port, or omit --port for any."
+    )

@@ -1,4 +1,4 @@
-"""The page's JavaScript modules: which may import which, and their types."""
+"""The JavaScript modules of the pages: which may import which, and their types."""
 
 import re
 import shutil
@@ -8,27 +8,46 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-PAGE = HERE.parents[1] / "kgenre" / "web" / "explore" / "page"
-# What the modules of a folder may import: core is below all, app.js above all.
+WEB = HERE.parents[1] / "kgenre" / "web"
+SHARED = WEB / "shared"
+# The pages, and what the modules of their folders may import beside those that all pages share. In the library's page
+# core is below all, app.js above all.
 ALLOWED = {
-    "core": {"core"},
-    "sources": {"core", "sources"},
-    "map": {"core", "map"},
-    "ui": {"core", "ui"},
-    "actions": {"core", "actions"},
-    "sections": {"core", "map", "ui", "actions"},
-    "app.js": {"core", "sources", "sections"},
+    "explore": {
+        "core": {"core"},
+        "sources": {"core", "sources"},
+        "map": {"core", "map"},
+        "ui": {"core", "ui"},
+        "actions": {"core", "actions"},
+        "sections": {"core", "map", "ui", "actions"},
+        "app.js": {"core", "sources", "sections"},
+    },
+    "classify": {
+        "types.d.ts": set(),
+        "api.js": {"types"},
+        "files.js": set(),
+        "table.js": {"types"},
+        "slices.js": {"types"},
+        "player.js": {"types", "slices.js"},
+        "queue.js": {"types", "api.js"},
+        "card.js": {"types", "slices.js"},
+        "app.js": {"types", "api.js", "files.js", "table.js", "player.js", "queue.js", "card.js"},
+    },
 }
 # import x from "page/...", import "page/...", export x from "page/...", import("page/..."), and @import of types
 IMPORT = re.compile(r"""(?:\bfrom\s*|\bimport\s*\(?\s*)(["'])([^"']+)\1""")
 TYPES = re.compile(r"^/\*\*.*?\*/$|^import type .*$", re.MULTILINE)
 
 
-def module_text(name: str) -> str:
-    return (PAGE / name).read_text(encoding="utf-8")
+def modules(root: Path) -> list[str]:
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.suffix in (".js", ".ts"))
 
 
-MODULES = sorted(path.relative_to(PAGE).as_posix() for path in PAGE.rglob("*") if path.suffix in (".js", ".ts"))
+def page_of(name: str) -> Path:
+    return WEB / name / "page"
+
+
+MODULES = [(page, name) for page in ALLOWED for name in modules(page_of(page))]
 
 
 def imports(text: str) -> list[str]:
@@ -56,22 +75,40 @@ def folder(name: str) -> str:
     return name.split("/")[0]
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_page_module_imports_only_what_is_below_it(name):
-    for imported in imports(module_text(name)):
-        arrow, target = f"{name} imports {imported}", imported.removeprefix("page/")
-        assert imported.startswith("page/"), f"{arrow}: use its name in the import map, page/..."
-        assert (PAGE / target).is_file() or (PAGE / f"{target}.d.ts").is_file(), f"{arrow}: no such file"
-        assert folder(target) in ALLOWED[folder(name)], f"{arrow}: {folder(name)} may not import {folder(target)}"
+def check_import(page: str, name: str, imported: str) -> None:
+    arrow, (prefix, _, target) = f"{page}: {name} imports {imported}", imported.partition("/")
+    roots = {"page": page_of(page), "shared": SHARED}
+    assert prefix in roots, f"{arrow}: use its name in the import map, page/... or shared/..."
+    root = roots[prefix]
+    assert (root / target).is_file() or (root / f"{target}.d.ts").is_file(), f"{arrow}: no such file"
+    if prefix == "page":
+        allowed = ALLOWED[page][folder(name)]
+        assert folder(target) in allowed, f"{arrow}: {folder(name)} may not import {folder(target)}"
 
 
-def test_page_modules_have_no_import_circle():
+@pytest.mark.parametrize(("page", "name"), MODULES)
+def test_page_module_imports_only_what_is_below_it(page, name):
+    for imported in imports((page_of(page) / name).read_text(encoding="utf-8")):
+        check_import(page, name, imported)
+
+
+@pytest.mark.parametrize("name", modules(SHARED))
+def test_shared_module_imports_only_shared_ones(name):
+    for imported in imports((SHARED / name).read_text(encoding="utf-8")):
+        assert imported.startswith("shared/"), f"{name} imports {imported}"
+        check_import("explore", name, imported)
+
+
+@pytest.mark.parametrize(("page", "least"), [("explore", 100), ("classify", 15)])
+def test_page_modules_have_no_import_circle(page, least):
+    files = {f"page/{name}": page_of(page) / name for name in modules(page_of(page))}
+    files |= {f"shared/{name}": SHARED / name for name in modules(SHARED)}
     graph = {
-        name: [one.removeprefix("page/") for one in imports(TYPES.sub("", module_text(name)))]
-        for name in MODULES
+        name: imports(TYPES.sub("", path.read_text(encoding="utf-8")))
+        for name, path in files.items()
         if name.endswith(".js")
     }
-    assert sum(map(len, graph.values())) > 100  # or the pattern finds no imports any more
+    assert sum(map(len, graph.values())) > least  # or the pattern finds no imports any more
     assert circle(graph) == []
 
 
@@ -82,23 +119,29 @@ def test_page_import_checks_find_every_form_and_a_circle():
     assert circle({"a": ["b"], "b": ["c"], "c": ["b"]}) == ["b", "c", "b"]
 
 
-def test_page_sections_touch_only_their_own_elements():
-    """No two modules ask for the same element of index.html, but for the dialog: while it is open, keys are its own."""
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        ("explore", {"dialog": ["sections/keyboard.js", "ui/dialog.js"]}),
+        ("classify", {"files": ["app.js", "files.js"]}),
+    ],
+)
+def test_page_modules_touch_only_their_own_elements(page, expected):
+    """No two modules ask for the same element of index.html, but for a dialog, which has keys of its own."""
     owners: dict[str, list[str]] = {}
-    for name in MODULES:
-        for element in re.findall(r'(?:byId|getElementById)\("(\w[\w-]*)"', module_text(name)):
+    for name in modules(page_of(page)):
+        text = (page_of(page) / name).read_text(encoding="utf-8")
+        for element in dict.fromkeys(re.findall(r'(?:byId|getElementById)\("(\w[\w-]*)"', text)):
             owners.setdefault(element, []).append(name)
-    shared = {element: names for element, names in owners.items() if len(names) > 1}
-    assert shared == {"dialog": ["sections/keyboard.js", "ui/dialog.js"]}
+    assert {element: names for element, names in owners.items() if len(names) > 1} == expected
 
 
-def test_page_types_are_consistent():
+@pytest.mark.parametrize("project", ["tsconfig.json", "tsconfig.classify.json"])
+def test_page_types_are_consistent(project):
     compiler = HERE / "node_modules" / ".bin" / "tsc"
     if shutil.which("node") is None or not compiler.exists():
         reason = "types of the page are not checked: needs node, and `npm install` in tests/page"
         print(reason)
         pytest.skip(reason)
-    checked = subprocess.run(
-        [compiler, "--project", HERE / "tsconfig.json"], capture_output=True, text=True, timeout=300
-    )
+    checked = subprocess.run([compiler, "--project", HERE / project], capture_output=True, text=True, timeout=300)
     assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -4,9 +4,10 @@ import base64
 import json
 
 from kgenre.web.explore import payload
-from kgenre.web.explore.page_files import ENTRY, fill_page, page_files
 from kgenre.web.guard import script_hash
+from kgenre.web.page_files import ENTRY, STYLES, fill_page, page_files
 
+PACKAGE = "kgenre.web.explore"
 START = f'import "{ENTRY}";'
 
 
@@ -17,12 +18,13 @@ def page_html(data: dict) -> str:
     smuggled in as such a URL, so the policy names the hash of each module instead. Browsers compare a hash with a
     script from a URL only if its integrity is known, which the import map states.
     """
-    texts = page_files()
-    modules = {f"page/{name}": text for name, text in texts.items() if name.endswith(".js")}
-    import_map, style = _import_map(modules), texts["style.css"]
+    texts = page_files(PACKAGE)
+    modules = {name: text for name, text in texts.items() if name.endswith(".js")}
+    import_map, style = _import_map(modules), "".join(texts[name] for name in STYLES)
     hashes = " ".join(map(script_hash, (import_map, START, *modules.values())))
     policy = f"default-src 'none'; script-src {hashes}; style-src {script_hash(style)}; img-src data:"
     return fill_page(
+        PACKAGE,
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<style>{style}</style>\n'
         f'<script type="importmap">{import_map}</script>',
         f'<script type="application/json" id="data">{payload.encoded(data).decode()}</script>\n'

@@ -10,8 +10,10 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from kgenre.core.errors import KgenreError
 from kgenre.web.explore import heat_maps, media, tag_writing
 from kgenre.web.explore.explorer import Explorer
-from kgenre.web.explore.page_files import IMPORT_MAP, MEDIA_TYPES, page_files, server_page
 from kgenre.web.guard import Guard
+from kgenre.web.page_files import IMPORT_MAP, SERVED_HEAD, add_page_files, fill_page
+
+PACKAGE = "kgenre.web.explore"
 
 Ids = Annotated[list[int], Body()]
 OnlyIds = Annotated[list[int], Body(embed=True)]
@@ -31,17 +33,14 @@ def make_app(explorer: Explorer, port: int, token: str | None = None):
 
 
 def _add_page(app: FastAPI, token: str) -> None:
-    texts = page_files()
+    # The token, of URL-safe characters, lets the page change things.
+    page = fill_page(PACKAGE, f'<meta name="kgenre-token" content="{token}">\n{SERVED_HEAD}')
 
     @app.get("/")
     def index():
-        return Response(server_page(token), media_type="text/html")
+        return Response(page, media_type="text/html")
 
-    @app.get("/page/{name:path}")
-    def page_file(name: str):
-        if name not in texts:
-            return JSONResponse({"error": "no such file"}, 404)
-        return Response(texts[name], media_type=MEDIA_TYPES[name[name.rindex(".") :]])
+    add_page_files(app, PACKAGE)
 
 
 def _add_reading(app: FastAPI, explorer: Explorer) -> None:

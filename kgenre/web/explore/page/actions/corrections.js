@@ -5,7 +5,7 @@ import { updateLegend } from "page/actions/colouring.js";
 import { say } from "page/actions/notices.js";
 import { search } from "page/actions/search.js";
 import { showTrack } from "page/actions/tracks.js";
-import { count } from "page/core/text.js";
+import { count } from "shared/text.js";
 
 /** @param {Page} page @param {readonly number[]} rows @param {string | null} genre null removes the correction */
 export async function correct(page, rows, genre) {

@@ -1,8 +1,9 @@
 // What the colours of the map may mean: a table, each row a name and how a legend is made of the tracks.
 
-/** @import { Colour, Legend } from "page/core/types" */
-import { NEUTRAL, labelColour, rampColour, rgb } from "page/core/colours.js";
-import { percent, plain } from "page/core/text.js";
+/** @import { Legend } from "page/core/types" */
+/** @import { Colour } from "shared/types" */
+import { NEUTRAL, labelColour, rampColour, rgb } from "shared/colours.js";
+import { percent, plain } from "shared/text.js";
 import { AGREEMENT, Tracks } from "page/core/tracks.js";
 
 const MAX_ENTRIES = 24; // of a legend; rarer ones share an entry

@@ -1,7 +1,7 @@
 // The library as columns, a row for each track, and the search in them.
 
 /** @import { CodedColumn, GenreData, LibraryData } from "page/core/types" */
-import { fold, plain } from "page/core/text.js";
+import { fold, plain } from "shared/text.js";
 
 const TEXT_COLUMNS = /** @type {const} */ (["artist", "album", "folder", "tag"]);
 /** @typedef {typeof TEXT_COLUMNS[number]} TextColumn */

@@ -2,8 +2,8 @@
 
 import type { Store } from "page/core/store.js";
 import type { Tracks } from "page/core/tracks.js";
+import type { Colour, SliceGenres } from "shared/types";
 
-export type Colour = number[]; // red, green, blue, 0 to 255
 export type Failure = [path: string, reason: string];
 export type Neighbour = [row: number, distance: number | null]; // null: nearest on the map, without a distance
 
@@ -46,13 +46,10 @@ export interface LibraryData extends GenreData {
 }
 
 /** One track: its genres as a whole and slice by slice. */
-export interface TrackDetails {
+export interface TrackDetails extends SliceGenres {
   path: string;
   labels: string[];
   probabilities: number[];
-  slice_starts: number[];
-  slice_probabilities: number[][];
-  deciding_slice: number;
   playable: boolean;
   gain_db: number | null;
 }

@@ -3,7 +3,7 @@
 /** @import { Binding, Page } from "page/core/types" */
 import { nextColouring, setColouring } from "page/actions/colouring.js";
 import { COLOURINGS } from "page/core/colourings.js";
-import { byId, el } from "page/ui/dom.js";
+import { byId, el } from "shared/dom.js";
 
 /** @param {Page} page @returns {Binding[]} */
 export function colouringSection(page) {

@@ -3,10 +3,10 @@
 /** @import { Binding, Page, RetrainReport, State } from "page/core/types" */
 import { resetHead, retrain } from "page/actions/corrections.js";
 import { attempt, say } from "page/actions/notices.js";
-import { count } from "page/core/text.js";
+import { count } from "shared/text.js";
 import { focusCorrection } from "page/ui/correction_form.js";
 import { openDialog } from "page/ui/dialog.js";
-import { button, byId, el, redraw } from "page/ui/dom.js";
+import { button, byId, el, redraw } from "shared/dom.js";
 
 /** @param {Page} page @returns {Binding[]} */
 export function correctionsSection(page) {

@@ -1,9 +1,9 @@
 // Files that could not be used, each with its reason.
 
 /** @import { Binding, Page } from "page/core/types" */
-import { count } from "page/core/text.js";
+import { count } from "shared/text.js";
 import { failureTable, openDialog } from "page/ui/dialog.js";
-import { byId, el } from "page/ui/dom.js";
+import { byId, el } from "shared/dom.js";
 
 /** @param {Page} page @returns {Binding[]} */
 export function failuresSection({ source: { failures } }) {

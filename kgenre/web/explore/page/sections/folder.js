@@ -2,7 +2,7 @@
 
 /** @import { Binding, Page } from "page/core/types" */
 import { setFolder } from "page/actions/search.js";
-import { byId, el } from "page/ui/dom.js";
+import { byId, el } from "shared/dom.js";
 
 const MAX_FOLDERS = 5000;
 

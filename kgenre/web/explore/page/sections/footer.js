@@ -1,8 +1,8 @@
 // The line at the foot of the map: how many tracks, which model, how far the map can be trusted.
 
 /** @import { Binding, Page } from "page/core/types" */
-import { count, percent } from "page/core/text.js";
-import { byId } from "page/ui/dom.js";
+import { count, percent } from "shared/text.js";
+import { byId } from "shared/dom.js";
 
 /** @param {Page} page @returns {Binding[]} */
 export function footerSection({ source, tracks: { n, model, quality } }) {

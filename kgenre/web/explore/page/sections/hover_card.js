@@ -1,7 +1,7 @@
 // The card beside the track that is pointed at.
 
 /** @import { Binding, Page } from "page/core/types" */
-import { byId } from "page/ui/dom.js";
+import { byId } from "shared/dom.js";
 import { genreBars, trackHeading } from "page/ui/track_parts.js";
 
 const GAP = 18, EDGE = 4; // pixels

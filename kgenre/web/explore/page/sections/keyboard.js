@@ -4,7 +4,7 @@
 import { goBack } from "page/actions/back.js";
 import { say } from "page/actions/notices.js";
 import { openDialog } from "page/ui/dialog.js";
-import { byId, el } from "page/ui/dom.js";
+import { byId, el } from "shared/dom.js";
 
 /** @param {Page} page @param {Binding[]} others of the other sections, in the order of the help */
 export function keyboardSection(page, others) {

@@ -2,9 +2,9 @@
 
 /** @import { Binding, CategoryLegend, Page, State } from "page/core/types" */
 import { showOnlyEntry, toggleEntry } from "page/actions/colouring.js";
-import { css, rampColour } from "page/core/colours.js";
-import { context2d } from "page/ui/canvas.js";
-import { byId, el, redraw } from "page/ui/dom.js";
+import { css, rampColour } from "shared/colours.js";
+import { context2d } from "shared/canvas.js";
+import { byId, el, redraw } from "shared/dom.js";
 
 const RAMP_STEPS = 120;
 const MAX_FOLDER = 24; // characters of a folder that are shown: its end

@@ -5,7 +5,7 @@ import { isShown } from "page/actions/colouring.js";
 import { select, toggleSelected } from "page/actions/selection.js";
 import { pick } from "page/actions/tracks.js";
 import { MapView } from "page/map/map_view.js";
-import { byId } from "page/ui/dom.js";
+import { byId } from "shared/dom.js";
 
 const GREY = { light: [188, 193, 198, 140], dark: [88, 95, 103, 150] };
 const OPACITY = 225; // of the points in colour

@@ -1,7 +1,7 @@
 // What is said in passing, for some seconds.
 
 /** @import { Binding, Page } from "page/core/types" */
-import { byId } from "page/ui/dom.js";
+import { byId } from "shared/dom.js";
 
 const SHOWN_MS = 3500;
 

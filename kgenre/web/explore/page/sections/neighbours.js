@@ -3,7 +3,7 @@
 /** @import { Binding, Page, State } from "page/core/types" */
 import { select } from "page/actions/selection.js";
 import { pickAndReveal, setMaxDistance, step } from "page/actions/tracks.js";
-import { button, byId, el, redraw } from "page/ui/dom.js";
+import { button, byId, el, redraw } from "shared/dom.js";
 import { trackList } from "page/ui/track_parts.js";
 
 /** @param {Page} page @returns {Binding[]} */

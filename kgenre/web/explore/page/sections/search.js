@@ -2,7 +2,7 @@
 
 /** @import { Binding, Page } from "page/core/types" */
 import { search } from "page/actions/search.js";
-import { byId } from "page/ui/dom.js";
+import { byId } from "shared/dom.js";
 
 /** @param {Page} page @returns {Binding[]} */
 export function searchSection(page) {

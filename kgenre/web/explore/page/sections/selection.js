@@ -9,10 +9,10 @@ import { stopQueue } from "page/actions/playback.js";
 import { exportSelection, select } from "page/actions/selection.js";
 import { pickAndReveal } from "page/actions/tracks.js";
 import { MAX_LINKED } from "page/core/link.js";
-import { count, duration } from "page/core/text.js";
+import { count, duration } from "shared/text.js";
 import { correctionForm } from "page/ui/correction_form.js";
-import { button, byId, el, isTyping, redraw } from "page/ui/dom.js";
-import { download } from "page/ui/download.js";
+import { button, byId, el, isTyping, redraw } from "shared/dom.js";
+import { download } from "shared/download.js";
 import { trackList } from "page/ui/track_parts.js";
 
 /** @param {Page} page @returns {Binding[]} */

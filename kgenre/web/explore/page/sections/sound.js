@@ -3,7 +3,8 @@
 /** @import { Binding, Page, State } from "page/core/types" */
 import { togglePlayback } from "page/actions/listening.js";
 import { attempt, say } from "page/actions/notices.js";
-import { byId, isTyping } from "page/ui/dom.js";
+import { byId, isTyping } from "shared/dom.js";
+import { playClip, playFrom, startPlaying } from "shared/player.js";
 
 /** @param {Page} page @returns {Binding[]} */
 export function soundSection(page) {
@@ -19,7 +20,7 @@ export function soundSection(page) {
     if (!playback) return;
     if (playback.serial !== serial) load(page, audio, playback);
     else if (playback.paused) audio.pause();
-    else start(audio);
+    else startPlaying(audio);
     serial = playback.serial;
   });
   return [
@@ -29,30 +30,14 @@ export function soundSection(page) {
   ];
 }
 
-/** @param {HTMLAudioElement} audio */
-function start(audio) { audio.play().catch(() => {}); } // it was paused, or another track was chosen meanwhile
-
 /** Plays from the start of a slice. @param {Page} page @param {HTMLAudioElement} audio @param {NonNullable<State["playback"]>} playback */
 function load(page, audio, { row, slice, details }) {
   const urls = page.source.audio, id = page.tracks.ids[row], seconds = details.slice_starts[slice];
   if (!urls) return;
   audio.volume = details.gain_db ? Math.min(1, 10 ** (details.gain_db / 20)) : 1;
   const playExcerpt = () => { // what the browser cannot play is decoded for it; the excerpt begins with the slice
-    audio.onloadedmetadata = null;
-    audio.onerror = () => say(page, "This file cannot be played.");
-    audio.src = urls.excerptUrl(id, seconds);
-    start(audio);
-  };
-  const playFile = () => {
-    audio.onloadedmetadata = null;
-    audio.currentTime = seconds;
-    start(audio);
+    playClip(audio, urls.excerptUrl(id, seconds), () => say(page, "This file cannot be played."));
   };
   if (!details.playable) return playExcerpt();
-  audio.onerror = playExcerpt;
-  if (audio.getAttribute("src") === urls.fileUrl(id) && audio.readyState > 0) return playFile();
-  audio.onloadedmetadata = playFile;
-  audio.preload = "auto";
-  audio.src = urls.fileUrl(id);
-  audio.load();
+  playFrom(audio, urls.fileUrl(id), seconds, playExcerpt);
 }

@@ -3,9 +3,9 @@
 /** @import { Binding, Failure, Page, TagPreview, TagsWritten } from "page/core/types" */
 import { attempt } from "page/actions/notices.js";
 import { taggableIds, takeTags } from "page/actions/tags.js";
-import { count } from "page/core/text.js";
+import { count } from "shared/text.js";
 import { failureTable, moreRow, openDialog } from "page/ui/dialog.js";
-import { button, el } from "page/ui/dom.js";
+import { button, el } from "shared/dom.js";
 
 const MAX_ROWS = 500;
 

@@ -1,7 +1,7 @@
 // What dragging on the map does, and the way back to the whole map.
 
 /** @import { Binding, Page, Tool } from "page/core/types" */
-import { byId } from "page/ui/dom.js";
+import { byId } from "shared/dom.js";
 
 /** @type {Record<string, Tool>} */
 const KEYS = { v: "pan", l: "lasso", b: "box" };

@@ -7,11 +7,11 @@ import { togglePlayback } from "page/actions/listening.js";
 import { attempt } from "page/actions/notices.js";
 import { startPath } from "page/actions/path.js";
 import { playSlice } from "page/actions/playback.js";
-import { duration } from "page/core/text.js";
+import { duration } from "shared/text.js";
 import { correctionForm } from "page/ui/correction_form.js";
-import { button, byId, el, isTyping, redraw } from "page/ui/dom.js";
+import { button, byId, el, isTyping, redraw } from "shared/dom.js";
 import { heatMap } from "page/ui/heat_map.js";
-import { timeline } from "page/ui/timeline.js";
+import { timeline } from "shared/timeline.js";
 import { genreBars, trackHeading } from "page/ui/track_parts.js";
 
 /** @type {(keyof State)[]} */

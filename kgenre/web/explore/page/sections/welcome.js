@@ -1,7 +1,7 @@
 // What the panel says while no track is chosen.
 
 /** @import { Binding, Page } from "page/core/types" */
-import { byId, el } from "page/ui/dom.js";
+import { byId, el } from "shared/dom.js";
 
 /** @param {Page} page @returns {Binding[]} */
 export function welcomeSection({ store, source, tracks }) {

@@ -1,6 +1,6 @@
 // A field for the right genre of some tracks, and what removes their corrections.
 
-import { button, el } from "page/ui/dom.js";
+import { button, el } from "shared/dom.js";
 
 /**
  * @param {object} options

@@ -1,8 +1,8 @@
 // The page's one dialog, and the table of files with reasons that several of them show.
 
 /** @import { Failure } from "page/core/types" */
-/** @import { Child } from "page/ui/dom.js" */
-import { button, byId, el, present } from "page/ui/dom.js";
+/** @import { Child } from "shared/dom.js" */
+import { button, byId, el, present } from "shared/dom.js";
 
 const MAX_ROWS = 2000;
 

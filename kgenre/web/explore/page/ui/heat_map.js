@@ -1,10 +1,10 @@
 // A slice's spectrogram in grey, and over it in colour the cells without which the genre loses probability.
 
 /** @import { HeatMap } from "page/core/types" */
-import { css, rampColour } from "page/core/colours.js";
-import { percent } from "page/core/text.js";
-import { context2d, sharpContext } from "page/ui/canvas.js";
-import { el } from "page/ui/dom.js";
+import { css, rampColour } from "shared/colours.js";
+import { percent } from "shared/text.js";
+import { context2d, sharpContext } from "shared/canvas.js";
+import { el } from "shared/dom.js";
 
 const LOWEST_HZ = 50;
 const TICKS_HZ = [100, 400, 1600, 6400];

@@ -1,11 +1,12 @@
 // What is shown of a track in several places: its heading, its genres, a list of tracks.
 
 /** @import { Page } from "page/core/types" */
-/** @import { Child } from "page/ui/dom.js" */
-import { css, labelColour } from "page/core/colours.js";
-import { duration, percent } from "page/core/text.js";
+/** @import { Child } from "shared/dom.js" */
+import { css, labelColour } from "shared/colours.js";
+import { duration } from "shared/text.js";
 import { AGREEMENT } from "page/core/tracks.js";
-import { el } from "page/ui/dom.js";
+import { el } from "shared/dom.js";
+import { genreBar } from "shared/genre_bar.js";
 
 const MAX_ROWS = 200;
 const MIN_PROBABILITY = 0.004; // of a genre that is shown
@@ -26,23 +27,13 @@ export function trackHeading({ tracks, source }, row) {
 /** The most probable genres as bars, the correction, the tag. @param {Page} page @param {number} row */
 export function genreBars({ tracks, store }, row) {
   const bars = tracks.genres(row).filter(({ probability, chosen }) => chosen || probability > MIN_PROBABILITY)
-    .map(({ label, probability, chosen }) => bar(
-      tracks.labels[label], probability, css(labelColour(label)), tracks.several && chosen));
+    .map(({ label, probability, chosen }) => genreBar(
+      tracks.labels[label], probability, label, tracks.several && chosen));
   const corrected = store.state.corrections.get(row), tag = tracks.text("tag", row);
   const disagree = tracks.agreement(row) === AGREEMENT.disagree;
   if (corrected) bars.push(el("div", { class: "small", text: `Corrected to: ${corrected}` }));
   if (tag) bars.push(el("div", { class: disagree ? "small bad" : "small soft", text: `Genre tag: ${tag}` }));
   return bars;
-}
-
-/** @param {string} name @param {number} share @param {string} colour @param {boolean} chosen of several genres */
-function bar(name, share, colour, chosen) {
-  const filled = el("i");
-  filled.style.width = `${100 * share}%`;
-  filled.style.background = colour;
-  const title = chosen ? `${name}: one of this track's genres` : name;
-  return el("div", { class: chosen ? "genre chosen" : "genre" }, el("span", { text: name, title }), el("span", { class: "meter" }, filled),
-    el("span", { text: percent(share) }));
 }
 
 /**

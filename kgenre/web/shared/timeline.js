@@ -1,15 +1,15 @@
 // Genres of each slice as stacked columns.
 
-/** @import { TrackDetails } from "page/core/types" */
-import { css, labelColour } from "page/core/colours.js";
-import { sharpContext } from "page/ui/canvas.js";
-import { el } from "page/ui/dom.js";
+/** @import { SliceGenres } from "shared/types" */
+import { css, labelColour } from "shared/colours.js";
+import { sharpContext } from "shared/canvas.js";
+import { el } from "shared/dom.js";
 
 const TOP = 12; // pixels above the columns, for the mark of the deciding slice
 const MIN_COLUMN = 8; // pixels; slices that lie far apart are drawn where they are, wide enough to be clicked
 
 /**
- * @param {TrackDetails} details
+ * @param {SliceGenres} details
  * @param {number} sliceSeconds
  * @param {number} seconds of the track
  * @param {number} chosen slice
@@ -27,7 +27,7 @@ export function timeline(details, sliceSeconds, seconds, chosen, click) {
   return canvas;
 }
 
-/** @param {HTMLCanvasElement} canvas @param {TrackDetails} details @param {number} sliceSeconds @param {number} end @param {number} chosen */
+/** @param {HTMLCanvasElement} canvas @param {SliceGenres} details @param {number} sliceSeconds @param {number} end @param {number} chosen */
 function draw(canvas, details, sliceSeconds, end, chosen) {
   const { context, width, height } = sharpContext(canvas), starts = details.slice_starts, n = starts.length;
   context.textAlign = "center";

@@ -1,6 +1,6 @@
 // Colours of genres and of numbers.
 
-/** @import { Colour } from "page/core/types" */
+/** @import { Colour } from "shared/types" */
 
 // Twelve colours that stay apart on black and on white; further ones are the same, darker or lighter.
 const PALETTE = ["#4e79d8", "#f28e2b", "#2fa35a", "#e0454f", "#9b6dd7", "#a9744f", "#e377c2", "#8a9a2b", "#17b1c2",

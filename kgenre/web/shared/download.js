@@ -1,4 +1,4 @@
-import { el } from "page/ui/dom.js";
+import { el } from "shared/dom.js";
 
 /** Saves a file as the browser does. @param {Blob} blob @param {string} name */
 export function download(blob, name) {

@@ -1,0 +1,131 @@
+"""The JSON API of a Classifier: songs, the model, health and metrics."""
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+
+from fastapi import FastAPI, HTTPException, UploadFile
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response, StreamingResponse
+
+from kgenre.audio.decoders import AudioError
+from kgenre.core.errors import KgenreError
+from kgenre.web.classify.admission import RETRY_SECONDS, UPLOADS
+from kgenre.web.classify.classifier import Classifier
+from kgenre.web.classify.metrics import MEDIA_TYPE, Metrics
+from kgenre.web.classify.schema import Answer, ErrorAnswer, Limits, ModelAnswer, Status
+from kgenre.web.classify.settings import ServeSettings
+from kgenre.web.classify.uploads import Upload, UploadFolder, shown_name
+
+log = logging.getLogger(__name__)
+
+API_PATHS = frozenset(("/healthz", "/readyz", "/metrics", "/api/model", *UPLOADS))
+LINES = "application/x-ndjson"
+REASONS = {
+    400: "not a form with a file",
+    403: "another page's request, or another server's name",
+    408: "the upload has stalled",
+    413: "the file is too large",
+    422: "no file named `file`, or no song that can be used",
+    429: "too many songs at once; Retry-After tells when to come again",
+    503: "the model is being loaded, or does not answer; Retry-After tells when to come again",
+}
+ERRORS = {status: {"model": ErrorAnswer, "description": text} for status, text in REASONS.items()}
+REFUSED = {403: ERRORS[403]}
+
+
+def add_status(app: FastAPI, classifier: Classifier, settings: ServeSettings, metrics: Metrics) -> None:
+    model = classifier.model
+
+    @app.get("/api/model", tags=["model"], responses=REFUSED)
+    def describe_model() -> ModelAnswer:
+        """The model: its genres, its slices, and the limits of a request."""
+        limits = Limits(max_upload_bytes=settings.max_upload_bytes, max_minutes=settings.max_minutes,
+                        max_requests=settings.max_requests)  # fmt: skip
+        return ModelAnswer(name=model.name, task=model.task.name, labels=list(model.labels),
+                           slice_seconds=model.slice_spec.slice_seconds, has_tags=classifier.tags is not None,
+                           limits=limits)  # fmt: skip
+
+    @app.get("/healthz", tags=["status"], responses=REFUSED)
+    def is_alive() -> Status:
+        """Whether the server answers."""
+        return Status(status="ok")
+
+    @app.get("/readyz", tags=["status"], responses={**REFUSED, 503: {"model": Status, "description": "loading"}})
+    def is_ready(response: Response) -> Status:
+        """Whether songs can be classified: the model is loaded."""
+        if not classifier.ready:
+            response.status_code = 503
+        return Status(status="ok" if classifier.ready else "loading")
+
+    text = {200: {"content": {MEDIA_TYPE.split(";")[0]: {"schema": {"type": "string"}}}}}
+
+    @app.get("/metrics", tags=["status"], response_class=Response, responses={**REFUSED, **text})
+    def prometheus():
+        """Counters in the text format of Prometheus."""
+        return Response(metrics.text(), media_type=MEDIA_TYPE)
+
+
+def add_prediction(app: FastAPI, classifier: Classifier, uploads: UploadFolder, metrics: Metrics) -> None:
+    def classify(upload: Upload, name: str) -> Iterator[float | dict]:
+        """As Classifier.predict, the answer as Answer has it; removes the upload in the end."""
+        begun, seconds = time.monotonic(), None
+        try:
+            for found in classifier.predict(upload.path, name):
+                if isinstance(found, dict):
+                    seconds, found = found["seconds"], {"file": found.pop("path"), **found}
+                yield found
+        finally:
+            upload.remove()
+            metrics.song(begun, seconds)
+
+    def answer(upload: Upload, name: str) -> dict:
+        try:
+            *_, found = classify(upload, name)
+        except KgenreError as error:
+            raise http_error(error, upload) from None
+        return found
+
+    def lines(upload: Upload, name: str) -> Iterator[str]:
+        """All of it before the first line: a client that leaves in the middle must not leave a process behind."""
+        try:
+            found = list(classify(upload, name))
+        except KgenreError as error:
+            raise http_error(error, upload) from None
+        return map(line, found)
+
+    def line(found: float | dict) -> str:
+        return json.dumps({"result" if isinstance(found, dict) else "progress": found}) + "\n"
+
+    async def saved(file: UploadFile) -> Upload:
+        return await run_in_threadpool(uploads.save, file.file, file.filename or "")
+
+    @app.post("/api/predict", tags=["predict"], responses=ERRORS, response_model_exclude_none=True)
+    async def predict(file: UploadFile) -> Answer:
+        """The genres of a song, of the whole and slice by slice.
+
+        `curl -F file=@song.mp3 http://127.0.0.1:8642/api/predict`
+        """
+        return await run_in_threadpool(answer, await saved(file), shown_name(file.filename))
+
+    in_lines = {200: {"content": {LINES: {"schema": {"type": "string"}, "example": '{"progress": 0.5}\n'}}}}
+
+    @app.post("/api/predict/stream", tags=["predict"], responses={**ERRORS, **in_lines}, response_class=Response)
+    async def predict_with_progress(file: UploadFile):
+        """The same, as lines of JSON: progress, then the result.
+
+        `{"progress": 0.5}`, at last `{"result": {...}}` as of /api/predict.
+        """
+        text = await run_in_threadpool(lines, await saved(file), shown_name(file.filename))
+        return StreamingResponse(text, media_type=LINES)
+
+
+def http_error(error: KgenreError, upload: Upload) -> HTTPException:
+    """Of a song that cannot be used the cause, without the place where it lay; of all else that something is wrong."""
+    if isinstance(error, AudioError):
+        return HTTPException(422, error.cause.replace(upload.path, "the file"))
+    log.error("%s", error)
+    return HTTPException(
+        503, "the model does not answer. Try again in some seconds.", {"retry-after": RETRY_SECONDS[503]}
+    )

@@ -1,0 +1,75 @@
+"""From an upload to its answer: slices of a decoding process through the model, in batches."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from kgenre.audio.decoders import AudioError
+from kgenre.audio.track import Slice
+from kgenre.library.scan.protocol import Done
+from kgenre.model.aggregate import NOT_FINITE, SliceOutputs
+from kgenre.serving.answers import track_record
+from kgenre.serving.model import Model
+from kgenre.serving.predict import TrackPrediction
+from kgenre.web.classify.decoding import DecodingPool
+from kgenre.web.classify.reading import Started
+
+BATCH_SLICES = 32
+
+
+class Classifier:
+    """A model with the processes that decode for it.
+
+    Args:
+        model: serving.Model that takes waveforms and names genres.
+        pool: DecodingPool for the model's slices.
+        tags: embeddings (slices, d) -> {tag: probability}, for models that have tags.
+
+    Attributes:
+        ready: whether the model has answered once.
+    """
+
+    def __init__(self, model: Model, pool: DecodingPool, tags: Callable[[np.ndarray], dict] | None = None):
+        self.model, self.pool, self.tags, self.ready = model, pool, tags, False
+        self._lock = threading.Lock()  # not every runtime answers two threads at once
+
+    def start(self) -> None:
+        """Loads the model and starts the processes."""
+        self._answer([np.zeros(self.model.slice_spec.shape, "float32")])
+        if self.tags is not None:
+            self.tags(self._answer([np.zeros(self.model.slice_spec.shape, "float32")]).embeddings)
+        self.pool.start()
+        self.ready = True
+
+    def predict(self, path: str, name: str) -> Iterator[float | dict]:
+        """Classifies a file. Yields the share that is done, now and then; at last the answer, as `track_record`.
+
+        Args:
+            path: of the file.
+            name: what the answer calls it.
+
+        Raises:
+            AudioError: the file cannot be used, with the cause.
+        """
+        slices, batch, rows, facts = 1, [], [], None
+        for message in self.pool.messages(path):
+            if isinstance(message, Started):
+                slices = message.slices
+            elif isinstance(message, Slice):
+                batch.append(message.samples)
+            elif isinstance(message, Done):
+                facts = message.facts
+            if batch and (len(batch) == BATCH_SLICES or facts is not None):
+                rows.append(self._answer(batch))
+                batch = []
+                yield min(1.0, sum(len(row.probabilities) for row in rows) / slices)
+        outputs = SliceOutputs(*map(np.concatenate, zip(*rows)))
+        if not outputs.finite():
+            raise AudioError(name, NOT_FINITE)
+        tags = None if self.tags is None else self.tags(outputs.embeddings)
+        yield track_record(TrackPrediction(name, facts, outputs, self.model.task), tags)
+
+    def _answer(self, slices: list[np.ndarray]) -> SliceOutputs:
+        with self._lock:
+            return self.model(np.stack(slices))

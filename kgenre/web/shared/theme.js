@@ -1,0 +1,30 @@
+// Dark or light: as the system, or as it was chosen last, on any of the pages.
+
+const KEY = "kgenre theme";
+
+/**
+ * Applies the theme. Returns the function that changes between dark and light.
+ *
+ * @param {(dark: boolean) => void} show is called now and at every change
+ */
+export function followTheme(show) {
+  const system = matchMedia("(prefers-color-scheme: dark)"), { dataset } = document.documentElement;
+  const saved = load();
+  let dark = saved ? saved === "dark" : system.matches;
+  const change = (/** @type {boolean} */ to) => {
+    dark = to;
+    show(dark);
+  };
+  if (saved) dataset.theme = saved;
+  show(dark);
+  system.addEventListener("change", () => { if (!dataset.theme) change(system.matches); });
+  return () => {
+    dataset.theme = dark ? "light" : "dark";
+    save(dataset.theme);
+    change(!dark);
+  };
+}
+
+/** @param {string} theme */
+function save(theme) { try { localStorage.setItem(KEY, theme); } catch { /* a private window */ } }
+function load() { try { return localStorage.getItem(KEY); } catch { return null; } }

@@ -1,0 +1,94 @@
+"""`kgenre serve` in a process of its own, with a model that is at once ready, for tests."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+HERE = Path(__file__).parent
+
+# The model's genres follow the level of a slice, its tags too.
+SERVE = """
+import json, sys
+import numpy as np
+from libraries import LABELS, SINGLE
+from kgenre.audio.slicing import SliceSpec
+from kgenre.model.aggregate import SliceOutputs
+from kgenre.serving.model import Model
+from kgenre.web.classify.server import serve
+from kgenre.web.classify.settings import ServeSettings
+from kgenre.web.classify.start import make_classifier
+from kgenre.web.guard import listen
+
+class Loudness(Model):
+    name, identity, task, slice_spec = "loudness", "1", SINGLE, SliceSpec(8000, 8000, 8000)
+
+    def __call__(self, slices):
+        level = np.abs(slices).mean(axis=1, keepdims=True)
+        scores = np.exp(-((20 * level - np.arange(len(LABELS))) ** 2))
+        return SliceOutputs((scores / scores.sum(axis=1, keepdims=True)).astype("float32"), level)
+
+options = json.loads(sys.argv[1])
+listening = listen(0, options["host"])
+print(listening.getsockname()[1], flush=True)
+classifier = make_classifier(
+    Loudness(), ServeSettings(**options["settings"]), lambda found: {"loud": float(found.mean()), "<b>bold": 0.01}
+)
+if options["reader"]:
+    pool = classifier.pool
+    classifier.pool = type(pool)(pool.n, pool.settings, pool.max_seconds, options["reader"])
+serve(classifier, ServeSettings(**options["settings"]), listening, options["names"])
+"""
+
+
+@dataclass
+class Server:
+    """process: Popen. address: http://127.0.0.1:PORT. temporary: the folder for its temporary files."""
+
+    process: subprocess.Popen
+    address: str
+    temporary: Path
+
+    def client(self, **options) -> httpx.Client:
+        return httpx.Client(base_url=self.address, timeout=120, **options)
+
+    def children(self) -> list[int]:
+        """Process ids of the decoding processes."""
+        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children") if path.exists() else ()
+        return [int(pid) for task in tasks for pid in task.read_text().split()]
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+@contextlib.contextmanager
+def running(
+    temporary: Path, reader: str = "", names=(), host: str = "127.0.0.1", wait: bool = True, **settings
+) -> Iterator[Server]:
+    """A server, ready to classify. `reader`: "module:function" in place of web.classify.reading's."""
+    options = json.dumps({"settings": settings, "reader": reader, "names": list(names), "host": host})
+    environment = os.environ | {"TMPDIR": str(temporary), "PYTHONPATH": os.pathsep.join((str(HERE), str(HERE.parent)))}
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVE, options], stdout=subprocess.PIPE, text=True, env=environment
+    )
+    server = Server(process, f"http://127.0.0.1:{int(process.stdout.readline())}", temporary)
+    try:
+        give_up = time.monotonic() + 60
+        while wait and httpx.get(f"{server.address}/readyz", timeout=60).status_code != 200:
+            assert time.monotonic() < give_up and process.poll() is None
+            time.sleep(0.05)
+        yield server
+    finally:
+        process.terminate()
+        process.wait(20)
+        process.stdout.close()
