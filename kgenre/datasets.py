@@ -20,7 +20,6 @@ from kgenre.audio.settings import ReaderSettings
 from kgenre.cli.datasets import check_flags
 from kgenre.cli.output import read_output
 from kgenre.collections.settings import DATA_METAVAR
-from kgenre.core.errors import KgenreError
 from kgenre.training.settings import TrainingSettings
 
 
@@ -68,8 +67,6 @@ def _download(args: argparse.Namespace) -> int:
     from kgenre.collections.fetch import Source, fetch, parse_digests
 
     name, dataset, folder = dataset_and_folder(args.data, args.to)
-    if args.mirror and not args.mirror.startswith(("http://", "https://")):
-        raise KgenreError(f"`--mirror` takes the URL of a folder, https://HOST/FOLDER. Received: {args.mirror}.")
     source = Source(args.mirror, parse_digests(args.sha or [], dataset), not args.no_verify)
     fetch(name, dataset, folder, source, cli.BarProgress())
     print(f"next: {next_command(name, dataset, folder)}")

@@ -23,11 +23,18 @@ class Source:
     mirror: URL of a folder that holds files of the same names; None for the publisher.
     digests: {file: hexadecimal digest} instead of the declared digest and size.
     verify: whether declared digests and sizes are checked.
+
+    Raises:
+        KgenreError: a mirror that is no URL.
     """
 
     mirror: str | None = None
     digests: Mapping[str, str] = field(default_factory=dict)
     verify: bool = True
+
+    def __post_init__(self):
+        if self.mirror and not self.mirror.startswith(("http://", "https://")):
+            raise KgenreError(f"`--mirror` takes the URL of a folder, https://HOST/FOLDER. Received: {self.mirror}.")
 
     def url(self, remote: Remote) -> str:
         return f"{self.mirror.rstrip('/')}/{remote.file}" if self.mirror else remote.url
