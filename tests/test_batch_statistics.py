@@ -47,7 +47,8 @@ def test_measure_gives_the_mean_over_batches_of_mean_and_variance_also_in_a_nest
 
 @pytest.mark.parametrize("arch", ARCHS)
 def test_network_measured_on_a_batch_normalises_that_batch(arch):
-    config = small_config(arch, **({"unfreeze": -1} if "unfreeze" in small_config(arch).values() else {}))
+    trained = {"unfreeze": -1} if "unfreeze" in small_config(arch).values() else {}
+    config = small_config(arch, augment=(), **trained)
     model = small_model(config)
     statistics = BatchStatistics(model)
     found = [layer for layer in model._flatten_layers() if isinstance(layer, layers.BatchNormalization)]

@@ -71,7 +71,7 @@ def run(manifest, monkeypatch, capsys):
     """run(model, arguments...) -> exit status, standard output, standard error."""
 
     def call(model, *arguments, to="out.npz", data=True):
-        monkeypatch.setattr(catalogue, "open_model", lambda name, runtime: model)
+        monkeypatch.setattr(catalogue, "open_model", lambda name, runtime="auto": model)
         given = ["--data", str(manifest)] if data else []
         status = embed.main(["--out", str(manifest.parent / to), "--model", "x", *given, *map(str, arguments)])
         captured = capsys.readouterr()
