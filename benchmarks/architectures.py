@@ -172,10 +172,8 @@ def train_for(settings: RunSettings, tracks: Tracks, seconds: float) -> dict:
     dataset = batches(settings, tracks.task, reader, list(train), list(train.values()), plan)
     budget = Budget(settings.training, seconds)
     model.fit(dataset, epochs=10**6, steps_per_epoch=plan.steps, callbacks=[budget], shuffle=False, verbose=0)
-    statistics = BatchStatistics(model)
-    if statistics.layers:
-        targets = list(train.values())
-        statistics.measure(unaugmented_slices(reader, list(train), targets, plan, settings.reader.workers, epoch=0))
+    slices = unaugmented_slices(reader, list(train), list(train.values()), plan, settings.reader.workers, epoch=0)
+    BatchStatistics(model).measure(slices)
     sizes = (settings.training.batch_size, settings.reader.workers)
     valid = validate(KerasModel(model, tracks.task, settings.audio.slice_spec), reader, tracks.numbers["valid"], *sizes)
     check_bad_share(reader.failures, sum(map(len, tracks.numbers.values())), settings.reader.max_bad_share)

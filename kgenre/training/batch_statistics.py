@@ -26,7 +26,12 @@ class BatchStatistics:
         )
 
     def measure(self, batches: Iterable[np.ndarray]) -> None:
-        """Takes the mean over batches of slices (batch, ...), all of one size; at least one."""
+        """Takes the mean over batches of slices (batch, ...), all of one size; at least one.
+
+        They are not asked for where there is nothing to measure.
+        """
+        if not self.layers:
+            return
         momenta = [layer.momentum for layer in self.layers]
         totals, n = [0.0] * (2 * len(self.layers)), 0
         for layer in self.layers:

@@ -70,8 +70,7 @@ class TrainingCallback(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.shown.close()
         check_bad_share(self.reader.failures, self.n_files, self.limits.max_bad_share)
-        if self.statistics.layers:
-            self.statistics.measure(self.unaugmented(epoch))
+        self.statistics.measure(self.unaugmented(epoch))
         logs.update(self.validate())
         metric = self.state.metric
         row = {name: float(logs[name]) for name in ("loss", metric, "valid_loss", f"valid_{metric}")}

@@ -77,10 +77,11 @@ def batches(
 def unaugmented_slices(
     reader: Reader, paths, targets, plan: TrainingPlan, workers: int, epoch: int
 ) -> Iterable[np.ndarray]:
-    """The first batches of an epoch, slices alone, as files hold them."""
+    """The first batches of an epoch, slices alone, as files hold them; nothing is read until they are asked for."""
     n = min(plan.steps, N_STATISTICS_BATCHES)
     dataset = training_batches(reader, paths, targets, plan, epoch, workers)
-    return (slices for slices, _ in dataset.take(n).as_numpy_iterator())
+    for slices, _ in dataset.take(n).as_numpy_iterator():
+        yield slices
 
 
 def positive_weights(settings: RunSettings, targets: np.ndarray) -> np.ndarray | None:

@@ -36,9 +36,9 @@ class Classifier:
 
     def start(self) -> None:
         """Loads the model and starts the processes."""
-        self._answer([np.zeros(self.model.slice_spec.shape, "float32")])
+        outputs = self._answer([np.zeros(self.model.slice_spec.shape, "float32")])
         if self.tags is not None:
-            self.tags(self._answer([np.zeros(self.model.slice_spec.shape, "float32")]).embeddings)
+            self.tags(outputs.embeddings)
         self.pool.start()
         self.ready = True
 

@@ -6,7 +6,8 @@ is the same bytes, and exports need no package beside TensorFlow. The tests pars
 """
 
 import functools
-import struct
+import io
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -61,17 +62,11 @@ def warmup_requests(spec: SliceSpec) -> list[tuple[str, dict]]:
 
 def silent_wav(channels: int) -> bytes:
     """A WAV file of WAV_SECONDS of silence."""
-    size = 2 * channels * WAV_RATE * WAV_SECONDS
-    form = struct.pack("<HHIIHH", 1, channels, WAV_RATE, 2 * channels * WAV_RATE, 2 * channels, 16)
-    return (
-        b"RIFF"
-        + struct.pack("<I", 36 + size)
-        + b"WAVEfmt \x10\0\0\0"
-        + form
-        + b"data"
-        + struct.pack("<I", size)
-        + bytes(size)
-    )
+    file, frames = io.BytesIO(), WAV_RATE * WAV_SECONDS
+    with wave.open(file, "wb") as out:
+        out.setparams((channels, 2, WAV_RATE, frames, "NONE", ""))
+        out.writeframes(bytes(2 * channels * frames))
+    return file.getvalue()
 
 
 def prediction_log(signature: str, inputs: dict) -> bytes:

@@ -35,7 +35,7 @@ def graph():
         size = tf.cast(size, tf.int64)
         header, body, length = _find_chunks(raw, size)
         code, channels, rate, bits, block = (
-            _number(raw, header + at, n) for at, n in ((0, 2), (2, 2), (4, 4), (14, 2), (12, 2))
+            _number(raw, header + offset, n) for offset, n in ((0, 2), (2, 2), (4, 4), (14, 2), (12, 2))
         )
         extensible = tf.equal(code, EXTENSIBLE) & tf.reduce_all(
             tf.equal(raw[header + 26 : header + 40], tf.constant(list(PCM_GUID_TAIL), tf.uint8))

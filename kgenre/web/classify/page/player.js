@@ -13,7 +13,7 @@ export class Player {
   /** @type {Song | null} */ #song = null;
 
   /**
-   * @param {(song: Song, slice: number, sounding: boolean) => void} show the slice that is heard
+   * @param {(song: Song, slice: number, sounding: boolean) => void} show the slice that is playing
    * @param {() => void} failed the browser cannot play the file
    */
   constructor(show, failed) {

@@ -53,7 +53,7 @@ function sliceGenres({ genre, by_slice: parts }, labels) {
   };
 }
 
-/** The slice that is heard at a time. @param {Answer} answer @param {number} seconds */
+/** The slice that is playing at a time. @param {Answer} answer @param {number} seconds */
 export function sliceAt({ by_slice: parts }, seconds) {
   const next = parts.findIndex(({ start }) => start > seconds + 0.01);
   return next < 0 ? parts.length - 1 : Math.max(0, next - 1);
