@@ -352,7 +352,7 @@ def test_server_files_parse_and_name_one_model(tmp_path):
     assert config[0].model_version_policy.latest.num_versions == 1
     batching = text_format.Parse((folder / "batching.config").read_text(), tf_serving_messages.batching_parameters())
     assert batching.pad_variable_length_inputs and batching.max_batch_size.value == 16
-    (service,) = yaml.safe_load((folder / "docker-compose.yml").read_text())["services"].values()
+    service = yaml.safe_load((folder / "docker-compose.yml").read_text())["services"]["tensorflow-serving"]
     assert service["volumes"] == [f".:{config[0].base_path}:ro"]
     assert f"--model_config_file={config[0].base_path}/models.config" in service["command"]
     assert all(port.startswith("127.0.0.1:") for port in service["ports"])
