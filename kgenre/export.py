@@ -20,8 +20,7 @@ from pathlib import Path
 from kgenre import cli
 from kgenre.core.errors import KgenreError
 from kgenre.serving.exporters import EXPORTERS, export_model
-
-QUANTIZATIONS = ("none", "float16", "int8")
+from kgenre.serving.exporters.quantizations import DEFAULT_QUANTIZATION, QUANTIZATIONS
 
 
 def main(argv=None) -> int:
@@ -33,8 +32,9 @@ def main(argv=None) -> int:
     )
     parser.add_argument("--format", default="saved_model", choices=EXPORTERS, help=f"{rows} (default: saved_model)")
     parser.add_argument(
-        "--quantization", choices=QUANTIZATIONS, help="of a .tflite file's weights; float16 halves it (default: none)"
-    )
+        "--quantization", choices=QUANTIZATIONS,
+        help=f"of a .tflite file's weights; float16 halves it (default: {DEFAULT_QUANTIZATION})",
+    )  # fmt: skip
     return cli.run(_export, parser.parse_args(argv))
 
 
