@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import soxr
 from audio_files import SONGS, music
 
 from kgenre.audio.decode import decode
@@ -23,8 +22,8 @@ from kgenre.serving.predict import predict_tracks
 from kgenre.serving.saved_model import SavedModel
 
 SONG_COUNT, IN_A_REQUEST = 50, 5
-# wav_bytes has another resampler, which agrees to -60 dB.
-TOLERANCES = {"waveform_masked": 1e-5, "serving_default": 1e-5, "embed": 1e-5, "litert": 1e-4, "wav_bytes": 5e-4}
+# wav_bytes has another resampler, which agrees to -60 dB; with a song of 4 kHz half of all bands lie below that.
+TOLERANCES = {"waveform_masked": 1e-5, "serving_default": 1e-5, "embed": 1e-5, "litert": 1e-4, "wav_bytes": 2e-3}
 
 
 def written(folder: Path) -> list[str]:
