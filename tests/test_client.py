@@ -379,6 +379,29 @@ def test_message_larger_than_the_server_takes_is_told():
         assert len(TfServingModel(server.url, ClientSettings(max_message_mib=0.09))(noise(4)).probabilities) == 4
 
 
+def test_client_of_a_model_of_spectrograms_sends_these(server, tmp_path, capsys):
+    about = {**ABOUT, "sample_rate": 4.0, "clip_samples": 32, "hop_samples": 24, "bins": 12, "input": "spectrogram"}
+    server.answer = lambda signature, inputs: (
+        {name: np.array([value]) for name, value in about.items()}
+        if signature == "about_rows"
+        else spectrogram_answers(signature, **inputs)
+    )
+    frames = np.random.default_rng(0).uniform(-80, 0, (77, 12)).astype("float32")
+    np.save(tmp_path / "song.npy", frames.T)  # bins first, as the reader takes arrays
+    assert client.main([server.url, str(tmp_path / "song.npy"), "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    starts = (0, 24, 45)
+    means = np.mean([frames[start : start + 32, : len(LABELS)].mean(axis=0) for start in starts], axis=0)
+    assert found["slices"] == 3
+    np.testing.assert_allclose(list(found["probabilities"].values()), means, rtol=1e-5)
+
+
+def spectrogram_answers(signature: str, spectrogram, num_frames) -> dict:
+    assert signature == "spectrogram_masked" and (num_frames == 32).all()
+    means = spectrogram.mean(axis=1)
+    return {"probabilities": means[:, : len(LABELS)], "embedding": means}
+
+
 @pytest.mark.parametrize("end", ["", "/versions/3", "/labels/stable"])
 def test_version_and_label_are_asked_for(server, end):
     TfServingModel(server.url + end + "/")
