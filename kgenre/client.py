@@ -44,7 +44,7 @@ def _client(args: argparse.Namespace) -> int:
 
     output = read_output(args.out, FORMATS, args.format)
     policy, workers = cli.read_policy(args), cli.settings_from(ReaderSettings, args).workers
-    model = TfServingModel(_url(args), cli.settings_from(ClientSettings, args))
+    model = TfServingModel(_url(args), cli.settings_from(ClientSettings, args), patient=True)
     paths = expand_paths(args.songs, model.slice_spec.input)
     reader, batch = open_reader(model.slice_spec, policy=policy), min(model.slices_at_once, MOST_SLICES)
     return write_predictions(model, reader, paths, output, args.slices, batch_size=batch, workers=workers)

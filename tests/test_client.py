@@ -94,7 +94,7 @@ def kserve_url(exported, tmp_path_factory):
     process, _ = started(command, folder, port)
     try:
         url = f"http://127.0.0.1:{port}/v1/models/genres"
-        for _ in range(600):
+        for _ in range(3000):
             assert process.poll() is None, (folder / "server.log").read_text()
             try:
                 if requests.get(url, timeout=5).status_code == 200:
@@ -274,6 +274,17 @@ def test_server_that_stays_full_is_named_after_the_retries(server, quick):
     with pytest.raises(KgenreError, match=r"UNAVAILABLE, .*The server is full\. Is the address right") as caught:
         TfServingModel(server.url)
     assert "\n" not in str(caught.value) and len(server.sizes) == 5 and not server.faults
+
+
+def test_patient_model_waits_for_a_server_that_has_answered(server, quick):
+    server.faults[:] = 9 * [503]
+    with pytest.raises(KgenreError, match="UNAVAILABLE"):
+        TfServingModel(server.url, patient=True)
+    assert len(server.faults) == 4
+    server.faults.clear()
+    model = TfServingModel(server.url, patient=True)
+    server.faults[:] = 9 * [503]
+    assert len(model(noise(1)).probabilities) == 1 and not server.faults
 
 
 @pytest.mark.parametrize("status", [400, 404, 500])

@@ -22,16 +22,21 @@ ROW_BYTES, REQUEST_BYTES = 100, 500  # names, shapes and lengths of a slice, and
 class TfServingModel(Model):
     """A model of kgenre's at an address as `open_transport` takes.
 
-    slices_at_once: slices that one request has at most.
+    Args:
+        patient: whether a server that has answered and goes away is waited for until a request's time is over.
+
+    Attributes:
+        slices_at_once: slices that one request has at most.
 
     Raises:
         KgenreError: no such address, nothing answers there, it is no model of kgenre's, or a message may not be as
             large as a slice of it.
     """
 
-    def __init__(self, url: str, settings: ClientSettings | None = None):
+    def __init__(self, url: str, settings: ClientSettings | None = None, patient: bool = False):
         settings = settings or ClientSettings()
         self._transport = open_transport(url, settings)
+        self._transport.patient = patient
         self.name = self._transport.address.url
         about = self._about()
         try:

@@ -1,6 +1,7 @@
 """What the two ways of asking have in common: one question, its retries, its deadline, and one line for each fault."""
 
 import abc
+import itertools
 import time
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import numpy as np
 from kgenre.core.errors import KgenreError
 from kgenre.serving.clients.settings import ClientSettings
 
-# Seconds before each retry: 7.5 s in all, in which a server starts or loads a version.
+# Seconds before each retry: 7.5 s in all, after which an address counts as a wrong one, or a server as gone.
 WAITS = (0.5, 1.0, 2.0, 4.0)
 
 # gRPC's names of faults, and TOO_LARGE, which gRPC calls RESOURCE_EXHAUSTED as it does a full server. What to do then.
@@ -58,12 +59,15 @@ class Transport(abc.ABC):
     """Asks a model's signatures.
 
     VALUE_BYTES: of a number in a message, at most.
+    patient: whether a server that has answered before is asked again until the time of a request is over, for it may
+        be loading a model after a restart.
     """
 
     VALUE_BYTES: int
 
     def __init__(self, address: Address, settings: ClientSettings):
-        self.address, self.settings = address, settings
+        self.address, self.settings, self.patient = address, settings, False
+        self._has_answered = False
 
     def ask(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The outputs of a signature; texts as NumPy's strings.
@@ -75,9 +79,12 @@ class Transport(abc.ABC):
             ServingError: no answer, after the retries, or none within the time.
         """
         request, deadline = self.encode(signature, inputs), time.monotonic() + self.settings.timeout
-        for wait in (*WAITS, None):
+        last = WAITS[-1] if self.patient and self._has_answered else None
+        for wait in itertools.chain(WAITS, itertools.repeat(last)):
             try:
-                return self.send(request, deadline - time.monotonic())
+                outputs = self.send(request, deadline - time.monotonic())
+                self._has_answered = True
+                return outputs
             except ServingError as error:
                 if error.code not in RETRIED or wait is None:
                     raise
