@@ -13,6 +13,7 @@ import os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +36,7 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder, write_text
 from kgenre.core.metrics import wilson_interval
 from kgenre.embeddings.extract import embed
-from kgenre.embeddings.store import read_embeddings
+from kgenre.embeddings.files import read_embeddings
 from kgenre.model.aggregate import aggregate
 from kgenre.serving.catalogue import MIX, open_model
 from kgenre.serving.mixture import alignment
@@ -98,12 +99,7 @@ def member_names(model: str) -> list[str]:
 def track_vectors(files: list[Path]) -> dict[str, np.ndarray]:
     """{path: mean embedding} of the tracks that all files have; of several files, joined as a mixture's."""
     found = [read_embeddings(file) for file in files]
-    specs = [
-        SliceSpec(
-            **{name: one.header["config"][name] for name in SliceSpec.__annotations__ if name in one.header["config"]}
-        )
-        for one in found
-    ]
+    specs = [spec_of(one.header["config"]) for one in found]
     slices = [slices_of(one) for one in found]
     finest = min(range(len(specs)), key=lambda number: specs[number].slice_seconds)
     vectors = {}
@@ -115,6 +111,13 @@ def track_vectors(files: list[Path]) -> dict[str, np.ndarray]:
             parts.append(aggregate(alignment(starts, specs[finest], own_starts, spec) @ embeddings))
         vectors[path] = np.concatenate(parts)
     return vectors
+
+
+def spec_of(config: dict) -> SliceSpec:
+    """The slices of an embedding file."""
+    return SliceSpec(
+        **{field.name: config[field.name] for field in dataclasses.fields(SliceSpec) if field.name in config}
+    )
 
 
 def slices_of(embeddings) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -5,8 +5,6 @@ The files are state dicts of torch (MIT licence), read without PyTorch. Of the o
 
 from pathlib import Path
 
-import numpy as np
-
 from kgenre.weights import musicnn
 from kgenre.weights.efficientnet import NORM
 
@@ -83,10 +81,10 @@ def converted(state: dict) -> dict:
 
 def gru_arrays(state: dict, module: str, number: str) -> dict:
     """One layer of a GRU: kernel (inputs, 3 units), recurrent kernel (units, 3 units), bias (2, 3 units)."""
+    import numpy as np
 
     def gates(part: str):
-        array = state[f"{module}.{part}_l{number}"]
-        parts = np.split(array, 3)
+        parts = np.split(state[f"{module}.{part}_l{number}"], 3)
         return np.concatenate([parts[gate] for gate in GATES]).T
 
     return {
