@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 
 from kgenre.archs import ARCHS
+from kgenre.audio.inputs import WAVEFORM
 from kgenre.audio.open_reader import open_reader
 from kgenre.audio.policy import ReadPolicy
 from kgenre.audio.slicing import SliceSpec
 from kgenre.core.errors import KgenreError
 from kgenre.features import FEATURES
 from kgenre.model.settings import ModelSettings
-from kgenre.serving.catalogue import TAGGERS, open_model
+from kgenre.serving.catalogue import TAGGERS, model_input, open_model
 from kgenre.serving.mixture import Mixture, alignment
 from kgenre.serving.predict import predict_track, predict_tracks
 from kgenre.serving.taggers import Tagger
@@ -207,6 +208,7 @@ def test_open_model_through_litert_is_refused(drawn_files):
 
 
 def test_mixture_of_one_length_joins_embeddings_and_means_shared_tags(drawn_files):
+    assert model_input("mix:crnn-msd,crnn-jamendo") == WAVEFORM
     mixture = open_model("mix:crnn-msd,crnn-jamendo")
     slices = music(29.0)
     one, two = (open_model(name)(slices) for name in ("crnn-msd", "crnn-jamendo"))

@@ -14,6 +14,7 @@ from kgenre.weights import load, weights_help, weights_of
 FCN_BLOCKS = ((64, (2, 4)), (128, (2, 4)), (128, (2, 4)), (128, (3, 5)), (64, (4, 4)))
 CRNN_BLOCKS = ((64, (2, 2)), (128, (3, 3)), (128, (4, 4)), (128, (4, 4)))
 UNITS = 32  # of each of the two GRUs
+EPSILON = 1e-5  # of batch normalisation, PyTorch's
 
 
 class FcnSettings(NetworkSettings):
@@ -88,8 +89,6 @@ def tagger_crnn(image, weights: str = "none", unfreeze: int = -1):
 
 def pretrained(arch: str, image, blocks: tuple, end, weights: str, unfreeze: int):
     """The embedding of an image by the network that `backbone` makes, with the weights of that name."""
-    from keras import layers
-
     bands = TAGGER_MEL.settings().n_mels
     if image.shape[1] != bands or image.shape[3] != 1:
         raise KgenreError(
@@ -98,12 +97,21 @@ def pretrained(arch: str, image, blocks: tuple, end, weights: str, unfreeze: int
         )
     network = backbone(arch, image, blocks, end)
     if weights != "none":
-        arrays = load(weights_of(arch)[weights])
+        arrays = of_image(load(weights_of(arch)[weights]))
         for variable in network.weights:
             variable.assign(arrays["/".join(variable_name(variable))])
     freeze(network, unfreeze)
+    return network(image)
+
+
+def of_image(arrays: dict) -> dict:
+    """The arrays with statistics of the first normalisation that are of the image, in [0, 1], and not of its dB."""
     low, high = TAGGER_MEL.value_range(TAGGER_MEL.settings())
-    return network(layers.Rescaling(high - low, offset=low, dtype="float32", name="tagger_units")(image))
+    mean, variance = (arrays[f"spec_bn/moving_{name}"].astype("float64") for name in ("mean", "variance"))
+    return arrays | {
+        "spec_bn/moving_mean": (mean - low) / (high - low),
+        "spec_bn/moving_variance": (variance + EPSILON) / (high - low) ** 2 - EPSILON,
+    }
 
 
 def variable_name(variable) -> tuple[str, str]:
@@ -113,12 +121,12 @@ def variable_name(variable) -> tuple[str, str]:
 
 
 def backbone(arch: str, image, blocks: tuple, end):
-    """The network from mel in dB (batch, 96, frames, 1) to embedding; layers are named as the modules of the files."""
+    """The network from image (batch, 96, frames, 1) to embedding; layers are named as the modules of the files."""
     import keras
     from keras import layers
 
     def norm(x, name: str):
-        return layers.BatchNormalization(epsilon=1e-5, name=name)(x)  # PyTorch's
+        return layers.BatchNormalization(epsilon=EPSILON, name=name)(x)
 
     least = 1
     for _, pool in blocks:
