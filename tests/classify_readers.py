@@ -23,6 +23,14 @@ def hang(path, settings):
     yield from read(path, settings)
 
 
+def stall(path, settings):
+    """As `read`; after 50 slices it goes on only a minute later."""
+    for number, message in enumerate(read(path, settings)):
+        if number == 50:
+            time.sleep(60)
+        yield message
+
+
 def fault(path, settings):
     """As `read`; a song's first bytes may say how its decoder fails."""
     prepare_process(settings.max_memory_mib)

@@ -238,7 +238,7 @@ def test_a_pause_is_not_counted_as_silence_of_a_decoder(monkeypatch):
         nonlocal now
         now += seconds
         pool.inbox.put("a message")
-        pool._next()
+        pool._next(lambda: None)
         return reader.late
 
     assert not look_after(3600.0)

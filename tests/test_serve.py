@@ -1,5 +1,7 @@
 """`kgenre serve` over loopback: what the API answers, whom it refuses, what it leaves on the disk."""
 
+import asyncio
+import contextlib
 import io
 import json
 import re
@@ -19,6 +21,8 @@ from audio_files import SONG_SECONDS, music, write_av
 from kgenre import serve
 from kgenre.audio.decode import probe
 from kgenre.audio.slicing import SliceSpec
+from kgenre.web.classify.admission import Admission
+from kgenre.web.classify.metrics import Metrics
 from kgenre.web.classify.settings import ServeSettings
 from kgenre.web.classify.uploads import PREFIX, UploadFolder, shown_name
 from kgenre.web.guard import public_hosts
@@ -232,6 +236,68 @@ def test_upload_that_stalls_is_ended_and_frees_its_place(tmp_path):
             assert b"408" in half.recv(1000)
         with server.client() as client:
             assert post(client, "song.flac", flac(1.0)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api/predict", "/api/predict/stream"])
+def test_client_that_leaves_ends_its_analysis_and_frees_its_place(tmp_path, path):
+    """One leaves while its song is decoded, another while it waits for the decoder."""
+    settings = {"reader": "classify_readers:hang", "workers": 1, "max_requests": 2}
+    with running(tmp_path, **settings) as server, server.client() as client:
+        for _ in range(2):
+            with pytest.raises(httpx.ReadTimeout):
+                post(client, "song.flac", flac(1.0), path, timeout=0.5)
+        freed = time.monotonic() + 8
+        while "kgenre_songs_in_flight 0.0" not in client.get("/metrics").text:
+            assert time.monotonic() < freed
+            time.sleep(0.1)
+        assert not temporary_files(server)
+        assert 'kgenre_songs_total{result="abandoned"} 2.0' in client.get("/metrics").text
+
+
+def test_client_that_leaves_a_stream_in_the_middle_ends_its_analysis(tmp_path):
+    with running(tmp_path, reader="classify_readers:stall") as server, server.client() as client:
+        with client.stream("POST", "/api/predict/stream", files={"file": ("song.flac", flac(100.0))}) as answer:
+            assert 0 < json.loads(next(answer.iter_lines()))["progress"] < 1  # long before the reader goes on
+        freed = time.monotonic() + 8
+        while "kgenre_songs_in_flight 0.0" not in client.get("/metrics").text:
+            assert time.monotonic() < freed
+            time.sleep(0.1)
+        assert not temporary_files(server)
+        assert 'kgenre_songs_total{result="abandoned"} 1.0' in client.get("/metrics").text
+
+
+def test_admission_client_that_does_not_take_its_answer_loses_its_place():
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def deaf(message):
+        await asyncio.Event().wait()
+
+    async def attempt():
+        scope = {"type": "http", "method": "POST", "path": "/api/predict", "headers": []}
+        admission = Admission(app, ServeSettings(max_stall_seconds=0.1), lambda: True, Metrics())
+        await asyncio.wait_for(admission(scope, None, deaf), 5)
+        assert admission.in_flight == 0
+
+    asyncio.run(attempt())
+
+
+def test_server_that_is_stopped_during_an_analysis_ends_soon(tmp_path):
+    with running(tmp_path, reader="classify_readers:hang", workers=1) as server, server.client() as client:
+        with pytest.raises(httpx.ReadTimeout):
+            post(client, "song.flac", flac(1.0), timeout=0.5)
+
+        def send() -> None:
+            with contextlib.suppress(httpx.HTTPError):
+                assert post(client, "song.flac", flac(1.0), "/api/predict/stream").status_code == 500
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        time.sleep(0.5)
+        server.process.terminate()
+        server.process.wait(8)
+        sender.join()
+    assert not list(tmp_path.glob(f"{PREFIX}*"))
 
 
 # Whom it answers

@@ -4,6 +4,7 @@ import functools
 import importlib.util
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,15 @@ from kgenre.serving.model import Model
 
 SUFFIX = ".tflite"
 SIGNATURE = "serving_default"
+OUTPUTS = ("probabilities", "embedding")  # in the order of SliceOutputs
+MOST_THREADS = 8  # each has an interpreter, of 30 MB for the default model
 
 
 class LitertModel(Model):
-    """An exported .tflite file with what it says of itself. Any thread may call it; one at a time is answered.
+    """An exported .tflite file with what it says of itself. Any thread may call it.
+
+    Slices are answered side by side, each on one core by an interpreter of its own: that has a sixth more throughput
+    than one interpreter with all cores, which wait for each other at the end of each layer.
 
     Its identity is that of the SavedModel of the same weights, with which it agrees to 1e-4, so that the vectors of
     both may be mixed; a quantized file has an identity of its own.
@@ -27,27 +33,36 @@ class LitertModel(Model):
     Args:
         path: the file.
         name: as people call it; the path if not given.
-        threads: of LiteRT; one for each core that this process may use if not given.
+        threads: slices that are answered at once; as many as this process may use cores, at most MOST_THREADS, if
+            not given.
 
     Raises:
         KgenreError: no .tflite file of kgenre's at the path.
     """
 
     def __init__(self, path, name: str | None = None, threads: int | None = None):
-        self.path, self.name, self.threads = Path(path), name or str(path), threads or available_cores()
+        self.path, self.name, self.threads = Path(path), name or str(path), threads or min(available_cores(), MOST_THREADS)
         metadata = read_metadata(self.path)
         self.task, self.slice_spec = task_and_spec(metadata)
         self.identity, self.leaky = metadata["identity"], metadata.get("leaky", "")
-        self._lock = threading.Lock()
+        self._of_thread = threading.local()
 
     @functools.cached_property
-    def _answer(self):
-        """The signature's runner; made when the first slice comes."""
+    def _threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.threads, thread_name_prefix="litert")
+
+    def _runner(self):
+        """The signature's runner of this thread; made when its first slice comes."""
+        if not hasattr(self._of_thread, "runner"):
+            self._of_thread.runner = self._new_runner()
+        return self._of_thread.runner
+
+    def _new_runner(self):
         check_installed()
         from ai_edge_litert.interpreter import Interpreter
 
         try:
-            interpreter = Interpreter(str(self.path), num_threads=self.threads)
+            interpreter = Interpreter(str(self.path), num_threads=1)
             interpreter.allocate_tensors()
             return interpreter.get_signature_runner(SIGNATURE)
         except (ValueError, RuntimeError) as error:
@@ -55,15 +70,14 @@ class LitertModel(Model):
 
     def __call__(self, slices: np.ndarray) -> SliceOutputs:
         slices = np.asarray(slices, "float32")
-        with self._lock:
-            answers = [self._answer(**{self.slice_spec.input: slices[i : i + 1]}) for i in range(len(slices))]
-            sizes = self._answer.get_output_details()
-        return SliceOutputs(*(self._rows(answers, name, sizes) for name in ("probabilities", "embedding")))
+        answers = list(self._threads.map(self._answer, slices))
+        if not answers:
+            sizes = self._threads.submit(lambda: self._runner().get_output_details()).result()
+            return SliceOutputs(*(np.zeros((0, sizes[name]["shape"][1]), "float32") for name in OUTPUTS))
+        return SliceOutputs(*(np.concatenate([answer[name] for answer in answers]) for name in OUTPUTS))
 
-    @staticmethod
-    def _rows(answers: list[dict], name: str, sizes: dict) -> np.ndarray:
-        empty = np.zeros((0, sizes[name]["shape"][1]), "float32")
-        return np.concatenate([empty, *(answer[name] for answer in answers)])
+    def _answer(self, piece: np.ndarray) -> dict:
+        return self._runner()(**{self.slice_spec.input: piece[np.newaxis]})
 
 
 def installed() -> bool:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from kgenre.core.errors import KgenreError
 from kgenre.library.scan.protocol import About, Ended, Failed, Free, Job, Ready, Settings
@@ -118,10 +118,13 @@ class Workers:
             worker.end()
         self.workers.clear()
 
-    def messages(self, jobs: Iterator[Job]) -> Iterator[tuple[Worker, Job, object]]:
+    def messages(
+        self, jobs: Iterator[Job], check: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[Worker, Job, object]]:
         """(worker, its job, message) until all jobs are done; a message is About, Slice, Alive, Done or Failed.
 
-        After About the caller owes the worker an `answer`.
+        After About the caller owes the worker an `answer`. `check` is called before each wait for a message, of a
+        second at most; what it raises ends the iteration in the midst of the work.
 
         Raises:
             KgenreError: a process ends before it could begin.
@@ -129,7 +132,7 @@ class Workers:
         jobs = iter(jobs)
         job = self._give_out(next(jobs, None), jobs)
         while any(worker.job is not None for worker in self.workers):
-            worker, message = self._next()
+            worker, message = self._next(check)
             if isinstance(message, Ready):
                 worker.ready = True
             elif isinstance(message, Free):
@@ -166,7 +169,7 @@ class Workers:
                 "What it said is above; is the disk full, or memory short?"
             )
 
-    def _next(self) -> tuple[Worker, object]:
+    def _next(self, check: Callable[[], None]) -> tuple[Worker, object]:
         while True:
             now = time.monotonic()
             if now - self.checked > CHECK_SECONDS:
@@ -177,5 +180,6 @@ class Workers:
                     worker.last_sign += away
                     if worker.ready and worker.job is not None and now - worker.last_sign > self.limit_seconds:
                         worker.give_up()
+            check()
             with contextlib.suppress(queue.Empty):
                 return self.inbox.get(timeout=CHECK_SECONDS)

@@ -20,6 +20,10 @@ UPLOAD_SECONDS = 1800.0  # of a whole upload: the largest one at 1 Mbit/s
 DRAIN_SECONDS = 20.0
 
 
+class ClientStalled(Exception):
+    """A client does not take its answer."""
+
+
 class Admission:
     """
     Args:
@@ -43,7 +47,9 @@ class Admission:
             return
         self._count(1)
         try:
-            await self.app(scope, self._limited(receive), send)
+            await self.app(scope, self._limited(receive), self._limited_send(send))
+        except ClientStalled:
+            pass  # an answer that is not complete closes the connection
         finally:
             self._count(-1)
 
@@ -89,6 +95,17 @@ class Admission:
             if taken > self.settings.max_upload_bytes:
                 raise HTTPException(413, self._too_large())
             return message
+
+        return limited
+
+    def _limited_send(self, send):
+        """`send` to a client that must take what it is sent: it would hold its place for ever."""
+
+        async def limited(message):
+            try:
+                await asyncio.wait_for(send(message), self.settings.max_stall_seconds)
+            except TimeoutError:
+                raise ClientStalled from None
 
         return limited
 

@@ -1,17 +1,20 @@
 """The JSON API of a Classifier: songs, the model, health and metrics."""
 
+import contextlib
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 
-from fastapi import FastAPI, HTTPException, UploadFile
+from fastapi import FastAPI, HTTPException, Request, UploadFile
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from kgenre.audio.decoders import AudioError
 from kgenre.core.errors import KgenreError
 from kgenre.web.classify.admission import RETRY_SECONDS, UPLOADS
+from kgenre.web.classify.analysis import CLIENT_GONE, Abandoned, Analysis, AnalysisResponse, last, unless_gone
 from kgenre.web.classify.classifier import Classifier
 from kgenre.web.classify.metrics import MEDIA_TYPE, Metrics
 from kgenre.web.classify.schema import Answer, ErrorAnswer, Limits, ModelAnswer, Status
@@ -68,57 +71,76 @@ def add_status(app: FastAPI, classifier: Classifier, settings: ServeSettings, me
 
 
 def add_prediction(app: FastAPI, classifier: Classifier, uploads: UploadFolder, metrics: Metrics) -> None:
-    def classify(upload: Upload, name: str) -> Iterator[float | dict]:
+    def classify(upload: Upload, name: str, check: Callable[[], None]) -> Iterator[float | dict]:
         """As Classifier.predict, the answer as Answer has it; removes the upload in the end."""
-        begun, seconds = time.monotonic(), None
+        begun, result = time.monotonic(), "failed"
         try:
-            for found in classifier.predict(upload.path, name):
+            for found in classifier.predict(upload.path, name, check):
                 if isinstance(found, dict):
-                    seconds, found = found["seconds"], {"file": found.pop("path"), **found}
+                    result, found = "classified", {"file": found.pop("path"), **found}
+                    metrics.audio_seconds.inc(found["seconds"])
                 yield found
+        except Abandoned:
+            result = "abandoned"
+            raise
         finally:
             upload.remove()
-            metrics.song(begun, seconds)
+            metrics.song(begun, result)
 
-    def answer(upload: Upload, name: str) -> dict:
-        try:
-            *_, found = classify(upload, name)
-        except KgenreError as error:
-            raise http_error(error, upload) from None
-        return found
-
-    def lines(upload: Upload, name: str) -> Iterator[str]:
-        """All of it before the first line: a client that leaves in the middle must not leave a process behind."""
-        try:
-            found = list(classify(upload, name))
-        except KgenreError as error:
-            raise http_error(error, upload) from None
-        return map(line, found)
-
-    def line(found: float | dict) -> str:
-        return json.dumps({"result" if isinstance(found, dict) else "progress": found}) + "\n"
-
-    async def saved(file: UploadFile) -> Upload:
-        return await run_in_threadpool(uploads.save, file.file, file.filename or "")
+    async def started(file: UploadFile) -> tuple[Upload, Analysis]:
+        upload = await run_in_threadpool(uploads.save, file.file, file.filename or "")
+        return upload, Analysis(partial(classify, upload, shown_name(file.filename)))
 
     @app.post("/api/predict", tags=["predict"], responses=ERRORS, response_model_exclude_none=True)
-    async def predict(file: UploadFile) -> Answer:
+    async def predict(file: UploadFile, request: Request) -> Answer:
         """The genres of a song, of the whole and slice by slice.
 
         `curl -F file=@song.mp3 http://127.0.0.1:8642/api/predict`
         """
-        return await run_in_threadpool(answer, await saved(file), shown_name(file.filename))
+        upload, analysis = await started(file)
+        async with analysis:
+            try:
+                found = await unless_gone(last(aiter(analysis)), request)
+            except KgenreError as error:
+                raise http_error(error, upload) from None
+        if found is None:
+            raise HTTPException(CLIENT_GONE)
+        return found
 
     in_lines = {200: {"content": {LINES: {"schema": {"type": "string"}, "example": '{"progress": 0.5}\n'}}}}
 
     @app.post("/api/predict/stream", tags=["predict"], responses={**ERRORS, **in_lines}, response_class=Response)
-    async def predict_with_progress(file: UploadFile):
-        """The same, as lines of JSON: progress, then the result.
+    async def predict_with_progress(file: UploadFile, request: Request):
+        """The same, as lines of JSON while the song is analysed: progress, then result or error.
 
-        `{"progress": 0.5}`, at last `{"result": {...}}` as of /api/predict.
+        `{"progress": 0.5}`, at last `{"result": {...}}` as of /api/predict, or `{"error": "..."}`.
         """
-        text = await run_in_threadpool(lines, await saved(file), shown_name(file.filename))
-        return StreamingResponse(text, media_type=LINES)
+        upload, analysis = await started(file)
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(analysis)
+            found = aiter(analysis)
+            try:
+                # What fails before there is a first line is answered as by /api/predict.
+                first = await unless_gone(anext(found), request)
+            except KgenreError as error:
+                raise http_error(error, upload) from None
+            if first is None:
+                raise HTTPException(CLIENT_GONE)
+            return AnalysisResponse(lines(first, found, upload), stack.pop_all(), LINES)
+
+
+async def lines(first: float | dict, rest: AsyncIterator[float | dict], upload: Upload) -> AsyncIterator[str]:
+    """The lines of a stream."""
+    yield line(first)
+    try:
+        async for found in rest:
+            yield line(found)
+    except KgenreError as error:
+        yield json.dumps({"error": http_error(error, upload).detail}) + "\n"
+
+
+def line(found: float | dict) -> str:
+    return json.dumps({"result" if isinstance(found, dict) else "progress": found}) + "\n"
 
 
 def http_error(error: KgenreError, upload: Upload) -> HTTPException:

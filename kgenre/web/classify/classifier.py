@@ -42,18 +42,19 @@ class Classifier:
         self.pool.start()
         self.ready = True
 
-    def predict(self, path: str, name: str) -> Iterator[float | dict]:
+    def predict(self, path: str, name: str, check: Callable[[], None]) -> Iterator[float | dict]:
         """Classifies a file. Yields the share that is done, now and then; at last the answer, as `track_record`.
 
         Args:
             path: of the file.
             name: what the answer calls it.
+            check: called about once a second; what it raises ends the work.
 
         Raises:
             AudioError: the file cannot be used, with the cause.
         """
         slices, batch, rows, facts = 1, [], [], None
-        for message in self.pool.messages(path):
+        for message in self.pool.messages(path, check):
             if isinstance(message, Started):
                 slices = message.slices
             elif isinstance(message, Slice):
@@ -61,6 +62,7 @@ class Classifier:
             elif isinstance(message, Done):
                 facts = message.facts
             if batch and (len(batch) == BATCH_SLICES or facts is not None):
+                check()
                 rows.append(self._answer(batch))
                 batch = []
                 yield min(1.0, sum(len(row.probabilities) for row in rows) / slices)

@@ -1,15 +1,16 @@
 """Decoding processes for uploads: a decoder that crashes, hangs or swells costs its own song alone."""
 
+import contextlib
 import logging
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from kgenre.audio.decoders import AudioError
 from kgenre.core.errors import KgenreError
 from kgenre.library.scan.protocol import Failed
-from kgenre.library.scan.worker_pool import Workers
+from kgenre.library.scan.worker_pool import CHECK_SECONDS, Workers
 from kgenre.web.classify.reading import ReadSettings
 
 log = logging.getLogger(__name__)
@@ -33,15 +34,19 @@ class DecodingPool:
         for _ in range(n):
             self._free.put(self._new())
 
-    def messages(self, path: str) -> Iterator:
+    def messages(self, path: str, check: Callable[[], None]) -> Iterator:
         """What `read` answers about a file; waits for a process that is free.
+
+        Args:
+            path: of the file.
+            check: called about once a second; what it raises ends the work.
 
         Raises:
             AudioError: the file cannot be used, its decoder crashed, or it took too long.
         """
-        process, finished, waited = self._take(), False, 0.0
+        process, finished, waited = self._take(check), False, 0.0
         try:
-            messages = process.messages(iter([path]))
+            messages = process.messages(iter([path]), check)
             while True:
                 begun = time.monotonic()
                 try:
@@ -75,14 +80,20 @@ class DecodingPool:
     def _new(self) -> Workers:
         return Workers(1, self.settings, self.max_seconds, self.reader)
 
-    def _take(self) -> Workers:
+    def _take(self, check: Callable[[], None]) -> Workers:
         """A process that is free and alive."""
-        process = self._free.get()
+        process = self._next_free(check)
         if not _is_alive(process):  # it ended while it was idle, or could not be started
             process.__exit__()
             self._start(self._new())
-            process = self._free.get()
+            process = self._next_free(check)
         return process
+
+    def _next_free(self, check: Callable[[], None]) -> Workers:
+        while True:
+            check()
+            with contextlib.suppress(queue.Empty):
+                return self._free.get(timeout=CHECK_SECONDS)
 
     def _give_back(self, process: Workers, finished: bool) -> None:
         """Of a process whose song was left in the middle what it has still to say is nobody's: another takes its place.

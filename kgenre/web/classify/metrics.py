@@ -44,8 +44,7 @@ class Metrics:
 
         return counted
 
-    def song(self, begun: float, seconds: float | None) -> None:
-        """Counts a song. `begun`: time.monotonic(); `seconds`: its length, None if it failed."""
+    def song(self, begun: float, result: str) -> None:
+        """Counts a song. `begun`: time.monotonic(); `result`: classified, failed or abandoned."""
         self.seconds.observe(time.monotonic() - begun)
-        self.songs.labels("failed" if seconds is None else "classified").inc()
-        self.audio_seconds.inc(seconds or 0.0)
+        self.songs.labels(result).inc()
