@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := models/demo
 
-.PHONY: demo test soak bench lint tfio clean help
+.PHONY: demo test soak bench lint tfio kserve clean help
 
 help:
 	@echo "make demo   install, compose the demo collection, train, evaluate, export, predict a song"
@@ -13,6 +13,7 @@ help:
 	@echo "make bench  measure speed and memory, as ratios within one run"
 	@echo "make lint   ruff and import-linter; make test runs them too"
 	@echo "make tfio   an environment of its own for --decoder tfio (docs/decoding.md)"
+	@echo "make kserve an environment of its own for a server that tests of kgenre client ask"
 	@echo "make clean  remove .venv, the demo collection and the demo run"
 
 demo: .venv/installed
@@ -41,6 +42,9 @@ lint: .venv/installed-test
 
 tfio:
 	tests/tfio_environment.sh
+
+kserve: .venv/installed-test
+	tests/kserve_environment.sh
 
 .venv/installed: pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 14) else f"kgenre needs Python 3.11 to 3.13; this is {v[0]}.{v[1]}. Try: make PYTHON=python3.12")'

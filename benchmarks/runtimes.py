@@ -24,7 +24,7 @@ from kgenre.model.tasks import DEFAULT_TASK, make_task
 from kgenre.serving import default_model
 from kgenre.serving.catalogue import open_model
 from kgenre.serving.exporters import export_model
-from kgenre.serving.exporters.litert import QUANTIZATIONS
+from kgenre.serving.exporters.quantizations import QUANTIZATIONS
 from kgenre.serving.litert_model import LitertModel
 from kgenre.serving.predict import predict_tracks
 

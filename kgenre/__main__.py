@@ -19,6 +19,7 @@ COMMANDS = {
     "similar": "list the songs of a library that are nearest to one",
     "path": "list songs that lead from one song of a library to another",
     "find": "list the songs of a library that match a filter",
+    "client": "predict the genres of songs through TensorFlow Serving",
     "serve": "serve a page that classifies songs, with a JSON API",
     "datasets": "list, download and describe datasets; find duplicates in a collection",
     "tables": "print the tables of networks, features, augmentations, datasets and weights",

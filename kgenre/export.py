@@ -6,8 +6,8 @@
 
 A SavedModel for TF Serving, DIR/1/, takes waveforms of any length (`serving_default`, `waveform_masked`, `embed`) and
 WAV files (`wav_bytes`), and describes itself (`about`). Beside it lie models.config, batching.config and
-docker-compose.yml, which are written once and yours to change: `cd DIR && docker compose up`. docs/serving.md has
-examples of requests.
+docker-compose.yml, which are written once and yours to change: `cd DIR && docker compose up` starts TF Serving and
+the web app. docs/serving.md has examples of requests.
 
 A .tflite file answers without TensorFlow: `waveform` float32 (1, clip_samples) -> `probabilities` (1, classes) and
 `embedding` (1, d). labels.txt and about.json are in it too, as in a zip archive.
@@ -20,8 +20,7 @@ from pathlib import Path
 from kgenre import cli
 from kgenre.core.errors import KgenreError
 from kgenre.serving.exporters import EXPORTERS, export_model
-
-QUANTIZATIONS = ("none", "float16", "int8")
+from kgenre.serving.exporters.quantizations import DEFAULT_QUANTIZATION, QUANTIZATIONS
 
 
 def main(argv=None) -> int:
@@ -33,8 +32,9 @@ def main(argv=None) -> int:
     )
     parser.add_argument("--format", default="saved_model", choices=EXPORTERS, help=f"{rows} (default: saved_model)")
     parser.add_argument(
-        "--quantization", choices=QUANTIZATIONS, help="of a .tflite file's weights; float16 halves it (default: none)"
-    )
+        "--quantization", choices=QUANTIZATIONS,
+        help=f"of a .tflite file's weights; float16 halves it (default: {DEFAULT_QUANTIZATION})",
+    )  # fmt: skip
     return cli.run(_export, parser.parse_args(argv))
 
 

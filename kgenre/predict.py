@@ -17,20 +17,18 @@ import sys
 from kgenre import cli
 from kgenre.audio.settings import ReaderSettings
 from kgenre.audio.walk import expand_paths
-from kgenre.cli.output import Output, add_output_flags, read_output
+from kgenre.cli.output import add_output_flags, read_output
+from kgenre.cli.predictions import FORMATS, add_slices_flag, add_songs, write_predictions
 from kgenre.core.errors import KgenreError
-from kgenre.serving.answers import record_json, record_text, records_csv, track_record
-
-FORMATS = ("text", "csv", "json")
 
 
 def main(argv=None) -> int:
     parser = cli.make_parser("predict", __doc__)
-    parser.add_argument("songs", nargs="+", metavar="FILE|DIR|GLOB", help="songs, folders of songs, or quoted patterns")
+    add_songs(parser)
     cli.add_model_flag(parser)
     cli.add_runtime_flag(parser)
     add_output_flags(parser, FORMATS)
-    parser.add_argument("--slices", action="store_true", help="also the probabilities of each slice")
+    add_slices_flag(parser)
     parser.add_argument("--tags", action="store_true", help="also the 50 tags of the default model")
     cli.add_reading_flags(parser)
     cli.add_settings_flags(parser, ReaderSettings, "workers")
@@ -48,7 +46,6 @@ def _predict(args: argparse.Namespace) -> int:
 
     from kgenre.audio.open_reader import open_reader
     from kgenre.serving import default_model
-    from kgenre.serving.predict import predict_tracks
 
     predictor = open_model(args.model, args.runtime)
     if not predictor.task.labels:
@@ -58,29 +55,8 @@ def _predict(args: argparse.Namespace) -> int:
     if predictor.leaky:
         print(f"{predictor.name} is LEAKY, its metrics are too high: {predictor.leaky}", file=sys.stderr)
     reader = open_reader(predictor.slice_spec, policy=cli.read_policy(args))
-    records, progress, streamed = [], cli.BarProgress(), output.path is None and output.format != "csv"
-    with progress.task("analysing", len(paths), "tracks") as advance:
-        for prediction in predict_tracks(predictor, reader, paths, workers=workers, advance=advance):
-            tags = default_model.tags(prediction.slices.embeddings) if args.tags else None
-            record = track_record(prediction, tags)
-            if streamed:
-                output.write_text(_text([record], output, predictor.task.labels, args.slices))
-            else:
-                records.append(record)
-    if not streamed:
-        order = {path: number for number, path in enumerate(paths)}
-        records.sort(key=lambda record: order[record["path"]])  # predictions come as they are ready
-        output.write_text(_text(records, output, predictor.task.labels, args.slices))
-    output.report_songs(len(records))
-    progress.failures(reader.failures, "failed")
-    return 1 if reader.failures else 0
-
-
-def _text(records: list[dict], output: Output, labels, by_slice: bool) -> str:
-    if output.format == "csv":
-        return records_csv(records, labels, by_slice)
-    write = record_json if output.format == "json" else record_text
-    return "".join(write(record, by_slice) for record in records)
+    tags = default_model.tags if args.tags else None
+    return write_predictions(predictor, reader, paths, output, args.slices, tags, workers=workers)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ import argparse
 import sys
 
 from kgenre import cli
+from kgenre.core.errors import KgenreError
+from kgenre.serving.runtimes import AUTO
 from kgenre.web.classify.settings import ServeSettings
 
 
@@ -24,6 +26,7 @@ def main(argv=None) -> int:
     which.add_argument(
         "--tf-serving", metavar="URL", help="a model that TF Serving serves: http://localhost:8501/v1/models/NAME"
     )
+    cli.add_runtime_flag(parser)
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="to serve at (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, help="to serve at (default: 8642, or any free port)")
     parser.add_argument(
@@ -60,9 +63,12 @@ def _open(args: argparse.Namespace):
     from kgenre.serving.tf_serving import TfServingModel
 
     if args.tf_serving:
+        if args.runtime != AUTO:
+            raise KgenreError(f"--runtime applies to models of this machine. Received: --runtime {args.runtime} and "
+                              "--tf-serving. Leave out one of the two.")  # fmt: skip
         return TfServingModel(args.tf_serving), None
     has_tags = args.model is None or str(args.model) in MUSICNN_NAMES
-    return open_model(args.model), default_model.tags if has_tags else None
+    return open_model(args.model, args.runtime), default_model.tags if has_tags else None
 
 
 if __name__ == "__main__":

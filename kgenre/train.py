@@ -18,6 +18,7 @@ from pathlib import Path
 
 from kgenre import cli
 from kgenre.audio.inputs import WAVEFORM
+from kgenre.core.packages import check_installed
 from kgenre.training.applicable import SELECTORS, applicable
 from kgenre.training.recipes import find_recipe, recipes
 from kgenre.training.settings import read_config
@@ -56,6 +57,7 @@ def _run_to_resume(args: argparse.Namespace) -> Path:
 
 
 def _train(args: argparse.Namespace, given: dict) -> int:
+    check_installed("tensorflow")  # before the collection is read
     from kgenre.audio.decoders import check_decoder
     from kgenre.evaluation.evaluate import evaluate_run
     from kgenre.evaluation.folds import folds_of, run_folds

@@ -87,6 +87,22 @@ def run(collection, tmp_path_factory):
     return Run(out)
 
 
+@pytest.fixture(scope="session")
+def waveforms(tmp_path_factory):
+    """An exported model of waveforms: exported_models.Exported."""
+    import exported_models
+
+    return exported_models.export_of_waveforms(tmp_path_factory.mktemp("waveforms") / "1")
+
+
+@pytest.fixture(scope="session")
+def spectrograms(tmp_path_factory):
+    """An exported model of spectrograms: exported_models.Exported."""
+    import exported_models
+
+    return exported_models.export_of_spectrograms(tmp_path_factory.mktemp("spectrograms") / "1")
+
+
 @pytest.fixture(autouse=True)
 def quiet_logger():
     """A command that ran in this process has set the logger's level, which is not this test's concern."""

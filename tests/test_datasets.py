@@ -143,6 +143,10 @@ def test_description_says_what_to_type_next(tmp_path):
     ("arguments", "message"),
     [
         (["fma_smal"], "unknown dataset 'fma_smal'. Did you mean fma_small? Known: "),
+        (
+            ["."],
+            ".: a collection of yours, not the name of a dataset. Look at it with `kgenre datasets . --describe`; ",
+        ),
         (["--download"], "--download needs a name: kgenre datasets NAME --download. `kgenre datasets` lists them."),
         (["fma_small", "--to", "x"], "--to applies to --download. Received: --to x. Leave it out."),
         (["fma_small", "--sha", "a=b", "c=d"], "--sha applies to --download. Received: --sha a=b c=d. Leave it out."),

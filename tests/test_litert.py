@@ -17,6 +17,7 @@ from kgenre.model.tasks import make_task
 from kgenre.serving import default_model, litert_model
 from kgenre.serving.catalogue import open_model
 from kgenre.serving.exporters import export_model, litert
+from kgenre.serving.exporters.quantizations import QUANTIZATIONS
 from kgenre.serving.keras_model import KerasModel
 from kgenre.serving.litert_file import mark_leaky, read_metadata, write_metadata
 from kgenre.serving.litert_model import LitertModel
@@ -52,7 +53,7 @@ def answered(file: bytes, slices: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("feature", FEATURES)
-@pytest.mark.parametrize("quantization", litert.QUANTIZATIONS)
+@pytest.mark.parametrize("quantization", QUANTIZATIONS)
 def test_feature_converted_keeps_its_values(feature, quantization):
     """In built-in operations, and with 8-bit weights too, for a feature's matrices are none of these.
 

@@ -21,6 +21,7 @@ from audio_files import SONG_SECONDS, music, write_av
 from kgenre import serve
 from kgenre.audio.decode import probe
 from kgenre.audio.slicing import SliceSpec
+from kgenre.serving import default_model
 from kgenre.web.classify.admission import Admission
 from kgenre.web.classify.metrics import Metrics
 from kgenre.web.classify.settings import ServeSettings
@@ -449,9 +450,18 @@ def test_serve_command_wrong_flag_or_model_ends_with_one_line(capsys, monkeypatc
     assert "--host" in capsys.readouterr().err
     model = LevelModel()
     model.labels, model.leaky = (), ""
-    monkeypatch.setattr("kgenre.serving.catalogue.open_model", lambda name: model)
+    monkeypatch.setattr("kgenre.serving.catalogue.open_model", lambda name, runtime: model)
     assert serve.main(["--port", "0"]) == 2
     assert "names no genres" in capsys.readouterr().err
+
+
+def test_serve_command_answers_through_the_runtime_that_is_asked_for(capsys):
+    command = ["--model", str(default_model.litert_file()), "--runtime", "tensorflow", "--port", "0"]
+    assert serve.main(command) == 2
+    assert "answers through LiteRT. Received: --runtime tensorflow" in capsys.readouterr().err
+    url = "http://localhost:1/v1/models/genres"
+    assert serve.main(["--tf-serving", url, "--runtime", "litert", "--port", "0"]) == 2
+    assert "--runtime applies to models of this machine. Received: --runtime litert" in capsys.readouterr().err
 
 
 def test_serve_command_serves_a_trained_run_until_it_is_stopped(run, songs, tmp_path):

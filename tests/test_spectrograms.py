@@ -14,13 +14,14 @@ from PIL import Image
 from kgenre.__main__ import main
 from kgenre.archs import ARCHS
 from kgenre.audio.decoders import AudioError
-from kgenre.audio.inputs import container, input_of, is_spectrogram, split_member, track_name
+from kgenre.audio.inputs import SPECTROGRAM, WAVEFORM, container, input_of, is_spectrogram, split_member, track_name
 from kgenre.audio.open_reader import open_reader
 from kgenre.audio.policy import ReadPolicy
 from kgenre.audio.reader import TrackReader
 from kgenre.audio.slicing import SliceSpec, cut_slices
 from kgenre.audio.spectrogram_reader import SpectrogramReader, check_spectrograms
 from kgenre.audio.spectrograms import read_spectrogram, spectrogram_shape
+from kgenre.audio.walk import expand_paths, find_files
 from kgenre.baselines.spectrogram_statistics import spectrogram_statistics
 from kgenre.collections import load_collection
 from kgenre.collections.settings import CollectionOptions
@@ -348,6 +349,19 @@ def test_folder_of_pictures_by_genre_is_a_table_of_tracks(tmp_path):
     assert "no spectrograms in folders below it" in refusal(load_collection, f"spectrograms:{tmp_path}/high/album")
     assert "nowhere: no such folder. " in refusal(load_collection, "spectrograms:nowhere")
     assert refusal(load_collection, "spectrograms").startswith("spectrograms: needs the folder that holds it.")
+
+
+def test_pictures_beside_songs_are_covers_unless_they_have_the_name_of_one(tmp_path, caplog):
+    for name in ("album/cover.jpg", "album/song.mp3", "album/song.png", "album/extra.npy", "other/cover.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    found = [str(path.relative_to(tmp_path)) for path in find_files(tmp_path, SPECTROGRAM)]
+    assert found == ["album/extra.npy", "album/song.png", "other/cover.jpg"]
+    assert f"left out: pictures beside songs (1), such as {tmp_path}/album/cover.jpg" in caplog.text
+    assert [path.name for path in find_files(tmp_path, WAVEFORM)] == ["song.mp3"]
+    for name in ("song.png", "extra.npy"):
+        (tmp_path / "album" / name).unlink()
+    assert "holds no spectrograms" in refusal(expand_paths, [str(tmp_path / "album")], SPECTROGRAM)
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ import glob
 import logging
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kgenre.audio.inputs import ARRAYS, SPECTROGRAM, SPECTROGRAM_SUFFIXES, WAVEFORM, container
+from kgenre.audio.inputs import ARRAYS, IMAGE_SUFFIXES, SPECTROGRAM, SPECTROGRAM_SUFFIXES, WAVEFORM, container
 from kgenre.core.errors import KgenreError
 from kgenre.core.text import one_line
 
@@ -18,6 +19,7 @@ AUDIO_SUFFIXES = frozenset(
 )
 SUFFIXES = frozenset(suffix.encode() for suffix in AUDIO_SUFFIXES)
 INPUT_SUFFIXES = {WAVEFORM: SUFFIXES, SPECTROGRAM: frozenset(suffix.encode() for suffix in SPECTROGRAM_SUFFIXES)}
+IMAGES = frozenset(suffix.encode() for suffix in IMAGE_SUFFIXES)
 WORDS = {WAVEFORM: "audio files", SPECTROGRAM: "spectrograms"}
 
 log = logging.getLogger(__name__)
@@ -113,11 +115,31 @@ def find_audio_files(folder) -> list[Path]:
 
 
 def find_files(folder, input: str) -> list[Path]:
-    """As `find_audio_files`, of the files that a model of this input takes."""
-    found = walk(os.fsencode(folder), INPUT_SUFFIXES[input])
+    """As `find_audio_files`, of the files that a model of this input takes; covers of albums are no spectrograms."""
+    found = walk(os.fsencode(folder), INPUT_SUFFIXES[input] | SUFFIXES)
     for path, reason in found.faults.items():
         log.warning("left out: %s: %s", one_line(os.fsdecode(path)), reason)
-    return sorted(Path(os.fsdecode(path)) for path in found.files)
+    songs = [path for path in found.files if has_suffix(os.path.basename(path))]
+    if input == WAVEFORM:
+        return sorted(Path(os.fsdecode(path)) for path in songs)
+    spectrograms = _without_covers(found.files.keys() - set(songs), songs)
+    return sorted(Path(os.fsdecode(path)) for path in spectrograms)
+
+
+def _without_covers(paths: Iterable[bytes], songs: Iterable[bytes]) -> list[bytes]:
+    """The spectrograms among pictures and arrays: a picture beside songs, of which none has its name, is a cover."""
+    names = {os.path.splitext(song)[0] for song in songs}
+    folders = {os.path.dirname(song) for song in songs}
+    covers = {
+        path
+        for path in paths
+        if has_suffix(os.path.basename(path), IMAGES)
+        and os.path.dirname(path) in folders
+        and os.path.splitext(path)[0] not in names
+    }
+    if covers:
+        log.warning("left out: pictures beside songs (%d), such as %s", len(covers), one_line(os.fsdecode(min(covers))))
+    return [path for path in paths if path not in covers]
 
 
 def members(file: str) -> list[str]:

@@ -44,6 +44,11 @@ def dataset_and_folder(data: str, to: Path | None = None) -> tuple[str, Dataset,
         KgenreError: no dataset of that name.
     """
     name, _, place = data.partition(":")
+    if name not in DATASETS and Path(data).exists():
+        raise KgenreError(
+            f"{data}: a collection of yours, not the name of a dataset. Look at it with `kgenre datasets {quote(data)} "
+            "--describe`; `kgenre datasets` lists the names."
+        )
     check_known("dataset", name, DATASETS)
     dataset = DATASETS[name]
     return name, dataset, to or (None if dataset.needs_folder and not place else find_dataset(data)[1])

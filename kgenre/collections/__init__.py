@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kgenre.audio.inputs import ARRAYS, SPECTROGRAMS
 from kgenre.collections.datasets import DATASETS
 from kgenre.collections.settings import DATA, CollectionOptions
-from kgenre.core.errors import KgenreError, check_known
+from kgenre.core.errors import KgenreError, closest
 from kgenre.core.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _read(data: str, folder: Path, progress: Progress):
     if path.exists() or len(path.parts) > 1 or path.suffix:
         rule = "is neither a folder nor a .csv or .parquet file" if path.exists() else "no such folder or file"
         raise KgenreError(f"{data}: {rule}. `--data` takes {DATA}.")
-    check_known("data", data, DATASETS, where=f"`--data` takes {DATA}: ")
+    raise KgenreError(f"unknown data {data!r}.{closest(data, DATASETS)} `--data` takes {DATA}.")
 
 
 def _read_dataset(name: str, folder: Path, progress: Progress):

@@ -16,6 +16,10 @@ def check_known(kind: str, name: str, known: Iterable[str], where: str = "") -> 
     known = sorted(known)
     if name in known:
         return
-    close = difflib.get_close_matches(str(name), known, n=1)
-    hint = f" Did you mean {close[0]}?" if close else ""
-    raise KgenreError(f"{where}unknown {kind} {name!r}.{hint} Known: {', '.join(known)}.")
+    raise KgenreError(f"{where}unknown {kind} {name!r}.{closest(name, known)} Known: {', '.join(known)}.")
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """ " Did you mean X?" with the known name that is closest; empty where none is close."""
+    close = difflib.get_close_matches(str(name), sorted(known), n=1)
+    return f" Did you mean {close[0]}?" if close else ""

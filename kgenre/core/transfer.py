@@ -111,11 +111,11 @@ class Transfer:
                 raise Interrupted(cause) from error
             raise self._unavailable(cause) from error
         except (requests.exceptions.SSLError, requests.Timeout) as error:
-            raise self._unavailable(_cause(error)) from error
+            raise self._unavailable(innermost_cause(error)) from error
         except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
-            raise Interrupted(_cause(error)) from error
+            raise Interrupted(innermost_cause(error)) from error
         except (requests.RequestException, LocationParseError) as error:  # which requests lets through
-            raise self._unavailable(_cause(error)) from error
+            raise self._unavailable(innermost_cause(error)) from error
 
     def _headers(self) -> dict[str, str]:
         headers = {"Accept-Encoding": "identity"}  # Range counts the bytes of what is sent
@@ -166,7 +166,7 @@ def _validator(response) -> str:
     return response.headers.get("Last-Modified", "") if etag.startswith("W/") else etag
 
 
-def _cause(error: BaseException) -> str:
+def innermost_cause(error: BaseException) -> str:
     """The innermost reason of an error of requests, in one line."""
     while isinstance(inner := getattr(error, "reason", None) or (error.args or (None,))[0], BaseException):
         error = inner

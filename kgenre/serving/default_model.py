@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from kgenre.core.errors import KgenreError
+from kgenre.core.packages import check_installed
 from kgenre.core.progress import SILENT, Progress
 from kgenre.core.published import cache_dir
 from kgenre.core.settings import read_settings_file
@@ -43,6 +44,7 @@ def saved_model(progress: Progress = SILENT) -> Path:
 
     folder = cache_dir() / f"default-{identity()}" / "1"
     if not folder.is_dir():
+        check_installed("tensorflow")  # before the weights are fetched
         load(WEIGHTS[MUSICNN], progress)  # first, for the case that they cannot be fetched
         log.info("preparing the default model, once (half a minute)")
         model, labels = settings()

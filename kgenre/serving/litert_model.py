@@ -41,7 +41,11 @@ class LitertModel(Model):
     """
 
     def __init__(self, path, name: str | None = None, threads: int | None = None):
-        self.path, self.name, self.threads = Path(path), name or str(path), threads or min(available_cores(), MOST_THREADS)
+        self.path, self.name, self.threads = (
+            Path(path),
+            name or str(path),
+            threads or min(available_cores(), MOST_THREADS),
+        )
         metadata = read_metadata(self.path)
         self.task, self.slice_spec = task_and_spec(metadata)
         self.identity, self.leaky = metadata["identity"], metadata.get("leaky", "")

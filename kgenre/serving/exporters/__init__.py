@@ -1,6 +1,6 @@
 """The table of export formats, and the one way to export: write beside, check in a fresh process, rename.
 
-To add one, write a file of this folder with `write` and `ANSWER` and give it a row here; `kgenre export --format` and
+To add one, write a file of this folder that is an ExporterModule and give it a row here; `kgenre export --format` and
 the check follow. Importing this brings neither NumPy nor TensorFlow.
 """
 
@@ -8,7 +8,7 @@ import importlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from kgenre.core.errors import KgenreError, check_known
 
@@ -16,7 +16,29 @@ if TYPE_CHECKING:
     from kgenre.audio.slicing import SliceSpec
     from kgenre.model.tasks import Task
 
-TOLERANCE = 1e-5  # of probabilities, and of embeddings as a share of their range
+
+@runtime_checkable
+class ExporterModule(Protocol):
+    """What the module of a row of EXPORTERS must have. Options are those that its row names, by keyword.
+
+    ANSWER: source of a program that is run in a process of its own, as a server would; its arguments are the
+        folder, an .npz of tracks by name, waveforms (batch, samples) or spectrograms (batch, frames, bins) as the
+        model takes them, and the .npz to write: for each NAME the arrays
+        NAME/probabilities (batch, classes), NAME/slice_probabilities (batch, slices, classes), NAME/embedding
+        (batch, d). It may add NAME/slice_embeddings (batch, slices, d); where an artefact can be asked in other
+        ways too, the same arrays as WAY:NAME/...; and about/... with the values of metadata_values by name.
+    """
+
+    ANSWER: str
+
+    def write(self, model, task: "Task", spec: "SliceSpec", path: Path, **options) -> None:
+        """Writes the artefact of a keras.Model at a path that is free."""
+
+    def tolerance(self, **options) -> float:
+        """Largest difference allowed, of probabilities, and of embeddings as a share of their range."""
+
+    def mark_leaky(self, path: Path, why: str) -> None:
+        """Keeps in the artefact what makes its metrics too high."""
 
 
 @dataclass(frozen=True)
@@ -24,19 +46,10 @@ class Exporter:
     """One row of EXPORTERS.
 
     description: what it is, for `--help`.
-    module: of this package, with
-        write: (keras.Model, Task, SliceSpec, free path, options by keyword) -> writes the artefact there.
-        mark_leaky: (path, text) -> keeps in the artefact what makes its metrics too high; metadata.mark_leaky without.
-        tolerance: options by keyword -> largest difference allowed; TOLERANCE without it.
-        ANSWER: source of a program that is run in a process of its own, as a server would; its arguments are the
-            folder, an .npz of tracks by name, waveforms (batch, samples) or spectrograms (batch, frames, bins) as the
-            model takes them, and the .npz to write: for each NAME the arrays
-            NAME/probabilities (batch, classes), NAME/slice_probabilities (batch, slices, classes), NAME/embedding
-            (batch, d). It may add NAME/slice_embeddings (batch, slices, d); where an artefact can be asked in other
-            ways too, the same arrays as WAY:NAME/...; and about/... with the values of metadata_values by name.
+    module: an ExporterModule, of this package.
     server: of this package, with write_server_files(folder) for what a server needs beside the artefacts of a folder.
     suffix: of a file; "" for a folder.
-    options: names of what `write` takes by keyword.
+    options: names of what `write` and `tolerance` take by keyword.
     """
 
     description: str
@@ -45,7 +58,7 @@ class Exporter:
     suffix: str = ""
     options: tuple[str, ...] = ()
 
-    def load(self):
+    def load(self) -> ExporterModule:
         return importlib.import_module(f"{__name__}.{self.module}")
 
     def write_server_files(self, folder: Path) -> list[Path]:
@@ -89,7 +102,6 @@ def export_model(
         KgenreError: the folder exists, or the reloaded model differs by more than the format's tolerance.
     """
     from kgenre.serving.exporters.verify import difference
-    from kgenre.serving.metadata import mark_leaky
 
     check_known("export format", format, EXPORTERS)
     folder, exporter = Path(folder), EXPORTERS[format].load()
@@ -100,13 +112,13 @@ def export_model(
         part = Path(beside) / f"artefact{EXPORTERS[format].suffix}"
         exporter.write(model, task, spec, part, **options)
         found = difference(model, task, spec, part, exporter.ANSWER)
-        tolerance = exporter.tolerance(**options) if hasattr(exporter, "tolerance") else TOLERANCE
+        tolerance = exporter.tolerance(**options)
         if not found <= tolerance:
             raise KgenreError(
                 f"The exported model differs from the trained one by {found:.1e}, more than {tolerance:g}; "
                 "nothing was written. Train with --precision float32 or export on the machine that trained."
             )
         if leaky:
-            getattr(exporter, "mark_leaky", mark_leaky)(part, leaky)
+            exporter.mark_leaky(part, leaky)
         part.rename(folder)
     return found

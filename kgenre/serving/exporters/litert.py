@@ -8,38 +8,16 @@ and model/aggregate.py do.
 """
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from kgenre.audio.slicing import SliceSpec
 from kgenre.core.errors import KgenreError, check_known
 from kgenre.model.tasks import Task
+from kgenre.serving.exporters.quantizations import DEFAULT_QUANTIZATION, QUANTIZATIONS
 from kgenre.serving.litert_file import mark_leaky, write_metadata
 from kgenre.serving.metadata import metadata_values, model_identity
 
-__all__ = ["ANSWER", "QUANTIZATIONS", "mark_leaky", "tolerance", "write"]
-
-
-@dataclass(frozen=True)
-class Quantization:
-    """What the weights are stored as.
-
-    optimize: whether the converter makes them smaller.
-    types: what it may then store them as, names of tf types; none for its own choice, int8.
-    tolerance: largest difference of probabilities, and of embeddings as a share of their range, from the Keras model.
-    """
-
-    optimize: bool
-    types: tuple[str, ...]
-    tolerance: float
-
-
-# int8 is a choice of who measures what it costs: a difference on noise says nothing of music.
-QUANTIZATIONS = {
-    "none": Quantization(False, (), 1e-4),
-    "float16": Quantization(True, ("float16",), 0.05),
-    "int8": Quantization(True, (), 1.0),
-}
+__all__ = ["ANSWER", "mark_leaky", "tolerance", "write"]
 
 # No TensorFlow: slices are cut and averaged as kgenre does wherever it asks a model.
 ANSWER = """
@@ -60,11 +38,11 @@ np.savez(answers, **found)
 """
 
 
-def tolerance(quantization: str = "none") -> float:
+def tolerance(quantization: str = DEFAULT_QUANTIZATION) -> float:
     return QUANTIZATIONS[quantization].tolerance
 
 
-def write(model, task: Task, spec: SliceSpec, path: Path, quantization: str = "none") -> None:
+def write(model, task: Task, spec: SliceSpec, path: Path, quantization: str = DEFAULT_QUANTIZATION) -> None:
     """Writes the .tflite file.
 
     Raises:
@@ -77,7 +55,7 @@ def write(model, task: Task, spec: SliceSpec, path: Path, quantization: str = "n
     path.write_bytes(_converted(network, spec, quantization))
     values = metadata_values(task, spec)
     identity = model_identity(values, [weight.numpy() for weight in network.weights])
-    if quantization != "none":  # its vectors are others
+    if quantization != DEFAULT_QUANTIZATION:  # its vectors are others
         identity = f"{identity}-{quantization}"
     write_metadata(path, {**values, "identity": identity, "quantization": quantization})
 

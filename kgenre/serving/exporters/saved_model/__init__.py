@@ -15,10 +15,17 @@ from kgenre.audio.slicing import SliceSpec
 from kgenre.model.tasks import Task
 from kgenre.serving.exporters.saved_model.signatures import make_signatures
 from kgenre.serving.exporters.saved_model.warmup import write_warmup
-from kgenre.serving.metadata import metadata_values, model_metadata, write_metadata
+from kgenre.serving.metadata import mark_leaky, metadata_values, model_metadata, write_metadata
 from kgenre.serving.revisions import revisions
 
+__all__ = ["ANSWER", "mark_leaky", "tolerance", "write"]
+
+TOLERANCE = 1e-5
 ANSWER = importlib.resources.files(__name__).joinpath("ask.py").read_text(encoding="utf-8")
+
+
+def tolerance() -> float:
+    return TOLERANCE
 
 
 def write(model, task: Task, spec: SliceSpec, folder: Path) -> None:

@@ -1,34 +1,19 @@
 """Requests that TF Serving runs as it loads a model, so that the first user does not wait for what is set up lazily.
 
-https://www.tensorflow.org/tfx/serving/saved_model_warmup: a TFRecord file of PredictionLog messages. Of the four
-messages the fields that are needed are declared here, with the numbers of TF Serving's .proto files: what is written
-is the same bytes, and exports need no package beside TensorFlow. The tests parse them with tensorflow-serving-api.
+https://www.tensorflow.org/tfx/serving/saved_model_warmup: a TFRecord file of PredictionLog messages.
 """
 
-import functools
 import io
 import wave
 from pathlib import Path
 
-import numpy as np
-
 from kgenre.audio.inputs import WAVEFORM
 from kgenre.audio.slicing import SliceSpec
+from kgenre.serving.messages import FLOAT, INT32, STRING, TYPES, message, set_shape
 
 FILE = "tf_serving_warmup_requests"  # TF Serving knows it by this name
 SECONDS = (30, 240)  # of clips and of songs, beside one slice
 WAV_RATE, WAV_SECONDS = 44100, 1
-
-# Messages with their fields: name, number, type, and whether it is a map's entry. As in tensorflow_serving/apis.
-PACKAGE = "kgenre.warmup"
-MESSAGES = {
-    "ModelSpec": (("signature_name", 3, "string"),),
-    "InputsEntry": (("key", 1, "string"), ("value", 2, ".tensorflow.TensorProto")),
-    "PredictRequest": (("model_spec", 1, f".{PACKAGE}.ModelSpec"), ("inputs", 2, f".{PACKAGE}.InputsEntry")),
-    "PredictLog": (("request", 1, f".{PACKAGE}.PredictRequest"),),
-    "PredictionLog": (("predict_log", 6, f".{PACKAGE}.PredictLog"),),
-}
-REPEATED = "inputs"  # a map is a repeated message of key and value on the wire
 
 
 def write_warmup(folder: Path, spec: SliceSpec) -> None:
@@ -71,57 +56,21 @@ def silent_wav(channels: int) -> bytes:
 
 def prediction_log(signature: str, inputs: dict) -> bytes:
     """A PredictionLog of one request, serialised."""
-    log = _message_class("PredictionLog")()
+    log = message("PredictionLog")
     request = log.predict_log.request
     request.model_spec.signature_name = signature
     for name, value in sorted(inputs.items()):
-        request.inputs.add(key=name).value.ParseFromString(_tensor(value).SerializeToString())
+        _fill(request.inputs.add(key=name).value, value)
     return log.SerializeToString(deterministic=True)
 
 
-def _tensor(value):
-    import tensorflow as tf
-
+def _fill(tensor, value) -> None:
     if isinstance(value, bytes):
-        return tf.make_tensor_proto([value])
+        tensor.dtype = STRING
+        set_shape(tensor, (1,))
+        tensor.string_val.append(value)
+        return
     number, shape = value
-    return tf.make_tensor_proto(number, np.float32 if isinstance(number, float) else np.int32, shape)
-
-
-def _message_class(name: str):
-    from google.protobuf import message_factory
-
-    return message_factory.GetMessageClass(_pool().FindMessageTypeByName(f"{PACKAGE}.{name}"))
-
-
-@functools.cache
-def _pool():
-    """MESSAGES as protobuf descriptors, in a pool of their own: tensorflow-serving-api may be imported beside."""
-    from google.protobuf import descriptor_pb2, descriptor_pool
-    from tensorflow.core.framework import tensor_pb2
-
-    pool, tensor = descriptor_pool.DescriptorPool(), tensor_pb2.DESCRIPTOR
-    for file in (*_imports(tensor), tensor):
-        pool.AddSerializedFile(file.serialized_pb)
-    declared = descriptor_pb2.FileDescriptorProto(name=f"{PACKAGE}.proto", package=PACKAGE, syntax="proto3")
-    declared.dependency.append(tensor.name)
-    field_type = descriptor_pb2.FieldDescriptorProto
-    for message, fields in MESSAGES.items():
-        declared_message = declared.message_type.add(name=message)
-        for name, number, kind in fields:
-            label = field_type.LABEL_REPEATED if name == REPEATED else field_type.LABEL_OPTIONAL
-            field = declared_message.field.add(name=name, number=number, label=label)
-            if kind == "string":
-                field.type = field_type.TYPE_STRING
-            else:
-                field.type, field.type_name = field_type.TYPE_MESSAGE, kind
-    pool.Add(declared)
-    return pool
-
-
-def _imports(file) -> list:
-    """The files that a file of descriptors imports, each after its own imports."""
-    found = []
-    for one in file.dependencies:
-        found += [before for before in (*_imports(one), one) if before not in found]
-    return found
+    tensor.dtype = FLOAT if isinstance(number, float) else INT32
+    set_shape(tensor, shape)
+    getattr(tensor, TYPES[tensor.dtype][1]).append(number)

@@ -1,9 +1,10 @@
-"""What TensorFlow Serving needs beside the versions of a model: its configuration, and a container to start."""
+"""What TensorFlow Serving needs beside the versions of a model: its configuration, and containers to start."""
 
 import importlib.resources
 import re
 from pathlib import Path
 
+import kgenre
 from kgenre.core.files import write_text
 
 FILES = ("models.config", "batching.config", "docker-compose.yml")
@@ -18,11 +19,11 @@ def write_server_files(folder: Path) -> list[Path]:
     Returns:
         The files that were written.
     """
-    name, written = model_name(folder), []
+    values, written = {"NAME": model_name(folder), "VERSION": kgenre.__version__}, []
     for file in FILES:
         if not (folder / file).exists():
             text = importlib.resources.files(__name__).joinpath(file).read_text(encoding="utf-8")
-            write_text(folder / file, text.replace("NAME", name))
+            write_text(folder / file, re.sub("|".join(values), lambda word: values[word[0]], text))
             written.append(folder / file)
     return written
 

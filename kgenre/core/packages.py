@@ -1,0 +1,13 @@
+"""Packages that the plain install lacks."""
+
+import importlib.util
+
+
+def check_installed(*names: str) -> None:
+    """Raises ModuleNotFoundError for a package that is not there, before work that would need it in the end.
+
+    The commands print it as one line that names the extra to install.
+    """
+    for name in names:
+        if importlib.util.find_spec(name) is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
