@@ -3,7 +3,8 @@
     python -m benchmarks.teachers --data DIR --artists FILE --models fcn-msd crnn-msd mix:fcn-msd,crnn-msd --out FOLDER
 
 A head is fitted on the means of a track's slices: on train and evaluated on valid; and in five folds over train and
-valid, which keep an artist on one side, pooled: each track is answered once. Test tracks are dropped before anything
+valid, which keep an artist on one side, pooled: each track is answered once. `--unit track` shows what songs by artists
+that were fitted are worth. Test tracks are dropped before anything
 else. The embeddings of a model are computed once, into FOLDER/MODEL.npz; a command that was stopped continues. Those of
 a mixture are joined from its members'.
 """
@@ -57,6 +58,9 @@ def main(argv=None) -> int:
     cli.add_data_flag(parser, required=True)
     parser.add_argument("--models", nargs="+", required=True, metavar="MODEL", help="models, or mixtures of them")
     parser.add_argument("--heads", nargs="+", choices=HEADS, default=list(HEADS), help="(default: all)")
+    parser.add_argument(
+        "--unit", choices=("artist", "track"), default="artist", help="kept in one fold (default: artist)"
+    )
     parser.add_argument("--seeds", type=int, default=1, help="draws of the folds (default: 1)")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="of embeddings and table")
     cli.add_collection_flags(parser)
@@ -80,12 +84,11 @@ def _compare(args: argparse.Namespace) -> int:
     for model, by_path in vectors.items():
         x = np.stack([by_path[path] for path in rows["path"]])
         for head in args.heads:
-            lines.append((f"`{model}`", str(x.shape[1]), head, *measured(x, rows, HEADS[head], args.seeds)))
+            lines.append((f"`{model}`", str(x.shape[1]), head, *measured(x, rows, HEADS[head], args.unit, args.seeds)))
             print("  ".join(lines[-1]), flush=True)
     counts = rows["split"].value_counts()
-    caption = (
-        f"{counts['train']} train and {counts['valid']} valid tracks; {args.seeds} draws of {FOLDS} folds by artist."
-    )
+    tracks = f"{counts['train']} train and {counts['valid']} valid tracks"
+    caption = f"{tracks}; {args.seeds} draws of {FOLDS} folds by {args.unit}."
     head = ("model", "values", "head", "valid", "95 % interval", "folds", "95 % interval")
     write_text(out / "teachers.md", f"{caption}\n\n{markdown(head, lines)}\n")
     print(f"{caption}\nwritten to {out / 'teachers.md'}")
@@ -127,7 +130,7 @@ def slices_of(embeddings) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     return dict(zip(embeddings.table["path"], parts))
 
 
-def measured(x: np.ndarray, rows: pd.DataFrame, head: Callable, seeds: int) -> tuple[str, str, str, str]:
+def measured(x: np.ndarray, rows: pd.DataFrame, head: Callable, unit: str, seeds: int) -> tuple[str, ...]:
     """Accuracy on valid, and of the pooled folds, each with its interval."""
     genre, train = rows["genre"].to_numpy(dtype=object), (rows["split"] == "train").to_numpy()
     if train.all() or not train.any():
@@ -135,7 +138,7 @@ def measured(x: np.ndarray, rows: pd.DataFrame, head: Callable, seeds: int) -> t
     valid = fitted_hits(x, genre, np.flatnonzero(train), np.flatnonzero(~train), head)
     shares = []
     for seed in range(seeds):
-        folds = grouped_folds(genre, group_ids(rows, "artist"), FOLDS, seed)
+        folds = grouped_folds(genre, group_ids(rows, unit), FOLDS, seed)
         shares.append(np.concatenate([fitted_hits(x, genre, fit, others, head) for fit, others in folds]).mean())
     pooled = float(np.mean(shares))
     return (*percent(valid.mean(), len(valid)), *percent(pooled, len(x)))
