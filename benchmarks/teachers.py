@@ -4,9 +4,8 @@
 
 A head is fitted on the means of a track's slices: on train and evaluated on valid; and in five folds over train and
 valid, which keep an artist on one side, pooled: each track is answered once. `--unit track` shows what songs by artists
-that were fitted are worth. Test tracks are dropped before anything
-else. The embeddings of a model are computed once, into FOLDER/MODEL.npz; a command that was stopped continues. Those of
-a mixture are joined from its members'.
+that were fitted are worth. Test tracks are dropped before anything else. The embeddings of a model are computed once,
+into FOLDER/MODEL.npz; a command that was stopped continues. Those of a mixture are joined from its members'.
 """
 
 import os
