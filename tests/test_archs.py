@@ -31,10 +31,13 @@ SMALLER = dict.fromkeys(("resnet50", "efficientnet_lite0"), {"image_height": 64,
 LONG = {"feature": "logmel", "image_height": 84, "image_width": 384}
 # musicnn takes 96 bands and nothing else.
 SMALLER["musicnn"] = {"image_height": None, "image_width": None, "n_mels": 96, "unfreeze": -1}
+# The taggers too. `fcn` pools over 1280 frames; the GRUs of the other have two steps in 192.
+SMALLER["tagger_crnn"] = {**SMALLER["musicnn"], "image_width": 192}
+SMALLER["fcn"] = {**SMALLER["musicnn"], "image_width": 1280}
 SMALLER |= dict.fromkeys(("freqcnn", "tempcnn", "squarecnn", "crnn", "crnn_parallel", "bbnn"), LONG)
 SMALLER["vggish"] = {"feature": "vggish_mel", "sample_rate_hz": 16000, "hop_length": 160, "n_mels": 64}
 SMALLER["vggish"] |= {"image_height": 64, "image_width": 200}  # two patches
-NARROW = {"vggish": {"width": 1 / 8}}  # 72 M parameters in full
+NARROW = {"vggish": {"width": 1 / 8}, "fcn": {"width": 1 / 8}}  # 72 M parameters in full; 1.5 GMAC a slice
 
 # Music-Genre-Analysis's layer table followed by hand: (n - kernel) // stride + 1 for a convolution, n // 2 for a
 # pool, and (kernel^2 inputs + 1) outputs weights, 4 a channel for batch normalisation.
@@ -338,9 +341,9 @@ def efficientnet_parameters() -> int:
     return total + 320 * 1280 + 4 * 1280
 
 
-def gru(inputs: int) -> int:
-    """Three gates of 128 with two biases each, as cuDNN's and Keras's GRU have."""
-    return 3 * (inputs * 128 + 128 * 128 + 2 * 128)
+def gru(inputs: int, units: int = 128) -> int:
+    """Three gates of as many units with two biases each, as cuDNN's and Keras's GRU have."""
+    return 3 * (inputs * units + units * units + 2 * units)
 
 
 def resnet18_parameters() -> int:
@@ -378,6 +381,12 @@ BY_HAND = {
     # Fronts of 204, 204, 51, 51, 51; three of 64 over all channels x 7; 2 x 753 pooled.
     "musicnn": 204 * (7 * 38 + 7 * 67 + 2) + 51 * (128 + 64 + 32 + 3) + 64 * (7 * 561 + 2 * 7 * 64 + 3)
     + 1507 * 200 + 4 * (1 + 408 + 153 + 192 + 1506 + 200) + 201 * 8,
+    # Five and four convolutions with bias behind one normalised channel; two GRUs of 32.
+    "fcn": 4 * (1 + 64 + 3 * 128 + 64) + sum((9 * a + 1) * b for a, b in ((1, 64), (64, 128), (128, 128), (128, 128)))
+    + (9 * 128 + 1) * 64 + 65 * 8,
+    "tagger_crnn": 4 * (1 + 64 + 3 * 128)
+    + sum((9 * a + 1) * b for a, b in ((1, 64), (64, 128), (128, 128), (128, 128)))
+    + gru(128, 32) + gru(32, 32) + 33 * 8,
     # 96 bands: 48, then 24, 12, 6, 3 behind the pools.
     "bandattn": 4 * 96 + 21 * 32 + 4 * 32 + sum(9 * a * b + 4 * b for a, b in ((32, 64), (64, 96), (96, 128)))
     + (3 * 128 + 1) * 192 + 193 * 128 + 128 + 193 * 8,

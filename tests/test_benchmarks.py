@@ -1,9 +1,13 @@
-"""The comparison of all networks: the command that makes its table, on little."""
+"""The comparisons of networks and of teachers: the commands that make their tables, on little."""
 
 import json
 
-from benchmarks import architectures
+import numpy as np
+
+from benchmarks import architectures, teachers
 from kgenre.collections.demo.files import make_demo
+from kgenre.embeddings.files import read_metadata
+from kgenre.serving.catalogue import open_model
 
 
 def test_networks_with_and_without_augmentation_of_pictures_and_labels(tmp_path, capsys):
@@ -20,3 +24,20 @@ def test_networks_with_and_without_augmentation_of_pictures_and_labels(tmp_path,
     capsys.readouterr()
     assert architectures.main([*command, "--archs", *archs]) == 0
     assert "3 of them done" in capsys.readouterr().out  # finished runs are not made again
+
+
+def test_teachers_and_their_mixture_are_measured_on_train_and_valid(tmp_path, capsys, monkeypatch):
+    made = make_demo(tmp_path / "demo", genres=("ambient", "metal"), songs_per_genre=12, seconds=(2.0, 3.0))
+    out, opened = tmp_path / "out", []
+    monkeypatch.setattr(teachers, "open_model", lambda name: opened.append(name) or open_model(name))
+    command = ["--data", str(made / "manifest.csv"), "--models", "default", "mix:default,musicnn", "--out", str(out)]
+    assert teachers.main(command) == 0
+    table = [line.strip("| ").split(" | ") for line in (out / "teachers.md").read_text().splitlines() if "`" in line]
+    assert [(line[0], line[1]) for line in table[::3]] == [("`default`", "200"), ("`mix:default,musicnn`", "400")]
+    assert [line[2] for line in table] == 2 * list(teachers.HEADS)
+    assert all(float(line[5].rstrip("%")) > 80 for line in table)  # ambient and metal, as composed
+    rows = read_metadata(out / "default.npz")[1]
+    assert set(rows["split"]) == {"train", "valid"} and opened == ["default", "musicnn"]
+    first = teachers.track_vectors([out / "default.npz"])
+    both = teachers.track_vectors([out / "default.npz", out / "musicnn.npz"])
+    assert all(np.allclose(both[path], np.tile(first[path], 2), atol=1e-5) for path in rows["path"])

@@ -153,7 +153,7 @@ def test_architecture_beats_feature_and_a_default_of_another_choice_is_left_out(
         ({"arch": "crnn", "pooling": "flatten"}, "`pooling` is not a setting of crnn, which has: dropout, "
          "block, block_at, rnn, bidirectional. It is one of resnet50."),
         ({"feature": "cqt", "fmax_hz": 8000.0}, "`fmax_hz` is not a setting of cqt, which has: hop_length, top_db. "
-         "It is one of logmel, logstft, vggish_mel, musicnn_mel."),
+         "It is one of logmel, logstft, vggish_mel, musicnn_mel, tagger_mel."),
         ({"noise_std": 0.1}, "`noise_std` is not a setting of zoom, which has: zoom_range. It is one of noise."),
         ({"augment": ["noise", "gain"], "zoom_range": 0.1},
          "`zoom_range` is not a setting of gain and noise, which have: gain_db, noise_std. It is one of zoom."),

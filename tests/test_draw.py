@@ -14,7 +14,7 @@ from kgenre.features import FEATURES
 from kgenre.features import plot as draw
 from kgenre.model.settings import ModelSettings
 
-HZ = ("logmel", "logstft", "cqt", "vggish_mel", "musicnn_mel")
+HZ = ("logmel", "logstft", "cqt", "vggish_mel", "musicnn_mel", "tagger_mel")
 CHROMA = ("chroma_stft", "chroma_cqt", "chroma_cens")
 
 

@@ -66,4 +66,7 @@ def test_citation_file_is_valid_and_of_this_version():
     cited = " ".join(
         f"{reference['authors'][0]['family-names']} {reference['year']}" for reference in citation["references"]
     )
-    assert cited == "Pons 2019 Hershey 2017 He 2016 Tan 2019 Liu 2019 Elbir 2020 Defferrard 2017 Sturm 2013"
+    assert cited == (
+        "Pons 2019 Hershey 2017 He 2016 Tan 2019 Liu 2019 Elbir 2020 Choi 2016 Choi 2017 Won 2020 Defferrard 2017 "
+        "Sturm 2013"
+    )

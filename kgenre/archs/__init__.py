@@ -16,6 +16,7 @@ from kgenre.archs.musicnn import MUSICNN
 from kgenre.archs.recurrent import CRNN, CRNN_PARALLEL
 from kgenre.archs.resnet import RESNET50
 from kgenre.archs.resnet18 import RESNET18
+from kgenre.archs.taggers import FCN, TAGGER_CRNN
 from kgenre.archs.vggish import VGGISH
 
 __all__ = ["ARCHS", "Arch", "NetworkSettings"]
@@ -35,6 +36,8 @@ ARCHS: dict[str, Arch] = {
     "crnn": CRNN,
     "crnn_parallel": CRNN_PARALLEL,
     "musicnn": MUSICNN,
+    "fcn": FCN,
+    "tagger_crnn": TAGGER_CRNN,
     "vggish": VGGISH,
     "bandattn": BANDATTN,
 }

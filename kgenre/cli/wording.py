@@ -7,7 +7,10 @@ from kgenre.cli.flags import add_settings_flags, settings_from
 from kgenre.collections.settings import DATA, DATA_METAVAR, CollectionOptions
 from kgenre.serving.runtimes import AUTO, RUNTIMES
 
-MODEL = "default, musicnn, vggish, a run folder, a SavedModel folder or a .tflite file"
+MODEL = (
+    "default, musicnn, vggish, fcn-TAGS or crnn-TAGS (TAGS: msd, mtt, jamendo), a run folder, a SavedModel folder, a "
+    ".tflite file, or a mixture of several, mix:NAME,NAME"
+)
 
 
 def add_data_flag(parser: argparse.ArgumentParser, before: str = "", default: str = "", **options) -> None:

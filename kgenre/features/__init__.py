@@ -9,7 +9,7 @@ from kgenre.features.chroma import CHROMA_CENS, CHROMA_CQT, CHROMA_STFT
 from kgenre.features.cqt import CQT
 from kgenre.features.feature import Feature, FeatureSettings
 from kgenre.features.logstft import LOGSTFT
-from kgenre.features.mel import LOGMEL, MUSICNN_MEL, VGGISH_MEL
+from kgenre.features.mel import LOGMEL, MUSICNN_MEL, TAGGER_MEL, VGGISH_MEL
 from kgenre.features.mfcc import MFCC
 
 __all__ = ["FEATURES", "Feature", "FeatureSettings"]
@@ -24,4 +24,5 @@ FEATURES: dict[str, Feature] = {
     "chroma_cens": CHROMA_CENS,
     "vggish_mel": VGGISH_MEL,
     "musicnn_mel": MUSICNN_MEL,
+    "tagger_mel": TAGGER_MEL,
 }

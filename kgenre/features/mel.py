@@ -1,4 +1,4 @@
-"""Features of mel bands: librosa's decibels, and the inputs of VGGish and musicnn."""
+"""Features of mel bands: librosa's decibels, and the inputs of VGGish, musicnn and Won's taggers."""
 
 from kgenre.features.feature import DECIBELS, Feature, FeatureSettings, FmaxHz, FminHz, HopLength, NFft, NMels, TopDb
 
@@ -30,7 +30,7 @@ class VggishMelSettings(MelSettings):
 
 
 class MusicnnMelSettings(MelSettings):
-    """As musicnn was trained: frames of 32 ms, every 16 ms at 16 kHz."""
+    """As musicnn and Won's taggers were trained: frames of 32 ms, every 16 ms at 16 kHz."""
 
     n_fft: NFft = 512
     hop_length: HopLength = 256
@@ -67,6 +67,11 @@ def build_musicnn_mel(sample_rate: int, settings: MusicnnMelSettings):
     return log_mel(sample_rate, settings, name="musicnn_mel", **options)
 
 
+def build_tagger_mel(sample_rate: int, settings: MusicnnMelSettings):
+    options = {"mel_scale": "htk_hz", "log": "absolute_db", "padding": "reflect"}
+    return log_mel(sample_rate, settings, name="tagger_mel", **options)
+
+
 def mel_bins(sample_rate: int, settings: MelSettings, mel_scale: str = "slaney"):
     """Centre of each band in Hz."""
     from kgenre.features.layers.logmel import mel_hz
@@ -74,7 +79,7 @@ def mel_bins(sample_rate: int, settings: MelSettings, mel_scale: str = "slaney")
     return mel_hz(sample_rate, settings.n_mels, settings.fmin_hz, settings.fmax_hz, mel_scale)
 
 
-def vggish_bins(sample_rate: int, settings: VggishMelSettings):
+def htk_bins(sample_rate: int, settings: MelSettings):
     return mel_bins(sample_rate, settings, "htk")
 
 
@@ -91,7 +96,7 @@ VGGISH_MEL = Feature(
     build_vggish_mel,
     "VGGish's input: 64 HTK mel bands, log(magnitude + 0.01)",
     value_range=lambda settings: (-4.6, 4.0),
-    bins=vggish_bins,
+    bins=htk_bins,
     unit="ln(magnitude + 0.01)",
     defaults={"sample_rate_hz": 16000},
 )
@@ -102,5 +107,14 @@ MUSICNN_MEL = Feature(
     value_range=lambda settings: (0.0, 6.0),
     bins=mel_bins,
     unit="log10(10000 power + 1)",
+    defaults={"sample_rate_hz": 16000},
+)
+TAGGER_MEL = Feature(
+    MusicnnMelSettings,
+    build_tagger_mel,
+    "input of Won's taggers: 96 HTK mel bands, power in dB",
+    value_range=lambda settings: (-100.0, 50.0),
+    bins=htk_bins,
+    unit="dB",
     defaults={"sample_rate_hz": 16000},
 )

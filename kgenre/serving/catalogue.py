@@ -1,5 +1,9 @@
-"""The models that can be opened: by a name of the catalogue, or by the path of a run, SavedModel or .tflite file."""
+"""The models that can be opened: by a name of the catalogue, or by the path of a run, SavedModel or .tflite file.
 
+`mix:NAME,NAME` is a mixture of models, each by its name or path (serving.mixture).
+"""
+
+import functools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +18,13 @@ from kgenre.serving.runtimes import AUTO, LITERT, RUNTIMES
 from kgenre.serving.saved_model import SavedModel
 
 DEFAULT, MUSICNN = "default", "musicnn"
+MIX = "mix:"
 MUSICNN_NAMES = (DEFAULT, MUSICNN)  # whose embedding is musicnn's own, of which its tags are a function
 
 
 def open_model(name=None, runtime: str = AUTO) -> Model:
-    """The model of a name: the default model if none, a row of CATALOGUE, a run folder, a SavedModel or a .tflite file.
+    """The model of a name: the default model if none, a row of CATALOGUE, a run folder, a SavedModel, a .tflite file,
+    or a mixture of several of them.
 
     Args:
         runtime: "litert", "tensorflow", or "auto": LiteRT where it is installed and there is a .tflite file of the
@@ -30,6 +36,8 @@ def open_model(name=None, runtime: str = AUTO) -> Model:
     check_known("runtime", runtime, RUNTIMES)
     name = DEFAULT if name is None else str(name)
     if not Path(name).exists():
+        if name.startswith(MIX):
+            return _mixture(name, runtime)
         if name in CATALOGUE:
             return CATALOGUE[name](runtime)
         if len(Path(name).parts) == 1:
@@ -43,7 +51,7 @@ def model_input(name=None) -> str:
     Raises:
         KgenreError: as `open_model`.
     """
-    if name is None or (str(name) in CATALOGUE and not Path(name).exists()):
+    if name is None or (not Path(name).exists() and (str(name) in CATALOGUE or str(name).startswith(MIX))):
         return WAVEFORM
     return open_model(name).slice_spec.input
 
@@ -63,16 +71,44 @@ def _default(name: str, runtime: str) -> Model:
         return SavedModel(default_model.saved_model(), name)
 
 
+def _mixture(name: str, runtime: str) -> Model:
+    from kgenre.serving.mixture import Mixture
+
+    return Mixture([open_model(member, runtime) for member in name.removeprefix(MIX).split(",")], name)
+
+
 def _vggish(runtime: str) -> Model:
     from kgenre.serving.vggish import VggishEmbedder
 
-    if runtime == LITERT:
-        raise KgenreError(f"vggish answers through TensorFlow only. Received: --runtime {runtime}. Leave it out.")
+    _check_tensorflow("vggish", runtime)
     return VggishEmbedder()
+
+
+def _tagger(name: str, runtime: str) -> Model:
+    """A published tagger, by its row of TAGGERS."""
+    from kgenre.serving.taggers import Tagger
+    from kgenre.weights import WEIGHTS
+
+    _check_tensorflow(name, runtime)
+    return Tagger(WEIGHTS[TAGGERS[name]], name)
+
+
+def _check_tensorflow(name: str, runtime: str) -> None:
+    if runtime == LITERT:
+        raise KgenreError(f"{name} answers through TensorFlow only. Received: --runtime {runtime}. Leave it out.")
+
+
+# {name of the model: row of WEIGHTS}
+TAGGERS = {
+    f"{name}-{tags}": f"{arch}-{tags}"
+    for name, arch in (("fcn", "fcn"), ("crnn", "tagger_crnn"))
+    for tags in ("msd", "mtt", "jamendo")
+}
 
 
 CATALOGUE: dict[str, Callable[[str], Model]] = {
     DEFAULT: lambda runtime: _default(DEFAULT, runtime),
     MUSICNN: lambda runtime: _default(MUSICNN, runtime),
     "vggish": _vggish,
+    **{name: functools.partial(_tagger, name) for name in TAGGERS},
 }

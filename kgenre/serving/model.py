@@ -26,6 +26,7 @@ class Model(abc.ABC):
     task: its labels, and what is decided from its probabilities; without labels where it only gives embeddings.
     slice_spec: the slices that it expects.
     leaky: what makes metrics of its training too high, to be told beside its answers; "" if nothing is known to.
+    answers_slices: whether it answers slices by themselves; else whole tracks alone, by a `predict_tracks` of its own.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Model(abc.ABC):
     task: Task
     slice_spec: SliceSpec
     leaky: str = ""
+    answers_slices: bool = True
 
     @abc.abstractmethod
     def __call__(self, slices: np.ndarray) -> SliceOutputs:

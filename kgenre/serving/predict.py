@@ -84,6 +84,9 @@ def predict_tracks(
         workers: decoding threads.
         advance: called for each track, at the end for those that gave no slice.
     """
+    if not model.answers_slices:
+        yield from model.predict_tracks(reader, paths, batch_size, workers, advance)
+        return
     counted = 0
     parts: dict[int, list] = {}
     for numbers, lasts, slices in slice_batches(reader, paths, batch_size, workers):
@@ -112,6 +115,10 @@ def predict_track(model: "Model", path, policy: ReadPolicy = DEFAULT_POLICY, bat
     """
     path = str(path)
     reader, rows = open_reader(model.slice_spec, policy=policy), []
+    if not model.answers_slices:
+        for prediction in model.predict_tracks(reader, [path], batch_size, workers=1):
+            return prediction
+        raise AudioError(path, reader.failures[path])
     pieces = reader.slices(path)
     while batch := list(itertools.islice(pieces, batch_size)):
         rows.append(model(np.stack([piece.samples for piece in batch])))

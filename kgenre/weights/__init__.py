@@ -11,7 +11,7 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_beside
 from kgenre.core.progress import SILENT, Progress
 from kgenre.core.published import cache_dir
-from kgenre.weights import efficientnet, musicnn, sources
+from kgenre.weights import efficientnet, musicnn, sources, taggers
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,11 @@ class PretrainedWeights:
         return "SHA-256" if self.sha256 else "MD5, size" if self.md5 else "its output for a sine"
 
 
+TAGGED = {
+    "msd": "the Million Song Dataset, its 50 commonest Last.fm tags",
+    "mtt": "MagnaTagATune, its 50 commonest tags",
+    "jamendo": "MTG-Jamendo, its 50 commonest tags of genre, instrument and mood",
+}
 WEIGHTS = {
     "resnet50-imagenet": PretrainedWeights(
         arch="resnet50",
@@ -110,7 +115,7 @@ WEIGHTS = {
             arch="musicnn",
             value=value,
             title="musicnn's weights",
-            trained_on=trained_on,
+            trained_on=TAGGED[value],
             licence="ISC",
             citation="Pons and Serra 2019",
             package="musicnn==0.1.0",
@@ -120,10 +125,24 @@ WEIGHTS = {
             size=29_292_476,
             convert=convert,
         )
-        for value, trained_on, convert in (
-            ("msd", "the Million Song Dataset, its 50 commonest Last.fm tags", musicnn.read_msd),
-            ("mtt", "MagnaTagATune, its 50 commonest tags", musicnn.read_mtt),
+        for value, convert in (("msd", musicnn.read_msd), ("mtt", musicnn.read_mtt))
+    },
+    **{
+        f"{arch}-{value}": PretrainedWeights(
+            arch=arch,
+            value=value,
+            title=f"{arch}'s weights",
+            trained_on=TAGGED[value],
+            licence="MIT",
+            citation="Won et al. 2020",
+            url=f"{taggers.FOLDER}/{name}/best_model.pth",
+            file=f"{name.replace('/', '_')}.pth",
+            source=sources.from_url,
+            sha256=sha256,
+            size=size,
+            convert=taggers.read_tagger,
         )
+        for (arch, value), (name, size, sha256) in taggers.FILES.items()
     },
 }
 

@@ -1,0 +1,158 @@
+"""How well embeddings tell genres: each model, mixtures of them, and heads, on valid and in folds, as a table.
+
+    python -m benchmarks.teachers --data DIR --artists FILE --models fcn-msd crnn-msd mix:fcn-msd,crnn-msd --out FOLDER
+
+A head is fitted on the means of a track's slices: on train and evaluated on valid; and in five folds over train and
+valid, which keep an artist on one side, pooled: each track is answered once. `--unit track` shows what songs by artists
+that were fitted are worth. Test tracks are dropped before anything else. The embeddings of a model are computed once,
+into FOLDER/MODEL.npz; a command that was stopped continues. Those of a mixture are joined from its members'.
+"""
+
+import os
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from kgenre import cli
+from kgenre.audio.settings import ReaderSettings
+from kgenre.audio.slicing import SliceSpec
+from kgenre.cli.tables import markdown
+from kgenre.collections import load_collection
+from kgenre.collections.grouping import group_ids, grouped_folds
+from kgenre.core.errors import KgenreError
+from kgenre.core.files import make_output_folder, write_text
+from kgenre.core.metrics import wilson_interval
+from kgenre.embeddings.extract import embed
+from kgenre.embeddings.files import read_embeddings
+from kgenre.model.aggregate import aggregate
+from kgenre.serving.catalogue import MIX, open_model
+from kgenre.serving.mixture import alignment
+
+FOLDS = 5
+# Each behind a scaler to mean 0 and deviation 1. Their numbers are fixed: nothing is chosen on the tracks reported.
+HEADS: dict[str, Callable] = {
+    "logistic, C = 0.01": lambda: LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000),
+    "RBF SVM, C = 3": lambda: SVC(C=3, class_weight="balanced"),
+    "10 nearest": lambda: KNeighborsClassifier(10, weights="distance"),
+}
+
+
+def main(argv=None) -> int:
+    parser = cli.Parser(
+        prog="python -m benchmarks.teachers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    cli.add_data_flag(parser, required=True)
+    parser.add_argument("--models", nargs="+", required=True, metavar="MODEL", help="models, or mixtures of them")
+    parser.add_argument("--heads", nargs="+", choices=HEADS, default=list(HEADS), help="(default: all)")
+    parser.add_argument(
+        "--unit", choices=("artist", "track"), default="artist", help="kept in one fold (default: artist)"
+    )
+    parser.add_argument("--seeds", type=int, default=1, help="draws of the folds (default: 1)")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="of embeddings and table")
+    cli.add_collection_flags(parser)
+    cli.add_settings_flags(parser, ReaderSettings, "workers")
+    return cli.run(_compare, parser.parse_args(argv))
+
+
+def _compare(args: argparse.Namespace) -> int:
+    out = make_output_folder(args.out)
+    collection = load_collection(args.data, options=cli.collection_options(args))
+    rows = collection.table[collection.table["split"].isin(("train", "valid"))].reset_index(drop=True)
+    workers, progress = cli.settings_from(ReaderSettings, args).workers, cli.BarProgress()
+    members = dict.fromkeys(name for model in args.models for name in member_names(model))
+    files = {name: out / f"{name.replace('/', '_')}.npz" for name in members}
+    for name, file in files.items():
+        progress.failures(embed(open_model(name), rows, file, workers, progress=progress)[0], "failed")
+    vectors = {model: track_vectors([files[name] for name in member_names(model)]) for model in args.models}
+    known = set.intersection(*map(set, vectors.values()))
+    rows = rows[rows["path"].isin(known)].reset_index(drop=True)
+    lines = []
+    for model, by_path in vectors.items():
+        x = np.stack([by_path[path] for path in rows["path"]])
+        for head in args.heads:
+            lines.append((f"`{model}`", str(x.shape[1]), head, *measured(x, rows, HEADS[head], args.unit, args.seeds)))
+            print("  ".join(lines[-1]), flush=True)
+    counts = rows["split"].value_counts()
+    tracks = f"{counts['train']} train and {counts['valid']} valid tracks"
+    caption = f"{tracks}; {args.seeds} draws of {FOLDS} folds by {args.unit}."
+    head = ("model", "values", "head", "valid", "95 % interval", "folds", "95 % interval")
+    write_text(out / "teachers.md", f"{caption}\n\n{markdown(head, lines)}\n")
+    print(f"{caption}\nwritten to {out / 'teachers.md'}")
+    return 0
+
+
+def member_names(model: str) -> list[str]:
+    return model.removeprefix(MIX).split(",") if model.startswith(MIX) else [model]
+
+
+def track_vectors(files: list[Path]) -> dict[str, np.ndarray]:
+    """{path: mean embedding} of the tracks that all files have; of several files, joined as a mixture's."""
+    found = [read_embeddings(file) for file in files]
+    specs = [spec_of(one.header["config"]) for one in found]
+    slices = [slices_of(one) for one in found]
+    finest = min(range(len(specs)), key=lambda number: specs[number].slice_seconds)
+    vectors = {}
+    for path in set.intersection(*map(set, slices)):
+        starts = slices[finest][path][0]
+        parts = []
+        for spec, own in zip(specs, slices):
+            own_starts, embeddings = own[path]
+            parts.append(aggregate(alignment(starts, specs[finest], own_starts, spec) @ embeddings))
+        vectors[path] = np.concatenate(parts)
+    return vectors
+
+
+def spec_of(config: dict) -> SliceSpec:
+    """The slices of an embedding file."""
+    return SliceSpec(
+        **{field.name: config[field.name] for field in dataclasses.fields(SliceSpec) if field.name in config}
+    )
+
+
+def slices_of(embeddings) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """{path: (starts, embeddings)} of an embedding file."""
+    ends = np.cumsum(embeddings.table["slices"])[:-1]
+    parts = zip(np.split(embeddings.slice_starts, ends), np.split(embeddings.slice_embeddings, ends))
+    return dict(zip(embeddings.table["path"], parts))
+
+
+def measured(x: np.ndarray, rows: pd.DataFrame, head: Callable, unit: str, seeds: int) -> tuple[str, ...]:
+    """Accuracy on valid, and of the pooled folds, each with its interval."""
+    genre, train = rows["genre"].to_numpy(dtype=object), (rows["split"] == "train").to_numpy()
+    if train.all() or not train.any():
+        raise KgenreError("The heads need train and valid tracks. Received: one of the two splits alone.")
+    valid = fitted_hits(x, genre, np.flatnonzero(train), np.flatnonzero(~train), head)
+    shares = []
+    for seed in range(seeds):
+        folds = grouped_folds(genre, group_ids(rows, unit), FOLDS, seed)
+        shares.append(np.concatenate([fitted_hits(x, genre, fit, others, head) for fit, others in folds]).mean())
+    pooled = float(np.mean(shares))
+    return (*percent(valid.mean(), len(valid)), *percent(pooled, len(x)))
+
+
+def fitted_hits(x: np.ndarray, genre: np.ndarray, fit: np.ndarray, others: np.ndarray, head: Callable) -> np.ndarray:
+    """Whether the answer is right, bool, for each of the `others`."""
+    answer = make_pipeline(StandardScaler(), head()).fit(x[fit], genre[fit]).predict(x[others])
+    return answer == genre[others]
+
+
+def percent(share: float, tracks: int) -> tuple[str, str]:
+    low, high = wilson_interval(round(share * tracks), tracks)
+    return f"{share:.1%}", f"{low:.1%} to {high:.1%}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
