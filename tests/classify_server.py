@@ -1,4 +1,4 @@
-"""`kgenre serve` in a process of its own, with a model that is at once ready, for tests."""
+"""`kgenre serve` in a process of its own, with a model that is at once ready or the default one, for tests."""
 
 import contextlib
 import json
@@ -22,6 +22,8 @@ import numpy as np
 from libraries import LABELS, SINGLE
 from kgenre.audio.slicing import SliceSpec
 from kgenre.model.aggregate import SliceOutputs
+from kgenre.serving import default_model
+from kgenre.serving.catalogue import open_model
 from kgenre.serving.model import Model
 from kgenre.web.classify.server import serve
 from kgenre.web.classify.settings import ServeSettings
@@ -39,9 +41,9 @@ class Loudness(Model):
 options = json.loads(sys.argv[1])
 listening = listen(0, options["host"])
 print(listening.getsockname()[1], flush=True)
-classifier = make_classifier(
-    Loudness(), ServeSettings(**options["settings"]), lambda found: {"loud": float(found.mean()), "<b>bold": 0.01}
-)
+loudness = Loudness(), lambda found: {"loud": float(found.mean()), "<b>bold": 0.01}
+model, tags = (open_model(), default_model.tags) if options["default"] else loudness
+classifier = make_classifier(model, ServeSettings(**options["settings"]), tags)
 if options["reader"]:
     pool = classifier.pool
     classifier.pool = type(pool)(pool.n, pool.settings, pool.max_seconds, options["reader"])
@@ -73,10 +75,23 @@ class Server:
 
 @contextlib.contextmanager
 def running(
-    temporary: Path, reader: str = "", names=(), host: str = "127.0.0.1", wait: bool = True, **settings
+    temporary: Path,
+    reader: str = "",
+    names=(),
+    host: str = "127.0.0.1",
+    wait: bool = True,
+    default: bool = False,
+    **settings,
 ) -> Iterator[Server]:
-    """A server, ready to classify. `reader`: "module:function" in place of web.classify.reading's."""
-    options = json.dumps({"settings": settings, "reader": reader, "names": list(names), "host": host})
+    """A server, ready to classify.
+
+    Args:
+        reader: "module:function" in place of web.classify.reading's.
+        default: whether the default model answers, through LiteRT where it is installed.
+    """
+    options = json.dumps(
+        {"settings": settings, "reader": reader, "names": list(names), "host": host, "default": default}
+    )
     environment = os.environ | {"TMPDIR": str(temporary), "PYTHONPATH": os.pathsep.join((str(HERE), str(HERE.parent)))}
     process = subprocess.Popen(
         [sys.executable, "-c", SERVE, options], stdout=subprocess.PIPE, text=True, env=environment

@@ -1,6 +1,11 @@
 """LiteRT: what converts, what the file says of itself, and that it answers as the SavedModel and Keras do."""
 
+import os
+import select
 import shutil
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -131,6 +136,45 @@ def test_quantized_file_is_smaller_close_and_of_another_identity(quantization, r
     slices = music(full.slice_spec, 5)
     difference = np.abs(quantized(slices).probabilities - full(slices).probabilities).max()
     assert 0 < difference < {"float16": 0.01, "int8": 0.1}[quantization]
+
+
+def test_model_that_has_answered_answers_in_a_forked_child(file):
+    model = LitertModel(file)
+    slices = music(model.slice_spec)
+    expected = model(slices).probabilities
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:  # ends here whatever happens: pytest must not go on in it
+        try:
+            os.write(writing, model(slices).probabilities.tobytes())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    try:
+        ready, _, _ = select.select([reading], [], [], 20)
+        assert ready, "the child has not answered"
+        np.testing.assert_array_equal(np.frombuffer(os.read(reading, 10_000), "float32"), expected.ravel())
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(reading)
+
+
+def test_first_callers_at_once_share_one_pool(file):
+    """No more threads than were asked for, however many callers are the first."""
+    before = {thread.ident for thread in threading.enumerate() if thread.name.startswith("litert")}
+    model = LitertModel(file, threads=2)
+    slices, barrier = music(model.slice_spec), threading.Barrier(16)
+
+    def call(_):
+        barrier.wait()
+        return model(slices).probabilities
+
+    with ThreadPoolExecutor(16) as callers:
+        answers = list(callers.map(call, range(16)))
+    assert all(np.array_equal(answer, answers[0]) for answer in answers)
+    own = [thread for thread in threading.enumerate() if thread.name.startswith("litert")]
+    assert len([thread for thread in own if thread.ident not in before]) == 2
 
 
 # --- which runtime answers ------------------------------------------------------------------------

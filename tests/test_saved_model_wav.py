@@ -3,6 +3,7 @@
 import io
 import itertools
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -146,6 +147,35 @@ def test_answers_are_those_of_the_decoded_file(model, tmp_path):
     assert found["num_slices"].tolist() == [3, 2, 4, 3, 2]
     for data, answer in zip(files, found["probabilities"]):
         np.testing.assert_allclose(ask(model, data)["probabilities"][0], answer, atol=1e-5)
+
+
+def test_short_files_beside_a_long_one_take_no_memory_of_its_length(model):
+    """Padded to its length, the 61 files would be 1.1 GiB of samples."""
+    files = [wav_file(np.full(300_000, 0.1), 1000), *[wav_file(np.full(20, 0.1), 1000)] * 60]
+    expected = ask(model, files[1])
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is from now on
+    before = memory_mib("VmRSS")
+    found = ask(model, *files)
+    assert memory_mib("VmHWM") - before < 400  # 18 MiB of samples, and what the resampler takes
+    assert found["slice_probabilities"].shape == (61, 600, 3)
+    assert found["num_slices"].tolist() == [600] + [1] * 60
+    for row in found["probabilities"][1:]:
+        np.testing.assert_allclose(row, expected["probabilities"][0], rtol=0, atol=1e-5)
+    assert not found["slice_probabilities"][1:, 1:].any()
+
+
+def test_more_padded_answers_than_a_server_should_hold_are_refused(model):
+    """22 400 files of 46 bytes beside one of 1000 slices: 67 million probabilities, nearly all zeros."""
+    import tensorflow as tf
+
+    refused = [wav_file(np.full(500_000, 0.1), 1000), *[wav_file(np.full(1, 0.1), 1000)] * 22_400]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must have at most 67108864 probabilities"):
+        ask(model, *refused)
+
+
+def memory_mib(name: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
 
 
 def chunk(name: bytes, body: bytes, pad: bool = True) -> bytes:
