@@ -4,6 +4,7 @@ import os
 import select
 import shutil
 import signal
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,7 +15,7 @@ from ai_edge_litert.interpreter import Interpreter
 from backend_answers import smallest_config
 from test_archs import N_CLASSES, small_model
 
-from kgenre import export, predict
+from kgenre import export, predict, serve
 from kgenre.archs import ARCHS
 from kgenre.core.errors import KgenreError
 from kgenre.features import FEATURES
@@ -209,6 +210,33 @@ def test_without_litert_auto_is_tensorflow_and_litert_is_an_error(run, file, tmp
             open_model(name, "litert")
 
 
+@pytest.mark.parametrize("beside", ["same weights", "other weights", "no about.json", "nothing"])
+def test_without_tensorflow_a_run_answers_through_its_file(beside, run, file, tmp_path, monkeypatch, caplog):
+    folder = shutil.copytree(run.folder, tmp_path / "run")
+    shutil.copy(file, folder / "model.tflite")
+    if beside == "other weights":
+        write_metadata(folder / "model.tflite", {**read_metadata(file), "identity": "another"})
+    if beside == "no about.json":
+        (SavedModel(folder).path / "assets.extra" / "about.json").unlink()
+    if beside == "nothing":
+        shutil.rmtree(folder / "saved_model")
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    assert isinstance(open_model(folder), LitertModel)
+    told = "answers, for TensorFlow is not installed" in caplog.text
+    assert told == (beside in ("other weights", "no about.json"))
+
+
+@pytest.mark.parametrize("part", [".", "saved_model"])
+@pytest.mark.parametrize("runtime", ["auto", "tensorflow"])
+def test_without_tensorflow_serve_refuses_a_saved_model_before_its_address(part, runtime, run, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    assert serve.main(["--model", str(run.folder / part), "--runtime", runtime, "--port", "0"]) == 2
+    out, line = capsys.readouterr()
+    assert out == "" and line.count("\n") == 1
+    assert "TensorFlow is not installed" in line
+    assert "`kgenre export --format litert`" in line and "pip install 'kgenre[train]'" in line
+
+
 def test_runtimes_that_a_model_lacks_are_errors_with_the_next_step(run, file, capsys):
     with pytest.raises(KgenreError, match=r"has no model.tflite. Write it with `kgenre export --format litert"):
         open_model(run.folder, "litert")
@@ -252,6 +280,14 @@ def test_export_into_the_run_is_where_open_model_looks(run, tmp_path, capsys):
     assert isinstance(open_model(folder), LitertModel)
     assert export.main(["--model", str(folder), "--format", "litert"]) == 2
     assert "model.tflite: exists already. Remove it, or name another file with --out." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("quantization", ["float16", "int8"])
+def test_quantized_export_of_a_run_without_a_name_says_why_and_what_to_type(quantization, run, capsys):
+    assert export.main(["--model", str(run.folder), "--format", "litert", "--quantization", quantization]) == 2
+    line = capsys.readouterr().err
+    assert "it must not replace the run's own answers. Received: --quantization" in line
+    assert line.endswith(f" Add for example --out {run.folder.name}-{quantization}.tflite\n")
 
 
 @pytest.mark.parametrize(

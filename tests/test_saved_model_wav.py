@@ -13,7 +13,7 @@ import soxr
 from kgenre.audio.decode import decode
 from kgenre.audio.slicing import SliceSpec
 from kgenre.model.tasks import make_task
-from kgenre.serving.exporters.saved_model import resample, wav, write
+from kgenre.serving.exporters.saved_model import resample, signatures, wav, write
 from kgenre.serving.saved_model import SavedModel
 
 RATES = (8000, 11025, 16000, 22050, 44100, 48000, 96000)
@@ -164,13 +164,15 @@ def test_short_files_beside_a_long_one_take_no_memory_of_its_length(model):
     assert not found["slice_probabilities"][1:, 1:].any()
 
 
-def test_more_padded_answers_than_a_server_should_hold_are_refused(model):
-    """22 400 files of 46 bytes beside one of 1000 slices: 67 million probabilities, nearly all zeros."""
+def test_more_padded_answers_than_a_server_should_hold_are_refused():
+    """Files of a sample beside one of 1000 slices: 67 million probabilities of three genres, nearly all zeros."""
     import tensorflow as tf
 
-    refused = [wav_file(np.full(500_000, 0.1), 1000), *[wav_file(np.full(1, 0.1), 1000)] * 22_400]
+    lengths = np.array([1000 * SPEC.slice_samples] + [1] * 22_400, "int32")
     with pytest.raises(tf.errors.InvalidArgumentError, match="must have at most 67108864 probabilities"):
-        ask(model, *refused)
+        signatures._limited(lengths, SPEC, 3)
+    assert np.array_equal(signatures._limited(lengths[:22_000], SPEC, 3), lengths[:22_000])
+    assert signatures._limited(lengths[:0], SPEC, 3).shape == (0,)
 
 
 def memory_mib(name: str) -> float:

@@ -1,6 +1,5 @@
 """A .tflite file as a serving.Model: answers without TensorFlow, by LiteRT and XNNPACK."""
 
-import importlib.util
 import os
 import threading
 import weakref
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kgenre.core import packages
 from kgenre.core.errors import KgenreError
 from kgenre.model.aggregate import SliceOutputs
 from kgenre.serving.litert_file import read_metadata
@@ -101,7 +101,7 @@ if hasattr(os, "register_at_fork"):
 
 def installed() -> bool:
     """Whether LiteRT can be imported; it is not imported."""
-    return importlib.util.find_spec("ai_edge_litert") is not None
+    return packages.installed("ai_edge_litert")
 
 
 def check_installed() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from kgenre.core.errors import KgenreError
 from kgenre.model.aggregate import SliceOutputs
 from kgenre.serving.metadata import model_metadata, read_metadata, task_and_spec
-from kgenre.serving.model import Model
+from kgenre.serving.model import MODELS, Model
 
 
 class SavedModel(Model):
@@ -68,12 +68,10 @@ def find_saved_model(path) -> Path:
         ]
         if versions:
             return max(versions, key=lambda child: int(child.name))
-    if not path.exists():
-        raise KgenreError(f"{path}: no such model. `model` is a run folder or a SavedModel folder.")
+    if not path.is_dir():
+        raise KgenreError(f"{path}: {'not a' if path.exists() else 'no such'} model. {MODELS}.")
     unfinished = (path / "run.json").is_file()
-    step = (
-        f"Finish the run with `kgenre train --resume --out {path}`" if unfinished else "Name a run or SavedModel folder"
-    )
+    step = f"Finish the run with `kgenre train --resume --out {path}`" if unfinished else MODELS
     if (path / "fold-1").is_dir():  # of a cross-validation
         step = f"Name one of its folds, {path / 'fold-1'}"
     raise KgenreError(f"{path}: holds no SavedModel. {step}.")
