@@ -242,6 +242,10 @@ def test_runtimes_that_a_model_lacks_are_errors_with_the_next_step(run, file, ca
         open_model(run.folder, "litert")
     with pytest.raises(KgenreError, match=r"answers through LiteRT. Received: --runtime tensorflow"):
         open_model(file, "tensorflow")
+    with pytest.raises(
+        KgenreError, match=r"labels.txt: not a model. A model is a run folder, a SavedModel folder, a .tfl"
+    ):
+        open_model(run.folder / "labels.txt", "litert")
     with pytest.raises(KgenreError, match=r"vggish answers through TensorFlow only"):
         open_model("vggish", "litert")
 

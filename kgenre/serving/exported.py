@@ -10,7 +10,7 @@ from kgenre.serving.litert_file import read_metadata
 from kgenre.serving.litert_model import SUFFIX, LitertModel
 from kgenre.serving.model import Model
 from kgenre.serving.runtimes import AUTO, LITERT, TENSORFLOW
-from kgenre.serving.saved_model import SavedModel, find_saved_model
+from kgenre.serving.saved_model import SavedModel, check_folder, find_saved_model
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,8 @@ def open_exported(path, runtime: str = AUTO) -> Model:
     file = path if path.suffix == SUFFIX and path.is_file() else path / FILE
     if file == path and runtime == TENSORFLOW:
         raise KgenreError(f"{path}: answers through LiteRT. Received: --runtime {runtime}. Leave out one of the two.")
+    if file != path:
+        check_folder(path)
     if runtime == LITERT and not file.is_file():
         raise KgenreError(
             f"{path}: has no {FILE}. Write it with `kgenre export --format litert --model {path} --out {file}`."
@@ -40,8 +42,8 @@ def open_exported(path, runtime: str = AUTO) -> Model:
     folder = find_saved_model(path)
     if not tensorflow:
         raise KgenreError(
-            f"{folder}: TensorFlow is not installed, which a SavedModel needs. Either use `kgenre export --format litert` "
-            "where it is, for a .tflite file that needs none, or install it: pip install 'kgenre[train]'."
+            f"{folder}: TensorFlow is not installed, which a SavedModel needs. Either write a .tflite file with "
+            "`kgenre export --format litert` where it is, or install it: `pip install 'kgenre[train]'`."
         )
     return SavedModel(path)
 

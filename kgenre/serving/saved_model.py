@@ -57,9 +57,16 @@ def _plain(tensor):
     return value.tolist()
 
 
+def check_folder(path: Path) -> None:
+    """Raises KgenreError where a path is none of a folder."""
+    if not path.is_dir():
+        raise KgenreError(f"{path}: {'not a' if path.exists() else 'no such'} model. {MODELS}.")
+
+
 def find_saved_model(path) -> Path:
     """The SavedModel in a run folder, a serving folder (its highest version), or the folder itself."""
     path = Path(path)
+    check_folder(path)
     for folder in (path, path / "saved_model"):
         if (folder / "saved_model.pb").is_file():
             return folder
@@ -68,8 +75,6 @@ def find_saved_model(path) -> Path:
         ]
         if versions:
             return max(versions, key=lambda child: int(child.name))
-    if not path.is_dir():
-        raise KgenreError(f"{path}: {'not a' if path.exists() else 'no such'} model. {MODELS}.")
     unfinished = (path / "run.json").is_file()
     step = f"Finish the run with `kgenre train --resume --out {path}`" if unfinished else MODELS
     if (path / "fold-1").is_dir():  # of a cross-validation
