@@ -401,7 +401,10 @@ def test_fma_features_of_another_csv_is_one_line(tmp_path, text):
             ["--on", "no/such/model"],
             "no/such/model: no such model. A model is a run folder, a SavedModel folder, a .tflite file or a name",
         ),
-        (["--on", "musicn"], ".tflite file or a name such as default: unknown model 'musicn'. Did you mean"),
+        (
+            ["--on", "musicn"],
+            "A model is a run folder, a SavedModel folder, a .tflite file or a name such as default: unknown model 'musicn'",
+        ),
     ],
 )
 def test_command_with_wrong_flags_is_one_line(songs_by_genre, tmp_path, capsys, arguments, message):
