@@ -22,6 +22,7 @@ from audio_files import SONG_SECONDS, music, write_av
 from kgenre import serve
 from kgenre.audio.decode import probe
 from kgenre.audio.slicing import SliceSpec
+from kgenre.model.tasks.single_label import SingleLabel
 from kgenre.serving import default_model
 from kgenre.web.classify import connections
 from kgenre.web.classify.admission import Admission
@@ -541,7 +542,7 @@ def test_serve_command_wrong_flag_or_model_ends_with_one_line(capsys, monkeypatc
     assert serve.main(["--host", "192.0.2.1", "--port", "0"]) == 2
     assert "--host" in capsys.readouterr().err
     model = LevelModel()
-    model.labels, model.leaky = (), ""
+    model.task = SingleLabel(())
     monkeypatch.setattr("kgenre.serving.catalogue.open_model", lambda name, runtime: model)
     assert serve.main(["--port", "0"]) == 2
     assert "names no genres" in capsys.readouterr().err
