@@ -403,7 +403,7 @@ def test_fma_features_of_another_csv_is_one_line(tmp_path, text):
         ),
         (
             ["--on", "musicn"],
-            "A model is a run folder, a SavedModel folder, a .tflite file or a name such as default: unknown model 'musicn'",
+            "A model is a run folder, a SavedModel folder, a .tflite file or a name such as default: unknown model",
         ),
     ],
 )
