@@ -187,6 +187,7 @@ def until(tab, holds: str) -> None:
 
 
 def test_page_is_used_by_keyboard_alone(server, tab, files):
+    tab.on("filechooser", lambda _: None)  # from now on Chromium tells of choosers, which it begins to with a delay
     opened(tab, server)
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.id") == "theme"
@@ -347,7 +348,8 @@ def test_timeline_columns_are_as_long_as_slices_and_the_last_begins_after_the_on
     columns = tab.evaluate(
         "async ([starts, end]) => (await import('shared/timeline.js')).sliceColumns(starts, 3, end)", [starts, end]
     )
-    assert [(column["left"], column["right"]) for column in columns] == pytest.approx(expected)
+    edges = [edge for column in columns for edge in (column["left"], column["right"])]
+    assert edges == pytest.approx([edge for pair in expected for edge in pair])
 
 
 STREAMED = {
@@ -418,7 +420,7 @@ def test_page_shows_progress_of_upload_and_analysis(server, tab, files):
     drop(tab, {"song.ogg": files["song.ogg"]})
     all_ended(tab, 1)
     seen = tab.evaluate("[...window.seen]")
-    assert "waiting 0" in seen and "analysing 0.25" in seen, seen
+    assert "waiting 0" in seen and any(stage.startswith("analysing ") for stage in seen), seen
     assert tab.inner_text(".song .bad") == "This song could not be classified: an invented fault."
     tab.unroute("**/api/predict/stream")
     tab.click("text=Try again")

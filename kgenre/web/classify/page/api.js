@@ -55,7 +55,7 @@ export function classify(file, progress, signal) {
 
 /** @param {string} text lines of JSON, the last perhaps in parts */
 function lastShare(text) {
-  const line = text.slice(0, text.lastIndexOf("\n")).split("\n").pop();
+  const line = text.slice(0, Math.max(0, text.lastIndexOf("\n"))).split("\n").pop();
   return line ? JSON.parse(line).progress ?? 1 : 0;
 }
 
