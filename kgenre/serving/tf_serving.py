@@ -5,13 +5,15 @@ and everything else is as with any model. Slices of a song follow each other and
 slices that overlap; what is sent twice is less than one slice of a song, 1 % of four minutes for slices of 5.94 s.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from kgenre.core.errors import KgenreError
 from kgenre.model.aggregate import SliceOutputs
 from kgenre.serving.clients.open_transport import open_transport
 from kgenre.serving.clients.settings import ClientSettings
-from kgenre.serving.clients.transport import REFUSED, UNSUITED, ServingError
+from kgenre.serving.clients.transport import REFUSED, UNSUITED, ServingError, no_check
 from kgenre.serving.exporters.saved_model.signatures import ABOUT_ROWS, LENGTHS, masked_name
 from kgenre.serving.metadata import task_and_spec
 from kgenre.serving.model import Model
@@ -52,9 +54,14 @@ class TfServingModel(Model):
                 f"Received: {settings.max_message_mib:g}."
             )
 
-    def __call__(self, slices: np.ndarray) -> SliceOutputs:
+    def __call__(self, slices: np.ndarray, check: Callable[[], None] = no_check) -> SliceOutputs:
+        """As serving.Model has it; from several threads at once, too.
+
+        Args:
+            check: called before each attempt of a request and about once a second; what it raises ends the work.
+        """
         size = self.slices_at_once
-        parts = [self._answer(slices[at : at + size]) for at in range(0, len(slices), size)]
+        parts = [self._answer(slices[at : at + size], check) for at in range(0, len(slices), size)]
         return SliceOutputs(*map(np.concatenate, zip(*parts)))
 
     def _about(self) -> dict:
@@ -67,7 +74,7 @@ class TfServingModel(Model):
             raise
         return {name: values[0].tolist() for name, values in found.items() if len(values)}
 
-    def _answer(self, slices: np.ndarray) -> SliceOutputs:
+    def _answer(self, slices: np.ndarray, check: Callable[[], None]) -> SliceOutputs:
         """Each slice as a track of its own, whose answer is the slice's.
 
         Their lengths are told although they are equal: a server that joins requests of several clients fills shorter
@@ -75,7 +82,7 @@ class TfServingModel(Model):
         """
         spec = self.slice_spec
         lengths = np.full(len(slices), spec.slice_samples, "int32")
-        found = self._transport.ask(masked_name(spec), {spec.input: slices, LENGTHS[spec.input]: lengths})
+        found = self._transport.ask(masked_name(spec), {spec.input: slices, LENGTHS[spec.input]: lengths}, check)
         outputs = [np.asarray(found.get(name, ()), "float32") for name in ("probabilities", "embedding")]
         shapes = [output.shape for output in outputs]
         if shapes[0] != (len(slices), len(self.labels)) or len(shapes[1]) != 2 or shapes[1][0] != len(slices):

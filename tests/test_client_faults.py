@@ -1,0 +1,160 @@
+"""What `kgenre client` and `kgenre serve --tf-serving` make of servers that are slow, odd or hostile."""
+
+import base64
+import http.server
+import logging
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from test_client import SERVERS, level_answers, noise
+
+from kgenre import client
+from kgenre.core.errors import KgenreError
+from kgenre.serving.clients.open_transport import open_transport
+from kgenre.serving.clients.settings import ClientSettings
+from kgenre.serving.tf_serving import TfServingModel
+
+pytest.importorskip("tensorflow_serving.apis", reason="tensorflow-serving-api is not installed")
+HEADERS = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.fixture(params=SERVERS)
+def server(request):
+    with SERVERS[request.param](level_answers) as serving:
+        yield serving
+
+
+# --- deadlines, and giving up before --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("first", "piece"), [
+    (HEADERS + b"Content-Length: 50000\r\n\r\n", b" "),
+    (HEADERS + b"Connection: close\r\n\r\n", b" "),
+    (HEADERS + b"X-A: ", b"a"),
+    (HEADERS + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+    (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    (HEADERS + b"Content-Length: 50000\r\n\r\n", b""),
+], ids=["body", "open end", "headers", "chunks", "100 Continue", "silence"])  # fmt: skip
+def test_rest_answer_that_drips_is_late_and_its_connection_is_cut(first, piece):
+    cut = threading.Event()
+
+    def drip(listening):
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(first)
+            connection.settimeout(0.05)
+            for _ in range(100):
+                try:
+                    connection.sendall(piece)
+                    if connection.recv(65536) == b"":
+                        raise ConnectionError
+                except TimeoutError:
+                    continue
+                except OSError:
+                    cut.set()
+                    return
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=drip, args=(listening,), daemon=True).start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1/models/genres"
+        transport = open_transport(url, ClientSettings(timeout=0.5))
+        began = time.monotonic()
+        with pytest.raises(KgenreError, match="DEADLINE_EXCEEDED, no answer within 0.5 s"):
+            transport.ask("about_rows", {"row": np.zeros(1, "int32")})
+        assert time.monotonic() - began < 1.5
+        assert cut.wait(2.0)
+
+
+class GivenUp(Exception):
+    pass
+
+
+@pytest.mark.parametrize("state", ["slow", "full"])
+def test_check_ends_a_request_that_waits(server, state):
+    model = TfServingModel(server.url)
+    if state == "slow":
+        server.stall = 6.0
+    else:
+        server.faults[:] = 9 * [503]
+    began = time.monotonic()
+
+    def check():
+        if time.monotonic() - began > 0.7:
+            raise GivenUp
+
+    with pytest.raises(GivenUp):
+        model(noise(1), check=check)
+    assert time.monotonic() - began < 2.5
+    server.stall = 0.0
+    server.faults.clear()
+    assert len(model(noise(2)).probabilities) == 2
+
+
+def test_model_answers_several_threads_at_once(server):
+    model, slices = TfServingModel(server.url), noise(40)
+    expected = model(slices).embeddings
+    server.stall = 0.05
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda n: model(slices[n : n + 1]).embeddings, range(8)))
+    assert (np.concatenate(found) == expected[:8]).all()
+
+
+def test_first_retry_is_told(server, caplog):
+    server.faults[:] = [503]
+    with caplog.at_level(logging.INFO, "kgenre"):
+        TfServingModel(server.url)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{server.url}: no answer yet (UNAVAILABLE); asking again for 8 s."
+    ]
+
+
+# --- addresses ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("url", "asked"), [
+    ("http://a:8501/v1/models/x", "grpc://a:8500/v1/models/x"),
+    ("https://[::1]:8501/v1/models/x", "grpcs://[::1]:8500/v1/models/x"),
+    ("http://a:18501/v1/models/x", "grpc://a:18501/v1/models/x"),
+    ("grpc://a:8501/v1/models/x", "grpc://a:8501/v1/models/x"),
+])  # fmt: skip
+def test_grpc_flag_leaves_the_port_of_rest(url, asked, monkeypatch):
+    urls = []
+
+    def stopped(url, *_, **__):
+        urls.append(url)
+        raise KgenreError("stopped")
+
+    monkeypatch.setattr("kgenre.serving.tf_serving.TfServingModel.__init__", lambda self, *args, **_: stopped(*args))
+    assert client.main([url, "song.mp3", "--grpc"]) == 2
+    assert urls == [asked]
+
+
+def test_login_of_an_address_is_sent_by_rest_and_never_shown(capsys):
+    logins = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            logins.append(self.headers["Authorization"])
+            self.send_error(404)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as serving:
+        threading.Thread(target=serving.serve_forever, args=(0.05,), daemon=True).start()
+        url = f"http://us%40er:sec%2Fret@127.0.0.1:{serving.server_port}/v1/models/genres"
+        assert client.main([url, "song.mp3"]) == 2
+        serving.shutdown()
+    assert logins == [f"Basic {base64.b64encode(b'us@er:sec/ret').decode()}"]
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"kgenre: http://127.0.0.1:{serving.server_port}/v1/models/genres: TF Serving: NOT_FOUND")
+    assert "sec" not in shown and "er" not in shown.partition("http")[2][:3]
+    assert client.main(["http://user:secret@host/v2/models/genres", "song.mp3"]) == 2
+    assert "secret" not in capsys.readouterr().err
+    address = open_transport("grpc://user:secret@host:8500/v1/models/genres", ClientSettings()).address
+    assert "secret" not in repr(address) and address.netloc == "host:8500" and address.login == ("user", "secret")
