@@ -49,6 +49,10 @@ class ServingError(KgenreError):
         self.code, self.wait = code, wait
 
 
+class ModelReplaced(KgenreError):
+    """A server has another model at the same address than before."""
+
+
 @dataclass(frozen=True)
 class Address:
     """Where a model is: the whole of its url, and its parts. Version and label are None where the newest is asked.
