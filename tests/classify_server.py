@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -17,10 +18,11 @@ HERE = Path(__file__).parent
 
 # The model's genres follow the level of a slice, its tags too.
 SERVE = """
-import json, sys
+import json, os, sys
 import numpy as np
 from libraries import LABELS, SINGLE
 from kgenre.audio.slicing import SliceSpec
+from kgenre.core.errors import KgenreError
 from kgenre.model.aggregate import SliceOutputs
 from kgenre.serving.model import Model
 from kgenre.web.classify.server import serve
@@ -32,6 +34,8 @@ class Loudness(Model):
     name, identity, task, slice_spec = "loudness", "1", SINGLE, SliceSpec(8000, 8000, 8000)
 
     def __call__(self, slices):
+        if os.path.exists(os.environ["TMPDIR"] + "/away"):
+            raise KgenreError("the model is away.")
         level = np.abs(slices).mean(axis=1, keepdims=True)
         scores = np.exp(-((20 * level - np.arange(len(LABELS))) ** 2))
         return SliceOutputs((scores / scores.sum(axis=1, keepdims=True)).astype("float32"), level)
@@ -51,11 +55,12 @@ serve(classifier, ServeSettings(**options["settings"]), listening, options["name
 
 @dataclass
 class Server:
-    """process: Popen. address: http://127.0.0.1:PORT. temporary: the folder for its temporary files."""
+    """process: Popen. address: http://127.0.0.1:PORT. temporary: the folder for its temporary files. errors: stderr."""
 
     process: subprocess.Popen
     address: str
     temporary: Path
+    errors: Path
 
     def client(self, **options) -> httpx.Client:
         return httpx.Client(base_url=self.address, timeout=120, **options)
@@ -73,15 +78,23 @@ class Server:
 
 @contextlib.contextmanager
 def running(
-    temporary: Path, reader: str = "", names=(), host: str = "127.0.0.1", wait: bool = True, **settings
+    temporary: Path, reader: str = "", names=(), host: str = "127.0.0.1", wait: bool = True, limits=(), **settings
 ) -> Iterator[Server]:
-    """A server, ready to classify. `reader`: "module:function" in place of web.classify.reading's."""
+    """A server, ready to classify.
+
+    Args:
+        reader: "module:function" in place of web.classify.reading's.
+        limits: of `resource`, and its value.
+    """
     options = json.dumps({"settings": settings, "reader": reader, "names": list(names), "host": host})
     environment = os.environ | {"TMPDIR": str(temporary), "PYTHONPATH": os.pathsep.join((str(HERE), str(HERE.parent)))}
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, options], stdout=subprocess.PIPE, text=True, env=environment
-    )
-    server = Server(process, f"http://127.0.0.1:{int(process.stdout.readline())}", temporary)
+    errors = temporary.parent / f"{temporary.name}.errors"
+    with open(errors, "w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-c", SERVE, options], stdout=subprocess.PIPE, stderr=file, text=True, env=environment,
+            preexec_fn=(lambda: resource.setrlimit(limits[0], (limits[1], limits[1]))) if limits else None,
+        )  # fmt: skip
+    server = Server(process, f"http://127.0.0.1:{int(process.stdout.readline())}", temporary, errors)
     try:
         give_up = time.monotonic() + 60
         while wait and httpx.get(f"{server.address}/readyz", timeout=60).status_code != 200:
