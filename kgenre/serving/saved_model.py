@@ -46,7 +46,8 @@ class SavedModel(Model):
     def metadata_of_graph(self) -> dict:
         """What `read_metadata` gives, of the graph itself: for exports that lack the file."""
         about = self.module.signatures["about"]()
-        return model_metadata(self.path, *task_and_spec({name: _plain(value) for name, value in about.items()}))
+        values = {name: _plain(value) for name, value in about.items()}
+        return {**model_metadata(self.path, *task_and_spec(values)), "leaky": values.get("leaky", "")}
 
 
 def _plain(tensor):
