@@ -90,7 +90,7 @@ def test_check_ends_a_request_that_waits(server, state):
             raise GivenUp
 
     with pytest.raises(GivenUp):
-        model(noise(1), check=check)
+        model.ask(noise(1), check)
     assert time.monotonic() - began < 2.5
     server.stall = 0.0
     server.faults.clear()

@@ -392,6 +392,8 @@ def test_connection_that_sends_no_request_is_closed(monkeypatch):
 def test_model_is_named_without_folder_or_address():
     assert public_name("/home/me/models/run-3/") == "run-3" and public_name("default") == "default"
     assert public_name("http://me:secret@host:8501/v1/models/genres") == "genres"
+    assert public_name("http://host:8501/v1/models/genres/versions/2") == "genres/versions/2"
+    assert public_name("C:\\\\models\\\\run") == "run"
 
 
 # Whom it answers

@@ -398,15 +398,6 @@ def test_page_timeline_has_times_a_playhead_and_colours_of_all_genres(server, ta
     assert violations(tab) == []
 
 
-def test_page_footer_names_the_model_without_its_server(server, tab):
-    with server.client() as client:
-        model = client.get("/api/model").json() | {"name": "http://inside.example.org:8501/v1/models/genres/versions/3"}
-    tab.route("**/api/model", lambda route: route.fulfill(json=model))
-    opened(tab, server)
-    assert tab.inner_text("#model") == "Model: genres, 6 genres"
-    assert "inside.example.org" not in tab.inner_text("body")
-
-
 def test_page_shows_progress_of_upload_and_analysis(server, tab, files):
     opened(tab, server)
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,27 +12,73 @@ from tf_serving_servers import RestServer
 
 from kgenre.audio.open_reader import open_reader
 
+httpx = pytest.importorskip("httpx", reason="httpx is not installed")
 
-def test_serve_answers_through_tf_serving_and_says_when_it_is_gone(songs):
-    httpx = pytest.importorskip("httpx", reason="httpx is not installed")
-    song = songs["song.ogg"].read_bytes()
+
+@pytest.fixture
+def served():
+    """A RestServer, and a client of `kgenre serve` that asks it."""
     with RestServer(level_answers) as server:
-        command = [sys.executable, "-m", "kgenre.serve", "--tf-serving", server.url, "--port", "0", "--workers", "1"]
+        command = [sys.executable, "-m", "kgenre.serve", "--tf-serving", server.url, "--port", "0", "--workers", "2"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent)
         try:
             with httpx.Client(base_url=process.stdout.readline().split()[0], timeout=60) as client:
                 while client.get("/readyz").status_code != 200:
                     assert process.poll() is None
-                found = client.post("/api/predict", files={"file": ("song.ogg", song)}).json()
-                slices = np.stack([piece.samples for piece in open_reader(LEVEL).slices(str(songs["song.ogg"]))])
-                inputs = {"waveform": slices, "num_samples": np.full(len(slices), LEVEL.slice_samples)}
-                expected = level_answers("waveform_masked", inputs)["probabilities"].mean(axis=0)
-                np.testing.assert_allclose(list(found["probabilities"].values()), expected, atol=1e-6)
-                server.faults[:] = [500]
-                gone = client.post("/api/predict", files={"file": ("song.ogg", song)})
-                assert gone.status_code == 503 and "retry-after" in gone.headers and server.url not in gone.text
-                assert client.post("/api/predict", files={"file": ("song.ogg", song)}).status_code == 200
+                client.process = process
+                yield server, client
         finally:
-            process.terminate()
+            process.kill()
             process.wait(20)
             process.stdout.close()
+
+
+def send(client, path, **options):
+    return client.post("/api/predict", files={"file": (path.name, path.read_bytes())}, **options)
+
+
+def test_serve_answers_through_tf_serving_and_says_when_it_is_gone(served, songs):
+    server, client = served
+    song = songs["song.ogg"]
+    found = send(client, song).json()
+    slices = np.stack([piece.samples for piece in open_reader(LEVEL).slices(str(song))])
+    inputs = {"waveform": slices, "num_samples": np.full(len(slices), LEVEL.slice_samples)}
+    expected = level_answers("waveform_masked", inputs)["probabilities"].mean(axis=0)
+    np.testing.assert_allclose(list(found["probabilities"].values()), expected, atol=1e-6)
+    server.faults[:] = [500]
+    gone = send(client, song)
+    assert gone.status_code == 503 and "retry-after" in gone.headers and server.url not in gone.text
+    assert send(client, song).status_code == 200
+
+
+def test_serve_answers_with_the_genres_of_the_model_that_replaced_the_first(served, songs):
+    server, client = served
+    first = send(client, songs["song.ogg"]).json()
+    names = list(first["probabilities"])
+
+    def turned(signature, inputs):
+        answer = level_answers(signature, inputs)
+        if "labels" in answer:
+            answer["labels"] = answer["labels"][:, ::-1]
+        return answer
+
+    server.answer = turned
+    assert send(client, songs["song.ogg"]).status_code == 503  # it has noticed
+    again = send(client, songs["song.ogg"]).json()
+    assert list(again["probabilities"]) == names[::-1] and client.get("/api/model").json()["labels"] == names[::-1]
+
+
+def test_serve_client_that_leaves_a_stalled_server_frees_its_place_and_a_stop_does_not_wait(served, songs):
+    server, client = served
+    server.stall = 30.0
+    for _ in range(2):
+        with pytest.raises(httpx.ReadTimeout):
+            send(client, songs["song.ogg"], timeout=1.0)
+    freed = time.monotonic() + 6
+    while "kgenre_songs_in_flight 0.0" not in client.get("/metrics").text:
+        assert time.monotonic() < freed
+        time.sleep(0.1)
+    with pytest.raises(httpx.ReadTimeout):
+        send(client, songs["song.ogg"], timeout=1.0)
+    client.process.terminate()
+    client.process.wait(8)

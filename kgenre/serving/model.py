@@ -5,6 +5,7 @@ Callers never ask which one they have.
 """
 
 import abc
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +31,7 @@ class Model(abc.ABC):
     slice_spec: the slices that it expects.
     leaky: what makes metrics of its training too high, to be told beside its answers; "" if nothing is known to.
     answers_slices: whether it answers slices by themselves; else whole tracks alone, by a `predict_tracks` of its own.
+    waits: whether it waits for another machine rather than computes, so that several threads should ask it at once.
     """
 
     name: str
@@ -38,10 +40,23 @@ class Model(abc.ABC):
     slice_spec: SliceSpec
     leaky: str = ""
     answers_slices: bool = True
+    waits: bool = False
 
     @abc.abstractmethod
     def __call__(self, slices: np.ndarray) -> SliceOutputs:
         """float32 (n, *slice_spec.shape), mono in [-1, 1] or spectrograms -> n rows of SliceOutputs."""
+
+    def ask(self, slices: np.ndarray, check: Callable[[], None]) -> SliceOutputs:
+        """As calling it.
+
+        Args:
+            check: called before, and about once a second while another machine is waited for; what it raises ends that.
+        """
+        check()
+        return self(slices)
+
+    def confirm(self, check: Callable[[], None]) -> None:  # noqa: B027  most models cannot change
+        """Raises KgenreError where the answers since it was opened may be those of another model."""
 
     @property
     def labels(self) -> tuple[str, ...]:

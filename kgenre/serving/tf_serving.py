@@ -58,12 +58,12 @@ class TfServingModel(Model):
                 f"Received: {settings.max_message_mib:g}."
             )
 
-    def __call__(self, slices: np.ndarray, check: Callable[[], None] = no_check) -> SliceOutputs:
-        """As serving.Model has it; from several threads at once, too.
+    waits = True
 
-        Args:
-            check: called before each attempt of a request and about once a second; what it raises ends the work.
-        """
+    def __call__(self, slices: np.ndarray) -> SliceOutputs:
+        return self.ask(slices, no_check)
+
+    def ask(self, slices: np.ndarray, check: Callable[[], None]) -> SliceOutputs:
         size = self.slices_at_once
         parts = [self._answer(slices[at : at + size], check) for at in range(0, len(slices), size)]
         if time.monotonic() - self._confirmed > CONFIRM_SECONDS:

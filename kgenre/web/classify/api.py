@@ -43,11 +43,12 @@ REFUSED = {403: ERRORS[403]}
 
 
 def add_status(app: FastAPI, classifier: Classifier, settings: ServeSettings, metrics: Metrics) -> None:
-    model, checks = classifier.model, CapacityLimiter(1)
+    checks = CapacityLimiter(1)
 
     @app.get("/api/model", tags=["model"], responses=REFUSED)
     async def describe_model() -> ModelAnswer:
         """The model: its genres, its slices, and the limits of a request."""
+        model = classifier.model
         limits = Limits(max_upload_bytes=settings.max_upload_bytes, max_minutes=settings.max_minutes,
                         max_requests=settings.max_requests)  # fmt: skip
         return ModelAnswer(name=public_name(model.name), task=model.task.name, labels=list(model.labels),
@@ -156,7 +157,8 @@ def line(found: float | dict) -> str:
 
 def public_name(name: str) -> str:
     """A model's name without the folders or the address where it is: nothing of this machine is for visitors."""
-    return re.split(r"[/\\\\]", name.rstrip("/").partition("/v1/models/")[2] or name.rstrip("/"))[-1]
+    name = name.rstrip("/")
+    return name.partition("/v1/models/")[2] or re.split(r"[/\\\\]", name)[-1]
 
 
 def http_error(error: KgenreError, upload: Upload) -> HTTPException:

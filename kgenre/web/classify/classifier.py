@@ -1,6 +1,7 @@
 """From an upload to its answer: slices of a decoding process through the model, in batches."""
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Iterator
 
@@ -13,10 +14,13 @@ from kgenre.library.scan.protocol import Done
 from kgenre.library.scan.worker_pool import CHECK_SECONDS
 from kgenre.model.aggregate import NOT_FINITE, SliceOutputs
 from kgenre.serving.answers import track_record
+from kgenre.serving.clients.transport import ModelReplaced
 from kgenre.serving.model import Model
 from kgenre.serving.predict import TrackPrediction
 from kgenre.web.classify.decoding import DecodingPool
 from kgenre.web.classify.reading import Started
+
+log = logging.getLogger(__name__)
 
 BATCH_SLICES = 32
 OK, LOADING, AWAY = "ok", "loading", "away"
@@ -47,12 +51,12 @@ class Classifier:
         """Whether it can classify; a model that did not answer last time is asked again."""
         if self.state == AWAY:
             with contextlib.suppress(KgenreError):
-                self._answer([np.zeros(self.model.slice_spec.shape, "float32")])
+                self._answer(self.model, [np.zeros(self.model.slice_spec.shape, "float32")])
         return self.state == OK
 
     def start(self) -> None:
         """Loads the model and starts the processes."""
-        outputs = self._answer([np.zeros(self.model.slice_spec.shape, "float32")])
+        outputs = self._answer(self.model, [np.zeros(self.model.slice_spec.shape, "float32")])
         if self.tags is not None:
             self.tags(outputs.embeddings)
         self.pool.start()
@@ -69,7 +73,7 @@ class Classifier:
         Raises:
             AudioError: the file cannot be used, with the cause.
         """
-        slices, batch, rows, facts = 1, [], [], None
+        model, slices, batch, rows, facts = self.model, 1, [], [], None
         for message in self.pool.messages(path, check):
             if isinstance(message, Started):
                 slices = message.slices
@@ -78,26 +82,53 @@ class Classifier:
             elif isinstance(message, Done):
                 facts = message.facts
             if batch and (len(batch) == BATCH_SLICES or facts is not None):
-                rows.append(self._answer(batch, check))
+                rows.append(self._answer(model, batch, check))
                 batch = []
                 yield min(1.0, sum(len(row.probabilities) for row in rows) / slices)
+        with self._told(model):
+            model.confirm(check)
         outputs = SliceOutputs(*map(np.concatenate, zip(*rows)))
         if not outputs.finite():
             raise AudioError(name, NOT_FINITE)
         tags = None if self.tags is None else self.tags(outputs.embeddings)
-        yield track_record(TrackPrediction(name, facts, outputs, self.model.task), tags)
+        yield track_record(TrackPrediction(name, facts, outputs, model.task), tags)
 
-    def _answer(self, slices: list[np.ndarray], check: Callable[[], None] = lambda: None) -> SliceOutputs:
-        check()
+    def _answer(self, model: Model, slices: list[np.ndarray], check: Callable[[], None] = lambda: None) -> SliceOutputs:
+        with self._told(model), self._turn(check):
+            return model.ask(np.stack(slices), check)
+
+    @contextlib.contextmanager
+    def _turn(self, check: Callable[[], None]) -> Iterator[None]:
+        """The model for this thread alone; for all of them, where it is another machine that computes."""
+        if self.model.waits:
+            yield
+            return
         while not self._lock.acquire(timeout=CHECK_SECONDS):
             check()
         try:
-            outputs = self.model(np.stack(slices))
+            yield
+        finally:
+            self._lock.release()
+
+    @contextlib.contextmanager
+    def _told(self, model: Model) -> Iterator[None]:
+        """Notes whether the model answers; where another has replaced it, that is asked from now on."""
+        try:
+            yield
+        except ModelReplaced:
+            with contextlib.suppress(KgenreError):
+                self._renew(model)
+            raise
         except KgenreError:
             self.state = AWAY
             raise
-        finally:
-            self._lock.release()
         if self.state == AWAY:
             self.state = OK
-        return outputs
+
+    def _renew(self, model: Model) -> None:
+        renewed = model.renewed()
+        if renewed.slice_spec != model.slice_spec or not renewed.labels:
+            self.state = AWAY
+            log.error("%s has other slices, or no genres, now. Start this server again.", model.name)
+        elif self.model is model:
+            self.model = renewed

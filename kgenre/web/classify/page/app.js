@@ -100,14 +100,8 @@ function tools({ labels }, player) {
 
 /** @param {ModelAnswer} model */
 function describe({ name, labels, limits }) {
-  byId("model", HTMLElement).textContent = `Model: ${shortName(name)}, ${count(labels.length, "genre")}`;
+  byId("model", HTMLElement).textContent = `Model: ${name}, ${count(labels.length, "genre")}`;
   byId("limits", HTMLElement).textContent += ` · up to ${Math.floor(limits.max_upload_bytes / 2 ** 20)} MiB and ${limits.max_minutes} minutes`;
-}
-
-/** Of a model on a server behind this one or in a folder, without where that is. @param {string} name */
-function shortName(name) {
-  const [path] = name.split(/\/(?:versions|labels)\//);
-  return path.split("/").filter(Boolean).pop() ?? name;
 }
 
 try {
