@@ -47,7 +47,8 @@ class SavedModel(Model):
         """What `read_metadata` gives, of the graph itself: for exports that lack the file."""
         about = self.module.signatures["about"]()
         values = {name: _plain(value) for name, value in about.items()}
-        return {**model_metadata(self.path, *task_and_spec(values)), "leaky": values.get("leaky", "")}
+        leaky = {"leaky": values["leaky"]} if values.get("leaky") else {}
+        return {**model_metadata(self.path, *task_and_spec(values)), **leaky}
 
 
 def _plain(tensor):
