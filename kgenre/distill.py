@@ -5,9 +5,9 @@
     kgenre distill --resume --out models/student
 
 Each train song is learnt in several renditions, altered in pitch, tempo and equaliser or with another song mixed to it,
-and the teacher is asked for each. The run folder is one as `kgenre train` makes: predict, embed, explore and export take
-it. Beside it are renditions/, which may be removed afterwards, teacher/ (its answers) and agreement.csv: how well the
-student agrees with its teacher on test songs, by kind of music and by tag.
+and the teacher is asked for each. The run folder is one as `kgenre train` makes: predict, embed, explore and export
+take it. In it are also renditions/, which may be removed afterwards, teacher/ (its answers) and agreement.csv: how well
+the student agrees with its teacher on test songs, by kind of music and by tag.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
+from kgenre.cli.wording import MODEL
 from kgenre.core.packages import check_installed
 from kgenre.training.applicable import SELECTORS
 from kgenre.training.distillation.settings import WITHOUT, student_settings
@@ -28,7 +29,7 @@ def main(argv=None) -> int:
         "--resume", action="store_true", help="go on with the run in --out (default: the newest unfinished)"
     )
     parser = cli.make_parser("distill", __doc__, parents=[early])
-    parser.add_argument("--teacher", metavar="MODEL[,MODEL...]", help=cli.MODEL)
+    parser.add_argument("--teacher", metavar="MODEL[,MODEL...]", help=MODEL)
     selectors = [setting for setting in SELECTORS if setting.name not in WITHOUT]
     return cli.run_applicable(_distill, parser, early, selectors, argv, _applicable)
 

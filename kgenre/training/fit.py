@@ -159,4 +159,4 @@ def served_model(settings: RunSettings, n_classes: int) -> keras.Model:
 
 def augmentations_of(settings: RunSettings, place: str) -> dict:
     """The run's augmentations of a place, built, by name."""
-    return buildaugmentations_of(settings.augmentations, place, settings.slice_spec, settings.training.seed)
+    return build_augmentations(settings.augmentations, place, settings.slice_spec, settings.training.seed)

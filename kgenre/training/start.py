@@ -68,7 +68,8 @@ def resumed_settings(run: Run, given: dict, command: str = "train") -> RunSettin
     asked, begun_by = facts["asked"], facts.get("command", "train")
     if begun_by != command:
         raise KgenreError(
-            f"{run.folder}: was begun by `kgenre {begun_by}`. Go on with `kgenre {begun_by} --resume --out {run.folder}`."
+            f"{run.folder}: was begun by `kgenre {begun_by}`. "
+            f"Go on with `kgenre {begun_by} --resume --out {run.folder}`."
         )
     remove_parts(run.folder)
     values = before.values()

@@ -16,7 +16,7 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 
 FOLDS = 10  # of which one is valid and one test
-LEAST_GROUPS = len(SPLITS)
+LEAST_TRACKS = len(SPLITS)
 
 
 def load_songs(data: str, progress: Progress = SILENT) -> pd.DataFrame:
@@ -34,9 +34,9 @@ def load_songs(data: str, progress: Progress = SILENT) -> pd.DataFrame:
         table = _of_folder(Path(data).resolve())
     else:
         table = _of_collection(data, progress)
-    if len(table) < LEAST_GROUPS:
+    if len(table) < LEAST_TRACKS:
         raise KgenreError(
-            f"{data}: a student needs at least {LEAST_GROUPS} songs, one each to train, to choose the epoch and to "
+            f"{data}: a student needs at least {LEAST_TRACKS} songs, one each to train, to choose the epoch and to "
             f"test. Received: {len(table)}. Name a folder of music with --data."
         )
     return table
@@ -63,12 +63,12 @@ def split_songs(table: pd.DataFrame, seed: int, progress: Progress = SILENT) -> 
     """The table with `split` and `group`, and one sentence on how it was split.
 
     A split that the collection gives is kept. Else a tenth each is valid and test, whole groups: artists, or albums and
-    folders, the first that nearly all tracks have; single tracks where there are fewer than three groups. A recording
-    that is there twice is in one group.
+    folders, the first that nearly all tracks have and that makes ten groups; else single tracks. A recording that is
+    there twice is in one group.
     """
     units = [unit for unit in ("artist", "album") if is_known(table, unit)]
     candidates = ((unit, join_recordings(table, group_ids(table, unit), progress)) for unit in (*units, "track"))
-    unit, groups = next(found for found in candidates if len(set(found[1])) >= LEAST_GROUPS or found[0] == "track")
+    unit, groups = next(found for found in candidates if len(set(found[1])) >= FOLDS or found[0] == "track")
     table = table.assign(group=pd.array(groups, dtype="string"))
     if set(SPLITS) <= set(table["split"]):
         return table[table["split"] != ""].reset_index(drop=True), "split given by the collection"
@@ -83,8 +83,8 @@ def _deal(kinds: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
     if pd.Series(kinds).value_counts().max() < FOLDS:  # folds need as many tracks of some kind
         kinds = np.full(len(groups), "")
     folds = grouped_folds(kinds, groups, FOLDS, seed)
-    if len(folds) < LEAST_GROUPS:
-        number = np.unique(groups, return_inverse=True)[1] % LEAST_GROUPS
+    if len(folds) < LEAST_TRACKS:
+        number = np.unique(groups, return_inverse=True)[1] % LEAST_TRACKS
         return np.array(SPLITS, dtype=object)[number]
     for name, (_, rows) in zip(SPLITS[1:], folds):
         split[rows] = name
