@@ -357,7 +357,7 @@ def test_rendition_depends_on_its_track_alone_unless_mixed(tmp_path):
     tracks = tracks_of(tmp_path)
     every, few = write(tracks, tmp_path / "a", mix_share=0.0), write(tracks[:1], tmp_path / "b", mix_share=0.0)
     assert Path(every["path"][1]).read_bytes() == Path(few["path"][1]).read_bytes()
-    assert renditions.draw_alteration("x", 1, 0, [], 1.0).other is None
+    assert renditions.draw_alteration("x", 1, 0, 1.0, ["x"]).other is None
 
 
 def test_mixed_tracks_are_train_tracks_at_their_level(tmp_path):

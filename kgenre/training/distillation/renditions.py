@@ -61,25 +61,34 @@ def plan_renditions(
         split and alteration as text; and {path: Alteration} of the altered ones.
     """
     own = {path: middle(path, settings.rendition_seconds, decoder) for path in tracks["path"]}
-    train = list(tracks.loc[tracks["split"] == "train", "path"])
+    train = [own[path] for path in tracks.loc[tracks["split"] == "train", "path"]]
+    place = {path: i for i, path in enumerate(train)}
     rows, alterations = [], {}
     for track in tracks.itertuples():
         rows.append((own[track.path], track.path, 0, track.split, ""))
         for number in range(1, settings.renditions if track.split == "train" else 1):
             path = str(folder / f"{_digest(track.track_id).hex()[:16]}-{number}.flac")
-            others = [own[other] for other in train if other != track.path]
-            alterations[path] = draw_alteration(track.track_id, number, seed, others, settings.mix_share)
+            at = place[own[track.path]]
+            alterations[path] = draw_alteration(track.track_id, number, seed, settings.mix_share, train, at)
             rows.append((path, track.path, number, track.split, alterations[path].text))
     return pd.DataFrame(rows, columns=["path", "track", "number", "split", "alteration"]), alterations
 
 
-def draw_alteration(track_id: str, number: int, seed: int, others: Sequence[str], mix_share: float) -> Alteration:
-    """What is done to a track in its rendition of a number, drawn from these arguments alone."""
+def draw_alteration(
+    track_id: str, number: int, seed: int, mix_share: float, train: Sequence[str] = (), at: int = 0
+) -> Alteration:
+    """What is done to a track in its rendition of a number, drawn from these arguments alone.
+
+    Args:
+        train: paths of the train tracks, of which another one may be mixed to it.
+        at: its own place among them.
+    """
     rng = np.random.default_rng([seed, number, *_digest(track_id)])
     tempo, semitones = np.exp(rng.uniform(*np.log(TEMPO))), rng.uniform(-SEMITONES, SEMITONES)
     gains = rng.normal(0, EQUALIZER_DB, len(BANDS_HZ) + 2)
-    is_mixed, level, place = rng.random() < mix_share, rng.uniform(*MIXED_DB), rng.random()
-    other = others[int(place * len(others))] if is_mixed and len(others) else None
+    is_mixed, level, chosen = rng.random() < mix_share, rng.uniform(*MIXED_DB), int(rng.random() * (len(train) - 1))
+    chosen += chosen >= at  # any but itself
+    other = train[chosen] if is_mixed and len(train) > 1 else None
     return Alteration(float(tempo), float(semitones), tuple(gains.tolist()), other, float(level))
 
 

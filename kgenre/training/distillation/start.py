@@ -56,6 +56,8 @@ def new_distillation(given: dict, teacher: str | None, out, again: bool, progres
     own = DistillationSettings(**own)
     if teacher is None or "data" not in given:
         missing = "--teacher" if teacher is None else "--data"
+        if again:
+            raise KgenreError(f"{out}: no run to go on with. Name another --out, or type the first command again.")
         raise KgenreError(f"A student needs a teacher and music. Missing: {missing}. Add it.")
     settings, run = new_run({**DEFAULTS, **given}, out, again, progress)
     if settings.input != WAVEFORM:
