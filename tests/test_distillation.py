@@ -16,7 +16,7 @@ from sklearn.metrics import r2_score
 
 from kgenre import distill, embed, evaluate, export, predict, train
 from kgenre.audio.decode import decode
-from kgenre.core.agreement import Answers, agreement, correlations, cosines, explained, intervals
+from kgenre.core.agreement import Answers, agreement, correlations, cosines, explained, explained_together, intervals
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import Progress
 from kgenre.core.settings import fields_of
@@ -36,17 +36,19 @@ from kgenre.training.distillation.settings import DistillationSettings
 from kgenre.training.run import Run
 
 TAGS = ("calm", "fast", "loud", "male vocal")
-SMALL = {
-    "arch": "convpool", "slice_seconds": 1.5, "hop_length": 256, "batch_size": 8, "epochs": 5, "crops_per_track": 3,
-    "workers": 2, "learning_rate": 3e-3,
+# 63 frames: small enough for a test, and the songs still sound different.
+NETWORK = {
+    "arch": "convconvpool", "sample_rate_hz": 8000, "slice_seconds": 1.0, "n_fft": 512, "hop_length": 128, "n_mels": 32,
+    "image_height": 40, "image_width": 40,
 }  # fmt: skip
+SMALL = {**NETWORK, "batch_size": 8, "epochs": 5, "crops_per_track": 3, "learning_rate": 3e-3}
 FLAGS = [part for name, value in SMALL.items() for part in (f"--{name.replace('_', '-')}", str(value))]
 RATE = 22050
 
 
-def teacher_of(folder, labels=TAGS, seconds=1.5, seed=0) -> Path:
+def teacher_of(folder, labels=TAGS, seed=0, **changes) -> Path:
     """An exported model whose answers differ from song to song."""
-    settings = ModelSettings.compose({"arch": "convpool", "slice_seconds": seconds, "hop_length": 256, "n_mels": 128})
+    settings = ModelSettings.compose({**NETWORK, **changes})
     model = build_model(settings, len(labels), seed=seed)
     model.get_layer("logits").set_weights([8 * weight for weight in model.get_layer("logits").get_weights()])
     export_model(model, make_task("multi", labels), settings.slice_spec, folder / "1")
@@ -136,7 +138,7 @@ def test_agreement_is_far_above_an_untrained_student(student, music):
     for name, value in taught.items():
         assert metrics[name] == pytest.approx(value, abs=1e-4)
     assert taught["cosine"] > 0.5 > untaught["cosine"] + 0.2
-    assert taught["r2"] > 0.2 > untaught["r2"] and taught["difference"] < metrics["difference_of_a_constant"]
+    assert taught["r2"] > 0.2 > untaught["r2"] + 0.3 and taught["difference"] < 0.5 * untaught["difference"]
 
 
 def test_agreement_is_told_by_kind_and_tag(student):
@@ -150,7 +152,7 @@ def test_agreement_is_told_by_kind_and_tag(student):
     assert metrics["tracks"] == 6 and sum(row["tracks"] for row in metrics["per_kind"].values()) == 6
     low, high = metrics["cosine_interval_95"]
     assert low <= metrics["cosine"] <= high
-    assert printed.count("95 % interval") == 4
+    assert printed.count("95 % interval") == 5
 
 
 def test_student_predicts_embeds_and_exports(student, music, tmp_path, capsys):
@@ -233,7 +235,7 @@ def test_student_stopped_at_each_step_ends_as_one_that_was_not(student, teacher,
 
 def test_mixture_teaches(teacher, music, tmp_path_factory, capsys):
     folder = tmp_path_factory.mktemp("mixture")
-    other = teacher_of(folder / "other", ("fast", "metal"), seconds=1.4, seed=3)
+    other = teacher_of(folder / "other", ("fast", "metal"), seed=3, slice_seconds=1.4)
     flags = [*FLAGS, "--epochs", "1", "--renditions", "1", "--crops-per-track", "1"]
     out = folder / "run"
     assert distill.main(["--teacher", f"{teacher},{other}", "--data", str(music), "--out", str(out), *flags]) == 0
@@ -242,7 +244,11 @@ def test_mixture_teaches(teacher, music, tmp_path_factory, capsys):
         run.load_labels() == [*TAGS, "metal"]
         and run.load_facts()["distillation"]["teacher"] == f"mix:{teacher},{other}"
     )
-    assert run.load_settings().network.embedding_size == 2 * 1024
+    sizes = [
+        open_model(path)(np.zeros((1, n), "float32")).embeddings.shape[1]
+        for path, n in ((teacher, 8000), (other, 11200))
+    ]
+    assert run.load_settings().network.embedding_size == sum(sizes)
     assert not list((out / start.RENDITIONS).iterdir())
 
 
@@ -442,6 +448,9 @@ def test_agreement_equals_that_of_scikit_learn_and_scipy():
     truth, noise = rng.standard_normal((2, 30, 4))
     found = truth + 0.5 * noise
     np.testing.assert_allclose(explained(truth, found), r2_score(truth, found, multioutput="raw_values"))
+    expected = r2_score(truth, found, multioutput="variance_weighted")
+    assert explained_together(truth, found) == pytest.approx(expected)
+    assert np.isnan(explained_together(np.ones((2, 1)), np.ones((2, 1))))
     expected = [pearsonr(one, other).statistic for one, other in zip(truth.T, found.T)]
     np.testing.assert_allclose(correlations(truth, found), expected)
     expected = [one @ other / np.sqrt(one @ one) / np.sqrt(other @ other) for one, other in zip(truth, found)]

@@ -28,6 +28,16 @@ def explained(truth: np.ndarray, found: np.ndarray) -> np.ndarray:
     return np.where(deviation > 0, 1 - error / np.where(deviation > 0, deviation, 1), np.nan)
 
 
+def explained_together(truth: np.ndarray, found: np.ndarray) -> float:
+    """R2 of all columns together, each weighted by its variance; NaN where none varies.
+
+    The mean of the columns' own would be decided by those that hardly vary among the rows.
+    """
+    truth, found = truth.astype("float64"), found.astype("float64")
+    deviation = ((truth - truth.mean(axis=0)) ** 2).sum()
+    return float(1 - ((truth - found) ** 2).sum() / deviation) if deviation > 0 else float("nan")
+
+
 def cosines(truth: np.ndarray, found: np.ndarray) -> np.ndarray:
     """The cosine of the angle between the rows, (n,); 0 where one is of zeros."""
     lengths = np.linalg.norm(truth, axis=1) * np.linalg.norm(found, axis=1)
@@ -42,11 +52,12 @@ def correlations(truth: np.ndarray, found: np.ndarray) -> np.ndarray:
 
 
 def agreement(truth: Answers, found: Answers) -> dict[str, float]:
-    """r2 (mean over the embedding's values), cosine (mean over tracks), correlation (mean over labels), and
+    """r2 (of the embedding's values together), r2_median (of each by itself), cosine (mean over tracks), correlation (mean over labels), and
     difference (mean absolute one of probabilities); NaN where it is not defined.
     """
     return {
-        "r2": _mean(explained(truth.embeddings, found.embeddings)),
+        "r2": explained_together(truth.embeddings, found.embeddings),
+        "r2_median": _median(explained(truth.embeddings, found.embeddings)),
         "cosine": _mean(cosines(truth.embeddings, found.embeddings)),
         "correlation": _mean(correlations(truth.probabilities, found.probabilities)),
         "difference": _mean(np.abs(truth.probabilities - found.probabilities).ravel()),
@@ -72,3 +83,7 @@ def _interval(values: np.ndarray) -> list[float] | None:
 
 def _mean(values: np.ndarray) -> float:
     return float(np.nanmean(values)) if values.size and not np.isnan(values).all() else float("nan")
+
+
+def _median(values: np.ndarray) -> float:
+    return float(np.nanmedian(values)) if not np.isnan(values).all() else float("nan")

@@ -18,6 +18,7 @@ from kgenre.training.run import Run
 
 LINES = {  # measures in the order of the report, and their names there
     "r2": "R2 of the embedding",
+    "r2_median": "median of its values' R2",
     "cosine": "cosine of the embedding",
     "correlation": "correlation of tags",
     "difference": "difference of tags",

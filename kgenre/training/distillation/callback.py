@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from kgenre.audio.open_reader import Reader
-from kgenre.core.agreement import explained
+from kgenre.core.agreement import explained_together
 from kgenre.model.transfer import HEAD
 from kgenre.serving.keras_model import KerasModel
 from kgenre.serving.predict import predict_tracks
@@ -51,7 +51,7 @@ class StudentCallback(TrainingCallback):
         error = float(((truth[0] - found[0]) ** 2).mean())
         return {
             "valid_loss": error + self.tag_weight * cross_entropy(truth[1], found[1], self.task.several),
-            "valid_r2": float(np.nanmean(explained(truth[0], found[0]))) if len(pairs) > 1 else 1 - error,
+            "valid_r2": explained_together(truth[0], found[0]) if len(pairs) > 1 else 1 - error,
         }
 
 
