@@ -11,7 +11,7 @@ docs/python.md has examples of each.
 
 import importlib
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 # What a notebook needs, and the module that it is from.
 _PUBLIC = {

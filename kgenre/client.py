@@ -20,6 +20,7 @@ from kgenre.cli.predictions import FORMATS, add_slices_flag, add_songs, write_pr
 from kgenre.serving.clients.settings import ClientSettings
 
 GRPC = {"http": "grpc", "https": "grpcs"}
+REST_PORT, GRPC_PORT = ":8501", ":8500"  # TF Serving's own
 MOST_SLICES = 64  # at once: their memory is bounded however large a message may be
 
 
@@ -29,7 +30,9 @@ def main(argv=None) -> int:
         "url", metavar="URL", help="the model: http://HOST:8501/v1/models/NAME, or grpc://HOST:8500/..."
     )
     add_songs(parser)
-    parser.add_argument("--grpc", action="store_true", help="ask by gRPC, also where URL begins with http")
+    parser.add_argument(
+        "--grpc", action="store_true", help="ask by gRPC where URL begins with http; port 8501 is then 8500"
+    )
     cli.add_settings_flags(parser, ClientSettings, *ClientSettings.model_fields)
     add_output_flags(parser, FORMATS)
     add_slices_flag(parser)
@@ -47,12 +50,21 @@ def _client(args: argparse.Namespace) -> int:
     model = TfServingModel(_url(args), cli.settings_from(ClientSettings, args), patient=True)
     paths = expand_paths(args.songs, model.slice_spec.input)
     reader, batch = open_reader(model.slice_spec, policy=policy), min(model.slices_at_once, MOST_SLICES)
-    return write_predictions(model, reader, paths, output, args.slices, batch_size=batch, workers=workers)
+    if model.leaky:
+        print(f"{model.name} is LEAKY, its metrics are too high: {model.leaky}", file=sys.stderr)
+    options = {"confirm": model.confirm, "batch_size": batch, "workers": workers}
+    return write_predictions(model, reader, paths, output, args.slices, **options)
 
 
 def _url(args: argparse.Namespace) -> str:
+    """The address that is asked: with --grpc by gRPC, at its port where REST's is named."""
     scheme, separator, rest = args.url.partition("://")
-    return f"{GRPC.get(scheme, scheme) if args.grpc else scheme}{separator}{rest}"
+    if not args.grpc or scheme not in GRPC:
+        return args.url
+    place, slash, path = rest.partition("/")
+    if place.endswith(REST_PORT):
+        place = place.removesuffix(REST_PORT) + GRPC_PORT
+    return f"{GRPC[scheme]}{separator}{place}{slash}{path}"
 
 
 if __name__ == "__main__":

@@ -58,8 +58,14 @@ def _export(args: argparse.Namespace) -> int:
 def _file(args: argparse.Namespace, suffix: str) -> Path:
     """--out; without it, the file in the run's folder that `open_model` finds."""
     out = args.out
-    if out is None and args.model is not None and not args.quantization and (args.model / "run.json").is_file():
+    if out is None and args.model is not None and (args.model / "run.json").is_file():
         out = args.model / f"model{suffix}"
+        if args.quantization not in (None, DEFAULT_QUANTIZATION):
+            step = f"--out {args.model.resolve().name}-{args.quantization}{suffix}"
+            raise KgenreError(
+                "A quantized file needs a name of its own: it must not replace the run's own answers. "
+                f"Received: --quantization {args.quantization} without --out. Add for example {step}"
+            )
     if out is None or out.suffix != suffix:
         raise KgenreError(f"--out must be a {suffix} file. Received: {out or 'none'}.")
     if out.exists():

@@ -62,7 +62,7 @@ def _open(args: argparse.Namespace):
     from kgenre.serving.catalogue import MUSICNN_NAMES, open_model
     from kgenre.serving.tf_serving import TfServingModel
 
-    if args.tf_serving:
+    if args.tf_serving is not None:
         if args.runtime != AUTO:
             raise KgenreError(f"--runtime applies to models of this machine. Received: --runtime {args.runtime} and "
                               "--tf-serving. Leave out one of the two.")  # fmt: skip

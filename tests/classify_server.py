@@ -1,8 +1,9 @@
-"""`kgenre serve` in a process of its own, with a model that is at once ready, for tests."""
+"""`kgenre serve` in a process of its own, with a model that is at once ready or the default one, for tests."""
 
 import contextlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -17,11 +18,14 @@ HERE = Path(__file__).parent
 
 # The model's genres follow the level of a slice, its tags too.
 SERVE = """
-import json, sys
+import json, os, sys
 import numpy as np
 from libraries import LABELS, SINGLE
 from kgenre.audio.slicing import SliceSpec
+from kgenre.core.errors import KgenreError
 from kgenre.model.aggregate import SliceOutputs
+from kgenre.serving import default_model
+from kgenre.serving.catalogue import open_model
 from kgenre.serving.model import Model
 from kgenre.web.classify.server import serve
 from kgenre.web.classify.settings import ServeSettings
@@ -32,6 +36,8 @@ class Loudness(Model):
     name, identity, task, slice_spec = "loudness", "1", SINGLE, SliceSpec(8000, 8000, 8000)
 
     def __call__(self, slices):
+        if os.path.exists(os.environ["TMPDIR"] + "/away"):
+            raise KgenreError("the model is away.")
         level = np.abs(slices).mean(axis=1, keepdims=True)
         scores = np.exp(-((20 * level - np.arange(len(LABELS))) ** 2))
         return SliceOutputs((scores / scores.sum(axis=1, keepdims=True)).astype("float32"), level)
@@ -39,9 +45,9 @@ class Loudness(Model):
 options = json.loads(sys.argv[1])
 listening = listen(0, options["host"])
 print(listening.getsockname()[1], flush=True)
-classifier = make_classifier(
-    Loudness(), ServeSettings(**options["settings"]), lambda found: {"loud": float(found.mean()), "<b>bold": 0.01}
-)
+loudness = Loudness(), lambda found: {"loud": float(found.mean()), "<b>bold": 0.01}
+model, tags = (open_model(), default_model.tags) if options["default"] else loudness
+classifier = make_classifier(model, ServeSettings(**options["settings"]), tags)
 if options["reader"]:
     pool = classifier.pool
     classifier.pool = type(pool)(pool.n, pool.settings, pool.max_seconds, options["reader"])
@@ -51,11 +57,12 @@ serve(classifier, ServeSettings(**options["settings"]), listening, options["name
 
 @dataclass
 class Server:
-    """process: Popen. address: http://127.0.0.1:PORT. temporary: the folder for its temporary files."""
+    """process: Popen. address: http://127.0.0.1:PORT. temporary: the folder for its temporary files. errors: stderr."""
 
     process: subprocess.Popen
     address: str
     temporary: Path
+    errors: Path
 
     def client(self, **options) -> httpx.Client:
         return httpx.Client(base_url=self.address, timeout=120, **options)
@@ -73,15 +80,33 @@ class Server:
 
 @contextlib.contextmanager
 def running(
-    temporary: Path, reader: str = "", names=(), host: str = "127.0.0.1", wait: bool = True, **settings
+    temporary: Path,
+    reader: str = "",
+    names=(),
+    host: str = "127.0.0.1",
+    wait: bool = True,
+    limits=(),
+    default: bool = False,
+    **settings,
 ) -> Iterator[Server]:
-    """A server, ready to classify. `reader`: "module:function" in place of web.classify.reading's."""
-    options = json.dumps({"settings": settings, "reader": reader, "names": list(names), "host": host})
-    environment = os.environ | {"TMPDIR": str(temporary), "PYTHONPATH": os.pathsep.join((str(HERE), str(HERE.parent)))}
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, options], stdout=subprocess.PIPE, text=True, env=environment
+    """A server, ready to classify.
+
+    Args:
+        reader: "module:function" in place of web.classify.reading's.
+        limits: of `resource`, and its value.
+        default: whether the default model answers, through LiteRT where it is installed.
+    """
+    options = json.dumps(
+        {"settings": settings, "reader": reader, "names": list(names), "host": host, "default": default}
     )
-    server = Server(process, f"http://127.0.0.1:{int(process.stdout.readline())}", temporary)
+    environment = os.environ | {"TMPDIR": str(temporary), "PYTHONPATH": os.pathsep.join((str(HERE), str(HERE.parent)))}
+    errors = temporary.parent / f"{temporary.name}.errors"
+    with open(errors, "w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-c", SERVE, options], stdout=subprocess.PIPE, stderr=file, text=True, env=environment,
+            preexec_fn=(lambda: resource.setrlimit(limits[0], (limits[1], limits[1]))) if limits else None,
+        )  # fmt: skip
+    server = Server(process, f"http://127.0.0.1:{int(process.stdout.readline())}", temporary, errors)
     try:
         give_up = time.monotonic() + 60
         while wait and httpx.get(f"{server.address}/readyz", timeout=60).status_code != 200:

@@ -12,13 +12,14 @@ from kgenre.library.store import Library
 from kgenre.model.aggregate import SliceOutputs
 from kgenre.model.tasks import Task
 from kgenre.model.tasks.single_label import SingleLabel
+from kgenre.serving.model import Model
 
 LABELS = ("blues", "classical", "hip-hop", "jazz", "metal", "vocal")
 SINGLE = SingleLabel(LABELS)
 
 
 @dataclass
-class LevelModel:
+class LevelModel(Model):
     """A model for scans, at once ready: the embedding of a slice is its mean, deviation and peak.
 
     analysed: number of slices of each call. It stops as Ctrl-C would at call number `stops_at`.

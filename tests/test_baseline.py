@@ -397,8 +397,14 @@ def test_fma_features_of_another_csv_is_one_line(tmp_path, text):
         (["--pool", "max"], "`--pool` is for embeddings of slices; stats has one vector a track. Leave it out."),
         (["--on", "fma_features"], "fma_features needs the file: name features.csv of FMA's metadata with --fma-feat"),
         (["--on", "nothing.npz"], "nothing.npz: not a readable embedding file (No such file or directory)."),
-        (["--on", "no/such/model"], "no/such/model: no such model."),
-        (["--on", "musicn"], "a model is a run folder, a SavedModel folder or a name: unknown model 'musicn'. Did"),
+        (
+            ["--on", "no/such/model"],
+            "no/such/model: no such model. A model is a run folder, a SavedModel folder, a .tflite file or a name",
+        ),
+        (
+            ["--on", "musicn"],
+            "A model is a run folder, a SavedModel folder, a .tflite file or a name such as default: unknown model",
+        ),
     ],
 )
 def test_command_with_wrong_flags_is_one_line(songs_by_genre, tmp_path, capsys, arguments, message):

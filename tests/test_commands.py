@@ -350,7 +350,9 @@ def test_user_errors_are_one_line(run, collection, tmp_path, capsys):
     line = fails(predict, ["--model", run.folder, tmp_path / "nothing"], capsys)
     assert "no such file, folder or match" in line
     line = fails(predict, ["--model", tmp_path, next((collection / "house").rglob("*.*"))], capsys)
-    assert "holds no SavedModel" in line
+    assert "holds no SavedModel. A model is a run folder, a SavedModel folder, a .tflite file or a name" in line
+    line = fails(predict, ["--model", manifest, next((collection / "house").rglob("*.*"))], capsys)
+    assert "manifest.csv: not a model. A model is a run folder, a SavedModel folder, a .tflite file or a name" in line
     line = fails(predict, ["--out", tmp_path / "no" / "out.csv", manifest], capsys)
     assert "no such folder" in line
     line = fails(predict, ["--out", tmp_path, manifest], capsys)

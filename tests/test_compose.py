@@ -71,6 +71,7 @@ def test_web_command_asks_the_model_of_the_other_service_and_answers_a_browser(s
 def test_web_image_is_that_of_the_dockerfile_with_this_version_of_kgenre(services):
     web, text = services["web"], services["web"]["build"]["dockerfile_inline"]
     assert web["image"] == f"kgenre:{kgenre.__version__}"
+    assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", kgenre.__version__)  # what a tag may be
     assert re.search(r"kgenre==(\S+)", text)[1] == kgenre.__version__
     base = re.compile("^FROM .+$", re.MULTILINE)
     assert base.findall(text) == base.findall(DOCKERFILE.read_text())

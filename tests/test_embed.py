@@ -19,6 +19,7 @@ from kgenre.model.aggregate import SliceOutputs
 from kgenre.model.tasks.single_label import SingleLabel
 from kgenre.serving import catalogue
 from kgenre.serving import predict as inference
+from kgenre.serving.model import Model
 
 RATE = 8000
 SECONDS = {"a.wav": 3.0, "b.wav": 1.0, "c.flac": 2.2, "d.wav": 0.4, "e.wav": 5.1}
@@ -32,7 +33,7 @@ SUFFIXES = [
 
 
 @dataclass
-class Level:
+class Level(Model):
     """A model whose embedding of a slice is its mean, deviation and peak; it fails at call number `fails_at`."""
 
     identity: str = "one"

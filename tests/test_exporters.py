@@ -2,10 +2,15 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from kgenre.serving.exporters import EXPORTERS, ExporterModule
+from kgenre.audio.slicing import SliceSpec
+from kgenre.model.aggregate import SliceOutputs
+from kgenre.model.tasks import make_task
+from kgenre.serving.exporters import EXPORTERS, ExporterModule, verify
 from kgenre.serving.exporters.quantizations import QUANTIZATIONS
 
 
@@ -29,3 +34,32 @@ def test_export_help_names_the_quantizations_and_imports_neither_numpy_nor_tenso
     text, modules = done.stdout.rsplit("\n", 2)[:2]
     assert f"{{{','.join(QUANTIZATIONS)}}}" in text
     assert not {"numpy", "tensorflow", "ai_edge_litert"} & set(modules.split())
+
+
+def test_answer_that_is_not_finite_differs_infinitely_wherever_it_is(monkeypatch):
+    """The last of several answers, for a maximum of Python's passes over NaN that is not its first."""
+    spec, task = SliceSpec(8000, 8000, 8000), make_task("single", ("blues", "jazz"))
+    halves = SliceOutputs(np.full((1, 2), 0.5, "float32"), np.ones((1, 3), "float32"))
+
+    class Halves:
+        slice_spec = spec
+
+        def __call__(self, slices):
+            return SliceOutputs(*(np.repeat(one, len(slices), axis=0) for one in halves))
+
+    def asked(value: float) -> float:
+        def ask(folder, answer, cases):
+            answers = {
+                f"{name}/{key}": one
+                for name, batch in cases.items()
+                for key, one in verify._expected(Halves(), batch).items()
+            }
+            answers["several/embedding"][1] += value
+            return answers
+
+        monkeypatch.setattr(verify, "ask", ask)
+        return verify.difference(None, task, spec, Path("nowhere"), "")
+
+    monkeypatch.setattr("kgenre.serving.keras_model.KerasModel", lambda *_: Halves())
+    assert asked(0.0) == 0.0 and asked(0.25) == 0.25
+    assert asked(np.nan) == asked(np.inf) == float("inf")

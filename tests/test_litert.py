@@ -1,6 +1,12 @@
 """LiteRT: what converts, what the file says of itself, and that it answers as the SavedModel and Keras do."""
 
+import os
+import select
 import shutil
+import signal
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -9,7 +15,7 @@ from ai_edge_litert.interpreter import Interpreter
 from backend_answers import smallest_config
 from test_archs import N_CLASSES, small_model
 
-from kgenre import export, predict
+from kgenre import export, predict, serve
 from kgenre.archs import ARCHS
 from kgenre.core.errors import KgenreError
 from kgenre.features import FEATURES
@@ -133,6 +139,45 @@ def test_quantized_file_is_smaller_close_and_of_another_identity(quantization, r
     assert 0 < difference < {"float16": 0.01, "int8": 0.1}[quantization]
 
 
+def test_model_that_has_answered_answers_in_a_forked_child(file):
+    model = LitertModel(file)
+    slices = music(model.slice_spec)
+    expected = model(slices).probabilities
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:  # ends here whatever happens: pytest must not go on in it
+        try:
+            os.write(writing, model(slices).probabilities.tobytes())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    try:
+        ready, _, _ = select.select([reading], [], [], 20)
+        assert ready, "the child has not answered"
+        np.testing.assert_array_equal(np.frombuffer(os.read(reading, 10_000), "float32"), expected.ravel())
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(reading)
+
+
+def test_first_callers_at_once_share_one_pool(file):
+    """No more threads than were asked for, however many callers are the first."""
+    before = {thread.ident for thread in threading.enumerate() if thread.name.startswith("litert")}
+    model = LitertModel(file, threads=2)
+    slices, barrier = music(model.slice_spec), threading.Barrier(16)
+
+    def call(_):
+        barrier.wait()
+        return model(slices).probabilities
+
+    with ThreadPoolExecutor(16) as callers:
+        answers = list(callers.map(call, range(16)))
+    assert all(np.array_equal(answer, answers[0]) for answer in answers)
+    own = [thread for thread in threading.enumerate() if thread.name.startswith("litert")]
+    assert len([thread for thread in own if thread.ident not in before]) == 2
+
+
 # --- which runtime answers ------------------------------------------------------------------------
 
 
@@ -165,11 +210,42 @@ def test_without_litert_auto_is_tensorflow_and_litert_is_an_error(run, file, tmp
             open_model(name, "litert")
 
 
+@pytest.mark.parametrize("beside", ["same weights", "other weights", "no about.json", "nothing"])
+def test_without_tensorflow_a_run_answers_through_its_file(beside, run, file, tmp_path, monkeypatch, caplog):
+    folder = shutil.copytree(run.folder, tmp_path / "run")
+    shutil.copy(file, folder / "model.tflite")
+    if beside == "other weights":
+        write_metadata(folder / "model.tflite", {**read_metadata(file), "identity": "another"})
+    if beside == "no about.json":
+        (SavedModel(folder).path / "assets.extra" / "about.json").unlink()
+    if beside == "nothing":
+        shutil.rmtree(folder / "saved_model")
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    assert isinstance(open_model(folder), LitertModel)
+    told = "answers, for TensorFlow is not installed" in caplog.text
+    assert told == (beside in ("other weights", "no about.json"))
+
+
+@pytest.mark.parametrize("part", [".", "saved_model"])
+@pytest.mark.parametrize("runtime", ["auto", "tensorflow"])
+def test_without_tensorflow_serve_refuses_a_saved_model_before_its_address(part, runtime, run, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    assert serve.main(["--model", str(run.folder / part), "--runtime", runtime, "--port", "0"]) == 2
+    out, line = capsys.readouterr()
+    assert out == "" and line.count("\n") == 1
+    assert "TensorFlow is not installed" in line
+    assert "`kgenre export --format litert`" in line and "pip install 'kgenre[train]'" in line
+
+
 def test_runtimes_that_a_model_lacks_are_errors_with_the_next_step(run, file, capsys):
     with pytest.raises(KgenreError, match=r"has no model.tflite. Write it with `kgenre export --format litert"):
         open_model(run.folder, "litert")
     with pytest.raises(KgenreError, match=r"answers through LiteRT. Received: --runtime tensorflow"):
         open_model(file, "tensorflow")
+    with pytest.raises(
+        KgenreError, match=r"labels.txt: not a model. A model is a run folder, a SavedModel folder, a .tfl"
+    ):
+        open_model(run.folder / "labels.txt", "litert")
     with pytest.raises(KgenreError, match=r"vggish answers through TensorFlow only"):
         open_model("vggish", "litert")
 
@@ -208,6 +284,14 @@ def test_export_into_the_run_is_where_open_model_looks(run, tmp_path, capsys):
     assert isinstance(open_model(folder), LitertModel)
     assert export.main(["--model", str(folder), "--format", "litert"]) == 2
     assert "model.tflite: exists already. Remove it, or name another file with --out." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("quantization", ["float16", "int8"])
+def test_quantized_export_of_a_run_without_a_name_says_why_and_what_to_type(quantization, run, capsys):
+    assert export.main(["--model", str(run.folder), "--format", "litert", "--quantization", quantization]) == 2
+    line = capsys.readouterr().err
+    assert "it must not replace the run's own answers. Received: --quantization" in line
+    assert line.endswith(f" Add for example --out {run.folder.name}-{quantization}.tflite\n")
 
 
 @pytest.mark.parametrize(

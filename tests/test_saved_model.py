@@ -131,8 +131,8 @@ def wrong_masked(original):
 
 def wrong_files(original):
     def decoded(files, spec):
-        batch, lengths = original(files, spec)
-        return batch, lengths // 2
+        samples, firsts, lengths = original(files, spec)
+        return samples, firsts, lengths // 2
 
     return decoded
 

@@ -46,3 +46,14 @@ def test_revisions_change_with_weights_and_front_end_and_with_nothing_else():
     other.get_layer("logits").set_weights([weight + 1 for weight in other.get_layer("logits").get_weights()])
     assert revisions(other)["weights_revision"] != one["weights_revision"]
     assert revisions(other)["front_end_revision"] == one["front_end_revision"]
+
+
+def test_leaky_model_says_so_by_its_signature_and_without_its_file(waveforms, tmp_path):
+    why = "slices of its test tracks were trained on"
+    export_model(waveforms.network, make_task("single", LABELS), waveforms.spec, tmp_path / "1", leaky=why)
+    model = SavedModel(tmp_path / "1")
+    assert model.leaky == why and model.metadata_of_graph()["leaky"] == why
+    assert values(model.module.signatures["about_rows"](row=np.zeros(2, "int32")))["leaky"].tolist() == 2 * [
+        why.encode()
+    ]
+    assert values(waveforms.signatures["about"]())["leaky"] == b""

@@ -3,6 +3,7 @@
 import io
 import itertools
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import soxr
 from kgenre.audio.decode import decode
 from kgenre.audio.slicing import SliceSpec
 from kgenre.model.tasks import make_task
-from kgenre.serving.exporters.saved_model import resample, wav, write
+from kgenre.serving.exporters.saved_model import resample, signatures, wav, write
 from kgenre.serving.saved_model import SavedModel
 
 RATES = (8000, 11025, 16000, 22050, 44100, 48000, 96000)
@@ -146,6 +147,38 @@ def test_answers_are_those_of_the_decoded_file(model, tmp_path):
     assert found["num_slices"].tolist() == [3, 2, 4, 3, 2]
     for data, answer in zip(files, found["probabilities"]):
         np.testing.assert_allclose(ask(model, data)["probabilities"][0], answer, atol=1e-5)
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak of memory is read from Linux's /proc")
+def test_short_files_beside_a_long_one_take_no_memory_of_its_length(model):
+    """Padded to its length, the 61 files would be 1.1 GiB of samples."""
+    files = [wav_file(np.full(300_000, 0.1), 1000), *[wav_file(np.full(20, 0.1), 1000)] * 60]
+    expected = ask(model, files[1])
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is from now on
+    before = memory_mib("VmRSS")
+    found = ask(model, *files)
+    assert memory_mib("VmHWM") - before < 400  # 18 MiB of samples, and what the resampler takes
+    assert found["slice_probabilities"].shape == (61, 600, 3)
+    assert found["num_slices"].tolist() == [600] + [1] * 60
+    for row in found["probabilities"][1:]:
+        np.testing.assert_allclose(row, expected["probabilities"][0], rtol=0, atol=1e-5)
+    assert not found["slice_probabilities"][1:, 1:].any()
+
+
+def test_more_padded_answers_than_a_server_should_hold_are_refused():
+    """Files of a sample beside one of 1000 slices: 67 million probabilities of three genres, nearly all zeros."""
+    import tensorflow as tf
+
+    lengths = np.array([1000 * SPEC.slice_samples] + [1] * 22_400, "int32")
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must have at most 67108864 probabilities"):
+        signatures._limited(lengths, SPEC, 3)
+    assert np.array_equal(signatures._limited(lengths[:22_000], SPEC, 3), lengths[:22_000])
+    assert signatures._limited(lengths[:0], SPEC, 3).shape == (0,)
+
+
+def memory_mib(name: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
 
 
 def chunk(name: bytes, body: bytes, pad: bool = True) -> bytes:

@@ -1,10 +1,10 @@
 """`kgenre serve` over loopback: what the API answers, whom it refuses, what it leaves on the disk."""
 
 import asyncio
-import contextlib
 import io
 import json
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -16,13 +16,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import uvicorn
 from audio_files import SONG_SECONDS, music, write_av
 
 from kgenre import serve
 from kgenre.audio.decode import probe
 from kgenre.audio.slicing import SliceSpec
+from kgenre.model.tasks.single_label import SingleLabel
 from kgenre.serving import default_model
+from kgenre.web.classify import connections
 from kgenre.web.classify.admission import Admission
+from kgenre.web.classify.api import public_name
 from kgenre.web.classify.metrics import Metrics
 from kgenre.web.classify.settings import ServeSettings
 from kgenre.web.classify.uploads import PREFIX, UploadFolder, shown_name
@@ -150,9 +154,13 @@ def test_predict_file_that_is_no_song_is_refused_with_the_cause(client, server, 
 
 
 def test_predict_form_without_a_file_is_refused(client):
-    for options in ({"data": {"file": "text"}}, {"files": {"other": ("a.mp3", b"x")}}, {"content": b"no form"}, {}):
-        answer = client.post("/api/predict", **options)
+    text = b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\ntext\r\n'
+    for parts in (text, part("other", b"x"), b""):
+        answer = raw(client, parts + b"--x--\r\n")
         assert answer.status_code == 422 and "`file`" in answer.json()["error"]
+    for options in ({"data": {"file": "text"}}, {"content": b"no form"}, {}):
+        answer = client.post("/api/predict", **options)
+        assert answer.status_code == 415 and "`file`" in answer.json()["error"]
     broken = client.post(
         "/api/predict", content=b"no form", headers={"Content-Type": "multipart/form-data; boundary=x"}
     )
@@ -226,6 +234,22 @@ def test_predict_before_the_model_is_loaded_is_put_off(tmp_path):
         assert ready.status_code in (200, 503)
 
 
+def test_model_that_goes_away_is_told_until_it_is_back(tmp_path):
+    with running(tmp_path) as server, server.client() as client:
+        (tmp_path / "away").touch()
+        assert client.get("/readyz").status_code == 200  # nobody has noticed yet
+        answer = post(client, "song.flac", flac(1.0))
+        assert (
+            answer.status_code == 503 and answer.headers["retry-after"] and "does not answer" in answer.json()["error"]
+        )
+        gone = client.get("/readyz")
+        assert gone.status_code == 503 and gone.json() == {"status": "away"}
+        assert client.get("/healthz").status_code == 200
+        (tmp_path / "away").unlink()
+        assert client.get("/readyz").json() == {"status": "ok"}
+        assert post(client, "song.flac", flac(1.0)).status_code == 200
+
+
 def test_upload_that_stalls_is_ended_and_frees_its_place(tmp_path):
     """A client that sends half a song and then nothing."""
     with running(tmp_path, max_requests=1, max_stall_seconds=0.3) as server:
@@ -275,7 +299,8 @@ def test_admission_client_that_does_not_take_its_answer_loses_its_place():
         await asyncio.Event().wait()
 
     async def attempt():
-        scope = {"type": "http", "method": "POST", "path": "/api/predict", "headers": []}
+        headers = [(b"content-type", b"multipart/form-data; boundary=x")]
+        scope = {"type": "http", "method": "POST", "path": "/api/predict", "headers": headers}
         admission = Admission(app, ServeSettings(max_stall_seconds=0.1), lambda: True, Metrics())
         await asyncio.wait_for(admission(scope, None, deaf), 5)
         assert admission.in_flight == 0
@@ -288,17 +313,85 @@ def test_server_that_is_stopped_during_an_analysis_ends_soon(tmp_path):
         with pytest.raises(httpx.ReadTimeout):
             post(client, "song.flac", flac(1.0), timeout=0.5)
 
-        def send() -> None:
-            with contextlib.suppress(httpx.HTTPError):
-                assert post(client, "song.flac", flac(1.0), "/api/predict/stream").status_code == 500
-
-        sender = threading.Thread(target=send)
+        answers = []
+        sender = threading.Thread(target=lambda: answers.append(post(client, "song.flac", flac(1.0))))
         sender.start()
         time.sleep(0.5)
         server.process.terminate()
         server.process.wait(8)
         sender.join()
+        assert answers[0].status_code == 503 and "being stopped" in answers[0].json()["error"]
+        assert "Traceback" not in server.errors.read_text()
     assert not list(tmp_path.glob(f"{PREFIX}*"))
+
+
+def raw(client, parts: bytes, kind: str = "multipart/form-data; boundary=x"):
+    return client.post("/api/predict", content=parts, headers={"content-type": kind})
+
+
+def part(name: str, data: bytes) -> bytes:
+    return f'--x\r\nContent-Disposition: form-data; name="{name}"; filename="a.flac"\r\n\r\n'.encode() + data + b"\r\n"
+
+
+def test_predict_form_of_two_songs_or_of_another_type_is_refused(client):
+    song = part("file", flac(1.0))
+    assert raw(client, song + b"--x--\r\n").status_code == 200
+    two = raw(client, 2 * song + b"--x--\r\n")
+    assert two.status_code == 400 and "Maximum number of files" in two.json()["error"]
+    other = raw(client, b"&" * 1000, "application/x-www-form-urlencoded")
+    assert other.status_code == 415 and "multipart/form-data" in other.json()["error"]
+
+
+def test_health_is_told_while_every_place_is_taken(tmp_path):
+    """More places than the threads that Starlette shares between all requests."""
+    with running(tmp_path, reader="classify_readers:hang", workers=1, max_requests=50) as server:
+        with server.client() as client:
+            leavers = [threading.Thread(target=leave, args=(server, 4.0)) for _ in range(45)]
+            for leaver in leavers:
+                leaver.start()
+            time.sleep(2)
+            assert client.get("/healthz", timeout=2).json() == {"status": "ok"}
+            assert "kgenre_songs_in_flight 45.0" in client.get("/metrics", timeout=2).text
+            for leaver in leavers:
+                leaver.join()
+
+
+def leave(server, seconds: float) -> None:
+    with server.client() as client, pytest.raises(httpx.ReadTimeout):
+        post(client, "song.flac", flac(1.0), timeout=seconds)
+
+
+def test_upload_that_finds_the_disk_full_is_told_so(tmp_path):
+    with running(tmp_path, limits=(resource.RLIMIT_FSIZE, 1 << 20)) as server, server.client() as client:
+        answer = post(client, "song.wav", bytes(4 << 20))
+        assert answer.status_code == 507 and "no room" in answer.json()["error"]
+        assert "File too large" in server.errors.read_text()
+        assert post(client, "song.flac", flac(1.0)).status_code == 200
+
+
+def test_connection_that_sends_no_request_is_closed(monkeypatch):
+    async def attempt() -> None:
+        monkeypatch.setattr(connections, "HEADER_SECONDS", 0.2)
+        config = uvicorn.Config(
+            lambda *_: None, http=connections.HttpProtocol, port=0, log_level="error", lifespan="off"
+        )
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.02)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost")
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        server.should_exit = True
+        await serving
+
+    asyncio.run(attempt())
+
+
+def test_model_is_named_without_folder_or_address():
+    assert public_name("/home/me/models/run-3/") == "run-3" and public_name("default") == "default"
+    assert public_name("http://me:secret@host:8501/v1/models/genres") == "genres"
 
 
 # Whom it answers
@@ -449,7 +542,7 @@ def test_serve_command_wrong_flag_or_model_ends_with_one_line(capsys, monkeypatc
     assert serve.main(["--host", "192.0.2.1", "--port", "0"]) == 2
     assert "--host" in capsys.readouterr().err
     model = LevelModel()
-    model.labels, model.leaky = (), ""
+    model.task = SingleLabel(())
     monkeypatch.setattr("kgenre.serving.catalogue.open_model", lambda name, runtime: model)
     assert serve.main(["--port", "0"]) == 2
     assert "names no genres" in capsys.readouterr().err

@@ -35,15 +35,15 @@ DROP = """async (files) => {
 
 FOCUSED = "(({ id, role, textContent }) => id || role || textContent)(document.activeElement)"
 WATCH_STATUS = """() => {
-    const status = document.querySelector("#status");
+    const news = document.querySelector("#news");
     window.told = [];
-    new MutationObserver(() => told.push(status.textContent)).observe(status, { childList: true });
+    new MutationObserver(() => told.push(news.textContent)).observe(news, { childList: true });
 }"""
 WATCH_STAGES = """() => {
     window.seen = new Set();
     new MutationObserver(() => {
         for (const song of document.querySelectorAll(".song"))
-            seen.add(`${song.dataset.stage} ${song.querySelector("progress").hasAttribute("value")}`);
+            seen.add(`${song.dataset.stage} ${song.querySelector("progress").getAttribute("value")}`);
     }).observe(document.querySelector("#songs"), { subtree: true, childList: true, attributes: true });
 }"""
 
@@ -119,8 +119,8 @@ def test_page_five_files_dropped_one_broken_are_classified(server, tab, files):
     picture(tab, "five")
     assert tab.locator(".song h2").all_inner_texts() == list(FIVE)  # in the order of the drop
     assert tab.locator(".song[data-stage=failed] h2").all_inner_texts() == ["broken.mp3"]
-    assert "not an audio file" in tab.inner_text(".song[data-stage=failed]")
-    assert "4 of 5 songs, 1 failed" in tab.inner_text("#counts")
+    assert tab.inner_text(".song[data-stage=failed] .bad").startswith("This file cannot be used: not an audio file")
+    assert tab.inner_text("#summary") == "5 songs: 4 done, 1 failed"
     first = tab.locator(".song").first
     shares = [int(text.rstrip("%\u00a0 ")) for text in first.locator(".genre span:last-child").all_inner_texts()]
     assert shares == sorted(shares, reverse=True) and 95 <= sum(shares) <= 101
@@ -187,6 +187,7 @@ def until(tab, holds: str) -> None:
 
 
 def test_page_is_used_by_keyboard_alone(server, tab, files):
+    tab.on("filechooser", lambda _: None)  # from now on Chromium tells of choosers, which it begins to with a delay
     opened(tab, server)
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.id") == "theme"
@@ -199,12 +200,15 @@ def test_page_is_used_by_keyboard_alone(server, tab, files):
     chooser.value.set_files([str(files["song.ogg"]), str(files["broken.mp3"])])
     all_ended(tab, 2)
     reached = []
-    for _ in range(6):
+    for _ in range(7):
         tab.keyboard.press("Tab")
         reached.append(tab.evaluate(FOCUSED))
-    assert reached == ["csv", "clear", "slider", "▶ Play", "Try again", "API"]
-    for _ in range(4):
-        tab.keyboard.press("Shift+Tab")
+    assert reached == ["csv", "clear", "Remove", "slider", "▶ Play", "Remove", "API"]
+    tab.keyboard.press("Shift+Tab")
+    tab.keyboard.press("Enter")
+    assert tab.locator(".song h2").all_inner_texts() == ["song.ogg"] and tab.inner_text("#summary") == "1 song: 1 done"
+    assert tab.evaluate("document.activeElement.ariaLabel") == "Remove song.ogg"  # the one before
+    tab.keyboard.press("Shift+Tab")
     tab.keyboard.press("Enter")
     assert tab.locator(".song").count() == 0 and tab.evaluate("document.activeElement.id") == "files"
 
@@ -217,7 +221,7 @@ def test_page_screen_reader_is_told_of_results(server, tab, files):
     told = tab.evaluate("window.told")
     assert told[0] == "2 songs added." and "broken.mp3 could not be classified." in told
     assert any(text.startswith("song.ogg: hip-hop ") for text in told)
-    assert tab.locator("#status").get_attribute("role") == "status"
+    assert tab.locator("[role=status] > #news").count() == 1 and tab.locator("[role=status] > #summary").count() == 1
 
 
 @pytest.mark.parametrize("tab", [{"color_scheme": "dark", "viewport": {"width": 1000, "height": 900}}], indirect=True)
@@ -246,6 +250,7 @@ def test_page_on_a_phone_fits_and_has_large_buttons(server, tab, files, songs, t
     tab.set_input_files("#files", [str(path) for path in (long, files["broken.mp3"])])
     all_ended(tab, 2)
     picture(tab, "phone")
+    assert tab.inner_text("#drop .big >> visible=true") == "Choose songs"
     assert tab.evaluate("document.documentElement.scrollWidth") <= 360
     heights = tab.evaluate("[...document.querySelectorAll('button')].map((b) => b.getBoundingClientRect().height)")
     assert min(heights) >= 44
@@ -271,7 +276,135 @@ def test_page_busy_server_is_asked_again_and_songs_too_large_are_told(server, ta
     (tmp_path / "large.wav").write_bytes(bytes(9 << 20))
     tab.set_input_files("#files", str(tmp_path / "large.wav"))
     all_ended(tab, 2)
-    assert "at most 8 MiB" in tab.inner_text(".song[data-stage=failed]")
+    failed = tab.locator(".song[data-stage=failed]")
+    assert failed.locator(".bad").inner_text() == "The file is too large: at most 8 MiB are taken."
+    assert failed.locator("button").all_inner_texts() == ["Remove"]  # it will never be taken
+
+
+def test_page_server_that_is_away_is_told_while_songs_wait_and_given_up(server, tab, files):
+    asked = []
+
+    def away(route):
+        asked.append(1)
+        reason = json.dumps({"error": "the model does not answer."})
+        route.fulfill(status=503, headers={"Retry-After": "0"}, body=reason)
+
+    opened(tab, server)
+    tab.route("**/api/predict/stream", away)
+    tab.evaluate(WATCH_STAGES)
+    drop(tab, {name: files[name] for name in ("song.ogg", "cbr.mp3", "pcm16.flac")})
+    waiting = tab.locator(".song[data-stage=waiting]", has_text="tries again by itself").first
+    assert "The model does not answer." in waiting.inner_text()
+    all_ended(tab, 3)
+    assert "waiting 0" in tab.evaluate("[...window.seen]")  # an empty bar that stands still
+    assert 24 <= len(asked) <= 26  # the third song does not wait as long as the first two
+    assert tab.inner_text("#summary") == "3 songs: 3 failed"
+    failed = tab.locator(".song[data-stage=failed]").first
+    assert failed.locator(".bad").inner_text() == "The model does not answer."
+    picture(tab, "away")
+    assert violations(tab) == []
+    tab.unroute("**/api/predict/stream")
+    failed.get_by_text("Try again").click()
+    tab.wait_for_selector(".song[data-stage=done]")
+
+
+def test_page_song_removed_while_the_server_is_busy_is_not_asked_again(server, tab, files):
+    asked = []
+
+    def busy(route):
+        asked.append(1)
+        route.fulfill(status=429, headers={"Retry-After": "0"}, body='{"error": "2 songs are being analysed."}')
+
+    opened(tab, server)
+    tab.route("**/api/predict/stream", busy)
+    drop(tab, {"song.ogg": files["song.ogg"]})
+    give_up = time.monotonic() + 30
+    while len(asked) < 14:  # more often than a server that is away
+        assert time.monotonic() < give_up
+        tab.wait_for_timeout(50)
+    assert "2 songs are being analysed." in tab.inner_text(".song")
+    tab.click("text=Remove")
+    assert tab.locator(".song").count() == 0 and tab.evaluate("document.activeElement.id") == "files"
+    tab.wait_for_timeout(300)
+    n = len(asked)
+    tab.wait_for_timeout(600)
+    assert len(asked) == n
+
+
+@pytest.mark.parametrize(
+    ("starts", "end", "expected"),
+    [
+        ([0, 3, 6, 7], 10, [(0, 3), (3, 6), (6, 9), (9, 10)]),  # the last one overlaps
+        ([0, 1], 4, [(0, 3), (3, 4)]),
+        ([0, 1, 2, 2.5], 5.5, [(0, 1), (1, 2), (2, 3), (3, 5.5)]),  # all overlap
+        ([0, 10, 20], 30, [(0, 3), (10, 13), (20, 23)]),
+        ([0], 1.2, [(0, 1.2)]),
+    ],
+)
+def test_timeline_columns_are_as_long_as_slices_and_the_last_begins_after_the_one_before(
+    server, tab, starts, end, expected
+):
+    opened(tab, server)
+    columns = tab.evaluate(
+        "async ([starts, end]) => (await import('shared/timeline.js')).sliceColumns(starts, 3, end)", [starts, end]
+    )
+    edges = [edge for column in columns for edge in (column["left"], column["right"])]
+    assert edges == pytest.approx([edge for pair in expected for edge in pair])
+
+
+STREAMED = {
+    "file": "song.ogg", "task": "single", "genre": "jazz", "genres": ["jazz"], "seconds": 6.5, "slices": 7, "note": "",
+}  # fmt: skip
+
+
+def answer_by_slice(labels, shares: list[dict], mean: dict) -> str:
+    """A stream's last line, with these probabilities."""
+    slices = [
+        {"start": min(i, 5.5), "genre": max(s, key=s.get), "genres": [], "probabilities": dict.fromkeys(labels, 0) | s}
+        for i, s in enumerate(shares)
+    ]
+    return json.dumps({"result": STREAMED | {"by_slice": slices, "probabilities": dict.fromkeys(labels, 0) | mean}})
+
+
+def test_page_timeline_has_times_a_playhead_and_colours_of_all_genres(server, tab, files):
+    opened(tab, server)
+    with server.client() as client:
+        labels = client.get("/api/model").json()["labels"]
+    shares = [{"jazz": 1}] * 3 + [{"jazz": 0.6, "metal": 0.4}] + [{"jazz": 1}] * 2 + [{"vocal": 0.99, "blues": 0.01}]
+    line = answer_by_slice(labels, shares, {"jazz": 0.99, "metal": 0.005, "vocal": 0.005})
+    tab.route("**/api/predict/stream", lambda route: route.fulfill(content_type="application/x-ndjson", body=line))
+    drop(tab, {"song.ogg": files["song.ogg"]})
+    all_ended(tab, 1)
+    assert tab.locator(".genre span:first-child").all_inner_texts() == ["jazz"]
+    assert tab.locator(".legend li").all_inner_texts() == ["vocal", "metal"]  # blues is too little to be seen
+    marks = tab.locator(".axis span")
+    assert marks.all_inner_texts() == ["0:00", "0:02", "0:04", "0:07"]
+    canvas, second = tab.locator(".slices canvas").bounding_box(), marks.nth(1).bounding_box()
+    middle = second["x"] + second["width"] / 2 - canvas["x"]
+    assert middle == pytest.approx(canvas["width"] * 2 / 6.5, abs=1.5)
+    assert tab.locator(".playhead").is_hidden() and tab.inner_text(".time") == "0:07"
+    tab.mouse.click(canvas["x"] + canvas["width"] * 3.5 / 6.5, canvas["y"] + 40)
+    until(tab, "audio.currentTime >= 3.2")
+    tab.locator(".play").click()
+    until(tab, "audio.paused")
+    now, head = tab.evaluate("audio.currentTime"), tab.locator(".playhead").bounding_box()
+    assert head["x"] + 1 - canvas["x"] == pytest.approx(canvas["width"] * now / 6.5, abs=2)
+    assert tab.inner_text(".time") == f"0:0{int(now)} / 0:07"
+    tab.locator(".play").click()  # it goes on where it was
+    until(tab, "!audio.paused")
+    assert tab.evaluate("audio.currentTime") >= now
+    tab.locator(".play").click()
+    picture(tab, "timeline")
+    assert violations(tab) == []
+
+
+def test_page_footer_names_the_model_without_its_server(server, tab):
+    with server.client() as client:
+        model = client.get("/api/model").json() | {"name": "http://inside.example.org:8501/v1/models/genres/versions/3"}
+    tab.route("**/api/model", lambda route: route.fulfill(json=model))
+    opened(tab, server)
+    assert tab.inner_text("#model") == "Model: genres, 6 genres"
+    assert "inside.example.org" not in tab.inner_text("body")
 
 
 def test_page_shows_progress_of_upload_and_analysis(server, tab, files):
@@ -287,8 +420,8 @@ def test_page_shows_progress_of_upload_and_analysis(server, tab, files):
     drop(tab, {"song.ogg": files["song.ogg"]})
     all_ended(tab, 1)
     seen = tab.evaluate("[...window.seen]")
-    assert "waiting false" in seen and "analysing true" in seen, seen
-    assert "an invented fault." in tab.inner_text(".song")
+    assert "waiting 0" in seen and any(stage.startswith("analysing ") for stage in seen), seen
+    assert tab.inner_text(".song .bad") == "This song could not be classified: an invented fault."
     tab.unroute("**/api/predict/stream")
     tab.click("text=Try again")
     tab.wait_for_selector(".song[data-stage=done]")

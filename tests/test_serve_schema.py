@@ -48,7 +48,7 @@ def test_document_has_examples_and_describes_every_answer(server):
     schemas = document["components"]["schemas"]
     body = predict["requestBody"]["content"]["multipart/form-data"]["schema"]["$ref"].rsplit("/", 1)[1]
     assert "file" in schemas[body]["required"]
-    assert set(predict["responses"]) == {"200", "400", "403", "408", "413", "422", "429", "503"}
+    assert set(predict["responses"]) == {"200", "400", "403", "408", "413", "415", "422", "429", "503", "507"}
     answer = schemas["Answer"]["properties"]
     assert all(answer[name]["examples"] for name in ("file", "genre", "probabilities", "by_slice", "tags"))
     assert stream["responses"]["200"]["content"].keys() == {"application/x-ndjson"}

@@ -1,5 +1,9 @@
 """The files beside the versions of a model: what TF Serving reads, parsed with its own messages."""
 
+import shutil
+import subprocess
+from pathlib import Path
+
 import pytest
 import tf_serving_messages
 import yaml
@@ -56,3 +60,15 @@ def test_server_files_that_are_there_are_left_alone(tmp_path):
 )
 def test_model_name_needs_no_quoting(tmp_path, folder, name):
     assert model_name(tmp_path / folder) == name
+
+
+def test_rest_recipe_without_ffmpeg_writes_and_sends_no_request(tmp_path):
+    text = (Path(__file__).parent.parent / "docs" / "serving.md").read_text(encoding="utf-8")
+    recipe = next(block for block in text.split("```") if "request.json" in block and "ffmpeg -i" in block)
+    (tmp_path / "curl").write_text("#!/bin/sh\necho sent >> sent\n")
+    (tmp_path / "curl").chmod(0o755)
+    first = recipe.split("curl -d '")[0]
+    done = subprocess.run([shutil.which("bash"), "-c", first], cwd=tmp_path, env={"PATH": str(tmp_path)}, check=False,
+                          capture_output=True, text=True)  # fmt: skip
+    assert done.returncode != 0 and "ffmpeg" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["curl"]

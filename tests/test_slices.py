@@ -106,7 +106,9 @@ def test_graph_cuts_each_track_of_a_batch_as_if_alone(hop):
     @tf.function(input_signature=[tf.TensorSpec((None, None), tf.float32), tf.TensorSpec((None,), tf.int32)])
     def traced(batch, lengths):
         tracks, starts, counts = plan_in_graph(lengths, spec(hop))
-        return cut_in_graph(batch, lengths, tracks, starts, spec(hop)), counts
+        size = tf.shape(batch, tf.int64)
+        firsts = tf.range(size[0]) * size[1]
+        return cut_in_graph(tf.reshape(batch, [-1]), firsts, lengths, tracks, starts, spec(hop)), counts
 
     batch = np.ones((len(LENGTHS), max(LENGTHS)), "float32")
     for row, samples in zip(batch, LENGTHS):

@@ -135,18 +135,18 @@ def plan_in_graph(lengths, spec: SliceSpec):
     return tracks, tf.minimum(numbers.flat_values * spec.hop_samples, tf.gather(beyond, tracks)), counts
 
 
-def cut_in_graph(batch, lengths, tracks, starts, spec: SliceSpec):
+def cut_in_graph(samples, firsts, lengths, tracks, starts, spec: SliceSpec):
     """The slices that `plan_in_graph` places, or some of them: -> (slices, slice_samples, ...).
 
     Args:
-        batch: tensor (batch, samples, ...), at least one sample; what is behind a track's length does not matter.
-        lengths: int32 tensor (batch,), 0 to samples; a track without samples is zeros.
+        samples: tensor (all samples, ...), at least one: the tracks one behind the other; what is between them does
+            not matter.
+        firsts: int64 tensor (batch,), where in `samples` each track begins.
+        lengths: int32 tensor (batch,), samples of each track; a track without samples is zeros.
     """
     import tensorflow as tf
 
-    size = tf.shape(batch, tf.int64)
-    own = tf.gather(tf.cast(lengths, tf.int64), tracks)[:, None]  # (slices, 1)
+    own, first = (tf.gather(tf.cast(one, tf.int64), tracks)[:, None] for one in (lengths, firsts))  # (slices, 1)
     index = (starts[:, None] + tf.range(spec.slice_samples, dtype=tf.int64)) % tf.maximum(own, 1)
-    rows = tf.reshape(batch, tf.concat([[size[0] * size[1]], size[2:]], axis=0))
-    slices = tf.gather(rows, tracks[:, None] * size[1] + index)  # (slices, slice_samples, ...)
+    slices = tf.gather(samples, tf.where(own > 0, first + index, 0))  # (slices, slice_samples, ...)
     return tf.where(tf.reshape(own > 0, (-1,) + (1,) * len(spec.shape)), slices, 0.0)

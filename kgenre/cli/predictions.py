@@ -1,10 +1,12 @@
 """What `kgenre predict` and `kgenre client` share: the songs that they take, and the predictions that they write."""
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 
 from kgenre.cli.output import Output
 from kgenre.cli.progress import BarProgress
+from kgenre.core.errors import KgenreError
 from kgenre.serving.answers import record_json, record_text, records_csv, track_record
 
 FORMATS = ("text", "csv", "json")
@@ -19,35 +21,57 @@ def add_slices_flag(parser: argparse.ArgumentParser) -> None:
 
 
 def write_predictions(
-    model, reader, paths: Sequence[str], output: Output, by_slice: bool, tags: Callable | None = None, **options
+    model,
+    reader,
+    paths: Sequence[str],
+    output: Output,
+    by_slice: bool,
+    tags: Callable | None = None,
+    confirm: Callable[[], None] = lambda: None,
+    **options,
 ) -> int:
     """Predicts tracks and writes each as soon as it is known, a table at the end; returns the exit status.
 
-    Files that cannot be used are listed on standard error, and the status is then 1.
+    Files that cannot be used are listed on standard error, and the status is then 1. Where the model fails, a table of
+    the songs before is written, and standard error says that it is incomplete.
 
     Args:
         model: serving.Model.
         reader: as `open_reader` gives for the model's slice spec.
         by_slice: whether the answer for each slice is written, too.
         tags: embeddings (slices, d) -> {tag: probability}, for models that have tags.
+        confirm: called when all are predicted; raises ModelReplaced where their labels may be wrong.
         options: of `predict_tracks`.
+
+    Raises:
+        KgenreError: the model fails, as a server may.
     """
+    from kgenre.serving.clients.transport import ModelReplaced
     from kgenre.serving.predict import predict_tracks
 
     records, progress, streamed = [], BarProgress(), output.path is None and output.format != "csv"
-    labels = model.task.labels
+    labels, fault = model.task.labels, None
     with progress.task("analysing", len(paths), "tracks") as advance:
-        for prediction in predict_tracks(model, reader, paths, advance=advance, **options):
-            record = track_record(prediction, tags(prediction.slices.embeddings) if tags else None)
-            if streamed:
-                output.write_text(_text([record], output, labels, by_slice))
-            else:
-                records.append(record)
+        try:
+            for prediction in predict_tracks(model, reader, paths, advance=advance, **options):
+                record = track_record(prediction, tags(prediction.slices.embeddings) if tags else None)
+                if streamed:
+                    output.write_text(_text([record], output, labels, by_slice))
+                else:
+                    records.append(record)
+            confirm()
+        except KgenreError as error:
+            fault = error
+    if isinstance(fault, ModelReplaced) or (fault and not records):  # what the file had is not lost
+        raise fault
     if not streamed:
         order = {path: number for number, path in enumerate(paths)}
         records.sort(key=lambda record: order[record["path"]])  # predictions come as they are ready
         output.write_text(_text(records, output, labels, by_slice))
     output.report_songs(len(records))
+    if fault:
+        print(f"Incomplete: {len(records)} of {len(paths)} songs.", file=sys.stderr)
+        raise fault
     progress.failures(reader.failures, "failed")
     return 1 if reader.failures else 0
 

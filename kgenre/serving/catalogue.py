@@ -13,7 +13,7 @@ from kgenre.core.errors import KgenreError, check_known
 from kgenre.serving import litert_model
 from kgenre.serving.exported import open_exported
 from kgenre.serving.litert_model import LitertModel
-from kgenre.serving.model import Model
+from kgenre.serving.model import MODELS, Model
 from kgenre.serving.runtimes import AUTO, LITERT, RUNTIMES
 from kgenre.serving.saved_model import SavedModel
 
@@ -41,7 +41,7 @@ def open_model(name=None, runtime: str = AUTO) -> Model:
         if name in CATALOGUE:
             return CATALOGUE[name](runtime)
         if len(Path(name).parts) == 1:
-            check_known("model", name, CATALOGUE, where="a model is a run folder, a SavedModel folder or a name: ")
+            check_known("model", name, CATALOGUE, where=f"{MODELS}: ")
     return open_exported(name, runtime)
 
 

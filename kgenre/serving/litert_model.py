@@ -1,14 +1,14 @@
 """A .tflite file as a serving.Model: answers without TensorFlow, by LiteRT and XNNPACK."""
 
-import functools
-import importlib.util
 import os
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
+from kgenre.core import packages
 from kgenre.core.errors import KgenreError
 from kgenre.model.aggregate import SliceOutputs
 from kgenre.serving.litert_file import read_metadata
@@ -22,7 +22,7 @@ MOST_THREADS = 8  # each has an interpreter, of 30 MB for the default model
 
 
 class LitertModel(Model):
-    """An exported .tflite file with what it says of itself. Any thread may call it.
+    """An exported .tflite file with what it says of itself. Any thread may call it, and any child of a fork.
 
     Slices are answered side by side, each on one core by an interpreter of its own: that has a sixth more throughput
     than one interpreter with all cores, which wait for each other at the end of each layer.
@@ -49,11 +49,13 @@ class LitertModel(Model):
         metadata = read_metadata(self.path)
         self.task, self.slice_spec = task_and_spec(metadata)
         self.identity, self.leaky = metadata["identity"], metadata.get("leaky", "")
-        self._of_thread = threading.local()
+        self._begin()
+        _models.add(self)
 
-    @functools.cached_property
-    def _threads(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self.threads, thread_name_prefix="litert")
+    def _begin(self) -> None:
+        """Forgets threads and interpreters; new ones come with the first slices."""
+        self._of_thread = threading.local()
+        self._threads = ThreadPoolExecutor(self.threads, thread_name_prefix="litert")
 
     def _runner(self):
         """The signature's runner of this thread; made when its first slice comes."""
@@ -84,9 +86,22 @@ class LitertModel(Model):
         return self._runner()(**{self.slice_spec.input: piece[np.newaxis]})
 
 
+_models: weakref.WeakSet[LitertModel] = weakref.WeakSet()
+
+
+def _begin_in_child() -> None:
+    """A forked child has the pools of its parent without their threads, and would wait for these for ever."""
+    for model in list(_models):
+        model._begin()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_in_child)
+
+
 def installed() -> bool:
     """Whether LiteRT can be imported; it is not imported."""
-    return importlib.util.find_spec("ai_edge_litert") is not None
+    return packages.installed("ai_edge_litert")
 
 
 def check_installed() -> None:

@@ -5,6 +5,7 @@ imports all of TensorFlow: 5 s, 800 MB of memory and 2 GB of disk. These need no
 """
 
 import functools
+import math
 
 import numpy as np
 
@@ -49,6 +50,7 @@ TYPES = {
     STRING: (None, "string_val"),
     9: ("<i8", "int64_val"),
 }
+MOST_VALUES = 1 << 24  # that one value may stand for
 NUMBERS = {np.dtype(kind): number for number, (kind, _) in TYPES.items() if kind}
 
 
@@ -84,20 +86,35 @@ def tensor_values(tensor) -> np.ndarray:
         KgenreError: it has another type than those of TYPES, or too many or too few values.
     """
     shape = tuple(dim.size for dim in tensor.tensor_shape.dim)
-    size = int(np.prod(shape, dtype="int64"))
+    size = math.prod(shape)
     kind, field = TYPES.get(tensor.dtype, (None, None))
     if field is None:
         raise KgenreError(f"A tensor must be of the types {', '.join(map(str, TYPES))}. Received: {tensor.dtype}.")
+    if min(shape, default=0) < 0:
+        raise KgenreError(f"A tensor's dimensions must be 0 or more. Received: the shape {shape}.")
     if tensor.tensor_content and kind:
-        values = np.frombuffer(tensor.tensor_content, kind)
+        values = _numbers(tensor.tensor_content, kind)
     else:
         values = getattr(tensor, field)
-        values = np.array([text.decode() for text in values]) if field == "string_val" else np.array(values, kind)
-        if 0 < len(values) < size:
+        values = _texts(values) if field == "string_val" else np.array(values, kind)
+        if 0 < len(values) < size <= MOST_VALUES:
             values = np.concatenate([values, np.repeat(values[-1:], size - len(values))])
     if len(values) != size:
         raise KgenreError(f"A tensor of the shape {shape} must have {size} values. Received: {len(values)}.")
     return values.reshape(shape)
+
+
+def _numbers(content: bytes, kind: str) -> np.ndarray:
+    if len(content) % np.dtype(kind).itemsize:
+        raise KgenreError(f"A tensor of {kind} must have whole values. Received: {len(content)} bytes.")
+    return np.frombuffer(content, kind)
+
+
+def _texts(values) -> np.ndarray:
+    try:
+        return np.array([text.decode() for text in values])
+    except UnicodeDecodeError as error:
+        raise KgenreError(f"A tensor's texts must be UTF-8 ({error.reason}).") from error
 
 
 @functools.cache

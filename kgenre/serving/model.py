@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from kgenre.serving.predict import TrackPrediction
 
 
+MODELS = "A model is a run folder, a SavedModel folder, a .tflite file or a name such as default"  # what --model takes
+
+
 class Model(abc.ABC):
     """Slices in, probabilities and embeddings out.
 

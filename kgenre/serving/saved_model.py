@@ -8,7 +8,7 @@ import numpy as np
 from kgenre.core.errors import KgenreError
 from kgenre.model.aggregate import SliceOutputs
 from kgenre.serving.metadata import model_metadata, read_metadata, task_and_spec
-from kgenre.serving.model import Model
+from kgenre.serving.model import MODELS, Model
 
 
 class SavedModel(Model):
@@ -46,7 +46,8 @@ class SavedModel(Model):
     def metadata_of_graph(self) -> dict:
         """What `read_metadata` gives, of the graph itself: for exports that lack the file."""
         about = self.module.signatures["about"]()
-        return model_metadata(self.path, *task_and_spec({name: _plain(value) for name, value in about.items()}))
+        values = {name: _plain(value) for name, value in about.items()}
+        return {**model_metadata(self.path, *task_and_spec(values)), "leaky": values.get("leaky", "")}
 
 
 def _plain(tensor):
@@ -57,9 +58,16 @@ def _plain(tensor):
     return value.tolist()
 
 
+def check_folder(path: Path) -> None:
+    """Raises KgenreError where a path is none of a folder."""
+    if not path.is_dir():
+        raise KgenreError(f"{path}: {'not a' if path.exists() else 'no such'} model. {MODELS}.")
+
+
 def find_saved_model(path) -> Path:
     """The SavedModel in a run folder, a serving folder (its highest version), or the folder itself."""
     path = Path(path)
+    check_folder(path)
     for folder in (path, path / "saved_model"):
         if (folder / "saved_model.pb").is_file():
             return folder
@@ -68,12 +76,8 @@ def find_saved_model(path) -> Path:
         ]
         if versions:
             return max(versions, key=lambda child: int(child.name))
-    if not path.exists():
-        raise KgenreError(f"{path}: no such model. `model` is a run folder or a SavedModel folder.")
     unfinished = (path / "run.json").is_file()
-    step = (
-        f"Finish the run with `kgenre train --resume --out {path}`" if unfinished else "Name a run or SavedModel folder"
-    )
+    step = f"Finish the run with `kgenre train --resume --out {path}`" if unfinished else MODELS
     if (path / "fold-1").is_dir():  # of a cross-validation
         step = f"Name one of its folds, {path / 'fold-1'}"
     raise KgenreError(f"{path}: holds no SavedModel. {step}.")

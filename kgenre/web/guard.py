@@ -7,9 +7,11 @@ and no answer may be read or framed elsewhere.
 """
 
 import base64
+import errno
 import hashlib
 import hmac
 import ipaddress
+import logging
 import socket
 from collections.abc import Callable, Iterable
 
@@ -17,7 +19,9 @@ from fastapi.responses import JSONResponse
 
 from kgenre.core.errors import KgenreError
 
-DEFAULT_PORT = 8642
+log = logging.getLogger(__name__)
+
+DEFAULT_PORT, HTTP_PORT = 8642, 80
 LOOPBACK = ("127.0.0.1", "localhost")
 TOKEN_HEADER = "x-kgenre-token"
 MAX_REQUEST_BYTES = 4 << 20
@@ -66,7 +70,8 @@ class Guard:
         hosts: Callable[[str], bool] | None = None,
     ):
         self.app, self.token, self.max_request_bytes = app, token, max_request_bytes
-        self.is_own_host = hosts or {f"{name}:{port}" for name in LOOPBACK}.__contains__
+        own = {f"{name}:{port}" for name in LOOPBACK} | (set(LOOPBACK) if port == HTTP_PORT else set())
+        self.is_own_host = hosts or own.__contains__
         headers = {"content-security-policy": content_policy(inline_scripts), **HEADERS}
         self.headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
@@ -142,18 +147,22 @@ def listen(port: int | None, host: str = LOOPBACK[0]) -> socket.socket:
     """A socket on `host`, an address: at `port`; if None, at DEFAULT_PORT or any free one.
 
     Raises:
-        KgenreError: the requested port is taken, or the address is not this machine's.
+        KgenreError: no such port, it is taken, or the address is not this machine's.
     """
+    if port is not None and not 0 <= port <= 65535:
+        raise KgenreError(f"--port must be from 0 to 65535. Received: {port}.")
     for candidate in (DEFAULT_PORT, 0) if port is None else (port,):
         listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host, candidate))
             listening.listen()  # now, or another process could bind it too; a browser that is early waits
+            if port is None and candidate != DEFAULT_PORT:
+                log.warning("port %d is in use: another one is taken.", DEFAULT_PORT)
             return listening
-        except (OSError, OverflowError):
+        except OSError as error:
             listening.close()
-    place = "" if host in LOOPBACK else f", or {host} is not an address of this machine (--host)"
-    raise KgenreError(
-        f"Port {port} is in use, or not allowed{place}. Choose another with --port, or omit --port for any."
-    )
+            cause = error
+    if cause.errno not in (errno.EADDRINUSE, errno.EACCES):
+        raise KgenreError(f"--host must be an address of this machine ({cause.strerror}). Received: {host}.")
+    raise KgenreError(f"Port {port} is in use, or not allowed. Choose another with --port, or omit --port for any.")

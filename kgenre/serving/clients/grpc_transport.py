@@ -1,5 +1,8 @@
 """TF Serving's gRPC interface: PredictionService.Predict. Numbers travel as they are in memory."""
 
+import base64
+from collections.abc import Callable
+
 import numpy as np
 
 from kgenre.core.errors import KgenreError
@@ -24,6 +27,7 @@ class GrpcTransport(Transport):
         limit = settings.max_message_bytes
         options = [(f"grpc.max_{way}_message_length", limit) for way in ("send", "receive")]
         options += [(f"grpc.{name}_reconnect_backoff_ms", value) for name, value in RECONNECT_MS.items()]
+        self._metadata = _basic(*address.login) if address.login else ()
         target = address.netloc if address.netloc.rpartition(":")[2].isdecimal() else f"{address.netloc}:{PORT}"
         if address.scheme == "grpcs":
             self._channel = grpc.secure_channel(target, grpc.ssl_channel_credentials(), options)
@@ -44,18 +48,37 @@ class GrpcTransport(Transport):
             fill_tensor(request.inputs.add(key=name).value, values)
         return request
 
-    def send(self, request, seconds: float) -> dict[str, np.ndarray]:
+    def send(self, request, seconds: float, check: Callable[[], None]) -> dict[str, np.ndarray]:
         import grpc
 
         try:
-            answer = self._predict(request, timeout=max(0.0, seconds))
+            answer = _result(self._predict.future(request, seconds, self._metadata), check)
             return {entry.key: tensor_values(entry.value) for entry in answer.outputs}
         except grpc.RpcError as error:
             code, details = error.code().name, error.details() or ""
             if code == transport.FULL and SIZE_FAULT in details:
                 code = transport.TOO_LARGE
             if code == transport.LATE:
-                details = f"no answer within {self.settings.timeout:g} s"
+                raise self.late() from error
             raise self.fault(code, details) from error
         except KgenreError as error:
             raise self.fault(transport.BROKEN, str(error)) from error
+
+
+def _result(call, check: Callable[[], None]):
+    """The answer of a call, which `check` may end early."""
+    import grpc
+
+    try:
+        while True:
+            try:
+                return call.result(transport.CHECK_SECONDS)
+            except grpc.FutureTimeoutError:
+                check()
+    finally:
+        call.cancel()  # which does nothing to one that has ended
+
+
+def _basic(user: str, password: str) -> tuple[tuple[str, str], ...]:
+    """A login as HTTP has it."""
+    return (("authorization", f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"),)

@@ -1,7 +1,7 @@
 """The transport of an address: what of TF Serving is asked there, and how."""
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from kgenre.core.errors import KgenreError
 from kgenre.serving.clients.grpc_transport import GrpcTransport
@@ -23,12 +23,13 @@ def open_transport(url: str, settings: ClientSettings) -> Transport:
 
     Args:
         url: as http://localhost:8501/v1/models/genres or grpc://localhost:8500/v1/models/genres; /versions/2 or
-            /labels/stable may follow. https and grpcs are encrypted.
+            /labels/stable may follow. https and grpcs are encrypted. http://USER:PASSWORD@HOST/... is a login, which
+            is sent and never shown.
 
     Raises:
         KgenreError: no such address.
     """
-    url = url.rstrip("/")
+    login, url = _login_apart(url.rstrip("/"))
     try:
         parts = urlsplit(url)
         has_host = bool(parts.hostname) and parts.port != 0  # a port that is none raises
@@ -40,4 +41,15 @@ def open_transport(url: str, settings: ClientSettings) -> Transport:
             "A model of TF Serving is an address like http://localhost:8501/v1/models/genres or "
             f"grpc://localhost:8500/v1/models/genres, and may end in /versions/2 or /labels/stable. Received: {url}."
         )
-    return TRANSPORTS[parts.scheme](Address(url, parts.scheme, parts.netloc, **found.groupdict()), settings)
+    address = Address(url, parts.scheme, parts.netloc, **found.groupdict(), login=login)
+    return TRANSPORTS[parts.scheme](address, settings)
+
+
+def _login_apart(url: str) -> tuple[tuple[str, str] | None, str]:
+    """User and password of an address, and the address without them."""
+    scheme, separator, rest = url.partition("://")
+    login, at, place = rest.rpartition("@")
+    if not at:
+        return None, url
+    user, _, password = login.partition(":")
+    return (unquote(user), unquote(password)), f"{scheme}{separator}{place}"

@@ -3,8 +3,9 @@
 Numbers travel as JSON with nine digits, which keep every bit of a float32: 13 bytes for its four.
 """
 
+import collections
 import json
-import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -24,17 +25,20 @@ CODES = {  # of HTTP statuses
     504: transport.LATE,
 }
 FORMATS = {"f": "%.9g", "i": "%d"}
-CHUNK_BYTES = 1 << 16
+KINDS = "ifU"  # of NumPy's types: numbers and texts
+# What reading JSON of any kind raises; RecursionError where it is too deep.
+NO_PREDICTIONS = (ValueError, LookupError, TypeError, OverflowError, RecursionError)
 
 
 class RestTransport(Transport):
     VALUE_BYTES = 16  # "-1.23456789e-10,"
 
     def __init__(self, address: Address, settings: ClientSettings):
-        import requests
+        from kgenre.serving.clients.http_session import HttpSession  # takes its time, which no request should lose
 
         super().__init__(address, settings)
-        self._session = requests.Session()
+        self._open = HttpSession
+        self._free = collections.deque()  # sessions that no thread has now
 
     def encode(self, signature: str, inputs: dict[str, np.ndarray]) -> bytes:
         names = [json.dumps(name) for name in inputs]
@@ -44,44 +48,45 @@ class RestTransport(Transport):
         ]
         return f'{{"signature_name":{json.dumps(signature)},"instances":[{",".join(rows)}]}}'.encode()
 
-    def send(self, request: bytes, seconds: float) -> dict[str, np.ndarray]:
+    def send(self, request: bytes, seconds: float, check: Callable[[], None]) -> dict[str, np.ndarray]:
         import requests
 
-        late = self.fault(transport.LATE, f"no answer within {self.settings.timeout:g} s")
         if seconds <= 0:
-            raise late
-        deadline = time.monotonic() + seconds
+            raise self.late()
+        session, url = self._session(), f"{self.address.url}:predict"
         try:
-            with self._session.post(
-                f"{self.address.url}:predict", data=request, timeout=seconds, stream=True, allow_redirects=False,
-                headers={"Content-Type": "application/json"},
-            ) as response:  # fmt: skip
-                body = b""
-                for chunk in response.iter_content(CHUNK_BYTES):
-                    body += chunk
-                    if time.monotonic() > deadline:  # the timeout of requests is of each wait, not of all
-                        raise late
-        except requests.Timeout as error:
-            raise late from error
+            answer = session.post(url, request, seconds, check, self.address.login)
+        except TimeoutError as error:
+            raise self.late() from error
         except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
             raise self.fault(transport.AWAY, f"no answer ({innermost_cause(error)})") from error
         except requests.RequestException as error:  # an address that is none
             raise self.fault(transport.BROKEN, innermost_cause(error)) from error
-        if response.status_code != 200:
-            status = response.status_code
-            code, asked = CODES.get(status, transport.BROKEN), response.headers.get("Retry-After", "")
+        self._free.append(session)
+        if answer.status != 200:
+            code, asked = CODES.get(answer.status, transport.BROKEN), answer.headers.get("Retry-After", "")
             wait = float(asked) if asked.isdecimal() else 0.0
-            raise self.fault(code, f"status {status}, {_reason(body) or response.reason}", wait)
-        return self._outputs(body)
+            raise self.fault(code, f"status {answer.status}, {_reason(answer.body) or answer.reason}", wait)
+        return self._outputs(answer.body)
+
+    def _session(self):
+        try:
+            return self._free.pop()
+        except IndexError:
+            return self._open()
 
     def _outputs(self, body: bytes) -> dict[str, np.ndarray]:
         """{"predictions": [{name: value, ...} of each row]}; a signature of one output has values without names."""
         try:
             rows = json.loads(body)["predictions"]
-            if not isinstance(rows[0], dict):
-                return {"": np.array(rows)}
-            return {name: np.array([row[name] for row in rows]) for name in rows[0]}
-        except (ValueError, LookupError, TypeError) as error:
+            columns = (
+                {name: [row[name] for row in rows] for name in rows[0]} if isinstance(rows[0], dict) else {"": rows}
+            )
+            outputs = {name: np.array(column) for name, column in columns.items()}
+            if any(values.dtype.kind not in KINDS for values in outputs.values()):
+                raise TypeError("values that are neither numbers nor texts")
+            return outputs
+        except NO_PREDICTIONS as error:
             text = body[:100].decode(errors="replace")
             raise self.fault(transport.BROKEN, f"answered with something else than predictions: {text}") from error
 
@@ -98,5 +103,5 @@ def _reason(body: bytes) -> str:
     """What the server says of a fault."""
     try:
         return str(json.loads(body)["error"])
-    except (ValueError, LookupError, TypeError):
+    except NO_PREDICTIONS:
         return body[:100].decode(errors="replace")

@@ -2,16 +2,21 @@
 
 import abc
 import itertools
+import logging
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from kgenre.core.errors import KgenreError
 from kgenre.serving.clients.settings import ClientSettings
 
+log = logging.getLogger(__name__)
+
 # Seconds before each retry: 7.5 s in all, after which an address counts as a wrong one, or a server as gone.
 WAITS = (0.5, 1.0, 2.0, 4.0)
+CHECK_SECONDS = 1.0  # between two calls of what may end a request early
 
 # gRPC's names of faults, and TOO_LARGE, which gRPC calls RESOURCE_EXHAUSTED as it does a full server. What to do then.
 FULL, AWAY, LATE, TOO_LARGE = "RESOURCE_EXHAUSTED", "UNAVAILABLE", "DEADLINE_EXCEEDED", "TOO_LARGE"
@@ -20,7 +25,8 @@ BROKEN = "INTERNAL"
 RETRIED = (FULL, AWAY, LATE)
 NEXT_STEPS = {
     FULL: "Ask again later, or start more servers.",
-    AWAY: "Is the address right, and the server running?",
+    AWAY: "Is the address right, and the server running? By itself TF Serving has REST at port 8501 and gRPC at 8500, "
+    "http and grpc rather than https and grpcs.",
     LATE: "Allow it more time with --timeout, or send less at once with --max-message-mib.",
     TOO_LARGE: "Send less at once with --max-message-mib.",
     REFUSED: "Is it a model that kgenre exported?",
@@ -43,9 +49,16 @@ class ServingError(KgenreError):
         self.code, self.wait = code, wait
 
 
+class ModelReplaced(KgenreError):
+    """A server has another model at the same address than before."""
+
+
 @dataclass(frozen=True)
 class Address:
-    """Where a model is: the whole of its url, and its parts. Version and label are None where the newest is asked."""
+    """Where a model is: the whole of its url, and its parts. Version and label are None where the newest is asked.
+
+    login: user and password. They are in no other part, for these are shown.
+    """
 
     url: str
     scheme: str
@@ -53,10 +66,15 @@ class Address:
     name: str
     version: str | None = None
     label: str | None = None
+    login: tuple[str, str] | None = field(default=None, repr=False)
+
+
+def no_check() -> None:
+    """Nothing ends a request early."""
 
 
 class Transport(abc.ABC):
-    """Asks a model's signatures.
+    """Asks a model's signatures; from several threads at once, too.
 
     VALUE_BYTES: of a number in a message, at most.
     patient: whether a server that has answered before is asked again until the time of a request is over, for it may
@@ -69,20 +87,24 @@ class Transport(abc.ABC):
         self.address, self.settings, self.patient = address, settings, False
         self._has_answered = False
 
-    def ask(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def ask(
+        self, signature: str, inputs: dict[str, np.ndarray], check: Callable[[], None] = no_check
+    ) -> dict[str, np.ndarray]:
         """The outputs of a signature; texts as NumPy's strings.
 
         Args:
             inputs: float32 or int32, of one first dimension, the batch.
+            check: called before each attempt and about once a second; what it raises ends all of it.
 
         Raises:
             ServingError: no answer, after the retries, or none within the time.
         """
         request, deadline = self.encode(signature, inputs), time.monotonic() + self.settings.timeout
         last = WAITS[-1] if self.patient and self._has_answered else None
-        for wait in itertools.chain(WAITS, itertools.repeat(last)):
+        for number, wait in enumerate(itertools.chain(WAITS, itertools.repeat(last))):
+            check()
             try:
-                outputs = self.send(request, deadline - time.monotonic())
+                outputs = self.send(request, max(0.0, deadline - time.monotonic()), check)
                 self._has_answered = True
                 return outputs
             except ServingError as error:
@@ -91,15 +113,29 @@ class Transport(abc.ABC):
                 wait = max(wait, error.wait)
                 if time.monotonic() + wait >= deadline:
                     raise
-            time.sleep(wait)
+                if number == 0:
+                    left = deadline - time.monotonic()
+                    left = left if last else min(left, sum(WAITS))
+                    log.info("%s: no answer yet (%s); asking again for %.0f s.", self.address.url, error.code, left)
+            _sleep(wait, check)
 
     @abc.abstractmethod
     def encode(self, signature: str, inputs: dict[str, np.ndarray]):
         """The request as `send` takes it."""
 
     @abc.abstractmethod
-    def send(self, request, seconds: float) -> dict[str, np.ndarray]:
-        """Sends it once, and waits for `seconds` at most. Raises ServingError."""
+    def send(self, request, seconds: float, check: Callable[[], None]) -> dict[str, np.ndarray]:
+        """Sends it once, and waits for `seconds` at most. Raises ServingError, and what `check` raises."""
 
     def fault(self, code: str, reason: str, wait: float = 0.0) -> ServingError:
         return ServingError(self.address.url, code, reason, wait)
+
+    def late(self) -> ServingError:
+        return self.fault(LATE, f"no answer within {self.settings.timeout:g} s")
+
+
+def _sleep(seconds: float, check: Callable[[], None]) -> None:
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, CHECK_SECONDS))
+        check()

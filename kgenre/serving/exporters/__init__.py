@@ -49,6 +49,7 @@ class Exporter:
     module: an ExporterModule, of this package.
     server: of this package, with write_server_files(folder) for what a server needs beside the artefacts of a folder.
     suffix: of a file; "" for a folder.
+    tells_leaky: whether `write` takes `leaky`, for the artefact itself tells it; `mark_leaky` is called of all.
     options: names of what `write` and `tolerance` take by keyword.
     """
 
@@ -56,6 +57,7 @@ class Exporter:
     module: str
     server: str = ""
     suffix: str = ""
+    tells_leaky: bool = False
     options: tuple[str, ...] = ()
 
     def load(self) -> ExporterModule:
@@ -70,7 +72,7 @@ class Exporter:
 
 EXPORTERS = {
     "saved_model": Exporter(
-        "TensorFlow SavedModel, a version folder for TF Serving", "saved_model", server="tf_serving"
+        "TensorFlow SavedModel, a version folder for TF Serving", "saved_model", server="tf_serving", tells_leaky=True
     ),
     "litert": Exporter(
         "LiteRT, one .tflite file that answers without TensorFlow",
@@ -110,7 +112,8 @@ def export_model(
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=folder.parent) as beside:
         part = Path(beside) / f"artefact{EXPORTERS[format].suffix}"
-        exporter.write(model, task, spec, part, **options)
+        told = {"leaky": leaky} if leaky and EXPORTERS[format].tells_leaky else {}
+        exporter.write(model, task, spec, part, **options, **told)
         found = difference(model, task, spec, part, exporter.ANSWER)
         tolerance = exporter.tolerance(**options)
         if not found <= tolerance:

@@ -29,7 +29,8 @@ def difference(model, task: Task, spec: SliceSpec, folder: Path, answer: str) ->
 
     Returns:
         The largest absolute difference; of embeddings as a share of their largest value, where that is above 1.
-        Infinite where an answer is missing or has another shape, or where the artefact describes itself wrongly.
+        Infinite where an answer is missing, has another shape or is not finite, or where the artefact describes itself
+        wrongly.
     """
     from kgenre.serving.keras_model import KerasModel
 
@@ -120,7 +121,8 @@ def _difference(key: str, value: np.ndarray, expected: dict[str, dict]) -> float
         return float("inf")
     # An embedding has no natural range.
     scale = max(1.0, float(np.abs(wanted).max())) if "embedding" in output else 1.0
-    return float(np.abs(value - wanted).max()) / scale
+    found = float(np.abs(value - wanted).max()) / scale
+    return found if np.isfinite(found) else float("inf")  # `max` of several passes over NaN
 
 
 def _about_difference(value: np.ndarray, wanted) -> float:

@@ -45,16 +45,29 @@ class Admission:
         if refusal:
             await self._refuse(*refusal, scope, receive, send)
             return
+        began = False
+
+        async def send_noted(message) -> None:
+            nonlocal began
+            began = True
+            await self._send_limited(send, message)
+
         self._count(1)
         try:
-            await self.app(scope, self._limited(receive), self._limited_send(send))
+            await self.app(scope, self._limited(receive), send_noted)
         except ClientStalled:
             pass  # an answer that is not complete closes the connection
+        except asyncio.CancelledError:  # the server ends
+            if not began:
+                await _answer(503, "the server is being stopped.", scope, receive, send)
         finally:
             self._count(-1)
 
     def _refusal(self, scope) -> tuple[int, str] | None:
-        length = dict(scope["headers"]).get(b"content-length", b"0")
+        headers = dict(scope["headers"])
+        if not headers.get(b"content-type", b"").lower().startswith(b"multipart/form-data"):
+            return 415, "send the song as a form, multipart/form-data, in the field `file`."
+        length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > self.settings.max_upload_bytes:
             return 413, self._too_large()
         if not self.is_ready():
@@ -73,8 +86,7 @@ class Admission:
             left -= len(message.get("body", b""))
             if not message.get("more_body"):
                 break
-        retry = {"retry-after": RETRY_SECONDS[status]} if status in RETRY_SECONDS else {}
-        await JSONResponse({"error": text}, status, retry)(scope, receive, send)
+        await _answer(status, text, scope, receive, send)
 
     def _limited(self, receive):
         """`receive` that ends an upload which is too large, stalls or takes too long."""
@@ -98,16 +110,12 @@ class Admission:
 
         return limited
 
-    def _limited_send(self, send):
-        """`send` to a client that must take what it is sent: it would hold its place for ever."""
-
-        async def limited(message):
-            try:
-                await asyncio.wait_for(send(message), self.settings.max_stall_seconds)
-            except TimeoutError:
-                raise ClientStalled from None
-
-        return limited
+    async def _send_limited(self, send, message) -> None:
+        """Sends to a client that must take what it is sent: it would hold its place for ever."""
+        try:
+            await asyncio.wait_for(send(message), self.settings.max_stall_seconds)
+        except TimeoutError:
+            raise ClientStalled from None
 
     def _too_large(self) -> str:
         return f"the file is too large: at most {self.settings.max_upload_mib} MiB are taken."
@@ -115,3 +123,8 @@ class Admission:
     def _count(self, by: int) -> None:
         self.in_flight += by
         self.metrics.in_flight.set(self.in_flight)
+
+
+async def _answer(status: int, text: str, scope, receive, send) -> None:
+    retry = {"retry-after": RETRY_SECONDS[status]} if status in RETRY_SECONDS else {}
+    await JSONResponse({"error": text}, status, retry)(scope, receive, send)

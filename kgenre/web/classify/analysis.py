@@ -5,7 +5,7 @@ import contextlib
 import threading
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterator
 
-from starlette.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
@@ -23,23 +23,25 @@ class Analysis:
     When the `with` is left, the work is told to end, and waited for.
 
     Args:
+        limiter: of the threads of analyses, which are no others: the server must answer while all of them work.
         work: called with a check, which it calls once a second or more often; the check raises Abandoned when the
             work should end.
     """
 
-    def __init__(self, work: Callable[[Callable[[], None]], Iterator]):
-        self._work, self._abandoned = work, threading.Event()
+    def __init__(self, limiter: CapacityLimiter, work: Callable[[Callable[[], None]], Iterator]):
+        self._limiter, self._work, self._abandoned = limiter, work, threading.Event()
         self._found: asyncio.Queue = asyncio.Queue()
 
     async def __aenter__(self):
         self._loop = asyncio.get_running_loop()
-        self._thread = asyncio.create_task(run_in_threadpool(self._run))
+        self._thread = asyncio.create_task(to_thread.run_sync(self._run, limiter=self._limiter))
         return self
 
     async def __aexit__(self, *_):
         self._abandoned.set()
         await asyncio.wait([self._thread])
-        self._thread.exception()  # raised already to who iterates, or Abandoned
+        if not self._thread.cancelled():
+            self._thread.exception()  # raised already to who iterates, or Abandoned
 
     async def __aiter__(self):
         while (found := await self._found.get()) is not END:

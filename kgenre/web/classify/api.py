@@ -3,10 +3,12 @@
 import contextlib
 import json
 import logging
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, HTTPException, Request, UploadFile
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
@@ -26,51 +28,60 @@ log = logging.getLogger(__name__)
 API_PATHS = frozenset(("/healthz", "/readyz", "/metrics", "/api/model", *UPLOADS))
 LINES = "application/x-ndjson"
 REASONS = {
-    400: "not a form with a file",
+    400: "not a form with one file",
     403: "another page's request, or another server's name",
     408: "the upload has stalled",
     413: "the file is too large",
+    415: "not multipart/form-data",
     422: "no file named `file`, or no song that can be used",
     429: "too many songs at once; Retry-After tells when to come again",
     503: "the model is being loaded, or does not answer; Retry-After tells when to come again",
+    507: "the server's disk is full",
 }
 ERRORS = {status: {"model": ErrorAnswer, "description": text} for status, text in REASONS.items()}
 REFUSED = {403: ERRORS[403]}
 
 
 def add_status(app: FastAPI, classifier: Classifier, settings: ServeSettings, metrics: Metrics) -> None:
-    model = classifier.model
+    model, checks = classifier.model, CapacityLimiter(1)
 
     @app.get("/api/model", tags=["model"], responses=REFUSED)
-    def describe_model() -> ModelAnswer:
+    async def describe_model() -> ModelAnswer:
         """The model: its genres, its slices, and the limits of a request."""
         limits = Limits(max_upload_bytes=settings.max_upload_bytes, max_minutes=settings.max_minutes,
                         max_requests=settings.max_requests)  # fmt: skip
-        return ModelAnswer(name=model.name, task=model.task.name, labels=list(model.labels),
+        return ModelAnswer(name=public_name(model.name), task=model.task.name, labels=list(model.labels),
                            slice_seconds=model.slice_spec.slice_seconds, has_tags=classifier.tags is not None,
                            limits=limits)  # fmt: skip
 
     @app.get("/healthz", tags=["status"], responses=REFUSED)
-    def is_alive() -> Status:
+    async def is_alive() -> Status:
         """Whether the server answers."""
         return Status(status="ok")
 
-    @app.get("/readyz", tags=["status"], responses={**REFUSED, 503: {"model": Status, "description": "loading"}})
-    def is_ready(response: Response) -> Status:
-        """Whether songs can be classified: the model is loaded."""
-        if not classifier.ready:
+    @app.get(
+        "/readyz", tags=["status"], responses={**REFUSED, 503: {"model": Status, "description": "loading, or away"}}
+    )
+    async def is_ready(response: Response) -> Status:
+        """Whether songs can be classified: the model is loaded, and answers."""
+        status = "ok" if await to_thread.run_sync(classifier.check, limiter=checks) else classifier.state
+        if status != "ok":
             response.status_code = 503
-        return Status(status="ok" if classifier.ready else "loading")
+        return Status(status=status)
 
     text = {200: {"content": {MEDIA_TYPE.split(";")[0]: {"schema": {"type": "string"}}}}}
 
     @app.get("/metrics", tags=["status"], response_class=Response, responses={**REFUSED, **text})
-    def prometheus():
+    async def prometheus():
         """Counters in the text format of Prometheus."""
         return Response(metrics.text(), media_type=MEDIA_TYPE)
 
 
-def add_prediction(app: FastAPI, classifier: Classifier, uploads: UploadFolder, metrics: Metrics) -> None:
+def add_prediction(
+    app: FastAPI, classifier: Classifier, uploads: UploadFolder, settings: ServeSettings, metrics: Metrics
+) -> None:
+    limiter = CapacityLimiter(settings.max_requests)
+
     def classify(upload: Upload, name: str, check: Callable[[], None]) -> Iterator[float | dict]:
         """As Classifier.predict, the answer as Answer has it; removes the upload in the end."""
         begun, result = time.monotonic(), "failed"
@@ -89,7 +100,7 @@ def add_prediction(app: FastAPI, classifier: Classifier, uploads: UploadFolder, 
 
     async def started(file: UploadFile) -> tuple[Upload, Analysis]:
         upload = await run_in_threadpool(uploads.save, file.file, file.filename or "")
-        return upload, Analysis(partial(classify, upload, shown_name(file.filename)))
+        return upload, Analysis(limiter, partial(classify, upload, shown_name(file.filename)))
 
     @app.post("/api/predict", tags=["predict"], responses=ERRORS, response_model_exclude_none=True)
     async def predict(file: UploadFile, request: Request) -> Answer:
@@ -141,6 +152,11 @@ async def lines(first: float | dict, rest: AsyncIterator[float | dict], upload: 
 
 def line(found: float | dict) -> str:
     return json.dumps({"result" if isinstance(found, dict) else "progress": found}) + "\n"
+
+
+def public_name(name: str) -> str:
+    """A model's name without the folders or the address where it is: nothing of this machine is for visitors."""
+    return re.split(r"[/\\\\]", name.rstrip("/").partition("/v1/models/")[2] or name.rstrip("/"))[-1]
 
 
 def http_error(error: KgenreError, upload: Upload) -> HTTPException:

@@ -57,9 +57,9 @@ class ModelAnswer(BaseModel):
 
 
 class Status(BaseModel):
-    """Whether the server is up."""
+    """Whether the server is up; away: its model does not answer."""
 
-    status: Literal["ok", "loading"]
+    status: Literal["ok", "loading", "away"]
 
 
 class ErrorAnswer(BaseModel):

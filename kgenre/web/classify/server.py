@@ -1,5 +1,6 @@
 """The web app: the page and the API of a Classifier, behind what guards them."""
 
+import logging
 import signal
 import socket
 import sys
@@ -22,9 +23,16 @@ from kgenre.web.classify.uploads import UploadFolder
 from kgenre.web.guard import LOOPBACK, Guard, public_hosts
 from kgenre.web.page_files import IMPORT_MAP, add_page_files, fill_page
 
+log = logging.getLogger(__name__)
+
 PACKAGE = "kgenre.web.classify"
 PATHS = frozenset(("/", "/docs", "/openapi.json")) | API_PATHS
 MOST_CONNECTIONS = 256
+FORM = {"max_files": 1, "max_fields": 4, "max_part_size": 1 << 16}
+NOT_FOUND = {
+    404: "there is nothing at this path. /docs has the paths that there are.",
+    405: "this path takes requests of another method. /docs has them.",
+}
 
 
 def make_app(
@@ -45,13 +53,13 @@ def make_app(
         names: by which it is asked, where `host` is not loopback.
     """
     app, metrics = FastAPI(
-        title="kgenre", version=kgenre.__version__, docs_url=None, redoc_url=None,
+        title="kgenre", version=kgenre.__version__, docs_url=None, redoc_url=None, form_limits=FORM,
         description="Names the genres of songs. A song is an audio file: mp3, ogg, opus, flac, wav, aiff, m4a, wma.",
     ), Metrics()  # fmt: skip
     _add_errors(app)
     _add_page(app)
     add_status(app, classifier, settings, metrics)
-    add_prediction(app, classifier, uploads, metrics)
+    add_prediction(app, classifier, uploads, settings, metrics)
     admitted = Admission(app, settings, lambda: classifier.ready, metrics)
     own = None if host in LOOPBACK and not names else public_hosts(names)
     return Guard(metrics.count_requests(admitted, PATHS), None, port, [IMPORT_MAP], hosts=own)
@@ -61,7 +69,14 @@ def _add_errors(app: FastAPI) -> None:
     """Every error has the form of ErrorAnswer."""
 
     def refused(_, error: HTTPException):
-        return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+        if isinstance(error.__cause__, OSError):  # while a form was parsed
+            return no_room(_, error.__cause__)
+        text = NOT_FOUND.get(error.status_code, str(error.detail))
+        return JSONResponse({"error": text}, error.status_code, error.headers)
+
+    def no_room(_, error: OSError):
+        log.error("an upload could not be kept: %s", error)
+        return JSONResponse({"error": "the server has no room for the file."}, 507)
 
     def invalid(_, error: RequestValidationError):
         first = error.errors()[0]
@@ -70,6 +85,7 @@ def _add_errors(app: FastAPI) -> None:
 
     app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(OSError, no_room)
     app.add_exception_handler(500, lambda *_: JSONResponse({"error": "a fault of the server"}, 500))
 
 
@@ -100,13 +116,15 @@ def serve(classifier: Classifier, settings: ServeSettings, listening: socket.soc
     """
     import uvicorn
 
+    from kgenre.web.classify.connections import HttpProtocol
+
     host, port = listening.getsockname()[:2]
     # uvicorn raises the signal again when it has ended, which must not leave the folder behind.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     with UploadFolder() as uploads, ThreadPoolExecutor(1) as beside:
         app = make_app(classifier, uploads, settings, port, host, names)
         options = {"log_level": "warning", "server_header": False, "proxy_headers": False}
-        options |= {"timeout_graceful_shutdown": 1, "limit_concurrency": MOST_CONNECTIONS}
+        options |= {"timeout_graceful_shutdown": 1, "limit_concurrency": MOST_CONNECTIONS, "http": HttpProtocol}
         server = uvicorn.Server(uvicorn.Config(app, **options))
 
         def stop_if_failed(loading) -> None:

@@ -17,34 +17,71 @@ const MIN_COLUMN = 8; // pixels; slices that lie far apart are drawn where they 
  */
 export function timeline(details, sliceSeconds, seconds, chosen, click) {
   const canvas = el("canvas", { class: "timeline", title: "Genres slice by slice; click to play from there" });
-  const starts = details.slice_starts, end = Math.max(seconds || 0, starts[starts.length - 1] + sliceSeconds);
-  requestAnimationFrame(() => draw(canvas, details, sliceSeconds, end, chosen));
+  const end = timelineEnd(details.slice_starts, sliceSeconds, seconds), columns = sliceColumns(details.slice_starts, sliceSeconds, end);
+  requestAnimationFrame(() => draw(canvas, details, columns, end, chosen));
   canvas.addEventListener("click", (event) => {
-    const box = canvas.getBoundingClientRect(), at = ((event.clientX - box.left) / box.width) * end;
-    const distances = starts.map((start) => Math.max(start - at, at - start - sliceSeconds));
-    click(distances.indexOf(Math.min(...distances)));
+    const box = canvas.getBoundingClientRect();
+    click(columnAt(columns, ((event.clientX - box.left) / box.width) * end));
   });
   return canvas;
 }
 
-/** @param {HTMLCanvasElement} canvas @param {SliceGenres} details @param {number} sliceSeconds @param {number} end @param {number} chosen */
-function draw(canvas, details, sliceSeconds, end, chosen) {
-  const { context, width, height } = sharpContext(canvas), starts = details.slice_starts, n = starts.length;
+/** Where a timeline ends: with the track, whose last slice may be filled up. @param {number[]} starts @param {number} sliceSeconds @param {number} seconds */
+export function timelineEnd(starts, sliceSeconds, seconds) {
+  const last = starts[starts.length - 1];
+  return seconds > last ? seconds : last + sliceSeconds;
+}
+
+/**
+ * From when to when each slice is drawn, in seconds: as long as it is, or to the next one where all overlap. The last
+ * slice alone often overlaps, for it ends with the track: it begins where the one before ends.
+ *
+ * @param {number[]} starts
+ * @param {number} sliceSeconds
+ * @param {number} end of the timeline
+ * @returns {{ left: number, right: number }[]}
+ */
+export function sliceColumns(starts, sliceSeconds, end) {
+  const length = starts.length > 2 ? Math.min(sliceSeconds, starts[1] - starts[0]) : sliceSeconds;
+  let before = 0;
+  return starts.map((start, i) => {
+    const left = Math.max(start, before);
+    before = Math.max(left, Math.min(end, start + (i < starts.length - 1 ? length : sliceSeconds)));
+    return { left, right: before };
+  });
+}
+
+/** The column at a time, or next to it. @param {{ left: number, right: number }[]} columns @param {number} seconds */
+export function columnAt(columns, seconds) {
+  const distances = columns.map(({ left, right }) => Math.max(left - seconds, seconds - right, 0));
+  return distances.lastIndexOf(Math.min(...distances));
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {SliceGenres} details
+ * @param {{ left: number, right: number }[]} columns
+ * @param {number} end
+ * @param {number} chosen
+ */
+function draw(canvas, details, columns, end, chosen) {
+  const { context, width, height } = sharpContext(canvas), gap = columns.length < 100 ? 1 : 0;
   context.textAlign = "center";
   context.font = "11px system-ui";
-  for (let i = 0; i < n; i++) {
-    const x = (starts[i] / end) * width, full = ((starts[i] + sliceSeconds) / end) * width;
-    const next = Math.min(i + 1 < n ? (starts[i + 1] / end) * width : width, Math.max(x + MIN_COLUMN, full));
+  columns.forEach(({ left, right }, i) => {
+    const x = (left / end) * width, next = i + 1 < columns.length ? (columns[i + 1].left / end) * width : width;
+    const to = Math.min(next, Math.max(x + MIN_COLUMN, (right / end) * width));
+    const shares = details.slice_probabilities[i], whole = Math.max(1, shares.reduce((sum, share) => sum + share, 0));
     let y = height;
     context.globalAlpha = i === chosen ? 1 : 0.72;
-    details.slice_probabilities[i].forEach((probability, label) => {
-      const h = probability * (height - TOP);
+    shares.forEach((share, label) => {
+      const h = (share / whole) * (height - TOP); // several genres may add up to more than one
       context.fillStyle = css(labelColour(label));
-      context.fillRect(x, y - h, Math.max(1, next - x - (n < 100 ? 1 : 0)), h);
+      context.fillRect(x, y - h, Math.max(1, to - x - gap), h);
       y -= h;
     });
     context.globalAlpha = 1;
     context.fillStyle = getComputedStyle(canvas).color;
-    if (i === details.deciding_slice) context.fillText("▼", (x + next) / 2, 10);
-  }
+    if (i === details.deciding_slice) context.fillText("▼", (x + to) / 2, 10);
+  });
 }

@@ -28,14 +28,17 @@ def tolerance() -> float:
     return TOLERANCE
 
 
-def write(model, task: Task, spec: SliceSpec, folder: Path) -> None:
-    """Writes the SavedModel, requests that warm it up, what it says of itself beside the graph, and labels.txt."""
+def write(model, task: Task, spec: SliceSpec, folder: Path, leaky: str = "") -> None:
+    """Writes the SavedModel, requests that warm it up, what it says of itself beside the graph, and labels.txt.
+
+    leaky: as of export_model; a server tells it, too.
+    """
     from keras.export import ExportArchive
 
     from kgenre.model.build import slice_model
 
     network = slice_model(model, task)
-    about = {**metadata_values(task, spec), **revisions(network), "temperature": 1.0}
+    about = {**metadata_values(task, spec), **revisions(network), "temperature": 1.0, "leaky": leaky}
     archive = ExportArchive()
     archive.track(network)
     for name, signature in make_signatures(network, spec, about).items():

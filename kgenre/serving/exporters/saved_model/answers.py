@@ -11,9 +11,10 @@ FAR = 1000  # times a spectrogram's range beyond it: no spectrogram is there, an
 
 
 def answering_graph(network, spec: SliceSpec) -> Callable:
-    """The function of (batch of tracks, their lengths) -> a dict of tensors.
+    """The function of (samples, where each track begins, lengths) -> a dict of tensors.
 
-    The tracks are (batch, samples, ...), the lengths int32 (batch,), 0 to samples. A track's answer depends on
+    The tracks lie one behind the other in the samples, (all samples, ...), so that a short one takes no more memory
+    beside a long one; firsts int64 (batch,) and lengths int32 (batch,) tell where. A track's answer depends on
     its own samples alone: not on its neighbours, nor on what is behind its length. Values that are not finite count as
     silence, and others are limited to what audio has, [-1, 1], as the reader does.
 
@@ -28,12 +29,10 @@ def answering_graph(network, spec: SliceSpec) -> Callable:
 
     answer_slices = _in_blocks(network, spec)
 
-    def answer(batch, lengths):
-        batch = tf.cond(
-            tf.shape(batch)[1] > 0, lambda: batch, lambda: tf.zeros((tf.shape(batch)[0], 1, *spec.shape[1:]))
-        )
+    def answer(samples, firsts, lengths):
+        samples = tf.cond(tf.shape(samples)[0] > 0, lambda: samples, lambda: tf.zeros((1, *spec.shape[1:])))
         tracks, starts, counts = plan_in_graph(lengths, spec)
-        outputs = answer_slices(batch, lengths, tracks, starts)
+        outputs = answer_slices(samples, firsts, lengths, tracks, starts)
         (probabilities, embeddings), (slice_probabilities, slice_embeddings) = (
             [tf.ensure_shape(aggregate_in_graph(rows, tracks), (None, rows.shape[-1])) for rows in outputs],
             [tf.RaggedTensor.from_row_lengths(rows, counts, validate=False).to_tensor() for rows in outputs],
@@ -56,14 +55,15 @@ def _in_blocks(network, spec: SliceSpec):
     limit = limits(network, spec)
     numbers = tf.TensorSpec((None,), tf.int64)
     signature = [
-        tf.TensorSpec((None, None, *spec.shape[1:]), tf.float32),
+        tf.TensorSpec((None, *spec.shape[1:]), tf.float32),
+        numbers,
         tf.TensorSpec((None,), tf.int32),
         numbers,
         numbers,
     ]
 
     @tf.function(input_signature=signature)
-    def answer_slices(batch, lengths, tracks, starts):
+    def answer_slices(samples, firsts, lengths, tracks, starts):
         shapes = [(None, output.shape[-1]) for output in network.outputs]
         probabilities, embeddings = (
             tf.TensorArray(tf.float32, size=0, dynamic_size=True, infer_shape=False, element_shape=shape)
@@ -72,7 +72,7 @@ def _in_blocks(network, spec: SliceSpec):
         block = 0
         for first in tf.range(0, tf.size(tracks), SLICES_AT_ONCE):
             last = first + SLICES_AT_ONCE
-            slices = cut_in_graph(batch, lengths, tracks[first:last], starts[first:last], spec)
+            slices = cut_in_graph(samples, firsts, lengths, tracks[first:last], starts[first:last], spec)
             one, other = network(tf.ensure_shape(limit(slices), (None, *spec.shape)), training=False)
             probabilities, embeddings = probabilities.write(block, one), embeddings.write(block, other)
             block += 1

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kgenre.audio.inputs import WAVEFORM
-from kgenre.audio.slicing import SliceSpec
+from kgenre.audio.slicing import SliceSpec, plan_in_graph
 from kgenre.serving.exporters.saved_model import resample, wav
 from kgenre.serving.exporters.saved_model.answers import answering_graph
 
 LENGTHS = {WAVEFORM: "num_samples", "spectrogram": "num_frames"}
 OF_TRACKS = ("probabilities", "slice_probabilities", "embedding")
 MASKED, WAV_BYTES, ABOUT_ROWS = "masked", "wav_bytes", "about_rows"
+MOST_VALUES = 2**26  # of slice_probabilities, 256 MiB: files of 40 bytes beside an hour would make gigabytes of it
 
 
 @dataclass(frozen=True)
@@ -39,17 +40,18 @@ def make_signatures(network, spec: SliceSpec, about: dict) -> dict[str, Signatur
     lengths = tf.TensorSpec((None,), tf.int32, name=LENGTHS[spec.input])
 
     def serve(batch):
-        return _chosen(answer(batch, _whole(batch)), OF_TRACKS)
+        return _chosen(answer(*_in_a_row(batch), _whole(batch)), OF_TRACKS)
 
     def serve_masked(batch, lengths):
-        return _chosen(answer(batch, _checked(lengths, batch, spec)), (*OF_TRACKS, "num_slices"))
+        return _chosen(answer(*_in_a_row(batch), _checked(lengths, batch, spec)), (*OF_TRACKS, "num_slices"))
 
     def embed(batch):
-        return _chosen(answer(batch, _whole(batch)), ("embedding", "slice_embeddings"))
+        return _chosen(answer(*_in_a_row(batch), _whole(batch)), ("embedding", "slice_embeddings"))
 
     def serve_wav(files):
-        batch, lengths = _decoded(files, spec)
-        return _chosen(answer(batch, lengths), (*OF_TRACKS, "num_slices"))
+        samples, firsts, lengths = _decoded(files, spec)
+        lengths = _limited(lengths, spec, network.outputs[0].shape[-1])
+        return _chosen(answer(samples, firsts, lengths), (*OF_TRACKS, "num_slices"))
 
     def describe():
         return {name: _constant(value) for name, value in about.items()}
@@ -75,6 +77,14 @@ def _chosen(answers: dict, names) -> dict:
     return {name: answers[name] for name in names}
 
 
+def _in_a_row(batch):
+    """(batch, samples, ...) -> (batch * samples, ...) and where each track begins, int64 (batch,)."""
+    import tensorflow as tf
+
+    size = tf.shape(batch, tf.int64)
+    return tf.reshape(batch, tf.concat([[size[0] * size[1]], size[2:]], axis=0)), tf.range(size[0]) * size[1]
+
+
 def _whole(batch):
     import tensorflow as tf
 
@@ -94,8 +104,29 @@ def _checked(lengths, batch, spec: SliceSpec):
         return tf.identity(lengths)
 
 
+def _limited(lengths, spec: SliceSpec, n_classes: int):
+    """The lengths; raises InvalidArgumentError where `slice_probabilities` would have more than MOST_VALUES.
+
+    It has as many slices for every track as the longest has.
+    """
+    import tensorflow as tf
+
+    slices = tf.reduce_max(tf.concat([plan_in_graph(lengths, spec)[2], [0]], axis=0))
+    size = tf.shape(lengths, tf.int64)[0] * slices * n_classes
+    rule = (
+        f"`{WAV_BYTES}` must have at most {MOST_VALUES} probabilities, of files times slices of the longest times "
+        "genres. Send the long files and the short ones apart. Received: files and slices ="
+    )
+    got = [rule, tf.size(lengths), slices]
+    with tf.control_dependencies([tf.debugging.Assert(size <= MOST_VALUES, got)]):
+        return tf.identity(lengths)
+
+
 def _decoded(files, spec: SliceSpec):
-    """Waveforms (batch, samples) in [-1, 1] at the model's rate, with zeros behind the shorter ones, and lengths."""
+    """Waveforms in [-1, 1] at the model's rate, one behind the other, where each begins, and its length.
+
+    They are not padded: beside an hour, a thousand files of a few bytes would be a thousand hours.
+    """
     import tensorflow as tf
 
     decode = wav.graph()
@@ -105,7 +136,7 @@ def _decoded(files, spec: SliceSpec):
 
     rows, ragged = tf.range(tf.size(files)), tf.RaggedTensorSpec((None,), tf.float32)
     waveforms = tf.map_fn(waveform, (files, rows), fn_output_signature=ragged, parallel_iterations=1)
-    return waveforms.to_tensor(), tf.cast(waveforms.row_lengths(), tf.int32)
+    return waveforms.flat_values, waveforms.row_starts(), tf.cast(waveforms.row_lengths(), tf.int32)
 
 
 def _constant(value):

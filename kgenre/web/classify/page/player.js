@@ -1,22 +1,26 @@
 // Plays the chosen files themselves, which need not come back from the server.
 
-/** @import { Answer, Song } from "page/types" */
+/** @import { Answer, Playing, Song } from "page/types" */
 import { sliceAt } from "page/slices.js";
 import { byId } from "shared/dom.js";
-import { playFrom } from "shared/player.js";
+import { playFrom, startPlaying } from "shared/player.js";
 
 export class Player {
   #audio = byId("audio", HTMLAudioElement);
+  #sliceSeconds;
   #show;
   #failed;
   #url = "";
+  #asked = 0; // the slice that was played from
   /** @type {Song | null} */ #song = null;
 
   /**
-   * @param {(song: Song, slice: number, sounding: boolean) => void} show the slice that is playing
-   * @param {() => void} failed the browser cannot play the file
+   * @param {number} sliceSeconds
+   * @param {(song: Song, playing: Playing) => void} show what is heard
+   * @param {(song: Song) => void} failed the browser cannot play the file
    */
-  constructor(show, failed) {
+  constructor(sliceSeconds, show, failed) {
+    this.#sliceSeconds = sliceSeconds;
     this.#show = show;
     this.#failed = failed;
     for (const kind of ["play", "pause", "timeupdate"]) this.#audio.addEventListener(kind, () => this.#tell());
@@ -29,24 +33,32 @@ export class Player {
       this.#song = song;
       this.#url = URL.createObjectURL(song.file);
     }
-    playFrom(this.#audio, this.#url, start, this.#failed);
+    this.#asked = slice;
+    playFrom(this.#audio, this.#url, start, () => this.#failed(song));
   };
 
-  pause = () => { this.#audio.pause(); };
+  /** Pauses; goes on where it paused, unless another slice was chosen meanwhile. */
+  toggle = (/** @type {Song} */ song, /** @type {number} */ slice) => {
+    const { paused, ended } = this.#audio, isThis = song === this.#song;
+    if (isThis && !paused) this.#audio.pause();
+    else if (isThis && !ended && this.#audio.readyState > 0 && slice === this.#slice(song)) startPlaying(this.#audio);
+    else this.play(song, slice);
+  };
 
-  isSounding = (/** @type {Song} */ song) => song === this.#song && !this.#audio.paused;
-
-  /** Stops, and lets the file go. */
-  forget() {
+  /** Stops, and lets the file go. @param {Song | null} song or whichever it is */
+  forget(song = this.#song) {
+    if (!song || song !== this.#song) return;
     this.#audio.pause();
-    this.#tell();
+    this.#show(song, { slice: this.#slice(song), seconds: null, sounding: false });
     this.#song = null;
-    if (this.#url) URL.revokeObjectURL(this.#url);
-    this.#url = "";
+    URL.revokeObjectURL(this.#url);
   }
 
+  /** @param {Song} song */
+  #slice(song) { return sliceAt(/** @type {Answer} */ (song.answer), this.#sliceSeconds, this.#audio.currentTime, this.#asked); }
+
   #tell() {
-    const song = this.#song;
-    if (song?.answer) this.#show(song, sliceAt(song.answer, this.#audio.currentTime), !this.#audio.paused);
+    const song = this.#song, { currentTime, paused, readyState } = this.#audio;
+    if (song && readyState > 0) this.#show(song, { slice: this.#slice(song), seconds: currentTime, sounding: !paused });
   }
 }

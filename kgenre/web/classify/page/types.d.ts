@@ -34,25 +34,35 @@ export interface Song {
   stage: Stage;
   share: number; // of the stage that is done, 0 to 1
   answer: Answer | null;
-  error: string;
+  reason: string; // why it waits or has failed; empty where there is nothing to say
+  canRetry: boolean; // of a song that has failed: whether another try may succeed
   stop: AbortController;
+}
+
+/** What the player does with a song: the slice and second that are heard; seconds is null where another song took its place. */
+export interface Playing {
+  slice: number;
+  seconds: number | null;
+  sounding: boolean;
 }
 
 /** A song's part of the page. */
 export interface Card {
   node: HTMLElement;
+  remover: HTMLButtonElement;
   update(): void;
   redraw(): void; // after a change of colours or width
-  showSlice(slice: number, sounding: boolean): void;
+  showPlaying(playing: Playing): void;
+  showUnplayable(): void;
 }
 
 /** What a card needs of the page. */
 export interface CardPage {
   model: ModelAnswer;
   play(song: Song, slice: number): void;
-  pause(): void;
-  isSounding(song: Song): boolean;
+  toggle(song: Song, slice: number): void;
   again(song: Song): void;
+  remove(song: Song): void;
 }
 
 export type { SliceGenres };
