@@ -52,8 +52,11 @@ def correlations(truth: np.ndarray, found: np.ndarray) -> np.ndarray:
 
 
 def agreement(truth: Answers, found: Answers) -> dict[str, float]:
-    """r2 (of the embedding's values together), r2_median (of each by itself), cosine (mean over tracks), correlation (mean over labels), and
-    difference (mean absolute one of probabilities); NaN where it is not defined.
+    """How well answers agree; NaN where a measure is not defined.
+
+    Returns:
+        r2: of the embedding's values together. r2_median: of each by itself. cosine: mean over tracks.
+        correlation: mean over labels. difference: mean absolute one of probabilities.
     """
     return {
         "r2": explained_together(truth.embeddings, found.embeddings),
