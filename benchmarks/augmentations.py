@@ -28,6 +28,7 @@ SETTINGS = {
 SHOWN = {
     "tempo": (1.25, "1.25 times as fast"),
     "pitch": (5.0, "5 semitones up"),
+    "equalizer": (4.0, "bands by 3 dB or so"),
     "mixup": (0.5, f"half {SONG}, half {OTHER}"),
 }
 

@@ -8,6 +8,7 @@ from kgenre.core.errors import KgenreError, check_known
 
 COMMANDS = {
     "train": "train a network, export it, evaluate it once on test",
+    "distill": "teach a small network what a larger model gives, on music without labels",
     "evaluate": "evaluate a trained model on whole tracks, with protocol and overlap",
     "leak": "measure how much of an accuracy is leakage, as a ladder of protocols",
     "predict": "predict the genres of songs",

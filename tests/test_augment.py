@@ -13,6 +13,7 @@ from benchmarks import augmentations as augment_command
 from kgenre.audio.reader import TrackReader
 from kgenre.audio.slicing import SliceSpec
 from kgenre.augment import AUGMENTS, PLACES, build_augmentations
+from kgenre.augment.equalizer import Equalizer
 from kgenre.augment.layers.random_layers import RandomGain, SpecAugment, SpectrogramNoise, TimeShift
 from kgenre.augment.mixup import Mixup
 from kgenre.augment.stretch import Pitch, Tempo, stretched
@@ -439,3 +440,23 @@ def test_image_of_every_augmentation_differs_from_the_plain_one():
     for name in AUGMENTS:
         image = augment_command.image(name, config, song, other)
         assert image.shape == plain.shape and np.abs(image - plain).max() > 0.01, name
+
+
+# --- equaliser ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hz", [100, 300, 1000, 3000])
+def test_equalised_sine_has_the_drawn_gain_of_its_band(hz):
+    equalizer, rate = Equalizer(3.0, 22050), 22050
+    sine = tone(hz, 2.0, rate)[:, 0]
+    gains = np.random.default_rng(77).normal(0, 3, 6)
+    found = equalizer.apply(sine, 77.0, len(sine))
+    inner = slice(rate // 4, -rate // 4)  # where the sine does not begin or end
+    assert found.dtype == np.float32 and equalizer.reads(CLIP, 77.0) == CLIP
+    gain = 20 * np.log10(found[inner].std() / sine[inner].std())
+    assert gain == pytest.approx(gains[[100, 300, 1000, 3000].index(hz) + 1], abs=0.05)
+
+
+def test_equaliser_of_0_db_changes_nothing():
+    wave = music(1.0, RATE, 1)[:, 0]
+    np.testing.assert_allclose(Equalizer(0.0, RATE).apply(wave, 5.0, len(wave)), wave, atol=1e-6)

@@ -36,6 +36,7 @@ OTHER = {
     "block": "densenet", "block_at": "all", "rnn": "lstm", "bidirectional": True, "pool": "concat",
     "tempo_range": 0.2, "pitch_semitones": 1.0, "mixup_alpha": 0.4, "gain_db": 3.0,
     "shift_share": 0.1, "noise_std": 0.02, "mask_share": 0.3,
+    "equalizer_db": 2.0, "embedding_size": 24,
     "zoom_range": 0.1, "epochs": 7, "patience": 3, "batch_size": 5, "crops_per_track": 3, "balanced": True,
     "learning_rate": 1e-5, "schedule": "constant", "precision": "mixed_float16", "seed": 12, "cache_gib": 0.5,
     "workers": 1, "max_bad_share": 0.3, "decoder": "ffmpeg", "deterministic": True,
@@ -148,10 +149,10 @@ def test_architecture_beats_feature_and_a_default_of_another_choice_is_left_out(
 @pytest.mark.parametrize(
     ("values", "text"),
     [
-        ({"rnn": "gru"}, "`rnn` is not a setting of convpool, which has: dropout. "
+        ({"rnn": "gru"}, "`rnn` is not a setting of convpool, which has: dropout, embedding_size. "
          "It is one of crnn, crnn_parallel."),
         ({"arch": "crnn", "pooling": "flatten"}, "`pooling` is not a setting of crnn, which has: dropout, "
-         "block, block_at, rnn, bidirectional. It is one of resnet50."),
+         "embedding_size, block, block_at, rnn, bidirectional. It is one of resnet50."),
         ({"feature": "cqt", "fmax_hz": 8000.0}, "`fmax_hz` is not a setting of cqt, which has: hop_length, top_db. "
          "It is one of logmel, logstft, vggish_mel, musicnn_mel, tagger_mel."),
         ({"noise_std": 0.1}, "`noise_std` is not a setting of zoom, which has: zoom_range. It is one of noise."),
@@ -175,7 +176,10 @@ def test_setting_that_nothing_chosen_has_is_refused(values, text, tmp_path, caps
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--rnn", "lstm"], "`rnn` is not a setting of convpool, which has: dropout. It is one of crnn, "),
+        (
+            ["--rnn", "lstm"],
+            "`rnn` is not a setting of convpool, which has: dropout, embedding_size. It is one of crnn, ",
+        ),
         (["--no-bidirectional"], "`bidirectional` is not a setting of convpool"),
         (["--n-mels", "40", "--feature", "cqt"], "`n_mels` is not a setting of cqt, which has: hop_length, top_db."),
         (["--augment", "--zoom-range", "0.1"], "`zoom_range` is not a setting of the empty list of augmentations."),
@@ -280,7 +284,7 @@ def test_missing_file_is_told(tmp_path):
         ({"fmax_hz": "high"}, "`fmax_hz` must be float. Received: fmax_hz='high'."),
         ({"frame_scaling": 1}, "`frame_scaling` must be bool. Received: frame_scaling=1."),
         ({"data": 7}, "`data` must be str. Received: data=7."),
-        ({"augment": ["zom"]}, "unknown augment 'zom'. Did you mean zoom? Known: gain, mixup, noise, "),
+        ({"augment": ["zom"]}, "unknown augment 'zom'. Did you mean zoom? Known: equalizer, gain, mixup, noise, "),
         ({"augment": "zoom"}, "`augment` must be a list of names. Received: augment='zoom'."),
         ({"augment": [1]}, "`augment` must be a list of names. Received: augment=(1,)."),
         ({"augment": None}, "`augment` must be a list of names. Received: augment=None."),

@@ -23,10 +23,14 @@ class FewFrames(KgenreError):
 
 
 class NetworkSettings(Settings):
-    """What every network has: the model drops out the embedding before its classifier."""
+    """What acts around every network: a linear layer to the embedding, and dropout before the classifier."""
 
     # As Music-Genre-Analysis published it.
     dropout: float = Field(0.5, ge=0, le=0.95, description="dropout before the dense layers")
+    # A student has as many as its teacher, whose embedding it learns; else the network's own.
+    embedding_size: int | None = Field(
+        None, ge=1, le=65536, description="values of the embedding, by a linear layer; the network's own if not given"
+    )
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Arch:
 
     settings: the architecture's own settings.
     build: spectrogram image (batch, height, width, channels) in [0, 1], and by keyword the values of the settings
-        that it names -> embedding (batch, d). What it does not name acts around it: `dropout` before the classifier.
+        that it names -> embedding (batch, d). What it does not name acts around it.
     description: what it is, for the table in docs/networks.md and `--help`.
     source: the system or paper it is from.
     defaults: values of other components' settings that differ for this network.

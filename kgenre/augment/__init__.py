@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from kgenre.augment.augmentation import AUDIO_PLACES, PLACES, Augmentation
+from kgenre.augment.equalizer import EQUALIZER
 from kgenre.augment.gain import GAIN
 from kgenre.augment.mixup import MIXUP
 from kgenre.augment.noise import NOISE
@@ -33,6 +34,7 @@ AUGMENTS: dict[str, Augmentation] = {
     "zoom": ZOOM,
     "noise": NOISE,
     "specaugment": SPECAUGMENT,
+    "equalizer": EQUALIZER,  # a new row comes last: the place of a row is part of its seed
 }
 
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from kgenre.augment.equalizer import equalised
+
 
 def altered(samples: np.ndarray, rate: int, rng) -> np.ndarray:
     """A copy as another pressing, player or rip of the song might sound, drawn from `rng`.
@@ -28,11 +30,3 @@ def altered(samples: np.ndarray, rate: int, rng) -> np.ndarray:
     samples = samples * 10 ** (rng.uniform(-12, 6) / 20)
     noise = 10 ** (rng.uniform(-80, -40) / 20) * rng.standard_normal(len(samples))
     return (samples + noise).astype("float32")
-
-
-def equalised(samples: np.ndarray, rate: int, gains_db: np.ndarray) -> np.ndarray:
-    """The samples with six gains in dB, at 0, 100, 300, 1000, 3000 Hz and half the rate, linear between them."""
-    spectrum = np.fft.rfft(samples)
-    hz = np.linspace(0, rate / 2, len(spectrum))
-    gain = np.interp(hz, [0, 100, 300, 1000, 3000, rate / 2], gains_db)
-    return np.fft.irfft(spectrum * 10 ** (gain / 20), len(samples))

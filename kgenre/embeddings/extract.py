@@ -44,7 +44,13 @@ def song_rows(names: list[str], input: str = WAVEFORM):
 
 
 def embed(
-    model, rows, out, workers: int, policy: ReadPolicy = DEFAULT_POLICY, progress: Progress = SILENT
+    model,
+    rows,
+    out,
+    workers: int,
+    policy: ReadPolicy = DEFAULT_POLICY,
+    progress: Progress = SILENT,
+    probabilities: bool = False,
 ) -> tuple[dict[str, str], int]:
     """Computes the embeddings of the tracks that are missing in a file, and writes them to it.
 
@@ -54,6 +60,7 @@ def embed(
         out: path of the file, .npz or .parquet.
         workers: decoding threads.
         policy: how tracks are read; stored in the file, which holds vectors of one policy.
+        probabilities: keep those of the labels too: the vector of a slice is its embedding, then its probabilities.
 
     Returns:
         {path: cause} of the tracks that could not be used, and the number of tracks that were embedded.
@@ -65,28 +72,35 @@ def embed(
     from kgenre.embeddings.store import Store
     from kgenre.serving.predict import predict_tracks
 
-    store, reader = Store(out, header_of(model, policy), rows), open_reader(model.slice_spec, policy=policy)
+    store, reader = (
+        Store(out, header_of(model, policy, probabilities), rows),
+        open_reader(model.slice_spec, policy=policy),
+    )
     with progress.task("embedding", len(rows), "tracks", len(rows) - len(store.missing)) as advance:
         results = predict_tracks(model, reader, store.missing, workers=workers, advance=advance)
         try:
-            store.add_all(vectors_of(result) for result in results)
+            store.add_all(vectors_of(result, probabilities) for result in results)
         except KgenreError:
             progress.failures(reader.failures, "failed")
             raise
     return reader.failures, len(store.missing) - len(reader.failures)
 
 
-def header_of(model, policy: ReadPolicy) -> dict:
+def header_of(model, policy: ReadPolicy, probabilities: bool = False) -> dict:
     from kgenre.audio.open_reader import reader_versions
     from kgenre.embeddings.store import make_header
 
     own = {"labels": list(model.task.labels), "slices_per_track": policy.slices_per_track}
+    own |= {"probabilities": True} if probabilities else {}
     versions = reader_versions(model.slice_spec, policy.decoder)
     return make_header(model.name, model.identity, {**model.slice_spec.values(), **own}, versions)
 
 
-def vectors_of(result):
-    """The TrackVectors of a track's result."""
+def vectors_of(result, probabilities: bool = False):
+    """The TrackVectors of a track's result; with probabilities, these behind the embedding of each slice."""
     from kgenre.embeddings.store import TrackVectors
 
-    return TrackVectors(result.path, result.seconds, np.array(result.facts.starts), result.slices.embeddings)
+    slices = result.slices.embeddings
+    if probabilities:
+        slices = np.concatenate([slices, result.slices.probabilities], axis=1)
+    return TrackVectors(result.path, result.seconds, np.array(result.facts.starts), slices)

@@ -59,6 +59,8 @@ def evaluate_named(
         if opened.leaky:  # also where it is evaluated on other tracks
             collection = dataclasses.replace(collection, leaky=opened.leaky)
     elif run.begun:
+        if "distillation" in run.load_facts():
+            raise KgenreError(f"{model}: was taught on songs without genres. Name tracks that have them with --data.")
         collection = run_collection(run)
     else:
         raise KgenreError(f"{model}: a SavedModel without its run folder. Name the tracks with --data.")

@@ -59,7 +59,7 @@ def build_model(
     try:
         slices = keras.Input(settings.slice_spec.shape, name=settings.input, dtype="float32")
         image = augmented_image(settings, slices, augmentations or {}, seed)
-        embedding = layers.Identity(name="embedding")(embed(settings, image))
+        embedding = named_embedding(embed(settings, image), settings.network.embedding_size)
         x = layers.Dropout(settings.network.dropout)(embedding)
         logits = layers.Dense(n_classes, dtype="float32", name="logits")(x)
     finally:
@@ -76,6 +76,11 @@ def augmented_image(settings: ModelSettings, slices, augmentations: Mapping[str,
     for layer in build_augmentations(augmentations, "spectrogram", spec, seed).values():
         image = layer(image)
     return image
+
+
+def named_embedding(x, size: int | None):
+    """The layer "embedding" behind a network's output (batch, d): as it is, or a linear layer to `size` values."""
+    return (layers.Dense(size, name="embedding") if size else layers.Identity(name="embedding"))(x)
 
 
 def embed(settings: ModelSettings, image):

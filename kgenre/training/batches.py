@@ -29,14 +29,15 @@ def training_batches(
 
     Args:
         labels: whole numbers (tracks,), which come as int32 (batch,); or shares of the classes
-            (tracks, classes), which come as float32 (batch, classes), and which `of_batch` asks for.
+            (tracks, classes), which come as float32 (batch, classes), and which `of_batch` asks for. Of labels that
+            change within a track, a function (number, position) -> float32 (n,).
         of_crop, of_batch: {name: change} of build_augmentations, for a crop and for a batch.
     """
     import tensorflow as tf
 
     of_crop, of_batch = of_crop or {}, of_batch or {}
-    labels = np.asarray(labels)
-    labels = labels.astype("int32" if labels.ndim == 1 else "float32")
+    label_of = labels if callable(labels) else _of_tracks(labels)
+    example = np.asarray(label_of(0, 0.0))
 
     def crops():
         for epoch in itertools.count(first_epoch):
@@ -49,16 +50,16 @@ def training_batches(
                 continue
             try:
                 changes = list(zip(of_crop.values(), drawn))
-                return changed_crop(reader, path, float(position), changes), labels[number]
+                return changed_crop(reader, path, float(position), changes), label_of(number, float(position))
             except audio.AudioError as error:
                 reader.failures[path] = error.cause
         # None can be read: the epoch's end reports it.
-        return np.zeros(reader.spec.shape, "float32"), np.zeros_like(labels[0])
+        return np.zeros(reader.spec.shape, "float32"), np.zeros_like(example)
 
     def read_graph(index, position, drawn):
-        crop, label = tf.numpy_function(read, [index, position, drawn], [tf.float32, tf.as_dtype(labels.dtype)])
+        crop, label = tf.numpy_function(read, [index, position, drawn], [tf.float32, tf.as_dtype(example.dtype)])
         crop = tf.ensure_shape(crop, reader.spec.shape)
-        return crop, tf.ensure_shape(label, labels.shape[1:]), drawn[len(of_crop) :]
+        return crop, tf.ensure_shape(label, example.shape), drawn[len(of_crop) :]
 
     def changed_batch(slices, labels, drawn):
         for column, change in enumerate(of_batch.values()):
@@ -70,6 +71,13 @@ def training_batches(
     dataset = tf.data.Dataset.from_generator(crops, output_signature=signature)
     dataset = dataset.map(read_graph, num_parallel_calls=workers, deterministic=True)
     return dataset.batch(plan.batch_size, drop_remainder=True).map(changed_batch).prefetch(2)
+
+
+def _of_tracks(labels):
+    """(number, position) -> the label of the track, wherever in it."""
+    labels = np.asarray(labels)
+    labels = labels.astype("int32" if labels.ndim == 1 else "float32")
+    return lambda number, position: labels[number]
 
 
 def changed_crop(reader: Reader, path: str, position: float, changes: list) -> np.ndarray:

@@ -33,7 +33,7 @@ def fit(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
         reader.keep_all_or_none([path for table in rows.values() for path in table["path"]])
     targets = {split: task.targets(rows[split]) for split in rows}
     plan = training_plan(settings.training, task.strata(targets["train"]))
-    state = TrainingState(run, task)
+    state = TrainingState(run, task.metrics[0])
     if state.epochs:
         model = load_model(state.checkpoint(state.epochs), compile=True)
     else:
@@ -68,7 +68,7 @@ def batches(
     settings: RunSettings, task: Task, reader: Reader, paths, targets, plan: TrainingPlan, first_epoch: int = 0
 ):
     """Training batches with the run's augmentations, as `compiled_model` of the same settings takes them."""
-    of_crop, of_batch = (_augmentations(settings, place) for place in ("crop", "batch"))
+    of_crop, of_batch = (augmentations_of(settings, place) for place in ("crop", "batch"))
     if of_batch:  # which mix labels
         targets = task.shares(targets)
     return training_batches(reader, paths, targets, plan, first_epoch, settings.reader.workers, of_crop, of_batch)
@@ -99,22 +99,31 @@ def compiled_model(
     settings: RunSettings, task: Task, steps: int, positive_weights: np.ndarray | None = None
 ) -> keras.Model:
     """A new model with Adam and the task's loss and metric; of shares where an augmentation mixes labels."""
-    model, training = initial_model(settings, task), settings.training
+    model = initial_model(settings, task)
+    mixed = bool(augmentations_of(settings, "batch"))
+    model.compile(
+        optimizer_of(settings.training, steps),
+        task.loss(mixed, positive_weights),
+        metrics=[task.slice_metric(mixed)],
+        jit_compile=compiler(),
+    )
+    return model
+
+
+def optimizer_of(training: TrainingSettings, steps: int) -> keras.optimizers.Optimizer:
+    """Adam with the schedule of a run of so many steps an epoch."""
     rate = training.learning_rate
     if training.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, training.epochs * steps)
     optimizer = keras.optimizers.Adam(rate)
     if training.precision == "mixed_float16":  # small gradients would vanish
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    mixed = bool(_augmentations(settings, "batch"))
-    model.compile(
-        optimizer,
-        task.loss(mixed, positive_weights),
-        metrics=[task.slice_metric(mixed)],
-        # On the CPU, XLA makes TensorFlow's step 1.4 times as slow (convpool).
-        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
-    )
-    return model
+    return optimizer
+
+
+def compiler() -> bool | str:
+    """Keras's `jit_compile`. On the CPU, XLA makes TensorFlow's step 1.4 times as slow (convpool)."""
+    return False if keras.backend.backend() == "tensorflow" else "auto"
 
 
 def initial_model(settings: RunSettings, task: Task) -> keras.Model:
@@ -148,5 +157,6 @@ def served_model(settings: RunSettings, n_classes: int) -> keras.Model:
     return untrained_model(settings.replace(**changes), n_classes)
 
 
-def _augmentations(settings: RunSettings, place: str) -> dict:
+def augmentations_of(settings: RunSettings, place: str) -> dict:
+    """The run's augmentations of a place, built, by name."""
     return build_augmentations(settings.augmentations, place, settings.slice_spec, settings.training.seed)

@@ -54,13 +54,23 @@ def unfinished_run(models: Path = Path("models")) -> Path:
     return max(begun, key=lambda path: (path / "config.json").stat().st_mtime)
 
 
-def resumed_settings(run: Run, given: dict) -> RunSettings:
+def resumed_settings(run: Run, given: dict, command: str = "train") -> RunSettings:
     """The run's own settings. What is given beside --resume may repeat them, or change what leaves their meaning alone.
 
+    Args:
+        command: that goes on with it.
+
     Raises:
-        KgenreError: another value of a setting that cannot change, or a setting that the run does not have.
+        KgenreError: another command began it; another value of a setting that cannot change, or a setting that the
+            run does not have.
     """
-    before, asked = run.load_settings(), run.load_facts()["asked"]
+    before, facts = run.load_settings(), run.load_facts()
+    asked, begun_by = facts["asked"], facts.get("command", "train")
+    if begun_by != command:
+        raise KgenreError(
+            f"{run.folder}: was begun by `kgenre {begun_by}`. "
+            f"Go on with `kgenre {begun_by} --resume --out {run.folder}`."
+        )
     remove_parts(run.folder)
     values = before.values()
     changeable = CHANGEABLE_ON_RESUME - ({"cache_gib"} if before.training.deterministic else set())

@@ -2,13 +2,13 @@
 
 import json
 import math
+from collections.abc import Callable
 
 import keras
 import pandas as pd
 
 from kgenre.core.files import write_beside, write_json, write_text
 from kgenre.model.build import load_model
-from kgenre.model.tasks import Task
 from kgenre.training.curves import draw_curves
 from kgenre.training.run import Run
 
@@ -18,10 +18,15 @@ class TrainingState:
 
     Files are written in an order that leaves a valid state at any moment: the epoch's checkpoint, then
     state.json in one rename, then the removal of checkpoints that it no longer names.
+
+    Args:
+        run: the run.
+        metric: name of the main metric: in [0, 1], higher is better.
+        by_loss: whether a lower loss alone makes an epoch the better one.
     """
 
-    def __init__(self, run: Run, task: Task):
-        self.run, self.metric = run, task.metrics[0]
+    def __init__(self, run: Run, metric: str, by_loss: bool = False):
+        self.run, self.metric, self.by_loss = run, metric, by_loss
         self.history, self.best, self.stopped = [], 0, False
         path = run / "state.json"
         if path.is_file():
@@ -36,7 +41,10 @@ class TrainingState:
         return self.run / "checkpoints" / f"epoch-{epoch:04d}.keras"
 
     def add(self, row: dict, model: keras.Model, patience: int) -> None:
-        """Takes in an epoch. Better is a higher main metric of valid tracks, or an equal one at a lower loss."""
+        """Takes in an epoch. Better is a higher main metric of valid tracks, or an equal one at a lower loss.
+
+        With `by_loss` the loss comes first.
+        """
         row = {"epoch": self.epochs + 1, **row}
         if not self.history or self._rank(row) > self._rank(self.history[self.best - 1]):
             self.best = row["epoch"]
@@ -53,14 +61,15 @@ class TrainingState:
         table = pd.DataFrame(self.history)
         return table.assign(best=table["epoch"] == self.best)
 
-    def finish(self, model: keras.Model) -> None:
+    def finish(self, model: keras.Model, network_of: Callable = lambda trained: trained) -> None:
         """Saves the best epoch's weights as the run's model.keras, without the optimizer's state.
 
         Args:
             model: the run's network in float32, as its weights are under every precision.
+            network_of: the model of a checkpoint -> the same network in it.
         """
         draw_curves(self.table(), self.run / "curves.png", self.metric)
-        trained = load_model(self.checkpoint(self.best))
+        trained = network_of(load_model(self.checkpoint(self.best)))
         model.set_weights(trained.get_weights())
         write_beside(self.run / "model.keras", model.save)
 
@@ -73,4 +82,4 @@ class TrainingState:
         valid = row[f"valid_{self.metric}"]
         if math.isnan(valid):  # no valid tracks: the last epoch is as good as any
             return (0.0, row["epoch"])
-        return (valid, -row["valid_loss"])
+        return (-row["valid_loss"], valid) if self.by_loss else (valid, -row["valid_loss"])

@@ -1,0 +1,78 @@
+"""Settings of a distillation, beside those of a run; and which of a run's it does not have."""
+
+from dataclasses import replace
+
+from pydantic import Field
+
+from kgenre.collections.settings import CollectionOptions
+from kgenre.core.errors import KgenreError
+from kgenre.core.settings import Applicable, Settings, fields_of
+from kgenre.training.applicable import applicable
+
+
+class DistillationSettings(Settings):
+    """How a student is taught."""
+
+    # The song itself and two others: what a teacher says of altered music is as true as of new music, and new music
+    # is what a collection lacks.
+    renditions: int = Field(
+        3,
+        ge=1,
+        le=1000,
+        description="versions of each train track that are learnt: the file itself, the others altered",
+    )
+    # A song; of a mix of two hours, the middle, so that it does not outweigh twenty songs in the teacher's time.
+    rendition_seconds: float = Field(
+        300.0, ge=1, le=86400, description="longest part of a track that is learnt, from its middle"
+    )
+    # Two songs at once are no song; a few of them, and the student learns what lies between kinds of music.
+    mix_share: float = Field(
+        0.25, ge=0, le=1, description="share of the altered versions that another track is mixed to"
+    )
+    # Both losses are about 0.1 to 0.5 in the end: the embedding's is 1 for a constant answer, the tags' about 0.2.
+    tag_weight: float = Field(
+        1.0, ge=0, le=1000, description="of the tags' cross-entropy beside the embedding's mean squared error"
+    )
+
+
+# Of a run's settings: those that the student has otherwise than `kgenre train`. What changes music without the teacher
+# being asked again, as zoom does, would teach that the change cannot be heard.
+DEFAULTS = {"augment": (), "dropout": 0.0}
+# Those that it does not have, and why.
+WITHOUT = {
+    **dict.fromkeys(CollectionOptions.model_fields, "is of tracks with genres, and a student needs none"),
+    "init": "is of `kgenre train`, which can begin with a student's weights",
+    "balanced": "is of tracks with genres, and a student needs none",
+    "positive_weights": "is of tracks with genres, and a student needs none",
+    "embedding_size": "is that of the teacher",
+}
+
+
+def student_settings(file_values: dict, selected: dict) -> Applicable:
+    """The settings that a distillation has, for its flags and its `--help`; as `applicable` of a training."""
+    found = applicable({**DEFAULTS, **file_values}, selected)
+    sections, others = {}, list(found.others)
+    for title, settings in found.sections.items():
+        kept = [setting for setting in settings if setting.name not in WITHOUT]
+        others += [setting for setting in settings if setting.name in WITHOUT]
+        if kept:
+            sections[title] = kept
+    own = [
+        replace(field, default=file_values.get(name, field.default))
+        for name, field in fields_of(DistillationSettings).items()
+    ]
+    return Applicable({"distillation": own, **sections}, others)
+
+
+def divided(given: dict) -> tuple[dict, dict]:
+    """Given settings: those of the run, and those of DistillationSettings.
+
+    Raises:
+        KgenreError: one that a distillation does not have.
+    """
+    for name, value in given.items():
+        if name in WITHOUT:
+            flag = f"--{name.replace('_', '-')}"
+            raise KgenreError(f"`{name}` {WITHOUT[name]}. Received: {name}={value}. Leave {flag} out.")
+    own = {name: value for name, value in given.items() if name in DistillationSettings.model_fields}
+    return {name: value for name, value in given.items() if name not in own}, own
