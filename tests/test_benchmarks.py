@@ -10,6 +10,7 @@ from kgenre.embeddings.files import read_metadata
 from kgenre.serving.catalogue import open_model
 
 
+@pytest.mark.soak
 def test_networks_with_and_without_augmentation_of_pictures_and_labels(tmp_path, capsys):
     made = make_demo(tmp_path / "demo", genres=("ambient", "metal"), songs_per_genre=6, seconds=(2.0, 3.0))
     archs = ("convpool", "freqcnn", "bandattn")  # zoom; zoom on other slices; masks and balanced genres

@@ -174,7 +174,8 @@ def test_predict_tags_writes_csv_columns(ready, song, tmp_path, capsys):
 
 def test_names_of_models(song, capsys, monkeypatch):
     assert predict.main([str(song), "--model", "musicn"]) == 2
-    assert "unknown model 'musicn'. Did you mean musicnn? Known: default, musicnn, vggish." in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "unknown model 'musicn'. Did you mean musicnn? Known: " in said and " default, " in said
     nameless = types.SimpleNamespace(name="vggish", task=SingleLabel(()))
     monkeypatch.setitem(catalogue.CATALOGUE, "vggish", lambda runtime: nameless)
     assert predict.main([str(song), "--model", "vggish"]) == 2

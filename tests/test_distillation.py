@@ -235,6 +235,7 @@ def test_student_stopped_at_each_step_ends_as_one_that_was_not(student, teacher,
     assert list(other["epoch"]) == list(one["epoch"])
 
 
+@pytest.mark.soak
 def test_mixture_teaches(teacher, music, tmp_path_factory, capsys):
     folder = tmp_path_factory.mktemp("mixture")
     other = teacher_of(folder / "other", ("fast", "metal"), seed=3, slice_seconds=1.4)

@@ -237,6 +237,7 @@ def test_killed_ladder_that_is_repeated_ends_in_the_same_table(ladder, manifest,
     assert (out / "leak.csv").read_text() == (ladder[0] / "leak.csv").read_text()
 
 
+@pytest.mark.soak
 def test_artist_is_learnt_where_genre_cannot_be(tmp_path):
     """24 artists, each with a tone of its own and a genre at random: random slices know it all, artists nothing."""
     manifest = write_songs(tmp_path, artists=24, songs=4, seed=1)

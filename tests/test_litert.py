@@ -76,7 +76,10 @@ def test_feature_converted_keeps_its_values(feature, quantization):
         assert difference.max() < TOLERANCE
 
 
-@pytest.mark.parametrize("arch", ARCHS)
+SLOW = ("resnet50",)  # of convolutions that resnet18 has too
+
+
+@pytest.mark.parametrize("arch", [pytest.param(arch, marks=pytest.mark.soak if arch in SLOW else ()) for arch in ARCHS])
 def test_network_converted_answers_as_keras(arch, tmp_path):
     options = {"bidirectional": True, "rnn": "lstm"} if arch == "crnn_parallel" else {}
     config = smallest_config(arch, **options)
