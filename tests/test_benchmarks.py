@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 
 from benchmarks import architectures, teachers
 from kgenre.collections.demo.files import make_demo
