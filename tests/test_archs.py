@@ -318,7 +318,7 @@ def test_arch_row_defaults_are_the_settings_of_its_run(arch):
 def test_builder_is_given_every_setting_that_does_not_act_around_it(arch):
     row = ARCHS[arch]
     taken = set(inspect.signature(row.build).parameters)
-    assert set(fields_of(row.settings)) - taken <= {"dropout"}
+    assert set(fields_of(row.settings)) - taken <= {"dropout", "embedding_size"}
 
 
 @pytest.mark.parametrize("arch", ARCHS)
