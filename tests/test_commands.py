@@ -426,7 +426,7 @@ def stopped_after(function):
     return both
 
 
-@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("precision", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.soak)])
 def test_every_precision_trains_resumes_and_exports(collection, tmp_path, precision, monkeypatch):
     out = tmp_path / "run"
     flags = ["--data", str(collection / "manifest.csv"), *SMALL, "--epochs", "2", "--precision", precision]

@@ -134,9 +134,10 @@ def test_export_without_a_model(cache, exported, tmp_path, capsys):
     assert served.identity == SavedModel(exported).identity  # files differ from export to export, the model does not
 
 
-@pytest.mark.parametrize(
-    "removed", ["variables", "variables/variables.data-00000-of-00001", "variables/variables.index"]
-)
+@pytest.mark.parametrize("removed", [
+    "variables", *(pytest.param(f"variables/variables.{part}", marks=pytest.mark.soak)
+                   for part in ("data-00000-of-00001", "index")),
+])  # fmt: skip
 def test_open_model_file_missing_in_cache_exports_again(cache, exported, removed):
     folder = cache / f"default-{default.identity()}" / "1"
     shutil.copytree(exported, folder)

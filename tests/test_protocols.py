@@ -425,6 +425,7 @@ def test_folds_are_summarised(folds):
     assert not tested[0] & tested[1] and len(tested[0] | tested[1]) == 18
 
 
+@pytest.mark.soak
 def test_killed_folds_that_are_resumed_end_in_the_same_table(folds, collection, tmp_path):
     out = tmp_path / "killed"
     command = [sys.executable, "-m", "kgenre.train", "--folds", "2", "--out", str(out), *fold_flags(collection)]
