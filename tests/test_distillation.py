@@ -215,6 +215,7 @@ class Stops(Progress):
             raise KeyboardInterrupt
 
 
+@pytest.mark.soak
 def test_student_stopped_at_each_step_ends_as_one_that_was_not(student, teacher, music, tmp_path):
     run, _ = student
     given = {**SMALL, "data": str(music)}
