@@ -50,10 +50,8 @@ def _client(args: argparse.Namespace) -> int:
     model = TfServingModel(_url(args), cli.settings_from(ClientSettings, args), patient=True)
     paths = expand_paths(args.songs, model.slice_spec.input)
     reader, batch = open_reader(model.slice_spec, policy=policy), min(model.slices_at_once, MOST_SLICES)
-    if model.leaky:
-        print(f"{model.name} is LEAKY, its metrics are too high: {model.leaky}", file=sys.stderr)
-    options = {"confirm": model.confirm, "batch_size": batch, "workers": workers}
-    return write_predictions(model, reader, paths, output, args.slices, **options)
+    cli.warn_if_leaky(model)
+    return write_predictions(model, reader, paths, output, args.slices, batch_size=batch, workers=workers)
 
 
 def _url(args: argparse.Namespace) -> str:

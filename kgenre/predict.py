@@ -52,8 +52,7 @@ def _predict(args: argparse.Namespace) -> int:
         raise KgenreError(
             f"{predictor.name} names no genres. Use `kgenre embed` for its embeddings, or another --model."
         )
-    if predictor.leaky:
-        print(f"{predictor.name} is LEAKY, its metrics are too high: {predictor.leaky}", file=sys.stderr)
+    cli.warn_if_leaky(predictor)
     reader = open_reader(predictor.slice_spec, policy=cli.read_policy(args))
     tags = default_model.tags if args.tags else None
     return write_predictions(predictor, reader, paths, output, args.slices, tags, workers=workers)

@@ -47,8 +47,7 @@ def _serve(args: argparse.Namespace) -> int:
     from kgenre.web.classify.start import make_classifier
 
     model, tags = _open(args)
-    if model.leaky:
-        print(f"{model.name} is LEAKY, its metrics are too high: {model.leaky}", file=sys.stderr)
+    cli.warn_if_leaky(model)
     classifier = make_classifier(model, settings, tags)
     host, port = listening.getsockname()[:2]
     print(f"http://{f'[{host}]' if ':' in host else host}:{port}/   (Ctrl-C stops)", flush=True)

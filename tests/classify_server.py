@@ -78,6 +78,14 @@ class Server:
         self.process.wait()
 
 
+def until_free(client: httpx.Client, seconds: float = 8) -> None:
+    """Waits until no song is in the server."""
+    freed = time.monotonic() + seconds
+    while "kgenre_songs_in_flight 0.0" not in client.get("/metrics").text:
+        assert time.monotonic() < freed
+        time.sleep(0.1)
+
+
 @contextlib.contextmanager
 def running(
     temporary: Path,

@@ -34,7 +34,7 @@ from kgenre.web.guard import public_hosts
 
 httpx = pytest.importorskip("httpx", reason="httpx is not installed")
 
-from classify_server import running  # noqa: E402  it needs httpx
+from classify_server import running, until_free  # noqa: E402  it needs httpx
 
 FORMATS = ("song.ogg", "song.m4a", "cbr.mp3", "pcm24.flac", "song.opus", "song.aiff", "song.wma", "eight.wav")
 
@@ -271,10 +271,7 @@ def test_client_that_leaves_ends_its_analysis_and_frees_its_place(tmp_path, path
         for _ in range(2):
             with pytest.raises(httpx.ReadTimeout):
                 post(client, "song.flac", flac(1.0), path, timeout=0.5)
-        freed = time.monotonic() + 8
-        while "kgenre_songs_in_flight 0.0" not in client.get("/metrics").text:
-            assert time.monotonic() < freed
-            time.sleep(0.1)
+        until_free(client)
         assert not temporary_files(server)
         assert 'kgenre_songs_total{result="abandoned"} 2.0' in client.get("/metrics").text
 
@@ -283,10 +280,7 @@ def test_client_that_leaves_a_stream_in_the_middle_ends_its_analysis(tmp_path):
     with running(tmp_path, reader="classify_readers:stall") as server, server.client() as client:
         with client.stream("POST", "/api/predict/stream", files={"file": ("song.flac", flac(100.0))}) as answer:
             assert 0 < json.loads(next(answer.iter_lines()))["progress"] < 1  # long before the reader goes on
-        freed = time.monotonic() + 8
-        while "kgenre_songs_in_flight 0.0" not in client.get("/metrics").text:
-            assert time.monotonic() < freed
-            time.sleep(0.1)
+        until_free(client)
         assert not temporary_files(server)
         assert 'kgenre_songs_total{result="abandoned"} 1.0' in client.get("/metrics").text
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,8 @@ from tf_serving_servers import RestServer
 from kgenre.audio.open_reader import open_reader
 
 httpx = pytest.importorskip("httpx", reason="httpx is not installed")
+
+from classify_server import until_free  # noqa: E402  it needs httpx
 
 
 @pytest.fixture
@@ -74,10 +75,7 @@ def test_serve_client_that_leaves_a_stalled_server_frees_its_place_and_a_stop_do
     for _ in range(2):
         with pytest.raises(httpx.ReadTimeout):
             send(client, songs["song.ogg"], timeout=1.0)
-    freed = time.monotonic() + 6
-    while "kgenre_songs_in_flight 0.0" not in client.get("/metrics").text:
-        assert time.monotonic() < freed
-        time.sleep(0.1)
+    until_free(client, 6)
     with pytest.raises(httpx.ReadTimeout):
         send(client, songs["song.ogg"], timeout=1.0)
     client.process.terminate()

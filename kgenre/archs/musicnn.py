@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from kgenre.archs.arch import Arch, NetworkSettings, Unfreeze
-from kgenre.archs.pretrained import freeze
+from kgenre.archs.pretrained import check_mel_image, freeze
 from kgenre.core.errors import KgenreError
 from kgenre.features.mel import MUSICNN_MEL
 from kgenre.weights import load, weights_help, weights_of
@@ -46,12 +46,7 @@ def musicnn(image, weights: str = "none", unfreeze: int = -1, dropout: float = 0
 
 def pretrained(image, weights: str, dropout: float = 0.0):
     """The backbone for an image of `musicnn_mel`, with the weights that `musicnn` names."""
-    bands = MUSICNN_MEL.settings().n_mels
-    if image.shape[1] != bands or image.shape[3] != 1:
-        raise KgenreError(
-            f"`musicnn` needs {bands} mel bands in one channel. Received: an image of {image.shape[1]} x "
-            f"{image.shape[2]} x {image.shape[3]}. Leave --n-mels, --image-height and --image-channels as they are."
-        )
+    check_mel_image("musicnn", image, MUSICNN_MEL.settings().n_mels)
     network = backbone(image.shape[2], dropout)
     if weights != "none":
         load_into(network, pretrained_arrays(weights))

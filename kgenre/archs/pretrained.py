@@ -36,6 +36,15 @@ def resolve_weights(weights: str, row: PretrainedWeights) -> dict:
     return {"weights": weights if weights == row.value else str(Path(weights).resolve())}
 
 
+def check_mel_image(arch: str, image, bands: int) -> None:
+    """Raises KgenreError where an image (batch, height, width, channels) is not of these mel bands in one channel."""
+    if image.shape[1] != bands or image.shape[3] != 1:
+        raise KgenreError(
+            f"`{arch}` needs {bands} mel bands in one channel. Received: an image of {image.shape[1]} x "
+            f"{image.shape[2]} x {image.shape[3]}. Leave --n-mels, --image-height and --image-channels as they are."
+        )
+
+
 def load_file(backbone, path: str, pretrained: str = "") -> None:
     """Loads a .weights.h5 or .h5 file of the backbone's own weights.
 

@@ -5,8 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from kgenre.archs.arch import Arch, FewFrames, NetworkSettings, Unfreeze
-from kgenre.archs.pretrained import freeze
-from kgenre.core.errors import KgenreError
+from kgenre.archs.pretrained import check_mel_image, freeze
 from kgenre.features.mel import TAGGER_MEL
 from kgenre.weights import load, weights_help, weights_of
 
@@ -89,12 +88,7 @@ def tagger_crnn(image, weights: str = "none", unfreeze: int = -1):
 
 def pretrained(arch: str, image, blocks: tuple, end, weights: str, unfreeze: int):
     """The embedding of an image by the network that `backbone` makes, with the weights of that name."""
-    bands = TAGGER_MEL.settings().n_mels
-    if image.shape[1] != bands or image.shape[3] != 1:
-        raise KgenreError(
-            f"`{arch}` needs {bands} mel bands in one channel. Received: an image of {image.shape[1]} x "
-            f"{image.shape[2]} x {image.shape[3]}. Leave --n-mels, --image-height and --image-channels as they are."
-        )
+    check_mel_image(arch, image, TAGGER_MEL.settings().n_mels)
     network = backbone(arch, image, blocks, end)
     if weights != "none":
         arrays = of_image(load(weights_of(arch)[weights]))

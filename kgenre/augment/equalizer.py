@@ -52,8 +52,13 @@ class Equalizer:
         """Waveform (n,) -> float32 (samples,)."""
         import numpy as np
 
-        gains = np.random.default_rng(int(seed)).normal(0, self.equalizer_db, len(BANDS_HZ) + 2)
+        gains = draw_gains(np.random.default_rng(int(seed)), self.equalizer_db)
         return equalised(waveform, self.sample_rate, gains)[:samples].astype("float32")
+
+
+def draw_gains(rng, deviation_db: float) -> "np.ndarray":
+    """Gains in dB, (6,), for `equalised`: drawn from a normal distribution about 0."""
+    return rng.normal(0, deviation_db, len(BANDS_HZ) + 2)
 
 
 def equalised(samples: "np.ndarray", rate: int, gains_db: "np.ndarray") -> "np.ndarray":

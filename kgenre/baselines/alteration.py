@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kgenre.augment.equalizer import equalised
+from kgenre.augment.equalizer import draw_gains, equalised
 
 
 def altered(samples: np.ndarray, rate: int, rng) -> np.ndarray:
@@ -19,7 +19,7 @@ def altered(samples: np.ndarray, rate: int, rng) -> np.ndarray:
     import soxr
 
     samples = soxr.resample(samples, rate, rate * rng.uniform(0.88, 1.14))  # speed and pitch together
-    samples = equalised(samples, rate, rng.normal(0, 3, 6))
+    samples = equalised(samples, rate, draw_gains(rng, 3.0))
     if rng.random() < 0.15:  # a source of 8 or 11 kHz
         low = rng.choice([8000, 11025])
         samples = soxr.resample(soxr.resample(samples, rate, low), low, rate)

@@ -16,6 +16,7 @@ from kgenre.cli.wording import (
     add_model_flag,
     add_runtime_flag,
     collection_options,
+    warn_if_leaky,
 )
 from kgenre.core.text import one_line
 
@@ -37,4 +38,5 @@ __all__ = [
     "run",
     "run_applicable",
     "settings_from",
+    "warn_if_leaky",
 ]

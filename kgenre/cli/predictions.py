@@ -27,7 +27,6 @@ def write_predictions(
     output: Output,
     by_slice: bool,
     tags: Callable | None = None,
-    confirm: Callable[[], None] = lambda: None,
     **options,
 ) -> int:
     """Predicts tracks and writes each as soon as it is known, a table at the end; returns the exit status.
@@ -40,7 +39,6 @@ def write_predictions(
         reader: as `open_reader` gives for the model's slice spec.
         by_slice: whether the answer for each slice is written, too.
         tags: embeddings (slices, d) -> {tag: probability}, for models that have tags.
-        confirm: called when all are predicted; raises ModelReplaced where their labels may be wrong.
         options: of `predict_tracks`.
 
     Raises:
@@ -59,7 +57,7 @@ def write_predictions(
                     output.write_text(_text([record], output, labels, by_slice))
                 else:
                     records.append(record)
-            confirm()
+            model.confirm()
         except KgenreError as error:
             fault = error
     if isinstance(fault, ModelReplaced) or (fault and not records):  # what the file had is not lost

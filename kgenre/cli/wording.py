@@ -1,6 +1,7 @@
 """The flags --data, those of how a collection is read, and --model, in the same words for all commands."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from kgenre.cli.flags import add_settings_flags, settings_from
@@ -36,6 +37,12 @@ def add_model_flag(parser: argparse.ArgumentParser, default: str = "the default 
     """Adds --model. `default`: what is used without it, as text."""
     after = f" (default: {default})" if default else ""
     parser.add_argument("--model", type=Path, metavar="MODEL", help=f"{MODEL}{after}", **options)
+
+
+def warn_if_leaky(model) -> None:
+    """Tells on standard error what makes the metrics of a serving.Model too high, if anything is known to."""
+    if model.leaky:
+        print(f"{model.name} is LEAKY, its metrics are too high: {model.leaky}", file=sys.stderr)
 
 
 def add_runtime_flag(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kgenre.core.metrics import mean_of_defined, percentile_interval
+
 RESAMPLES = 300
 
 
@@ -22,9 +24,7 @@ def explained(truth: np.ndarray, found: np.ndarray) -> np.ndarray:
 
     NaN of a column that does not vary.
     """
-    truth, found = truth.astype("float64"), found.astype("float64")
-    deviation = ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
-    error = ((truth - found) ** 2).sum(axis=0)
+    error, deviation = _squares(truth, found)
     return np.where(deviation > 0, 1 - error / np.where(deviation > 0, deviation, 1), np.nan)
 
 
@@ -33,9 +33,14 @@ def explained_together(truth: np.ndarray, found: np.ndarray) -> float:
 
     The mean of the columns' own would be decided by those that hardly vary among the rows.
     """
+    error, deviation = (squares.sum() for squares in _squares(truth, found))
+    return float(1 - error / deviation) if deviation > 0 else float("nan")
+
+
+def _squares(truth: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of each column: of squared errors, and of squared deviations from the truth's mean."""
     truth, found = truth.astype("float64"), found.astype("float64")
-    deviation = ((truth - truth.mean(axis=0)) ** 2).sum()
-    return float(1 - ((truth - found) ** 2).sum() / deviation) if deviation > 0 else float("nan")
+    return ((truth - found) ** 2).sum(axis=0), ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
 
 
 def cosines(truth: np.ndarray, found: np.ndarray) -> np.ndarray:
@@ -61,9 +66,9 @@ def agreement(truth: Answers, found: Answers) -> dict[str, float]:
     return {
         "r2": explained_together(truth.embeddings, found.embeddings),
         "r2_median": _median(explained(truth.embeddings, found.embeddings)),
-        "cosine": _mean(cosines(truth.embeddings, found.embeddings)),
-        "correlation": _mean(correlations(truth.probabilities, found.probabilities)),
-        "difference": _mean(np.abs(truth.probabilities - found.probabilities).ravel()),
+        "cosine": mean_of_defined(cosines(truth.embeddings, found.embeddings)),
+        "correlation": mean_of_defined(correlations(truth.probabilities, found.probabilities)),
+        "difference": mean_of_defined(np.abs(truth.probabilities - found.probabilities).ravel()),
     }
 
 
@@ -76,16 +81,7 @@ def intervals(truth: Answers, found: Answers, groups: np.ndarray, seed: int = 0)
     for _ in range(RESAMPLES):
         drawn = np.concatenate([rows[i] for i in rng.integers(len(rows), size=len(rows))])
         samples.append(agreement(truth.of(drawn), found.of(drawn)))
-    bounds = {name: np.array([sample[name] for sample in samples]) for name in samples[0]}
-    return {name: _interval(values[~np.isnan(values)]) for name, values in bounds.items()}
-
-
-def _interval(values: np.ndarray) -> list[float] | None:
-    return [float(bound) for bound in np.percentile(values, (2.5, 97.5))] if len(values) else None
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(np.nanmean(values)) if values.size and not np.isnan(values).all() else float("nan")
+    return {name: percentile_interval([sample[name] for sample in samples]) for name in samples[0]}
 
 
 def _median(values: np.ndarray) -> float:

@@ -24,6 +24,18 @@ def wilson_interval(hits: int, n: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
+def percentile_interval(values) -> list[float] | None:
+    """95 % interval of bootstrap samples, those that are NaN left out; None where none is left."""
+    values = np.asarray(values, float)
+    values = values[~np.isnan(values)]
+    return [float(bound) for bound in np.percentile(values, (2.5, 97.5))] if len(values) else None
+
+
+def mean_of_defined(values: np.ndarray) -> float:
+    """The mean of values that are not NaN; NaN where none is."""
+    return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
+
+
 def track_metrics(truth: np.ndarray, probabilities: np.ndarray, labels: list[str]) -> dict:
     """Metrics of track-level probabilities; the answer for a track is its most probable label.
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from kgenre.core.metrics import mean_of_defined, percentile_interval
+
 RESAMPLES = 200  # of the tracks, for the intervals
 
 
@@ -15,7 +17,7 @@ def mean_average_precision(targets: np.ndarray, probabilities: np.ndarray) -> fl
     Returns:
         In [0, 1]; NaN where no track has a label.
     """
-    return _mean(_average_precisions(targets, probabilities))
+    return mean_of_defined(_average_precisions(targets, probabilities))
 
 
 def multi_label_metrics(
@@ -44,7 +46,7 @@ def multi_label_metrics(
     per_label = _per_label(targets, probabilities)
     metrics = _overall(targets, chosen, per_label)
     samples = _resampled(targets, probabilities, chosen, seed)
-    intervals = {f"{name}_interval_95": _interval([one[name] for one, _ in samples]) for name in metrics}
+    intervals = {f"{name}_interval_95": percentile_interval([one[name] for one, _ in samples]) for name in metrics}
     return {
         "tracks": len(targets),
         **{name: _plain(value) for name, value in metrics.items()},
@@ -70,8 +72,8 @@ def _overall(targets: np.ndarray, chosen: np.ndarray, per_label: dict[str, np.nd
 
     present = targets.any(axis=0) | chosen.any(axis=0)
     return {
-        "mean_average_precision": _mean(per_label["average_precision"]),
-        "macro_roc_auc": _mean(per_label["roc_auc"]),
+        "mean_average_precision": mean_of_defined(per_label["average_precision"]),
+        "macro_roc_auc": mean_of_defined(per_label["roc_auc"]),
         "micro_f1": float(f1_score(targets, chosen, average="micro", zero_division=0.0)),
         "macro_f1": float(f1_score(targets[:, present], chosen[:, present], average="macro", zero_division=0.0)),
     }
@@ -122,21 +124,11 @@ def _rows(targets, chosen, labels: list[str], per_label: dict, samples: list[dic
     return {
         label: {
             **{name: _plain(values[i]) for name, values in per_label.items()},
-            **{f"{name}_interval_95": _interval([one[name][i] for one in samples]) for name in per_label},
+            **{f"{name}_interval_95": percentile_interval([one[name][i] for one in samples]) for name in per_label},
             **{name: float(column[i]) for name, column in zip(("precision", "recall", "f1", "tracks"), columns)},
         }
         for i, label in enumerate(labels)
     }
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
-
-
-def _interval(values: list[float]) -> list[float] | None:
-    values = np.array(values, float)
-    values = values[~np.isnan(values)]
-    return [float(bound) for bound in np.percentile(values, (2.5, 97.5))] if len(values) else None
 
 
 def _plain(value: float) -> float | None:

@@ -38,9 +38,9 @@ def measure_agreement(run: Run, progress: Progress = SILENT) -> dict:
         KgenreError: no test track can be used.
     """
     settings, labels = run.load_settings(), run.load_labels()
-    rows = read_renditions(run)
+    renditions = read_renditions(run)
     answers, _ = read_answers(run / TEACHER, len(labels))
-    rows = rows[(rows["split"] == "test") & rows["path"].isin(answers)]
+    rows = renditions[(renditions["split"] == "test") & renditions["path"].isin(answers)]
     model = open_exported(run.folder)
     reader, workers = open_reader(model.slice_spec, policy=settings.reader.policy), settings.reader.workers
     with progress.task("evaluating test", len(rows), "tracks") as advance:
@@ -54,7 +54,7 @@ def measure_agreement(run: Run, progress: Progress = SILENT) -> dict:
     found = Answers(*map(np.stack, zip(*((results[p].embedding, results[p].probabilities) for p in rows["path"]))))
     tracks = run.load_tracks().set_index("path").loc[rows["track"]]
     facts = run.load_facts()
-    constant = train_mean(answers, read_renditions(run), len(rows))
+    constant = train_mean(answers, renditions, len(rows))
     metrics = {
         "data": settings.data,
         "split": "test",
@@ -78,7 +78,7 @@ def measure_agreement(run: Run, progress: Progress = SILENT) -> dict:
 
 
 def train_mean(answers: Mapping, renditions: pd.DataFrame, n: int) -> Answers:
-    """The teacher's mean answer for train renditions, n times: what a student that hears nothing would give."""
+    """The teacher's mean answer for train renditions, n times: what a student that is given no audio would answer."""
     train = [
         answers[path].of_track for path in renditions.loc[renditions["split"] == "train", "path"] if path in answers
     ]

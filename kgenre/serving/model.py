@@ -55,8 +55,8 @@ class Model(abc.ABC):
         check()
         return self(slices)
 
-    def confirm(self, check: Callable[[], None]) -> None:  # noqa: B027  most models cannot change
-        """Raises KgenreError where the answers since it was opened may be those of another model."""
+    def confirm(self, check: Callable[[], None] = lambda: None) -> None:  # noqa: B027  most models cannot change
+        """Raises ModelReplaced where the answers since it was opened may be those of another model."""
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -39,6 +39,8 @@ class TfServingModel(Model):
             large as a slice of it.
     """
 
+    waits = True
+
     def __init__(self, url: str, settings: ClientSettings | None = None, patient: bool = False):
         settings = settings or ClientSettings()
         self._url = url
@@ -57,8 +59,6 @@ class TfServingModel(Model):
                 f"--max-message-mib must hold a slice of {self.name}, {slice_bytes / 2**20:.3g} MiB. "
                 f"Received: {settings.max_message_mib:g}."
             )
-
-    waits = True
 
     def __call__(self, slices: np.ndarray) -> SliceOutputs:
         return self.ask(slices, no_check)

@@ -17,14 +17,14 @@ from kgenre.audio.decoders import AudioError
 from kgenre.audio.fragments import find_part, name_slice
 from kgenre.audio.slicing import repeat_to_length
 from kgenre.audio.track import read_samples
-from kgenre.augment.equalizer import BANDS_HZ, equalised
+from kgenre.augment.equalizer import draw_gains, equalised
 from kgenre.augment.stretch import stretched
 from kgenre.core.files import write_beside
 from kgenre.core.parallel import map_in_threads
 from kgenre.core.progress import SILENT, Progress
 from kgenre.training.distillation.settings import DistillationSettings
 
-TEMPO = (0.85, 1.18)  # of a factor; wider, and the stretch is heard
+TEMPO = (0.85, 1.18)  # of a factor; a wider range sounds altered
 SEMITONES = 2.0  # either way: another key, still the same voices
 EQUALIZER_DB = 3.0  # standard deviation, as of the augmentation `equalizer`
 MIXED_DB = (-12.0, 0.0)  # level of the other track, relative to the track's own
@@ -85,7 +85,7 @@ def draw_alteration(
     """
     rng = np.random.default_rng([seed, number, *_digest(track_id)])
     tempo, semitones = np.exp(rng.uniform(*np.log(TEMPO))), rng.uniform(-SEMITONES, SEMITONES)
-    gains = rng.normal(0, EQUALIZER_DB, len(BANDS_HZ) + 2)
+    gains = draw_gains(rng, EQUALIZER_DB)
     is_mixed, level, chosen = rng.random() < mix_share, rng.uniform(*MIXED_DB), int(rng.random() * (len(train) - 1))
     chosen += chosen >= at  # any but itself
     other = train[chosen] if is_mixed and len(train) > 1 else None

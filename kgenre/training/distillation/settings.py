@@ -36,7 +36,7 @@ class DistillationSettings(Settings):
 
 
 # Of a run's settings: those that the student has otherwise than `kgenre train`. What changes music without the teacher
-# being asked again, as zoom does, would teach that the change cannot be heard.
+# being asked again, as zoom does, would teach the student to ignore the change.
 DEFAULTS = {"augment": (), "dropout": 0.0}
 # Those that it does not have, and why.
 WITHOUT = {

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterator
 
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
@@ -76,8 +76,8 @@ class AnalysisResponse(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-async def last(found: AsyncIterator):
-    """The last item of an iterator."""
+async def last(found: AsyncIterable):
+    """The last item."""
     item = None
     async for item in found:  # noqa: B007  the last one is returned
         pass

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import logging
-import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
@@ -17,11 +16,11 @@ from kgenre.audio.decoders import AudioError
 from kgenre.core.errors import KgenreError
 from kgenre.web.classify.admission import RETRY_SECONDS, UPLOADS
 from kgenre.web.classify.analysis import CLIENT_GONE, Abandoned, Analysis, AnalysisResponse, last, unless_gone
-from kgenre.web.classify.classifier import Classifier
+from kgenre.web.classify.classifier import OK, Classifier
 from kgenre.web.classify.metrics import MEDIA_TYPE, Metrics
 from kgenre.web.classify.schema import Answer, ErrorAnswer, Limits, ModelAnswer, Status
 from kgenre.web.classify.settings import ServeSettings
-from kgenre.web.classify.uploads import Upload, UploadFolder, shown_name
+from kgenre.web.classify.uploads import Upload, UploadFolder, last_part, shown_name
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +64,9 @@ def add_status(app: FastAPI, classifier: Classifier, settings: ServeSettings, me
     )
     async def is_ready(response: Response) -> Status:
         """Whether songs can be classified: the model is loaded, and answers."""
-        status = "ok" if await to_thread.run_sync(classifier.check, limiter=checks) else classifier.state
-        if status != "ok":
+        await to_thread.run_sync(classifier.check, limiter=checks)
+        status = classifier.state
+        if status != OK:
             response.status_code = 503
         return Status(status=status)
 
@@ -112,7 +112,7 @@ def add_prediction(
         upload, analysis = await started(file)
         async with analysis:
             try:
-                found = await unless_gone(last(aiter(analysis)), request)
+                found = await unless_gone(last(analysis), request)
             except KgenreError as error:
                 raise http_error(error, upload) from None
         if found is None:
@@ -158,7 +158,7 @@ def line(found: float | dict) -> str:
 def public_name(name: str) -> str:
     """A model's name without the folders or the address where it is: nothing of this machine is for visitors."""
     name = name.rstrip("/")
-    return name.partition("/v1/models/")[2] or re.split(r"[/\\\\]", name)[-1]
+    return name.partition("/v1/models/")[2] or last_part(name)
 
 
 def http_error(error: KgenreError, upload: Upload) -> HTTPException:

@@ -47,16 +47,15 @@ class Classifier:
         """Whether the model has answered once."""
         return self.state != LOADING
 
-    def check(self) -> bool:
-        """Whether it can classify; a model that did not answer last time is asked again."""
+    def check(self) -> None:
+        """Asks a model again that did not answer the last time."""
         if self.state == AWAY:
             with contextlib.suppress(KgenreError):
-                self._answer(self.model, [np.zeros(self.model.slice_spec.shape, "float32")])
-        return self.state == OK
+                self._try()
 
     def start(self) -> None:
         """Loads the model and starts the processes."""
-        outputs = self._answer(self.model, [np.zeros(self.model.slice_spec.shape, "float32")])
+        outputs = self._try()
         if self.tags is not None:
             self.tags(outputs.embeddings)
         self.pool.start()
@@ -92,6 +91,10 @@ class Classifier:
             raise AudioError(name, NOT_FINITE)
         tags = None if self.tags is None else self.tags(outputs.embeddings)
         yield track_record(TrackPrediction(name, facts, outputs, model.task), tags)
+
+    def _try(self) -> SliceOutputs:
+        """The answer to a slice of silence."""
+        return self._answer(self.model, [np.zeros(self.model.slice_spec.shape, "float32")])
 
     def _answer(self, model: Model, slices: list[np.ndarray], check: Callable[[], None] = lambda: None) -> SliceOutputs:
         with self._told(model), self._turn(check):

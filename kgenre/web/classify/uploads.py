@@ -77,5 +77,10 @@ def remove_leftovers(parent: Path) -> None:
 
 def shown_name(name: str | None) -> str:
     """A file's name as it was sent, without folders and control characters."""
-    last = re.split(r"[/\\]", name or "")[-1]
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in last)[:NAME_CHARACTERS] or "song"
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in last_part(name or ""))
+    return shown[:NAME_CHARACTERS] or "song"
+
+
+def last_part(path: str) -> str:
+    """What is behind the folders of a path of any system."""
+    return re.split(r"[/\\]", path)[-1]
