@@ -132,9 +132,8 @@ def rescan(model, place: Path) -> None:
             digest = number.to_bytes(16, "big")
             about = path.stat()
             tracks.append(Track(os.fsencode(path), about.st_size, about.st_mtime_ns, digest, digest, seconds=200.0))
-        analysis = TrackAnalysis(
-            np.zeros(1), np.zeros((1, 64)), np.full((1, len(model.task.labels)), 1 / len(model.task.labels))
-        )
+        probabilities = np.full((1, len(model.task.labels)), 1 / len(model.task.labels))
+        analysis = TrackAnalysis(np.zeros(1), np.zeros((1, 64)), probabilities, np.zeros(len(model.tag_names)))
         with library.writing():
             library.save(tracks)
             for track in tracks:

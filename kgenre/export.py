@@ -82,9 +82,9 @@ def _version_folder(args: argparse.Namespace, _: str) -> Path:
 
 def _load(folder: Path | None):
     """Keras model, task, SliceSpec and leak of a run, or of the default model if `folder` is None."""
-    from kgenre.serving.catalogue import MUSICNN_NAMES
+    from kgenre.serving.catalogue import DEFAULT, MUSICNN
 
-    if folder is None or str(folder) in MUSICNN_NAMES:
+    if folder is None or str(folder) in (DEFAULT, MUSICNN):
         from kgenre.model.tasks import DEFAULT_TASK, make_task
         from kgenre.serving import default_model
 

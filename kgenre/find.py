@@ -6,7 +6,7 @@
 
 A filter compares names with values, joined by and, or, not and parentheses; `and` binds closer than `or`.
   a genre                 its probability, 0 to 1: jazz > 0.6, jazz > 60%; alone: at least 0.5
-  a tag                   its probability: one of the 50 of `kgenre predict --tags`; alone: at least 0.2
+  a tag                   its probability: one of those of `kgenre predict --tags`; alone: at least 0.2
   predicted, confidence   the most probable genre and its probability
   corrected               the genre that you gave the song on the page
   title, artist, album, genre, folder, path (text) and year, seconds (numbers): from tags and files; alone: is known

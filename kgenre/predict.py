@@ -29,33 +29,33 @@ def main(argv=None) -> int:
     cli.add_runtime_flag(parser)
     add_output_flags(parser, FORMATS)
     add_slices_flag(parser)
-    parser.add_argument("--tags", action="store_true", help="also the 50 tags of the default model")
+    parser.add_argument("--tags", action="store_true", help="also the tags of the track, of a model that has tags")
     cli.add_reading_flags(parser)
     cli.add_settings_flags(parser, ReaderSettings, "workers")
     return cli.run(_predict, parser.parse_args(argv), pandas=False)
 
 
 def _predict(args: argparse.Namespace) -> int:
-    from kgenre.serving.catalogue import MUSICNN_NAMES, model_input, open_model
+    from kgenre.serving.catalogue import model_input, open_model
 
     output = read_output(args.out, FORMATS, args.format)
-    if args.tags and args.model and str(args.model) not in MUSICNN_NAMES:
-        raise KgenreError(f"--tags needs the default model. Received: --model {args.model}. Leave out one of the two.")
     workers = cli.settings_from(ReaderSettings, args).workers
     paths = expand_paths(args.songs, model_input(args.model))
 
     from kgenre.audio.open_reader import open_reader
-    from kgenre.serving import default_model
 
     predictor = open_model(args.model, args.runtime)
     if not predictor.task.labels:
         raise KgenreError(
             f"{predictor.name} names no genres. Use `kgenre embed` for its embeddings, or another --model."
         )
+    if args.tags and not predictor.tag_names:
+        raise KgenreError(
+            f"--tags needs a model that has tags. Received: {predictor.name}. Leave out --tags, or use another --model."
+        )
     cli.warn_if_leaky(predictor)
     reader = open_reader(predictor.slice_spec, policy=cli.read_policy(args))
-    tags = default_model.tags if args.tags else None
-    return write_predictions(predictor, reader, paths, output, args.slices, tags, workers=workers)
+    return write_predictions(predictor, reader, paths, output, args.slices, args.tags, workers=workers)
 
 
 if __name__ == "__main__":

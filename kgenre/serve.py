@@ -46,9 +46,9 @@ def _serve(args: argparse.Namespace) -> int:
     from kgenre.web.classify.server import serve
     from kgenre.web.classify.start import make_classifier
 
-    model, tags = _open(args)
+    model = _open(args)
     cli.warn_if_leaky(model)
-    classifier = make_classifier(model, settings, tags)
+    classifier = make_classifier(model, settings)
     host, port = listening.getsockname()[:2]
     print(f"http://{f'[{host}]' if ':' in host else host}:{port}/   (Ctrl-C stops)", flush=True)
     serve(classifier, settings, listening, args.allowed_host)
@@ -56,18 +56,16 @@ def _serve(args: argparse.Namespace) -> int:
 
 
 def _open(args: argparse.Namespace):
-    """The model, and what gives its tags: None where it has none."""
-    from kgenre.serving import default_model
-    from kgenre.serving.catalogue import MUSICNN_NAMES, open_model
+    """The model of the flags."""
+    from kgenre.serving.catalogue import open_model
     from kgenre.serving.tf_serving import TfServingModel
 
     if args.tf_serving is not None:
         if args.runtime != AUTO:
             raise KgenreError(f"--runtime applies to models of this machine. Received: --runtime {args.runtime} and "
                               "--tf-serving. Leave out one of the two.")  # fmt: skip
-        return TfServingModel(args.tf_serving), None
-    has_tags = args.model is None or str(args.model) in MUSICNN_NAMES
-    return open_model(args.model, args.runtime), default_model.tags if has_tags else None
+        return TfServingModel(args.tf_serving)
+    return open_model(args.model, args.runtime)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,6 @@ from libraries import LABELS, SINGLE
 from kgenre.audio.slicing import SliceSpec
 from kgenre.core.errors import KgenreError
 from kgenre.model.aggregate import SliceOutputs
-from kgenre.serving import default_model
 from kgenre.serving.catalogue import open_model
 from kgenre.serving.model import Model
 from kgenre.web.classify.server import serve
@@ -34,6 +33,10 @@ from kgenre.web.guard import listen
 
 class Loudness(Model):
     name, identity, task, slice_spec = "loudness", "1", SINGLE, SliceSpec(8000, 8000, 8000)
+    tag_names = ("loud", "<b>bold")
+
+    def tag_probabilities(self, slices):
+        return np.array([slices.embeddings.mean(), 0.01], "float32")
 
     def __call__(self, slices):
         if os.path.exists(os.environ["TMPDIR"] + "/away"):
@@ -45,9 +48,8 @@ class Loudness(Model):
 options = json.loads(sys.argv[1])
 listening = listen(0, options["host"])
 print(listening.getsockname()[1], flush=True)
-loudness = Loudness(), lambda found: {"loud": float(found.mean()), "<b>bold": 0.01}
-model, tags = (open_model(), default_model.tags) if options["default"] else loudness
-classifier = make_classifier(model, ServeSettings(**options["settings"]), tags)
+model = open_model() if options["default"] else Loudness()
+classifier = make_classifier(model, ServeSettings(**options["settings"]))
 if options["reader"]:
     pool = classifier.pool
     classifier.pool = type(pool)(pool.n, pool.settings, pool.max_seconds, options["reader"])

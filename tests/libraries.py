@@ -52,11 +52,13 @@ class InventedModel:
     identity: str = "invented-1"
     task: Task = SINGLE
     slice_spec: SliceSpec = SliceSpec(8000, 16000, 16000)
+    tag_names: tuple[str, ...] = ()
 
 
 def make_library(
-    path, n: int, d: int = 16, seed: int = 0, slices: int = 3, root: str = "/music", task: Task = SINGLE
-) -> Library:
+    path, n: int, d: int = 16, seed: int = 0, slices: int = 3, root: str = "/music", task: Task = SINGLE,
+    tags: tuple[str, ...] = (),
+) -> Library:  # fmt: skip
     """A library of `n` tracks: ten an album, each label a cluster of its own, some without tags, one in 50 failed.
 
     Args:
@@ -67,13 +69,14 @@ def make_library(
         slices: of each track.
         root: folder that the paths begin with; nothing is there.
         task: of the model; its labels are LABELS.
+        tags: names of the model's tags.
 
     Returns:
         Library, with one space of InventedModel.
     """
     rng = np.random.default_rng(seed)
     library = Library(path)
-    space = library.open_space(InventedModel(task=task))
+    space = library.open_space(InventedModel(task=task, tag_names=tags))
     with library.writing():
         library.add_root(os.fsencode(root))
         for number in range(n):
@@ -83,7 +86,8 @@ def make_library(
             track = invented_track(number, genre, root)
             library.save([track])
             starts = 2.0 * np.arange(slices)
-            library.save_analysis(space, track.audio_hash, TrackAnalysis(starts, embeddings, probabilities))
+            drawn = np.random.default_rng([seed, number]).random(len(tags))  # by itself: the rest stays as it is
+            library.save_analysis(space, track.audio_hash, TrackAnalysis(starts, embeddings, probabilities, drawn))
         for number in range(0, n, 50):
             library.save_failure(f"{root}/broken/{number}.mp3".encode(), 1, 1, "empty file: 0 bytes. Replace the file.")
     return library

@@ -22,6 +22,7 @@ from kgenre.serving import default_model as default
 from kgenre.serving.catalogue import open_model
 from kgenre.serving.keras_model import KerasModel
 from kgenre.serving.saved_model import SavedModel
+from kgenre.serving.tags import TagLayer
 from kgenre.weights import WEIGHTS, load
 from kgenre.weights.musicnn import TAGS
 
@@ -88,14 +89,12 @@ def test_predict_without_a_model(ready, song, capsys):
     assert list(row["tags"].values()) == sorted(row["tags"].values(), reverse=True)
 
 
-def test_tags_equal_reference_forward_pass(monkeypatch):
+def test_tags_equal_reference_forward_pass():
     waveforms, arrays = clip(2.98), drawn(0)
     embeddings, logits, _ = reference(mel_of(waveforms), arrays)
-    layer = arrays["dense_1/kernel"], arrays["dense_1/bias"]
-    monkeypatch.setattr(default, "tag_layer", lambda: layer)
-    found = default.tags(embeddings.astype("float32"))
-    expected = dict(zip(TAGS["msd"], expit(logits).mean(axis=0)))
-    assert found == pytest.approx(expected, abs=1e-4)
+    layer = TagLayer(tuple(TAGS["msd"]), arrays["dense_1/kernel"], arrays["dense_1/bias"])
+    found = layer.probabilities(embeddings.astype("float32"))
+    np.testing.assert_allclose(found, expit(logits).mean(axis=0), atol=1e-4)
 
 
 def test_files_in_the_package_equal_the_published_weights_under_the_head():
@@ -103,20 +102,19 @@ def test_files_in_the_package_equal_the_published_weights_under_the_head():
     if not (published.cache_dir() / WEIGHTS[default.MUSICNN].file).is_file():
         pytest.skip("musicnn's weights are not in the cache")
     arrays, waveforms = load(WEIGHTS[default.MUSICNN]), clip(2.98)
-    kernel, bias = default.tag_layer()
-    assert np.array_equal(kernel, arrays["dense_1/kernel"]) and np.array_equal(bias, arrays["dense_1/bias"])
+    layer = default.tag_layer()
+    assert layer.labels == tuple(TAGS["msd"])
+    assert np.array_equal(layer.kernel, arrays["dense_1/kernel"]) and np.array_equal(layer.bias, arrays["dense_1/bias"])
     settings, labels = default.settings()
     keras_model = KerasModel(default.build(settings, labels), SingleLabel(tuple(labels)), settings.slice_spec)
     for found, expected in zip(open_model(runtime="litert")(waveforms), keras_model(waveforms)):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
 
 
-def test_tags_of_another_model_are_refused(song, capsys):
-    assert predict.main([str(song), "--tags", "--model", "models/x"]) == 2
-    assert (
-        "--tags needs the default model. Received: --model models/x. Leave out one of the two."
-        in capsys.readouterr().err
-    )
+def test_predict_tags_of_a_model_without_tags_are_refused(exported, song, capsys):
+    assert predict.main([str(song), "--tags", "--model", str(exported)]) == 2
+    message = f"--tags needs a model that has tags. Received: {exported}. Leave out --tags, or use another --model."
+    assert message in capsys.readouterr().err
 
 
 def test_embed_without_a_model(ready, song, tmp_path, capsys):

@@ -1,7 +1,6 @@
 """Playlists, genre tags in files, and the commands similar, path and find."""
 
 import csv
-import functools
 import io
 import json
 import os
@@ -10,7 +9,6 @@ import shutil
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
-import libraries
 import mutagen
 import numpy as np
 import pandas as pd
@@ -26,7 +24,6 @@ from kgenre.library.playlists import csv_text, json_text, m3u8
 from kgenre.library.retag import backups, plan, read_genres, undo, write
 from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library
-from kgenre.serving import default_model as default
 
 ODD = ["/m/plain.mp3", "/m/#hash.mp3", "/m/two  blanks .mp3", "/m/\U0001f3b8 g\u00fc.mp3", "/m/it's \"q\", 100%41.mp3",
        "/m/two\nlines.mp3", os.fsdecode(b"/m/latin \xe9.mp3"), "/m/ leading.mp3", "/m/Artist: Song.mp3",
@@ -303,19 +300,20 @@ def test_find_and_similar_use_the_retrained_head(tmp_path, capsys):
     assert sorted(listed(similar, [paths.iloc[0], "--where", "bebop", *flags], capsys)) == jazz
 
 
-def test_find_tags_of_default_model_equal_predicted_tags(tmp_path, capsys, monkeypatch):
-    rng = np.random.default_rng(0)
-    kernel, bias = rng.normal(0, 0.2, (16, 50)), rng.normal(0, 0.2, 50)
-    monkeypatch.setattr(default, "tag_layer", lambda: (kernel, bias))
-    monkeypatch.setattr(libraries, "InventedModel", functools.partial(libraries.InventedModel, name="default"))
-    with make_library(tmp_path / "library.sqlite", 60) as library:
+def test_find_filters_and_sorts_by_the_tags_that_the_scan_stored(tmp_path, capsys):
+    with make_library(tmp_path / "library.sqlite", 60, tags=("jazz", "dreamy", "no words")) as library:
         space, paths = library.space(), library.tracks()["path"]
-        tags = [default.tags(library.slices(space, track)[1]) for track in paths.index]
-    flags, instrumental = ["--library", tmp_path / "library.sqlite"], np.array([each["instrumental"] for each in tags])
-    assert listed(find, ["instrumental > 0.5", *flags], capsys) == sorted(paths[instrumental > 0.5])
-    assert listed(find, ["not instrumental", *flags], capsys) == sorted(paths[instrumental < 0.2])
-    best = paths.iloc[np.argsort(-instrumental, kind="stable")].tolist()
-    assert listed(find, ["path", "--sort", "instrumental", *flags], capsys) == best
+        ids, tags = library.tags(space)
+    assert ids.tolist() == paths.index.tolist() and tags.shape == (60, 3)
+    flags, (_, dreamy, wordless) = ["--library", tmp_path / "library.sqlite"], tags.T
+    assert listed(find, ["dreamy > 0.5", *flags], capsys) == sorted(paths[dreamy > 0.5])
+    assert listed(find, ["not 'no words'", *flags], capsys) == sorted(paths[wordless < 0.2])
+    best = paths.iloc[np.argsort(-dreamy, kind="stable")].tolist()
+    assert listed(find, ["path", "--sort", "dreamy", *flags], capsys) == best
+    with Library(tmp_path / "library.sqlite") as library:  # a genre of the same name is meant, not the tag
+        jazz = library.probabilities(library.space())[1][:, LABELS.index("jazz")]
+    assert listed(find, ["jazz > 0.6", *flags], capsys) == sorted(paths[jazz > 0.6])
+    assert "Did you mean dreamy?" in complains(find, ["dreemy", *flags], capsys)
 
 
 def test_similar_find_and_path_list_copies_once(tmp_path, capsys):

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from kgenre.cli.output import Output
 from kgenre.cli.progress import BarProgress
@@ -26,7 +26,7 @@ def write_predictions(
     paths: Sequence[str],
     output: Output,
     by_slice: bool,
-    tags: Callable | None = None,
+    with_tags: bool = False,
     **options,
 ) -> int:
     """Predicts tracks and writes each as soon as it is known, a table at the end; returns the exit status.
@@ -38,7 +38,7 @@ def write_predictions(
         model: serving.Model.
         reader: as `open_reader` gives for the model's slice spec.
         by_slice: whether the answer for each slice is written, too.
-        tags: embeddings (slices, d) -> {tag: probability}, for models that have tags.
+        with_tags: whether the model's tags of each song are written, too.
         options: of `predict_tracks`.
 
     Raises:
@@ -52,7 +52,7 @@ def write_predictions(
     with progress.task("analysing", len(paths), "tracks") as advance:
         try:
             for prediction in predict_tracks(model, reader, paths, advance=advance, **options):
-                record = track_record(prediction, tags(prediction.slices.embeddings) if tags else None)
+                record = track_record(prediction, model.tags(prediction.slices) if with_tags else None)
                 if streamed:
                     output.write_text(_text([record], output, labels, by_slice))
                 else:

@@ -1,7 +1,7 @@
 """Records of a library, a dataclass each, and how they are stored in its tables."""
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -15,7 +15,7 @@ FLOAT16_MAX = 65504.0
 
 @dataclass(frozen=True)
 class Space:
-    """The analyses by one model of tracks that were read in one way."""
+    """The analyses by one model of tracks that were read in one way. `tags` are the names of its model's tags."""
 
     id: int
     name: str
@@ -24,6 +24,7 @@ class Space:
     task: Task
     slice_spec: SliceSpec
     policy: ReadPolicy
+    tags: tuple[str, ...]
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -53,15 +54,17 @@ class Track:
 @dataclass(frozen=True)
 class TrackAnalysis:
     """A model's output for a track: starts (slices,) in seconds, embeddings (slices, d), probabilities
-    (slices, classes)."""
+    (slices, classes), and the probabilities of its tags in the whole track, (tags,)."""
 
     starts: np.ndarray
     embeddings: np.ndarray
     probabilities: np.ndarray
+    tags: np.ndarray = field(default_factory=lambda: np.zeros(0, "float32"))
 
     def means(self) -> list[bytes]:
-        """Mean embedding and mean probabilities as they are stored: float32."""
-        return [aggregate(part).astype("<f4").tobytes() for part in (self.embeddings, self.probabilities)]
+        """Mean embedding, mean probabilities and tags as they are stored: float32, float32, float16."""
+        means = [aggregate(part).astype("<f4").tobytes() for part in (self.embeddings, self.probabilities)]
+        return [*means, self.tags.astype("<f2").tobytes()]
 
     def slices(self) -> list[bytes]:
         """Starts, embeddings and probabilities of the slices as they are stored: float32, float16, float16."""
@@ -95,7 +98,7 @@ def space_from_row(number: int, name: str, identity: str, config_hash: str, conf
     config = json.loads(config)
     spec = SliceSpec(*(config[part] for part in ("sample_rate", "slice_samples", "hop_samples")))
     policy = ReadPolicy(config["slices_per_track"], config["decoder"])
-    return Space(number, name, identity, config_hash, task_from(config), spec, policy)
+    return Space(number, name, identity, config_hash, task_from(config), spec, policy, tuple(config["tags"]))
 
 
 def slices_from_row(starts: bytes, embeddings: bytes, probabilities: bytes, n_classes: int):

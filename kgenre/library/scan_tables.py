@@ -52,7 +52,7 @@ class ScanTables(Database):
         key = (space.id, audio_hash)
         with self.writing():
             self._db.execute("DELETE FROM failed_analyses WHERE space_id = ? AND audio_hash = ?", key)
-            self._db.execute("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)", (*key, *analysis.means()))
+            self._db.execute("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?, ?)", (*key, *analysis.means()))
             self._db.execute("INSERT OR REPLACE INTO slices VALUES (?, ?, ?, ?, ?)", (*key, *analysis.slices()))
 
     def save_failure(self, path: bytes, size: int, mtime_ns: int, reason: str) -> None:

@@ -5,7 +5,7 @@ import sqlite3
 from kgenre.core.errors import KgenreError
 
 APPLICATION_ID = 0x6B67656E  # "kgen": distinguishes libraries from other programs' SQLite files
-FIRST_VERSION = 3  # what MIGRATIONS[0] makes; versions 1 and 2 were never released
+FIRST_VERSION = 4  # what MIGRATIONS[0] makes; versions 1 to 3 were never released
 
 # A step is a tuple of statements. A released step is never changed: append another one.
 MIGRATIONS = (
@@ -33,7 +33,7 @@ MIGRATIONS = (
             name TEXT NOT NULL,
             identity TEXT NOT NULL,
             config_hash TEXT NOT NULL,
-            config TEXT NOT NULL,  -- JSON: labels, sample_rate, slice_samples, hop_samples, policy, decoder versions
+            config TEXT NOT NULL,  -- JSON: labels, tags, numbers of the slices, policy, decoder versions
             used REAL NOT NULL,  -- seconds since 1970
             UNIQUE (identity, config_hash)
         )""",
@@ -44,6 +44,7 @@ MIGRATIONS = (
             audio_hash BLOB NOT NULL,
             mean BLOB NOT NULL,  -- float32 (d,)
             probabilities BLOB NOT NULL,  -- float32 (classes,)
+            tags BLOB NOT NULL,  -- float16 (tags,), probabilities
             PRIMARY KEY (space_id, audio_hash)
         )""",
         # Separate from the means, which are read all at once.

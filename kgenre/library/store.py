@@ -128,11 +128,11 @@ class Library(ScanTables):
         encoder does, and is no reason to analyse a library again.
 
         Args:
-            model: task.labels, slice_spec, name and identity are read.
+            model: task.labels, tag_names, slice_spec, name and identity are read.
             policy: how tracks are read.
             versions: of the decoder.
         """
-        config = {**model.slice_spec.values(), **task_values(model.task), **asdict(policy)}
+        config = {**model.slice_spec.values(), **task_values(model.task), **asdict(policy), "tags": model.tag_names}
         digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
         with self.writing():
             self._db.execute(
@@ -151,14 +151,18 @@ class Library(ScanTables):
         """Ids as of `vectors`, and the mean probabilities of each track, float32 (n, classes)."""
         return self._means(space, "probabilities")
 
-    def _means(self, space: Space, column: str) -> tuple[np.ndarray, np.ndarray]:
+    def tags(self, space: Space) -> tuple[np.ndarray, np.ndarray]:
+        """Ids as of `vectors`, and the probabilities of the space's tags in each track, float32 (n, tags)."""
+        return self._means(space, "tags", "<f2")
+
+    def _means(self, space: Space, column: str, stored_as: str = "<f4") -> tuple[np.ndarray, np.ndarray]:
         source = "FROM tracks t JOIN vectors v ON v.space_id = ? AND v.audio_hash = t.audio_hash WHERE t.state = 'ok'"
         with self._reading():
             (n,) = self._db.execute(f"SELECT count(*) {source}", (space.id,)).fetchone()
             ids, means = np.empty(n, "int64"), None
             rows = self._db.execute(f"SELECT t.id, v.{column} {source} ORDER BY t.id", (space.id,))
             for i, (track_id, blob) in enumerate(rows):
-                row = np.frombuffer(blob, "<f4")
+                row = np.frombuffer(blob, stored_as)
                 means = np.empty((n, len(row)), "float32") if means is None else means
                 ids[i], means[i] = track_id, row
         return ids, np.empty((0, 0), "float32") if means is None else means

@@ -19,7 +19,6 @@ from kgenre.serving.saved_model import SavedModel
 
 DEFAULT, MUSICNN = "default", "musicnn"
 MIX = "mix:"
-MUSICNN_NAMES = (DEFAULT, MUSICNN)  # whose embedding is musicnn's own, of which its tags are a function
 
 
 def open_model(name=None, runtime: str = AUTO) -> Model:
@@ -57,7 +56,16 @@ def model_input(name=None) -> str:
 
 
 def _default(name: str, runtime: str) -> Model:
-    """The default model: the .tflite file of the package, or its SavedModel, which the first use exports."""
+    """The default model, with its layer of tags."""
+    from kgenre.serving import default_model
+
+    model = _default_network(name, runtime)
+    model.tag_layer = default_model.tag_layer()
+    return model
+
+
+def _default_network(name: str, runtime: str) -> Model:
+    """The .tflite file of the package, or its SavedModel, which the first use exports."""
     from kgenre.serving import default_model
 
     if runtime == LITERT or (runtime == AUTO and litert_model.installed()):

@@ -19,9 +19,9 @@ from kgenre.core.packages import check_installed
 from kgenre.core.progress import SILENT, Progress
 from kgenre.core.published import cache_dir
 from kgenre.core.settings import read_settings_file
-from kgenre.model.aggregate import aggregate
 from kgenre.model.settings import ModelSettings
 from kgenre.model.tasks import DEFAULT_TASK, make_task
+from kgenre.serving.tags import TagLayer
 from kgenre.weights import WEIGHTS, load
 from kgenre.weights.musicnn import TAGS
 
@@ -63,13 +63,12 @@ def litert_file() -> Path:
 
 def write_litert_files(directory: Path) -> None:
     """Writes the .tflite file and the layer of tags into a directory that has a head; may fetch musicnn's weights."""
-    from kgenre.core.files import write_beside
     from kgenre.serving.exporters import export_model
     from kgenre.serving.litert_file import read_metadata, write_metadata
 
     arrays = load(WEIGHTS[MUSICNN])
-    layer = {"kernel": arrays["dense_1/kernel"], "bias": arrays["dense_1/bias"]}
-    write_beside(directory / TAGS_FILE, lambda part: np.savez(part, **layer))
+    layer = TagLayer(tuple(TAGS["msd"]), arrays["dense_1/kernel"], arrays["dense_1/bias"])
+    layer.write(directory / TAGS_FILE)
     model, labels = settings(directory)
     file, network = directory / LITERT_FILE, build(model, labels, directory)
     file.unlink(missing_ok=True)
@@ -138,21 +137,7 @@ def network(settings: ModelSettings, n_classes: int):
     return keras.Model(waveform, layers.Dense(n_classes, name="logits")(features), name="default")
 
 
-def tags(slice_embeddings: np.ndarray) -> dict[str, float]:
-    """musicnn's 50 tags, most probable first, of a track: embeddings (slices, 200) -> {tag: probability}."""
-    probabilities = tag_probabilities(slice_embeddings).tolist()
-    return dict(sorted(zip(TAGS["msd"], probabilities), key=lambda pair: -pair[1]))
-
-
-def tag_probabilities(slice_embeddings: np.ndarray) -> np.ndarray:
-    """Probabilities of TAGS["msd"], aggregated over slices: embeddings (slices, 200) -> (50,) in [0, 1]."""
-    kernel, bias = tag_layer()
-    scores = np.clip(slice_embeddings @ kernel + bias, -80, 80)  # beyond which the exponential overflows
-    return aggregate(1 / (1 + np.exp(-scores)))
-
-
 @functools.cache
-def tag_layer() -> tuple[np.ndarray, np.ndarray]:
-    """Kernel (200, 50) and bias (50,) of musicnn's last layer."""
-    with (head_directory() / TAGS_FILE).open("rb") as file, np.load(file) as layer:
-        return layer["kernel"], layer["bias"]
+def tag_layer() -> TagLayer:
+    """musicnn's last layer: its tags, as a function of the layer "embedding"."""
+    return TagLayer.read(head_directory() / TAGS_FILE)

@@ -12,8 +12,9 @@ import numpy as np
 
 from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.slicing import SliceSpec
-from kgenre.model.aggregate import SliceOutputs
+from kgenre.model.aggregate import SliceOutputs, aggregate
 from kgenre.model.tasks import Task
+from kgenre.serving.tags import TagLayer, ranked
 
 if TYPE_CHECKING:
     from kgenre.serving.predict import TrackPrediction
@@ -31,6 +32,7 @@ class Model(abc.ABC):
     slice_spec: the slices that it expects.
     leaky: what makes metrics of its training too high, to be told beside its answers; "" if nothing is known to.
     answers_slices: whether it answers slices by themselves; else whole tracks alone, by a `predict_tracks` of its own.
+    tag_layer: what gives tags of its embeddings; None if nothing does.
     waits: whether it waits for another machine rather than computes, so that several threads should ask it at once.
     """
 
@@ -39,6 +41,7 @@ class Model(abc.ABC):
     task: Task
     slice_spec: SliceSpec
     leaky: str = ""
+    tag_layer: TagLayer | None = None
     answers_slices: bool = True
     waits: bool = False
 
@@ -62,6 +65,23 @@ class Model(abc.ABC):
     def labels(self) -> tuple[str, ...]:
         """Names of the genres, in the order of the probabilities."""
         return self.task.labels
+
+    @property
+    def tag_names(self) -> tuple[str, ...]:
+        """Names of its tags: those of its layer of tags, or its labels where a track may have several; () if none."""
+        if self.tag_layer is not None:
+            return self.tag_layer.labels
+        return self.labels if self.task.several else ()
+
+    def tag_probabilities(self, slices: SliceOutputs) -> np.ndarray:
+        """Of its tags in a track, given its answers for the track's slices: float32 (tags,) in [0, 1]."""
+        if self.tag_layer is not None:
+            return self.tag_layer.probabilities(slices.embeddings)
+        return aggregate(slices.probabilities) if self.task.several else np.zeros(0, "float32")
+
+    def tags(self, slices: SliceOutputs) -> dict[str, float] | None:
+        """{tag: probability}, the most probable first, of a track; None of a model without tags."""
+        return ranked(self.tag_names, self.tag_probabilities(slices)) if self.tag_names else None
 
     def predict(self, path, policy: ReadPolicy = DEFAULT_POLICY) -> "TrackPrediction":
         """The prediction for one audio file, or for one spectrogram of a model that takes these.

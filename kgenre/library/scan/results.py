@@ -133,12 +133,14 @@ class AnalysisResults:
         if track.facts is None or track.waiting or not track.answers:
             return
         starts, probabilities, embeddings = (np.array(column, "float32") for column in zip(*track.answers))
-        if not SliceOutputs(probabilities, embeddings).finite():
+        outputs = SliceOutputs(probabilities, embeddings)
+        if not outputs.finite():
             self._fail(track, NOT_FINITE)
             return
         about, facts = track.about, track.facts
+        analysis = TrackAnalysis(starts, embeddings, probabilities, self.model.tag_probabilities(outputs))
         with self.library.writing():
-            self.library.save_analysis(self.space, about.audio_hash, TrackAnalysis(starts, embeddings, probabilities))
+            self.library.save_analysis(self.space, about.audio_hash, analysis)
             for job, of_copy in [(track.job, about), *track.copies]:
                 self._save(job, of_copy, facts.seconds, gain_db(facts), facts.truncation)
         self._forget(track)

@@ -8,7 +8,7 @@
     comparison  NAME OP VALUE, with = != > >= < <= for numbers, = != ~ !~ for text; ~ is "contains"
     names       genres, of the model or of the retrained head: their probability; alone, "at least 0.5", or at least
                 the genre's threshold where a track may have several
-                the default model's tags that are no genre of it: their probability; alone, "at least 0.2"
+                the model's tags that are no genre of it: their probability; alone, "at least 0.2"
                 predicted, confidence: the predicted genre, or any of several, and the highest probability;
                 corrected: the corrected genre
                 title, artist, album, genre, folder, path, year, seconds: of tags and files; alone, "is known"

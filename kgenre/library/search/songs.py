@@ -58,21 +58,14 @@ class Songs:
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """Names of the tags that the default model's vectors determine and that are no genre; () for another model."""
-        from kgenre.serving.catalogue import MUSICNN_NAMES
-        from kgenre.weights.musicnn import TAGS
-
-        names = TAGS["msd"] if self.space.name in MUSICNN_NAMES else ()
-        return tuple(name for name in names if name not in self.labels)
+        """Names of the model's tags that are no genre."""
+        return tuple(name for name in self.space.tags if name not in self.labels)
 
     @functools.cached_property
     def tag_table(self) -> pd.DataFrame:
-        """Probabilities of tags, a row a song as in `table`; computed from all slices on first use."""
-        from kgenre.serving.default_model import tag_probabilities
-        from kgenre.weights.musicnn import TAGS
-
-        rows = [tag_probabilities(embeddings) for _, _, embeddings, _ in self.library.all_slices(self.space)]
-        return pd.DataFrame(np.array(rows, "float64"), columns=TAGS["msd"], index=self.table.index)
+        """Probabilities of all tags of the model, a row a song as in `table`; read on first use."""
+        ids, probabilities = self.library.tags(self.space)
+        return pd.DataFrame(probabilities.astype("float64"), columns=list(self.space.tags), index=ids)
 
     def find_row(self, name: str) -> int:
         """The row of a song by its path, or by words that its path, artist and title contain and no other song's do.

@@ -16,7 +16,7 @@ from kgenre.audio.decoders import AudioError
 from kgenre.core.errors import KgenreError
 from kgenre.web.classify.admission import RETRY_SECONDS, UPLOADS
 from kgenre.web.classify.analysis import CLIENT_GONE, Abandoned, Analysis, AnalysisResponse, last, unless_gone
-from kgenre.web.classify.classifier import OK, Classifier
+from kgenre.web.classify.classifier import OK, Classifier, has_tags
 from kgenre.web.classify.metrics import MEDIA_TYPE, Metrics
 from kgenre.web.classify.schema import Answer, ErrorAnswer, Limits, ModelAnswer, Status
 from kgenre.web.classify.settings import ServeSettings
@@ -51,7 +51,7 @@ def add_status(app: FastAPI, classifier: Classifier, settings: ServeSettings, me
         limits = Limits(max_upload_bytes=settings.max_upload_bytes, max_minutes=settings.max_minutes,
                         max_requests=settings.max_requests)  # fmt: skip
         return ModelAnswer(name=public_name(model.name), task=model.task.name, labels=list(model.labels),
-                           slice_seconds=model.slice_spec.slice_seconds, has_tags=classifier.tags is not None,
+                           slice_seconds=model.slice_spec.slice_seconds, has_tags=has_tags(model),
                            limits=limits)  # fmt: skip
 
     @app.get("/healthz", tags=["status"], responses=REFUSED)

@@ -26,20 +26,24 @@ BATCH_SLICES = 32
 OK, LOADING, AWAY = "ok", "loading", "away"
 
 
+def has_tags(model: Model) -> bool:
+    """Whether a model's tags say more than its genres: those of one that gives several labels are its genres."""
+    return not set(model.tag_names) <= set(model.labels)
+
+
 class Classifier:
     """A model with the processes that decode for it.
 
     Args:
         model: serving.Model that takes waveforms and names genres.
         pool: DecodingPool for the model's slices.
-        tags: embeddings (slices, d) -> {tag: probability}, for models that have tags.
 
     Attributes:
         state: OK; LOADING until the model has answered once; AWAY where it did not answer the last time.
     """
 
-    def __init__(self, model: Model, pool: DecodingPool, tags: Callable[[np.ndarray], dict] | None = None):
-        self.model, self.pool, self.tags, self.state = model, pool, tags, LOADING
+    def __init__(self, model: Model, pool: DecodingPool):
+        self.model, self.pool, self.state = model, pool, LOADING
         self._lock = threading.Lock()  # not every runtime answers two threads at once
 
     @property
@@ -55,9 +59,7 @@ class Classifier:
 
     def start(self) -> None:
         """Loads the model and starts the processes."""
-        outputs = self._try()
-        if self.tags is not None:
-            self.tags(outputs.embeddings)
+        self._try()
         self.pool.start()
         self.state = OK
 
@@ -89,7 +91,7 @@ class Classifier:
         outputs = SliceOutputs(*map(np.concatenate, zip(*rows)))
         if not outputs.finite():
             raise AudioError(name, NOT_FINITE)
-        tags = None if self.tags is None else self.tags(outputs.embeddings)
+        tags = model.tags(outputs) if has_tags(model) else None
         yield track_record(TrackPrediction(name, facts, outputs, model.task), tags)
 
     def _try(self) -> SliceOutputs:

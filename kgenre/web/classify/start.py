@@ -1,7 +1,5 @@
 """A Classifier for a model within the limits of the settings."""
 
-from collections.abc import Callable
-
 from kgenre.audio.inputs import WAVEFORM
 from kgenre.core.errors import KgenreError
 from kgenre.serving.model import Model
@@ -11,12 +9,11 @@ from kgenre.web.classify.reading import ReadSettings
 from kgenre.web.classify.settings import ServeSettings
 
 
-def make_classifier(model: Model, settings: ServeSettings, tags: Callable | None = None) -> Classifier:
+def make_classifier(model: Model, settings: ServeSettings) -> Classifier:
     """
     Args:
         model: serving.Model.
         settings: ServeSettings.
-        tags: of Classifier.
 
     Raises:
         KgenreError: the model names no genres, or takes spectrograms.
@@ -28,4 +25,4 @@ def make_classifier(model: Model, settings: ServeSettings, tags: Callable | None
     reading = ReadSettings(
         model.slice_spec, 60 * settings.max_minutes, settings.max_decoded_mib, settings.max_decode_mib
     )
-    return Classifier(model, DecodingPool(settings.workers, reading, settings.max_decode_seconds), tags)
+    return Classifier(model, DecodingPool(settings.workers, reading, settings.max_decode_seconds))
