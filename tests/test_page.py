@@ -239,7 +239,7 @@ def test_tags_preview_write_undo_restores_the_file(client, token, place):
     song = track_id(place, "song.ogg")
     before = (place / "song.ogg").read_bytes()
     plan = client.post("/tags/preview", json={"ids": [song]}, headers=token).json()
-    assert plan["changes"] == [[str(place / "song.ogg"), "", "jazz"]] and not plan["undo"]
+    assert plan["changes"] == [[str(place / "song.ogg"), "genre", "", "jazz"]] and not plan["undo"]
     assert (place / "song.ogg").read_bytes() == before
     written = {"written": 1, "tags": [[song, "jazz"]], "failures": [], "undo": True}
     assert client.post("/tags/write", json={"ids": [song]}, headers=token).json() == written

@@ -21,9 +21,10 @@ from kgenre import path as path_between
 from kgenre.core.errors import KgenreError
 from kgenre.library import head, retag, retraining
 from kgenre.library.playlists import csv_text, json_text, m3u8
-from kgenre.library.retag import backups, plan, read_genres, undo, write
+from kgenre.library.retag import backups, plan, undo, write
 from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library
+from kgenre.library.tag_fields import read_fields
 
 ODD = ["/m/plain.mp3", "/m/#hash.mp3", "/m/two  blanks .mp3", "/m/\U0001f3b8 g\u00fc.mp3", "/m/it's \"q\", 100%41.mp3",
        "/m/two\nlines.mp3", os.fsdecode(b"/m/latin \xe9.mp3"), "/m/ leading.mp3", "/m/Artist: Song.mp3",
@@ -56,6 +57,10 @@ def test_m3u8_keeps_every_path(relative_to):
     text = m3u8(table(ODD), relative_to)
     assert text.startswith("#EXTM3U\n#EXTINF:61,A - T\n") and text.endswith("\n")
     assert read_m3u8(text, relative_to or "/") == [os.fsencode(name) for name in ODD]
+
+
+def read_genres(path) -> list[str]:
+    return read_fields(path)["genre"]
 
 
 def test_m3u8_names_songs_by_tags_or_file():

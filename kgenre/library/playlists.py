@@ -14,7 +14,7 @@ import pandas as pd
 
 from kgenre.core.playlist_files import UNWRITABLE, path_line
 
-COLUMNS = ("path", "title", "artist", "album", "year", "genre", "predicted", "confidence", "seconds")
+COLUMNS = ("path", "title", "artist", "album", "year", "genre", "predicted", "confidence", "tags", "seconds")
 
 
 def m3u8(songs: pd.DataFrame, relative_to=None) -> str:

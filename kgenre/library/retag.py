@@ -1,4 +1,4 @@
-"""Genre tags written to files: planned, written with a backup, and restored from it.
+"""Genres and moods written into the tags of files: planned, written with a backup, and restored from it.
 
 A file is copied, the copy is tagged, compared and renamed into place, so that at any time the file is complete, with
 the old tags or the new ones. A file whose audio would change with its tags is not written.
@@ -13,31 +13,31 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import mutagen
-from mutagen.asf import ASF
-from mutagen.id3 import ID3, TCON
 
-from kgenre.audio import tags
 from kgenre.audio.fingerprint import audio_hash, file_hash
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_beside, write_text
 from kgenre.library.records import as_text
 from kgenre.library.store import Library
+from kgenre.library.tag_fields import FAULTS, GENRE, MOOD, read_fields, set_fields
 
-# The genre's key in each kind of tags. WMA is left out: its audio hash does not exclude the tags (fingerprint.py).
-KEYS = {"ID3": "TCON", "VComment": "genre", "MP4Tags": "\xa9gen", "APEv2": "Genre"}
-ERRORS = (KgenreError, NotImplementedError, *tags.FAULTS)
-UNSUPPORTED = "genre tags cannot be written to a file of this format."
 BACKUPS = "tags backups"  # name of the library's list of backup files, the newest last
 
 
 @dataclass(frozen=True)
 class Change:
-    """The genres in the tags of a file now, and those to write."""
+    """What the tags of a file have now, and what is written: {field: values} of the same fields, of tag_fields."""
 
     track_id: int
     path: str
-    before: list[str]
-    after: list[str]
+    before: dict[str, list[str]]
+    after: dict[str, list[str]]
+
+    def only(self, fields: Iterable[str]) -> "Change":
+        """The same change of these fields alone."""
+        fields = tuple(fields)
+        parts = ({name: part[name] for name in fields} for part in (self.before, self.after))
+        return Change(self.track_id, self.path, *parts)
 
 
 @dataclass
@@ -49,30 +49,32 @@ class TagReport:
     retry: list[Change] = field(default_factory=list)
 
 
-def plan(library: Library, genres: dict[int, list[str]]) -> TagReport:
-    """The changes that writing these genres needs; changes no file.
+def plan(library: Library, genres: dict[int, list[str]], moods: dict[int, list[str]] | None = None) -> TagReport:
+    """The changes that writing these genres and moods needs; changes no file.
 
     Args:
-        genres: {track id: its genres}.
+        genres, moods: {track id: its genres}, {track id: its moods}; a track may be in one of the two.
     """
-    planned = TagReport()
-    for track_id, after in genres.items():
+    planned, wanted = TagReport(), {GENRE: genres, MOOD: moods or {}}
+    for track_id in dict.fromkeys((*genres, *wanted[MOOD])):
         path = library.path_of(track_id)
+        after = {name: values[track_id] for name, values in wanted.items() if track_id in values}
         try:
-            before = read_genres(path)
-        except ERRORS as error:
+            before = read_fields(path, after)
+        except FAULTS as error:
             planned.failures[path] = _cause(error)
             continue
-        if before != after:
-            planned.changes.append(Change(track_id, path, before, after))
+        changed = [name for name in after if before[name] != after[name]]
+        if changed:
+            planned.changes.append(Change(track_id, path, before, after).only(changed))
     return planned
 
 
 def write(library: Library, changes: Iterable[Change]) -> TagReport:
-    """Writes the genres.
+    """Writes the changes.
 
-    A backup of all changes is written beside the library, and recorded in it, before the first file is changed:
-    `undo` restores the old genres even if this function is interrupted.
+    A backup of all of them is written beside the library, and recorded in it, before the first file is changed:
+    `undo` restores the old tags even if this function is interrupted.
 
     Raises:
         KgenreError: the backup cannot be written; no file was changed.
@@ -96,7 +98,7 @@ def backups(library: Library) -> list[str]:
 
 
 def undo(library: Library) -> TagReport:
-    """Restores the genres from the newest backup, in files whose genre is still the one that was written.
+    """Restores the tags from the newest backup, in files whose genres and moods are still those that were written.
 
     Files that are not available now stay in the backup, for another try.
 
@@ -115,7 +117,7 @@ def undo(library: Library) -> TagReport:
         ) from error
     undone = TagReport()
     for change in reversed(changes):
-        if _has_genres(change.path, change.before):  # the writing was interrupted before this file
+        if _has(change.path, change.before):  # the writing was interrupted before this file
             continue
         _apply(library, Change(change.track_id, change.path, change.after, change.before), undone)
     remaining = {change.path for change in undone.retry}
@@ -141,30 +143,24 @@ def _drop_backup(library: Library, backup: Path, unlink: bool = True) -> None:
         backup.unlink(missing_ok=True)
 
 
-def _has_genres(path: str, genres: list[str]) -> bool:
+def _has(path: str, fields: dict[str, list[str]]) -> bool:
     try:
-        return read_genres(path) == genres
-    except ERRORS:
+        return read_fields(path, fields) == fields
+    except FAULTS:
         return False
-
-
-def read_genres(path) -> list[str]:
-    """All genres in the tags of a file, as they are written there."""
-    file = _open(path)
-    value = file.tags.get(_key(file.tags)) if file.tags is not None else None
-    return [str(text) for text in getattr(value, "text", value) or []]
 
 
 def _apply(library: Library, change: Change, written: TagReport) -> None:
     path = os.path.realpath(change.path)  # a link stays a link
     try:
-        if read_genres(path) != change.before:
-            raise KgenreError(f"its genre is now {'; '.join(read_genres(path)) or 'none'}: it was changed since.")
+        for name, values in read_fields(path, change.before).items():
+            if values != change.before[name]:
+                raise KgenreError(f"its {name} is now {'; '.join(values) or 'none'}: it was changed since.")
         write_beside(path, lambda part: _write_copy(path, part, change.after))
         status = os.stat(change.path)
-        genre = as_text(change.after[0] if change.after else "")
+        genre = as_text("".join(change.after[GENRE][:1])) if GENRE in change.after else None
         library.save_written_tags(os.fsencode(change.path), status.st_size, status.st_mtime_ns, file_hash(path), genre)
-    except ERRORS as error:
+    except FAULTS as error:
         written.failures[change.path] = _cause(error)
         if isinstance(error, (OSError, mutagen.MutagenError)):  # mutagen wraps errors of the system
             written.retry.append(change)
@@ -172,45 +168,11 @@ def _apply(library: Library, change: Change, written: TagReport) -> None:
     written.changes.append(change)
 
 
-def _write_copy(path: str, part: Path, genres: list[str]) -> None:
+def _write_copy(path: str, part: Path, fields: dict[str, list[str]]) -> None:
     shutil.copy2(path, part)
-    file = _open(part)
-    if file.tags is None:
-        file.add_tags()
-    _set(file, genres)
+    set_fields(part, fields)
     if audio_hash(part) != audio_hash(path):
         raise KgenreError("writing its tags would change its audio; the file is unchanged.")
-
-
-def _open(path):
-    file = mutagen.File(path)
-    if file is None or isinstance(file, ASF):
-        raise KgenreError(UNSUPPORTED)
-    return file
-
-
-def _key(tags_of_file) -> str:
-    kinds = {kind.__name__ for kind in type(tags_of_file).__mro__}
-    key = next((key for kind, key in KEYS.items() if kind in kinds), None)
-    if key is None:
-        raise KgenreError(UNSUPPORTED)
-    return key
-
-
-def _set(file, genres: list[str]) -> None:
-    key, options = _key(file.tags), {}
-    if isinstance(file.tags, ID3):
-        if file.tags.version[1] == 3:  # is kept: old players cannot read 2.4
-            file.tags.update_to_v23()
-            options = {"v2_version": 3}
-        file.tags.delall("TCON")
-        if genres:
-            file.tags.add(TCON(encoding=1, text=genres))
-    elif genres:
-        file.tags[key] = genres
-    elif key in file.tags:
-        del file.tags[key]
-    file.save(**options)
 
 
 def _cause(error: Exception) -> str:

@@ -87,8 +87,13 @@ class ScanTables(Database):
         with self.writing():
             self._db.execute("UPDATE OR IGNORE tracks SET path = ? WHERE id = ?", (path, track_id))
 
-    def save_written_tags(self, path: bytes, size: int, mtime_ns: int, file_hash: bytes, genre: str) -> None:
-        """Stores a genre that was written to a file, and the file's new signature, so that no scan opens it again."""
-        query = "UPDATE tracks SET size = ?, mtime_ns = ?, file_hash = ?, genre = ? WHERE path = ? AND state = 'ok'"
+    def save_written_tags(self, path: bytes, size: int, mtime_ns: int, file_hash: bytes, genre: str | None) -> None:
+        """Stores the new signature of a file whose tags were written, so that no scan opens it again.
+
+        Args:
+            genre: that was written; None if the genre has not changed.
+        """
+        query = """UPDATE tracks SET size = ?, mtime_ns = ?, file_hash = ?, genre = coalesce(?, genre)
+            WHERE path = ? AND state = 'ok'"""
         with self.writing():
             self._db.execute(query, (size, mtime_ns, file_hash, genre, path))

@@ -18,14 +18,14 @@
 `and` binds closer than `or`. A comparison with an unknown year is false, except for !=.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from kgenre.core.genres import join_genres
 from kgenre.library.head import Prediction
-from kgenre.library.search.filter_parser import FilterParser, probability_column
+from kgenre.library.search.filter_parser import MIN_TAG, FilterParser, probability_column
 from kgenre.model.tasks import Task, chosen_labels
 
 
@@ -56,6 +56,13 @@ def predicted_texts(task: Task, probabilities: np.ndarray) -> list[str]:
     if not task.several:  # one each: in one step
         return [task.labels[i] for i in task.main(probabilities)]
     return [join_genres(chosen_labels(task, row)) for row in probabilities]
+
+
+def tag_texts(names: Sequence[str], probabilities: np.ndarray) -> list[str]:
+    """The tags of tracks with a probability of at least MIN_TAG, most probable first: (tracks, tags)."""
+    order = np.argsort(-probabilities, axis=1, kind="stable")
+    counts = (probabilities >= MIN_TAG).sum(axis=1)
+    return [join_genres(names[i] for i in row[:count]) for row, count in zip(order, counts)]
 
 
 def confidence(task: Task, probabilities: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from kgenre.embeddings.neighbours import nearest
 from kgenre.library.head import load_head, predict
 from kgenre.library.records import Space
 from kgenre.library.search.filter_parser import NUMBERS, TEXTS, probability_column
-from kgenre.library.search.filters import filter_mask, song_table
+from kgenre.library.search.filters import filter_mask, song_table, tag_texts
 from kgenre.library.search.path import path_between
 from kgenre.library.store import Library
 
@@ -135,7 +135,7 @@ class Songs:
         allowed = self.selected(where) & (self.first_copy != self.first_copy[row])
         (rows,), (distances,) = nearest(self.vectors, row, len(self.table))
         chosen = allowed[rows] & (distances <= (2 if max_distance is None else max_distance))
-        return self.table.iloc[rows[chosen][:n]].assign(distance=distances[chosen][:n])
+        return self._with_tags(self.table.iloc[rows[chosen][:n]].assign(distance=distances[chosen][:n]))
 
     def path(self, first: str, last: str, n: int, where: str | None) -> pd.DataFrame:
         """The rows of the songs on a path from one song to another, both included whether they match or not.
@@ -152,7 +152,7 @@ class Songs:
         between = self.selected(where) & ~np.isin(self.first_copy, self.first_copy[ends])  # no copies of the ends
         rows = np.union1d(np.flatnonzero(between), ends)
         start, end = np.searchsorted(rows, ends)
-        return self.table.iloc[rows[path_between(self.vectors[rows], start, end, n)]]
+        return self._with_tags(self.table.iloc[rows[path_between(self.vectors[rows], start, end, n)]])
 
     def find(self, where: str, sort: str = "path", n: int | None = None) -> pd.DataFrame:
         """The rows of the songs that match a filter.
@@ -166,7 +166,13 @@ class Songs:
             KgenreError: not a filter, or an unknown name to sort by.
         """
         table, ids = self._sorted(sort), self.table.index[self.selected(where)]
-        return table[table.index.isin(ids)].iloc[:n]
+        return self._with_tags(table[table.index.isin(ids)].iloc[:n])
+
+    def _with_tags(self, songs: pd.DataFrame) -> pd.DataFrame:
+        """Rows of the table, with a column `tags` where the model has tags: as tag_texts gives them."""
+        if not self.space.tags:
+            return songs
+        return songs.assign(tags=tag_texts(self.space.tags, self.tag_table.loc[songs.index].to_numpy()))
 
     def _sorted(self, name: str) -> pd.DataFrame:
         check_known("name to sort by", name, [*TEXTS, *NUMBERS, *self.labels, *self.tags])

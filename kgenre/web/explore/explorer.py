@@ -11,7 +11,7 @@ from kgenre.embeddings.neighbours import nearest
 from kgenre.library import head, retraining
 from kgenre.library.playlists import csv_text, m3u8
 from kgenre.library.records import Space
-from kgenre.library.search.filters import confidence, predicted_texts
+from kgenre.library.search.filters import confidence, predicted_texts, tag_texts
 from kgenre.library.search.path import path_between
 from kgenre.library.store import Library
 from kgenre.model.aggregate import aggregate
@@ -55,6 +55,10 @@ class Explorer:
         page |= {"retrained": genres.head is not None, "heat_map": self.open_model is not None}
         self._encoded = (version, payload.encoded(page))  # if the version is old by now, it is not used again
         return self._encoded[1]
+
+    def tag_table(self) -> bytes:
+        """The model's tags of all tracks, as JSON."""
+        return payload.encoded(payload.tag_table(self.library, self.space))
 
     def reload_tracks(self) -> None:
         """After tags in files have changed."""
@@ -130,11 +134,19 @@ class Explorer:
             predicted=predicted_texts(prediction.task, known), confidence=confidence(prediction.task, known)
         )
 
+    def tag_texts(self, tracks: Sequence[int]) -> list[str]:
+        """The model's tags of tracks that this space holds, as text."""
+        ids, probabilities = self.library.tags(self.space)
+        return tag_texts(self.space.tags, probabilities[np.searchsorted(ids, tracks)])
+
     def playlist(self, tracks: Sequence[int], kind: str) -> bytes:
         writers = {"m3u8": m3u8, "csv": csv_text}
         if kind not in writers or not tracks:
             raise KgenreError(f"`kind` must be one of {', '.join(writers)}, of at least one track. Received: {kind}.")
-        return writers[kind](self.songs(tracks)).encode("utf-8", "surrogateescape")
+        songs = self.songs(tracks)
+        if kind == "csv" and self.space.tags:
+            songs = songs.assign(tags=self.tag_texts(tracks))
+        return writers[kind](songs).encode("utf-8", "surrogateescape")
 
     def correct(self, tracks: Sequence[int], genre: str | None) -> str | None:
         """Stores a genre for tracks, or removes it. Returns it as it was stored: in the spelling already in use."""

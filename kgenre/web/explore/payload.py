@@ -52,7 +52,18 @@ def payload(library, space, quality, prediction: Prediction, offline: bool = Fal
         if offline
         else [[shown(path), why] for path, why in library.failures(space).itertuples(index=False)],
         **predictions(ids, prediction),
+        "tag_names": list(space.tags),
+        **({"tag_table": tag_table(library, space)} if offline else {}),
     }
+
+
+def tag_table(library, space) -> dict:
+    """The probabilities of the model's tags as shares of 255, a row for each of `ids`, `tag_names` in their order.
+
+    It is sent when the page first needs it: of 90 tags and 100 000 tracks it has 12 MB, thrice as much as all else.
+    """
+    ids, probabilities = library.tags(space)
+    return {"ids": packed(ids, "<i4"), "values": packed(np.rint(probabilities * 255), "u1")}
 
 
 def predictions(ids, prediction: Prediction) -> dict:

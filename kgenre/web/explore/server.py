@@ -16,7 +16,6 @@ from kgenre.web.page_files import IMPORT_MAP, SERVED_HEAD, add_page_files, fill_
 PACKAGE = "kgenre.web.explore"
 
 Ids = Annotated[list[int], Body()]
-OnlyIds = Annotated[list[int], Body(embed=True)]
 
 
 def make_app(explorer: Explorer, port: int, token: str | None = None):
@@ -47,6 +46,10 @@ def _add_reading(app: FastAPI, explorer: Explorer) -> None:
     @app.get("/data")
     def data():
         return Response(explorer.data(), media_type="application/json")
+
+    @app.get("/tag-table")
+    def tag_table():
+        return Response(explorer.tag_table(), media_type="application/json")
 
     @app.get("/track/{track}")
     def track(track: int):
@@ -109,12 +112,12 @@ def _add_corrections(app: FastAPI, explorer: Explorer) -> None:
 
 def _add_tags(app: FastAPI, explorer: Explorer) -> None:
     @app.post("/tags/preview")
-    def preview(ids: OnlyIds):
-        return tag_writing.preview(explorer, ids)
+    def preview(wanted: tag_writing.Wanted):
+        return tag_writing.preview(explorer, wanted)
 
     @app.post("/tags/write")
-    def write(ids: OnlyIds):
-        return tag_writing.write(explorer, ids)
+    def write(wanted: tag_writing.Wanted):
+        return tag_writing.write(explorer, wanted)
 
     @app.post("/tags/undo")
     def undo():

@@ -1,26 +1,52 @@
-"""Genre tags that the page writes into files: what would change, the writing, and its undoing."""
+"""Genres and moods that the page writes into the tags of files: what would change, the writing, and its undoing."""
 
 from collections.abc import Sequence
+
+import numpy as np
+from pydantic import BaseModel
 
 from kgenre.core.genre_names import plain
 from kgenre.core.genres import split_genres
 from kgenre.library import retag
+from kgenre.library.moods import moods
+from kgenre.library.tag_fields import MOOD
+from kgenre.model.tasks import Task
 from kgenre.web.explore.explorer import Explorer
 from kgenre.web.explore.payload import shown
 
+# Probability of a further genre that is written, of a model that gives one genre a track: its genres share 1.
+MIN_FURTHER_GENRE = 0.2
 
-def preview(explorer: Explorer, tracks: Sequence[int]) -> dict:
-    """What writing the genres into the files would change; touches no file."""
+
+class Wanted(BaseModel):
+    """What is to be written.
+
+    ids: tracks whose genre is. several: all genres of the answer, not only the first. mood_ids: tracks whose moods
+    are, where the file has none. overwrite_moods: also where it has.
+    """
+
+    ids: list[int]
+    several: bool = False
+    mood_ids: list[int] = []
+    overwrite_moods: bool = False
+
+
+def preview(explorer: Explorer, wanted: Wanted) -> dict:
+    """What writing would change: path, field, old and new values. Touches no file."""
     with explorer.lock:
-        planned = _plan(explorer, tracks)
-        changes = [[shown(one.path), "; ".join(one.before), "; ".join(one.after)] for one in planned.changes]
+        planned = _plan(explorer, wanted)
+        changes = [
+            [shown(one.path), name, *("; ".join(part[name]) for part in (one.before, one.after))]
+            for one in planned.changes
+            for name in one.after
+        ]
         return {"changes": changes, "failures": _failures(planned.failures), "undo": _can_undo(explorer)}
 
 
-def write(explorer: Explorer, tracks: Sequence[int]) -> dict:
-    """Writes the genres, so that `undo` can take them back."""
+def write(explorer: Explorer, wanted: Wanted) -> dict:
+    """Writes what is wanted, so that `undo` can take it back."""
     with explorer.lock:
-        planned = _plan(explorer, tracks)
+        planned = _plan(explorer, wanted)
         return _report(explorer, retag.write(explorer.library, planned.changes), planned.failures)
 
 
@@ -30,15 +56,47 @@ def undo(explorer: Explorer) -> dict:
         return _report(explorer, retag.undo(explorer.library), {})
 
 
-def _plan(explorer: Explorer, tracks: Sequence[int]) -> retag.TagReport:
-    """The corrected genres, or else the predicted ones."""
-    table, corrections = explorer.songs(tracks), explorer.library.corrections()
-    predicted = {track: split_genres(table.at[track, "predicted"]) for track in tracks}
-    genres = {track: [corrections[track]] if track in corrections else predicted[track] for track in tracks}
-    planned = retag.plan(explorer.library, genres)
-    # Hip-Hop need not become hiphop.
-    planned.changes = [one for one in planned.changes if not {*map(plain, one.after)} <= {*map(plain, one.before)}]
+def _plan(explorer: Explorer, wanted: Wanted) -> retag.TagReport:
+    planned = retag.plan(explorer.library, _genres(explorer, wanted), _moods(explorer, wanted.mood_ids))
+    changes = (one.only(name for name in one.after if _is_wanted(one, name, wanted)) for one in planned.changes)
+    planned.changes = [one for one in changes if one.after]
     return planned
+
+
+def _is_wanted(change: retag.Change, name: str, wanted: Wanted) -> bool:
+    if name == MOOD and change.before[MOOD] and not wanted.overwrite_moods:
+        return False
+    before, after = ({*map(plain, part[name])} for part in (change.before, change.after))
+    return not after <= before  # Hip-Hop need not become hiphop
+
+
+def _genres(explorer: Explorer, wanted: Wanted) -> dict[int, list[str]]:
+    """The corrected genre, or else the predicted ones."""
+    table, corrections = explorer.songs(wanted.ids), explorer.library.corrections()
+    (task, known, probabilities), several = explorer.genres.prediction, wanted.several
+    genres = {}
+    for track, row in zip(wanted.ids, np.searchsorted(known, wanted.ids)):
+        predicted = split_genres(table.at[track, "predicted"])
+        if several and not task.several:
+            predicted = _likely(task, probabilities[row])
+        genres[track] = [corrections[track]] if track in corrections else predicted
+    return genres
+
+
+def _likely(task: Task, probabilities: np.ndarray) -> list[str]:
+    """The genre of a single-label answer, and further ones that are nearly as probable."""
+    order = np.argsort(-probabilities, kind="stable")
+    return [task.labels[i] for k, i in enumerate(order) if k == 0 or probabilities[i] >= MIN_FURTHER_GENRE]
+
+
+def _moods(explorer: Explorer, tracks: Sequence[int]) -> dict[int, list[str]]:
+    """{track: its moods} of the tracks that have some."""
+    if not tracks or not explorer.space.tags:
+        return {}
+    ids, probabilities = explorer.library.tags(explorer.space)
+    rows = [int(np.searchsorted(ids, track)) for track in tracks if explorer.row(track) >= 0]
+    found = {track: moods(explorer.space.tags, probabilities[row]) for track, row in zip(tracks, rows)}
+    return {track: names for track, names in found.items() if names}
 
 
 def _report(explorer: Explorer, written: retag.TagReport, failures: dict[str, str]) -> dict:

@@ -1,0 +1,81 @@
+"""The genres and moods in a file's tags: read, and set in a copy, whatever the format calls them."""
+
+from collections.abc import Mapping
+
+import mutagen
+from mutagen.asf import ASF
+from mutagen.id3 import ID3, Frames
+from mutagen.mp4 import MP4FreeForm
+
+from kgenre.audio import tags
+from kgenre.core.errors import KgenreError
+
+GENRE, MOOD = "genre", "mood"
+# The key of a field in each kind of tags, as MusicBrainz Picard has them. WMA is left out: its audio hash does not
+# exclude the tags (fingerprint.py).
+KEYS = {
+    GENRE: {"ID3": "TCON", "VComment": "genre", "MP4Tags": "\xa9gen", "APEv2": "Genre"},
+    MOOD: {"ID3": "TMOO", "VComment": "mood", "MP4Tags": "----:com.apple.iTunes:MOOD", "APEv2": "Mood"},
+}
+FAULTS = (KgenreError, NotImplementedError, *tags.FAULTS)
+UNSUPPORTED = "tags cannot be written to a file of this format."
+# Frames of ID3 2.4 that many programs write and read in 2.3, too; mutagen drops them there.
+KEPT_IN_V23 = ("TMOO", "TSOA", "TSOP", "TSOT", "TSST", "TPRO")
+
+
+def read_fields(path, fields=(GENRE,)) -> dict[str, list[str]]:
+    """{field: all its values as they are written in the tags of a file}; none where it has no such tag."""
+    held = open_file(path).tags
+    return {field: [] if held is None else _values(held.get(_key(held, field))) for field in fields}
+
+
+def set_fields(path, fields: Mapping[str, list[str]]) -> None:
+    """Sets each field to its values, in place; no values remove it. All other tags stay."""
+    file, options = open_file(path), {}
+    if file.tags is None:
+        file.add_tags()
+    if isinstance(file.tags, ID3) and file.tags.version[1] == 3:  # is kept: old players cannot read 2.4
+        _to_v23(file.tags)
+        options = {"v2_version": 3, "v23_sep": None}  # several values as in 2.4: an old player shows the first
+    for field, values in fields.items():
+        _set(file.tags, _key(file.tags, field), values)
+    file.save(**options)
+
+
+def open_file(path):
+    """mutagen's file. Raises one of FAULTS."""
+    file = mutagen.File(path)
+    if file is None or isinstance(file, ASF):
+        raise KgenreError(UNSUPPORTED)
+    return file
+
+
+def _key(held, field: str) -> str:
+    kinds = {kind.__name__ for kind in type(held).__mro__}
+    key = next((key for kind, key in KEYS[field].items() if kind in kinds), None)
+    if key is None:
+        raise KgenreError(UNSUPPORTED)
+    return key
+
+
+def _values(value) -> list[str]:
+    values = getattr(value, "text", value) or []
+    return [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in values]
+
+
+def _to_v23(held: ID3) -> None:
+    kept = [frame for name in KEPT_IN_V23 for frame in held.getall(name)]
+    held.update_to_v23()
+    for frame in kept:
+        held.add(frame)
+
+
+def _set(held, key: str, values: list[str]) -> None:
+    if isinstance(held, ID3):
+        held.delall(key)
+        if values:
+            held.add(Frames[key](encoding=1, text=values))
+    elif values:
+        held[key] = [MP4FreeForm(value.encode()) for value in values] if key.startswith("----") else values
+    elif key in held:
+        del held[key]

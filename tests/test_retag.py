@@ -1,0 +1,113 @@
+"""Several genres and moods written into the tags of real files, and taken back."""
+
+import shutil
+
+import mutagen
+import numpy as np
+import pytest
+from audio_files import music, write_av, write_sound
+from libraries import LevelModel
+from mutagen.id3 import ID3, TIT2, TMOO, TSOP
+
+from kgenre.library.moods import MAX_MOODS, MOODS, moods
+from kgenre.library.retag import backups, plan, undo, write
+from kgenre.library.scan.scan import scan
+from kgenre.library.store import Library
+from kgenre.library.tag_fields import read_fields, set_fields
+
+NAMES = ("old.mp3", "new.mp3", "bare.mp3", "b.flac", "c.ogg", "d.wav", "e.m4a", "f.opus")
+GENRES, MOOD = ["Jazz", "Söul"], ["Mellow", "Sad"]
+# Where each format keeps moods, read by mutagen alone.
+MOOD_OF = {
+    "mp3": lambda file: file.tags["TMOO"].text,
+    "wav": lambda file: file.tags["TMOO"].text,
+    "flac": lambda file: file["mood"],
+    "ogg": lambda file: file["mood"],
+    "opus": lambda file: file["mood"],
+    "m4a": lambda file: [bytes(one).decode() for one in file["----:com.apple.iTunes:MOOD"]],
+}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A song in each of six formats; the mp3 files with tags of ID3 2.3, of 2.4, and with none."""
+    folder = tmp_path_factory.mktemp("files")
+    for number, name in enumerate(NAMES):
+        samples = music(1.2, 48000, 2, seed=number)
+        (write_av if name == "e.m4a" else write_sound)(
+            folder / name, samples, 48000, *(["aac"] if name == "e.m4a" else [])
+        )
+        if name not in ("bare.mp3", "d.wav"):
+            tags = mutagen.File(folder / name, easy=True)
+            tags.update(title=f"Tïtle {number}", genre=["Old"])
+            tags.save(**({"v2_version": 3} if name == "old.mp3" else {}))
+    return folder
+
+
+@pytest.fixture
+def scanned(files, tmp_path):
+    shutil.copytree(files, tmp_path / "music")
+    with Library(tmp_path / "library.sqlite") as library:
+        scan(library, tmp_path / "music", LevelModel(), workers=1)
+        yield library
+
+
+def both(path) -> dict:
+    return read_fields(path, ("genre", "mood"))
+
+
+def test_genres_and_moods_are_planned_written_and_restored(scanned, files, tmp_path):
+    folder = tmp_path / "music"
+    ids = [scanned.id_of(folder / name) for name in NAMES]
+    planned = plan(scanned, dict.fromkeys(ids, GENRES), dict.fromkeys(ids, MOOD))
+    assert len(planned.changes) == len(NAMES) and not planned.failures and not backups(scanned)
+    assert all((folder / name).read_bytes() == (files / name).read_bytes() for name in NAMES)
+    written = write(scanned, planned.changes)
+    assert len(written.changes) == len(NAMES) and not written.failures
+    for name in NAMES:
+        assert both(folder / name) == {"genre": GENRES, "mood": MOOD}, name
+        assert MOOD_OF[name.split(".")[1]](mutagen.File(folder / name)) == MOOD
+    assert ID3(folder / "old.mp3").version == (2, 3, 0) and ID3(folder / "new.mp3").version == (2, 4, 0)
+    assert set(scanned.tracks()["genre"]) == {"Jazz"}
+    model = LevelModel()
+    assert scan(scanned, folder, model, workers=1).counts["unchanged"] == len(NAMES) and not model.analysed
+    undone = undo(scanned)
+    assert len(undone.changes) == len(NAMES) and not undone.failures and not backups(scanned)
+    for name in NAMES:
+        assert both(folder / name) == both(files / name) and both(files / name)["mood"] == []
+
+
+def test_moods_alone_leave_the_genre_in_file_and_library(scanned, files, tmp_path):
+    folder = tmp_path / "music"
+    track = scanned.id_of(folder / "b.flac")
+    set_fields(folder / "b.flac", {"mood": ["Gloomy", "Odd"]})
+    planned = plan(scanned, {}, {track: MOOD})
+    assert (planned.changes[0].before, planned.changes[0].after) == ({"mood": ["Gloomy", "Odd"]}, {"mood": MOOD})
+    assert not write(scanned, planned.changes).failures
+    assert both(folder / "b.flac") == {"genre": ["Old"], "mood": MOOD}
+    assert scanned.tracks().at[track, "genre"] == "Old" and not plan(scanned, {}, {track: MOOD}).changes
+    set_fields(folder / "b.flac", {"mood": ["Mine"]})  # by another program
+    undone = undo(scanned)
+    assert "its mood is now Mine: it was changed since." in undone.failures[str(folder / "b.flac")]
+    assert both(folder / "b.flac")["mood"] == ["Mine"]
+
+
+def test_frames_of_id3_2_3_that_mutagen_would_drop_stay(files, tmp_path):
+    shutil.copy(files / "old.mp3", tmp_path / "song.mp3")
+    tags = ID3(tmp_path / "song.mp3")
+    tags.update_to_v23()
+    for frame in (TMOO(encoding=1, text=["Calm"]), TSOP(encoding=1, text=["Sort"]), TIT2(encoding=1, text=["a", "b"])):
+        tags.add(frame)
+    tags.save(v2_version=3, v23_sep=None)
+    set_fields(tmp_path / "song.mp3", {"genre": GENRES})
+    tags = ID3(tmp_path / "song.mp3")
+    found = {name: tags[name].text for name in ("TMOO", "TSOP", "TIT2", "TCON")}
+    assert found == {"TMOO": ["Calm"], "TSOP": ["Sort"], "TIT2": ["a", "b"], "TCON": GENRES}
+    assert tags.version == (2, 3, 0)
+
+
+def test_moods_are_the_likely_tags_of_the_table_each_once():
+    tags = ("chill", "rock", "chillout", "Happy", "sad", "party", "mellow")
+    assert moods(tags, np.array([0.3, 0.9, 0.4, 0.5, 0.19, 0.2, 0.0])) == ["Happy", "Chill", "Party"]
+    assert moods(tags, np.zeros(7)) == [] and moods((), np.zeros(0)) == []
+    assert len(moods(tuple(MOODS), np.ones(len(MOODS)))) == MAX_MOODS
