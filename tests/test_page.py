@@ -113,7 +113,7 @@ def track_id(place, name: str) -> int:
 
 
 PAGE_FILES = ("/", "/page/app.js", "/shared/dom.js")
-READ = (*PAGE_FILES, "/data", "/track/1", "/neighbours/1", "/path/1/2", "/cover/1", "/audio/1")
+READ = (*PAGE_FILES, "/data", "/tag-table", "/track/1", "/neighbours/1", "/path/1/2", "/cover/1", "/audio/1")
 
 
 @pytest.mark.parametrize("path", READ)
@@ -658,7 +658,7 @@ def test_tags_dialog_written_tags_are_shown_at_once(server, tab, place):
     row = row_of(tab, place, "song.ogg")
     assert tab.evaluate(f"kgenre.tracks.text('tag', {row})") == "jazz"
     tab.click("#undo-tags")
-    tab.wait_for_selector("text=old genre tag again: 1")
+    tab.wait_for_selector("text=old tags again: 1")
     assert tab.evaluate(f"kgenre.tracks.text('tag', {row})") == ""
 
 
@@ -850,7 +850,7 @@ def test_data_sources_offline_has_no_member_that_the_server_lacks(server, place,
     served = tab.evaluate(f"({describe})(kgenre.source)")
     opened(tab, offline_file(place, tmp_path).as_uri())
     offline = tab.evaluate(f"({describe})(kgenre.source)")
-    assert offline.items() <= served.items() and set(offline) == {"data", "limits", "csv"}
+    assert offline.items() <= served.items() and set(offline) == {"data", "limits", "csv", "tagTable"}
     types = (Path(kgenre.web.explore.__file__).parent / "page" / "core" / "types.d.ts").read_text(encoding="utf-8")
     interface = types.split("export interface DataSource {")[1].split("\n}")[0]
     members = re.findall(r"^  (?:readonly )?(\w+)(\??)[(:]", interface, re.MULTILINE)

@@ -1,12 +1,14 @@
+import { filterByTag } from "page/actions/model_tags.js";
 import { search } from "page/actions/search.js";
 import { select } from "page/actions/selection.js";
 import { showTrack } from "page/actions/tracks.js";
 
 /** Ends the latest thing that was begun: a path, the selection, the search, the track. @param {import("page/core/types").Page} page */
 export function goBack(page) {
-  const { store } = page, { pathFrom, selection, query } = store.state;
+  const { store } = page, { pathFrom, selection, query, tagFilter } = store.state;
   if (pathFrom >= 0) store.set({ pathFrom: -1 });
   else if (selection.length) { select(page, []); store.set({ path: [] }); }
   else if (query) search(page, "");
+  else if (tagFilter) filterByTag(page, "", 0);
   else showTrack(page, -1);
 }

@@ -1,22 +1,16 @@
-// The meaning of the colours, and which tracks are in colour: by legend, folder and search. The rest is grey.
+// The meaning of the colours, and which tracks are in colour: by legend, folder, tag and search. The rest is grey.
 
 /** @import { Page } from "page/core/types" */
 import { COLOURINGS } from "page/core/colourings.js";
 
 /** @param {Page} page @param {string} name one of COLOURINGS */
 export function setColouring({ store, tracks }, name) {
-  store.set({ colouring: name, legend: COLOURINGS[name].legend(tracks), hidden: new Set() });
-}
-
-/** @param {Page} page */
-export function nextColouring(page) {
-  const names = Object.keys(COLOURINGS);
-  setColouring(page, names[(names.indexOf(page.store.state.colouring) + 1) % names.length]);
+  store.set({ colouring: name, legend: COLOURINGS[name].legend(tracks, store.state.tag), hidden: new Set() });
 }
 
 /** Makes the legend again after genres or tags have changed. @param {Page} page */
 export function updateLegend({ store, tracks }) {
-  store.set({ legend: COLOURINGS[store.state.colouring].legend(tracks), genres: store.state.genres + 1 });
+  store.set({ legend: COLOURINGS[store.state.colouring].legend(tracks, store.state.tag), genres: store.state.genres + 1 });
 }
 
 /** Hides an entry of the legend, or shows it again. @param {Page} page @param {number} entry */
@@ -37,9 +31,10 @@ export function showOnlyEntry({ store }, entry, before) {
 
 /** Whether a track is in colour and can be pointed at. @param {Page} page @param {number} row */
 export function isShown({ store, tracks }, row) {
-  const { legend, hidden, folderCodes, hits } = store.state;
+  const { legend, hidden, folderCodes, hits, tagHits } = store.state;
   if (legend.kind === "categories" && hidden.has(legend.entryOf[row])) return false;
   if (folderCodes && !folderCodes.has(tracks.columns.folder.codes[row])) return false;
+  if (tagHits && !tagHits[row]) return false;
   return !hits || hits[row] === 1;
 }
 

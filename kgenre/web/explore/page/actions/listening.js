@@ -1,6 +1,7 @@
 // Play and pause, and the selection played track by track.
 
 /** @import { Page } from "page/core/types" */
+import { inOrder } from "page/actions/model_tags.js";
 import { say } from "page/actions/notices.js";
 import { playSlice, setPaused, stopQueue } from "page/actions/playback.js";
 import { showTrack } from "page/actions/tracks.js";
@@ -19,7 +20,7 @@ export function togglePlayback(page, isBusy) {
 
 /** Plays the deciding slice of each selected track. @param {Page} page @param {() => boolean} isBusy whether the queue waits, while a genre is typed */
 export async function playSelection(page, isBusy) {
-  const { store, tracks } = page, queue = { rows: [...store.state.selection] };
+  const { store, tracks } = page, queue = { rows: [...inOrder(page, store.state.selection)] };
   const seconds = Math.max(MIN_SECONDS, Math.min(MAX_SECONDS, tracks.sliceSeconds));
   store.set({ queue });
   for (const row of queue.rows) {

@@ -1,6 +1,7 @@
 // Which tracks are selected, and what the selection is exported as.
 
 /** @import { Page } from "page/core/types" */
+import { inOrder } from "page/actions/model_tags.js";
 
 /** @param {Page} page @param {readonly number[]} rows @param {boolean} add to those that are selected */
 export function select({ store, tracks }, rows, add = false) {
@@ -17,8 +18,8 @@ export function toggleSelected(page, row) {
 }
 
 /** @param {Page} page @param {"csv" | "m3u8"} kind */
-export async function exportSelection({ store, source, tracks }, kind) {
-  const ids = store.state.selection.map((row) => tracks.ids[row]);
+export async function exportSelection(page, kind) {
+  const { store, source, tracks } = page, ids = inOrder(page, store.state.selection).map((row) => tracks.ids[row]);
   if (!ids.length) throw new Error("Select tracks first: Lasso or Box, then draw around them.");
   return kind === "m3u8" && source.playlist ? source.playlist(ids) : source.csv(ids);
 }

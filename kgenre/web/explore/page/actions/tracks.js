@@ -2,6 +2,7 @@
 
 /** @import { Neighbour, Page } from "page/core/types" */
 import { isShown } from "page/actions/colouring.js";
+import { inOrder, loadTags } from "page/actions/model_tags.js";
 import { attempt, say } from "page/actions/notices.js";
 import { finishPath } from "page/actions/path.js";
 import { playSlice } from "page/actions/playback.js";
@@ -25,7 +26,7 @@ export function pickAndReveal(page, row) {
 /** Makes a track the current one; -1 leaves none. @param {Page} page @param {number} row @param {boolean} play */
 export async function showTrack(page, row, play = false) {
   page.store.set({ current: row, details: null, slice: -1, neighbours: [], neighboursOf: -1, path: [], excluded: new Set() });
-  if (row >= 0) await attempt(page, Promise.all([loadDetails(page, row, play), loadNeighbours(page)]));
+  if (row >= 0) await attempt(page, Promise.all([loadDetails(page, row, play), loadNeighbours(page), loadTags(page)]));
 }
 
 /** @param {Page} page @param {number} row @param {boolean} play */
@@ -73,7 +74,7 @@ export function step(page, by) {
 /** Kept while one goes through it: each track has other neighbours. @param {Page} page */
 function newSequence(page) {
   const { current, selection, hits, neighbours } = page.store.state;
-  if (selection.length) return selection;
+  if (selection.length) return inOrder(page, selection);
   if (hits) return Array.from(hits.keys()).filter((row) => isShown(page, row));
-  return neighbours.length ? [current, ...neighbours.map(([row]) => row)] : [];
+  return neighbours.length ? [current, ...inOrder(page, neighbours.map(([row]) => row))] : [];
 }

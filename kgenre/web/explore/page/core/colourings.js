@@ -6,6 +6,7 @@ import { NEUTRAL, labelColour, rampColour, rgb } from "shared/colours.js";
 import { percent, plain } from "shared/text.js";
 import { AGREEMENT, Tracks } from "page/core/tracks.js";
 
+export const TAG_COLOURING = "model_tag";
 const MAX_ENTRIES = 24; // of a legend; rarer ones share an entry
 const AGREEMENT_ENTRIES = new Map([
   [AGREEMENT.noTag, { name: "no genre tag", colour: NEUTRAL }],
@@ -14,11 +15,12 @@ const AGREEMENT_ENTRIES = new Map([
   [AGREEMENT.disagree, { name: "tag and model disagree", colour: rgb("#e0454f") }],
 ]);
 
-/** @type {Record<string, { name: string, legend: (tracks: Tracks) => Legend }>} */
+/** The tag is of those that the model gives. @type {Record<string, { name: string, legend: (tracks: Tracks, tag: string) => Legend }>} */
 export const COLOURINGS = {
   prediction: { name: "Predicted genre", legend: (t) => (
     categories(Int32Array.from({ length: t.n }, (_, i) => t.label(i)), (code) => t.labels[code], labelColour)) },
   tag: { name: "Genre tag", legend: tagLegend },
+  [TAG_COLOURING]: { name: "Predicted tag", legend: modelTagLegend },
   disagreement: { name: "Disagreement", legend: (t) => (
     categories(Int32Array.from({ length: t.n }, (_, i) => t.agreement(i)),
       (code) => AGREEMENT_ENTRIES.get(code)?.name ?? "", (code) => AGREEMENT_ENTRIES.get(code)?.colour ?? NEUTRAL)) },
@@ -28,6 +30,12 @@ export const COLOURINGS = {
   confidence: { name: "Confidence", legend: (t) => (
     ramp(Float32Array.from({ length: t.n }, (_, i) => t.confidence(i)), () => true, percent)) },
 };
+
+/** From 0 to the highest probability: many tags are never above a half. @param {Tracks} tracks @param {string} tag @returns {Legend} */
+function modelTagLegend(tracks, tag) {
+  const values = tracks.tags?.column(tag) ?? new Float32Array(tracks.n);
+  return ramp(values, () => tracks.tags !== null, percent, 0);
+}
 
 /** @param {Tracks} tracks @returns {Legend} */
 function tagLegend(tracks) {
@@ -65,16 +73,17 @@ function categories(codes, nameOf, colourOf) {
  * @param {ArrayLike<number>} values without NaN
  * @param {(row: number) => boolean} known rows that are not are neutral
  * @param {(value: number) => string} text
+ * @param {number} from the least value of the scale; the least of the known ones if not given
  * @returns {Legend}
  */
-function ramp(values, known, text) {
-  let low = Infinity, high = -Infinity;
+function ramp(values, known, text, from = Infinity) {
+  let low = from, high = -Infinity;
   for (let i = 0; i < values.length; i++) {
     if (known(i)) { low = Math.min(low, values[i]); high = Math.max(high, values[i]); }
   }
   if (low > high) { low = 0; high = 1; }
   return {
-    kind: "ramp", low: text(low), high: text(high),
+    kind: "ramp", low: text(low), middle: text(Math.round(50 * (low + high)) / 100), high: text(high), most: high,
     colourOf: (row, dark) => (known(row) ? rampColour((values[row] - low) / (high - low || 1), dark) : NEUTRAL),
   };
 }

@@ -1,30 +1,37 @@
-// The part of the page's address after #: selection, track, search and colours.
+// The part of the page's address after #: selection, track, search, colours, and the tag that is filtered or sorted by.
 
 /** @import { State } from "page/core/types" */
-import { COLOURINGS } from "page/core/colourings.js";
+import { COLOURINGS, TAG_COLOURING } from "page/core/colourings.js";
 import { DEFAULT_COLOURING } from "page/core/state.js";
 import { Tracks } from "page/core/tracks.js";
 
 export const MAX_LINKED = 2000; // tracks of a selection
 
 /** @param {State} state @param {Tracks} tracks */
-export function toHash({ selection, current, query, colouring }, tracks) {
+export function toHash({ selection, current, query, colouring, tag, tagFilter, sortByTag }, tracks) {
   const parts = [], code = (/** @type {number} */ row) => tracks.ids[row].toString(36);
   if (selection.length && selection.length <= MAX_LINKED) parts.push(`sel=${selection.map(code).join(".")}`);
   if (current >= 0) parts.push(`track=${code(current)}`);
   if (query) parts.push(`q=${encodeURIComponent(query)}`);
   if (colouring !== DEFAULT_COLOURING) parts.push(`colour=${colouring}`);
+  if (tag && (colouring === TAG_COLOURING || sortByTag)) parts.push(`tag=${encodeURIComponent(tag)}`);
+  if (tag && sortByTag) parts.push("sort=tag");
+  if (tagFilter) parts.push(`with=${encodeURIComponent(tagFilter.tag)}`, `least=${tagFilter.least}`);
   return parts.length ? `#${parts.join("&")}` : "";
 }
 
 /** @param {string} hash @param {Tracks} tracks what it does not name is as at the start */
 export function fromHash(hash, tracks) {
   const given = new URLSearchParams(hash.slice(1)), colouring = given.get("colour") ?? "";
+  const known = (/** @type {string | null} */ name) => (name && tracks.tagNames.includes(name) ? name : "");
+  const tag = known(given.get("tag")), filter = known(given.get("with")), least = Number(given.get("least"));
   const row = (/** @type {string} */ text) => tracks.rowOf.get(parseInt(text, 36));
   return {
     selection: (given.get("sel") ?? "").split(".").flatMap((text) => row(text) ?? []),
     current: row(given.get("track") ?? "") ?? -1,
     query: given.get("q") ?? "",
-    colouring: Object.hasOwn(COLOURINGS, colouring) ? colouring : DEFAULT_COLOURING,
+    colouring: Object.hasOwn(COLOURINGS, colouring) && (colouring !== TAG_COLOURING || tag) ? colouring : DEFAULT_COLOURING,
+    tag, sortByTag: tag !== "" && given.get("sort") === "tag",
+    tagFilter: filter && least > 0 ? { tag: filter, least } : null,
   };
 }

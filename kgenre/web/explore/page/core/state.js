@@ -9,7 +9,8 @@ export const DEFAULT_COLOURING = "prediction";
 /** @param {DataSource} source @param {Tracks} tracks @returns {State} */
 export function initialState(source, tracks) {
   return {
-    colouring: DEFAULT_COLOURING, legend: COLOURINGS[DEFAULT_COLOURING].legend(tracks), hidden: new Set(),
+    colouring: DEFAULT_COLOURING, legend: COLOURINGS[DEFAULT_COLOURING].legend(tracks, ""), hidden: new Set(),
+    tag: "", tagFilter: null, tagHits: null, sortByTag: false, tagTables: 0,
     query: "", hits: null, folder: "", folderCodes: null, dark: false,
     current: -1, details: null, slice: -1, selection: [], selected: null,
     neighbours: [], neighboursOf: -1, excluded: new Set(), maxDistance: 1,

@@ -41,8 +41,16 @@ export interface LibraryData extends GenreData {
   folder: CodedColumn<string>;
   tag: CodedColumn<string>;
   corrections: Record<string, string>;
+  tag_names: string[];
+  tag_table?: TagTableData; // of an offline page
   failures: Failure[];
   heat_map?: boolean;
+}
+
+/** Probabilities of the model's tags in the tracks `ids`, as shares of 255, base64: `tag_names` of a track, then of the next. */
+export interface TagTableData {
+  ids: string;
+  values: string;
 }
 
 /** One track: its genres as a whole and slice by slice. */
@@ -72,9 +80,17 @@ export interface RetrainReport extends GenreData {
 }
 
 export interface TagPreview {
-  changes: [path: string, before: string, after: string][];
+  changes: [path: string, field: "genre" | "mood", before: string, after: string][];
   failures: Failure[];
   undo: boolean;
+}
+
+/** What is to be written into files: genres of `ids`, moods of `mood_ids`. */
+export interface WantedTags {
+  ids: number[];
+  several: boolean;
+  mood_ids: number[];
+  overwrite_moods: boolean;
 }
 
 export interface TagsWritten {
@@ -93,6 +109,8 @@ export interface DataSource {
   /** What this source cannot do, in words for the user; "" if it can do everything. */
   readonly limits: string;
   csv(ids: number[]): Promise<Blob>;
+  /** The model's tags of all tracks: large, so that it is asked for when it is first needed. */
+  tagTable(): Promise<TagTableData>;
   playlist?(ids: number[]): Promise<Blob>;
   track?(id: number): Promise<TrackDetails>;
   neighbours?(id: number, count: number, maxDistance: number): Promise<[id: number, distance: number][]>;
@@ -110,8 +128,8 @@ export interface DataSource {
     resetHead(): Promise<GenreData>;
   };
   readonly tags?: {
-    preview(ids: number[]): Promise<TagPreview>;
-    write(ids: number[]): Promise<TagsWritten>;
+    preview(wanted: WantedTags): Promise<TagPreview>;
+    write(wanted: WantedTags): Promise<TagsWritten>;
     undo(): Promise<TagsWritten>;
   };
   readonly failures?: Failure[];
@@ -128,7 +146,9 @@ export interface CategoryLegend {
 export interface RampLegend {
   kind: "ramp";
   low: string;
+  middle: string;
   high: string;
+  most: number; // the value that `high` is the text of
   colourOf(row: number, dark: boolean): Colour;
 }
 
@@ -141,6 +161,11 @@ export interface State {
   colouring: string;
   legend: Legend;
   hidden: ReadonlySet<number>;
+  tag: string; // of the model: the one that colours and orders are of; "" if none was chosen
+  tagFilter: { tag: string; least: number } | null;
+  tagHits: Uint8Array | null;
+  sortByTag: boolean;
+  tagTables: number; // counts the changes of Tracks.tags
   query: string;
   hits: Uint8Array | null;
   folder: string;

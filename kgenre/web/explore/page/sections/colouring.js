@@ -1,15 +1,48 @@
-// The list of what the colours may mean.
+// The list of what the colours may mean, and the field for the tag that they are of.
 
 /** @import { Binding, Page } from "page/core/types" */
-import { nextColouring, setColouring } from "page/actions/colouring.js";
-import { COLOURINGS } from "page/core/colourings.js";
+import { chooseColouring, colourByTag, nextColouring } from "page/actions/model_tags.js";
+import { attempt, say } from "page/actions/notices.js";
+import { COLOURINGS, TAG_COLOURING } from "page/core/colourings.js";
 import { byId, el } from "shared/dom.js";
+import { plain } from "shared/text.js";
 
 /** @param {Page} page @returns {Binding[]} */
 export function colouringSection(page) {
-  const list = byId("colouring", HTMLSelectElement);
-  list.append(...Object.entries(COLOURINGS).map(([value, { name }]) => el("option", { value, text: name })));
-  list.addEventListener("change", () => setColouring(page, list.value));
+  const list = byId("colouring", HTMLSelectElement), { tagNames } = page.tracks;
+  list.append(...Object.entries(COLOURINGS).filter(([value]) => value !== TAG_COLOURING || tagNames.length)
+    .map(([value, { name }]) => el("option", { value, text: name })));
+  list.addEventListener("change", () => chooseColouring(page, list.value));
   page.store.subscribe(["colouring"], ({ colouring }) => { list.value = colouring; });
-  return [{ label: "C", text: "next meaning of the colours", keys: ["c"], run: () => nextColouring(page) }];
+  const focusTag = tagField(page);
+  return [{ label: "C", text: "next meaning of the colours", keys: ["c"], run: () => nextColouring(page) },
+    ...(tagNames.length ? [{ label: "T", text: "colour by a tag: type its name", keys: ["t"], run: focusTag }] : [])];
+}
+
+/** The field with the tag, shown where the colours are of one. @param {Page} page @returns {() => void} shows it and puts the cursor there */
+function tagField(page) {
+  const label = byId("tag-choice", HTMLElement), field = byId("tag", HTMLInputElement), { store, tracks } = page;
+  byId("tag-names", HTMLDataListElement).append(...tracks.tagNames.toSorted().map((value) => el("option", { value })));
+  const choose = () => {
+    const wanted = plain(field.value), tag = tracks.tagNames.find((name) => plain(name) === wanted);
+    if (tag) attempt(page, colourByTag(page, tag));
+    else if (wanted) say(page, `The model has no tag ${field.value}.`);
+  };
+  field.addEventListener("change", choose);
+  field.addEventListener("input", () => { if (tracks.tagNames.includes(field.value)) choose(); }); // picked in the list
+  field.addEventListener("focus", () => { field.value = ""; }); // or the list would show this tag alone
+  field.addEventListener("blur", () => {
+    field.value = store.state.tag;
+    label.hidden = store.state.colouring !== TAG_COLOURING;
+  });
+  field.addEventListener("keydown", (event) => { if (event.key === "Enter") field.blur(); });
+  store.subscribe(["colouring", "tag"], ({ colouring, tag }) => {
+    label.hidden = colouring !== TAG_COLOURING;
+    field.placeholder = tag;
+    if (document.activeElement !== field) field.value = tag;
+  });
+  return () => {
+    label.hidden = false;
+    field.focus();
+  };
 }

@@ -1,10 +1,14 @@
 // What the colours mean. A click hides a colour, a double click shows it alone.
 
-/** @import { Binding, CategoryLegend, Page, State } from "page/core/types" */
+/** @import { Binding, CategoryLegend, Page, RampLegend, State } from "page/core/types" */
 import { showOnlyEntry, toggleEntry } from "page/actions/colouring.js";
+import { filterByTag } from "page/actions/model_tags.js";
+import { attempt } from "page/actions/notices.js";
+import { TAG_COLOURING } from "page/core/colourings.js";
 import { css, rampColour } from "shared/colours.js";
 import { context2d } from "shared/canvas.js";
-import { byId, el, redraw } from "shared/dom.js";
+import { button, byId, el, redraw } from "shared/dom.js";
+import { percent } from "shared/text.js";
 
 const RAMP_STEPS = 120;
 const MAX_FOLDER = 24; // characters of a folder that are shown: its end
@@ -19,12 +23,28 @@ export function legendSection(page) {
     before = page.store.state.hidden;
     toggleEntry(page, entry);
   };
-  page.store.subscribe(["legend", "hidden", "dark"], (state) => {
+  page.store.subscribe(["legend", "hidden", "dark", "tag", "tagFilter"], (state) => {
     const { legend } = state;
-    redraw(box, legend.kind === "ramp" ? [ramp(state.dark), el("div", { class: "ends" },
-      el("span", { text: legend.low }), el("span", { text: legend.high }))] : entries(legend, state, click));
+    redraw(box, [...(legend.kind === "ramp" ? scale(page, legend, state) : entries(legend, state, click)), filter(page, state)]);
   });
   return [];
+}
+
+/** @param {Page} page @param {RampLegend} legend @param {State} state */
+function scale(page, { low, middle, high, most }, { colouring, tag, tagFilter, dark }) {
+  const numbers = el("div", { class: "ends" }, ...[low, middle, high].map((text) => el("span", { text })));
+  if (colouring !== TAG_COLOURING) return [ramp(dark), numbers];
+  const range = el("input", { id: "least-tag", type: "range", min: 0, max: Math.max(0.01, most), step: 0.01,
+    title: `Only tracks with at least this probability of ${tag}`, "aria-label": `Least probability of ${tag}`,
+    on: { change: () => attempt(page, filterByTag(page, tag, Number(range.value))) } });
+  range.value = String(tagFilter?.tag === tag ? tagFilter.least : 0); // after its ends, which would cut it
+  return [el("div", { class: "name", text: tag }), ramp(dark), numbers, range];
+}
+
+/** The filter by a tag, which a click removes. @param {Page} page @param {State} state */
+function filter(page, { tagFilter }) {
+  return tagFilter && button(`${tagFilter.tag} ≥ ${percent(tagFilter.least)}  ✕`, "Show tracks without this tag again (Esc)",
+    () => filterByTag(page, "", 0), { id: "tag-filter" });
 }
 
 /** @param {CategoryLegend} legend @param {State} state @param {(entry: number, event: MouseEvent) => void} click */

@@ -22,7 +22,7 @@ export function mapSection(page) {
     click: (row, add) => { if (add && row >= 0 && store.state.pathFrom < 0) toggleSelected(page, row); else pick(page, row); },
   });
   store.subscribe(["tool"], ({ tool }) => { map.setTool(tool); element.dataset.tool = tool; });
-  store.subscribe(["legend", "hidden", "folderCodes", "hits", "selected", "dark"], (state) => paint(page, map, state));
+  store.subscribe(["legend", "hidden", "folderCodes", "hits", "tagHits", "selected", "dark"], (state) => paint(page, map, state));
   store.subscribe(["current", "neighbours", "path", "dark"], ({ current, neighbours, path }) => (
     map.mark({ current, path, neighbours: neighbours.map(([row]) => row) })));
   store.subscribe(["reveal"], ({ reveal }) => { if (reveal?.rows) map.show(reveal.rows); else if (reveal) map.fit(); });

@@ -1,15 +1,18 @@
 // The tracks nearest to the current one.
 
 /** @import { Binding, Page, State } from "page/core/types" */
+import { attempt } from "page/actions/notices.js";
 import { select } from "page/actions/selection.js";
+import { inOrder, setTagOrder } from "page/actions/model_tags.js";
 import { pickAndReveal, setMaxDistance, step } from "page/actions/tracks.js";
 import { button, byId, el, redraw } from "shared/dom.js";
+import { orderRow, tagAside } from "page/ui/tag_order.js";
 import { trackList } from "page/ui/track_parts.js";
 
 /** @param {Page} page @returns {Binding[]} */
 export function neighboursSection(page) {
   const section = byId("neighbours", HTMLElement);
-  page.store.subscribe(["current", "neighbours", "neighboursOf", "maxDistance", "genres"], (state) => {
+  page.store.subscribe(["current", "neighbours", "neighboursOf", "maxDistance", "genres", "tag", "sortByTag", "tagTables"], (state) => {
     section.hidden = state.current < 0 || state.neighboursOf !== state.current;
     redraw(section, section.hidden ? [] : content(page, state));
   });
@@ -27,8 +30,9 @@ function content(page, { current, neighbours, maxDistance }) {
       button("Add", "Add the ticked ones to the selection", () => select(page, included(), true))),
     exact ? distanceRow(page, maxDistance) : null,
     rows.length ? null : el("p", { class: "soft", text: "No track is within this distance." }),
-    trackList(page, rows, (row) => { pickAndReveal(page, row); },
-      { before: (row) => tick(page, row), after: (row) => distances.get(row)?.toFixed(2) ?? "" }),
+    rows.length ? orderRow(page, (sorted) => { attempt(page, setTagOrder(page, sorted)); }) : null,
+    trackList(page, inOrder(page, rows), (row) => { pickAndReveal(page, row); },
+      { before: (row) => tick(page, row), after: tagAside(page) ?? ((row) => distances.get(row)?.toFixed(2) ?? "") }),
   ];
 }
 

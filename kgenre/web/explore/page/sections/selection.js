@@ -4,6 +4,7 @@
 import { shownRows } from "page/actions/colouring.js";
 import { correct } from "page/actions/corrections.js";
 import { playSelection } from "page/actions/listening.js";
+import { inOrder, setTagOrder } from "page/actions/model_tags.js";
 import { attempt, say } from "page/actions/notices.js";
 import { stopQueue } from "page/actions/playback.js";
 import { exportSelection, select } from "page/actions/selection.js";
@@ -13,12 +14,13 @@ import { count, duration } from "shared/text.js";
 import { correctionForm } from "page/ui/correction_form.js";
 import { button, byId, el, isTyping, redraw } from "shared/dom.js";
 import { download } from "shared/download.js";
+import { orderRow, tagAside } from "page/ui/tag_order.js";
 import { trackList } from "page/ui/track_parts.js";
 
 /** @param {Page} page @returns {Binding[]} */
 export function selectionSection(page) {
   const section = byId("selection", HTMLElement), { playlist } = page.source;
-  page.store.subscribe(["selection", "current", "corrections", "queue", "genres"], (state) => {
+  page.store.subscribe(["selection", "current", "corrections", "queue", "genres", "tag", "sortByTag", "tagTables"], (state) => {
     section.hidden = !state.selection.length;
     redraw(section, section.hidden ? [] : content(page, state));
   });
@@ -40,7 +42,8 @@ function content(page, { selection, corrections }) {
       button("Clear", "Select nothing (Esc)", () => select(page, []))),
     el("div", { class: "row" }, ...buttons(page)),
     form,
-    trackList(page, selection, (row) => { pickAndReveal(page, row); }),
+    orderRow(page, (sorted) => { attempt(page, setTagOrder(page, sorted)); }),
+    trackList(page, inOrder(page, selection), (row) => { pickAndReveal(page, row); }, { after: tagAside(page) }),
   ];
 }
 
@@ -49,11 +52,11 @@ function buttons(page) {
   const { source, store } = page, { queue, selection } = store.state;
   const playlist = source.playlist && button("⤓ Playlist", "Save as .m3u8 for VLC, mpv, foobar2000 and others (S)",
     () => save(page, "m3u8"), { class: "main", id: "save" });
-  const csv = button("⤓ CSV", "Save titles, artists, albums and genres as a table", () => save(page, "csv"), { id: "csv" });
+  const csv = button("⤓ CSV", "Save titles, artists, albums, genres and tags as a table", () => save(page, "csv"), { id: "csv" });
   const play = source.audio && button(queue ? "■ Stop" : "▶ Play all", "The deciding slices one after the other",
     () => { if (queue) stopQueue(page); else attempt(page, playSelection(page, isTyping)); }, { id: "play-all" });
   const link = button("Copy link", "Copy a link to this selection", () => copyLink(page), { id: "copy-link" });
-  const tags = source.tags && button("Tags…", "Write the genre into the files: shows first what would change",
+  const tags = source.tags && button("Tags…", "Write genres and moods into the files: shows first what would change",
     () => store.set({ tagDialog: { rows: selection } }), { id: "tags" });
   return [playlist, csv, play, link, tags];
 }

@@ -1,49 +1,64 @@
-// The dialog that writes genre tags: first what would change, then the writing, then its undoing.
+// The dialog that writes genres and moods into files: first what would change, then the writing, then its undoing.
 
+/** @import { TagChoices } from "page/actions/tags.js" */
 /** @import { Binding, Failure, Page, TagPreview, TagsWritten } from "page/core/types" */
 import { attempt } from "page/actions/notices.js";
-import { taggableIds, takeTags } from "page/actions/tags.js";
+import { takeTags, wantedTags } from "page/actions/tags.js";
 import { count } from "shared/text.js";
 import { failureTable, moreRow, openDialog } from "page/ui/dialog.js";
 import { button, el } from "shared/dom.js";
 
 const MAX_ROWS = 500;
+/** @type {TagChoices} */
+const AT_FIRST = { overwrite: false, several: false, moods: false };
 
 /** @param {Page} page @returns {Binding[]} */
 export function tagsSection(page) {
-  page.store.subscribe(["tagDialog"], ({ tagDialog }) => { if (tagDialog) attempt(page, preview(page, tagDialog.rows, false)); });
+  page.store.subscribe(["tagDialog"], ({ tagDialog }) => { if (tagDialog) attempt(page, preview(page, tagDialog.rows, AT_FIRST)); });
   return [];
 }
 
-/** @param {Page} page @param {readonly number[]} rows @param {boolean} overwrite tags of tracks that were not corrected too */
-async function preview(page, rows, overwrite) {
-  const { tags } = page.source, ids = taggableIds(page, rows, overwrite);
+/** @param {Page} page @param {readonly number[]} rows @param {TagChoices} choices */
+async function preview(page, rows, choices) {
+  const { tags } = page.source, wanted = wantedTags(page, rows, choices);
   if (!tags) return;
   /** @type {TagPreview} */
-  const plan = ids.length ? await tags.preview(ids) : { changes: [], failures: [], undo: false };
-  const box = el("input", { type: "checkbox", id: "overwrite-tags", checked: overwrite,
-    on: { change: () => attempt(page, preview(page, rows, box.checked)) } });
+  const plan = wanted.ids.length + wanted.mood_ids.length ? await tags.preview(wanted) : { changes: [], failures: [], undo: false };
   const write = button(`Write ${count(plan.changes.length, "tag")}`, "Change the files; the old tags are kept for Undo",
-    () => change(page, write, () => tags.write(ids), "Tags written", "Files changed"),
+    () => change(page, write, () => tags.write(wanted), "Tags written", "Files changed"),
     { class: "main", id: "write-tags", disabled: !plan.changes.length });
-  openDialog("Genre tags: nothing is written yet",
-    el("p", { class: "soft", text: "The corrected genre, or else the predicted one, would be written into these files:" }),
-    changeTable(plan.changes),
-    el("p", {}, el("label", {}, box, " also overwrite genre tags of tracks that you did not correct")),
+  const moods = choices.moods ? " Moods are the model's most probable tags that are moods." : "";
+  openDialog("Tags of files: nothing is written yet",
+    el("p", { class: "soft", text: `The corrected genre, or else the predicted one, would be written into these files:${moods}` }),
+    changeTable(plan.changes, choices.moods), ...boxes(page, rows, choices),
     el("p", { class: "row" }, write, plan.undo ? undoButton(page) : null), failed(plan.failures));
 }
 
-/** @param {TagPreview["changes"]} changes */
-function changeTable(changes) {
-  const rows = changes.slice(0, MAX_ROWS).map(([path, before, after]) => el("tr", {}, el("td", { text: path }),
-    el("td", { class: "soft word", text: before || "no tag" }), el("td", { class: "word", text: after })));
+/** @param {Page} page @param {readonly number[]} rows @param {TagChoices} choices */
+function boxes(page, rows, choices) {
+  const { several, tagNames } = page.tracks;
+  const box = (/** @type {string} */ id, /** @type {keyof TagChoices} */ name, /** @type {string} */ text) => {
+    const input = el("input", { type: "checkbox", id, checked: choices[name],
+      on: { change: () => attempt(page, preview(page, rows, { ...choices, [name]: input.checked })) } });
+    return el("p", {}, el("label", {}, input, ` ${text}`));
+  };
+  return [several ? null : box("several-genres", "several", "several genres, where further ones have at least 20\u00a0%"),
+    tagNames.length ? box("write-moods", "moods", "also moods") : null,
+    box("overwrite-tags", "overwrite", "also overwrite genre tags of tracks that you did not correct, and moods")];
+}
+
+/** @param {TagPreview["changes"]} changes @param {boolean} named whether the fields are named: there are moods too */
+function changeTable(changes, named) {
+  const rows = changes.slice(0, MAX_ROWS).map(([path, field, before, after]) => el("tr", {}, el("td", { text: path }),
+    named ? el("td", { class: "soft word", text: field }) : null,
+    el("td", { class: "soft word", text: before || `no ${field === "mood" ? "mood" : "tag"}` }), el("td", { class: "word", text: after })));
   return el("table", {}, ...rows, moreRow(changes.length - MAX_ROWS));
 }
 
 /** @param {Page} page */
 function undoButton(page) {
-  const undo = button("Undo", "Restore the old genre tags of the files that were written last",
-    () => change(page, undo, async () => page.source.tags?.undo(), "Undone", "Files with their old genre tag again"),
+  const undo = button("Undo", "Restore the old tags of the files that were written last",
+    () => change(page, undo, async () => page.source.tags?.undo(), "Undone", "Files with their old tags again"),
     { id: "undo-tags" });
   return undo;
 }

@@ -4,6 +4,7 @@
 import { correct } from "page/actions/corrections.js";
 import { explainGenre } from "page/actions/heat_map.js";
 import { togglePlayback } from "page/actions/listening.js";
+import { colourByTag } from "page/actions/model_tags.js";
 import { attempt } from "page/actions/notices.js";
 import { startPath } from "page/actions/path.js";
 import { playSlice } from "page/actions/playback.js";
@@ -12,10 +13,11 @@ import { correctionForm } from "page/ui/correction_form.js";
 import { button, byId, el, isTyping, redraw } from "shared/dom.js";
 import { heatMap } from "page/ui/heat_map.js";
 import { timeline } from "shared/timeline.js";
-import { genreBars, trackHeading } from "page/ui/track_parts.js";
+import { genreBars, tagChips, trackHeading } from "page/ui/track_parts.js";
 
 /** @type {(keyof State)[]} */
-const SHOWN = ["current", "details", "slice", "corrections", "sounding", "pathFrom", "heatMap", "heatMapPending", "genres", "dark"];
+const SHOWN = ["current", "details", "slice", "corrections", "sounding", "pathFrom", "heatMap", "heatMapPending", "genres", "dark",
+  "tag", "tagTables"];
 
 /** @param {Page} page @returns {Binding[]} */
 export function trackSection(page) {
@@ -41,7 +43,8 @@ function content(page, state) {
   const place = `${details ? details.path : tracks.text("folder", row)} · ${duration(tracks.seconds[row])}`;
   const form = source.corrections ? correctionForm({ id: "genre", of: `track ${row}`, rows: [row], corrections,
     correct: (rows, genre) => { attempt(page, correct(page, rows, genre)); } }) : null;
-  return [...genreBars(page, row), el("div", { class: "soft small", text: place }),
+  const chips = tagChips(page, row, (tag) => { attempt(page, colourByTag(page, tag)); });
+  return [...genreBars(page, row), chips, el("div", { class: "soft small", text: place }),
     ...(details ? analysis(page, state, details) : []), form];
 }
 

@@ -1,25 +1,35 @@
 // The data source of a page that is one file: the library lies in it, and there is no server to ask.
 
 /** @import { DataSource, LibraryData } from "page/core/types" */
+import { TagTable } from "page/core/tag_table.js";
 import { Tracks } from "page/core/tracks.js";
+
+const MIN_TAG = 0.2; // as in the tables that `kgenre find` writes
 
 /** @param {LibraryData} data @returns {DataSource} */
 export function openOfflineSource(data) {
   return {
     data,
     limits: "offline page: no sound, covers, paths, playlists or retraining",
-    csv: async (ids) => new Blob([table(new Tracks(data), ids)], { type: "text/csv" }),
+    csv: async (ids) => new Blob([table(data, ids)], { type: "text/csv" }),
+    tagTable: async () => tagData(data),
   };
 }
 
-/** @param {Tracks} tracks @param {number[]} ids */
-function table(tracks, ids) {
+/** @param {LibraryData} data */
+function tagData(data) { return data.tag_table ?? { ids: "", values: "" }; }
+
+/** @param {LibraryData} data @param {number[]} ids */
+function table(data, ids) {
+  const tracks = new Tracks(data), tags = new TagTable(tracks.tagNames, tagData(data), tracks.rowOf);
+  const named = tracks.tagNames.length > 0;
   const cells = ids.map((id) => {
     const row = /** @type {number} */ (tracks.rowOf.get(id));
     return [tracks.titles[row], tracks.text("artist", row), tracks.text("album", row), tracks.year[row] || "",
-      tracks.text("tag", row), tracks.answer(row).join("|")];
+      tracks.text("tag", row), tracks.answer(row).join("|"),
+      ...(named ? [tags.top(row, tracks.tagNames.length, MIN_TAG, new Set()).map(({ name }) => name).join("|")] : [])];
   });
   const quoted = (/** @type {string | number} */ cell) => `"${String(cell).replace(/"/g, '""')}"`;
-  const lines = [["title", "artist", "album", "year", "genre", "predicted"], ...cells];
+  const lines = [["title", "artist", "album", "year", "genre", "predicted", ...(named ? ["tags"] : [])], ...cells];
   return lines.map((line) => `${line.map(quoted).join(",")}\n`).join("");
 }

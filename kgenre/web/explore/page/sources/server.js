@@ -27,6 +27,7 @@ function serverSource(data, get, post, postJson) {
     limits: "",
     csv: async (ids) => (await post("/playlist", { ids, kind: "csv" })).blob(),
     playlist: async (ids) => (await post("/playlist", { ids, kind: "m3u8" })).blob(),
+    tagTable: () => get("/tag-table"),
     track: (id) => get(`/track/${id}`),
     neighbours: (id, count, maxDistance) => get(`/neighbours/${id}?n=${count}&max_distance=${maxDistance}`),
     path: (first, last, count) => get(`/path/${first}/${last}?n=${count}`),
@@ -42,8 +43,8 @@ function serverSource(data, get, post, postJson) {
       resetHead: () => postJson("/head/reset"),
     },
     tags: {
-      preview: (ids) => postJson("/tags/preview", { ids }),
-      write: (ids) => postJson("/tags/write", { ids }),
+      preview: (wanted) => postJson("/tags/preview", wanted),
+      write: (wanted) => postJson("/tags/write", wanted),
       undo: () => postJson("/tags/undo"),
     },
     failures: data.failures,

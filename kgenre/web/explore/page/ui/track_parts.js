@@ -3,12 +3,13 @@
 /** @import { Page } from "page/core/types" */
 /** @import { Child } from "shared/dom.js" */
 import { css, labelColour } from "shared/colours.js";
-import { duration } from "shared/text.js";
+import { duration, percent } from "shared/text.js";
 import { AGREEMENT } from "page/core/tracks.js";
 import { el } from "shared/dom.js";
 import { genreBar } from "shared/genre_bar.js";
 
 const MAX_ROWS = 200;
+const MAX_CHIPS = 5, MIN_TAG = 0.05; // tags of a track that are shown
 const MIN_PROBABILITY = 0.004; // of a genre that is shown
 
 /** Cover, title, artist, album. @param {Page} page @param {number} row */
@@ -34,6 +35,22 @@ export function genreBars({ tracks, store }, row) {
   if (corrected) bars.push(el("div", { class: "small", text: `Corrected to: ${corrected}` }));
   if (tag) bars.push(el("div", { class: disagree ? "small bad" : "small soft", text: `Genre tag: ${tag}` }));
   return bars;
+}
+
+/**
+ * The most probable tags that are no genres, which have bars; nothing until the tags are fetched.
+ *
+ * @param {Page} page @param {number} row
+ * @param {((tag: string) => void) | null} click of a chip
+ */
+export function tagChips({ tracks, store }, row, click) {
+  const found = tracks.tags?.top(row, MAX_CHIPS, MIN_TAG, new Set(tracks.labels)) ?? [];
+  if (!found.length) return null;
+  return el("div", { class: "row chips" }, ...found.map(({ name, probability }) => {
+    const text = [el("span", { text: name }), " ", el("span", { class: "soft", text: percent(probability) })];
+    return click ? el("button", { class: "chip", title: `Colour the map by ${name}`, "aria-pressed": String(name === store.state.tag),
+      on: { click: () => click(name) } }, ...text) : el("span", { class: "chip" }, ...text);
+  }));
 }
 
 /**

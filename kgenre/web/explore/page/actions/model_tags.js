@@ -1,0 +1,62 @@
+// The model's tags: fetched, as colours, as a filter, and as the order of lists.
+
+/** @import { Page } from "page/core/types" */
+import { setColouring } from "page/actions/colouring.js";
+import { attempt } from "page/actions/notices.js";
+import { COLOURINGS, TAG_COLOURING } from "page/core/colourings.js";
+import { TagTable } from "page/core/tag_table.js";
+
+/** @type {WeakMap<Page, Promise<void>>} */
+const loading = new WeakMap();
+
+/** Fetches the tags of all tracks once, where the model has tags. @param {Page} page */
+export function loadTags(page) {
+  const { source, store, tracks } = page;
+  if (tracks.tags || !tracks.tagNames.length) return Promise.resolve();
+  const begun = loading.get(page) ?? source.tagTable().then((data) => {
+    tracks.tags = new TagTable(tracks.tagNames, data, tracks.rowOf);
+    store.set({ tagTables: store.state.tagTables + 1 });
+  }).finally(() => loading.delete(page)); // after a failure the next one who needs them asks again
+  loading.set(page, begun);
+  return begun;
+}
+
+/** @param {Page} page @param {string} tag */
+export async function colourByTag(page, tag) {
+  await loadTags(page);
+  page.store.set({ tag });
+  setColouring(page, TAG_COLOURING);
+}
+
+/** @param {Page} page @param {string} name one of COLOURINGS */
+export function chooseColouring(page, name) {
+  if (name !== TAG_COLOURING) return setColouring(page, name);
+  attempt(page, colourByTag(page, page.store.state.tag || page.tracks.tagNames[0]));
+}
+
+/** @param {Page} page */
+export function nextColouring(page) {
+  const names = Object.keys(COLOURINGS).filter((name) => name !== TAG_COLOURING || page.tracks.tagNames.length);
+  chooseColouring(page, names[(names.indexOf(page.store.state.colouring) + 1) % names.length]);
+}
+
+/** Leaves only tracks in colour in which a tag has at least this probability; 0 leaves all. @param {Page} page @param {string} tag @param {number} least */
+export async function filterByTag(page, tag, least) {
+  const { store, tracks } = page;
+  if (!(least > 0)) return store.set({ tagFilter: null, tagHits: null, sequence: null });
+  await loadTags(page);
+  const column = tracks.tags?.column(tag) ?? [];
+  store.set({ tagFilter: { tag, least }, tagHits: Uint8Array.from(column, (value) => (value >= least ? 1 : 0)), sequence: null });
+}
+
+/** Whether lists are in the order of a tag. @param {Page} page @param {boolean} sortByTag */
+export async function setTagOrder(page, sortByTag) {
+  await loadTags(page);
+  page.store.set({ sortByTag, sequence: null });
+}
+
+/** Rows in the order of the tag where lists have it, else as they are. @param {Page} page @param {readonly number[]} rows */
+export function inOrder({ store, tracks }, rows) {
+  const { sortByTag, tag } = store.state, table = tracks.tags;
+  return sortByTag && tag && table ? rows.toSorted((a, b) => table.probability(b, tag) - table.probability(a, tag)) : rows;
+}
