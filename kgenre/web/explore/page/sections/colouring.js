@@ -19,9 +19,9 @@ export function colouringSection(page) {
     ...(tagNames.length ? [{ label: "T", text: "colour by a tag: type its name", keys: ["t"], run: focusTag }] : [])];
 }
 
-/** The field with the tag, shown where the colours are of one. @param {Page} page @returns {() => void} shows it and puts the cursor there */
+/** The field with the tag, in the legend, shown where the colours are of one. @param {Page} page @returns {() => void} shows it and puts the cursor there */
 function tagField(page) {
-  const label = byId("tag-choice", HTMLElement), field = byId("tag", HTMLInputElement), { store, tracks } = page;
+  const field = byId("tag", HTMLInputElement), { store, tracks } = page;
   byId("tag-names", HTMLDataListElement).append(...tracks.tagNames.toSorted().map((value) => el("option", { value })));
   const choose = () => {
     const wanted = plain(field.value), tag = tracks.tagNames.find((name) => plain(name) === wanted);
@@ -33,16 +33,16 @@ function tagField(page) {
   field.addEventListener("focus", () => { field.value = ""; }); // or the list would show this tag alone
   field.addEventListener("blur", () => {
     field.value = store.state.tag;
-    label.hidden = store.state.colouring !== TAG_COLOURING;
+    field.hidden = store.state.colouring !== TAG_COLOURING;
   });
   field.addEventListener("keydown", (event) => { if (event.key === "Enter") field.blur(); });
   store.subscribe(["colouring", "tag"], ({ colouring, tag }) => {
-    label.hidden = colouring !== TAG_COLOURING;
+    field.hidden = colouring !== TAG_COLOURING;
     field.placeholder = tag;
     if (document.activeElement !== field) field.value = tag;
   });
   return () => {
-    label.hidden = false;
+    field.hidden = false;
     field.focus();
   };
 }

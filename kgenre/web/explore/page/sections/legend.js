@@ -15,7 +15,7 @@ const MAX_FOLDER = 24; // characters of a folder that are shown: its end
 
 /** @param {Page} page @returns {Binding[]} */
 export function legendSection(page) {
-  const box = byId("legend", HTMLElement);
+  const box = byId("scale", HTMLElement);
   /** @type {ReadonlySet<number>} */
   let before = new Set(); // what was hidden before the first click of a double click
   const click = (/** @type {number} */ entry, /** @type {MouseEvent} */ event) => {
@@ -38,7 +38,7 @@ function scale(page, { low, middle, high, most }, { colouring, tag, tagFilter, d
     title: `Only tracks with at least this probability of ${tag}`, "aria-label": `Least probability of ${tag}`,
     on: { change: () => attempt(page, filterByTag(page, tag, Number(range.value))) } });
   range.value = String(tagFilter?.tag === tag ? tagFilter.least : 0); // after its ends, which would cut it
-  return [el("div", { class: "name", text: tag }), ramp(dark), numbers, range];
+  return [ramp(dark), numbers, el("div", { class: "row small soft" }, "at least", range)];
 }
 
 /** The filter by a tag, which a click removes. @param {Page} page @param {State} state */

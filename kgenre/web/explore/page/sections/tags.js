@@ -27,9 +27,9 @@ async function preview(page, rows, choices) {
   const write = button(`Write ${count(plan.changes.length, "tag")}`, "Change the files; the old tags are kept for Undo",
     () => change(page, write, () => tags.write(wanted), "Tags written", "Files changed"),
     { class: "main", id: "write-tags", disabled: !plan.changes.length });
-  const moods = choices.moods ? " Moods are the model's most probable tags that are moods." : "";
+  const moods = choices.moods ? ", and the moods among the tags that the model finds likely," : "";
   openDialog("Tags of files: nothing is written yet",
-    el("p", { class: "soft", text: `The corrected genre, or else the predicted one, would be written into these files:${moods}` }),
+    el("p", { class: "soft", text: `The corrected genre, or else the predicted one${moods} would be written into these files:` }),
     changeTable(plan.changes, choices.moods), ...boxes(page, rows, choices),
     el("p", { class: "row" }, write, plan.undo ? undoButton(page) : null), failed(plan.failures));
 }
