@@ -1,5 +1,6 @@
 """The model's tags on the page, in a real browser: colours, filter, order, chips, link, and moods in files."""
 
+import base64
 import csv
 import io
 import os
@@ -246,6 +247,24 @@ def test_chips_name_the_likely_tags_and_colour_the_map(server, tab, place, store
     tab.wait_for_selector("#track .chip")
     assert not any(chip.startswith("jazz") for chip in tab.locator("#track .chip").all_inner_texts())
     shot(tab, "chips")
+
+
+def test_tags_of_tracks_that_are_analysed_again_are_taken_over(server, tab, place):
+    opened(tab, f"{server}/#colour=model_tag&tag=happy&with=happy&least=0.25")
+    until(tab, "kgenre.state.tagFilter !== null")
+    with Library(place / "library.sqlite") as library:
+        track = library.id_of(place / "song.mp3")
+        data = tag_table(library, library.space(), [track])
+    row = tab.evaluate(f"kgenre.tracks.rowOf.get({track})")
+    assert tab.evaluate(f"kgenre.state.tagHits[{row}]") == 1
+    data["values"] = base64.b64encode(bytes([10] * len(TAGS))).decode()
+    tab.evaluate("async (data) => (await import('page/actions/model_tags.js')).updateTags(kgenre, data)", data)
+    assert tab.evaluate(f"[kgenre.state.tagHits[{row}], kgenre.tracks.tags.probability({row}, 'happy')]") == [
+        0,
+        10 / 255,
+    ]
+    values = tab.evaluate("[...kgenre.tracks.tags.column('happy')]")
+    assert np.isclose(values, 10 / 255).sum() < 5 and len(values) == N + 2  # the others stay
 
 
 def test_link_carries_tag_filter_and_order(server, tab):

@@ -1,6 +1,7 @@
 // The model's tags: fetched, as colours, as a filter, and as the order of lists.
 
-/** @import { Page } from "page/core/types" */
+/** @import { Page, TagTableData } from "page/core/types" */
+/** @import { Tracks } from "page/core/tracks.js" */
 import { setColouring } from "page/actions/colouring.js";
 import { attempt } from "page/actions/notices.js";
 import { COLOURINGS, TAG_COLOURING } from "page/core/colourings.js";
@@ -45,8 +46,19 @@ export async function filterByTag(page, tag, least) {
   const { store, tracks } = page;
   if (!(least > 0)) return store.set({ tagFilter: null, tagHits: null, sequence: null });
   await loadTags(page);
-  const column = tracks.tags?.column(tag) ?? [];
-  store.set({ tagFilter: { tag, least }, tagHits: Uint8Array.from(column, (value) => (value >= least ? 1 : 0)), sequence: null });
+  store.set({ tagFilter: { tag, least }, tagHits: hits(tracks, { tag, least }), sequence: null });
+}
+
+/** @param {Tracks} tracks @param {{ tag: string, least: number }} filter */
+function hits({ tags }, { tag, least }) { return Uint8Array.from(tags?.column(tag) ?? [], (value) => (value >= least ? 1 : 0)); }
+
+/** Takes the tags of tracks that were analysed again; colours, filter and order follow. @param {Page} page @param {TagTableData} data */
+export function updateTags({ store, tracks }, data) {
+  if (!tracks.tags) return; // all are fetched when they are needed
+  tracks.tags.take(data);
+  const { tagFilter, tagTables, colouring, tag } = store.state;
+  store.set({ tagTables: tagTables + 1, tagHits: tagFilter && hits(tracks, tagFilter) });
+  if (colouring === TAG_COLOURING) store.set({ legend: COLOURINGS[TAG_COLOURING].legend(tracks, tag) });
 }
 
 /** Whether lists are in the order of a tag. @param {Page} page @param {boolean} sortByTag */

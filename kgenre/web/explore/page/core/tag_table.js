@@ -11,10 +11,16 @@ export class TagTable {
    */
   constructor(names, data, rowOf) {
     this.names = names;
-    const ids = new Int32Array(bytes(data.ids).buffer), values = bytes(data.values), n = names.length;
-    this.values = new Uint8Array(rowOf.size * n);
+    this.rowOf = rowOf;
+    this.values = new Uint8Array(rowOf.size * names.length);
+    this.take(data);
+  }
+
+  /** Takes the tags of all tracks, or of some. @param {TagTableData} data */
+  take(data) {
+    const ids = new Int32Array(bytes(data.ids).buffer), values = bytes(data.values), n = this.names.length;
     ids.forEach((id, i) => {
-      const row = rowOf.get(id);
+      const row = this.rowOf.get(id);
       if (row !== undefined) this.values.set(values.subarray(i * n, (i + 1) * n), row * n);
     });
   }
