@@ -77,6 +77,14 @@ MIGRATIONS = (
         "CREATE TABLE roots (path BLOB PRIMARY KEY, scanned REAL NOT NULL) WITHOUT ROWID",
         "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     ),
+    (
+        # Audio whose analysis in a space is of its first pass: of a few slices, until the whole one replaces it.
+        """CREATE TABLE provisional (
+            space_id INTEGER NOT NULL REFERENCES spaces (id),
+            audio_hash BLOB NOT NULL,
+            PRIMARY KEY (space_id, audio_hash)
+        ) WITHOUT ROWID""",
+    ),
 )
 
 

@@ -125,7 +125,8 @@ class Library(ScanTables):
         """The space of a model and a way to read tracks; created if it does not exist.
 
         The decoder's version is stored but makes no new space: an update of the decoder changes samples less than an
-        encoder does, and is no reason to analyse a library again.
+        encoder does, and is no reason to analyse a library again. Nor does a first pass: with one or without, the
+        analyses are the same in the end.
 
         Args:
             model: task.labels, slice_spec, name and identity are read.
@@ -133,7 +134,8 @@ class Library(ScanTables):
             versions: of the decoder.
         """
         config = {**model.slice_spec.values(), **task_values(model.task), **asdict(policy)}
-        digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
+        lasting = {name: value for name, value in config.items() if name != "first_slices"}
+        digest = hashlib.sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()[:16]
         with self.writing():
             self._db.execute(
                 """INSERT INTO spaces (name, identity, config_hash, config, used) VALUES (?, ?, ?, ?, ?)
@@ -162,6 +164,13 @@ class Library(ScanTables):
                 means = np.empty((n, len(row)), "float32") if means is None else means
                 ids[i], means[i] = track_id, row
         return ids, np.empty((0, 0), "float32") if means is None else means
+
+    def means_of(self, space: Space, track_id: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """A track's row of `vectors` and of `probabilities`; None if there is no such track in the space."""
+        query = """SELECT v.mean, v.probabilities FROM tracks t
+            JOIN vectors v ON v.space_id = ? AND v.audio_hash = t.audio_hash WHERE t.state = 'ok' AND t.id = ?"""
+        row = self._db.execute(query, (space.id, int(track_id))).fetchone()
+        return None if row is None else (np.frombuffer(row[0], "<f4"), np.frombuffer(row[1], "<f4"))
 
     def slices(self, space: Space, track_id: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Starts (slices,) in seconds, embeddings (slices, d), probabilities (slices, classes) of a track; float32.

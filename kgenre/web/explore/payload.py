@@ -48,11 +48,14 @@ def payload(library, space, quality, prediction: Prediction, offline: bool = Fal
         "folder": coded(tracks["folder"]),
         "tag": coded(tracks["genre"]),
         "corrections": {rows[track]: genre for track, genre in corrections.items() if track in rows},
-        "failures": []
-        if offline
-        else [[shown(path), why] for path, why in library.failures(space).itertuples(index=False)],
+        "failures": [] if offline else failures(library, space),
         **predictions(ids, prediction),
     }
+
+
+def failures(library, space) -> list[list[str]]:
+    """[path, reason] of what cannot be used."""
+    return [[shown(path), why] for path, why in library.failures(space).itertuples(index=False)]
 
 
 def predictions(ids, prediction: Prediction) -> dict:
