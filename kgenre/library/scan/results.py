@@ -172,8 +172,9 @@ class AnalysisResults:
         self._forget(track)
         self.report.seconds_analysed += min(facts.seconds, len(starts) * self.space.slice_spec.slice_seconds)
         self._count("refined" if refined else "analysed")
-        for _ in track.copies:
-            self._count("copies")
+        for job, _ in track.copies:
+            known = self.known.get(job.path)
+            self._count("refined" if refined and known is not None and known.provisional else "copies")
 
     def _save(self, job: Job, about: About, seconds: float | None, gain_db: float | None, note: str) -> None:
         tags = about.tags

@@ -87,9 +87,9 @@ class Explorer:
 
         `changes` is what the next call is asked with; `refinement` is None where nothing more will come.
         """
-        now, genres = len(self.refined), self.genres
+        status = self.refinement.status.values() if self.refinement is not None else None  # before the rest: at the
+        now, genres = len(self.refined), self.genres  # end, all changes are among these
         ids = np.unique(np.array(self.refined[max(0, since) : now], "int64"))
-        status = self.refinement.status.values() if self.refinement is not None else None
         answer = {"changes": now, "refinement": status, "failures": payload.failures(self.library, self.space)}
         if not len(ids):
             return answer | {"genres": None}

@@ -63,8 +63,8 @@ def _add_reading(app: FastAPI, explorer: Explorer) -> None:
         return explorer.path(first, last, n)
 
     @app.get("/heat-map/{track}/{number}")
-    def heat_map(track: int, number: int):
-        return heat_maps.heat_map(explorer, track, number)
+    def heat_map(track: int, number: int, start: float | None = None):
+        return heat_maps.heat_map(explorer, track, number, start)
 
     @app.post("/playlist")
     def playlist(ids: Ids, kind: Annotated[str, Body()]):

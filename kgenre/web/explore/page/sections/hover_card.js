@@ -1,7 +1,7 @@
 // The card beside the track that is pointed at.
 
 /** @import { Binding, Page } from "page/core/types" */
-import { byId } from "shared/dom.js";
+import { byId, el } from "shared/dom.js";
 import { genreBars, trackHeading } from "page/ui/track_parts.js";
 
 const GAP = 18, EDGE = 4; // pixels
@@ -9,10 +9,12 @@ const GAP = 18, EDGE = 4; // pixels
 /** @param {Page} page @returns {Binding[]} */
 export function hoverCardSection(page) {
   const card = byId("card", HTMLElement), parent = /** @type {HTMLElement} */ (card.parentElement);
-  page.store.subscribe(["hover"], ({ hover }) => {
+  let heading = { row: -1, node: el("div") }; // kept, so that the cover does not flicker when genres change
+  page.store.subscribe(["hover", "genres"], ({ hover }) => {
     card.hidden = !hover;
     if (!hover) return;
-    card.replaceChildren(trackHeading(page, hover.row), ...genreBars(page, hover.row));
+    if (heading.row !== hover.row) heading = { row: hover.row, node: trackHeading(page, hover.row) };
+    card.replaceChildren(heading.node, ...genreBars(page, hover.row));
     const right = hover.x + GAP, fits = right + card.offsetWidth <= parent.clientWidth;
     const left = fits ? right : hover.x - GAP - card.offsetWidth;
     const top = Math.min(hover.y + GAP, parent.clientHeight - card.offsetHeight - 2 * EDGE);
