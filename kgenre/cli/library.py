@@ -61,8 +61,8 @@ def open_songs(args: argparse.Namespace, near: str = "."):
         print(f"{analysed} ({model}). Run `kgenre explore DIR` to continue.", file=sys.stderr)
     provisional = library.provisional_tracks(songs.space)
     if provisional:
-        n_slices = songs.space.policy.first_slices
-        print(f"{provisional} of {songs.n_tracks} tracks are known by their first {n_slices} slices", file=sys.stderr)
+        known = f"{provisional} of {songs.n_tracks} tracks are known by a first pass over some of their slices"
+        print(f"{known}. `kgenre explore DIR` completes it.", file=sys.stderr)
     return songs
 
 
