@@ -23,6 +23,7 @@ from kgenre.audio.policy import PROGRESSIVE_POLICY, ReadPolicy
 from kgenre.core.errors import KgenreError
 from kgenre.library.build import update_library
 from kgenre.library.refinement import Refinement
+from kgenre.library.scan.protocol import Background
 from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library
 from kgenre.web.explore.explorer import Explorer
@@ -77,7 +78,7 @@ def write_album(folder: Path, songs: int = 8) -> Path:
 
 @pytest.fixture
 def odd_music(tmp_path) -> Path:
-    """Songs, and what a first pass may take otherwise than the whole: copies, gains, short, truncated and silent ones."""
+    """Songs, and what a first pass may take otherwise than the whole: copies, gains, short and truncated, silence, NaN."""
     folder = write_album(tmp_path / "music", 2)
     write_sound(folder / "short.wav", music(3.0, RATE, 1, seed=20), RATE)
     write_sound(folder / "gain.ogg", music(20.0, RATE, 1, seed=21), RATE)
@@ -162,7 +163,7 @@ def test_explorer_refreshed_tracks_have_new_genres_with_and_without_a_retrained_
         assert explorer.changes(began)["genres"] is None
         paths = []
         scan(library, folder, LevelModel(), PROGRESSIVE_POLICY, workers=1,
-             background=type("Told", (), {"check": staticmethod(lambda: None), "changed": paths.extend, "niceness": 0}))  # fmt: skip
+             background=Background(changed=paths.extend))  # fmt: skip
         assert sorted(map(os.fsdecode, paths)) == sorted(str(path) for path in folder.iterdir())
         old = explorer.vectors
         explorer.refresh(paths)
@@ -319,7 +320,8 @@ def test_page_refined_track_changes_its_genre_and_nothing_else(served):
         tab.wait_for_selector("#neighbours li")
         tab.wait_for_selector("#card:not([hidden])")
         until(tab, "kgenre.state.sounding")
-        kept = "JSON.stringify([[...kgenre.tracks.x], [...kgenre.tracks.y], kgenre.state.selection, kgenre.state.hover])"
+        kept = """JSON.stringify([[...kgenre.tracks.x], [...kgenre.tracks.y], kgenre.state.selection,
+            kgenre.state.hover])"""
         before = tab.evaluate(kept)
         assert tab.evaluate("kgenre.state.details.slice_starts.length") == FIRST
         assert tab.evaluate(f"kgenre.tracks.genre({row})") == "quiet"
@@ -335,7 +337,9 @@ def test_page_refined_track_changes_its_genre_and_nothing_else(served):
         first = "document.querySelector('#{} .genre').textContent"
         assert all(tab.evaluate(first.format(box)).startswith("loud") for box in ("track", "card"))
         assert tab.evaluate("kgenre.state.playback.serial === 1 && kgenre.state.current") == row
-        deciding, shown = tab.evaluate("[kgenre.state.playback, kgenre.state].map((s) => s.details.slice_starts[s.slice])")
+        deciding, shown = tab.evaluate(
+            "[kgenre.state.playback, kgenre.state].map((s) => s.details.slice_starts[s.slice])"
+        )
         assert abs(deciding - shown) <= 0.5  # the slice that was chosen is the nearest in time
         until(tab, "document.getElementById('refinement').hidden")
         shoot(tab, "done")

@@ -81,7 +81,9 @@ class AnalysisResults:
         for path in todo:
             held = self.known.get(path)
             same = held is not None and held.provisional and (held.size, held.mtime_ns) == files[path]
-            yield Job(path, *files[path], gone.get(files[path], {}) | ({held.file_hash: held.audio_hash} if same else {}))
+            yield Job(
+                path, *files[path], gone.get(files[path], {}) | ({held.file_hash: held.audio_hash} if same else {})
+            )
 
     def receive(self, worker, job: Job, message) -> None:
         """Handles a message of a reading process."""

@@ -94,9 +94,7 @@ class Explorer:
         if not len(ids):
             return answer | {"genres": None}
         page = payload.predictions(ids, genres.prediction)
-        return answer | {
-            "genres": {**page, "ids": payload.packed(ids, "<i4"), "retrained": genres.head is not None}
-        }
+        return answer | {"genres": {**page, "ids": payload.packed(ids, "<i4"), "retrained": genres.head is not None}}
 
     def pause(self, paused: bool) -> dict:
         """Pauses the refinement, or goes on with it: its status."""
