@@ -78,7 +78,7 @@ def write_album(folder: Path, songs: int = 8) -> Path:
 
 @pytest.fixture
 def odd_music(tmp_path) -> Path:
-    """Songs, and what a first pass may take otherwise than the whole: copies, gains, short and truncated, silence, NaN."""
+    """Songs, and what a first pass may take otherwise than the whole: copies, gains, silence, NaN, cut files."""
     folder = write_album(tmp_path / "music", 2)
     write_sound(folder / "short.wav", music(3.0, RATE, 1, seed=20), RATE)
     write_sound(folder / "gain.ogg", music(20.0, RATE, 1, seed=21), RATE)
