@@ -31,6 +31,7 @@ from kgenre.web.explore.explorer import Explorer
 httpx = pytest.importorskip("httpx", reason="httpx is not installed")
 
 RATE = 8000
+WAIT_SECONDS = 120
 SHOTS = os.environ.get("KGENRE_SCREENSHOTS")  # a folder to look at the page's pictures in
 FIRST = PROGRESSIVE_POLICY.first_slices
 TURNING = "08 turning.wav"
@@ -228,7 +229,7 @@ def test_policy_of_a_first_pass_without_slices_is_refused():
 
 
 def wait_for(holds) -> None:
-    give_up = time.monotonic() + 120
+    give_up = time.monotonic() + WAIT_SECONDS
     while not holds():
         assert time.monotonic() < give_up
         time.sleep(0.05)
@@ -308,6 +309,7 @@ def test_page_refined_track_changes_its_genre_and_nothing_else(served):
         turning = library.id_of(folder / TURNING)
     with chromium() as browser:
         tab, errors = browser.new_page(viewport={"width": 1200, "height": 800}), []
+        tab.set_default_timeout(1000 * WAIT_SECONDS)
         tab.on("pageerror", lambda error: errors.append(str(error)))
         tab.goto(address)
         tab.wait_for_selector("#refining:has-text('refining 0 of 9, paused')")
@@ -350,11 +352,12 @@ def test_page_pause_survives_a_reload_and_a_hidden_page_asks_nothing(served):
     _, _, address = served
     with chromium() as browser:
         tab, asked = browser.new_page(viewport={"width": 1200, "height": 800}), []
+        tab.set_default_timeout(1000 * WAIT_SECONDS)
         tab.on("request", lambda request: asked.append(request.url) if "/changes" in request.url else None)
         tab.goto(address)
         tab.click("#pause-refinement:has-text('Resume')")
         tab.wait_for_selector("#pause-refinement:has-text('Pause')")
-        tab.wait_for_selector("#refining:has-text('left')", timeout=60000)
+        tab.wait_for_selector("#refining:has-text('left')")
         shoot(tab, "light")
         tab.click("#pause-refinement")
         tab.wait_for_selector("#refining:has-text('paused')")
