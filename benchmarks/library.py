@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.timing import best_rates, show
 from kgenre.audio import decode as audio
-from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
+from kgenre.audio.policy import DEFAULT_POLICY, PROGRESSIVE_POLICY, ReadPolicy
 from kgenre.audio.walk import walk
 from kgenre.library.records import Track, TrackAnalysis
 from kgenre.library.scan.scan import scan
@@ -93,14 +93,15 @@ def analyse(folder: Path, model, place: Path) -> None:
     total = round(sum(seconds[os.fsencode(song)] for song in songs))
     files = iter(range(10**6))
 
-    def scanned(policy=DEFAULT_POLICY) -> int:
+    def scanned(policy=DEFAULT_POLICY, first: bool = False) -> int:
         with Library(place / f"{next(files)}.sqlite") as library:
-            report = scan(library, chosen, model, policy)
+            report = scan(library, chosen, model, policy, first=first)
         if report.failures:
             raise RuntimeError(f"failed: {report.failures}")
         return total
 
     candidates = {"bare decode": lambda: decode_bare(songs, model.slice_spec.sample_rate), "scan": scanned,
+                  "scan, first pass": lambda: scanned(PROGRESSIVE_POLICY, first=True),
                   "scan, 3 slices a track": lambda: scanned(ReadPolicy(3))}  # fmt: skip
     rates = best_rates(candidates, rounds=3)
     print(

@@ -1,9 +1,10 @@
 """A map of your music: analyses a folder, lays the tracks out and opens the map in the browser.
 
     kgenre explore ~/Music
-    kgenre explore ~/Music --slices-per-track 3       # three slices of each track: several times as fast
+    kgenre explore ~/Music --slices-per-track 3       # three slices of each track, and no more
     kgenre explore ~/Music --out map.html             # one offline file to keep or send, without sound
 
+A first pass of 8 slices a track opens the map; all slices are analysed while you use it, in the background.
 The results are stored in DIR/.kgenre/library.sqlite: the next run analyses only new and changed files, and
 tracks keep their positions on the map. Ctrl-C at any time loses only the tracks that are being analysed.
 The page is served to this machine only, and no data leaves it.
@@ -27,7 +28,7 @@ def main(argv=None) -> int:
     cli.add_model_flag(parser)
     cli.add_runtime_flag(parser)
     parser.add_argument("--library", type=Path, metavar="FILE", help="library (default: DIR/.kgenre/library.sqlite)")
-    cli.add_reading_flags(parser, "as last time, at first ")
+    cli.add_reading_flags(parser, progressive=True)
     parser.add_argument("--workers", type=positive, metavar="N", help="reading processes (default: one per core)")
     parser.add_argument("--retry", action="store_true", help="try files again that failed before")
     parser.add_argument("--map", choices=METHODS, help="layout of the map (default: tsne; umap needs umap-learn)")
@@ -60,7 +61,8 @@ def _explore(args: argparse.Namespace) -> int:
         if args.out:
             _write(library, report.space, quality, args.out)
         elif listening is not None:
-            _serve(library, report.space, quality, model, listening, not args.no_browser)
+            left = library.provisional_tracks(report.space) + report.counts["postponed"]
+            _serve(library, report.space, quality, model, listening, args, left)
     return 1 if report.failures else 0
 
 
@@ -70,8 +72,9 @@ def _update(library, args: argparse.Namespace, model, policy):
     progress = cli.BarProgress()
     try:
         update = update_library(
-            library, args.folder, model, policy, args.workers, args.retry, args.map, args.remap, progress
-        )
+            library, args.folder, model, policy, args.workers, args.retry, args.map, args.remap, progress,
+            only_first=not (args.out or args.scan_only),
+        )  # fmt: skip
     except KeyboardInterrupt:
         print("The tracks analysed so far are stored. Run the same command to continue.", file=sys.stderr)
         raise
@@ -94,14 +97,16 @@ def _write(library, space, quality, path: Path) -> None:
     print(f"{path}: the map in one file, {size:.1f} MB; without sound, covers, paths, playlists and retraining")
 
 
-def _serve(library, space, quality, model, listening, browser: bool) -> None:
+def _serve(library, space, quality, model, listening, args: argparse.Namespace, left: int) -> None:
     from kgenre.web.explore.launch import serve_library
 
     address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
     print(f"{address}   (Ctrl-C stops)", flush=True)
-    if browser:
+    if left:
+        print(f"{left} tracks are analysed whole in the background; the page shows the progress", file=sys.stderr)
+    if not args.no_browser:
         webbrowser.open(address)
-    serve_library(library, space, quality, model, listening)
+    serve_library(library, space, quality, model, listening, args.folder if left else None, args.workers)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Kills a scan at random points, goes on with it, and compares the library with one of a scan in peace.
 
-    python tests/scan_kills.py FOLDER --kills 20 [--model RUN]
+    python tests/scan_kills.py FOLDER --kills 20 [--model RUN] [--two-passes]
 
 Without a model it takes LevelModel, made slow so that there is something to kill.
 """
@@ -20,19 +20,20 @@ from pathlib import Path
 import numpy as np
 from libraries import LevelModel
 
+from kgenre.audio.policy import PROGRESSIVE_POLICY
 from kgenre.core.progress import Progress
 from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library
 
 
 class PrintedProgress(Progress):
-    """Prints "DONE of TOTAL" at the start and after each track."""
+    """Prints "DONE of TOTAL TITLE" at the start and after each track."""
 
     @contextlib.contextmanager
     def task(self, title, total, unit, done=0):
         count = itertools.count(done)
-        print(f"{next(count)} of {total}", flush=True)
-        yield lambda: print(f"{next(count)} of {total}", flush=True)
+        print(f"{next(count)} of {total} {title}", flush=True)
+        yield lambda: print(f"{next(count)} of {total} {title}", flush=True)
 
 
 class SlowModel(LevelModel):
@@ -41,7 +42,7 @@ class SlowModel(LevelModel):
         return super().__call__(slices)
 
 
-def scan_here(file: Path, folder: Path, run: str | None) -> None:
+def scan_here(file: Path, folder: Path, run: str | None, two_passes: bool) -> None:
     """The process that is killed; says "0 of TODO" when files are about to be read, and again after each."""
     if run is None:
         model = SlowModel()
@@ -50,35 +51,40 @@ def scan_here(file: Path, folder: Path, run: str | None) -> None:
 
         model = open_model(run)
     with Library(file) as library:
-        scan(library, folder, model, progress=PrintedProgress())
+        for first in (True, False) if two_passes else (False,):
+            scan(library, folder, model, PROGRESSIVE_POLICY, progress=PrintedProgress(), first=first)
 
 
-def scan_apart(file: Path, folder: Path, run: str | None = None) -> subprocess.Popen:
+def scan_apart(file: Path, folder: Path, run: str | None = None, two_passes: bool = False) -> subprocess.Popen:
     command = [sys.executable, __file__, str(folder), "--into", str(file), *(["--model", run] if run else [])]
+    command += ["--two-passes"] if two_passes else []
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def kill_and_resume(file: Path, folder: Path, kills: int, seed: int = 0, run: str | None = None) -> list[str]:
+def kill_and_resume(
+    file: Path, folder: Path, kills: int, seed: int = 0, run: str | None = None, two_passes: bool = False
+) -> list[str]:
     """Scans into `file` with as many kills; what the process last said of its progress at each.
 
     Each kill comes when a random share of the work is done, and up to a tenth of a second later: anywhere.
     """
     said, rng = [], random.Random(seed)
     for number in range(kills):
-        process = scan_apart(file, folder, run)
-        first = process.stdout.readline().split()  # "0 of TODO"
-        todo = int(first[2]) if first else 0
-        stop_at = rng.randint(0, max(1, todo // (kills - number)))
-        last = " ".join(first)
-        while not last.startswith(f"{stop_at} ") and (line := process.stdout.readline()):
-            last = line.strip()
+        process = scan_apart(file, folder, run, two_passes)
+        last = process.stdout.readline().strip()  # "0 of TODO"
+        if last.startswith("0 of 0") and two_passes:
+            last = process.stdout.readline().strip()
+        todo = (1 + two_passes) * int(last.split()[2]) if last else 0
+        for _ in range(rng.randint(0, max(1, todo // (kills - number)))):
+            if line := process.stdout.readline():
+                last = line.strip()
         time.sleep(rng.uniform(0, 0.1))
         process.send_signal(signal.SIGKILL)
         process.wait()
         process.stdout.close()
         said.append(last)
         check_whole(file)
-    process = scan_apart(file, folder, run)
+    process = scan_apart(file, folder, run, two_passes)
     for _ in process.stdout:
         pass
     process.stdout.close()
@@ -125,13 +131,16 @@ def main() -> int | None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--model")
+    parser.add_argument("--two-passes", action="store_true")
     parser.add_argument("--into", type=Path)
     args = parser.parse_args()
     if args.into:
-        return scan_here(args.into, args.folder, args.model)
+        return scan_here(args.into, args.folder, args.model, args.two_passes)
     with tempfile.TemporaryDirectory() as place:
         began = time.monotonic()
-        said = kill_and_resume(Path(place) / "killed.sqlite", args.folder, args.kills, run=args.model)
+        said = kill_and_resume(
+            Path(place) / "killed.sqlite", args.folder, args.kills, run=args.model, two_passes=args.two_passes
+        )
         print(f"killed at: {'; '.join(said)} ({time.monotonic() - began:.0f} s)")
         process = scan_apart(Path(place) / "peace.sqlite", args.folder, args.model)
         process.communicate()

@@ -12,7 +12,7 @@ from mutagen.id3 import APIC
 from mutagen.mp4 import MP4Cover
 from recorded_progress import RecordedProgress
 
-from kgenre.audio.track import DEFAULT_POLICY, ReadPolicy
+from kgenre.audio.policy import PROGRESSIVE_POLICY, ReadPolicy
 from kgenre.core.errors import KgenreError
 from kgenre.embeddings import layout
 from kgenre.library import head, retraining
@@ -148,7 +148,7 @@ def test_update_library_scans_and_maps_and_shows_progress(tmp_path):
     progress = RecordedProgress()
     with open_library(music_folder) as library:
         assert library.path == music_folder / ".kgenre" / "library.sqlite"
-        assert last_policy(library, LevelModel()) == DEFAULT_POLICY
+        assert last_policy(library, LevelModel()) == PROGRESSIVE_POLICY
         update = update_library(library, music_folder, LevelModel(), ReadPolicy(1), workers=1, progress=progress)
         assert update.scan.counts["analysed"] == 10 and list(update.scan.failures) == [str(music_folder / "broken.mp3")]
         assert len(library.positions(update.scan.space)[0]) == 10 and update.quality.summary.startswith("too few")

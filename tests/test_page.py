@@ -113,7 +113,9 @@ def track_id(place, name: str) -> int:
 
 
 PAGE_FILES = ("/", "/page/app.js", "/shared/dom.js")
-READ = (*PAGE_FILES, "/data", "/tag-table", "/track/1", "/neighbours/1", "/path/1/2", "/cover/1", "/audio/1")
+READ = (
+    *PAGE_FILES, "/data", "/tag-table", "/track/1", "/neighbours/1", "/path/1/2", "/cover/1", "/audio/1", "/changes",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("path", READ)
@@ -152,6 +154,7 @@ CHANGES = {
     "/tags/preview": {"ids": [1]},
     "/tags/write": {"ids": [1]},
     "/tags/undo": {},
+    "/refinement": {"paused": True},
 }
 
 
@@ -360,14 +363,18 @@ def test_explore_without_windows_repeats_the_last_choice(songs, tmp_path, monkey
         explore.main([str(tmp_path / "Music"), "--scan-only", *flags])
         return capsys.readouterr().err
 
-    assert "level, at most 1200 slices of each track" in explored()
+    assert "level, first 8 slices, then all slices of each track" in explored()
+    assert "first 8 slices, then all" in explored() and "3 unchanged" in explored()
+    assert "level, all slices of each track" in (said := explored("--slices-per-track", "all")) and "3 unch" in said
+    assert "first 8 slices" not in explored()
     said = explored("--slices-per-track", "1")
     assert "2 analysed" in said and "level, at most 1 slice of each track" in said
     said = explored()
     assert "at most 1 slice of each track" in said and "3 unchanged" in said
     assert "1 of the unchanged files failed before; --retry tries them again" in said
-    said = explored("--slices-per-track", "all")
-    assert "level, all slices of each track" in said and "2 analysed" in said
+    said = explored("--slices-per-track", "1200")
+    assert "level, at most 1200 slices of each track" in said and "2 analysed" in said
+    explored("--slices-per-track", "all")
     said = explored("--decoder", "ffmpeg")
     assert "level, all slices of each track, read by ffmpeg" in said and "2 analysed" in said
     assert "read by ffmpeg" in explored()

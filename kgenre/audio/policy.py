@@ -15,27 +15,37 @@ class ReadPolicy:
     Args:
         slices_per_track: slices of a track at most; a longer track is sampled. None for all of every track.
         decoder: "auto", or the name of the decoder to use.
+        first_slices: slices of a track that a library is given at first, before any track is read as the above says;
+            None to read each track once. It changes nothing in the end, and nothing where one track is read.
 
     Raises:
-        KgenreError: `slices_per_track` below 1.
+        KgenreError: `slices_per_track` or `first_slices` below 1.
     """
 
     slices_per_track: int | None = SLICES_PER_TRACK
     decoder: str = AUTO
+    first_slices: int | None = None
+
+    @property
+    def first(self) -> "ReadPolicy":
+        """How the first pass over a library reads."""
+        return ReadPolicy(self.first_slices, self.decoder)
 
     @property
     def text(self) -> str:
         """For people: "all slices of each track", "at most 3 slices of each track, read by ffmpeg"."""
         n_slices = self.slices_per_track
         amount = "all slices" if n_slices is None else f"at most {n_slices} slice{'s' if n_slices > 1 else ''}"
-        return f"{amount} of each track" + (f", read by {self.decoder}" if self.decoder != AUTO else "")
+        first = f"first {self.first_slices} slices, then " if self.first_slices else ""
+        return f"{first}{amount} of each track" + (f", read by {self.decoder}" if self.decoder != AUTO else "")
 
     def __post_init__(self):
-        if self.slices_per_track is not None and self.slices_per_track < 1:
-            raise KgenreError(
-                "`slices_per_track` must be at least 1, or None for all. "
-                f"Received: slices_per_track={self.slices_per_track}."
-            )
+        for name, meaning in (("slices_per_track", "all"), ("first_slices", "no first pass")):
+            number = getattr(self, name)
+            if number is not None and number < 1:
+                raise KgenreError(f"`{name}` must be at least 1, or None for {meaning}. Received: {name}={number}.")
 
 
 DEFAULT_POLICY = ReadPolicy()
+# Of libraries. 8 slices keep 83 % of the ten nearest (docs/library.md), and cost a fraction of a whole track.
+PROGRESSIVE_POLICY = ReadPolicy(None, first_slices=8)

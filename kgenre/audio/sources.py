@@ -8,6 +8,7 @@ import numpy as np
 import soundfile
 
 BLOCK_FRAMES = 1 << 17  # 3 s at 44.1 kHz: long enough that Python's share of the time vanishes
+SEEK_BLOCK_FRAMES = 1 << 14  # after a seek some seconds are wanted: what is decoded beyond them is 0.4 s at most
 
 
 class SoundfileSource:
@@ -22,13 +23,15 @@ class SoundfileSource:
             self.file.close()
             raise RuntimeError("its header does not tell its length")
         self.frames = self.file.frames
+        self.block_frames = BLOCK_FRAMES
 
     def seek(self, frame: int) -> None:
         self.file.seek(min(frame, self.frames))
+        self.block_frames = SEEK_BLOCK_FRAMES
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Yields float32 (frames, channels). Always float: int16 would wrap on an ogg's overs."""
-        while len(block := self.file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+        while len(block := self.file.read(self.block_frames, dtype="float32", always_2d=True)):
             yield block
 
     def close(self) -> None:

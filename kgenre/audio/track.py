@@ -69,6 +69,11 @@ class TrackSlices:
     _is_whole: bool = False  # whether the end of the file was reached
     _is_sampled: bool = False
 
+    @property
+    def is_sampled(self) -> bool:
+        """Whether what was read so far is a part of the track."""
+        return self._is_sampled
+
     def __iter__(self) -> Iterator[Slice]:
         limit = self.policy.slices_per_track
         if limit is not None and self.spec.count(self.length) > limit:

@@ -59,6 +59,10 @@ def open_songs(args: argparse.Namespace, near: str = "."):
         analysed = f"{len(songs.table)} of {songs.n_tracks} tracks are analysed"
         model = f"{songs.space.name}, {songs.space.policy.text}"
         print(f"{analysed} ({model}). Run `kgenre explore DIR` to continue.", file=sys.stderr)
+    provisional = library.provisional_tracks(songs.space)
+    if provisional:
+        known = f"{provisional} of {songs.n_tracks} tracks are known by a first pass over some of their slices"
+        print(f"{known}. `kgenre explore DIR` completes it.", file=sys.stderr)
     return songs
 
 

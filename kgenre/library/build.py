@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
+from kgenre.audio.policy import PROGRESSIVE_POLICY, ReadPolicy
 from kgenre.audio.walk import walk
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
@@ -48,21 +48,22 @@ def open_library(folder, path=None) -> Library:
 
 
 def last_policy(library: Library, model) -> ReadPolicy:
-    """How this model's last scan read tracks; the default for a model that is new to the library."""
+    """How this model's last scan read tracks; in two passes for a model that is new to the library."""
     spaces = (space for space in library.spaces() if space.identity == model.identity)
-    return next((space.policy for space in spaces), DEFAULT_POLICY)
+    return next((space.policy for space in spaces), PROGRESSIVE_POLICY)
 
 
 def update_library(
     library: Library,
     folder,
     model,
-    policy: ReadPolicy = DEFAULT_POLICY,
+    policy: ReadPolicy = PROGRESSIVE_POLICY,
     workers: int | None = None,
     retry: bool = False,
     method: str | None = None,
     remap: bool = False,
     progress: Progress = SILENT,
+    only_first: bool = False,
 ) -> LibraryUpdate:
     """Scans a folder and updates the map.
 
@@ -76,6 +77,7 @@ def update_library(
         method: of the map, a name in map.METHODS; None keeps the map's method.
         remap: lay out all tracks again.
         progress: is shown the tracks and the steps of the layout.
+        only_first: leave out what comes after the first pass, if `policy` has one: a Refinement does it.
 
     Raises:
         KgenreError: the model has no labels, umap-learn is needed and not installed, or the scan fails as a whole.
@@ -84,6 +86,10 @@ def update_library(
         raise KgenreError(f"A library needs a model with genres. Received: {model.name}. Name another --model.")
     if method == "umap":
         umap_class()  # is checked before the scan, which may take hours
-    report = scan(library, folder, model, policy, workers, retry=retry, progress=progress)
-    quality = update_map(library, report.space, method, remap, workers or os.cpu_count() or 1, progress)
+    first = policy.first_slices is not None
+    report = scan(library, folder, model, policy, workers, retry=retry, progress=progress, first=first)
+    if first and not only_first:
+        report = report.followed_by(scan(library, folder, model, policy, workers, progress=progress))
+    refined, workers = report.counts["refined"] > 0, workers or os.cpu_count() or 1
+    quality = update_map(library, report.space, method, remap, workers, progress, refined)
     return LibraryUpdate(report, quality)

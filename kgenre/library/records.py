@@ -85,6 +85,7 @@ class KnownFile:
     analysis_failed: bool  # whether the space's model cannot analyse its audio
     file_hash: bytes | None
     audio_hash: bytes | None  # None if the file cannot be used
+    provisional: bool  # whether these vectors are of the first pass
 
 
 _COLUMNS = ["reason" if field.name == "note" else field.name for field in fields(Track)]
@@ -97,7 +98,7 @@ SAVE_TRACK = (
 def space_from_row(number: int, name: str, identity: str, config_hash: str, config: str) -> Space:
     config = json.loads(config)
     spec = SliceSpec(*(config[part] for part in ("sample_rate", "slice_samples", "hop_samples")))
-    policy = ReadPolicy(config["slices_per_track"], config["decoder"])
+    policy = ReadPolicy(config["slices_per_track"], config["decoder"], config.get("first_slices"))
     return Space(number, name, identity, config_hash, task_from(config), spec, policy, tuple(config["tags"]))
 
 

@@ -27,9 +27,10 @@ class ScanTables(Database):
     def known_files(self, space: Space) -> dict[bytes, KnownFile]:
         """{path: KnownFile} of all files, removed ones too, in one query."""
         query = """SELECT t.path, t.id, t.size, t.mtime_ns, t.state, v.audio_hash IS NOT NULL, f.audio_hash IS NOT NULL,
-            t.file_hash, t.audio_hash FROM tracks t
+            t.file_hash, t.audio_hash, p.audio_hash IS NOT NULL FROM tracks t
             LEFT JOIN vectors v ON v.space_id = ?1 AND v.audio_hash = t.audio_hash
-            LEFT JOIN failed_analyses f ON f.space_id = ?1 AND f.audio_hash = t.audio_hash"""
+            LEFT JOIN failed_analyses f ON f.space_id = ?1 AND f.audio_hash = t.audio_hash
+            LEFT JOIN provisional p ON p.space_id = ?1 AND p.audio_hash = t.audio_hash"""
         return {path: KnownFile(*rest) for path, *rest in self._db.execute(query, (space.id,))}
 
     def has_analysis(self, audio_hash: bytes, space: Space | None = None) -> bool:
@@ -37,9 +38,34 @@ class ScanTables(Database):
         query = "SELECT 1 FROM vectors WHERE audio_hash = ?1 AND space_id = coalesce(?2, space_id) LIMIT 1"
         return self._db.execute(query, (audio_hash, space and space.id)).fetchone() is not None
 
+    def is_provisional(self, audio_hash: bytes, space: Space) -> bool:
+        """Whether the vectors of this audio in a space are of its first pass."""
+        query = "SELECT 1 FROM provisional WHERE space_id = ? AND audio_hash = ?"
+        return self._db.execute(query, (space.id, audio_hash)).fetchone() is not None
+
+    def provisional_tracks(self, space: Space) -> int:
+        """How many tracks that can be used a space knows by their first pass alone."""
+        query = """SELECT count(*) FROM tracks t JOIN provisional p ON p.space_id = ? AND p.audio_hash = t.audio_hash
+            WHERE t.state = 'ok'"""
+        return self._db.execute(query, (space.id,)).fetchone()[0]
+
+    def drop_provisional(self, space: Space, audio_hash: bytes) -> None:
+        """Forgets the first pass over audio, and its place on the map, if there was no more than that."""
+        if not self.is_provisional(audio_hash, space):
+            return
+        with self.writing():
+            for table in ("provisional", "vectors", "slices", "positions"):
+                key = (space.id, audio_hash)
+                self._db.execute(f"DELETE FROM {table} WHERE space_id = ? AND audio_hash = ?", key)
+
+    def expect_again(self, audio_hash: bytes) -> None:
+        """Has the next scan open all files of this audio again, to measure them anew; none is analysed for that."""
+        with self.writing():
+            self._db.execute("UPDATE tracks SET mtime_ns = -1 WHERE audio_hash = ?", (audio_hash,))
+
     def measured(self, audio_hash: bytes) -> tuple[float | None, float | None, str] | None:
         """Seconds, gain in dB and note of a track with this audio, removed or not; None if there is no such track."""
-        query = "SELECT seconds, gain_db, reason FROM tracks WHERE audio_hash = ? LIMIT 1"
+        query = "SELECT seconds, gain_db, reason FROM tracks WHERE audio_hash = ? ORDER BY mtime_ns = -1, id LIMIT 1"
         return self._db.execute(query, (audio_hash,)).fetchone()
 
     def save(self, tracks: Iterable[Track]) -> None:
@@ -47,10 +73,15 @@ class ScanTables(Database):
         with self.writing():
             self._db.executemany(SAVE_TRACK, (astuple(track) for track in tracks))
 
-    def save_analysis(self, space: Space, audio_hash: bytes, analysis: TrackAnalysis) -> None:
-        """Stores the vectors of audio in a space; a failure that was stored for it is deleted."""
+    def save_analysis(
+        self, space: Space, audio_hash: bytes, analysis: TrackAnalysis, provisional: bool = False
+    ) -> None:
+        """Stores the vectors of audio in a space, `provisional` if of a first pass; a stored failure is deleted."""
         key = (space.id, audio_hash)
         with self.writing():
+            self._db.execute("DELETE FROM provisional WHERE space_id = ? AND audio_hash = ?", key)
+            if provisional:
+                self._db.execute("INSERT INTO provisional VALUES (?, ?)", key)
             self._db.execute("DELETE FROM failed_analyses WHERE space_id = ? AND audio_hash = ?", key)
             self._db.execute("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?, ?)", (*key, *analysis.means()))
             self._db.execute("INSERT OR REPLACE INTO slices VALUES (?, ?, ?, ?, ?)", (*key, *analysis.slices()))

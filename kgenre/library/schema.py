@@ -5,7 +5,7 @@ import sqlite3
 from kgenre.core.errors import KgenreError
 
 APPLICATION_ID = 0x6B67656E  # "kgen": distinguishes libraries from other programs' SQLite files
-FIRST_VERSION = 4  # what MIGRATIONS[0] makes; versions 1 to 3 were never released
+FIRST_VERSION = 5  # what MIGRATIONS[0] makes; versions 1 to 4 were never released
 
 # A step is a tuple of statements. A released step is never changed: append another one.
 MIGRATIONS = (
@@ -56,6 +56,12 @@ MIGRATIONS = (
             probabilities BLOB NOT NULL,  -- float16 (slices, classes)
             PRIMARY KEY (space_id, audio_hash)
         )""",
+        # Audio whose analysis in a space is of its first pass: of a few slices, until the whole one replaces it.
+        """CREATE TABLE provisional (
+            space_id INTEGER NOT NULL REFERENCES spaces (id),
+            audio_hash BLOB NOT NULL,
+            PRIMARY KEY (space_id, audio_hash)
+        ) WITHOUT ROWID""",
         # Audio that the model of one space cannot analyse, and that another space has.
         """CREATE TABLE failed_analyses (
             space_id INTEGER NOT NULL REFERENCES spaces (id),

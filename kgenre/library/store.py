@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -125,7 +125,8 @@ class Library(ScanTables):
         """The space of a model and a way to read tracks; created if it does not exist.
 
         The decoder's version is stored but makes no new space: an update of the decoder changes samples less than an
-        encoder does, and is no reason to analyse a library again.
+        encoder does, and is no reason to analyse a library again. Nor does a first pass: with one or without, the
+        analyses are the same in the end.
 
         Args:
             model: task.labels, tag_names, slice_spec, name and identity are read.
@@ -133,7 +134,8 @@ class Library(ScanTables):
             versions: of the decoder.
         """
         config = {**model.slice_spec.values(), **task_values(model.task), **asdict(policy), "tags": model.tag_names}
-        digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
+        lasting = {name: value for name, value in config.items() if name != "first_slices"}
+        digest = hashlib.sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()[:16]
         with self.writing():
             self._db.execute(
                 """INSERT INTO spaces (name, identity, config_hash, config, used) VALUES (?, ?, ?, ?, ?)
@@ -151,21 +153,35 @@ class Library(ScanTables):
         """Ids as of `vectors`, and the mean probabilities of each track, float32 (n, classes)."""
         return self._means(space, "probabilities")
 
-    def tags(self, space: Space) -> tuple[np.ndarray, np.ndarray]:
-        """Ids as of `vectors`, and the probabilities of the space's tags in each track, float32 (n, tags)."""
-        return self._means(space, "tags", "<f2")
+    def tags(self, space: Space, only: Iterable[int] | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Ids as of `vectors`, and the probabilities of the space's tags in each track, float32 (n, tags).
 
-    def _means(self, space: Space, column: str, stored_as: str = "<f4") -> tuple[np.ndarray, np.ndarray]:
+        `only`: ids of the tracks; None for all.
+        """
+        return self._means(space, "tags", "<f2", only)
+
+    def _means(self, space: Space, column: str, stored_as: str = "<f4", only=None) -> tuple[np.ndarray, np.ndarray]:
         source = "FROM tracks t JOIN vectors v ON v.space_id = ? AND v.audio_hash = t.audio_hash WHERE t.state = 'ok'"
+        values = (space.id,)
+        if only is not None:
+            source += " AND t.id IN (SELECT value FROM json_each(?))"
+            values = (space.id, json.dumps([int(track_id) for track_id in only]))
         with self._reading():
-            (n,) = self._db.execute(f"SELECT count(*) {source}", (space.id,)).fetchone()
+            (n,) = self._db.execute(f"SELECT count(*) {source}", values).fetchone()
             ids, means = np.empty(n, "int64"), None
-            rows = self._db.execute(f"SELECT t.id, v.{column} {source} ORDER BY t.id", (space.id,))
+            rows = self._db.execute(f"SELECT t.id, v.{column} {source} ORDER BY t.id", values)
             for i, (track_id, blob) in enumerate(rows):
                 row = np.frombuffer(blob, stored_as)
                 means = np.empty((n, len(row)), "float32") if means is None else means
                 ids[i], means[i] = track_id, row
         return ids, np.empty((0, 0), "float32") if means is None else means
+
+    def means_of(self, space: Space, track_id: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """A track's row of `vectors` and of `probabilities`; None if there is no such track in the space."""
+        query = """SELECT v.mean, v.probabilities FROM tracks t
+            JOIN vectors v ON v.space_id = ? AND v.audio_hash = t.audio_hash WHERE t.state = 'ok' AND t.id = ?"""
+        row = self._db.execute(query, (space.id, int(track_id))).fetchone()
+        return None if row is None else (np.frombuffer(row[0], "<f4"), np.frombuffer(row[1], "<f4"))
 
     def slices(self, space: Space, track_id: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Starts (slices,) in seconds, embeddings (slices, d), probabilities (slices, classes) of a track; float32.

@@ -22,6 +22,7 @@ def update_map(
     remap: bool = False,
     workers: int = 2,
     progress: Progress = SILENT,
+    refined: bool = False,
 ) -> MapQuality:
     """Gives every track of a space a position on its map.
 
@@ -33,6 +34,7 @@ def update_map(
         remap: lay out all tracks again, and rotate the new map to lie on the old one.
         workers: threads.
         progress: is shown the steps of laying out all tracks.
+        refined: vectors have changed since the last update; no track moves for that, but the quality is measured anew.
 
     Returns:
         MapQuality of the map.
@@ -46,7 +48,7 @@ def update_map(
     kept = np.searchsorted(ids, old_ids)
     new = np.setdiff1d(np.arange(len(ids)), kept)
     all_again = remap or method != stored.get("method") or len(new) > len(kept)
-    if not len(ids) or (not len(new) and not all_again and "quality" in stored):
+    if not len(ids) or (not len(new) and not all_again and not refined and "quality" in stored):
         return _stored_quality(stored)
     if all_again:
         positions, changed = _lay_out(vectors, old, kept, method, workers, progress), np.arange(len(ids))

@@ -20,6 +20,7 @@ def analyse(job: Job, settings: Settings) -> Iterator:
         yield Failed(f"cannot be opened: {error.strerror}.", again=True)
         return
     if (yield About(of_file, of_audio, read_tags(path))):
+        track = None
         try:
             length = yield from _with_signs_of_life(
                 count_steps(path, settings.spec.sample_rate, settings.policy.decoder)
@@ -28,7 +29,7 @@ def analyse(job: Job, settings: Settings) -> Iterator:
             yield from track
             yield Done(track.facts)
         except AudioError as error:
-            yield Failed(error.cause)
+            yield Failed(error.cause, of_sample=track is not None and track.is_sampled)
 
 
 def _with_signs_of_life(steps: Generator) -> Iterator:

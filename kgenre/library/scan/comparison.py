@@ -37,14 +37,17 @@ def find_lost(
     return [*now, *before, *elsewhere]
 
 
-def paths_to_analyse(found: Found, known: dict[bytes, KnownFile], retry: bool, report: Report) -> list[bytes]:
-    """The paths to analyse; counts the others."""
+def paths_to_analyse(
+    found: Found, known: dict[bytes, KnownFile], retry: bool, first: bool, report: Report
+) -> list[bytes]:
+    """The paths to analyse, in a first pass or in one that completes; counts the others."""
     todo = []
     for path, signature in found.files.items():
         held = known.get(path)
         changed = held is None or (held.size, held.mtime_ns) != signature
         untried = held is not None and not held.analysis_failed and held.audio_hash is not None
-        if changed or not held.analysed and (retry or untried):
+        analysed = held is not None and held.analysed and (first or not held.provisional)
+        if changed or not analysed and (retry or untried):
             todo.append(path)
         else:
             report.counts["returned" if held.state == "removed" else "unchanged"] += 1

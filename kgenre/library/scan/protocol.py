@@ -1,5 +1,6 @@
 """The messages between a scan and its reading processes; slices of audio travel as audio.track.Slice."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from kgenre.audio.facts import TrackFacts
@@ -10,17 +11,32 @@ from kgenre.audio.tags import Tags
 
 @dataclass(frozen=True)
 class Settings:
-    """How the scan reads tracks: slices of one length at one sample rate, and the policy."""
+    """How the scan reads tracks: slices of one length at one sample rate, the policy, and at which niceness."""
 
     spec: SliceSpec
     policy: ReadPolicy = DEFAULT_POLICY
+    niceness: int = 0
+
+
+@dataclass(frozen=True)
+class Background:
+    """How a scan goes on beside other work in the same process.
+
+    check: called at least once a second. It may wait, which pauses the scan, and what it raises ends it.
+    changed: called with the paths of the tracks whose results have changed, after they are in the library.
+    niceness: of the reading processes, as of the command nice.
+    """
+
+    check: Callable[[], None] = lambda: None
+    changed: Callable[[list[bytes]], None] = lambda paths: None
+    niceness: int = 0
 
 
 @dataclass(frozen=True)
 class Job:
     """A file to analyse, as the walk found it.
 
-    gone: known files of the same size and time that no longer exist, {file hash: audio hash}.
+    gone: what it may be, {file hash: audio hash}: known files of its size and time that no longer exist, or itself.
     """
 
     path: bytes
@@ -52,10 +68,15 @@ class Done:
 
 @dataclass(frozen=True)
 class Failed:
-    """The last answer for a file that cannot be used. `again`: the next scan tries it even if it is unchanged."""
+    """The last answer for a file that cannot be used.
+
+    again: the next scan tries it even if it is unchanged.
+    of_sample: only spread slices were read, and all of the track may tell otherwise.
+    """
 
     reason: str
     again: bool = False
+    of_sample: bool = False
 
 
 @dataclass(frozen=True)

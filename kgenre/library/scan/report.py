@@ -12,7 +12,8 @@ class Report:
 
     space: where the model's answers are.
     counts: number of files by "unchanged", "returned" (there again as they were), "removed", "analysed",
-        "copies" (analysed under another name), "moved", "tagged" (other tags, the same audio) and "failed".
+        "copies" (analysed under another name), "moved", "tagged" (other tags, the same audio), "refined" (analysed
+        whole after a first pass), "postponed" (by a first pass, to be read whole) and "failed".
     failures: {path: reason} of this scan; the library keeps those of all scans.
     seconds_analysed: audio that the model was given.
     """
@@ -25,4 +26,13 @@ class Report:
     @property
     def done(self) -> int:
         """Files that were opened."""
-        return sum(self.counts[name] for name in ("analysed", "copies", "moved", "tagged", "failed"))
+        names = ("analysed", "copies", "moved", "tagged", "refined", "postponed", "failed")
+        return sum(self.counts[name] for name in names)
+
+    def followed_by(self, second: "Report") -> "Report":
+        """This first pass and the one that completed it, as one: what the second left as it was is not counted."""
+        new = Counter({name: n for name, n in second.counts.items() if name not in ("unchanged", "returned")})
+        counts = self.counts + new
+        del counts["postponed"]
+        seconds = self.seconds_analysed + second.seconds_analysed
+        return Report(second.space, counts, self.failures | second.failures, seconds)

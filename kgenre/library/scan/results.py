@@ -42,6 +42,8 @@ class AnalysisResults:
         lost: known files that a new path may be (comparison.find_lost).
         report: Report to fill.
         advance: called after each file.
+        first: whether this is a first pass, over a part of each track.
+        changed: called with the paths of the tracks whose results have changed, when they are in the library.
     """
 
     def __init__(
@@ -53,9 +55,12 @@ class AnalysisResults:
         lost: list[KnownFile],
         report: Report,
         advance: Callable,
+        first: bool = False,
+        changed: Callable[[list[bytes]], None] = lambda paths: None,
     ):
         self.library, self.space, self.model, self.report, self.advance = library, space, model, report, advance
-        self.known, self.lost = known, lost
+        self.known, self.lost, self.first, self.changed = known, lost, first, changed
+        self.saved: list[bytes] = []  # paths, since `changed` was called
         self.lost_by_audio: dict[bytes, list[KnownFile]] = defaultdict(list)
         for held in lost:
             if held.audio_hash is not None:
@@ -65,13 +70,20 @@ class AnalysisResults:
         self.batch: list[tuple[_Track, Slice]] = []
 
     def jobs(self, todo: list[bytes], files: dict[bytes, tuple[int, int]]) -> Iterator[Job]:
-        """A job for each path, with the files of its size and time that are gone: a move keeps both."""
+        """A job for each path, with the files of its size and time that are gone: a move keeps both.
+
+        A track whose first pass is to be completed is known by parts of it again, and its audio is not hashed twice.
+        """
         gone: dict[tuple[int, int], dict] = defaultdict(dict)
         for held in self.lost:
             if held.audio_hash is not None:
                 gone[held.size, held.mtime_ns][held.file_hash] = held.audio_hash
         for path in todo:
-            yield Job(path, *files[path], gone.get(files[path], {}))
+            held = self.known.get(path)
+            same = held is not None and held.provisional and (held.size, held.mtime_ns) == files[path]
+            yield Job(
+                path, *files[path], gone.get(files[path], {}) | ({held.file_hash: held.audio_hash} if same else {})
+            )
 
     def receive(self, worker, job: Job, message) -> None:
         """Handles a message of a reading process."""
@@ -88,12 +100,19 @@ class AnalysisResults:
             self._complete(self.by_path[job.path])
         elif isinstance(message, Failed):
             track = self.by_path.get(job.path) or _Track(job, None)
-            self._fail(track, message.reason, message.again)
+            self._fail(track, message)
+        self._tell()
 
     def flush(self) -> None:
         """Computes the slices that are left."""
         if self.batch:
             self._compute_batch()
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.saved:
+            saved, self.saved = self.saved, []
+            self.changed(saved)
 
     def _is_wanted(self, job: Job, about: About) -> bool:
         if about.audio_hash in self.tracks:
@@ -102,14 +121,20 @@ class AnalysisResults:
         with self.library.writing():
             moved = self._move(job, about)
             measured = self.library.measured(about.audio_hash)
-            if measured is not None and self.library.has_analysis(about.audio_hash, self.space):
+            if measured is not None and self._has_analysis(about.audio_hash):
                 self._save(job, about, *measured)
                 held = self.known.get(job.path)
                 same = held is not None and held.audio_hash == about.audio_hash
-                self._count("moved" if moved else "tagged" if same else "copies")
+                refined = same and held.provisional and not self.first
+                self._count("moved" if moved else "refined" if refined else "tagged" if same else "copies")
                 return False
         self.tracks[about.audio_hash] = self.by_path[job.path] = _Track(job, about)
         return True
+
+    def _has_analysis(self, audio_hash: bytes) -> bool:
+        """Whether there is no more to do for this audio in this pass."""
+        done = self.library.has_analysis(audio_hash, self.space)
+        return done and (self.first or not self.library.is_provisional(audio_hash, self.space))
 
     def _move(self, job: Job, about: About) -> bool:
         """Gives a new path the row of a lost file with this audio, if there is one."""
@@ -135,47 +160,70 @@ class AnalysisResults:
         starts, probabilities, embeddings = (np.array(column, "float32") for column in zip(*track.answers))
         outputs = SliceOutputs(probabilities, embeddings)
         if not outputs.finite():
-            self._fail(track, NOT_FINITE)
+            self._fail(track, Failed(NOT_FINITE, of_sample="sampled" in track.facts.flags))
             return
         about, facts = track.about, track.facts
         analysis = TrackAnalysis(starts, embeddings, probabilities, self.model.tag_probabilities(outputs))
+        provisional = self.first and "sampled" in facts.flags
         with self.library.writing():
-            self.library.save_analysis(self.space, about.audio_hash, analysis)
+            refined = self.library.is_provisional(about.audio_hash, self.space)
+            if refined:  # copies, too, know their length and level of the first pass
+                self.library.expect_again(about.audio_hash)
+            self.library.save_analysis(self.space, about.audio_hash, analysis, provisional)
             for job, of_copy in [(track.job, about), *track.copies]:
                 self._save(job, of_copy, facts.seconds, gain_db(facts), facts.truncation)
         self._forget(track)
         self.report.seconds_analysed += min(facts.seconds, len(starts) * self.space.slice_spec.slice_seconds)
-        self._count("analysed")
-        for _ in track.copies:
-            self._count("copies")
+        self._count("refined" if refined else "analysed")
+        for job, _ in track.copies:
+            known = self.known.get(job.path)
+            self._count("refined" if refined and known is not None and known.provisional else "copies")
 
     def _save(self, job: Job, about: About, seconds: float | None, gain_db: float | None, note: str) -> None:
         tags = about.tags
         texts = [as_text(text) for text in (tags.title, tags.artist, tags.album)]
         gain_db = gain_db if tags.gain_db is None else tags.gain_db
         hashes = about.file_hash, about.audio_hash
+        self.saved.append(job.path)
         self.library.save([
             Track(job.path, job.size, job.mtime_ns, *hashes, *texts, tags.year, as_text(tags.genre), seconds, gain_db,
                   note)
         ])  # fmt: skip
 
-    def _fail(self, track: _Track, reason: str, again: bool = False) -> None:
-        """Saves a failure. A track that another space has analysed stays, and so does one that cannot be opened now."""
+    def _fail(self, track: _Track, failed: Failed) -> None:
+        """Saves a failure. A track that another space has analysed stays, and so does one that cannot be opened now.
+
+        A first pass saves none that all of the track may not have: the next pass tries it.
+        """
         self._forget(track)
+        postponed = self.first and failed.of_sample
         with self.library.writing():
-            elsewhere = track.about is not None and self.library.has_analysis(track.about.audio_hash)
-            if elsewhere:
-                self.library.save_analysis_failure(self.space, track.about.audio_hash, reason)
+            elsewhere = self._is_elsewhere(track, failed.reason, postponed)
             for job, about in [(track.job, track.about), *track.copies]:
                 held = self.known.get(job.path)
                 if elsewhere:
                     self._save(job, about, *(self.library.measured(about.audio_hash) or (None, None, "")))
-                elif again and held is not None and held.audio_hash is not None:
+                elif failed.again and held is not None and held.audio_hash is not None:
                     self.library.mark_removed([held.id])
                 else:
-                    self.library.save_failure(job.path, job.size, -1 if again else job.mtime_ns, reason)
-                self.report.failures[os.fsdecode(job.path)] = reason
-                self._count("failed")
+                    try_again = failed.again or postponed
+                    self.library.save_failure(job.path, job.size, -1 if try_again else job.mtime_ns, failed.reason)
+                self.saved.append(job.path)
+                if not postponed:
+                    self.report.failures[os.fsdecode(job.path)] = failed.reason
+                self._count("postponed" if postponed else "failed")
+
+    def _is_elsewhere(self, track: _Track, reason: str, postponed: bool) -> bool:
+        """Whether another space has analysed the audio that failed; then the failure is this space's alone."""
+        if track.about is None:
+            return False
+        if not self.first:
+            self.library.drop_provisional(self.space, track.about.audio_hash)
+        if not self.library.has_analysis(track.about.audio_hash):
+            return False
+        if not postponed:
+            self.library.save_analysis_failure(self.space, track.about.audio_hash, reason)
+        return True
 
     def _forget(self, track: _Track) -> None:
         self.by_path.pop(track.job.path, None)

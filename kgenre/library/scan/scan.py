@@ -15,12 +15,13 @@ from kgenre.audio.walk import walk
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 from kgenre.library.scan.comparison import drop_roots, find_gone, find_lost, paths_to_analyse, save_changes
-from kgenre.library.scan.protocol import Settings
+from kgenre.library.scan.protocol import Background, Settings
 from kgenre.library.scan.report import Report
 from kgenre.library.scan.results import AnalysisResults
 from kgenre.library.scan.worker_pool import ANALYSER, Workers
 from kgenre.library.store import Library
 
+BESIDE_NOTHING = Background()
 LIMIT_SECONDS = 60.0  # a disk that must spin up takes ten; a decoder that hangs never ends
 
 
@@ -34,8 +35,10 @@ def scan(
     retry: bool = False,
     progress: Progress = SILENT,
     analyser: str = ANALYSER,
+    first: bool = False,
+    background: Background = BESIDE_NOTHING,
 ) -> Report:
-    """Brings a library up to date with a folder.
+    """Brings a library up to date with a folder, in one pass.
 
     Args:
         library: where results are kept, in the space of this model and this policy.
@@ -48,6 +51,9 @@ def scan(
         retry: try files again that failed and have not changed since; a scan with another decoder than the last does.
         progress: is shown the files done and the files to do.
         analyser: what the reading processes call, "module:function"; for tests.
+        first: analyse `policy.first_slices` of each new track, and keep tracks that have more as provisional. A later
+            scan without `first` analyses these whole, and leaves what it would have left without a first pass.
+        background: how the scan goes on beside other work.
 
     Raises:
         KgenreError: no such folder; or it is empty, and the library holds tracks in it; or a number below 1.
@@ -64,14 +70,15 @@ def scan(
     space = library.open_space(model, policy, decoder_versions(policy.decoder))
     report, known = Report(space), library.known_files(space)
     gone = find_gone(library.path, root, found, known)
-    todo = paths_to_analyse(found, known, retry, report)
+    todo = paths_to_analyse(found, known, retry, first, report)
     save_changes(library, root, found, known, gone, report)
     lost = find_lost(root, found, known, gone) if todo else []
-    settings, processes = Settings(model.slice_spec, policy), min(workers or os.cpu_count() or 1, len(todo))
-    with progress.task("analysing", len(todo), "tracks") as advance:
-        results = AnalysisResults(library, space, model, known, lost, report, advance)
+    settings = Settings(model.slice_spec, policy.first if first else policy, background.niceness)
+    processes = min(workers or os.cpu_count() or 1, len(todo))
+    with progress.task(f"first {policy.first_slices} slices" if first else "analysing", len(todo), "tracks") as advance:
+        results = AnalysisResults(library, space, model, known, lost, report, advance, first, background.changed)
         with Workers(processes, settings, limit_seconds, analyser) as pool:
-            for worker, job, message in pool.messages(results.jobs(todo, found.files)):
+            for worker, job, message in pool.messages(results.jobs(todo, found.files), background.check):
                 results.receive(worker, job, message)
             results.flush()
     drop_roots(library, space)

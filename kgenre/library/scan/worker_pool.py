@@ -140,7 +140,7 @@ class Workers:
             elif isinstance(message, Ended):
                 self._bury(worker)
                 if worker.job is not None and not worker.failed:
-                    yield worker, worker.job, Failed(worker.why_ended(self.limit_seconds))
+                    yield worker, worker.job, Failed(worker.why_ended(self.limit_seconds), of_sample=True)
             else:
                 worker.failed = isinstance(message, Failed)
                 yield worker, worker.job, message

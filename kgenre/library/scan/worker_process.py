@@ -45,6 +45,8 @@ def main() -> None:
     module, _, name = sys.argv[1].partition(":")
     analyse = getattr(importlib.import_module(module), name)
     settings = link.receive()
+    if getattr(settings, "niceness", 0) and hasattr(os, "nice"):
+        os.nice(settings.niceness)
     link.send(Ready())
     sys.excepthook = send_failure
     while True:

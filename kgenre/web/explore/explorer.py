@@ -1,8 +1,8 @@
 """A library as the page sees it, without the web: tracks, neighbours, paths, playlists, corrections."""
 
+import os
 import threading
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -11,21 +11,16 @@ from kgenre.embeddings.neighbours import nearest
 from kgenre.library import head, retraining
 from kgenre.library.playlists import csv_text, m3u8
 from kgenre.library.records import Space
+from kgenre.library.refinement import Refinement
 from kgenre.library.search.filters import confidence, predicted_texts, tag_texts
 from kgenre.library.search.path import path_between
 from kgenre.library.store import Library
 from kgenre.model.aggregate import aggregate
 from kgenre.web.explore import media, payload
 from kgenre.web.explore.corrections import album_groups, checked_genre, training_labels
+from kgenre.web.explore.genres_in_use import GenresInUse, refreshed
 
 MAX_TRACKS = 500  # of an answer
-
-
-class _Genres(NamedTuple):
-    """The head in use, None for the model's own, and its prediction for all tracks: replaced together."""
-
-    head: head.Head | None
-    prediction: head.Prediction
 
 
 class Explorer:
@@ -41,18 +36,24 @@ class Explorer:
         self.library, self.space, self.quality, self.open_model = library, space, quality, open_model
         self.lock, self._model = threading.Lock(), None
         self._version, self._encoded = object(), None  # a new version for each change; what the page was sent of one
-        self.ids, self.vectors = library.vectors(space)
-        self.first, self.table = library.copies(), library.tracks()
-        kept = head.load_head(library, space)
-        self.genres = _Genres(kept, head.predict(library, space, kept))
+        self.refinement: Refinement | None = None  # what changes analyses while the page is used
+        self.refined: list[int] = []  # ids in the order in which their analyses have changed
+        self._load()
+
+    def _load(self) -> None:
+        self.ids, self.vectors = self.library.vectors(self.space)
+        self.first, self.table = self.library.copies(), self.library.tracks()
+        kept = head.load_head(self.library, self.space)
+        self.genres = GenresInUse(kept, head.predict(self.library, self.space, kept))
 
     def data(self) -> bytes:
         """What the page begins with, as JSON; kept until something changes."""
-        version, encoded, genres = self._version, self._encoded, self.genres
+        changes, version, encoded, genres = len(self.refined), self._version, self._encoded, self.genres
         if encoded is not None and encoded[0] is version:
             return encoded[1]
         page = payload.payload(self.library, self.space, self.quality, genres.prediction)
         page |= {"retrained": genres.head is not None, "heat_map": self.open_model is not None}
+        page |= {"refines": self.refinement is not None, "changes": changes}
         self._encoded = (version, payload.encoded(page))  # if the version is old by now, it is not used again
         return self._encoded[1]
 
@@ -63,6 +64,49 @@ class Explorer:
     def reload_tracks(self) -> None:
         """After tags in files have changed."""
         self.table, self._version = self.library.tracks(), object()
+
+    def refine(self, folder, workers: int | None = None) -> Refinement:
+        """What completes the first pass over a folder, not started yet; the page shows what it changes."""
+        self.refinement = Refinement(
+            self.library, folder, self.opened_model(), self.space, workers, self.refresh, self.reload
+        )
+        return self.refinement
+
+    def refresh(self, paths: Sequence[bytes]) -> None:
+        """After the analyses of some files have changed."""
+        with self.lock:  # the head that is in use must not change meanwhile
+            ids = [track for track in map(self.library.id_of, map(os.fsdecode, paths)) if track is not None]
+            self.vectors, self.genres = refreshed(self.library, self.space, self.ids, self.vectors, self.genres, ids)
+            self.refined.extend(ids)
+            self._version = object()
+
+    def reload(self) -> None:
+        """After all analyses have changed, and new tracks have come."""
+        with self.lock:
+            self._load()
+            self._version = object()
+
+    def changes(self, since: int) -> dict:
+        """What the page does not know yet: genres and tags of the tracks whose analysis has changed since then.
+
+        `changes` is what the next call is asked with; `refinement` is None where nothing more will come.
+        """
+        status = self.refinement.status.values() if self.refinement is not None else None  # before the rest: at the
+        now, genres = len(self.refined), self.genres  # end, all changes are among these
+        ids = np.unique(np.array(self.refined[max(0, since) : now], "int64"))
+        answer = {"changes": now, "refinement": status, "failures": payload.failures(self.library, self.space)}
+        if not len(ids):
+            return answer | {"genres": None, "tags": None}
+        page = payload.predictions(ids, genres.prediction)
+        page |= {"ids": payload.packed(ids, "<i4"), "retrained": genres.head is not None}
+        return answer | {"genres": page, "tags": payload.tag_table(self.library, self.space, ids)}
+
+    def pause(self, paused: bool) -> dict:
+        """Pauses the refinement, or goes on with it: its status."""
+        if self.refinement is None:
+            raise KgenreError("All tracks are analysed: there is nothing to pause.")
+        self.refinement.pause(paused)
+        return self.refinement.status.values()
 
     def opened_model(self):
         """The model, opened when it is first needed."""
@@ -174,9 +218,10 @@ class Explorer:
 
     def _use(self, new: head.Head | None) -> dict:
         """Puts a head in use and keeps it; what the page then shows of genres."""
-        genres = _Genres(new, head.predict(self.library, self.space, new))
+        genres = GenresInUse(new, head.predict(self.library, self.space, new))
         head.save_head(self.library, self.space, new)
         self.genres, self._version = genres, object()
         ids, _ = self.library.positions(self.space)
+        self.refined.extend(self.ids.tolist())  # other tabs have the genres of another head
         page = payload.predictions(ids, genres.prediction)
         return {**page, "ids": payload.packed(ids, "<i4"), "retrained": new is not None}

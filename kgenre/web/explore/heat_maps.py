@@ -11,12 +11,17 @@ from kgenre.web.explore.explorer import Explorer
 from kgenre.web.explore.payload import packed
 
 
-def heat_map(explorer: Explorer, track: int, number: int) -> dict:
-    """Heat-map of a track's genre in the slice of this number, by the model as it was trained."""
+def heat_map(explorer: Explorer, track: int, number: int, start: float | None = None) -> dict:
+    """Heat-map of a track's genre in the slice of this number, by the model as it was trained.
+
+    With `start`, in seconds, it is that of the nearest slice: a page may know slices of an earlier analysis.
+    """
     with explorer.lock:
         model = explorer.opened_model()
     path = explorer.library.path_of(track)
     starts, _, by_slice = explorer.library.slices(explorer.space, track)
+    if start is not None:
+        number = int(np.abs(starts - start).argmin())
     if not 0 <= number < len(starts):
         raise KgenreError(f"The track has the slices 0 to {len(starts) - 1}. Received: {number}.")
     label = int(explorer.space.task.main(aggregate(by_slice)))

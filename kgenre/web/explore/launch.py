@@ -20,12 +20,25 @@ def write_page(library: Library, space: Space, quality: MapQuality, path: Path) 
     write_text(path, page_html(payload(library, space, quality, prediction, offline=True)))
 
 
-def serve_library(library: Library, space: Space, quality: MapQuality, model, listening: socket.socket) -> None:
+def serve_library(
+    library: Library,
+    space: Space,
+    quality: MapQuality,
+    model,
+    listening: socket.socket,
+    folder=None,
+    workers: int | None = None,
+) -> None:
     """Serves the page of a space on an open socket until the process is interrupted.
 
     Args:
         library, space, quality: what is shown.
         model: for heat-maps.
         listening: as of guard.listen.
+        folder: whose first pass is completed meanwhile; None if nothing is left to do.
+        workers: reading processes for that.
     """
-    serve(Explorer(library, space, quality, lambda: model), listening)
+    explorer = Explorer(library, space, quality, lambda: model)
+    if folder is not None:
+        explorer.refine(folder, workers)
+    serve(explorer, listening)

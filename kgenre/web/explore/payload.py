@@ -48,9 +48,7 @@ def payload(library, space, quality, prediction: Prediction, offline: bool = Fal
         "folder": coded(tracks["folder"]),
         "tag": coded(tracks["genre"]),
         "corrections": {rows[track]: genre for track, genre in corrections.items() if track in rows},
-        "failures": []
-        if offline
-        else [[shown(path), why] for path, why in library.failures(space).itertuples(index=False)],
+        "failures": [] if offline else failures(library, space),
         **predictions(ids, prediction),
         "tag_names": list(space.tags),
         **({"tag_table": tag_table(library, space)} if offline else {}),
@@ -65,11 +63,13 @@ def tag_table(library, space, only=None) -> dict:
     Args:
         only: ids of the tracks; None for all.
     """
-    ids, probabilities = library.tags(space)
-    if only is not None:
-        kept = np.isin(ids, only)
-        ids, probabilities = ids[kept], probabilities[kept]
+    ids, probabilities = library.tags(space, only)
     return {"ids": packed(ids, "<i4"), "values": packed(np.rint(probabilities * 255), "u1")}
+
+
+def failures(library, space) -> list[list[str]]:
+    """[path, reason] of what cannot be used."""
+    return [[shown(path), why] for path, why in library.failures(space).itertuples(index=False)]
 
 
 def predictions(ids, prediction: Prediction) -> dict:

@@ -1,5 +1,6 @@
 """The HTTP interface of an Explorer: tracks by the library's number for them, never by path."""
 
+import contextlib
 import secrets
 import socket
 from typing import Annotated
@@ -28,6 +29,7 @@ def make_app(explorer: Explorer, port: int, token: str | None = None):
     _add_media(app, explorer)
     _add_corrections(app, explorer)
     _add_tags(app, explorer)
+    _add_refinement(app, explorer)
     return Guard(app, token, port, [IMPORT_MAP])
 
 
@@ -64,8 +66,8 @@ def _add_reading(app: FastAPI, explorer: Explorer) -> None:
         return explorer.path(first, last, n)
 
     @app.get("/heat-map/{track}/{number}")
-    def heat_map(track: int, number: int):
-        return heat_maps.heat_map(explorer, track, number)
+    def heat_map(track: int, number: int, start: float | None = None):
+        return heat_maps.heat_map(explorer, track, number, start)
 
     @app.post("/playlist")
     def playlist(ids: Ids, kind: Annotated[str, Body()]):
@@ -124,11 +126,22 @@ def _add_tags(app: FastAPI, explorer: Explorer) -> None:
         return tag_writing.undo(explorer)
 
 
+def _add_refinement(app: FastAPI, explorer: Explorer) -> None:
+    @app.get("/changes")
+    def changes(since: int = 0):
+        return explorer.changes(since)
+
+    @app.post("/refinement")
+    def pause(paused: Annotated[bool, Body(embed=True)]):
+        return explorer.pause(paused)
+
+
 def serve(explorer: Explorer, listening: socket.socket) -> None:
-    """Answers until the process is interrupted."""
+    """Answers until the process is interrupted; meanwhile a first pass is completed, if the explorer refines."""
     import uvicorn
 
     explorer.data()  # a second's work for 100 000 tracks, which the page need not wait for
     app = make_app(explorer, listening.getsockname()[1])
     settings = {"log_level": "warning", "server_header": False, "proxy_headers": False, "timeout_graceful_shutdown": 1}
-    uvicorn.Server(uvicorn.Config(app, **settings)).run(sockets=[listening])
+    with explorer.refinement or contextlib.nullcontext():
+        uvicorn.Server(uvicorn.Config(app, **settings)).run(sockets=[listening])

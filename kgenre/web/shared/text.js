@@ -21,3 +21,10 @@ export function percent(share) { return `${Math.round(100 * share)}\u00a0%`; }
 
 /** @param {number} n @param {string} noun */
 export function count(n, noun) { return `${n.toLocaleString()} ${noun}${n === 1 ? "" : "s"}`; }
+
+/** About how long, in the largest unit that tells. @param {number} seconds */
+export function timeLeft(seconds) {
+  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 90 ? `${minutes} min` : `${(seconds / 3600).toFixed(1)} h`;
+}

@@ -16,6 +16,7 @@ import { linkSection } from "page/sections/link.js";
 import { mapSection } from "page/sections/map.js";
 import { messageSection } from "page/sections/message.js";
 import { neighboursSection } from "page/sections/neighbours.js";
+import { refinementSection } from "page/sections/refinement.js";
 import { searchSection } from "page/sections/search.js";
 import { selectionSection } from "page/sections/selection.js";
 import { soundSection } from "page/sections/sound.js";
@@ -35,7 +36,7 @@ async function start() {
   const others = [searchSection, toolsSection].flatMap((section) => section(page));
   const rest = [welcomeSection, soundSection, neighboursSection, selectionSection, correctionsSection, trackSection,
     colouringSection, failuresSection, folderSection, legendSection, hoverCardSection, footerSection, messageSection,
-    tagsSection, linkSection].flatMap((section) => section(page));
+    refinementSection, tagsSection, linkSection].flatMap((section) => section(page));
   keyboardSection(page, [...others, ...bindings, ...rest, ...theme]);
   Object.assign(window, { kgenre: { ...page, map, get state() { return page.store.state; } } }); // to look inside
   document.documentElement.dataset.ready = String(Math.round(performance.now()));

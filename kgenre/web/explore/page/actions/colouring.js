@@ -13,6 +13,16 @@ export function updateLegend({ store, tracks }) {
   store.set({ legend: COLOURINGS[store.state.colouring].legend(tracks, store.state.tag), genres: store.state.genres + 1 });
 }
 
+/** Makes the legend again after genres of some tracks have changed: what is hidden stays so. @param {Page} page */
+export function refineLegend(page) {
+  const { legend: before, hidden } = page.store.state;
+  updateLegend(page);
+  const { legend } = page.store.state;
+  if (before.kind !== "categories" || legend.kind !== "categories" || !hidden.size) return;
+  const names = new Set([...hidden].map((entry) => before.entries[entry].name));
+  page.store.set({ hidden: new Set([...legend.entries.keys()].filter((entry) => names.has(legend.entries[entry].name))) });
+}
+
 /** Hides an entry of the legend, or shows it again. @param {Page} page @param {number} entry */
 export function toggleEntry({ store }, entry) {
   const hidden = new Set(store.state.hidden);

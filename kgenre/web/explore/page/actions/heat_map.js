@@ -10,7 +10,7 @@ export async function explainGenre(page) {
   if (!source.heatMap || heatMapPending) return;
   store.set({ heatMapPending: { row, slice } });
   try {
-    const answer = await source.heatMap(tracks.ids[row], slice);
+    const answer = await source.heatMap(tracks.ids[row], slice, details.slice_starts[slice]);
     store.set({ heatMap: { row, slice, answer } });
   } finally {
     store.set({ heatMapPending: null });

@@ -38,6 +38,29 @@ async function loadDetails(page, row, play) {
   if (play) playSlice(page, row, details, details.deciding_slice);
 }
 
+/**
+ * Shows what has become of the current track and its neighbours; the chosen slice is the nearest in time, and what
+ * sounds is not touched.
+ *
+ * @param {Page} page
+ */
+export async function refreshTrack(page) {
+  const { source, store, tracks } = page, { current: row, details: before } = store.state;
+  if (row < 0 || !before) return;
+  const [details] = await Promise.all([source.track?.(tracks.ids[row]), loadNeighbours(page)]);
+  const { current, details: shown, slice, heatMap } = store.state;
+  if (!details || current !== row || shown !== before) return;
+  const now = nearestSlice(details.slice_starts, before.slice_starts[slice]);
+  const moved = heatMap && heatMap.row === row && heatMap.slice === slice ? { heatMap: { ...heatMap, slice: now } } : {};
+  store.set({ details, slice: now, ...moved });
+}
+
+/** @param {number[]} starts @param {number} seconds */
+function nearestSlice(starts, seconds) {
+  const distances = starts.map((start) => Math.abs(start - seconds));
+  return distances.indexOf(Math.min(...distances));
+}
+
 /** The nearest tracks: for the model where the source knows, else on the map. @param {Page} page */
 async function loadNeighbours({ source, store, tracks }) {
   const { current, maxDistance } = store.state;

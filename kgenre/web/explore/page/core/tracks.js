@@ -71,6 +71,39 @@ export class Tracks {
     });
   }
 
+  /**
+   * Takes the genres of some tracks, of the labels that all have.
+   *
+   * @param {GenreData} data
+   */
+  updateGenres(data) {
+    this.#widen(data.genres_per_track);
+    const { genresPerTrack: all } = this, each = data.genres_per_track;
+    const top = new Uint16Array(bytes(data.top).buffer), probabilities = bytes(data.probabilities);
+    const chosen = bytes(data.chosen);
+    new Int32Array(bytes(data.ids).buffer).forEach((id, i) => {
+      const row = this.rowOf.get(id);
+      if (row === undefined) return;
+      for (let k = 0; k < all; k++) { // a track of several genres may have had more than it has now
+        this.top[row * all + k] = k < each ? top[i * each + k] : 0;
+        this.chosen[row * all + k] = k < each ? chosen[i * each + k] : 0;
+        this.probabilities[row * all + k] = k < each ? probabilities[i * each + k] : 0;
+      }
+    });
+  }
+
+  /** Makes room for more genres of each track. @param {number} each */
+  #widen(each) {
+    const before = this.genresPerTrack;
+    if (each <= before) return;
+    for (const name of /** @type {const} */ (["top", "chosen", "probabilities"])) {
+      const old = this[name], wide = name === "top" ? new Uint16Array(this.n * each) : new Uint8Array(this.n * each);
+      for (let row = 0; row < this.n; row++) wide.set(old.subarray(row * before, (row + 1) * before), row * each);
+      Object.assign(this, { [name]: wide });
+    }
+    this.genresPerTrack = each;
+  }
+
   /** @param {number} row @param {string} genre */
   setTag(row, genre) {
     const { names, codes } = this.columns.tag;

@@ -45,6 +45,27 @@ export interface LibraryData extends GenreData {
   tag_table?: TagTableData; // of an offline page
   failures: Failure[];
   heat_map?: boolean;
+  refines?: boolean; // whether tracks are still being analysed whole
+  changes?: number;
+}
+
+/** How far the analysis in the background is, in tracks. */
+export interface RefinementStatus {
+  done: number;
+  total: number;
+  seconds_left: number | null;
+  paused: boolean;
+  running: boolean;
+  error: string; // why it ended early
+}
+
+/** What has changed since the page asked last; `changes` is what it asks with next. */
+export interface Changes {
+  changes: number;
+  refinement: RefinementStatus | null;
+  failures: Failure[];
+  genres: GenreData | null; // of the tracks whose analysis has changed
+  tags: TagTableData | null; // of the same
 }
 
 /** Probabilities of the model's tags in the tracks `ids`, as shares of 255, base64: `tag_names` of a track, then of the next. */
@@ -115,7 +136,7 @@ export interface DataSource {
   track?(id: number): Promise<TrackDetails>;
   neighbours?(id: number, count: number, maxDistance: number): Promise<[id: number, distance: number][]>;
   path?(first: number, last: number, count: number): Promise<number[]>;
-  heatMap?(id: number, slice: number): Promise<HeatMap>;
+  heatMap?(id: number, slice: number, start: number): Promise<HeatMap>;
   coverUrl?(id: number): string;
   readonly audio?: {
     fileUrl(id: number): string;
@@ -131,6 +152,10 @@ export interface DataSource {
     preview(wanted: WantedTags): Promise<TagPreview>;
     write(wanted: WantedTags): Promise<TagsWritten>;
     undo(): Promise<TagsWritten>;
+  };
+  readonly refinement?: {
+    changes(since: number): Promise<Changes>;
+    pause(paused: boolean): Promise<RefinementStatus>;
   };
   readonly failures?: Failure[];
 }
@@ -191,6 +216,8 @@ export interface State {
   corrections: ReadonlyMap<number, string>;
   retrained: boolean;
   useTags: boolean;
+  refinement: RefinementStatus | null;
+  failures: readonly Failure[];
   // sound
   clickPlays: boolean;
   playback: { row: number; slice: number; details: TrackDetails; paused: boolean; serial: number } | null;

@@ -31,7 +31,7 @@ function serverSource(data, get, post, postJson) {
     track: (id) => get(`/track/${id}`),
     neighbours: (id, count, maxDistance) => get(`/neighbours/${id}?n=${count}&max_distance=${maxDistance}`),
     path: (first, last, count) => get(`/path/${first}/${last}?n=${count}`),
-    heatMap: data.heat_map ? (id, slice) => get(`/heat-map/${id}/${slice}`) : undefined,
+    heatMap: data.heat_map ? (id, slice, start) => get(`/heat-map/${id}/${slice}?start=${start}`) : undefined,
     coverUrl: (id) => `/cover/${id}`,
     audio: {
       fileUrl: (id) => `/audio/${id}`,
@@ -47,6 +47,10 @@ function serverSource(data, get, post, postJson) {
       write: (wanted) => postJson("/tags/write", wanted),
       undo: () => postJson("/tags/undo"),
     },
+    refinement: data.refines ? {
+      changes: (since) => get(`/changes?since=${since}`),
+      pause: (paused) => postJson("/refinement", { paused }),
+    } : undefined,
     failures: data.failures,
   };
 }

@@ -1,0 +1,148 @@
+"""The pass that completes a first one, in a thread of its own while the library is used.
+
+It is a scan like any other, so that what it leaves in the library is what a scan without a first pass leaves. It gives
+way: its threads and its reading processes have a low priority, and half of the cores read.
+"""
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+
+from kgenre.core.errors import KgenreError
+from kgenre.core.progress import Progress
+from kgenre.library.map.update import update_map
+from kgenre.library.records import Space
+from kgenre.library.scan.protocol import Background
+from kgenre.library.scan.report import Report
+from kgenre.library.scan.scan import scan
+from kgenre.library.store import Library
+
+NICENESS = 10
+CHECK_SECONDS = 0.2
+STOP_SECONDS = 10.0  # a batch of a large network, or the end of a layout, which are not interrupted
+MIN_DONE = 3  # tracks, before the time left is told
+
+
+class _Stopped(Exception):
+    """Ends a scan from within."""
+
+
+@dataclass(frozen=True)
+class RefinementStatus:
+    """Where a refinement stands: tracks done and in all, seconds left (None where that is not known yet), whether it
+    runs (a paused one does), and why it ended early ("" if it did not)."""
+
+    done: int
+    total: int
+    seconds_left: float | None
+    paused: bool
+    running: bool
+    error: str
+
+    def values(self) -> dict:
+        return asdict(self)
+
+
+class Refinement(Progress):
+    """The second pass over a folder, which runs within a `with`.
+
+    Args:
+        library, folder, model, space: as of the first pass.
+        workers: reading processes; None for half as many as there are cores.
+        changed: called with the paths of tracks whose analysis has changed.
+        finished: called when all is done and the map has places for what the first pass had postponed.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        folder,
+        model,
+        space: Space,
+        workers: int | None = None,
+        changed: Callable[[list[bytes]], None] = lambda paths: None,
+        finished: Callable[[], None] = lambda: None,
+    ):
+        self.library, self.folder, self.model, self.space = library, folder, model, space
+        self.workers = workers or max(1, (os.cpu_count() or 1) // 2)
+        self.changed, self.finished = changed, finished
+        self._done, self._total, self._error = 0, library.provisional_tracks(space), ""
+        self._stop, self._resume = threading.Event(), threading.Event()
+        self._resume.set()
+        self._worked, self._since = 0.0, None  # seconds without pauses, and the time since which it works
+        self._thread = threading.Thread(target=self._run, name="refinement", daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        """Ends it; the tracks that are being analysed are lost, and nothing else."""
+        self._stop.set()
+        self._thread.join(STOP_SECONDS)
+
+    def pause(self, paused: bool) -> None:
+        """Pauses, or goes on."""
+        if paused:
+            self._resume.clear()
+        else:
+            self._resume.set()
+
+    @property
+    def status(self) -> RefinementStatus:
+        paused, running = not self._resume.is_set(), self._thread.is_alive()
+        return RefinementStatus(self._done, self._total, self._seconds_left(), paused, running, self._error)
+
+    def _seconds_left(self) -> float | None:
+        worked = self._worked + (time.monotonic() - self._since if self._since is not None else 0.0)
+        return None if self._done < MIN_DONE else (self._total - self._done) * worked / self._done
+
+    @contextlib.contextmanager
+    def task(self, title: str, total: int | None, unit: str, done: int = 0) -> Iterator[Callable]:
+        """Of the scan; see Progress."""
+        self._done, self._total, self._since = done, total, time.monotonic()
+
+        def advance(n: int = 1, title: str | None = None, total: int | None = None) -> None:
+            self._done += n
+
+        yield advance
+
+    def _run(self) -> None:
+        _lower_priority()
+        try:
+            background = Background(self._check, self.changed, NICENESS)
+            report = scan(
+                self.library, self.folder, self.model, self.space.policy, self.workers,
+                progress=self, background=background,
+            )  # fmt: skip
+            self._place(report)
+        except _Stopped:
+            return
+        except KgenreError as error:  # the page tells it
+            self._error = str(error)
+
+    def _place(self, report: Report) -> None:
+        """Gives new tracks a place on the map, where all others stay."""
+        update_map(self.library, self.space, workers=1, refined=report.done > 0)
+        self.finished()
+
+    def _check(self) -> None:
+        """Waits while it is paused."""
+        while not self._resume.is_set() and not self._stop.is_set():
+            if self._since is not None:
+                self._worked, self._since = self._worked + time.monotonic() - self._since, None
+            self._resume.wait(CHECK_SECONDS)
+        if self._stop.is_set():
+            raise _Stopped
+        self._since = time.monotonic() if self._since is None else self._since
+
+
+def _lower_priority() -> None:
+    """Of this thread and those that it starts, on Linux; elsewhere a priority is of the whole process."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -1,0 +1,377 @@
+"""The first pass over a library and what completes it: the same library in the end, beside a page in use."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import mutagen
+import numpy as np
+import pytest
+import soundfile
+from audio_files import cut_short, music, write_sound
+from chromium import chromium
+from libraries import LevelModel
+from scan_kills import check_whole, contents, differences
+
+from kgenre import find
+from kgenre.audio.policy import PROGRESSIVE_POLICY, ReadPolicy
+from kgenre.core.errors import KgenreError
+from kgenre.library.build import update_library
+from kgenre.library.refinement import Refinement
+from kgenre.library.scan.protocol import Background
+from kgenre.library.scan.scan import scan
+from kgenre.library.store import Library
+from kgenre.web.explore.explorer import Explorer
+
+httpx = pytest.importorskip("httpx", reason="httpx is not installed")
+
+RATE = 8000
+WAIT_SECONDS = 120
+SHOTS = os.environ.get("KGENRE_SCREENSHOTS")  # a folder to look at the page's pictures in
+FIRST = PROGRESSIVE_POLICY.first_slices
+TURNING = "08 turning.wav"
+
+# The server's process: a first pass has been made, and what completes it waits until it is told to go on.
+SERVE = """
+import sys, time
+from libraries import LevelModel
+from kgenre.library.build import open_library, update_library
+from kgenre.web.explore.explorer import Explorer
+from kgenre.web.explore.server import serve
+from kgenre.web.guard import listen
+
+class Slow(LevelModel):
+    def __call__(self, slices):
+        time.sleep(0.6)  # the page asks every four seconds
+        return super().__call__(slices)
+
+with open_library(sys.argv[1]) as library:
+    report, quality = update_library(library, sys.argv[1], LevelModel(), workers=1, only_first=True)
+    explorer = Explorer(library, report.space, quality, Slow)
+    explorer.refine(sys.argv[1], workers=1)
+    explorer.pause(True)
+    listening = listen(0)
+    print(listening.getsockname()[1], flush=True)
+    serve(explorer, listening)
+"""
+
+
+def turning_song() -> np.ndarray:
+    """40 s that are loud, but not where the slices of the first pass lie."""
+    samples = 0.9 * np.sin(2 * np.pi * 220 * np.arange(40 * RATE) / RATE)
+    for start in (np.arange(FIRST) + 0.5) / FIRST * 39:
+        samples[int((start - 0.1) * RATE) : int((start + 1.1) * RATE)] *= 0.1
+    return samples[:, None]
+
+
+def write_album(folder: Path, songs: int = 8) -> Path:
+    folder.mkdir()
+    for number in range(songs):
+        write_sound(folder / f"{number:02d} song.wav", music(20.0, RATE, 1, seed=number), RATE)
+    write_sound(folder / TURNING, turning_song(), RATE)
+    return folder
+
+
+@pytest.fixture
+def odd_music(tmp_path) -> Path:
+    """Songs, and what a first pass may take otherwise than the whole: copies, gains, silence, NaN, cut files."""
+    folder = write_album(tmp_path / "music", 2)
+    write_sound(folder / "short.wav", music(3.0, RATE, 1, seed=20), RATE)
+    write_sound(folder / "gain.ogg", music(20.0, RATE, 1, seed=21), RATE)
+    (folder / "copy.ogg").write_bytes((folder / "gain.ogg").read_bytes())
+    tags = mutagen.File(folder / "copy.ogg")
+    tags["replaygain_track_gain"] = "-3.5 dB"
+    tags.save()
+    write_sound(folder / "long.mp3", music(20.0, 16000, 1, seed=22), 16000)
+    cut_short(folder / "long.mp3", folder / "truncated.mp3")
+    hidden = np.zeros((60 * RATE, 1))
+    hidden[:RATE] = music(1.0, RATE, 1)
+    write_sound(folder / "hidden.wav", hidden, RATE)
+    nan = music(30.0, RATE, 1, seed=23)
+    nan[RATE] = np.nan  # before the first slice of the first pass
+    soundfile.write(folder / "nan.wav", nan, RATE, subtype="FLOAT")
+    (folder / "broken.mp3").write_bytes(b"no music")
+    return folder
+
+
+def counts(report) -> dict:
+    return {name: number for name, number in report.counts.items() if number}
+
+
+def held(path: Path) -> dict:
+    return {Path(name).name: values for name, values in contents(path).items()}
+
+
+def test_first_pass_completed_equals_one_pass_over_all_slices(odd_music, tmp_path):
+    one, two = tmp_path / "one.sqlite", tmp_path / "two.sqlite"
+    with Library(one) as library:
+        scan(library, odd_music, LevelModel(), ReadPolicy(None), workers=1)
+        expected_space, failures = library.space().config_hash, library.failures(library.space())
+    with Library(two) as library:
+        first = scan(library, odd_music, LevelModel(), PROGRESSIVE_POLICY, workers=1, first=True)
+        space = library.space()
+        assert space.config_hash == expected_space and space.policy == PROGRESSIVE_POLICY
+        assert counts(first) == {"analysed": 8, "copies": 1, "postponed": 1, "failed": 1}
+        provisional = library.provisional_tracks(space)
+        lengths = {Path(library.path_of(track)).name: len(library.slices(space, track)[0])
+                   for track in library.tracks().index}  # fmt: skip
+        assert lengths["short.wav"] == 5 and lengths[TURNING] == lengths["copy.ogg"] == FIRST
+        assert 0 < lengths["truncated.mp3"] < FIRST  # the others lie behind its end
+        assert provisional == sum(n == FIRST for n in lengths.values()) + 1 == 8
+        again = LevelModel()
+        assert counts(scan(library, odd_music, again, PROGRESSIVE_POLICY, workers=1, first=True)) == {
+            "unchanged": 10, "postponed": 1,
+        }  # fmt: skip
+        second = scan(library, odd_music, LevelModel(), PROGRESSIVE_POLICY, workers=1)
+        assert counts(second) == {"refined": 7, "analysed": 1, "unchanged": 2, "failed": 1}
+        whole = first.followed_by(second)
+        assert "postponed" not in whole.counts and set(whole.failures) == set(failures["path"])
+        assert library.provisional_tracks(space) == 0
+        model = LevelModel()
+        assert set(counts(scan(library, odd_music, model, PROGRESSIVE_POLICY, first=True))) == {"unchanged"}
+    assert not differences(held(one), held(two)) and len(held(one)) == 11
+    assert {"nan.wav", "broken.mp3"} == {name for name, value in held(two).items() if isinstance(value, str)}
+    with Library(one) as library:  # and the other way round
+        for first_pass in (True, False):
+            report = scan(library, odd_music, model, PROGRESSIVE_POLICY, first=first_pass)
+            assert set(counts(report)) == {"unchanged"} and not model.analysed
+
+
+def test_first_pass_stopped_between_is_completed_by_a_scan_of_all(tmp_path):
+    folder = write_album(tmp_path / "music", 3)
+    with Library(tmp_path / "library.sqlite") as library:
+        scan(library, folder, LevelModel(), PROGRESSIVE_POLICY, workers=1, first=True)
+        update_library(library, folder, LevelModel(), ReadPolicy(None), workers=1)
+        space = library.space()
+        assert library.provisional_tracks(space) == 0 and len(library.spaces()) == 1
+        assert space.policy == ReadPolicy(None)
+
+
+def test_explorer_refreshed_tracks_have_new_genres_with_and_without_a_retrained_head(tmp_path):
+    folder = write_album(tmp_path / "music", 6)
+    with Library(tmp_path / "library.sqlite") as library:
+        report, quality = update_library(library, folder, LevelModel(), workers=1, only_first=True)
+        explorer = Explorer(library, report.space, quality, LevelModel)
+        turning = library.id_of(folder / TURNING)
+        explorer.correct(explorer.ids[:2].tolist(), "third")
+        explorer.retrain(False)
+        began, before = explorer.changes(0)["changes"], explorer.genres.prediction.probabilities.copy()
+        assert explorer.changes(began)["genres"] is None
+        paths = []
+        scan(library, folder, LevelModel(), PROGRESSIVE_POLICY, workers=1,
+             background=Background(changed=paths.extend))  # fmt: skip
+        assert sorted(map(os.fsdecode, paths)) == sorted(str(path) for path in folder.iterdir())
+        old = explorer.vectors
+        explorer.refresh(paths)
+        assert old is not explorer.vectors and not np.array_equal(old, explorer.vectors)  # a reader keeps what it has
+        assert not np.array_equal(before, explorer.genres.prediction.probabilities)
+        fresh = Explorer(library, report.space)
+        np.testing.assert_array_equal(explorer.vectors, fresh.vectors)
+        np.testing.assert_allclose(explorer.genres.prediction.probabilities, fresh.genres.prediction.probabilities,
+                                   atol=1e-6)  # fmt: skip
+        changes = explorer.changes(began)
+        assert changes["changes"] == began + len(paths) and changes["genres"]["labels"][-1] == "third"
+        explorer.reset_head()
+        assert explorer.track(turning)["labels"] == ["loud", "quiet"]
+        every = explorer.changes(changes["changes"])["genres"]  # of all tracks, for other tabs
+        assert len(every["ids"]) == len(explorer.changes(0)["genres"]["ids"])
+
+
+def test_refinement_of_a_folder_that_is_gone_tells_why_and_leaves_the_first_pass(tmp_path):
+    folder = write_album(tmp_path / "music", 2)
+    with Library(tmp_path / "library.sqlite") as library:
+        report, _ = update_library(library, folder, LevelModel(), workers=1, only_first=True)
+        folder.rename(tmp_path / "away")
+        with Refinement(library, folder, LevelModel(), report.space) as refinement:
+            wait_for(lambda: not refinement.status.running)
+        assert "no such folder" in refinement.status.error and library.provisional_tracks(report.space) == 3
+
+
+def test_refinement_paused_does_nothing_and_stops_at_once(tmp_path):
+    folder, done = write_album(tmp_path / "music", 3), threading.Event()
+    with Library(tmp_path / "library.sqlite") as library:
+        report, _ = update_library(library, folder, LevelModel(), workers=1, only_first=True)
+        model = LevelModel()
+        refinement = Refinement(library, folder, model, report.space, workers=1, finished=done.set)
+        refinement.pause(True)
+        with refinement:
+            time.sleep(1.0)
+            assert refinement.status.running and not model.analysed and refinement.status.done == 0
+            began = time.monotonic()
+        assert time.monotonic() - began < 5 and not done.is_set() and library.provisional_tracks(report.space) == 4
+        with Refinement(library, folder, model, report.space, workers=1, finished=done.set) as refinement:
+            wait_for(done.is_set)
+        assert library.provisional_tracks(report.space) == 0 and refinement.status.error == ""
+        quality = library.meta(f"map of space {report.space.id}")["quality"]
+        assert set(quality) == {"trustworthiness", "preservation"}
+
+
+def test_find_in_a_library_of_a_first_pass_tells_so_in_a_line(tmp_path, capsys):
+    folder = write_album(tmp_path / "music", 2)
+    with Library(tmp_path / "library.sqlite") as library:
+        update_library(library, folder, LevelModel(), workers=1, only_first=True)
+    assert find.main(["quiet", "--library", str(tmp_path / "library.sqlite")]) == 0
+    said = capsys.readouterr()
+    assert "3 of 3 tracks are known by a first pass over some of their slices." in said.err and TURNING in said.out
+
+
+def test_policy_of_a_first_pass_without_slices_is_refused():
+    with pytest.raises(KgenreError, match="`first_slices` must be at least 1, or None for no first pass. Received: "):
+        ReadPolicy(None, first_slices=0)
+
+
+# Beside the page.
+
+
+def wait_for(holds) -> None:
+    give_up = time.monotonic() + WAIT_SECONDS
+    while not holds():
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def served(tmp_path):
+    """The folder, the server's process and its address."""
+    folder = write_album(tmp_path / "music")
+    process = subprocess.Popen([sys.executable, "-c", SERVE, str(folder)], stdout=subprocess.PIPE, text=True,
+                               cwd=Path(__file__).parent)  # fmt: skip
+    yield folder, process, f"http://127.0.0.1:{int(process.stdout.readline())}"
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def test_refinement_over_http_is_paused_and_resumed_and_tells_what_changed(served):
+    folder, process, address = served
+    with httpx.Client(base_url=address, timeout=60) as client:
+        token = {"X-Kgenre-Token": re.search('kgenre-token" content="([^"]+)"', client.get("/").text)[1]}
+        data = client.get("/data").json()
+        assert data["refines"] and data["changes"] == 0
+        changes = client.get("/changes?since=0").json()
+        assert changes["genres"] is None and changes["refinement"]["paused"] and changes["refinement"]["total"] == 9
+        assert client.post("/refinement", json={"paused": False}, headers=token).json()["paused"] is False
+        wait_for(lambda: client.get("/changes?since=0").json()["refinement"]["done"] >= 3)
+        assert client.post("/refinement", json={"paused": True}, headers=token).json()["paused"]
+        time.sleep(0.5)  # the batch in hand
+        paused = client.get("/changes?since=0").json()
+        time.sleep(1.0)
+        assert client.get("/changes?since=0").json() == paused and 3 <= paused["refinement"]["done"] < 9
+        assert paused["refinement"]["seconds_left"] > 0 and paused["genres"]["labels"] == ["loud", "quiet"]
+        client.post("/refinement", json={"paused": False}, headers=token)
+        wait_for(lambda: not client.get("/changes").json()["refinement"]["running"])
+        rest = client.get(f"/changes?since={paused['changes']}").json()
+        assert 0 < len(rest["genres"]["ids"]) < len(client.get("/changes").json()["genres"]["ids"])
+        assert client.get("/data").json()["changes"] == rest["changes"] == 9
+        with Library(folder / ".kgenre" / "library.sqlite") as library:
+            turning = library.id_of(folder / TURNING)
+        track = client.get(f"/track/{turning}").json()
+        assert len(track["slice_starts"]) == 79 and track["probabilities"][0] > 0.5
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+def test_explore_ended_while_refining_loses_the_tracks_in_flight_alone(served, ending):
+    folder, process, address = served
+    with httpx.Client(base_url=address, timeout=60) as client:
+        token = {"X-Kgenre-Token": re.search('kgenre-token" content="([^"]+)"', client.get("/").text)[1]}
+        client.post("/refinement", json={"paused": False}, headers=token)
+        wait_for(lambda: client.get("/changes?since=0").json()["refinement"]["done"] >= 2)
+    process.send_signal(ending)
+    process.wait(30)
+    file = folder / ".kgenre" / "library.sqlite"
+    check_whole(file)
+    with Library(file) as library:
+        assert 0 < library.provisional_tracks(library.space()) <= 7 and len(library.tracks()) == 9
+        report, _ = update_library(library, folder, LevelModel(), workers=1)
+        assert library.provisional_tracks(library.space()) == 0
+    with Library(file.with_name("peace.sqlite")) as library:
+        scan(library, folder, LevelModel(), ReadPolicy(None), workers=1)
+    assert not differences(contents(file), contents(file.with_name("peace.sqlite")))
+
+
+def until(tab, holds: str) -> None:
+    wait_for(lambda: tab.evaluate(f"Boolean({holds})"))
+
+
+def shoot(tab, name: str) -> None:
+    if SHOTS:
+        tab.screenshot(path=Path(SHOTS) / f"refinement {name}.png")
+
+
+def test_page_refined_track_changes_its_genre_and_nothing_else(served):
+    folder, _, address = served
+    with Library(folder / ".kgenre" / "library.sqlite") as library:
+        turning = library.id_of(folder / TURNING)
+    with chromium() as browser:
+        tab, errors = browser.new_page(viewport={"width": 1200, "height": 800}), []
+        tab.set_default_timeout(1000 * WAIT_SECONDS)
+        tab.on("pageerror", lambda error: errors.append(str(error)))
+        tab.goto(address)
+        tab.wait_for_selector("#refining:has-text('refining 0 of 9, paused')")
+        row = tab.evaluate(f"kgenre.tracks.rowOf.get({turning})")
+        tab.keyboard.press("a")
+        x, y = tab.evaluate(f"kgenre.map.view.toPixels(kgenre.tracks.x[{row}], kgenre.tracks.y[{row}])")
+        box = tab.locator("#map").bounding_box()
+        tab.mouse.click(box["x"] + x, box["y"] + y)
+        tab.mouse.move(box["x"] + x + 1, box["y"] + y)
+        tab.wait_for_selector("#neighbours li")
+        tab.wait_for_selector("#card:not([hidden])")
+        until(tab, "kgenre.state.sounding")
+        kept = """JSON.stringify([[...kgenre.tracks.x], [...kgenre.tracks.y], kgenre.state.selection,
+            kgenre.state.hover])"""
+        before = tab.evaluate(kept)
+        assert tab.evaluate("kgenre.state.details.slice_starts.length") == FIRST
+        assert tab.evaluate(f"kgenre.tracks.genre({row})") == "quiet"
+        tab.evaluate("window.mark = 1")  # is gone if the page is loaded again
+        shoot(tab, "first pass")
+        assert tab.get_attribute("#refining", "role") == "progressbar"
+        tab.focus("#pause-refinement")
+        tab.keyboard.press("Enter")
+        tab.wait_for_selector("#pause-refinement:has-text('Pause')")
+        assert tab.evaluate("document.activeElement.id") == "pause-refinement"
+        until(tab, f"kgenre.tracks.genre({row}) === 'loud' && kgenre.state.details.slice_starts.length === 79")
+        assert tab.evaluate(kept) == before and tab.evaluate("window.mark") == 1
+        first = "document.querySelector('#{} .genre').textContent"
+        assert all(tab.evaluate(first.format(box)).startswith("loud") for box in ("track", "card"))
+        assert tab.evaluate("kgenre.state.playback.serial === 1 && kgenre.state.current") == row
+        deciding, shown = tab.evaluate(
+            "[kgenre.state.playback, kgenre.state].map((s) => s.details.slice_starts[s.slice])"
+        )
+        assert abs(deciding - shown) <= 0.5  # the slice that was chosen is the nearest in time
+        until(tab, "document.getElementById('refinement').hidden")
+        shoot(tab, "done")
+        assert not errors
+
+
+def test_page_pause_survives_a_reload_and_a_hidden_page_asks_nothing(served):
+    _, _, address = served
+    with chromium() as browser:
+        tab, asked = browser.new_page(viewport={"width": 1200, "height": 800}), []
+        tab.set_default_timeout(1000 * WAIT_SECONDS)
+        tab.on("request", lambda request: asked.append(request.url) if "/changes" in request.url else None)
+        tab.goto(address)
+        tab.click("#pause-refinement:has-text('Resume')")
+        tab.wait_for_selector("#pause-refinement:has-text('Pause')")
+        tab.wait_for_selector("#refining:has-text('left')")
+        shoot(tab, "light")
+        tab.click("#pause-refinement")
+        tab.wait_for_selector("#refining:has-text('paused')")
+        tab.reload()
+        tab.wait_for_selector("#refining:has-text('paused')")
+        tab.keyboard.press("d")
+        shoot(tab, "dark")
+        tab.set_viewport_size({"width": 390, "height": 780})
+        shoot(tab, "phone")
+        hide = "Object.defineProperty(document, 'hidden', {{ value: {}, configurable: true }})"
+        tab.evaluate(hide.format("true"))
+        tab.wait_for_timeout(5000)
+        asked.clear()
+        tab.wait_for_timeout(5000)
+        assert not asked
+        tab.evaluate(f"{hide.format('false')}; document.dispatchEvent(new Event('visibilitychange'))")
+        wait_for(lambda: tab.wait_for_timeout(50) or asked)
