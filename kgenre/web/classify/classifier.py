@@ -90,7 +90,7 @@ class Classifier:
         if not outputs.finite():
             raise AudioError(name, NOT_FINITE)
         tags = None if self.tags is None else self.tags(outputs.embeddings)
-        yield track_record(TrackPrediction(name, facts, outputs, model.task), tags)
+        yield track_record(TrackPrediction(name, facts, outputs, model.task, model.unsure), tags)
 
     def _try(self) -> SliceOutputs:
         """The answer to a slice of silence."""

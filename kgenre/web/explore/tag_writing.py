@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from kgenre.core.genre_names import plain
 from kgenre.core.genres import split_genres
 from kgenre.library import retag
+from kgenre.model.unsure import UNSURE
 from kgenre.web.explore.explorer import Explorer
 from kgenre.web.explore.payload import shown
+
+UNSURE_REASON = "the model is unsure of its genre. Correct the genre first."
 
 
 def preview(explorer: Explorer, tracks: Sequence[int]) -> dict:
@@ -31,11 +34,13 @@ def undo(explorer: Explorer) -> dict:
 
 
 def _plan(explorer: Explorer, tracks: Sequence[int]) -> retag.TagReport:
-    """The corrected genres, or else the predicted ones."""
+    """The corrected genres, or else the predicted ones; none of a track that the model is unsure of."""
     table, corrections = explorer.songs(tracks), explorer.library.corrections()
     predicted = {track: split_genres(table.at[track, "predicted"]) for track in tracks}
     genres = {track: [corrections[track]] if track in corrections else predicted[track] for track in tracks}
-    planned = retag.plan(explorer.library, genres)
+    unsure = [track for track, found in genres.items() if found == [UNSURE] and track not in corrections]
+    planned = retag.plan(explorer.library, {track: genres[track] for track in genres if track not in unsure})
+    planned.failures |= {explorer.library.path_of(track): UNSURE_REASON for track in unsure}
     # Hip-Hop need not become hiphop.
     planned.changes = [one for one in planned.changes if not {*map(plain, one.after)} <= {*map(plain, one.before)}]
     return planned

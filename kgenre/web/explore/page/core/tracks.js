@@ -7,7 +7,7 @@ const TEXT_COLUMNS = /** @type {const} */ (["artist", "album", "folder", "tag"])
 /** @typedef {typeof TEXT_COLUMNS[number]} TextColumn */
 
 /** Whether a track's genre tag and its genre agree. */
-export const AGREEMENT = { noTag: 0, unknownTag: 1, agree: 2, disagree: 3 };
+export const AGREEMENT = { noTag: 0, unknownTag: 1, agree: 2, disagree: 3, unsure: 4 };
 
 /** @param {string} base64 */
 function bytes(base64) { // a loop: ten times as fast as Uint8Array.from, and a page may hold megabytes
@@ -44,6 +44,7 @@ export class Tracks {
     this.plainLabels = new Set([""]);
     this.genresPerTrack = 0;
     this.several = false; // whether a track may have several genres
+    this.unsure = new Uint8Array(); // 1 where none of the genres may fit
     this.top = new Uint16Array();
     this.chosen = new Uint8Array();
     this.probabilities = new Uint8Array();
@@ -56,6 +57,8 @@ export class Tracks {
     const top = new Uint16Array(bytes(data.top).buffer), probabilities = bytes(data.probabilities);
     const chosen = bytes(data.chosen);
     this.several = data.several;
+    const unsure = bytes(data.unsure);
+    this.unsure = new Uint8Array(this.n);
     const each = this.genresPerTrack = data.genres_per_track;
     this.labels = data.labels;
     this.plainLabels = new Set(data.labels.map(plain));
@@ -65,6 +68,7 @@ export class Tracks {
     ids.forEach((id, i) => {
       const row = this.rowOf.get(id);
       if (row === undefined) return;
+      this.unsure[row] = unsure[i];
       for (let k = 0; k < each; k++) {
         this.top[row * each + k] = top[i * each + k];
         this.chosen[row * each + k] = chosen[i * each + k];
@@ -121,6 +125,7 @@ export class Tracks {
     const tag = plain(this.text("tag", row));
     if (!tag) return AGREEMENT.noTag;
     if (!this.plainLabels.has(tag)) return AGREEMENT.unknownTag;
+    if (this.unsure[row]) return AGREEMENT.unsure;
     return this.answer(row).some((genre) => tag === plain(genre)) ? AGREEMENT.agree : AGREEMENT.disagree;
   }
 
