@@ -81,7 +81,7 @@ def _version_folder(args: argparse.Namespace, _: str) -> Path:
 
 
 def _load(folder: Path | None):
-    """Keras model, task, SliceSpec, leak and rule of when it is unsure, of a run, or of the default model if `folder` is None."""
+    """Keras model, task, SliceSpec, leak and unsure rule of a run, or of the default model if `folder` is None."""
     from kgenre.serving.catalogue import MUSICNN_NAMES
 
     if folder is None or str(folder) in MUSICNN_NAMES:

@@ -71,7 +71,8 @@ def song_table(library, prediction: Prediction) -> pd.DataFrame:
 
     The columns of `Library.tracks`, and `predicted`, `confidence`, `corrected` and `probability_column` of each label.
     `predicted` are all genres of the answer, joined as core.genres does, and `confidence` is the probability of the
-    most probable one; where the model is unsure, `predicted` is UNSURE. For a track that the prediction lacks the probabilities are NaN and `predicted` is "".
+    most probable one; where the model is unsure, `predicted` is UNSURE. For a track that the prediction lacks the
+    probabilities are NaN and `predicted` is "".
     """
     table, (task, ids, probabilities, unsure) = library.tracks(), prediction
     labels = task.labels

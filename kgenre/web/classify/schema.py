@@ -23,7 +23,7 @@ class Answer(BaseModel):
 
     file: str = Field(description="name of the file, as it was sent", examples=["song.mp3"])
     task: Literal["single", "multi"] = Field(description="one genre a song, or several")
-    genre: str = Field(description="the one genre that stands for the answer, or \"unsure\"", examples=["jazz"])
+    genre: str = Field(description='the one genre that stands for the answer, or "unsure"', examples=["jazz"])
     genres: list[str] = Field(
         description="all genres of the answer, the most probable first; none where it is unsure", examples=[["jazz"]]
     )

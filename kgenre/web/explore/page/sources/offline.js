@@ -17,7 +17,7 @@ function table(tracks, ids) {
   const cells = ids.map((id) => {
     const row = /** @type {number} */ (tracks.rowOf.get(id));
     return [tracks.titles[row], tracks.text("artist", row), tracks.text("album", row), tracks.year[row] || "",
-      tracks.text("tag", row), tracks.answer(row).join("|")];
+      tracks.text("tag", row), tracks.unsure[row] ? "unsure" : tracks.answer(row).join("|")];
   });
   const quoted = (/** @type {string | number} */ cell) => `"${String(cell).replace(/"/g, '""')}"`;
   const lines = [["title", "artist", "album", "year", "genre", "predicted"], ...cells];
