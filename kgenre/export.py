@@ -47,8 +47,8 @@ def _export(args: argparse.Namespace) -> int:
         raise KgenreError(f"--quantization is of .tflite files. Received: --format {args.format}. Leave it out.")
     path = (_file if row.suffix else _version_folder)(args, row.suffix)
     check_backend()
-    model, task, spec, leaky = _load(args.model)
-    difference = export_model(model, task, spec, path, args.format, leaky, **options)
+    model, task, spec, leaky, unsure = _load(args.model)
+    difference = export_model(model, task, spec, path, args.format, leaky, unsure, **options)
     print(f"{path}  (reloaded in a fresh process: largest difference {difference:.1e})")
     for written in row.write_server_files(args.out):
         print(written)
@@ -81,7 +81,7 @@ def _version_folder(args: argparse.Namespace, _: str) -> Path:
 
 
 def _load(folder: Path | None):
-    """Keras model, task, SliceSpec and leak of a run, or of the default model if `folder` is None."""
+    """Keras model, task, SliceSpec, leak and unsure rule of a run, or of the default model if `folder` is None."""
     from kgenre.serving.catalogue import DEFAULT, MUSICNN
 
     if folder is None or str(folder) in (DEFAULT, MUSICNN):
@@ -89,11 +89,12 @@ def _load(folder: Path | None):
         from kgenre.serving import default_model
 
         settings, labels = default_model.settings()
-        return default_model.build(settings, labels), make_task(DEFAULT_TASK, labels), settings.slice_spec, ""
+        task, rule = make_task(DEFAULT_TASK, labels), default_model.unsure_rule()
+        return default_model.build(settings, labels), task, settings.slice_spec, "", rule
     from kgenre.training.run import Run
 
     run = Run(folder)
-    return run.load_model(), run.load_task(), run.load_settings().slice_spec, run.leaky
+    return run.load_model(), run.load_task(), run.load_settings().slice_spec, run.leaky, run.unsure
 
 
 if __name__ == "__main__":

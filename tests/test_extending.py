@@ -179,9 +179,9 @@ NEAREST_MEAN = Classifier(build, {"shrinkage": (0.5, 0.9)}, "discriminants of sh
     "serving/exporters/keras_file.py": '''
 """The slice model as a .keras file, whose answers this package aggregates."""
 
-from kgenre.serving.metadata import mark_leaky
+from kgenre.serving.metadata import add_facts
 
-__all__ = ["ANSWER", "mark_leaky", "tolerance", "write"]
+__all__ = ["ANSWER", "add_facts", "tolerance", "write"]
 
 ANSWER = """
 import sys

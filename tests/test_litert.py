@@ -25,7 +25,7 @@ from kgenre.serving.catalogue import open_model
 from kgenre.serving.exporters import export_model, litert
 from kgenre.serving.exporters.quantizations import QUANTIZATIONS
 from kgenre.serving.keras_model import KerasModel
-from kgenre.serving.litert_file import mark_leaky, read_metadata, write_metadata
+from kgenre.serving.litert_file import add_facts, read_metadata, write_metadata
 from kgenre.serving.litert_model import LitertModel
 from kgenre.serving.saved_model import SavedModel
 from kgenre.training.settings import RunSettings
@@ -122,9 +122,9 @@ def test_multi_label_thresholds_are_in_the_file(tmp_path):
     assert LitertModel(tmp_path / "m.tflite").task == task
 
 
-def test_mark_leaky_replaces_metadata_and_leaves_the_graph(file, tmp_path):
+def test_add_facts_replaces_metadata_and_leaves_the_graph(file, tmp_path):
     path = shutil.copy(file, tmp_path / "leaky.tflite")
-    mark_leaky(path, "slices of its test tracks were trained on")
+    add_facts(path, {"leaky": "slices of its test tracks were trained on"})
     assert LitertModel(path).leaky == "slices of its test tracks were trained on"
     write_metadata(path, read_metadata(file))
     assert path.read_bytes()[:-4000] == file.read_bytes()[:-4000] and LitertModel(path).leaky == ""

@@ -10,6 +10,7 @@ from kgenre.library.records import Space
 from kgenre.library.store import Library
 from kgenre.model.aggregate import aggregate_tracks
 from kgenre.model.tasks import DEFAULT_TASK, Task, make_task
+from kgenre.model.unsure import UnsureRule, is_unsure, rule_from
 
 ROWS_AT_ONCE = 8192  # slices that a head is applied to in one product
 
@@ -39,12 +40,13 @@ class Prediction(NamedTuple):
     """Genres of all tracks of a space.
 
     task: of the model, or of the retrained head. ids: int64 (n,), ascending. probabilities: float32 (n, classes),
-    aggregated over a track's slices.
+    aggregated over a track's slices. unsure: bool (n,), whether none of the genres may fit.
     """
 
     task: Task
     ids: np.ndarray
     probabilities: np.ndarray
+    unsure: np.ndarray
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -53,10 +55,28 @@ class Prediction(NamedTuple):
 
 
 def predict(library: Library, space: Space, head: Head | None) -> Prediction:
-    """The genres of all tracks by a head, or by the model itself where `head` is None."""
+    """The genres of all tracks by a head, or by the model itself where `head` is None.
+
+    A retrained head is never unsure: the model's rule is of the model's own probabilities.
+    """
     if head is None:
-        return Prediction(space.task, *library.probabilities(space))
-    return Prediction(head.task, *track_probabilities(head, library.all_slices(space)))
+        ids, probabilities = library.probabilities(space)
+        rule = load_rule(library, space)
+        return Prediction(space.task, ids, probabilities, is_unsure(rule, probabilities, library.vectors(space)[1]))
+    ids, probabilities = track_probabilities(head, library.all_slices(space))
+    return Prediction(head.task, ids, probabilities, np.zeros(len(ids), bool))
+
+
+def save_rule(library: Library, space: Space, rule: UnsureRule | None) -> None:
+    """Stores by which rule the model of a space is unsure."""
+    values = None if rule is None else rule.values()
+    if library.meta(_rule_name(space)) != values:
+        library.set_meta(_rule_name(space), values)
+
+
+def load_rule(library: Library, space: Space) -> UnsureRule | None:
+    """By which rule the model of a space is unsure; None without one."""
+    return rule_from(library.meta(_rule_name(space)))
 
 
 def track_probabilities(head: Head, slices: Iterable[tuple]) -> tuple[np.ndarray, np.ndarray]:
@@ -104,6 +124,10 @@ def load_head(library: Library, space: Space) -> Head | None:
         return None
     bias = [-np.inf if value is None else value for value in values["bias"]]
     return Head(tuple(values["labels"]), np.array(values["kernel"], "float32"), np.array(bias, "float32"))
+
+
+def _rule_name(space: Space) -> str:
+    return f"rule of space {space.id}"
 
 
 def _meta_name(space: Space) -> str:

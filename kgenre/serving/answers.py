@@ -18,13 +18,14 @@ def track_record(prediction, tags: dict[str, float] | None = None) -> dict:
         tags: {tag: probability}, added if given.
 
     Returns:
-        path, task, genre, genres (all of the answer, most probable first), seconds, slices (their number), note (what
-        is odd about the track, or ""), probabilities {genre: probability}, by_slice (start in seconds, genre, genres
-        and probabilities of each slice), and tags.
+        path, task, genre ("unsure" where the model is), genres (all of the answer, most probable first; none where the
+        model is unsure), seconds, slices (their number), note (what is odd about the track, or ""), probabilities
+        {genre: probability}, by_slice (start in seconds, genre, genres and probabilities of each slice), and tags.
     """
     from kgenre.model.tasks import chosen_labels
+    from kgenre.model.unsure import UNSURE
 
-    task, of_slices = prediction.task, prediction.slices.probabilities
+    task, of_slices, unsure = prediction.task, prediction.slices.probabilities, prediction.unsure
     labels = task.labels
     by_slice = [
         {
@@ -38,8 +39,8 @@ def track_record(prediction, tags: dict[str, float] | None = None) -> dict:
     return {
         "path": prediction.path,
         "task": task.name,
-        "genre": prediction.genre,
-        "genres": list(prediction.genres),
+        "genre": UNSURE if unsure else prediction.genre,
+        "genres": [] if unsure else list(prediction.genres),
         "seconds": round(prediction.seconds, 3),
         "slices": len(by_slice),
         "note": prediction.facts.note,
@@ -56,7 +57,8 @@ def _by_label(labels: Sequence[str], values) -> dict[str, float]:
 def record_text(record: dict, by_slice: bool) -> str:
     """Lines: path and genres, what is odd about the track, tags if the record has them, each slice.
 
-    The genres are the most probable ones; of a multi-label task, all that were chosen.
+    The genres are the most probable ones; of a multi-label task, all that were chosen. Where the model is unsure, the
+    most probable ones follow that word.
     """
     several = record["task"] == "multi"
     lines = [f"{record['path']}: {_genre_text(record, several)}"]
@@ -71,6 +73,8 @@ def record_text(record: dict, by_slice: bool) -> str:
 
 def _genre_text(part: dict, several: bool) -> str:
     """`part`: a record, or one of its slices. `several`: all chosen genres, rather than the most probable ones."""
+    if not part["genres"]:
+        return f"{part['genre']} ({top_names(part['probabilities'], TOP_GENRES)})"
     chosen = {name: part["probabilities"][name] for name in part["genres"]} if several else part["probabilities"]
     return top_names(chosen, len(chosen) if several else TOP_GENRES)
 

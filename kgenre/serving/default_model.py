@@ -21,6 +21,7 @@ from kgenre.core.published import cache_dir
 from kgenre.core.settings import read_settings_file
 from kgenre.model.settings import ModelSettings
 from kgenre.model.tasks import DEFAULT_TASK, make_task
+from kgenre.model.unsure import UnsureRule, rule_from
 from kgenre.serving.tags import TagLayer
 from kgenre.weights import WEIGHTS, load
 from kgenre.weights.musicnn import TAGS
@@ -28,7 +29,7 @@ from kgenre.weights.musicnn import TAGS
 log = logging.getLogger(__name__)
 
 MUSICNN = "musicnn-msd"
-LITERT_FILE, TAGS_FILE = "model.tflite", "tags.npz"
+LITERT_FILE, TAGS_FILE, UNSURE_FILE = "model.tflite", "tags.npz", "unsure.json"
 # Of the graph that `build` and the export make. Raise it when the same head, settings and weights would give another
 # graph: other layers, features or slicing, or other inputs and outputs of the SavedModel.
 GRAPH_VERSION = 2
@@ -49,7 +50,8 @@ def saved_model(progress: Progress = SILENT) -> Path:
         log.info("preparing the default model, once (half a minute)")
         model, labels = settings()
         try:
-            export_model(build(model, labels), make_task(DEFAULT_TASK, labels), model.slice_spec, folder)
+            task = make_task(DEFAULT_TASK, labels)
+            export_model(build(model, labels), task, model.slice_spec, folder, unsure=unsure_rule())
         except (KgenreError, OSError):
             if not folder.is_dir():  # else another process was faster
                 raise
@@ -72,7 +74,8 @@ def write_litert_files(directory: Path) -> None:
     model, labels = settings(directory)
     file, network = directory / LITERT_FILE, build(model, labels, directory)
     file.unlink(missing_ok=True)
-    export_model(network, make_task(DEFAULT_TASK, labels), model.slice_spec, file, "litert")
+    task, rule = make_task(DEFAULT_TASK, labels), unsure_rule(directory)
+    export_model(network, task, model.slice_spec, file, "litert", unsure=rule)
     write_metadata(file, {**read_metadata(file), "made_of": made_of(directory)})
 
 
@@ -84,14 +87,22 @@ def identity() -> str:
 def made_of(directory) -> str:
     """Hash of musicnn's weights and the head in a directory: what the .tflite file must have been made of."""
     digest = hashlib.sha256(WEIGHTS[MUSICNN].sha256.encode())
-    for name in ("config.json", "labels.txt", "head.npz"):
-        digest.update(hashlib.sha256((directory / name).read_bytes()).digest())
+    files = [directory / name for name in ("config.json", "labels.txt", "head.npz", UNSURE_FILE)]
+    for path in files:
+        if path.is_file():  # without a rule there is none
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 
 def head_directory():
     """The directory of the head in the package: an importlib.resources Traversable."""
     return importlib.resources.files("kgenre.serving") / "default"
+
+
+def unsure_rule(directory=None) -> UnsureRule | None:
+    """By which rule the default model is unsure, or that of the head in another directory; None without one."""
+    path = (directory or head_directory()) / UNSURE_FILE
+    return rule_from(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def settings(directory=None) -> tuple[ModelSettings, list[str]]:

@@ -49,9 +49,9 @@ def read_metadata(path: Path) -> dict:
         ) from error
 
 
-def mark_leaky(path: Path, why: str) -> None:
-    """Adds what makes the model's metrics too high."""
-    write_metadata(path, {**read_metadata(path), "leaky": why})
+def add_facts(path: Path, facts: dict) -> None:
+    """Adds FACTS of serving.metadata."""
+    write_metadata(path, {**read_metadata(path), **facts})
 
 
 def _graph_size(path: Path) -> int:

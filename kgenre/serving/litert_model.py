@@ -11,6 +11,7 @@ import numpy as np
 from kgenre.core import packages
 from kgenre.core.errors import KgenreError
 from kgenre.model.aggregate import SliceOutputs
+from kgenre.model.unsure import rule_from
 from kgenre.serving.litert_file import read_metadata
 from kgenre.serving.metadata import task_and_spec
 from kgenre.serving.model import Model
@@ -49,6 +50,7 @@ class LitertModel(Model):
         metadata = read_metadata(self.path)
         self.task, self.slice_spec = task_and_spec(metadata)
         self.identity, self.leaky = metadata["identity"], metadata.get("leaky", "")
+        self.unsure = rule_from(metadata.get("unsure"))
         self._begin()
         _models.add(self)
 

@@ -10,6 +10,8 @@ import numpy as np
 from kgenre.audio.slicing import SliceSpec
 from kgenre.model.tasks import Task, task_from, task_values
 
+# What may be told of a model beside what `metadata_values` gives: why its metrics are too high, when it is unsure.
+FACTS = ("leaky", "unsure")
 ABOUT = Path("assets.extra") / "about.json"  # in a SavedModel; TF Serving leaves that folder to us
 
 
@@ -68,11 +70,11 @@ def write_metadata(folder: Path, metadata: dict) -> None:
     (folder / ABOUT).write_text(json.dumps(metadata, indent=1) + "\n", encoding="utf-8")
 
 
-def mark_leaky(folder: Path, why: str) -> None:
-    """Adds to what was kept beside the graph what makes the model's metrics too high."""
+def add_facts(folder: Path, facts: dict) -> None:
+    """Adds FACTS to what was kept beside the graph."""
     (folder / ABOUT).parent.mkdir(exist_ok=True)
     metadata = json.loads((folder / ABOUT).read_text(encoding="utf-8")) if (folder / ABOUT).is_file() else {}
-    write_metadata(folder, {**metadata, "leaky": why})
+    write_metadata(folder, {**metadata, **facts})
 
 
 def read_metadata(folder: Path) -> dict | None:

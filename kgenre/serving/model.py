@@ -14,6 +14,7 @@ from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.slicing import SliceSpec
 from kgenre.model.aggregate import SliceOutputs, aggregate
 from kgenre.model.tasks import Task
+from kgenre.model.unsure import UnsureRule
 from kgenre.serving.tags import TagLayer, ranked
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Model(abc.ABC):
     task: its labels, and what is decided from its probabilities; without labels where it only gives embeddings.
     slice_spec: the slices that it expects.
     leaky: what makes metrics of its training too high, to be told beside its answers; "" if nothing is known to.
+    unsure: by which rule a track's answer is "unsure" rather than a genre; None for a model that never is.
     answers_slices: whether it answers slices by themselves; else whole tracks alone, by a `predict_tracks` of its own.
     tag_layer: what gives tags of its embeddings; None if nothing does.
     waits: whether it waits for another machine rather than computes, so that several threads should ask it at once.
@@ -41,6 +43,7 @@ class Model(abc.ABC):
     task: Task
     slice_spec: SliceSpec
     leaky: str = ""
+    unsure: UnsureRule | None = None
     tag_layer: TagLayer | None = None
     answers_slices: bool = True
     waits: bool = False

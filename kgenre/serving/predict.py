@@ -16,6 +16,7 @@ from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.core.parallel import interleave
 from kgenre.model.aggregate import NOT_FINITE, SliceOutputs, aggregate
 from kgenre.model.tasks import Task, chosen_labels
+from kgenre.model.unsure import UnsureRule, is_unsure
 
 if TYPE_CHECKING:
     from kgenre.serving.model import Model
@@ -29,12 +30,14 @@ class TrackPrediction:
     facts: what the reader knows of the track: seconds, starts of the slices, level, what is odd about it.
     slices: SliceOutputs of its slices.
     task: the model's, with its labels.
+    rule: the model's, by which it is unsure; None without one.
     """
 
     path: str
     facts: TrackFacts
     slices: SliceOutputs
     task: Task
+    rule: UnsureRule | None = None
 
     @property
     def seconds(self) -> float:
@@ -59,6 +62,11 @@ class TrackPrediction:
     def genres(self) -> tuple[str, ...]:
         """All genres of the answer, the most probable first: one of a single-label task."""
         return chosen_labels(self.task, self.probabilities)
+
+    @property
+    def unsure(self) -> bool:
+        """Whether none of the genres may fit; `genre` and `genres` are then the most probable ones all the same."""
+        return bool(is_unsure(self.rule, self.probabilities, self.embedding))
 
     def top(self, n: int = 3) -> dict[str, float]:
         """The `n` most probable genres, {genre: probability}, the highest first."""
@@ -100,7 +108,7 @@ def predict_tracks(
                 if path not in reader.failures:
                     outputs = SliceOutputs(*map(np.stack, zip(*rows)))
                     if outputs.finite():
-                        yield TrackPrediction(path, reader.facts[path], outputs, model.task)
+                        yield TrackPrediction(path, reader.facts[path], outputs, model.task, model.unsure)
                     else:
                         reader.failures[path] = NOT_FINITE
     for _ in range(len(paths) - counted):
@@ -127,7 +135,7 @@ def predict_track(model: "Model", path, policy: ReadPolicy = DEFAULT_POLICY, bat
     outputs = SliceOutputs(*map(np.concatenate, zip(*rows)))
     if not outputs.finite():
         raise AudioError(path, NOT_FINITE)
-    return TrackPrediction(path, reader.facts[path], outputs, model.task)
+    return TrackPrediction(path, reader.facts[path], outputs, model.task, model.unsure)
 
 
 def slice_batches(reader: Reader, paths: Sequence[str], batch_size: int, workers: int = 2) -> Iterator[tuple]:

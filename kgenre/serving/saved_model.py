@@ -7,7 +7,8 @@ import numpy as np
 
 from kgenre.core.errors import KgenreError
 from kgenre.model.aggregate import SliceOutputs
-from kgenre.serving.metadata import model_metadata, read_metadata, task_and_spec
+from kgenre.model.unsure import rule_from
+from kgenre.serving.metadata import FACTS, model_metadata, read_metadata, task_and_spec
 from kgenre.serving.model import MODELS, Model
 
 
@@ -25,6 +26,7 @@ class SavedModel(Model):
         metadata = read_metadata(self.path) or self.metadata_of_graph()
         self.task, self.slice_spec = task_and_spec(metadata)
         self.identity, self.leaky = metadata["identity"], metadata.get("leaky", "")
+        self.unsure = rule_from(metadata.get("unsure"))
 
     @functools.cached_property
     def module(self):
@@ -47,8 +49,8 @@ class SavedModel(Model):
         """What `read_metadata` gives, of the graph itself: for exports that lack the file."""
         about = self.module.signatures["about"]()
         values = {name: _plain(value) for name, value in about.items()}
-        leaky = {"leaky": values["leaky"]} if values.get("leaky") else {}
-        return {**model_metadata(self.path, *task_and_spec(values)), **leaky}
+        facts = {name: values[name] for name in FACTS if values.get(name)}
+        return {**model_metadata(self.path, *task_and_spec(values)), **facts}
 
 
 def _plain(tensor):

@@ -13,6 +13,7 @@ import numpy as np
 
 from kgenre.core.errors import KgenreError
 from kgenre.model.aggregate import SliceOutputs
+from kgenre.model.unsure import rule_from
 from kgenre.serving.clients.about import About, read_about
 from kgenre.serving.clients.open_transport import open_transport
 from kgenre.serving.clients.settings import ClientSettings
@@ -50,7 +51,7 @@ class TfServingModel(Model):
         about = self._ask_about()
         self.task, self.slice_spec = about.make_task(), about.spec
         self.identity = f"{self.name} {about.weights_revision} {about.front_end_revision}"
-        self.leaky = about.leaky
+        self.leaky, self.unsure = about.leaky, rule_from(about.unsure)
         self._about, self._confirmed = about, time.monotonic()
         slice_bytes = math.prod(self.slice_spec.shape) * self._transport.VALUE_BYTES + ROW_BYTES
         self.slices_at_once = (settings.max_message_bytes - REQUEST_BYTES) // slice_bytes

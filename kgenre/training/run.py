@@ -11,6 +11,7 @@ from kgenre.core.files import write_json, write_text
 from kgenre.core.settings import settings_json
 from kgenre.model.settings import ModelSettings
 from kgenre.model.tasks import Task, make_task
+from kgenre.model.unsure import UnsureRule, rule_from
 from kgenre.training.settings import RunSettings, read_config
 
 
@@ -78,6 +79,11 @@ class Run:
     def leaky(self) -> str:
         """What makes the metrics of its split too high; "" if nothing is known to."""
         return self.load_facts()["leaky"]
+
+    @property
+    def unsure(self) -> UnsureRule | None:
+        """By which rule its model is unsure; None without one."""
+        return rule_from(self.load_facts().get("unsure"))
 
     def load_facts(self) -> dict:
         return json.loads((self / "run.json").read_text(encoding="utf-8"))

@@ -14,6 +14,7 @@ from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.walk import walk
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
+from kgenre.library.head import save_rule
 from kgenre.library.scan.comparison import drop_roots, find_gone, find_lost, paths_to_analyse, save_changes
 from kgenre.library.scan.protocol import Background, Settings
 from kgenre.library.scan.report import Report
@@ -44,7 +45,7 @@ def scan(
         library: where results are kept, in the space of this model and this policy.
         folder: of music.
         model: as open_model gives: slices (n, slice_samples) -> probabilities, embeddings; labels, slice_spec,
-            name, identity.
+            name, identity, unsure.
         policy: how tracks are read.
         workers: reading processes, at least 1; as many as there are cores if not given.
         limit_seconds: a file of which nothing comes for this time is given up.
@@ -68,6 +69,7 @@ def scan(
     found = walk(root)
     retry = retry or any(one.policy.decoder != policy.decoder for one in library.spaces()[:1])  # another may read more
     space = library.open_space(model, policy, decoder_versions(policy.decoder))
+    save_rule(library, space, model.unsure)
     report, known = Report(space), library.known_files(space)
     gone = find_gone(library.path, root, found, known)
     todo = paths_to_analyse(found, known, retry, first, report)

@@ -9,7 +9,7 @@
     names       genres, of the model or of the retrained head: their probability; alone, "at least 0.5", or at least
                 the genre's threshold where a track may have several
                 the model's tags that are no genre of it: their probability; alone, "at least 0.2"
-                predicted, confidence: the predicted genre, or any of several, and the highest probability;
+                predicted, confidence: the predicted genre, or any of several, or unsure, and the highest probability;
                 corrected: the corrected genre
                 title, artist, album, genre, folder, path, year, seconds: of tags and files; alone, "is known"
     values      60% is 0.6; a value with spaces or parentheses is quoted; case does not matter
@@ -27,6 +27,7 @@ from kgenre.core.genres import join_genres
 from kgenre.library.head import Prediction
 from kgenre.library.search.filter_parser import MIN_TAG, FilterParser, probability_column
 from kgenre.model.tasks import Task, chosen_labels
+from kgenre.model.unsure import UNSURE
 
 
 def filter_mask(
@@ -51,11 +52,13 @@ def filter_mask(
     return FilterParser(text, songs, task, tags, tag_table).parse()
 
 
-def predicted_texts(task: Task, probabilities: np.ndarray) -> list[str]:
-    """The genres of the answers as text: probabilities (tracks, classes)."""
+def predicted_texts(task: Task, probabilities: np.ndarray, unsure: np.ndarray) -> list[str]:
+    """The genres of the answers as text, UNSURE where it is: probabilities (tracks, classes), unsure (tracks,)."""
     if not task.several:  # one each: in one step
-        return [task.labels[i] for i in task.main(probabilities)]
-    return [join_genres(chosen_labels(task, row)) for row in probabilities]
+        texts = [task.labels[i] for i in task.main(probabilities)]
+    else:
+        texts = [join_genres(chosen_labels(task, row)) for row in probabilities]
+    return [UNSURE if none else text for text, none in zip(texts, unsure)]
 
 
 def tag_texts(names: Sequence[str], probabilities: np.ndarray) -> list[str]:
@@ -75,15 +78,17 @@ def song_table(library, prediction: Prediction) -> pd.DataFrame:
 
     The columns of `Library.tracks`, and `predicted`, `confidence`, `corrected` and `probability_column` of each label.
     `predicted` are all genres of the answer, joined as core.genres does, and `confidence` is the probability of the
-    most probable one. For a track that the prediction lacks the probabilities are NaN and `predicted` is "".
+    most probable one; where the model is unsure, `predicted` is UNSURE. For a track that the prediction lacks the
+    probabilities are NaN and `predicted` is "".
     """
-    table, (task, ids, probabilities) = library.tracks(), prediction
+    table, (task, ids, probabilities, unsure) = library.tracks(), prediction
     labels = task.labels
     probabilities = pd.DataFrame(probabilities.reshape(len(ids), len(labels)), index=ids)
     probabilities = probabilities.reindex(table.index).to_numpy("float32")
     known = ~np.isnan(probabilities).any(axis=1)
     predicted = np.full(len(table), "", dtype=object)
-    predicted[known] = predicted_texts(task, probabilities[known])
+    unsure = pd.Series(unsure, ids).reindex(table.index, fill_value=False).to_numpy(bool)
+    predicted[known] = predicted_texts(task, probabilities[known], unsure[known])
     table["predicted"] = pd.Series(predicted, table.index, dtype=object)
     table["confidence"] = confidence(task, probabilities)
     table["corrected"] = pd.Series(library.corrections(), dtype=object).reindex(table.index).fillna("")

@@ -8,6 +8,7 @@ from kgenre.audio.inputs import WAVEFORM
 from kgenre.audio.slicing import SliceSpec
 from kgenre.core.errors import KgenreError
 from kgenre.model.tasks import Task, task_from
+from kgenre.model.unsure import rule_from
 
 Size = Annotated[int, Field(ge=1, lt=1 << 31)]
 
@@ -29,6 +30,7 @@ class About(BaseModel):
     weights_revision: str = ""
     front_end_revision: str = ""
     leaky: str = ""
+    unsure: str = ""
 
     @model_validator(mode="after")
     def _agrees(self):
@@ -42,6 +44,7 @@ class About(BaseModel):
             raise ValueError("`thresholds` and `parents` must be as many as `labels`")
         if any(not -1 <= parent < len(self.labels) for parent in self.parents):
             raise ValueError("`parents` must be numbers of labels, or -1")
+        rule_from(self.unsure)
         return self
 
     @property

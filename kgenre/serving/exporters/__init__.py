@@ -15,6 +15,7 @@ from kgenre.core.errors import KgenreError, check_known
 if TYPE_CHECKING:
     from kgenre.audio.slicing import SliceSpec
     from kgenre.model.tasks import Task
+    from kgenre.model.unsure import UnsureRule
 
 
 @runtime_checkable
@@ -37,8 +38,8 @@ class ExporterModule(Protocol):
     def tolerance(self, **options) -> float:
         """Largest difference allowed, of probabilities, and of embeddings as a share of their range."""
 
-    def mark_leaky(self, path: Path, why: str) -> None:
-        """Keeps in the artefact what makes its metrics too high."""
+    def add_facts(self, path: Path, facts: dict) -> None:
+        """Keeps FACTS of serving.metadata in the artefact."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Exporter:
     module: an ExporterModule, of this package.
     server: of this package, with write_server_files(folder) for what a server needs beside the artefacts of a folder.
     suffix: of a file; "" for a folder.
-    tells_leaky: whether `write` takes `leaky`, for the artefact itself tells it; `mark_leaky` is called of all.
+    tells_facts: whether `write` takes `facts`, for the artefact itself tells them; `add_facts` is called of all.
     options: names of what `write` and `tolerance` take by keyword.
     """
 
@@ -57,7 +58,7 @@ class Exporter:
     module: str
     server: str = ""
     suffix: str = ""
-    tells_leaky: bool = False
+    tells_facts: bool = False
     options: tuple[str, ...] = ()
 
     def load(self) -> ExporterModule:
@@ -72,7 +73,7 @@ class Exporter:
 
 EXPORTERS = {
     "saved_model": Exporter(
-        "TensorFlow SavedModel, a version folder for TF Serving", "saved_model", server="tf_serving", tells_leaky=True
+        "TensorFlow SavedModel, a version folder for TF Serving", "saved_model", server="tf_serving", tells_facts=True
     ),
     "litert": Exporter(
         "LiteRT, one .tflite file that answers without TensorFlow",
@@ -84,7 +85,14 @@ EXPORTERS = {
 
 
 def export_model(
-    model, task: "Task", spec: "SliceSpec", folder, format: str = "saved_model", leaky: str = "", **options
+    model,
+    task: "Task",
+    spec: "SliceSpec",
+    folder,
+    format: str = "saved_model",
+    leaky: str = "",
+    unsure: "UnsureRule | None" = None,
+    **options,
 ) -> float:
     """Writes a model in a format, checks it in a fresh process, then gives it its place.
 
@@ -95,6 +103,7 @@ def export_model(
         folder: path of the artefact; must not exist.
         format: a row of EXPORTERS.
         leaky: what makes its metrics too high, for those who predict by it; "" if nothing is known to.
+        unsure: by which rule it is unsure; None without one.
         options: of the format, as its row names them.
 
     Returns:
@@ -109,10 +118,11 @@ def export_model(
     folder, exporter = Path(folder), EXPORTERS[format].load()
     if folder.exists():
         raise KgenreError(f"{folder}: exists already. Name another.")
+    facts = ({"leaky": leaky} if leaky else {}) | ({"unsure": unsure.values()} if unsure else {})
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=folder.parent) as beside:
         part = Path(beside) / f"artefact{EXPORTERS[format].suffix}"
-        told = {"leaky": leaky} if leaky and EXPORTERS[format].tells_leaky else {}
+        told = {"facts": facts} if EXPORTERS[format].tells_facts else {}
         exporter.write(model, task, spec, part, **options, **told)
         found = difference(model, task, spec, part, exporter.ANSWER)
         tolerance = exporter.tolerance(**options)
@@ -121,7 +131,7 @@ def export_model(
                 f"The exported model differs from the trained one by {found:.1e}, more than {tolerance:g}; "
                 "nothing was written. Train with --precision float32 or export on the machine that trained."
             )
-        if leaky:
-            exporter.mark_leaky(part, leaky)
+        if facts:
+            exporter.add_facts(part, facts)
         part.rename(folder)
     return found

@@ -14,10 +14,10 @@ from kgenre.audio.slicing import SliceSpec
 from kgenre.core.errors import KgenreError, check_known
 from kgenre.model.tasks import Task
 from kgenre.serving.exporters.quantizations import DEFAULT_QUANTIZATION, QUANTIZATIONS
-from kgenre.serving.litert_file import mark_leaky, write_metadata
+from kgenre.serving.litert_file import add_facts, write_metadata
 from kgenre.serving.metadata import metadata_values, model_identity
 
-__all__ = ["ANSWER", "mark_leaky", "tolerance", "write"]
+__all__ = ["ANSWER", "add_facts", "tolerance", "write"]
 
 # No TensorFlow: slices are cut and averaged as kgenre does wherever it asks a model.
 ANSWER = """

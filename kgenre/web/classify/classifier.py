@@ -92,7 +92,7 @@ class Classifier:
         if not outputs.finite():
             raise AudioError(name, NOT_FINITE)
         tags = model.tags(outputs) if has_tags(model) else None
-        yield track_record(TrackPrediction(name, facts, outputs, model.task), tags)
+        yield track_record(TrackPrediction(name, facts, outputs, model.task, model.unsure), tags)
 
     def _try(self) -> SliceOutputs:
         """The answer to a slice of silence."""

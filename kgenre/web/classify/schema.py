@@ -23,8 +23,10 @@ class Answer(BaseModel):
 
     file: str = Field(description="name of the file, as it was sent", examples=["song.mp3"])
     task: Literal["single", "multi"] = Field(description="one genre a song, or several")
-    genre: str = Field(description="the one genre that stands for the answer", examples=["jazz"])
-    genres: list[str] = Field(description="all genres of the answer, the most probable first", examples=[["jazz"]])
+    genre: str = Field(description='the one genre that stands for the answer, or "unsure"', examples=["jazz"])
+    genres: list[str] = Field(
+        description="all genres of the answer, the most probable first; none where it is unsure", examples=[["jazz"]]
+    )
     seconds: float = Field(description="length of the song", examples=[183.4])
     slices: int = Field(description="slices that were analysed", examples=[62])
     note: str = Field(description="what is odd about the file; empty if nothing is", examples=[""])

@@ -172,10 +172,10 @@ class Explorer:
         for track in tracks:
             self.row(track)
         prediction = self.genres.prediction
-        known = prediction.probabilities[np.searchsorted(prediction.ids, tracks)]
-        table = self.table.loc[list(tracks)]
+        rows = np.searchsorted(prediction.ids, tracks)
+        task, known, table = prediction.task, prediction.probabilities[rows], self.table.loc[list(tracks)]
         return table.assign(
-            predicted=predicted_texts(prediction.task, known), confidence=confidence(prediction.task, known)
+            predicted=predicted_texts(task, known, prediction.unsure[rows]), confidence=confidence(task, known)
         )
 
     def tag_texts(self, tracks: Sequence[int]) -> list[str]:

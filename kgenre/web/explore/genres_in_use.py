@@ -9,6 +9,7 @@ from kgenre.library import head
 from kgenre.library.records import Space
 from kgenre.library.store import Library
 from kgenre.model.aggregate import aggregate
+from kgenre.model.unsure import is_unsure
 
 
 class GenresInUse(NamedTuple):
@@ -26,18 +27,20 @@ def refreshed(
     The given arrays stay as they are, for other threads may be reading them. Tracks that are in none of them are left
     out.
     """
-    vectors, probabilities = vectors.copy(), genres.prediction.probabilities.copy()
+    before, rule = genres.prediction, head.load_rule(library, space) if genres.head is None else None
+    vectors, probabilities, unsure = vectors.copy(), before.probabilities.copy(), before.unsure.copy()
     for track in changed:
         means = library.means_of(space, track)
         if means is None:
             continue
         _set_row(ids, vectors, track, means[0])
         own = means[1] if genres.head is None else aggregate(genres.head(library.slices(space, track)[1]))
-        _set_row(genres.prediction.ids, probabilities, track, own)
-    return vectors, genres._replace(prediction=genres.prediction._replace(probabilities=probabilities))
+        _set_row(before.ids, probabilities, track, own)
+        _set_row(before.ids, unsure, track, is_unsure(rule, own, means[0]))
+    return vectors, genres._replace(prediction=before._replace(probabilities=probabilities, unsure=unsure))
 
 
-def _set_row(ids: np.ndarray, values: np.ndarray, track: int, row: np.ndarray) -> None:
+def _set_row(ids: np.ndarray, values: np.ndarray, track: int, row) -> None:
     """Sets the row of a track, if it has one; `ids` are ascending."""
     at = int(np.searchsorted(ids, track))
     if at < len(ids) and ids[at] == track:

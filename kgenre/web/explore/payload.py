@@ -76,14 +76,15 @@ def predictions(ids, prediction: Prediction) -> dict:
     """Labels and some genres of each track: label numbers, and probabilities as shares of 255.
 
     They are those of the answer (`chosen`), then others, the most probable first. Where a track may have several genres
-    (`several`), as many columns are sent as the track of the most genres needs, up to MAX_GENRES_PER_TRACK.
+    (`several`), as many columns are sent as the track of the most genres needs, up to MAX_GENRES_PER_TRACK. `unsure`
+    is 1 for tracks that none of them may fit.
     """
-    (task, known, probabilities), labels = prediction, prediction.labels
-    table = np.zeros((len(ids), len(labels)), "float32")
+    (task, known, probabilities, unsure), labels = prediction, prediction.labels
+    table, doubt = np.zeros((len(ids), len(labels)), "float32"), np.zeros(len(ids), bool)
     rows = np.minimum(np.searchsorted(known, ids), max(len(known) - 1, 0))
     if len(known):
         found = known[rows] == ids
-        table[found] = probabilities[rows[found]]
+        table[found], doubt[found] = probabilities[rows[found]], unsure[rows[found]]
     chosen = task.chosen(table)
     most = int(chosen.sum(axis=1).max(initial=1))
     columns = min(max(GENRES_PER_TRACK, min(most, MAX_GENRES_PER_TRACK)), len(labels))
@@ -92,6 +93,7 @@ def predictions(ids, prediction: Prediction) -> dict:
         "labels": list(labels),
         "genres_per_track": columns,
         "several": task.several,
+        "unsure": packed(doubt, "u1"),
         "top": packed(best, "<u2"),
         "chosen": packed(np.take_along_axis(chosen, best, axis=1), "u1"),
         "probabilities": packed(np.rint(np.take_along_axis(table, best, axis=1) * 255), "u1"),

@@ -16,6 +16,7 @@ from kgenre.web.explore.payload import shown
 
 # Probability of a further genre that is written, of a model that gives one genre a track: its genres share 1.
 MIN_FURTHER_GENRE = 0.2
+UNSURE_REASON = "the model is unsure of its genre. Correct the genre first."
 
 
 class Wanted(BaseModel):
@@ -57,7 +58,10 @@ def undo(explorer: Explorer) -> dict:
 
 
 def _plan(explorer: Explorer, wanted: Wanted) -> retag.TagReport:
-    planned = retag.plan(explorer.library, _genres(explorer, wanted), _moods(explorer, wanted.mood_ids))
+    genres = _genres(explorer, wanted)
+    unsure = {explorer.library.path_of(track): UNSURE_REASON for track in wanted.ids if track not in genres}
+    planned = retag.plan(explorer.library, genres, _moods(explorer, wanted.mood_ids))
+    planned.failures = unsure | planned.failures
     changes = (one.only(name for name in one.after if _is_wanted(one, name, wanted)) for one in planned.changes)
     planned.changes = [one for one in changes if one.after]
     return planned
@@ -71,15 +75,19 @@ def _is_wanted(change: retag.Change, name: str, wanted: Wanted) -> bool:
 
 
 def _genres(explorer: Explorer, wanted: Wanted) -> dict[int, list[str]]:
-    """The corrected genre, or else the predicted ones."""
+    """The corrected genre, or else the predicted ones; a track that the model is unsure of is left out."""
     table, corrections = explorer.songs(wanted.ids), explorer.library.corrections()
-    (task, known, probabilities), several = explorer.genres.prediction, wanted.several
+    (task, known, probabilities, unsure), several = explorer.genres.prediction, wanted.several
     genres = {}
     for track, row in zip(wanted.ids, np.searchsorted(known, wanted.ids)):
-        predicted = split_genres(table.at[track, "predicted"])
-        if several and not task.several:
-            predicted = _likely(task, probabilities[row])
-        genres[track] = [corrections[track]] if track in corrections else predicted
+        if track in corrections:
+            genres[track] = [corrections[track]]
+        elif unsure[row]:
+            continue
+        elif several and not task.several:
+            genres[track] = _likely(task, probabilities[row])
+        else:
+            genres[track] = split_genres(table.at[track, "predicted"])
     return genres
 
 

@@ -7,6 +7,7 @@ import { genreBar } from "shared/genre_bar.js";
 import { count, duration, percent } from "shared/text.js";
 
 const MIN_PROBABILITY = 0.01, MAX_GENRES = 6, MAX_TAGS = 8;
+const UNSURE = "Unsure: none of its genres may fit. The most probable ones:";
 const UNPLAYABLE = "This browser does not play that format.";
 
 /** @param {Song} song @param {Answer} answer @param {CardPage} page */
@@ -25,7 +26,8 @@ export function answered(song, answer, page) {
     over.choose(slice);
   };
   showPlaying({ slice: over.chosen(), seconds: null, sounding: false });
-  const node = el("div", { class: "answer" }, el("div", { class: "bars" }, ...bars), tags(answer), over.node,
+  const unsure = answer.genres.length ? null : el("p", { class: "small", text: UNSURE });
+  const node = el("div", { class: "answer" }, unsure, el("div", { class: "bars" }, ...bars), tags(answer), over.node,
     el("div", { class: "row" }, play, el("span", { class: "soft small" }, time, facts)), fault);
   return { node, redraw: over.draw, showPlaying, showUnplayable: () => { fault.textContent = UNPLAYABLE; } };
 }

@@ -17,7 +17,7 @@ export interface Answer {
   file: string;
   task: "single" | "multi";
   genre: string;
-  genres: string[];
+  genres: string[]; // none where the model is unsure; genre is then "unsure"
   seconds: number;
   slices: number;
   note: string;

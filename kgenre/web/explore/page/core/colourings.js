@@ -8,17 +8,20 @@ import { AGREEMENT, Tracks } from "page/core/tracks.js";
 
 export const TAG_COLOURING = "model_tag";
 const MAX_ENTRIES = 24; // of a legend; rarer ones share an entry
+const UNSURE = -1; // in place of a label's number
 const AGREEMENT_ENTRIES = new Map([
   [AGREEMENT.noTag, { name: "no genre tag", colour: NEUTRAL }],
   [AGREEMENT.unknownTag, { name: "tag is none of the labels", colour: rgb("#8fa3b8") }],
   [AGREEMENT.agree, { name: "tag and model agree", colour: rgb("#2fa35a") }],
   [AGREEMENT.disagree, { name: "tag and model disagree", colour: rgb("#e0454f") }],
+  [AGREEMENT.unsure, { name: "model is unsure", colour: rgb("#c9b37a") }],
 ]);
 
 /** The tag is of those that the model gives. @type {Record<string, { name: string, legend: (tracks: Tracks, tag: string) => Legend }>} */
 export const COLOURINGS = {
   prediction: { name: "Predicted genre", legend: (t) => (
-    categories(Int32Array.from({ length: t.n }, (_, i) => t.label(i)), (code) => t.labels[code], labelColour)) },
+    categories(Int32Array.from({ length: t.n }, (_, i) => (t.unsure[i] ? UNSURE : t.label(i))),
+      (code) => t.labels[code] ?? "unsure", (code) => (code === UNSURE ? NEUTRAL : labelColour(code)))) },
   tag: { name: "Genre tag", legend: tagLegend },
   [TAG_COLOURING]: { name: "Predicted tag", legend: modelTagLegend },
   disagreement: { name: "Disagreement", legend: (t) => (

@@ -9,7 +9,7 @@ const TEXT_COLUMNS = /** @type {const} */ (["artist", "album", "folder", "tag"])
 /** @typedef {typeof TEXT_COLUMNS[number]} TextColumn */
 
 /** Whether a track's genre tag and its genre agree. */
-export const AGREEMENT = { noTag: 0, unknownTag: 1, agree: 2, disagree: 3 };
+export const AGREEMENT = { noTag: 0, unknownTag: 1, agree: 2, disagree: 3, unsure: 4 };
 
 export class Tracks {
   /** @param {LibraryData} data */
@@ -42,6 +42,7 @@ export class Tracks {
     this.plainLabels = new Set([""]);
     this.genresPerTrack = 0;
     this.several = false; // whether a track may have several genres
+    this.unsure = new Uint8Array(); // 1 where none of the genres may fit
     this.top = new Uint16Array();
     this.chosen = new Uint8Array();
     this.probabilities = new Uint8Array();
@@ -54,6 +55,8 @@ export class Tracks {
     const top = new Uint16Array(bytes(data.top).buffer), probabilities = bytes(data.probabilities);
     const chosen = bytes(data.chosen);
     this.several = data.several;
+    const unsure = bytes(data.unsure);
+    this.unsure = new Uint8Array(this.n);
     const each = this.genresPerTrack = data.genres_per_track;
     this.labels = data.labels;
     this.plainLabels = new Set(data.labels.map(plain));
@@ -63,6 +66,7 @@ export class Tracks {
     ids.forEach((id, i) => {
       const row = this.rowOf.get(id);
       if (row === undefined) return;
+      this.unsure[row] = unsure[i];
       for (let k = 0; k < each; k++) {
         this.top[row * each + k] = top[i * each + k];
         this.chosen[row * each + k] = chosen[i * each + k];
@@ -80,10 +84,11 @@ export class Tracks {
     this.#widen(data.genres_per_track);
     const { genresPerTrack: all } = this, each = data.genres_per_track;
     const top = new Uint16Array(bytes(data.top).buffer), probabilities = bytes(data.probabilities);
-    const chosen = bytes(data.chosen);
+    const chosen = bytes(data.chosen), unsure = bytes(data.unsure);
     new Int32Array(bytes(data.ids).buffer).forEach((id, i) => {
       const row = this.rowOf.get(id);
       if (row === undefined) return;
+      this.unsure[row] = unsure[i];
       for (let k = 0; k < all; k++) { // a track of several genres may have had more than it has now
         this.top[row * all + k] = k < each ? top[i * each + k] : 0;
         this.chosen[row * all + k] = k < each ? chosen[i * each + k] : 0;
@@ -152,6 +157,7 @@ export class Tracks {
     const tag = plain(this.text("tag", row));
     if (!tag) return AGREEMENT.noTag;
     if (!this.plainLabels.has(tag)) return AGREEMENT.unknownTag;
+    if (this.unsure[row]) return AGREEMENT.unsure;
     return this.answer(row).some((genre) => tag === plain(genre)) ? AGREEMENT.agree : AGREEMENT.disagree;
   }
 

@@ -13,12 +13,13 @@ export interface CodedColumn<Codes> {
   codes: Codes;
 }
 
-/** Genres of the tracks `ids`: `top` and `probabilities` hold `genres_per_track` values for each, base64. */
+/** Genres of the tracks `ids`: `top` and `probabilities` hold `genres_per_track` values for each, `unsure` one, base64. */
 export interface GenreData {
   ids: string;
   labels: string[];
   genres_per_track: number;
   several: boolean;
+  unsure: string;
   top: string;
   chosen: string;
   probabilities: string;

@@ -26,7 +26,7 @@ function table(data, ids) {
   const cells = ids.map((id) => {
     const row = /** @type {number} */ (tracks.rowOf.get(id));
     return [tracks.titles[row], tracks.text("artist", row), tracks.text("album", row), tracks.year[row] || "",
-      tracks.text("tag", row), tracks.answer(row).join("|"),
+      tracks.text("tag", row), tracks.unsure[row] ? "unsure" : tracks.answer(row).join("|"),
       ...(named ? [tags.top(row, tracks.tagNames.length, MIN_TAG, new Set()).map(({ name }) => name).join("|")] : [])];
   });
   const quoted = (/** @type {string | number} */ cell) => `"${String(cell).replace(/"/g, '""')}"`;

@@ -2,7 +2,7 @@
 
 /** @import { Page } from "page/core/types" */
 /** @import { Child } from "shared/dom.js" */
-import { css, labelColour } from "shared/colours.js";
+import { NEUTRAL, css, labelColour } from "shared/colours.js";
 import { duration, percent } from "shared/text.js";
 import { AGREEMENT } from "page/core/tracks.js";
 import { el } from "shared/dom.js";
@@ -11,6 +11,7 @@ import { genreBar } from "shared/genre_bar.js";
 const MAX_ROWS = 200;
 const MAX_CHIPS = 5, MIN_TAG = 0.05; // tags of a track that are shown
 const MIN_PROBABILITY = 0.004; // of a genre that is shown
+const UNSURE = "Unsure: none of these may fit";
 
 /** Cover, title, artist, album. @param {Page} page @param {number} row */
 export function trackHeading({ tracks, source }, row) {
@@ -30,6 +31,7 @@ export function genreBars({ tracks, store }, row) {
   const bars = tracks.genres(row).filter(({ probability, chosen }) => chosen || probability > MIN_PROBABILITY)
     .map(({ label, probability, chosen }) => genreBar(
       tracks.labels[label], probability, label, tracks.several && chosen));
+  if (tracks.unsure[row]) bars.unshift(el("div", { class: "small", text: UNSURE }));
   const corrected = store.state.corrections.get(row), tag = tracks.text("tag", row);
   const disagree = tracks.agreement(row) === AGREEMENT.disagree;
   if (corrected) bars.push(el("div", { class: "small", text: `Corrected to: ${corrected}` }));
@@ -65,7 +67,7 @@ export function trackList({ tracks, store }, rows, click, options = {}) {
   const { before = () => null, after = (row) => duration(tracks.seconds[row]) } = options;
   const items = rows.slice(0, MAX_ROWS).map((row) => {
     const dot = el("span", { class: "dot" });
-    dot.style.background = css(labelColour(tracks.label(row)));
+    dot.style.background = css(tracks.unsure[row] ? NEUTRAL : labelColour(tracks.label(row)));
     const credits = tracks.credits(row).slice(0, 2).join(" · ") || tracks.text("folder", row);
     return el("li", { class: row === store.state.current ? "current" : "", on: { click: () => click(row) } },
       before(row), dot,
