@@ -12,7 +12,9 @@ from kgenre.library.store import Library
 from kgenre.model.aggregate import SliceOutputs
 from kgenre.model.tasks import Task
 from kgenre.model.tasks.single_label import SingleLabel
+from kgenre.model.unsure import UnsureRule
 from kgenre.serving.model import Model
+from kgenre.serving.tags import TagLayer
 
 LABELS = ("blues", "classical", "hip-hop", "jazz", "metal", "vocal")
 SINGLE = SingleLabel(LABELS)
@@ -42,6 +44,13 @@ class LevelModel(Model):
             embeddings[embeddings[:, 2] > 0.8] = np.nan
         loud = np.clip(embeddings[:, 2], 0, 1)
         return SliceOutputs(np.stack([loud, 1 - loud], axis=1), embeddings)
+
+
+class DoubtingModel(LevelModel):
+    """LevelModel with a tag of loud songs, and unsure of what is neither quite loud nor quite quiet."""
+
+    tag_layer = TagLayer(("noisy",), np.array([[0], [0], [8]], "float32"), np.array([-4], "float32"))
+    unsure = UnsureRule(0.88)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The first pass over a library and what completes it: the same library in the end, beside a page in use."""
 
+import base64
 import os
 import re
 import signal
@@ -15,7 +16,7 @@ import pytest
 import soundfile
 from audio_files import cut_short, music, write_sound
 from chromium import chromium
-from libraries import LevelModel
+from libraries import DoubtingModel, LevelModel
 from scan_kills import check_whole, contents, differences
 
 from kgenre import find
@@ -39,19 +40,21 @@ TURNING = "08 turning.wav"
 # The server's process: a first pass has been made, and what completes it waits until it is told to go on.
 SERVE = """
 import sys, time
-from libraries import LevelModel
+import libraries
 from kgenre.library.build import open_library, update_library
 from kgenre.web.explore.explorer import Explorer
 from kgenre.web.explore.server import serve
 from kgenre.web.guard import listen
 
-class Slow(LevelModel):
+Model = getattr(libraries, sys.argv[2])
+
+class Slow(Model):
     def __call__(self, slices):
         time.sleep(0.6)  # the page asks every four seconds
         return super().__call__(slices)
 
 with open_library(sys.argv[1]) as library:
-    report, quality = update_library(library, sys.argv[1], LevelModel(), workers=1, only_first=True)
+    report, quality = update_library(library, sys.argv[1], Model(), workers=1, only_first=True)
     explorer = Explorer(library, report.space, quality, Slow)
     explorer.refine(sys.argv[1], workers=1)
     explorer.pause(True)
@@ -182,6 +185,31 @@ def test_explorer_refreshed_tracks_have_new_genres_with_and_without_a_retrained_
         assert len(every["ids"]) == len(explorer.changes(0)["genres"]["ids"])
 
 
+def test_explorer_refreshed_tracks_have_the_tags_and_doubts_of_the_whole(tmp_path):
+    folder = write_album(tmp_path / "music", 2)
+    with Library(tmp_path / "library.sqlite") as library:
+        report, quality = update_library(library, folder, DoubtingModel(), workers=1, only_first=True)
+        explorer = Explorer(library, report.space, quality, DoubtingModel)
+        turning = explorer.row(library.id_of(folder / TURNING))
+        unsure, tags = explorer.genres.prediction.unsure, library.tags(report.space)[1]
+        assert not unsure[turning] and tags[turning] < 0.1
+        scan(library, folder, DoubtingModel(), PROGRESSIVE_POLICY, workers=1)
+        assert explorer.changes(0)["tags"] is None
+        explorer.refresh([os.fsencode(folder / TURNING)])
+        now = explorer.genres.prediction.unsure
+        assert now[turning] and not unsure[turning] and np.array_equal(now, Explorer(library, report.space)
+                                                                        .genres.prediction.unsure)  # fmt: skip
+        changes = explorer.changes(0)
+        assert base64.b64decode(changes["genres"]["unsure"]) == bytes([1])
+        np.testing.assert_array_equal(
+            np.frombuffer(base64.b64decode(changes["tags"]["ids"]), "<i4"), explorer.ids[turning]
+        )
+        (noisy,) = base64.b64decode(changes["tags"]["values"])
+        slices = library.slices(report.space, int(explorer.ids[turning]))[1].astype("float64")
+        expected = (1 / (1 + np.exp(4 - 8 * slices[:, 2]))).mean()
+        assert noisy / 255 == pytest.approx(expected, abs=0.004) and expected > 0.7  # a byte; slices are float16
+
+
 def test_refinement_of_a_folder_that_is_gone_tells_why_and_leaves_the_first_pass(tmp_path):
     folder = write_album(tmp_path / "music", 2)
     with Library(tmp_path / "library.sqlite") as library:
@@ -236,10 +264,10 @@ def wait_for(holds) -> None:
 
 
 @pytest.fixture
-def served(tmp_path):
-    """The folder, the server's process and its address."""
-    folder = write_album(tmp_path / "music")
-    process = subprocess.Popen([sys.executable, "-c", SERVE, str(folder)], stdout=subprocess.PIPE, text=True,
+def served(tmp_path, request):
+    """The folder, the server's process and its address; of a LevelModel, or another one of libraries."""
+    folder, model = write_album(tmp_path / "music"), getattr(request, "param", "LevelModel")
+    process = subprocess.Popen([sys.executable, "-c", SERVE, str(folder), model], stdout=subprocess.PIPE, text=True,
                                cwd=Path(__file__).parent)  # fmt: skip
     yield folder, process, f"http://127.0.0.1:{int(process.stdout.readline())}"
     process.kill()
@@ -303,7 +331,8 @@ def shoot(tab, name: str) -> None:
         tab.screenshot(path=Path(SHOTS) / f"refinement {name}.png")
 
 
-def test_page_refined_track_changes_its_genre_and_nothing_else(served):
+@pytest.mark.parametrize("served", ["DoubtingModel"], indirect=True)
+def test_page_refined_track_changes_its_genre_tags_and_doubt_and_nothing_else(served):
     folder, _, address = served
     with Library(folder / ".kgenre" / "library.sqlite") as library:
         turning = library.id_of(folder / TURNING)
@@ -314,6 +343,10 @@ def test_page_refined_track_changes_its_genre_and_nothing_else(served):
         tab.goto(address)
         tab.wait_for_selector("#refining:has-text('refining 0 of 9, paused')")
         row = tab.evaluate(f"kgenre.tracks.rowOf.get({turning})")
+        tab.keyboard.press("t")
+        tab.fill("#tag", "noisy")
+        tab.keyboard.press("Enter")
+        until(tab, "kgenre.state.colouring === 'model_tag'")
         tab.keyboard.press("a")
         x, y = tab.evaluate(f"kgenre.map.view.toPixels(kgenre.tracks.x[{row}], kgenre.tracks.y[{row}])")
         box = tab.locator("#map").bounding_box()
@@ -327,6 +360,9 @@ def test_page_refined_track_changes_its_genre_and_nothing_else(served):
         before = tab.evaluate(kept)
         assert tab.evaluate("kgenre.state.details.slice_starts.length") == FIRST
         assert tab.evaluate(f"kgenre.tracks.genre({row})") == "quiet"
+        colour = f"kgenre.state.legend.colourOf({row}, false).join()"
+        quiet_colour = tab.evaluate(colour)
+        assert tab.evaluate(f"kgenre.tracks.unsure[{row}]") == 0 and not tab.locator("#track .chip").count()
         tab.evaluate("window.mark = 1")  # is gone if the page is loaded again
         shoot(tab, "first pass")
         assert tab.get_attribute("#refining", "role") == "progressbar"
@@ -338,6 +374,10 @@ def test_page_refined_track_changes_its_genre_and_nothing_else(served):
         assert tab.evaluate(kept) == before and tab.evaluate("window.mark") == 1
         first = "document.querySelector('#{} .genre').textContent"
         assert all(tab.evaluate(first.format(box)).startswith("loud") for box in ("track", "card"))
+        for box in ("track", "card"):
+            text = tab.inner_text(f"#{box}")
+            assert "Unsure: none of these may fit" in text and "noisy" in text
+        assert tab.evaluate(f"kgenre.tracks.unsure[{row}]") == 1 and tab.evaluate(colour) != quiet_colour
         assert tab.evaluate("kgenre.state.playback.serial === 1 && kgenre.state.current") == row
         deciding, shown = tab.evaluate(
             "[kgenre.state.playback, kgenre.state].map((s) => s.details.slice_starts[s.slice])"

@@ -218,12 +218,13 @@ def test_retrained_head_is_never_unsure_and_a_rule_that_goes_is_forgotten(librar
 def test_tags_of_unsure_tracks_are_not_written_but_their_corrections_are(library):
     explorer = Explorer(library, library.space())
     ids = {os.path.basename(path): int(track) for track, path in explorer.table["path"].items()}
-    plan = tag_writing.preview(explorer, list(ids.values()))
-    assert {os.path.basename(path): after for path, _, after in plan["changes"]} == {
-        "loud.flac": "loud", "quiet.flac": "quiet",
-    }  # fmt: skip
-    ((path, reason),) = plan["failures"]
-    assert path.endswith("middle.flac") and reason == tag_writing.UNSURE_REASON
+    for several in (False, True):
+        plan = tag_writing.preview(explorer, tag_writing.Wanted(ids=list(ids.values()), several=several))
+        assert {os.path.basename(path): after for path, _, _, after in plan["changes"]} == {
+            "loud.flac": "loud", "quiet.flac": "quiet",
+        }  # fmt: skip
+        ((path, reason),) = plan["failures"]
+        assert path.endswith("middle.flac") and reason == tag_writing.UNSURE_REASON
     explorer.correct([ids["middle.flac"]], "quiet")
-    plan = tag_writing.preview(explorer, [ids["middle.flac"]])
-    assert [after for _, _, after in plan["changes"]] == ["quiet"] and not plan["failures"]
+    plan = tag_writing.preview(explorer, tag_writing.Wanted(ids=[ids["middle.flac"]]))
+    assert [after for _, _, _, after in plan["changes"]] == ["quiet"] and not plan["failures"]
