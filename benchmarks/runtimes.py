@@ -21,11 +21,11 @@ import soundfile
 from benchmarks.timing import best_rates
 from kgenre.audio.reader import TrackReader
 from kgenre.model.tasks import DEFAULT_TASK, make_task
-from kgenre.serving import default_model
 from kgenre.serving.catalogue import open_model
 from kgenre.serving.exporters import export_model
 from kgenre.serving.exporters.quantizations import QUANTIZATIONS
 from kgenre.serving.litert_model import LitertModel
+from kgenre.serving.packaged import PACKAGED
 from kgenre.serving.predict import predict_tracks
 
 RATE, SONG_SECONDS, SHORT_SECONDS, ROUNDS = 44100, 30, 3, 3
@@ -76,8 +76,8 @@ def show_folder(paths: list[str]) -> None:
 
 
 def show_variants(folder: Path) -> None:
-    settings, labels = default_model.settings()
-    network, task = default_model.build(settings, labels), make_task(DEFAULT_TASK, labels)
+    settings, labels = PACKAGED["compact"].settings()
+    network, task = PACKAGED["compact"].build(), make_task(DEFAULT_TASK, labels)
     files = {name: folder / f"{name}.tflite" for name in QUANTIZATIONS}
     for name, path in files.items():
         export_model(network, task, settings.slice_spec, path, "litert", quantization=name)

@@ -42,6 +42,7 @@ from kgenre.serving.catalogue import MIX, open_model
 from kgenre.serving.mixture import alignment
 
 FOLDS = 5
+DRAWS = 2000  # of the bootstrap
 # Each behind a scaler to mean 0 and deviation 1. Their numbers are fixed: nothing is chosen on the tracks reported.
 HEADS: dict[str, Callable] = {
     "logistic, C = 0.01": lambda: LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000),
@@ -60,6 +61,7 @@ def main(argv=None) -> int:
     parser.add_argument(
         "--unit", choices=("artist", "track"), default="artist", help="kept in one fold (default: artist)"
     )
+    parser.add_argument("--against", metavar="MODEL", help="also how much each model is better than this one of them")
     parser.add_argument("--seeds", type=int, default=1, help="draws of the folds (default: 1)")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="of embeddings and table")
     cli.add_collection_flags(parser)
@@ -79,17 +81,22 @@ def _compare(args: argparse.Namespace) -> int:
     vectors = {model: track_vectors([files[name] for name in member_names(model)]) for model in args.models}
     known = set.intersection(*map(set, vectors.values()))
     rows = rows[rows["path"].isin(known)].reset_index(drop=True)
-    lines = []
+    lines, hits = [], {}
     for model, by_path in vectors.items():
         x = np.stack([by_path[path] for path in rows["path"]])
         for head in args.heads:
-            lines.append((f"`{model}`", str(x.shape[1]), head, *measured(x, rows, HEADS[head], args.unit, args.seeds)))
+            valid, hits[model, head] = measured(x, rows, HEADS[head], args.unit, args.seeds)
+            cells = (*percent(valid.mean(), len(valid)), *percent(float(hits[model, head].mean()), len(x)))
+            lines.append((f"`{model}`", str(x.shape[1]), head, *cells))
             print("  ".join(lines[-1]), flush=True)
     counts = rows["split"].value_counts()
     tracks = f"{counts['train']} train and {counts['valid']} valid tracks"
     caption = f"{tracks}; {args.seeds} draws of {FOLDS} folds by {args.unit}."
     head = ("model", "values", "head", "valid", "95 % interval", "folds", "95 % interval")
-    write_text(out / "teachers.md", f"{caption}\n\n{markdown(head, lines)}\n")
+    text = f"{caption}\n\n{markdown(head, lines)}\n"
+    if args.against:
+        text += f"\n{differences(hits, args.against, group_ids(rows, args.unit))}\n"
+    write_text(out / "teachers.md", text)
     print(f"{caption}\nwritten to {out / 'teachers.md'}")
     return 0
 
@@ -129,18 +136,34 @@ def slices_of(embeddings) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     return dict(zip(embeddings.table["path"], parts))
 
 
-def measured(x: np.ndarray, rows: pd.DataFrame, head: Callable, unit: str, seeds: int) -> tuple[str, ...]:
-    """Accuracy on valid, and of the pooled folds, each with its interval."""
+def differences(hits: dict, against: str, groups: np.ndarray) -> str:
+    """Table of accuracy in folds minus that of one model by the same head, with a paired bootstrap of whole groups."""
+    if against not in {model for model, _ in hits}:
+        raise KgenreError(f"--against must be one of --models. Received: {against}.")
+    members = [np.flatnonzero(groups == group) for group in dict.fromkeys(groups)]
+    rng, lines = np.random.default_rng(0), []
+    draws = [np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))]) for _ in range(DRAWS)]
+    for (model, head), own in hits.items():
+        if model != against:
+            difference = own - hits[against, head]
+            low, high = np.quantile([difference[draw].mean() for draw in draws], (0.025, 0.975))
+            lines.append(
+                (f"`{model}`", head, f"{100 * difference.mean():+.1f}", f"{100 * low:+.1f} to {100 * high:+.1f}")
+            )
+    return markdown(("model", "head", f"points more than `{against}`", "95 % interval"), lines)
+
+
+def measured(x: np.ndarray, rows: pd.DataFrame, head: Callable, unit: str, seeds: int) -> tuple[np.ndarray, np.ndarray]:
+    """Hits on valid, and of every track in folds, mean over the draws of the folds."""
     genre, train = rows["genre"].to_numpy(dtype=object), (rows["split"] == "train").to_numpy()
     if train.all() or not train.any():
         raise KgenreError("The heads need train and valid tracks. Received: one of the two splits alone.")
     valid = fitted_hits(x, genre, np.flatnonzero(train), np.flatnonzero(~train), head)
-    shares = []
+    pooled = np.zeros(len(x))
     for seed in range(seeds):
-        folds = grouped_folds(genre, group_ids(rows, unit), FOLDS, seed)
-        shares.append(np.concatenate([fitted_hits(x, genre, fit, others, head) for fit, others in folds]).mean())
-    pooled = float(np.mean(shares))
-    return (*percent(valid.mean(), len(valid)), *percent(pooled, len(x)))
+        for fit, others in grouped_folds(genre, group_ids(rows, unit), FOLDS, seed):
+            pooled[others] += fitted_hits(x, genre, fit, others, head) / seeds
+    return valid, pooled
 
 
 def fitted_hits(x: np.ndarray, genre: np.ndarray, fit: np.ndarray, others: np.ndarray, head: Callable) -> np.ndarray:

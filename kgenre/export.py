@@ -81,16 +81,20 @@ def _version_folder(args: argparse.Namespace, _: str) -> Path:
 
 
 def _load(folder: Path | None):
-    """Keras model, task, SliceSpec, leak and unsure rule of a run, or of the default model if `folder` is None."""
-    from kgenre.serving.catalogue import DEFAULT, MUSICNN
+    """Keras model, task, SliceSpec, leak and unsure rule of a run, or of a model of the package.
 
-    if folder is None or str(folder) in (DEFAULT, MUSICNN):
+    The default model if `folder` is None.
+    """
+    from kgenre.serving.catalogue import DEFAULT, PACKAGED_MODELS
+
+    packaged = PACKAGED_MODELS.get(str(folder or DEFAULT))
+    if packaged:
         from kgenre.model.tasks import DEFAULT_TASK, make_task
-        from kgenre.serving import default_model
+        from kgenre.serving.packaged import PACKAGED
 
-        settings, labels = default_model.settings()
-        task, rule = make_task(DEFAULT_TASK, labels), default_model.unsure_rule()
-        return default_model.build(settings, labels), task, settings.slice_spec, "", rule
+        row = PACKAGED[packaged]
+        settings, labels = row.settings()
+        return row.build(), make_task(DEFAULT_TASK, labels), settings.slice_spec, "", row.unsure_rule()
     from kgenre.training.run import Run
 
     run = Run(folder)

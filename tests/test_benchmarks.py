@@ -32,14 +32,30 @@ def test_teachers_and_their_mixture_are_measured_on_train_and_valid(tmp_path, ca
     made = make_demo(tmp_path / "demo", genres=("ambient", "metal"), songs_per_genre=12, seconds=(2.0, 3.0))
     out, opened = tmp_path / "out", []
     monkeypatch.setattr(teachers, "open_model", lambda name: opened.append(name) or open_model(name))
-    command = ["--data", str(made / "manifest.csv"), "--models", "default", "mix:default,musicnn", "--out", str(out)]
+    command = [
+        "--data",
+        str(made / "manifest.csv"),
+        "--models",
+        "default",
+        "mix:default,musicnn",
+        "--out",
+        str(out),
+        "--against",
+        "default",
+    ]
     assert teachers.main(command) == 0
-    table = [line.strip("| ").split(" | ") for line in (out / "teachers.md").read_text().splitlines() if "`" in line]
-    assert [(line[0], line[1]) for line in table[::3]] == [("`default`", "200"), ("`mix:default,musicnn`", "400")]
+    written = (out / "teachers.md").read_text().splitlines()
+    lines = [line.strip("| ").split(" | ") for line in written if "`" in line]
+    table, differences = lines[:6], lines[7:]
+    assert [(line[0], line[1]) for line in table[::3]] == [("`default`", "128"), ("`mix:default,musicnn`", "328")]
+    assert [line[:2] for line in differences] == [["`mix:default,musicnn`", head] for head in teachers.HEADS]
+    for line in differences:
+        low, high = map(float, line[3].split(" to "))
+        assert low <= float(line[2]) <= high
     assert [line[2] for line in table] == 2 * list(teachers.HEADS)
     assert all(float(line[5].rstrip("%")) > 80 for line in table)  # ambient and metal, as composed
     rows = read_metadata(out / "default.npz")[1]
     assert set(rows["split"]) == {"train", "valid"} and opened == ["default", "musicnn"]
-    first = teachers.track_vectors([out / "default.npz"])
+    finer = teachers.track_vectors([out / "musicnn.npz"])
     both = teachers.track_vectors([out / "default.npz", out / "musicnn.npz"])
-    assert all(np.allclose(both[path], np.tile(first[path], 2), atol=1e-5) for path in rows["path"])
+    assert all(np.allclose(both[path][128:], finer[path], atol=1e-5) for path in rows["path"])

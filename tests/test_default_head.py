@@ -19,7 +19,12 @@ from kgenre.serving.litert_model import LitertModel
 
 def test_command_on_a_collection_writes_head_and_metrics(cache, collection, tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "COPIES", 1)
-    assert default_head.main(["--data", str(collection / "manifest.csv"), "--out", str(tmp_path / "head")]) == 0
+    assert (
+        default_head.main(
+            ["--model", "musicnn", "--data", str(collection / "manifest.csv"), "--out", str(tmp_path / "head")]
+        )
+        == 0
+    )
     assert (tmp_path / "head" / "labels.txt").read_text().split() == list(GENRES)
     metrics = json.loads((tmp_path / "head" / "metrics.json").read_text())
     assert metrics["split"] == "valid" and metrics["fitted_on"] + metrics["tracks"] < 18  # test tracks are left out
@@ -76,7 +81,8 @@ def test_temperature_of_overconfident_head_calibrates_it():
     x = 0.01 * rng.standard_normal((300, 1706)) + seen[:, None] * (np.arange(1706) < 40)
     features = SliceFeatures(x.astype("float32"), np.arange(300), np.ones(300, bool))
     every = np.ones(300, bool)
-    temperature = find_temperature(features, truth, every, np.arange(300).astype(str))
-    head = fit_head(features, truth, every)
+    classifiers = engine.CLASSIFIERS["musicnn"]
+    temperature = find_temperature(features, truth, every, np.arange(300).astype(str), classifiers)
+    head = fit_head(features, truth, every, classifiers)
     highest = track_probabilities(features, head, np.arange(300), temperature).max(axis=1)
     assert 0.6 < highest.mean() < 0.8

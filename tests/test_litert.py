@@ -20,13 +20,14 @@ from kgenre.archs import ARCHS
 from kgenre.core.errors import KgenreError
 from kgenre.features import FEATURES
 from kgenre.model.tasks import make_task
-from kgenre.serving import default_model, litert_model
+from kgenre.serving import litert_model
 from kgenre.serving.catalogue import open_model
 from kgenre.serving.exporters import export_model, litert
 from kgenre.serving.exporters.quantizations import QUANTIZATIONS
 from kgenre.serving.keras_model import KerasModel
 from kgenre.serving.litert_file import add_facts, read_metadata, write_metadata
 from kgenre.serving.litert_model import LitertModel
+from kgenre.serving.packaged import PACKAGED
 from kgenre.serving.saved_model import SavedModel
 from kgenre.training.settings import RunSettings
 
@@ -314,10 +315,12 @@ def test_export_refuses_what_does_not_fit_the_format(arguments, message, capsys)
     assert message in capsys.readouterr().err
 
 
-def test_file_of_the_default_model_is_made_of_the_head_beside_it():
+@pytest.mark.parametrize("row", PACKAGED.values(), ids=PACKAGED)
+def test_file_of_a_packaged_model_is_made_of_the_head_beside_it(row):
     """Fails where the head was fitted again and the file was not: `kgenre default_head` writes both."""
-    metadata = read_metadata(default_model.litert_file())
-    assert metadata["made_of"] == default_model.made_of(default_model.head_directory())
-    settings, labels = default_model.settings()
-    assert metadata["labels"] == labels and open_model().slice_spec == settings.slice_spec
-    assert isinstance(open_model(), LitertModel)
+    metadata = read_metadata(row.litert_file)
+    assert metadata["made_of"] == row.made_of
+    settings, labels = row.settings()
+    model = open_model(row.name)
+    assert metadata["labels"] == labels and model.slice_spec == settings.slice_spec
+    assert isinstance(model, LitertModel)

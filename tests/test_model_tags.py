@@ -12,7 +12,7 @@ from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library
 from kgenre.model.aggregate import SliceOutputs
 from kgenre.model.tasks.multi_label import MultiLabel
-from kgenre.serving import default_model
+from kgenre.serving.packaged import PACKAGED
 from kgenre.serving.tags import TagLayer, ranked
 
 NAMES = ("loud", "no voice", "Ängste")
@@ -47,8 +47,9 @@ def test_ranked_names_are_sorted_by_probability():
     assert list(ranked(("a", "b", "c"), np.array([0.25, 0.5, 0.25]))) == ["b", "a", "c"]
 
 
-def test_tag_layer_of_the_package_has_a_name_for_each_output():
-    layer = default_model.tag_layer()
+@pytest.mark.parametrize("row", PACKAGED.values(), ids=PACKAGED)
+def test_tag_layer_of_the_package_has_a_name_for_each_output(row):
+    layer = row.tag_layer()
     assert layer.kernel.shape[1] == len(layer.bias) == len(layer.labels) == len(set(layer.labels))
 
 

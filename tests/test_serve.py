@@ -23,7 +23,7 @@ from kgenre import serve
 from kgenre.audio.decode import probe
 from kgenre.audio.slicing import SliceSpec
 from kgenre.model.tasks.single_label import SingleLabel
-from kgenre.serving import default_model
+from kgenre.serving.packaged import PACKAGED
 from kgenre.web.classify import connections
 from kgenre.web.classify.admission import Admission
 from kgenre.web.classify.api import public_name
@@ -545,7 +545,7 @@ def test_serve_command_wrong_flag_or_model_ends_with_one_line(capsys, monkeypatc
 
 
 def test_serve_command_answers_through_the_runtime_that_is_asked_for(capsys):
-    command = ["--model", str(default_model.litert_file()), "--runtime", "tensorflow", "--port", "0"]
+    command = ["--model", str(PACKAGED["compact"].litert_file), "--runtime", "tensorflow", "--port", "0"]
     assert serve.main(command) == 2
     assert "answers through LiteRT. Received: --runtime tensorflow" in capsys.readouterr().err
     url = "http://localhost:1/v1/models/genres"

@@ -20,7 +20,8 @@ def test_row_states_provenance_and_verification(name):
     row = WEIGHTS[name]
     assert row.arch in ARCHS and name == f"{row.arch}-{row.value}"
     assert row.trained_on and row.citation and row.licence in {"MIT", "ISC", "Apache-2.0"}
-    assert bool(row.url) != bool(row.package) and "/" not in row.file
+    in_package = row.source is sources.from_package
+    assert [bool(row.url), bool(row.package), in_package].count(True) == 1 and "/" not in row.file
     assert row.size or row.unpacked
     assert row.sha256 is None or len(row.sha256) == 64
     exceptions = {"resnet50": "MD5, size", "vggish": "its output for a sine"}

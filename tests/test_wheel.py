@@ -13,12 +13,12 @@ ROOT = Path(__file__).parent.parent
 # In a folder that holds nothing else: what is found comes from the wheel.
 USE = """
 import json, kgenre
-from kgenre.serving import default_model
+from kgenre.serving.packaged import PACKAGED
 from kgenre.training.recipes import recipes
 from kgenre.training.settings import RunSettings, read_config
 from kgenre.web.page_files import fill_page, page_files
 assert "page/app.js" in page_files("kgenre.web.explore") and fill_page("kgenre.web.classify")
-settings, labels = default_model.settings()
+settings, labels = PACKAGED["compact"].settings()
 print(json.dumps({
     "package": kgenre.__file__,
     "labels": len(labels),

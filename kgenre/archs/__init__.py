@@ -16,6 +16,7 @@ from kgenre.archs.musicnn import MUSICNN
 from kgenre.archs.recurrent import CRNN, CRNN_PARALLEL
 from kgenre.archs.resnet import RESNET50
 from kgenre.archs.resnet18 import RESNET18
+from kgenre.archs.short_fcn import SHORT_FCN
 from kgenre.archs.taggers import FCN, TAGGER_CRNN
 from kgenre.archs.vggish import VGGISH
 
@@ -38,6 +39,7 @@ ARCHS: dict[str, Arch] = {
     "musicnn": MUSICNN,
     "fcn": FCN,
     "tagger_crnn": TAGGER_CRNN,
+    "short_fcn": SHORT_FCN,
     "vggish": VGGISH,
     "bandattn": BANDATTN,
 }

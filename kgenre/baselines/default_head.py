@@ -1,4 +1,4 @@
-"""The head of the default model: three linear classifiers on musicnn's features, averaged.
+"""The heads of the package's models: linear classifiers on a network's features, averaged.
 
 All tracks of a genre have the same weight, and all genres. The classifiers are fitted on slices of one length, of
 the tracks as they are and of altered copies (speed, equaliser, band limit, level, noise, repeated short excerpts),
@@ -6,13 +6,22 @@ so that the answer depends little on the length, the sample rate and the level o
 """
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from kgenre.baselines.alteration import altered
-from kgenre.baselines.linear_head import SliceFeatures, make_head, track_probabilities
-from kgenre.collections.grouping import group_ids, numbered_neighbours
+from kgenre.baselines.linear_head import (
+    FOLDS,
+    SliceFeatures,
+    discriminants,
+    logistic,
+    make_head,
+    track_probabilities,
+)
+from kgenre.baselines.unsure import fit_unsure
+from kgenre.collections.grouping import group_ids, grouped_folds, numbered_neighbours
 from kgenre.core.errors import KgenreError
 from kgenre.core.heads import LinearHead
 from kgenre.core.progress import SILENT, Progress
@@ -21,21 +30,35 @@ COPIES = 6  # altered copies of each track
 SLICES = 7  # of each altered copy, at most: more slices of a long track add little
 OVERLAP = 2  # slices of a copy start every half of their length
 BATCH = 32
+# Of musicnn, the embedding, and the maximum and the mean over time of each map. Chosen on valid tracks.
+EMBEDDING, MEANS, POOLED = np.arange(200), np.arange(201, 1706, 2), np.arange(200, 1706)
+CLASSIFIERS = {
+    "compact": (logistic(0.001),),
+    "musicnn": (
+        discriminants(0.3, np.concatenate([EMBEDDING, MEANS])),
+        discriminants(0.1, EMBEDDING),
+        logistic(0.001, POOLED),
+    ),
+}
 
 
-def train_default_head(data: str, out: Path, seed: int = 0, progress: Progress = SILENT) -> dict:
-    """Fits the head on train, evaluates it on valid, fits it again on both, and writes the files of the head.
+def train_default_head(
+    data: str, out: Path, seed: int = 0, progress: Progress = SILENT, model: str = "compact", options=None
+) -> dict:
+    """Fits the head on train, evaluates it on valid and in folds, fits it on both, and writes the files of the model.
 
-    The files are head.npz, labels.txt, config.json, metrics.json, model.tflite and tags.npz. Test tracks are never
-    opened.
+    The files are head.npz, unsure.json, labels.txt, config.json, metrics.json, model.tflite and tags.npz. Test tracks
+    are never opened.
 
     Args:
         data: what load_collection takes; it needs train and valid tracks.
         out: folder for the files.
         seed: of the altered copies.
+        model: row of PACKAGED.
+        options: CollectionOptions, which may name the artists of the tracks.
 
     Returns:
-        The metrics on valid, as in metrics.json.
+        The metrics on valid, as in metrics.json. "folds" is of five folds over train and valid, by artist, pooled.
 
     Raises:
         KgenreError: no valid tracks, a genre without train tracks, or too many unusable files.
@@ -44,15 +67,16 @@ def train_default_head(data: str, out: Path, seed: int = 0, progress: Progress =
     from kgenre.audio.settings import ReaderSettings
     from kgenre.collections import load_collection
     from kgenre.collections.splits import trainable_genres
-    from kgenre.core.files import make_output_folder
+    from kgenre.core.files import make_output_folder, write_json
     from kgenre.model.settings import ModelSettings
     from kgenre.model.tasks import DEFAULT_TASK, make_task
+    from kgenre.serving.packaged import PACKAGED, UNSURE_FILE
 
-    out = make_output_folder(out)
-    table = load_collection(data, progress=progress).table
+    packaged = PACKAGED[model].at(make_output_folder(out))
+    table = load_collection(data, options=options, progress=progress).table
     table = table[table["split"].isin(("train", "valid"))].reset_index(drop=True)
-    settings = ModelSettings.compose({"arch": "musicnn"})
-    features, failures = extract(list(table["path"]), settings, seed, progress)
+    settings, classifiers = ModelSettings.compose({"arch": packaged.arch}), CLASSIFIERS[model]
+    features, failures = extract(list(table["path"]), settings, packaged.network, seed, progress)
     progress.failures(failures)
     check_bad_share(failures, len(table), ReaderSettings().max_bad_share)
     usable = ~table["path"].isin(failures).to_numpy()
@@ -63,36 +87,62 @@ def train_default_head(data: str, out: Path, seed: int = 0, progress: Progress =
         )
     truth = np.array([labels.index(genre) if genre in labels else 0 for genre in table["genre"]])
     groups, train = group_ids(table, "artist", unknown=numbered_neighbours(table)), usable & ~valid
-    head = make_head(features, truth, train, groups)
+    head = make_head(features, truth, train, groups, classifiers)
     probabilities = track_probabilities(features, head, np.flatnonzero(valid))
     metrics = {
         "fitted_on": int(train.sum()),
         "split": "valid",
         **make_task(DEFAULT_TASK, labels).evaluate(truth[valid], probabilities),
     }
-    _write_head(out, make_head(features, truth, usable, groups), labels, settings, metrics)
+    head = make_head(features, truth, usable, groups, classifiers)
+    tracks = np.flatnonzero(usable)
+    folds = list(grouped_folds(truth[tracks], groups[tracks], FOLDS, seed))
+    if folds:
+        probabilities = fold_probabilities(features, truth, tracks, folds, groups, classifiers)
+        hits = probabilities.argmax(axis=1) == truth[tracks]
+        metrics["folds"] = {"tracks": len(tracks), "accuracy": float(hits.mean())}
+        means = np.stack([features.x[(features.track == track) & features.unaltered].mean(axis=0) for track in tracks])
+        size = packaged.read_tags().kernel.shape[0]  # the embedding is first among the features
+        rule = fit_unsure(means[:, :size], probabilities, truth[tracks], folds)
+        write_json(packaged.directory / UNSURE_FILE, rule.values())
+    _write_head(packaged, head, labels, settings, metrics)
     return metrics
 
 
-def _write_head(out: Path, head: LinearHead, labels: list[str], settings, metrics: dict) -> None:
+def fold_probabilities(features, truth, tracks, folds, groups, classifiers) -> np.ndarray:
+    """Probabilities of tracks by heads that were fitted without their fold, float32 (tracks, classes)."""
+    found = np.empty((len(tracks), truth.max() + 1), "float32")
+    for fit, validate in folds:
+        mask = np.zeros(len(truth), bool)
+        mask[tracks[fit]] = True
+        found[validate] = track_probabilities(
+            features, make_head(features, truth, mask, groups, classifiers), tracks[validate]
+        )
+    return found
+
+
+def _write_head(packaged, head: LinearHead, labels: list[str], settings, metrics: dict) -> None:
     from kgenre.core.files import write_beside, write_json, write_text
     from kgenre.core.settings import settings_json
-    from kgenre.serving.default_model import write_litert_files
 
     kernel, bias = head
+    out = packaged.directory
     write_beside(out / "head.npz", lambda part: np.savez(part, kernel=kernel, bias=bias))
     write_text(out / "labels.txt", "\n".join(labels) + "\n")
     write_text(out / "config.json", settings_json(settings.values()))
     write_json(out / "metrics.json", metrics)
-    write_litert_files(out)
+    packaged.write_litert_files()
 
 
-def extract(paths: list[str], settings, seed: int, progress: Progress = SILENT) -> tuple[SliceFeatures, dict[str, str]]:
+def extract(
+    paths: list[str], settings, network: Callable, seed: int, progress: Progress = SILENT
+) -> tuple[SliceFeatures, dict[str, str]]:
     """The features of slices of the tracks and of their altered copies.
 
     Args:
         paths: of the tracks.
-        settings: ModelSettings of the default model; the unaltered slices are those that it is served with.
+        settings: ModelSettings of the model; the unaltered slices are those that it is served with.
+        network: (settings, number of genres) -> keras.Model with the layer "features".
         seed: of the copies.
 
     Returns:
@@ -108,7 +158,6 @@ def extract(paths: list[str], settings, seed: int, progress: Progress = SILENT) 
     from kgenre.audio.policy import SLICES_PER_TRACK
     from kgenre.audio.slicing import cut_slices
     from kgenre.audio.track import read_samples
-    from kgenre.serving.default_model import network
 
     spec = settings.audio.slice_spec
     model = network(settings, 2)

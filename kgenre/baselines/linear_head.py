@@ -1,6 +1,7 @@
-"""A linear head on musicnn's features: three linear classifiers, averaged, and one temperature."""
+"""A linear head on features of slices: linear classifiers, averaged, and one temperature."""
 
 import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ FOLDS = 5  # for the temperature
 class SliceFeatures:
     """Features of the slices of some tracks.
 
-    x: float32 (slices, 1706).
+    x: float32 (slices, d).
     track: int (slices,), index of the track of each slice.
     unaltered: bool (slices,), whether the slice is of the track as it is.
     """
@@ -27,36 +28,67 @@ class SliceFeatures:
     unaltered: np.ndarray
 
 
-def make_head(features: SliceFeatures, truth: np.ndarray, fitted_on: np.ndarray, groups: np.ndarray) -> LinearHead:
+@dataclass(frozen=True)
+class Classifier:
+    """A linear classifier of some columns of the features.
+
+    fit: standardised x (slices, columns), truth (slices,), weights (slices,), number of classes -> LinearHead.
+    columns: int; all if not given.
+    """
+
+    fit: Callable[[np.ndarray, np.ndarray, np.ndarray, int], LinearHead]
+    columns: np.ndarray | None = None
+
+
+def logistic(inverse_penalty: float, columns: np.ndarray | None = None) -> Classifier:
+    """Multinomial logistic regression with scikit-learn's C."""
+
+    def fit(x, y, weights, n_classes: int) -> LinearHead:
+        return fit_logistic(x, y, weights, n_classes=n_classes, inverse_penalty=inverse_penalty, tolerance=1e-3)
+
+    return Classifier(fit, columns)
+
+
+def discriminants(shrinkage: float, columns: np.ndarray | None = None) -> Classifier:
+    """Linear discriminants."""
+    return Classifier(lambda x, y, weights, n_classes: discriminant(x, y, weights, shrinkage), columns)
+
+
+def make_head(
+    features: SliceFeatures,
+    truth: np.ndarray,
+    fitted_on: np.ndarray,
+    groups: np.ndarray,
+    classifiers: Sequence[Classifier],
+) -> LinearHead:
     """The head as it is shipped: divided by its temperature, the kernel in half precision.
 
     Args:
         truth: int (tracks,), label indices.
         fitted_on: bool (tracks,), the tracks to fit on.
         groups: group ids (tracks,), which no fold separates.
+        classifiers: whose mean the head is.
     """
-    kernel, bias = fit_head(features, truth, fitted_on)
-    temperature = find_temperature(features, truth, fitted_on, groups)
+    kernel, bias = fit_head(features, truth, fitted_on, classifiers)
+    temperature = find_temperature(features, truth, fitted_on, groups, classifiers)
     return LinearHead((kernel / temperature).astype("float16"), (bias / temperature).astype("float32"))
 
 
-def fit_head(features: SliceFeatures, truth: np.ndarray, fitted_on: np.ndarray) -> LinearHead:
-    """Mean of three linear classifiers, each scaled to logits of the same deviation: kernel (1706, classes), bias."""
+def fit_head(
+    features: SliceFeatures, truth: np.ndarray, fitted_on: np.ndarray, classifiers: Sequence[Classifier]
+) -> LinearHead:
+    """Mean of linear classifiers, each scaled to logits of the same deviation: kernel (d, classes), bias."""
     use = fitted_on[features.track]
     x, track = features.x[use].astype("float64"), features.track[use]
     weights = slice_weights(track, truth)
     n_classes = truth.max() + 1
     kernel, bias = np.zeros((x.shape[1], n_classes)), np.zeros(n_classes)
-    logistic = functools.partial(fit_logistic, n_classes=n_classes, inverse_penalty=0.001, tolerance=1e-3)
-    embedding, means, pooled = np.arange(200), np.arange(201, 1706, 2), np.arange(200, 1706)
-    for columns, classifier in (
-        (np.concatenate([embedding, means]), lambda *a: discriminant(*a, shrinkage=0.3)),
-        (embedding, lambda *a: discriminant(*a, shrinkage=0.1)),
-        (pooled, logistic),
-    ):
-        one_kernel, one_bias = fit_standardized(classifier, x[:, columns], truth[track], weights)
+    for classifier in classifiers:
+        columns = np.arange(x.shape[1]) if classifier.columns is None else classifier.columns
+        fit = functools.partial(classifier.fit, n_classes=n_classes)
+        one_kernel, one_bias = fit_standardized(fit, x[:, columns], truth[track], weights)
         logits = x[:, columns] @ one_kernel + one_bias
-        scale = 3 * (logits - logits.mean(axis=1, keepdims=True)).std() / 2.5
+        scale = len(classifiers) * (logits - logits.mean(axis=1, keepdims=True)).std() / 2.5
         kernel[columns] += one_kernel / scale
         bias += one_bias / scale
     return LinearHead(kernel, bias)
@@ -76,11 +108,17 @@ def track_probabilities(
     return np.stack(probabilities)
 
 
-def find_temperature(features: SliceFeatures, truth: np.ndarray, fitted_on: np.ndarray, groups: np.ndarray) -> float:
+def find_temperature(
+    features: SliceFeatures,
+    truth: np.ndarray,
+    fitted_on: np.ndarray,
+    groups: np.ndarray,
+    classifiers: Sequence[Classifier],
+) -> float:
     """The temperature with the least cross-entropy of whole tracks, by cross-validation that keeps groups whole.
 
     Args:
-        truth, fitted_on, groups: as of `make_head`.
+        truth, fitted_on, groups, classifiers: as of `make_head`.
 
     Returns:
         The temperature, in exp(-2) to exp(2); 1 where two folds are not possible.
@@ -92,7 +130,7 @@ def find_temperature(features: SliceFeatures, truth: np.ndarray, fitted_on: np.n
     for fit, validate in grouped_folds(truth[tracks], groups[tracks], FOLDS, seed=0):
         mask = np.zeros(len(truth), bool)
         mask[tracks[fit]] = True
-        fitted.append((fit_head(features, truth, mask), tracks[validate]))
+        fitted.append((fit_head(features, truth, mask, classifiers), tracks[validate]))
     if not fitted:
         return 1.0
 

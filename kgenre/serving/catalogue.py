@@ -17,7 +17,8 @@ from kgenre.serving.model import MODELS, Model
 from kgenre.serving.runtimes import AUTO, LITERT, RUNTIMES
 from kgenre.serving.saved_model import SavedModel
 
-DEFAULT, MUSICNN = "default", "musicnn"
+DEFAULT = "default"
+PACKAGED_MODELS = {DEFAULT: "compact", "compact": "compact", "musicnn": "musicnn"}  # {name: row of PACKAGED}
 MIX = "mix:"
 
 
@@ -55,28 +56,27 @@ def model_input(name=None) -> str:
     return open_model(name).slice_spec.input
 
 
-def _default(name: str, runtime: str) -> Model:
-    """The default model, with its layer of tags."""
-    from kgenre.serving import default_model
+def _packaged(packaged: str, name: str, runtime: str) -> Model:
+    """A model of the package, by its row of PACKAGED, with its layer of tags."""
+    from kgenre.serving.packaged import PACKAGED
 
-    model = _default_network(name, runtime)
-    model.tag_layer = default_model.tag_layer()
+    row = PACKAGED[packaged]
+    model = _packaged_network(row, name, runtime)
+    model.tag_layer = row.tag_layer()
     return model
 
 
-def _default_network(name: str, runtime: str) -> Model:
+def _packaged_network(row, name: str, runtime: str) -> Model:
     """The .tflite file of the package, or its SavedModel, which the first use exports."""
-    from kgenre.serving import default_model
-
     if runtime == LITERT or (runtime == AUTO and litert_model.installed()):
         litert_model.check_installed()
-        return LitertModel(default_model.litert_file(), name)
-    folder = default_model.saved_model()
+        return LitertModel(row.litert_file, name)
+    folder = row.saved_model()
     try:
         return SavedModel(folder, name)
     except KgenreError:  # something else removed files of the cache
         shutil.rmtree(folder.parent)
-        return SavedModel(default_model.saved_model(), name)
+        return SavedModel(row.saved_model(), name)
 
 
 def _mixture(name: str, runtime: str) -> Model:
@@ -115,8 +115,7 @@ TAGGERS = {
 
 
 CATALOGUE: dict[str, Callable[[str], Model]] = {
-    DEFAULT: lambda runtime: _default(DEFAULT, runtime),
-    MUSICNN: lambda runtime: _default(MUSICNN, runtime),
+    **{name: functools.partial(_packaged, packaged, name) for name, packaged in PACKAGED_MODELS.items()},
     "vggish": _vggish,
     **{name: functools.partial(_tagger, name) for name in TAGGERS},
 }

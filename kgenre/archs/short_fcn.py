@@ -1,0 +1,112 @@
+"""Two of the taggers of archs.taggers side by side, made for slices of five seconds and for a processor."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from kgenre.archs.arch import Arch, FewFrames, NetworkSettings, Unfreeze
+from kgenre.archs.pretrained import check_mel_image, freeze
+from kgenre.archs.taggers import EPSILON, FCN_BLOCKS
+from kgenre.features.mel import TAGGER_MEL
+from kgenre.weights import load, weights_help, weights_of
+
+# {branch: rank of the second and third convolution}. These two have nine tenths of the work of `fcn`.
+BRANCHES = {"msd": (40, 96), "jamendo": (16, 48)}
+POOLS = ((2, 4), (2, 4), (2, 4), (3, 1))
+CELL = 64  # frames to a value in time behind the pools, 1 s
+FILTERS = tuple(filters for filters, _ in FCN_BLOCKS)
+
+
+class ShortFcnSettings(NetworkSettings):
+    """Weights of its own, and which layers train."""
+
+    weights: Literal["taggers", "none"] = Field(
+        "taggers", description=f"none for random ones, or pretrained ones. {weights_help('short_fcn')}"
+    )
+    unfreeze: Unfreeze = 0  # a few hundred tracks would corrupt it
+
+
+def short_fcn(image, weights: str = "none", unfreeze: int = -1):
+    """Choi's fully convolutional network for short slices, once for each of two sets of tags.
+
+    A branch is `fcn` (archs.taggers) with two changes. Its second and third convolution are of low rank: a 3 x 3
+    convolution to few maps, and a 1 x 1 convolution to all. And where `fcn` takes the maximum over five seconds before
+    its last convolution, which a slice of five seconds has one of, this takes it over two, at each second, so that
+    the last maximum chooses between moments.
+
+    Args:
+        weights: "taggers", fitted to the published ones (kgenre.weights), or "none", random.
+        unfreeze: top layers that train; 0 freezes all, -1 none. Frozen batch normalisation runs in inference mode.
+
+    Input shape: (batch, 96, frames of at least 64, 1), `tagger_mel` as an image. Output shape: (batch, 128).
+
+    Raises:
+        KgenreError: another image, or weights that are not available.
+
+    Reference: what it was fitted to, `fcn` with the published weights (baselines.low_rank).
+    """
+    import keras
+    from keras import layers
+
+    check_mel_image("short_fcn", image, TAGGER_MEL.settings().n_mels)
+    if image.shape[2] < CELL:
+        raise FewFrames(image, CELL)
+    inputs = keras.Input(tuple(image.shape[1:]))
+    outputs = [branch(inputs, name, ranks) for name, ranks in BRANCHES.items()]
+    network = keras.Model(inputs, layers.Concatenate()(outputs), name="short_fcn")
+    if weights != "none":
+        set_weights(network, load(weights_of("short_fcn")[weights]))
+    freeze(network, unfreeze)
+    return network(image)
+
+
+def branch(x, name: str, ranks: tuple[int, int]):
+    """One network: image (batch, 96, frames, 1) -> (batch, 64)."""
+    from keras import layers
+
+    def layer(kind, part: str, *args, **kwargs):
+        return kind(*args, name=f"{name}_{part}", **kwargs)
+
+    def norm(x, part: str):
+        return layer(layers.BatchNormalization, f"{part}_bn", epsilon=EPSILON)(x)
+
+    x = norm(x, "spec")
+    for number, (filters, pool) in enumerate(zip(FILTERS, POOLS), 1):
+        rank = dict(zip((2, 3), ranks)).get(number)
+        if rank:
+            x = layer(layers.Conv2D, f"layer{number}_rank", rank, 3, padding="same", use_bias=False)(x)
+        x = layer(layers.Conv2D, f"layer{number}_conv", filters, 1 if rank else 3, padding="same")(x)
+        x = layers.MaxPooling2D(pool)(layers.ReLU()(norm(x, f"layer{number}")))
+    x = layers.Concatenate(axis=2)([x, x[:, :, :1]])  # the slice begins again at its end, as a short song does
+    x = layers.MaxPooling2D((1, 2), strides=1)(x)
+    x = layer(layers.Conv2D, "layer5_conv", FILTERS[-1], (3, 1), padding="same")(x)
+    return layers.GlobalMaxPooling2D()(layers.ReLU()(norm(x, "layer5")))
+
+
+def set_weights(network, arrays: dict) -> None:
+    """Sets the variables of a network that `short_fcn` makes: {"msd_layer2_rank/kernel": array, ...}.
+
+    Normalisation behind convolutions is in their kernels already; its own variables stay as they are, which is no
+    normalisation at all.
+    """
+    for variable in network.weights:
+        name = "/".join(variable.path.split("/")[-2:])
+        if name in arrays:
+            variable.assign(arrays[name])
+
+
+def resolve_unfreeze(settings: ShortFcnSettings) -> dict:
+    """Random weights train as a whole."""
+    return {"unfreeze": -1} if settings.weights == "none" else {}
+
+
+SHORT_FCN = Arch(
+    ShortFcnSettings,
+    short_fcn,
+    "two taggers of low rank side by side, for slices of 5 s; the network of the default model",
+    "Choi et al. 2016; Won et al. 2020; kgenre",
+    # 320 frames: five values in time.
+    defaults={"feature": "tagger_mel", "slice_seconds": 5.12, "augment": (), "crops_per_track": 4, "batch_size": 32},
+    resolve=resolve_unfreeze,
+    features=("tagger_mel",),
+)

@@ -1,0 +1,162 @@
+"""`short_fcn`: its fit to taggers of low rank, the network, and the arrays in the package."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from kgenre import weights
+from kgenre.archs import ARCHS, short_fcn
+from kgenre.archs.taggers import FCN_BLOCKS
+from kgenre.baselines import low_rank
+from kgenre.core.errors import KgenreError
+from kgenre.model.settings import ModelSettings
+from kgenre.weights import WEIGHTS
+
+FRAMES = 160
+
+
+def drawn_tagger(rng) -> dict:
+    """Arrays as of a published `fcn`, drawn."""
+    arrays, inputs = norm("spec_bn", 1, rng), 1
+    for number, (filters, _) in enumerate(FCN_BLOCKS, 1):
+        arrays[f"layer{number}_conv/kernel"] = rng.normal(0, (2 / 9 / inputs) ** 0.5, (3, 3, inputs, filters))
+        arrays[f"layer{number}_conv/bias"] = rng.normal(0, 0.1, filters)
+        arrays |= norm(f"layer{number}_bn", filters, rng)
+        inputs = filters
+    return {name: array.astype("float32") for name, array in arrays.items()}
+
+
+def norm(name: str, size: int, rng) -> dict:
+    values = {"gamma": (0.8, 1.2), "beta": (-0.2, 0.2), "moving_mean": (-0.2, 0.2), "moving_variance": (0.5, 2)}
+    return {f"{name}/{part}": rng.uniform(*limits, size) for part, limits in values.items()}
+
+
+@pytest.fixture
+def taggers(monkeypatch):
+    """Published taggers that are drawn; what the rows of WEIGHTS give."""
+    found = {f"fcn-{name}": drawn_tagger(np.random.default_rng(n)) for n, name in enumerate(short_fcn.BRANCHES)}
+    real = weights.load
+    monkeypatch.setattr(weights, "load", lambda row, *args: found.get(f"{row.arch}-{row.value}") or real(row, *args))
+    return found
+
+
+@pytest.fixture
+def images():
+    """Enough of them to determine every kernel."""
+    rng = np.random.default_rng(3)
+    smooth = rng.normal(size=(140, 24, 40, 1)).repeat(4, axis=1).repeat(4, axis=2)
+    return (0.5 + 0.1 * (smooth + rng.normal(size=smooth.shape))).astype("float32")
+
+
+def reference(arrays: dict, images: np.ndarray) -> np.ndarray:
+    """The published layers on short slices, in PyTorch: (n, 96, frames, 1) -> (n, 64)."""
+    from kgenre.archs.taggers import of_image
+
+    arrays = {name: torch.tensor(array) for name, array in of_image(arrays).items()}
+
+    def block(x, number, kernel, padding):
+        x = F.conv2d(x, kernel, arrays[f"layer{number}_conv/bias"], padding=padding)
+        return F.relu(normalised(x, f"layer{number}_bn"))
+
+    def normalised(x, name):
+        mean, variance, gamma, beta = (
+            arrays[f"{name}/{part}"].float() for part in ("moving_mean", "moving_variance", "gamma", "beta")
+        )
+        return F.batch_norm(x, mean, variance, gamma, beta, eps=1e-5)
+
+    x = normalised(torch.tensor(images).permute(0, 3, 1, 2), "spec_bn")
+    for number, pool in enumerate(short_fcn.POOLS, 1):
+        x = F.max_pool2d(block(x, number, arrays[f"layer{number}_conv/kernel"].permute(3, 2, 0, 1), 1), pool)
+    x = torch.maximum(x, torch.roll(x, -1, dims=3))
+    kernel = arrays["layer5_conv/kernel"].sum(dim=1, keepdim=True).permute(3, 2, 0, 1)
+    return block(x, 5, kernel, (1, 0)).amax(dim=(2, 3)).numpy()
+
+
+def network_of(arrays: dict):
+    inputs = keras.Input((96, FRAMES, 1))
+    outputs = keras.layers.Concatenate()([short_fcn.branch(inputs, *own) for own in short_fcn.BRANCHES.items()])
+    network = keras.Model(inputs, outputs)
+    short_fcn.set_weights(network, arrays)
+    return network
+
+
+def test_fit_of_full_rank_equals_the_published_layers(taggers, images):
+    held_out = np.arange(len(images)) % 8 == 0
+    found, lost = low_rank.fit_branch("msd", (128, 128), images, held_out, lambda: None)
+    assert lost < 1e-3  # the ridge
+    ranks = {"msd": (128, 128)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(short_fcn, "BRANCHES", ranks)
+        network = network_of({f"msd_{name}": array for name, array in found.items()})
+    expected = reference(taggers["fcn-msd"], images[held_out])
+    np.testing.assert_allclose(network.predict(images[held_out], verbose=0), expected, atol=0.05 * expected.std())
+
+
+def test_fit_of_low_rank_loses_less_the_higher_the_rank(taggers, images):
+    held_out = np.arange(len(images)) % 8 == 0
+    lost = [low_rank.fit_branch("jamendo", ranks, images, held_out, lambda: None)[1] for ranks in ((2, 4), (16, 48))]
+    assert lost[1] < 0.8 * lost[0]
+
+
+def test_regression_of_low_rank_equals_principal_components():
+    """With the same input on both sides it is the PCA of the responses."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 6, 6, 3)).astype("float32")
+    kernel, bias = rng.normal(size=(1, 1, 3, 5)).astype("float32"), rng.normal(size=5).astype("float32")
+    first, second, offset = low_rank.regression(x, x, kernel, bias, 2, 1.0)
+    responses = (x @ kernel[0, 0] + bias).reshape(-1, 5)
+    mean = responses.mean(axis=0)
+    directions = np.linalg.svd(responses - mean, full_matrices=False)[2][:2]
+    expected = (responses - mean) @ directions.T @ directions + mean
+    found = low_rank.convolved(x, first, second, offset).numpy().reshape(-1, 5)
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_weights_in_the_package_are_those_of_the_network():
+    settings = ModelSettings.compose({"arch": "short_fcn"})
+    assert settings.network.weights == "taggers" and settings.audio.slice_seconds == 5.12
+    arrays = weights.load(WEIGHTS["short_fcn-taggers"])
+    image = keras.Input((96, 321, 1))
+    network = keras.Model(image, short_fcn.short_fcn(image, "taggers", unfreeze=0))
+    assert network.output_shape == (None, 128) and not network.trainable_variables
+    assert network.count_params() < 2_000_000
+    values = {"/".join(v.path.split("/")[-2:]): v for v in network.weights}
+    assert set(arrays) <= set(values)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(values[name].numpy(), array.astype("float32"))
+    assert {name for name in values if "conv" in name or "rank" in name} <= set(arrays)
+
+
+def test_work_of_the_network_is_below_0_15_billion_products_for_three_seconds():
+    work, width = 0, {1: (96, 320), 2: (48, 80), 3: (24, 20), 4: (12, 5), 5: (4, 5)}
+    for name, array in weights.load(WEIGHTS["short_fcn-taggers"]).items():
+        if name.endswith("kernel"):
+            rows, columns = width[int(name.split("layer")[1][0])]
+            work += rows * columns * array.size
+    assert work / 5.12 * 3 < 0.15e9
+
+
+def test_changed_weights_in_the_package_are_refused(monkeypatch):
+    row = dataclasses.replace(WEIGHTS["short_fcn-taggers"], sha256="0" * 64)
+    with pytest.raises(KgenreError, match="not the published file"):
+        weights.load(row)
+
+
+def test_fit_without_usable_songs_is_refused(tmp_path):
+    (tmp_path / "song.mp3").write_bytes(b"no music")
+    with pytest.raises(KgenreError, match="ten songs that can be used"):
+        low_rank.fit_short_fcn([str(tmp_path / "song.mp3")], tmp_path / "out.npz")
+    assert not (tmp_path / "out.npz").exists()
+
+
+def test_network_of_random_weights_trains_as_a_whole():
+    image = keras.Input((96, 80, 1))
+    network = keras.Model(image, short_fcn.short_fcn(image))
+    assert len(network.trainable_variables) > 20
+    assert ARCHS["short_fcn"].resolve(ModelSettings.compose({"arch": "short_fcn", "weights": "none"}).network) == {
+        "unfreeze": -1
+    }
