@@ -197,8 +197,8 @@ def test_explorer_refreshed_tracks_have_the_tags_and_doubts_of_the_whole(tmp_pat
         assert explorer.changes(0)["tags"] is None
         explorer.refresh([os.fsencode(folder / TURNING)])
         now = explorer.genres.prediction.unsure
-        assert now[turning] and not unsure[turning] and np.array_equal(now, Explorer(library, report.space)
-                                                                        .genres.prediction.unsure)  # fmt: skip
+        assert now[turning] and not unsure[turning]
+        np.testing.assert_array_equal(now, Explorer(library, report.space).genres.prediction.unsure)
         changes = explorer.changes(0)
         assert base64.b64decode(changes["genres"]["unsure"]) == bytes([1])
         np.testing.assert_array_equal(
