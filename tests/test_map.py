@@ -206,8 +206,8 @@ def test_load_head_equals_saved_head_and_predicts_mean_of_slices(library):
     known = {int(track): LABELS[row // 10 % 6] for row, track in enumerate(library.tracks().index[:60])}
     taught, _ = retraining.retrain(library.all_slices(space), space.task, known, {})
     head.save_head(library, space, taught)
-    task, ids, probabilities = head.predict(library, space, head.load_head(library, space))
-    assert task == taught.task
+    task, ids, probabilities, unsure = head.predict(library, space, head.load_head(library, space))
+    assert task == taught.task and not unsure.any()
     head.save_head(library, space, None)
     assert head.load_head(library, space) is None
     np.testing.assert_array_equal(head.predict(library, space, None).probabilities, library.probabilities(space)[1])

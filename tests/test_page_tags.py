@@ -361,7 +361,7 @@ def test_pictures_of_a_phone(server, browser):
 
 def test_tag_table_of_100000_tracks_is_compact(tmp_path):
     class Full:
-        def tags(self, space):
+        def tags(self, space, only):
             return np.arange(100_000), np.full((100_000, 90), 0.5, "float32")
 
     table = tag_table(Full(), None)

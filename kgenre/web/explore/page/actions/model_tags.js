@@ -52,13 +52,12 @@ export async function filterByTag(page, tag, least) {
 /** @param {Tracks} tracks @param {{ tag: string, least: number }} filter */
 function hits({ tags }, { tag, least }) { return Uint8Array.from(tags?.column(tag) ?? [], (value) => (value >= least ? 1 : 0)); }
 
-/** Takes the tags of tracks that were analysed again; colours, filter and order follow. @param {Page} page @param {TagTableData} data */
+/** Takes the tags of tracks that were analysed again; filter and order follow, colours with the legend. @param {Page} page @param {TagTableData} data */
 export function updateTags({ store, tracks }, data) {
   if (!tracks.tags) return; // all are fetched when they are needed
   tracks.tags.take(data);
-  const { tagFilter, tagTables, colouring, tag } = store.state;
+  const { tagFilter, tagTables } = store.state;
   store.set({ tagTables: tagTables + 1, tagHits: tagFilter && hits(tracks, tagFilter) });
-  if (colouring === TAG_COLOURING) store.set({ legend: COLOURINGS[TAG_COLOURING].legend(tracks, tag) });
 }
 
 /** Whether lists are in the order of a tag. @param {Page} page @param {boolean} sortByTag */
