@@ -24,6 +24,7 @@ COMMANDS = {
     "serve": "serve a page that classifies songs, with a JSON API",
     "datasets": "list, download and describe datasets; find duplicates in a collection",
     "tables": "print the tables of networks, features, augmentations, datasets and weights",
+    "default_network": "fit the network of the default model to published taggers",
     "default_head": "fit the genre head of the default model",
 }
 
@@ -51,7 +52,7 @@ def command_module(name: str):
 
 
 def usage() -> str:
-    rows = "\n".join(f"  {name:<12} {text}" for name, text in COMMANDS.items())
+    rows = "\n".join(f"  {name:<15} {text}" for name, text in COMMANDS.items())
     return f"usage: kgenre COMMAND ...\n\n{kgenre.__doc__}\n\n{rows}\n\n`kgenre COMMAND --help` describes each."
 
 

@@ -10,7 +10,7 @@ import kgenre
 from kgenre.archs import ARCHS
 from kgenre.cli import tables
 from kgenre.core.errors import KgenreError
-from kgenre.weights import WEIGHTS, fetch, weights_help, weights_of
+from kgenre.weights import WEIGHTS, fetch, sources, weights_help, weights_of
 
 ROOT = Path(kgenre.__file__).parent.parent
 
