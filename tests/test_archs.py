@@ -34,6 +34,7 @@ SMALLER["musicnn"] = {"image_height": None, "image_width": None, "n_mels": 96, "
 # The taggers too. `fcn` pools over 1280 frames; the GRUs of the other have two steps in 192.
 SMALLER["tagger_crnn"] = {**SMALLER["musicnn"], "image_width": 192}
 SMALLER["fcn"] = {**SMALLER["musicnn"], "image_width": 1280}
+SMALLER["short_fcn"] = {**SMALLER["musicnn"], "image_width": 128}
 SMALLER |= dict.fromkeys(("freqcnn", "tempcnn", "squarecnn", "crnn", "crnn_parallel", "bbnn"), LONG)
 SMALLER["vggish"] = {"feature": "vggish_mel", "sample_rate_hz": 16000, "hop_length": 160, "n_mels": 64}
 SMALLER["vggish"] |= {"image_height": 64, "image_width": 200}  # two patches
@@ -387,6 +388,10 @@ BY_HAND = {
     "tagger_crnn": 4 * (1 + 64 + 3 * 128)
     + sum((9 * a + 1) * b for a, b in ((1, 64), (64, 128), (128, 128), (128, 128)))
     + gru(128, 32) + gru(32, 32) + 33 * 8,
+    # Twice the convolutions of "fcn", the second and third in two parts, the last one column wide; ranks by branch.
+    "short_fcn": 2 * (4 * (1 + 64 + 3 * 128 + 64) + 10 * 64 + (9 * 128 + 1) * 128 + (3 * 128 + 1) * 64)
+    + sum(9 * 64 * a + (a + 1) * 128 + 9 * 128 * b + (b + 1) * 128 for a, b in ((40, 96), (16, 48)))
+    + 129 * 8,
     # 96 bands: 48, then 24, 12, 6, 3 behind the pools.
     "bandattn": 4 * 96 + 21 * 32 + 4 * 32 + sum(9 * a * b + 4 * b for a, b in ((32, 64), (64, 96), (96, 128)))
     + (3 * 128 + 1) * 192 + 193 * 128 + 128 + 193 * 8,

@@ -244,8 +244,11 @@ def test_tags_preview_write_undo_restores_the_file(client, token, place):
     plan = client.post("/tags/preview", json={"ids": [song]}, headers=token).json()
     assert plan["changes"] == [[str(place / "song.ogg"), "genre", "", "jazz"]] and not plan["undo"]
     assert (place / "song.ogg").read_bytes() == before
+    stale = client.post("/tags/write", json={"ids": [song], "plan": "of other answers"}, headers=token)
+    assert stale.status_code == 400 and "has changed since it was shown" in stale.text
+    assert (place / "song.ogg").read_bytes() == before
     written = {"written": 1, "tags": [[song, "jazz"]], "failures": [], "undo": True}
-    assert client.post("/tags/write", json={"ids": [song]}, headers=token).json() == written
+    assert client.post("/tags/write", json={"ids": [song], "plan": plan["plan"]}, headers=token).json() == written
     assert mutagen.File(place / "song.ogg")["genre"] == ["jazz"]
     undone = {"written": 1, "tags": [[song, ""]], "failures": [], "undo": False}
     assert client.post("/tags/undo", json={}, headers=token).json() == undone

@@ -220,6 +220,17 @@ def test_refinement_of_a_folder_that_is_gone_tells_why_and_leaves_the_first_pass
         assert "no such folder" in refinement.status.error and library.provisional_tracks(report.space) == 3
 
 
+def test_refinement_ended_by_a_fault_says_that_it_ended_early(tmp_path, monkeypatch):
+    folder = write_album(tmp_path / "music", 2)
+    with Library(tmp_path / "library.sqlite") as library:
+        report, _ = update_library(library, folder, LevelModel(), workers=1, only_first=True)
+        monkeypatch.setattr("kgenre.library.refinement.scan", lambda *args, **kwargs: 1 / 0)
+        monkeypatch.setattr(threading, "excepthook", lambda _: None)
+        with Refinement(library, folder, LevelModel(), report.space) as running:
+            wait_for(lambda: not running.status.running)
+            assert "ended early" in running.status.error
+
+
 def test_refinement_paused_does_nothing_and_stops_at_once(tmp_path):
     folder, done = write_album(tmp_path / "music", 3), threading.Event()
     with Library(tmp_path / "library.sqlite") as library:

@@ -92,6 +92,16 @@ def test_moods_alone_leave_the_genre_in_file_and_library(scanned, files, tmp_pat
     assert both(folder / "b.flac")["mood"] == ["Mine"]
 
 
+def test_undo_restores_the_field_that_no_other_program_changed(scanned, files, tmp_path):
+    folder = tmp_path / "music"
+    track = scanned.id_of(folder / "b.flac")
+    assert not write(scanned, plan(scanned, {track: GENRES}, {track: MOOD}).changes).failures
+    set_fields(folder / "b.flac", {"mood": ["Mine"]})  # by another program
+    undone = undo(scanned)
+    assert both(folder / "b.flac") == {"genre": both(files / "b.flac")["genre"], "mood": ["Mine"]}
+    assert undone.failures == {str(folder / "b.flac"): "its mood was changed since, and stays."}
+
+
 def test_frames_of_id3_2_3_that_mutagen_would_drop_stay(files, tmp_path):
     shutil.copy(files / "old.mp3", tmp_path / "song.mp3")
     tags = ID3(tmp_path / "song.mp3")

@@ -7,6 +7,7 @@ from pydantic import Field
 from kgenre.archs.arch import Arch, FewFrames, NetworkSettings, Unfreeze
 from kgenre.archs.pretrained import check_mel_image, freeze
 from kgenre.archs.taggers import EPSILON, FCN_BLOCKS
+from kgenre.core.errors import KgenreError
 from kgenre.features.mel import TAGGER_MEL
 from kgenre.weights import load, weights_help, weights_of
 
@@ -34,6 +35,8 @@ def short_fcn(image, weights: str = "none", unfreeze: int = -1):
     its last convolution, which a slice of five seconds has one of, this takes it over two, at each second, so that
     the last maximum chooses between moments.
 
+    With pretrained weights normalisation behind the convolutions is part of them, and never trains.
+
     Args:
         weights: "taggers", fitted to the published ones (kgenre.weights), or "none", random.
         unfreeze: top layers that train; 0 freezes all, -1 none. Frozen batch normalisation runs in inference mode.
@@ -57,6 +60,10 @@ def short_fcn(image, weights: str = "none", unfreeze: int = -1):
     if weights != "none":
         set_weights(network, load(weights_of("short_fcn")[weights]))
     freeze(network, unfreeze)
+    if weights != "none":
+        for layer in network.layers:  # what it would do is in the kernels
+            if isinstance(layer, layers.BatchNormalization):
+                layer.trainable = False
     return network(image)
 
 
@@ -93,6 +100,8 @@ def set_weights(network, arrays: dict) -> None:
         name = "/".join(variable.path.split("/")[-2:])
         if name in arrays:
             variable.assign(arrays[name])
+        elif "_bn/" not in name:
+            raise KgenreError(f"the weights of short_fcn lack {name}. Install kgenre again.")
 
 
 def resolve_unfreeze(settings: ShortFcnSettings) -> dict:

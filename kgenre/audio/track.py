@@ -7,7 +7,7 @@ slices, and the same probabilities, wherever it is analysed. The policy:
   than 0.1 s of audio raises AudioError. So does a silent one, which shows only at the end.
 - A track is read whole, in one pass and as slices that follow each other (audio.slicing), up to
   SLICES_PER_TRACK of them; of a longer one as many slices are read, each in the middle of its share of the track.
-  1200 slices are an hour of the default model (3 s) and two hours of the default network (5.94 s): every song
+  1200 slices are 1.7 hours of the default model (5.12 s) and two hours of the default network (5.94 s): every song
   and nearly every side of an album is read whole, which the served graph does too, and `sampled` is set on
   mixes and audio books alone, whose mean hardly changes with more slices while their cost does. Callers show
   the number as `--slices-per-track N|all`.

@@ -73,6 +73,8 @@ def train_default_head(
     from kgenre.serving.packaged import PACKAGED, UNSURE_FILE
 
     packaged = PACKAGED[model].at(make_output_folder(out))
+    size = packaged.read_tags().kernel.shape[0]  # first: it may fetch weights
+    (packaged.directory / UNSURE_FILE).unlink(missing_ok=True)  # of a head before
     table = load_collection(data, options=options, progress=progress).table
     table = table[table["split"].isin(("train", "valid"))].reset_index(drop=True)
     settings, classifiers = ModelSettings.compose({"arch": packaged.arch}), CLASSIFIERS[model]
@@ -102,7 +104,6 @@ def train_default_head(
         hits = probabilities.argmax(axis=1) == truth[tracks]
         metrics["folds"] = {"tracks": len(tracks), "accuracy": float(hits.mean())}
         means = np.stack([features.x[(features.track == track) & features.unaltered].mean(axis=0) for track in tracks])
-        size = packaged.read_tags().kernel.shape[0]  # the embedding is first among the features
         rule = fit_unsure(means[:, :size], probabilities, truth[tracks], folds)
         write_json(packaged.directory / UNSURE_FILE, rule.values())
     _write_head(packaged, head, labels, settings, metrics)

@@ -64,8 +64,8 @@ def crop_images(paths: Sequence[str], seed: int, progress: Progress = SILENT) ->
 
     settings = ModelSettings.compose({"arch": "short_fcn"})
     rate, length = settings.slice_spec.sample_rate, settings.slice_spec.slice_samples
-    order = np.random.default_rng(seed).permutation(len(paths))
-    each = -(-CROPS // len(paths))
+    order = np.random.default_rng(seed).permutation(len(paths))[:CROPS]  # a crop each at least
+    each, used = -(-CROPS // len(order)), 0
     waveforms, held_out = [], []
     with progress.task("reading", len(paths), "songs") as advance:
         for number, index in enumerate(order):
@@ -74,7 +74,7 @@ def crop_images(paths: Sequence[str], seed: int, progress: Progress = SILENT) ->
                 samples = read_samples(paths[index], rate, SONG_SECONDS).samples
             except AudioError:
                 continue
-            rng = np.random.default_rng([seed, index])
+            rng, used = np.random.default_rng([seed, index]), used + 1
             for _ in range(each):
                 start = rng.integers(max(1, len(samples) - 2 * length))
                 crop = np.resize(altered(samples[start : start + 2 * length], rate, rng), length)
@@ -82,8 +82,8 @@ def crop_images(paths: Sequence[str], seed: int, progress: Progress = SILENT) ->
                     crop = crop + 10 ** (rng.uniform(-12, 0) / 20) * waveforms[-1]
                 waveforms.append(np.clip(crop, -1, 1).astype("float32"))
                 held_out.append(number % 10 == 0)
-    if len(set(held_out)) < 2 or len(waveforms) < 10:
-        raise KgenreError(f"The fit needs ten songs that can be used. Received: {len(waveforms)}. Name more music.")
+    if used < 10 or len(set(held_out)) < 2:
+        raise KgenreError(f"The fit needs ten songs that can be used. Received: {used}. Name more music.")
     image = front_end(settings)
     images = [np.asarray(image(np.stack(waveforms[i : i + BATCH]))) for i in range(0, len(waveforms), BATCH)]
     return np.concatenate(images), np.array(held_out)

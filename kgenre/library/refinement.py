@@ -24,6 +24,7 @@ from kgenre.library.store import Library
 NICENESS = 10
 CHECK_SECONDS = 0.2
 STOP_SECONDS = 10.0  # a batch of a large network, or the end of a layout, which are not interrupted
+ENDED_EARLY = "the analysis ended early, by a fault that the terminal shows. Start kgenre again to continue."
 MIN_DONE = 3  # tracks, before the time left is told
 
 
@@ -95,7 +96,8 @@ class Refinement(Progress):
     @property
     def status(self) -> RefinementStatus:
         paused, running = not self._resume.is_set(), self._thread.is_alive()
-        return RefinementStatus(self._done, self._total, self._seconds_left(), paused, running, self._error)
+        error = "" if running else self._error
+        return RefinementStatus(self._done, self._total, self._seconds_left(), paused, running, error)
 
     def _seconds_left(self) -> float | None:
         worked = self._worked + (time.monotonic() - self._since if self._since is not None else 0.0)
@@ -113,6 +115,7 @@ class Refinement(Progress):
 
     def _run(self) -> None:
         _lower_priority()
+        self._error = ENDED_EARLY  # unless it ends as it should; the fault is then on standard error
         try:
             background = Background(self._check, self.changed, NICENESS)
             report = scan(
@@ -120,8 +123,9 @@ class Refinement(Progress):
                 progress=self, background=background,
             )  # fmt: skip
             self._place(report)
+            self._error = ""
         except _Stopped:
-            return
+            self._error = ""
         except KgenreError as error:  # the page tells it
             self._error = str(error)
 

@@ -119,7 +119,10 @@ def undo(library: Library) -> TagReport:
     for change in reversed(changes):
         if _has(change.path, change.before):  # the writing was interrupted before this file
             continue
-        _apply(library, Change(change.track_id, change.path, change.after, change.before), undone)
+        mine = _still(change.path, change.after) or list(change.after)  # none: the failure says what there is now
+        for name in set(change.after) - set(mine):
+            undone.failures[change.path] = f"its {name} was changed since, and stays."
+        _apply(library, Change(change.track_id, change.path, change.after, change.before).only(mine), undone)
     remaining = {change.path for change in undone.retry}
     if remaining:
         _write_backup(backup, [change for change in changes if change.path in remaining])
@@ -148,6 +151,15 @@ def _has(path: str, fields: dict[str, list[str]]) -> bool:
         return read_fields(path, fields) == fields
     except FAULTS:
         return False
+
+
+def _still(path: str, fields: dict[str, list[str]]) -> list[str]:
+    """Names of the fields that have these values."""
+    try:
+        found = read_fields(path, fields)
+    except FAULTS:
+        return []
+    return [name for name, values in fields.items() if found[name] == values]
 
 
 def _apply(library: Library, change: Change, written: TagReport) -> None:

@@ -57,6 +57,8 @@ class UnsureRule:
             probabilities: (..., classes), means over slices.
             embeddings: (..., d), means over slices; not read where there is no distance.
         """
+        if np.size(probabilities) == 0:  # no track, whose embedding has no values either
+            return np.zeros(np.shape(probabilities)[:-1], bool)
         needed = self.below if self.distance is None else self.below + self.slope * self.distance(embeddings)
         return np.asarray(probabilities).max(axis=-1) < needed
 

@@ -180,8 +180,9 @@ class Explorer:
 
     def tag_texts(self, tracks: Sequence[int]) -> list[str]:
         """The model's tags of tracks that this space holds, as text."""
-        ids, probabilities = self.library.tags(self.space)
-        return tag_texts(self.space.tags, probabilities[np.searchsorted(ids, tracks)])
+        ids, probabilities = self.library.tags(self.space, list(tracks))
+        known = dict(zip(ids.tolist(), tag_texts(self.space.tags, probabilities)))
+        return [known.get(track, "") for track in tracks]
 
     def playlist(self, tracks: Sequence[int], kind: str) -> bytes:
         writers = {"m3u8": m3u8, "csv": csv_text}

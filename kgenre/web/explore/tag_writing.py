@@ -1,10 +1,14 @@
 """Genres and moods that the page writes into the tags of files: what would change, the writing, and its undoing."""
 
+import hashlib
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 from pydantic import BaseModel
 
+from kgenre.core.errors import KgenreError
 from kgenre.core.genre_names import plain
 from kgenre.core.genres import split_genres
 from kgenre.library import retag
@@ -23,13 +27,15 @@ class Wanted(BaseModel):
     """What is to be written.
 
     ids: tracks whose genre is. several: all genres of the answer, not only the first. mood_ids: tracks whose moods
-    are, where the file has none. overwrite_moods: also where it has.
+    are, where the file has none. overwrite_moods: also where it has. plan: as `preview` gave it; nothing is written
+    where the same would now change other tags than were shown.
     """
 
     ids: list[int]
     several: bool = False
     mood_ids: list[int] = []
     overwrite_moods: bool = False
+    plan: str = ""
 
 
 def preview(explorer: Explorer, wanted: Wanted) -> dict:
@@ -41,13 +47,16 @@ def preview(explorer: Explorer, wanted: Wanted) -> dict:
             for one in planned.changes
             for name in one.after
         ]
-        return {"changes": changes, "failures": _failures(planned.failures), "undo": _can_undo(explorer)}
+        plan = _digest(planned.changes)
+        return {"changes": changes, "failures": _failures(planned.failures), "undo": _can_undo(explorer), "plan": plan}
 
 
 def write(explorer: Explorer, wanted: Wanted) -> dict:
     """Writes what is wanted, so that `undo` can take it back."""
     with explorer.lock:
         planned = _plan(explorer, wanted)
+        if wanted.plan and wanted.plan != _digest(planned.changes):
+            raise KgenreError("What would be written has changed since it was shown. Open the window again and look.")
         return _report(explorer, retag.write(explorer.library, planned.changes), planned.failures)
 
 
@@ -55,6 +64,11 @@ def undo(explorer: Explorer) -> dict:
     """Restores the tags of the last writing that was not undone yet."""
     with explorer.lock:
         return _report(explorer, retag.undo(explorer.library), {})
+
+
+def _digest(changes: Sequence[retag.Change]) -> str:
+    """Names what would be written where."""
+    return hashlib.sha256(json.dumps([asdict(change) for change in changes]).encode()).hexdigest()[:16]
 
 
 def _plan(explorer: Explorer, wanted: Wanted) -> retag.TagReport:
@@ -101,9 +115,10 @@ def _moods(explorer: Explorer, tracks: Sequence[int]) -> dict[int, list[str]]:
     """{track: its moods} of the tracks that have some."""
     if not tracks or not explorer.space.tags:
         return {}
-    ids, probabilities = explorer.library.tags(explorer.space)
-    rows = [int(np.searchsorted(ids, track)) for track in tracks if explorer.row(track) >= 0]
-    found = {track: moods(explorer.space.tags, probabilities[row]) for track, row in zip(tracks, rows)}
+    for track in tracks:
+        explorer.row(track)
+    ids, probabilities = explorer.library.tags(explorer.space, list(tracks))
+    found = {int(track): moods(explorer.space.tags, own) for track, own in zip(ids, probabilities)}
     return {track: names for track, names in found.items() if names}
 
 

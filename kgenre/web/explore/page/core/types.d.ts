@@ -105,14 +105,16 @@ export interface TagPreview {
   changes: [path: string, field: "genre" | "mood", before: string, after: string][];
   failures: Failure[];
   undo: boolean;
+  plan: string;
 }
 
-/** What is to be written into files: genres of `ids`, moods of `mood_ids`. */
+/** What is to be written into files: genres of `ids`, moods of `mood_ids`; only if it is still the `plan` that was shown. */
 export interface WantedTags {
   ids: number[];
   several: boolean;
   mood_ids: number[];
   overwrite_moods: boolean;
+  plan?: string;
 }
 
 export interface TagsWritten {

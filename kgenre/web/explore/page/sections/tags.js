@@ -23,9 +23,9 @@ async function preview(page, rows, choices) {
   const { tags } = page.source, wanted = wantedTags(page, rows, choices);
   if (!tags) return;
   /** @type {TagPreview} */
-  const plan = wanted.ids.length + wanted.mood_ids.length ? await tags.preview(wanted) : { changes: [], failures: [], undo: false };
+  const plan = wanted.ids.length + wanted.mood_ids.length ? await tags.preview(wanted) : { changes: [], failures: [], undo: false, plan: "" };
   const write = button(`Write ${count(plan.changes.length, "tag")}`, "Change the files; the old tags are kept for Undo",
-    () => change(page, write, () => tags.write(wanted), "Tags written", "Files changed"),
+    () => change(page, write, () => tags.write({ ...wanted, plan: plan.plan }), "Tags written", "Files changed"),
     { class: "main", id: "write-tags", disabled: !plan.changes.length });
   const moods = choices.moods ? ", and the moods among the tags that the model finds likely," : "";
   openDialog("Tags of files: nothing is written yet",
