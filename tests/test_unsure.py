@@ -111,13 +111,13 @@ def test_rule_without_distance_reads_no_embeddings_and_no_rule_is_never_unsure()
     assert is_unsure(None, probabilities, np.zeros((2, 0))).tolist() == [False, False]
 
 
-@pytest.mark.parametrize("told", ["[1]", "{}", "no JSON", '{"below": 0.5, "kernel": "AAAA", "mean": "", "scale": ""}'])
 def test_rule_without_tracks_answers_for_none():
     """Of a library in which nothing is analysed: its embeddings have no values either."""
     rule = UnsureRule(0.3, 0.1, fit_distance(np.random.default_rng(0).normal(size=(20, 4))))
     assert rule(np.zeros((0, 10)), np.zeros((0, 0))).shape == (0,)
 
 
+@pytest.mark.parametrize("told", ["[1]", "{}", "no JSON", '{"below": 0.5, "kernel": "AAAA", "mean": "", "scale": ""}'])
 def test_server_that_tells_another_rule_is_refused_in_one_line(told):
     model = LevelModel()
     values = metadata_values(model.task, model.slice_spec)
