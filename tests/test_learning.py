@@ -53,6 +53,7 @@ def test_two_synthetic_genres_reach_100_percent_on_held_out_tracks(manifest, tmp
     assert metrics["accuracy"] == 1.0
 
 
+@pytest.mark.soak
 def test_shuffled_labels_are_not_learnt(manifest, tmp_path):
     table = pd.read_csv(manifest)
     shuffled = table.groupby("split", group_keys=False)["genre"].transform(
