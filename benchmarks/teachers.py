@@ -34,7 +34,7 @@ from kgenre.collections import load_collection
 from kgenre.collections.grouping import group_ids, grouped_folds
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder, write_text
-from kgenre.core.metrics import wilson_interval
+from kgenre.core.metrics import group_samples, percentile_interval, wilson_interval
 from kgenre.embeddings.extract import embed
 from kgenre.embeddings.files import read_embeddings
 from kgenre.model.aggregate import aggregate
@@ -71,13 +71,10 @@ def main(argv=None) -> int:
 
 def _compare(args: argparse.Namespace) -> int:
     out = make_output_folder(args.out)
-    collection = load_collection(args.data, options=cli.collection_options(args))
-    rows = collection.table[collection.table["split"].isin(("train", "valid"))].reset_index(drop=True)
-    workers, progress = cli.settings_from(ReaderSettings, args).workers, cli.BarProgress()
+    rows, workers = train_and_valid(args), cli.settings_from(ReaderSettings, args).workers
     members = dict.fromkeys(name for model in args.models for name in member_names(model))
-    files = {name: out / f"{name.replace('/', '_')}.npz" for name in members}
-    for name, file in files.items():
-        progress.failures(embed(open_model(name), rows, file, workers, progress=progress)[0], "failed")
+    files = {name: out / f"{file_name(name)}.npz" for name in members}
+    embed_by(files, rows, workers)
     vectors = {model: track_vectors([files[name] for name in member_names(model)]) for model in args.models}
     known = set.intersection(*map(set, vectors.values()))
     rows = rows[rows["path"].isin(known)].reset_index(drop=True)
@@ -99,6 +96,23 @@ def _compare(args: argparse.Namespace) -> int:
     write_text(out / "teachers.md", text)
     print(f"{caption}\nwritten to {out / 'teachers.md'}")
     return 0
+
+
+def train_and_valid(args: argparse.Namespace) -> pd.DataFrame:
+    """The tracks of the collection that the flags name, those of test dropped."""
+    table = load_collection(args.data, options=cli.collection_options(args)).table
+    return table[table["split"].isin(("train", "valid"))].reset_index(drop=True)
+
+
+def embed_by(files: dict[str, Path], rows: pd.DataFrame, workers: int) -> None:
+    """Writes the embeddings of tracks by each model: {name of the model: file}; what is there already stays."""
+    progress = cli.BarProgress()
+    for name, file in files.items():
+        progress.failures(embed(open_model(name), rows, file, workers, progress=progress)[0], "failed")
+
+
+def file_name(model: str) -> str:
+    return model.replace("/", "_").replace(":", "_").replace(",", "+")
 
 
 def member_names(model: str) -> list[str]:
@@ -140,13 +154,11 @@ def differences(hits: dict, against: str, groups: np.ndarray) -> str:
     """Table of accuracy in folds minus that of one model by the same head, with a paired bootstrap of whole groups."""
     if against not in {model for model, _ in hits}:
         raise KgenreError(f"--against must be one of --models. Received: {against}.")
-    members = [np.flatnonzero(groups == group) for group in dict.fromkeys(groups)]
-    rng, lines = np.random.default_rng(0), []
-    draws = [np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))]) for _ in range(DRAWS)]
+    lines, draws = [], list(group_samples(groups, DRAWS))
     for (model, head), own in hits.items():
         if model != against:
             difference = own - hits[against, head]
-            low, high = np.quantile([difference[draw].mean() for draw in draws], (0.025, 0.975))
+            low, high = percentile_interval([difference[draw].mean() for draw in draws])
             lines.append(
                 (f"`{model}`", head, f"{100 * difference.mean():+.1f}", f"{100 * low:+.1f} to {100 * high:+.1f}")
             )

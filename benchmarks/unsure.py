@@ -25,17 +25,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.sounds import write_sounds
-from benchmarks.teachers import FOLDS, HEADS, member_names, track_vectors
+from benchmarks.teachers import FOLDS, HEADS, embed_by, file_name, member_names, track_vectors, train_and_valid
 from kgenre import cli
 from kgenre.audio.settings import ReaderSettings
 from kgenre.baselines.unsure import REJECTED, fit_distance, fit_unsure
 from kgenre.cli.tables import markdown
-from kgenre.collections import load_collection
 from kgenre.collections.grouping import group_ids, grouped_folds
 from kgenre.core.files import make_output_folder, write_text
-from kgenre.embeddings.extract import embed, song_rows
+from kgenre.embeddings.extract import song_rows
 from kgenre.model.unsure import UnsureRule
-from kgenre.serving.catalogue import open_model
 
 HEAD = "logistic, C = 0.01"
 Doubt = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -62,8 +60,7 @@ def main(argv=None) -> int:
 
 def _measure(args: argparse.Namespace) -> int:
     out = make_output_folder(args.out)
-    collection = load_collection(args.data, options=cli.collection_options(args))
-    songs = collection.table[collection.table["split"].isin(("train", "valid"))].reset_index(drop=True)
+    songs = train_and_valid(args)
     folders = {**{folder.name: folder for folder in args.outside}, **write_sounds(out / "sounds")}
     workers = cli.settings_from(ReaderSettings, args).workers
     x, songs = vectors(args.model, songs, out, "songs", workers)
@@ -75,18 +72,16 @@ def _measure(args: argparse.Namespace) -> int:
     lines, caption = table(x, genre, folds, outside)
     head = ("sound", "files", *(f"{name}: {what}" for name in SCORES for what in ("AUROC", "unsure")))
     text = f"{caption}\n\n{markdown(head, lines)}\n"
-    write_text(out / f"unsure-{_file_name(args.model)}.md", text)
+    write_text(out / f"unsure-{file_name(args.model)}.md", text)
     print(text)
     return 0
 
 
 def vectors(model: str, rows: pd.DataFrame, out: Path, kind: str, workers: int) -> tuple[np.ndarray, pd.DataFrame]:
     """The mean embeddings of tracks by a model or a mixture, and the rows of those that could be read."""
-    progress, files = cli.BarProgress(), []
-    for name in member_names(model):
-        files.append(out / f"{_file_name(name)}-{kind.replace(' ', '_')}.npz")
-        progress.failures(embed(open_model(name), rows, files[-1], workers, progress=progress)[0], "failed")
-    by_path = track_vectors(files)
+    files = {name: out / f"{file_name(name)}-{kind.replace(' ', '_')}.npz" for name in member_names(model)}
+    embed_by(files, rows, workers)
+    by_path = track_vectors(list(files.values()))
     rows = rows[rows["path"].isin(set(by_path))].reset_index(drop=True)
     return np.stack([by_path[path] for path in rows["path"]]), rows
 
@@ -134,10 +129,6 @@ def _cells(found: dict, doubts: dict, chosen: np.ndarray, right: np.ndarray, lim
         auroc = roc_auc_score(np.repeat([0, 1], [len(songs), len(own)]), np.concatenate([songs, own]))
         cells += [f"{auroc:.2f}", f"{(own > limit).mean():.0%}"]
     return cells
-
-
-def _file_name(model: str) -> str:
-    return model.replace("/", "_").replace(":", "_").replace(",", "+")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import time
 
 import pytest
 
@@ -20,3 +21,27 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
+
+
+@contextlib.contextmanager
+def new_tab(browser):
+    """A new tab; the test fails if a script does."""
+    page, errors = browser.new_page(viewport={"width": 1200, "height": 800}), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    page.close()
+    assert not errors
+
+
+def opened(tab, address: str):
+    tab.goto(address)
+    tab.wait_for_selector("html[data-ready]", timeout=20000)
+    return tab
+
+
+def until(tab, holds: str) -> None:
+    """Waits for an expression to be true; the page's policy lets no script evaluate it there."""
+    give_up = time.monotonic() + 20
+    while not tab.evaluate(f"Boolean({holds})"):
+        assert time.monotonic() < give_up, holds
+        tab.wait_for_timeout(20)

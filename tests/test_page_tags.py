@@ -6,14 +6,13 @@ import io
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import mutagen
 import numpy as np
 import pytest
 from audio_files import music, write_sound
-from chromium import chromium
+from chromium import chromium, new_tab, opened, until
 from libraries import LABELS, make_library
 
 from kgenre.library.head import load_head, predict
@@ -89,26 +88,8 @@ def browser():
 
 @pytest.fixture
 def tab(browser):
-    """A new tab; the test fails if a script does."""
-    page = browser.new_page(viewport={"width": 1200, "height": 800})
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    page.close()
-    assert not errors
-
-
-def opened(tab, address: str):
-    tab.goto(address)
-    tab.wait_for_selector("html[data-ready]", timeout=20000)
-    return tab
-
-
-def until(tab, holds: str) -> None:
-    give_up = time.monotonic() + 20
-    while not tab.evaluate(f"Boolean({holds})"):
-        assert time.monotonic() < give_up, holds
-        tab.wait_for_timeout(20)
+    with new_tab(browser) as tab:
+        yield tab
 
 
 def shot(tab, name: str) -> None:

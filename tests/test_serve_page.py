@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from chromium import chromium
+from chromium import chromium, opened, until
 
 pytest.importorskip("httpx", reason="httpx is not installed")
 
@@ -81,12 +81,6 @@ def tab(browser, request, server):
     assert not errors and not elsewhere
 
 
-def opened(tab, server):
-    tab.goto(server.address)
-    tab.wait_for_selector("html[data-ready]", timeout=20000)
-    return tab
-
-
 def drop(tab, files: dict[str, Path]) -> None:
     tab.evaluate(DROP, [[name, base64.b64encode(path.read_bytes()).decode()] for name, path in files.items()])
 
@@ -110,7 +104,7 @@ def violations(tab) -> list[str]:
 
 
 def test_page_five_files_dropped_one_broken_are_classified(server, tab, files):
-    opened(tab, server)
+    opened(tab, server.address)
     picture(tab, "empty")
     assert violations(tab) == []
     drop(tab, files)
@@ -129,7 +123,7 @@ def test_page_five_files_dropped_one_broken_are_classified(server, tab, files):
 
 
 def test_page_bars_and_csv_show_what_the_api_answers(server, tab, files):
-    opened(tab, server)
+    opened(tab, server.address)
     drop(tab, files)
     all_ended(tab, 5)
     with server.client() as client:
@@ -156,7 +150,7 @@ def test_page_bars_and_csv_show_what_the_api_answers(server, tab, files):
 
 
 def test_page_slice_is_played_from_its_start_and_followed(server, tab, files):
-    opened(tab, server)
+    opened(tab, server.address)
     drop(tab, {"song.ogg": files["song.ogg"]})
     all_ended(tab, 1)
     slider, play = tab.locator("[role=slider]"), tab.locator(".play")
@@ -179,16 +173,9 @@ def test_page_slice_is_played_from_its_start_and_followed(server, tab, files):
     assert tab.evaluate("audio.src").startswith("blob:")
 
 
-def until(tab, holds: str) -> None:
-    give_up = time.monotonic() + 20
-    while not tab.evaluate(f"Boolean({holds})"):
-        assert time.monotonic() < give_up, holds
-        tab.wait_for_timeout(20)
-
-
 def test_page_is_used_by_keyboard_alone(server, tab, files):
     tab.on("filechooser", lambda _: None)  # from now on Chromium tells of choosers, which it begins to with a delay
-    opened(tab, server)
+    opened(tab, server.address)
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.id") == "theme"
     tab.keyboard.press("Tab")
@@ -214,7 +201,7 @@ def test_page_is_used_by_keyboard_alone(server, tab, files):
 
 
 def test_page_screen_reader_is_told_of_results(server, tab, files):
-    opened(tab, server)
+    opened(tab, server.address)
     tab.evaluate(WATCH_STATUS)
     drop(tab, {name: files[name] for name in ("song.ogg", "broken.mp3")})
     all_ended(tab, 2)
@@ -226,7 +213,7 @@ def test_page_screen_reader_is_told_of_results(server, tab, files):
 
 @pytest.mark.parametrize("tab", [{"color_scheme": "dark", "viewport": {"width": 1000, "height": 900}}], indirect=True)
 def test_page_dark_mode_follows_the_system_and_the_button(server, tab, files):
-    opened(tab, server)
+    opened(tab, server.address)
     back = "getComputedStyle(document.body).backgroundColor"
     assert tab.evaluate(back) == "rgb(19, 21, 24)"
     drop(tab, {name: files[name] for name in ("song.ogg", "broken.mp3")})
@@ -235,7 +222,7 @@ def test_page_dark_mode_follows_the_system_and_the_button(server, tab, files):
     picture(tab, "dark")
     tab.click("#theme")
     assert tab.evaluate(back) == "rgb(251, 251, 250)"
-    opened(tab, server)
+    opened(tab, server.address)
     assert tab.evaluate(back) == "rgb(251, 251, 250)"  # and it is kept
 
 
@@ -244,7 +231,7 @@ PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobil
 
 @pytest.mark.parametrize("tab", [PHONE], indirect=True)
 def test_page_on_a_phone_fits_and_has_large_buttons(server, tab, files, songs, tmp_path):
-    opened(tab, server)
+    opened(tab, server.address)
     long = tmp_path / ("A very long name of a song that goes on and on " + "x" * 80 + ".ogg")
     long.write_bytes(songs["song.ogg"].read_bytes())
     tab.set_input_files("#files", [str(path) for path in (long, files["broken.mp3"])])
@@ -268,7 +255,7 @@ def test_page_busy_server_is_asked_again_and_songs_too_large_are_told(server, ta
             return route.fulfill(status=429, headers={"Retry-After": "1"}, body='{"error": "busy"}')
         return route.continue_()
 
-    opened(tab, server)
+    opened(tab, server.address)
     tab.route("**/api/predict/stream", busy)
     drop(tab, {"song.ogg": files["song.ogg"]})
     all_ended(tab, 1)
@@ -289,7 +276,7 @@ def test_page_server_that_is_away_is_told_while_songs_wait_and_given_up(server, 
         reason = json.dumps({"error": "the model does not answer."})
         route.fulfill(status=503, headers={"Retry-After": "0"}, body=reason)
 
-    opened(tab, server)
+    opened(tab, server.address)
     tab.route("**/api/predict/stream", away)
     tab.evaluate(WATCH_STAGES)
     drop(tab, {name: files[name] for name in ("song.ogg", "cbr.mp3", "pcm16.flac")})
@@ -315,7 +302,7 @@ def test_page_song_removed_while_the_server_is_busy_is_not_asked_again(server, t
         asked.append(1)
         route.fulfill(status=429, headers={"Retry-After": "0"}, body='{"error": "2 songs are being analysed."}')
 
-    opened(tab, server)
+    opened(tab, server.address)
     tab.route("**/api/predict/stream", busy)
     drop(tab, {"song.ogg": files["song.ogg"]})
     give_up = time.monotonic() + 30
@@ -344,7 +331,7 @@ def test_page_song_removed_while_the_server_is_busy_is_not_asked_again(server, t
 def test_timeline_columns_are_as_long_as_slices_and_the_last_begins_after_the_one_before(
     server, tab, starts, end, expected
 ):
-    opened(tab, server)
+    opened(tab, server.address)
     columns = tab.evaluate(
         "async ([starts, end]) => (await import('shared/timeline.js')).sliceColumns(starts, 3, end)", [starts, end]
     )
@@ -367,7 +354,7 @@ def answer_by_slice(labels, shares: list[dict], mean: dict) -> str:
 
 
 def test_page_timeline_has_times_a_playhead_and_colours_of_all_genres(server, tab, files):
-    opened(tab, server)
+    opened(tab, server.address)
     with server.client() as client:
         labels = client.get("/api/model").json()["labels"]
     shares = [{"jazz": 1}] * 3 + [{"jazz": 0.6, "metal": 0.4}] + [{"jazz": 1}] * 2 + [{"vocal": 0.99, "blues": 0.01}]
@@ -399,7 +386,7 @@ def test_page_timeline_has_times_a_playhead_and_colours_of_all_genres(server, ta
 
 
 def test_page_shows_progress_of_upload_and_analysis(server, tab, files):
-    opened(tab, server)
+    opened(tab, server.address)
 
     def slowly(route):
         time.sleep(0.3)

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from kgenre.archs.arch import Arch, FewFrames, NetworkSettings, Unfreeze
 from kgenre.archs.pretrained import check_mel_image, freeze
-from kgenre.archs.taggers import EPSILON, FCN_BLOCKS
+from kgenre.archs.taggers import EPSILON, FCN_BLOCKS, resolve_unfreeze, variable_name
 from kgenre.core.errors import KgenreError
 from kgenre.features.mel import TAGGER_MEL
 from kgenre.weights import load, weights_help, weights_of
@@ -79,7 +79,7 @@ def branch(x, name: str, ranks: tuple[int, int]):
 
     x = norm(x, "spec")
     for number, (filters, pool) in enumerate(zip(FILTERS, POOLS), 1):
-        rank = dict(zip((2, 3), ranks)).get(number)
+        rank = rank_of(number, ranks)
         if rank:
             x = layer(layers.Conv2D, f"layer{number}_rank", rank, 3, padding="same", use_bias=False)(x)
         x = layer(layers.Conv2D, f"layer{number}_conv", filters, 1 if rank else 3, padding="same")(x)
@@ -90,6 +90,11 @@ def branch(x, name: str, ranks: tuple[int, int]):
     return layers.GlobalMaxPooling2D()(layers.ReLU()(norm(x, "layer5")))
 
 
+def rank_of(number: int, ranks: tuple[int, int]) -> int | None:
+    """The rank of a convolution, by the value of BRANCHES; None of one that is whole."""
+    return dict(zip((2, 3), ranks)).get(number)
+
+
 def set_weights(network, arrays: dict) -> None:
     """Sets the variables of a network that `short_fcn` makes: {"msd_layer2_rank/kernel": array, ...}.
 
@@ -97,16 +102,11 @@ def set_weights(network, arrays: dict) -> None:
     normalisation at all.
     """
     for variable in network.weights:
-        name = "/".join(variable.path.split("/")[-2:])
+        name = "/".join(variable_name(variable))
         if name in arrays:
             variable.assign(arrays[name])
         elif "_bn/" not in name:
             raise KgenreError(f"the weights of short_fcn lack {name}. Install kgenre again.")
-
-
-def resolve_unfreeze(settings: ShortFcnSettings) -> dict:
-    """Random weights train as a whole."""
-    return {"unfreeze": -1} if settings.weights == "none" else {}
 
 
 SHORT_FCN = Arch(

@@ -135,7 +135,7 @@ def backbone(arch: str, image, blocks: tuple, end):
     return keras.Model(inputs, end(x), name=arch)
 
 
-def resolve_unfreeze(settings: FcnSettings) -> dict:
+def resolve_unfreeze(settings) -> dict:
     """Random weights train as a whole."""
     return {"unfreeze": -1} if settings.weights == "none" else {}
 

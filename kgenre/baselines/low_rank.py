@@ -91,18 +91,19 @@ def crop_images(paths: Sequence[str], seed: int, progress: Progress = SILENT) ->
 
 def fit_branch(branch: str, ranks: tuple[int, int], images: np.ndarray, held_out: np.ndarray, advance: Callable):
     """The arrays of one branch, by "layer2_rank/kernel" and so on, and the share of variance that they lose."""
-    from kgenre.archs.short_fcn import POOLS
+    from kgenre.archs.short_fcn import POOLS, rank_of
     from kgenre.archs.taggers import of_image
     from kgenre.weights import WEIGHTS, load
 
     published = of_image(load(WEIGHTS[f"fcn-{branch}"]))
     arrays = {f"spec_bn/{part}": published[f"spec_bn/{part}"] for part in ("gamma", "beta", *MOMENTS)}
-    normalised = images * affine(published, "spec")[0] + affine(published, "spec")[1]
+    scale, offset = affine(published, "spec")
+    normalised = images * scale + offset
     kernel, bias = folded(published, 1)
     arrays |= {"layer1_conv/kernel": kernel, "layer1_conv/bias": bias}
     own = exact = by_batch(lambda x: pooled(convolved(x, kernel, bias), POOLS[0]), normalised)
     for number in range(2, len(POOLS) + 2):
-        rank = dict(zip((2, 3), ranks)).get(number)
+        rank = rank_of(number, ranks)
         layers, own, exact = fit_layer(number, folded(published, number), rank, own, exact, held_out)
         parts = ("rank/kernel", "conv/kernel", "conv/bias") if rank else ("conv/kernel", "conv/bias")
         arrays |= {f"layer{number}_{part}": array for part, array in zip(parts, layers)}

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kgenre.core.metrics import mean_of_defined, percentile_interval
+from kgenre.core.metrics import group_samples, mean_of_defined, percentile_interval
 
 RESAMPLES = 300
 
@@ -74,13 +74,10 @@ def agreement(truth: Answers, found: Answers) -> dict[str, float]:
 
 def intervals(truth: Answers, found: Answers, groups: np.ndarray, seed: int = 0) -> dict[str, list[float] | None]:
     """95 % intervals of `agreement`, from RESAMPLES bootstrap samples of whole groups (tracks,); None of one group."""
-    rows = [np.flatnonzero(groups == group) for group in sorted(set(groups))]
-    rng, samples = np.random.default_rng(seed), []
-    if len(rows) < 2:
+    if len(set(groups)) < 2:
         return dict.fromkeys(agreement(truth, found))
-    for _ in range(RESAMPLES):
-        drawn = np.concatenate([rows[i] for i in rng.integers(len(rows), size=len(rows))])
-        samples.append(agreement(truth.of(drawn), found.of(drawn)))
+    drawn = group_samples(groups, RESAMPLES, seed)
+    samples = [agreement(truth.of(rows), found.of(rows)) for rows in drawn]
     return {name: percentile_interval([sample[name] for sample in samples]) for name in samples[0]}
 
 

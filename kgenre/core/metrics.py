@@ -1,5 +1,6 @@
 """Metrics of classifiers at track level, as pure functions of the answers."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +30,13 @@ def percentile_interval(values) -> list[float] | None:
     values = np.asarray(values, float)
     values = values[~np.isnan(values)]
     return [float(bound) for bound in np.percentile(values, (2.5, 97.5))] if len(values) else None
+
+
+def group_samples(groups: np.ndarray, samples: int, seed: int = 0) -> Iterator[np.ndarray]:
+    """Row numbers of bootstrap samples that draw whole groups, as many as there are: groups (rows,)."""
+    rows, rng = [np.flatnonzero(groups == group) for group in sorted(set(groups))], np.random.default_rng(seed)
+    for _ in range(samples):
+        yield np.concatenate([rows[i] for i in rng.integers(len(rows), size=len(rows))])
 
 
 def mean_of_defined(values: np.ndarray) -> float:

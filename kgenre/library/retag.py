@@ -117,7 +117,7 @@ def undo(library: Library) -> TagReport:
         ) from error
     undone = TagReport()
     for change in reversed(changes):
-        if _has(change.path, change.before):  # the writing was interrupted before this file
+        if _still(change.path, change.before) == list(change.before):  # the writing was interrupted before this file
             continue
         mine = _still(change.path, change.after) or list(change.after)  # none: the failure says what there is now
         for name in set(change.after) - set(mine):
@@ -146,15 +146,8 @@ def _drop_backup(library: Library, backup: Path, unlink: bool = True) -> None:
         backup.unlink(missing_ok=True)
 
 
-def _has(path: str, fields: dict[str, list[str]]) -> bool:
-    try:
-        return read_fields(path, fields) == fields
-    except FAULTS:
-        return False
-
-
 def _still(path: str, fields: dict[str, list[str]]) -> list[str]:
-    """Names of the fields that have these values."""
+    """Names of the fields that have these values; none of a file that cannot be read."""
     try:
         found = read_fields(path, fields)
     except FAULTS:

@@ -59,7 +59,7 @@ class ScanTables(Database):
                 self._db.execute(f"DELETE FROM {table} WHERE space_id = ? AND audio_hash = ?", key)
 
     def expect_again(self, audio_hash: bytes) -> None:
-        """Has the next scan open all files of this audio again, to measure them anew; none is analysed for that."""
+        """Has the next scan open all files of this audio again, to measure them again; none is analysed for that."""
         with self.writing():
             self._db.execute("UPDATE tracks SET mtime_ns = -1 WHERE audio_hash = ?", (audio_hash,))
 

@@ -9,12 +9,13 @@ standardised embeddings, the distance is Mahalanobis' (Lee et al. 2018 use it al
 highest probability alone). docs/default_model.md has what each of them finds.
 """
 
-import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from kgenre.core.base64_arrays import packed, unpacked
 
 UNSURE = "unsure"  # stands in the place of a genre
 # As they are kept. A kernel of 160 values has 50 kB, and gives the distance to 0.1 %.
@@ -66,7 +67,7 @@ class UnsureRule:
         """As JSON takes it, for `rule_from`."""
         if self.distance is None:
             return {"below": self.below}
-        kept = {name: _packed(getattr(self.distance, name), kind) for name, kind in ARRAYS.items()}
+        kept = {name: packed(getattr(self.distance, name), kind) for name, kind in ARRAYS.items()}
         return {"below": self.below, "slope": self.slope, **kept}
 
 
@@ -93,15 +94,7 @@ def is_unsure(rule: UnsureRule | None, probabilities: np.ndarray, embeddings: np
 def _distance(values: Mapping) -> Distance | None:
     if "kernel" not in values:
         return None
-    mean, scale, kernel = (_unpacked(values[name], kind) for name, kind in ARRAYS.items())
+    mean, scale, kernel = (unpacked(values[name], kind).astype("float32") for name, kind in ARRAYS.items())
     if not len(mean) == len(scale) == len(kernel) ** 0.5:
         raise ValueError(f"`scale` and `kernel` must be of {len(mean)} values, as `mean` is")
     return Distance(mean, scale, kernel.reshape(len(mean), -1))
-
-
-def _packed(array: np.ndarray, kind: str) -> str:
-    return base64.b64encode(np.asarray(array).astype(kind).tobytes()).decode()
-
-
-def _unpacked(text: str, kind: str) -> np.ndarray:
-    return np.frombuffer(base64.b64decode(text), kind).astype("float32")

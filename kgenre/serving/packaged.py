@@ -43,7 +43,6 @@ class PackagedModel:
     """One row of PACKAGED.
 
     name: of the model, and of its folder.
-    arch: the row of ARCHS with the network.
     weights: the row of WEIGHTS that the network is made of.
     network: (ModelSettings, number of genres) -> keras.Model, with layers "embedding", "features" and "logits".
     read_tags: gives its layer of tags, of weights that may be fetched.
@@ -51,7 +50,6 @@ class PackagedModel:
     """
 
     name: str
-    arch: str
     weights: str
     network: Callable
     read_tags: Callable[[], TagLayer]
@@ -71,9 +69,9 @@ class PackagedModel:
         return Path(str(self.directory / LITERT_FILE))
 
     @property
-    def saved_model_folder(self) -> Path:
-        """Where in the user's cache its SavedModel is, or will be."""
-        return cache_dir() / f"{self.name}-{self.identity}" / "1"
+    def arch(self) -> str:
+        """The row of ARCHS with the network."""
+        return WEIGHTS[self.weights].arch
 
     def saved_model(self, progress: Progress = SILENT) -> Path:
         """The folder of its SavedModel; exported on the first call, which may fetch weights.
@@ -83,7 +81,7 @@ class PackagedModel:
         """
         from kgenre.serving.exporters import export_model
 
-        folder = self.saved_model_folder
+        folder = cache_dir() / f"{self.name}-{self.identity}" / "1"
         if not folder.is_dir():
             check_installed("tensorflow")  # before the weights are fetched
             load(WEIGHTS[self.weights], progress)  # first, for the case that they cannot be fetched
@@ -165,10 +163,9 @@ def compact_tags() -> TagLayer:
     """
     layers = {branch: load(WEIGHTS[f"fcn-{branch}"]) for branch in ("msd", "jamendo")}
     named: dict[str, list] = {}
-    for number, (branch, arrays) in enumerate(layers.items()):
+    for own, (branch, arrays) in zip(np.eye(len(layers), dtype="float32"), layers.items()):
         for column, tag in enumerate(taggers.TAGS[branch]):
-            kernel = np.zeros(128, "float32")
-            kernel[64 * number : 64 * number + 64] = arrays["dense/kernel"][:, column]
+            kernel = np.kron(own, arrays["dense/kernel"][:, column])  # 0 for the values of the other
             named.setdefault(taggers.SPELT.get(tag, tag), []).append((kernel, arrays["dense/bias"][column]))
     kernels = np.stack([np.mean([kernel for kernel, _ in found], axis=0) for found in named.values()], axis=1)
     return TagLayer(tuple(named), kernels, np.array([np.mean([bias for _, bias in found]) for found in named.values()]))
@@ -177,7 +174,7 @@ def compact_tags() -> TagLayer:
 PACKAGED = {
     row.name: row
     for row in (
-        PackagedModel("compact", "short_fcn", "short_fcn-taggers", packaged_networks.compact, compact_tags),
-        PackagedModel("musicnn", "musicnn", "musicnn-msd", packaged_networks.musicnn, musicnn_tags),
+        PackagedModel("compact", "short_fcn-taggers", packaged_networks.compact, compact_tags),
+        PackagedModel("musicnn", "musicnn-msd", packaged_networks.musicnn, musicnn_tags),
     )
 }

@@ -34,7 +34,7 @@ def update_map(
         remap: lay out all tracks again, and rotate the new map to lie on the old one.
         workers: threads.
         progress: is shown the steps of laying out all tracks.
-        refined: vectors have changed since the last update; no track moves for that, but the quality is measured anew.
+        refined: vectors have changed since the last update; no track moves for that, but the quality is measured again.
 
     Returns:
         MapQuality of the map.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from kgenre.core.base64_arrays import packed
 from kgenre.core.errors import KgenreError
 from kgenre.embeddings.neighbours import nearest
 from kgenre.library import head, retraining
@@ -98,7 +99,7 @@ class Explorer:
         if not len(ids):
             return answer | {"genres": None, "tags": None}
         page = payload.predictions(ids, genres.prediction)
-        page |= {"ids": payload.packed(ids, "<i4"), "retrained": genres.head is not None}
+        page |= {"ids": packed(ids, "<i4"), "retrained": genres.head is not None}
         return answer | {"genres": page, "tags": payload.tag_table(self.library, self.space, ids)}
 
     def pause(self, paused: bool) -> dict:
@@ -225,4 +226,4 @@ class Explorer:
         ids, _ = self.library.positions(self.space)
         self.refined.extend(self.ids.tolist())  # other tabs have the genres of another head
         page = payload.predictions(ids, genres.prediction)
-        return {**page, "ids": payload.packed(ids, "<i4"), "retrained": new is not None}
+        return {**page, "ids": packed(ids, "<i4"), "retrained": new is not None}

@@ -4,11 +4,11 @@ import numpy as np
 
 from kgenre.audio.decode import decode
 from kgenre.audio.slicing import repeat_to_length
+from kgenre.core.base64_arrays import packed
 from kgenre.core.errors import KgenreError
 from kgenre.model.aggregate import aggregate
 from kgenre.serving import occlusion
 from kgenre.web.explore.explorer import Explorer
-from kgenre.web.explore.payload import packed
 
 
 def heat_map(explorer: Explorer, track: int, number: int, start: float | None = None) -> dict:

@@ -1,6 +1,5 @@
 """What the page is sent of a library: columns of numbers as base64, of texts as lists."""
 
-import base64
 import json
 import math
 import os
@@ -9,6 +8,7 @@ from pathlib import PurePath
 import numpy as np
 import pandas as pd
 
+from kgenre.core.base64_arrays import packed
 from kgenre.library.head import Prediction
 from kgenre.library.retraining import RetrainReport
 
@@ -131,10 +131,6 @@ def coded(column: pd.Series) -> dict:
     """Each name once, and each row's number of its name."""
     codes, names = pd.factorize(np.array([shown(text) for text in column], dtype=object))
     return {"names": list(names), "codes": packed(codes, "<i4")}
-
-
-def packed(values, kind: str) -> str:
-    return base64.b64encode(np.asarray(values).astype(kind).tobytes()).decode()
 
 
 def finite(value: float) -> float | None:
