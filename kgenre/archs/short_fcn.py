@@ -31,9 +31,9 @@ def short_fcn(image, weights: str = "none", unfreeze: int = -1):
     """Choi's fully convolutional network for short slices, once for each of two sets of tags.
 
     A branch is `fcn` (archs.taggers) with three changes. Its first convolution has fewer maps. Its second and third are
-    of low rank: a 3 x 3 convolution to few maps, and a 1 x 1 convolution to all. And where `fcn` takes the maximum over five seconds before
-    its last convolution, which a slice of five seconds has one of, this takes it over two, at each second, so that
-    the last maximum chooses between moments.
+    of low rank: a 3 x 3 convolution to few maps, and a 1 x 1 convolution to all. And where `fcn` takes the maximum over
+    five seconds before its last convolution, which a slice of five seconds has one of, this takes it over two, at each
+    second, so that the last maximum chooses between moments.
 
     With pretrained weights normalisation behind the convolutions is part of them, and never trains.
 
