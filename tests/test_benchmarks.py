@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import architectures, teachers
+from benchmarks import architectures, models, teachers
 from kgenre.collections.demo.files import make_demo
 from kgenre.embeddings.files import read_metadata
 from kgenre.serving.catalogue import open_model
@@ -31,7 +31,7 @@ def test_networks_with_and_without_augmentation_of_pictures_and_labels(tmp_path,
 def test_teachers_and_their_mixture_are_measured_on_train_and_valid(tmp_path, capsys, monkeypatch):
     made = make_demo(tmp_path / "demo", genres=("ambient", "metal"), songs_per_genre=12, seconds=(2.0, 3.0))
     out, opened = tmp_path / "out", []
-    monkeypatch.setattr(teachers, "open_model", lambda name: opened.append(name) or open_model(name))
+    monkeypatch.setattr(models, "open_model", lambda name: opened.append(name) or open_model(name))
     command = [
         "--data",
         str(made / "manifest.csv"),
@@ -56,6 +56,6 @@ def test_teachers_and_their_mixture_are_measured_on_train_and_valid(tmp_path, ca
     assert all(float(line[5].rstrip("%")) > 80 for line in table)  # ambient and metal, as composed
     rows = read_metadata(out / "default.npz")[1]
     assert set(rows["split"]) == {"train", "valid"} and opened == ["default", "musicnn"]
-    finer = teachers.track_vectors([out / "musicnn.npz"])
-    both = teachers.track_vectors([out / "default.npz", out / "musicnn.npz"])
+    finer = models.track_vectors([out / "musicnn.npz"])
+    both = models.track_vectors([out / "default.npz", out / "musicnn.npz"])
     assert all(np.allclose(both[path][128:], finer[path], atol=1e-5) for path in rows["path"])
