@@ -5,7 +5,8 @@
 For music that the model was not made with: agreement with teachers is no accuracy, and on what it has seen it is no
 news. --data takes one collection or more, each reported by itself; the kind of a track is its genre, in a folder the
 first folder below it. Tracks whose split is test are dropped before anything else. Tags are of whole tracks. A tag that
-several teachers have is the mean of their logits, as in `compact`'s own layer of tags; names are spelt as there.
+several teachers have is the mean of their logits, as in `compact`'s own layer of tags, and so is one that a teacher has
+in two spellings.
 
 Of each tag over tracks: the rank correlation, and the AUROC with which the model's probability finds the tenth of the
 tracks for which the teachers' is highest. Of each kind: how many of the five most probable tags are the same, the
@@ -72,7 +73,7 @@ def _measure(args: argparse.Namespace) -> int:
     collections = {data: unseen_tracks(data, options) for data in args.data}
     every = pd.concat(collections.values()).drop_duplicates("path", ignore_index=True)
     out, workers = make_output_folder(args.out), cli.settings_from(ReaderSettings, args).workers
-    found = tags(args.model, every, out, workers)
+    found = combined([tags(args.model, every, out, workers)])
     truth = combined([tags(teacher, every, out, workers) for teacher in args.teachers])
     names = [name for name in found if name in truth]
     if not names:
@@ -114,9 +115,9 @@ def tags(name: str, rows: pd.DataFrame, out: Path, workers: int) -> pd.DataFrame
     return pd.DataFrame.from_dict(found, orient="index", columns=spelt).astype("float64")
 
 
-def combined(teachers: list[pd.DataFrame]) -> pd.DataFrame:
-    """The tags of several teachers for the tracks that all answer, one column each: the mean of the logits."""
-    logits = [logit(table.clip(EPSILON, 1 - EPSILON)) for table in teachers]
+def combined(models: list[pd.DataFrame]) -> pd.DataFrame:
+    """The tags of models for the tracks that all answer, one column for each spelling: the mean of the logits."""
+    logits = [logit(table.clip(EPSILON, 1 - EPSILON)) for table in models]
     return expit(pd.concat(logits, axis=1, join="inner").T.groupby(level=0, sort=False).mean().T)
 
 

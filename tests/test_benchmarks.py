@@ -156,7 +156,7 @@ def test_tag_agreement_of_tags_and_tracks_is_that_of_plain_references():
 
 def test_tag_agreement_of_a_tag_of_several_teachers_is_with_the_mean_of_their_logits():
     one = pd.DataFrame({"rock": [0.2, 0.0], "jazz": [0.1, 0.9]}, index=["x", "y"])
-    other = pd.DataFrame({"folk": [0.3, 0.4], "rock": [0.8, 0.5]}, index=["y", "x"])
+    other = pd.DataFrame([[0.3, 0.8, 0.3], [0.4, 0.5, 0.4]], index=["y", "x"], columns=["folk", "rock", "folk"])
     found = tag_agreement.combined([one, other])
     assert list(found) == ["rock", "jazz", "folk"] and list(found.index) == ["x", "y"]
     odds = np.sqrt(0.2 / 0.8 * 0.5 / 0.5)
@@ -182,7 +182,8 @@ def test_tag_agreement_of_models_is_written_without_test_tracks(tmp_path, capsys
     assert {line[0]: line[1] for line in lines if len(line) == 5}.items() >= {"ambient": "6", "metal": "6"}.items()
     assert sum(len(line) == 6 and line[1] == "1.000" for line in lines) == 81
     assert tag_agreement.main([*command, "--teachers", "musicnn"]) == 0
-    assert "12 tracks, 50 tags." in (tmp_path / "out" / "tag_agreement-compact.md").read_text()
+    written = (tmp_path / "out" / "tag_agreement-compact.md").read_text()
+    assert "12 tracks, 49 tags." in written  # of musicnn's 50 two are spellings of one
     assert tag_agreement.main([*command, "--teachers", "vggish"]) == 2
 
 
