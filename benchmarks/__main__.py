@@ -8,7 +8,7 @@ BENCHMARKS = {
     "decoding": "decoders against libsndfile, by format",
     "logmel": "log-mel layer against librosa",
     "pipeline": "decode alone against decode, front end and convpool",
-    "library": "scans of music against its bare decoding, and of 100 000 unchanged tracks",
+    "library": "scans of music against its bare decoding, their memory, and of 100 000 unchanged tracks",
     "runtimes": "predict through LiteRT and TensorFlow: one song, a folder, quantized files",
     "memory": "peak memory of training against the size of the collection",
 }

@@ -1,8 +1,10 @@
-"""Scans: music analysed against its bare decoding, and 100 000 unchanged tracks compared.
+"""Scans: music analysed by models against its bare decoding, peak memory, and 100 000 unchanged tracks compared.
 
-    python -m benchmarks.library [FOLDER] [--model RUN]
+    python -m benchmarks.library [FOLDER] [--models MODEL ...]
 
-Without a folder it makes songs of its own; without a model, convpool with random weights.
+Without a folder it makes songs of its own; without models, it is the default model. Bare decoding is to the sample rate
+of a model, in as many processes as there are cores. Rounds of all models are interleaved, each figure is of the best.
+Memory is that of a process that scans the folder with two reading processes, and of these.
 """
 
 import os
@@ -18,30 +20,36 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.peak import peak_mib
 from benchmarks.timing import best_rates, show
+from kgenre import cli
 from kgenre.audio import decode as audio
 from kgenre.audio.policy import DEFAULT_POLICY, PROGRESSIVE_POLICY, ReadPolicy
 from kgenre.audio.walk import walk
+from kgenre.core.errors import KgenreError
 from kgenre.library.records import Track, TrackAnalysis
 from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library
-from kgenre.model.settings import ModelSettings
-from kgenre.model.tasks.single_label import SingleLabel
-from kgenre.serving.keras_model import KerasModel
+from kgenre.serving.catalogue import DEFAULT, open_model
 
 UNCHANGED = 100_000
 SHORTEST_SECONDS = 10.0
 CORES = os.cpu_count()
-
-
-def random_model() -> KerasModel:
-    """The default network, which has learnt nothing."""
-    from kgenre.model.build import build_model
-
-    settings = ModelSettings.compose({})
-    model = KerasModel(build_model(settings, 8), SingleLabel(tuple("abcdefgh")), settings.audio.slice_spec, "random")
-    model.identity = "random"
-    return model
+WORKERS = 2  # of the scan whose memory is measured
+SCANS = {  # {name: (how tracks are read, whether only as a first pass)}
+    "whole": (DEFAULT_POLICY, False),
+    "first pass": (PROGRESSIVE_POLICY, True),
+    "3 slices a track": (ReadPolicy(3), False),
+}
+# Of the package alone: what this file imports besides would count.
+SCAN = """
+import sys
+from kgenre.library.scan.scan import scan
+from kgenre.library.store import Library
+from kgenre.serving.catalogue import open_model
+with Library(sys.argv[1]) as library:
+    scan(library, sys.argv[2], open_model(sys.argv[3]), workers=int(sys.argv[4]))
+"""
 
 
 def decode_bare(paths: list[str], rate: int) -> int:
@@ -59,17 +67,17 @@ def decode_bare(paths: list[str], rate: int) -> int:
     return round(sum(int(run.communicate()[0]) for run in runs) / rate)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder", nargs="?", type=Path)
-    parser.add_argument("--model")
-    args = parser.parse_args()
-    if args.model is None:
-        model = random_model()
-    else:
-        from kgenre.serving.catalogue import open_model
+def main(argv=None) -> int:
+    form = argparse.RawDescriptionHelpFormatter
+    parser = cli.Parser(prog="python -m benchmarks.library", description=__doc__, formatter_class=form)
+    parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="music (default: songs made here)")
+    parser.add_argument("--models", nargs="+", default=[DEFAULT], metavar="MODEL", help="(default: default)")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="after one to warm up (default: 3)")
+    return cli.run(_measure, parser.parse_args(argv))
 
-        model = open_model(args.model)
+
+def _measure(args: argparse.Namespace) -> int:
+    models = {name: open_model(name) for name in args.models}
     with tempfile.TemporaryDirectory() as place:
         if args.folder is None:
             from benchmarks.pipeline import write_songs
@@ -77,44 +85,63 @@ def main() -> None:
             args.folder = Path(place) / "songs"
             args.folder.mkdir()
             write_songs(args.folder)
-        analyse(args.folder, model, Path(place))
+        chosen, seconds = choose(args.folder, Path(place) / "chosen")
+        show_rates(chosen, seconds, models, Path(place), args.rounds)
+        show_memory(chosen, models, Path(place))
     with tempfile.TemporaryDirectory() as place:
-        rescan(model, Path(place))
+        rescan(models[args.models[0]], Path(place))
+    return 0
 
 
-def analyse(folder: Path, model, place: Path) -> None:
-    paths = [path for path in walk(os.fsencode(folder)).files]
-    seconds = {path: seconds_of(path) for path in paths}
-    songs = [os.fsdecode(path) for path in paths if seconds[path] >= SHORTEST_SECONDS]
-    chosen = place / "chosen"
+def choose(folder: Path, chosen: Path) -> tuple[Path, float]:
+    """Links to the songs of a folder that are no jingles, and their length together in seconds."""
     chosen.mkdir()
-    for number, song in enumerate(songs):
-        (chosen / f"{number}{Path(song).suffix}").symlink_to(Path(song).resolve())
-    total = round(sum(seconds[os.fsencode(song)] for song in songs))
-    files = iter(range(10**6))
+    total = 0.0
+    for number, song in enumerate(map(os.fsdecode, walk(os.fsencode(folder)).files)):
+        if (seconds := seconds_of(song)) >= SHORTEST_SECONDS:
+            (chosen / f"{number}{Path(song).suffix}").symlink_to(Path(song).resolve())
+            total += seconds
+    if not total:
+        raise KgenreError(f"{folder}: no song of {SHORTEST_SECONDS:g} s or more. Name a folder of music.")
+    return chosen, total
 
-    def scanned(policy=DEFAULT_POLICY, first: bool = False) -> int:
+
+def show_rates(chosen: Path, seconds: float, models: dict, place: Path, rounds: int) -> None:
+    songs, total, files = sorted(map(str, chosen.iterdir())), round(seconds), iter(range(10**6))
+
+    def scanned(model, policy: ReadPolicy, first: bool) -> int:
         with Library(place / f"{next(files)}.sqlite") as library:
             report = scan(library, chosen, model, policy, first=first)
         if report.failures:
             raise RuntimeError(f"failed: {report.failures}")
         return total
 
-    candidates = {"bare decode": lambda: decode_bare(songs, model.slice_spec.sample_rate), "scan": scanned,
-                  "scan, first pass": lambda: scanned(PROGRESSIVE_POLICY, first=True),
-                  "scan, 3 slices a track": lambda: scanned(ReadPolicy(3))}  # fmt: skip
-    rates = best_rates(candidates, rounds=3)
-    print(
-        f"  {len(songs)} songs, {total / 60:.0f} minutes, {CORES} cores, {model.name}; processes start anew each time"
-    )
-    show(rates, "x real time", "bare decode")
+    candidates, compared = {}, {}
+    for model_name, model in models.items():
+        rate = model.slice_spec.sample_rate
+        decode = f"bare decode to {rate} Hz"
+        candidates.setdefault(decode, lambda rate=rate: decode_bare(songs, rate))
+        for name, how in SCANS.items():
+            candidates[f"{model_name}: {name}"] = lambda model=model, how=how: scanned(model, *how)
+            compared.setdefault(decode, [decode]).append(f"{model_name}: {name}")
+    rates = best_rates(candidates, rounds)
+    print(f"  {len(songs)} songs, {total / 60:.0f} minutes, {CORES} cores; processes start anew each time")
+    for decode, names in compared.items():
+        show({name: rates[name] for name in names}, "x real time", decode)
     for name, rate in rates.items():
         print(f"  {name:<44} {rate * len(songs) / total:9.1f} tracks/s")
 
 
-def seconds_of(path: bytes) -> float:
+def show_memory(chosen: Path, models: dict, place: Path) -> None:
+    for number, name in enumerate(models):
+        library = place / f"memory-{number}.sqlite"
+        peak, processes = peak_mib(["-c", SCAN, str(library), str(chosen), name, str(WORKERS)])
+        print(f"  {name + ': whole':<44} {peak:9.0f} MiB at most, in {processes} processes")
+
+
+def seconds_of(song: str) -> float:
     try:
-        return audio.probe(os.fsdecode(path)).seconds
+        return audio.probe(song).seconds
     except audio.AudioError:
         return 0.0
 
@@ -145,4 +172,4 @@ def rescan(model, place: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -13,7 +13,6 @@ import os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import argparse
-import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -26,23 +25,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from benchmarks.models import DRAWS, mean_interval, vectors_by
 from kgenre import cli
 from kgenre.audio.settings import ReaderSettings
-from kgenre.audio.slicing import SliceSpec
 from kgenre.cli.tables import markdown
 from kgenre.collections import load_collection
 from kgenre.collections.grouping import group_ids, grouped_folds
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder, write_text
-from kgenre.core.metrics import group_samples, percentile_interval, wilson_interval
-from kgenre.embeddings.extract import embed
-from kgenre.embeddings.files import read_embeddings
-from kgenre.model.aggregate import aggregate
-from kgenre.serving.catalogue import MIX, open_model
-from kgenre.serving.mixture import alignment
+from kgenre.core.metrics import group_samples, wilson_interval
 
 FOLDS = 5
-DRAWS = 2000  # of the bootstrap
 # Each behind a scaler to mean 0 and deviation 1. Their numbers are fixed: nothing is chosen on the tracks reported.
 HEADS: dict[str, Callable] = {
     "logistic, C = 0.01": lambda: LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000),
@@ -72,15 +65,9 @@ def main(argv=None) -> int:
 def _compare(args: argparse.Namespace) -> int:
     out = make_output_folder(args.out)
     rows, workers = train_and_valid(args), cli.settings_from(ReaderSettings, args).workers
-    members = dict.fromkeys(name for model in args.models for name in member_names(model))
-    files = {name: out / f"{file_name(name)}.npz" for name in members}
-    embed_by(files, rows, workers)
-    vectors = {model: track_vectors([files[name] for name in member_names(model)]) for model in args.models}
-    known = set.intersection(*map(set, vectors.values()))
-    rows = rows[rows["path"].isin(known)].reset_index(drop=True)
+    vectors, rows = vectors_by(args.models, rows, out, workers)
     lines, hits = [], {}
-    for model, by_path in vectors.items():
-        x = np.stack([by_path[path] for path in rows["path"]])
+    for model, x in vectors.items():
         for head in args.heads:
             valid, hits[model, head] = measured(x, rows, HEADS[head], args.unit, args.seeds)
             cells = (*percent(valid.mean(), len(valid)), *percent(float(hits[model, head].mean()), len(x)))
@@ -104,52 +91,6 @@ def train_and_valid(args: argparse.Namespace) -> pd.DataFrame:
     return table[table["split"].isin(("train", "valid"))].reset_index(drop=True)
 
 
-def embed_by(files: dict[str, Path], rows: pd.DataFrame, workers: int) -> None:
-    """Writes the embeddings of tracks by each model: {name of the model: file}; what is there already stays."""
-    progress = cli.BarProgress()
-    for name, file in files.items():
-        progress.failures(embed(open_model(name), rows, file, workers, progress=progress)[0], "failed")
-
-
-def file_name(model: str) -> str:
-    return model.replace("/", "_").replace(":", "_").replace(",", "+")
-
-
-def member_names(model: str) -> list[str]:
-    return model.removeprefix(MIX).split(",") if model.startswith(MIX) else [model]
-
-
-def track_vectors(files: list[Path]) -> dict[str, np.ndarray]:
-    """{path: mean embedding} of the tracks that all files have; of several files, joined as a mixture's."""
-    found = [read_embeddings(file) for file in files]
-    specs = [spec_of(one.header["config"]) for one in found]
-    slices = [slices_of(one) for one in found]
-    finest = min(range(len(specs)), key=lambda number: specs[number].slice_seconds)
-    vectors = {}
-    for path in set.intersection(*map(set, slices)):
-        starts = slices[finest][path][0]
-        parts = []
-        for spec, own in zip(specs, slices):
-            own_starts, embeddings = own[path]
-            parts.append(aggregate(alignment(starts, specs[finest], own_starts, spec) @ embeddings))
-        vectors[path] = np.concatenate(parts)
-    return vectors
-
-
-def spec_of(config: dict) -> SliceSpec:
-    """The slices of an embedding file."""
-    return SliceSpec(
-        **{field.name: config[field.name] for field in dataclasses.fields(SliceSpec) if field.name in config}
-    )
-
-
-def slices_of(embeddings) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """{path: (starts, embeddings)} of an embedding file."""
-    ends = np.cumsum(embeddings.table["slices"])[:-1]
-    parts = zip(np.split(embeddings.slice_starts, ends), np.split(embeddings.slice_embeddings, ends))
-    return dict(zip(embeddings.table["path"], parts))
-
-
 def differences(hits: dict, against: str, groups: np.ndarray) -> str:
     """Table of accuracy in folds minus that of one model by the same head, with a paired bootstrap of whole groups."""
     if against not in {model for model, _ in hits}:
@@ -158,7 +99,7 @@ def differences(hits: dict, against: str, groups: np.ndarray) -> str:
     for (model, head), own in hits.items():
         if model != against:
             difference = own - hits[against, head]
-            low, high = percentile_interval([difference[draw].mean() for draw in draws])
+            low, high = mean_interval(difference, draws)
             lines.append(
                 (f"`{model}`", head, f"{100 * difference.mean():+.1f}", f"{100 * low:+.1f} to {100 * high:+.1f}")
             )

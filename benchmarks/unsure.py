@@ -24,8 +24,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.models import file_name, vectors_by
 from benchmarks.sounds import write_sounds
-from benchmarks.teachers import FOLDS, HEADS, embed_by, file_name, member_names, track_vectors, train_and_valid
+from benchmarks.teachers import FOLDS, HEADS, train_and_valid
 from kgenre import cli
 from kgenre.audio.settings import ReaderSettings
 from kgenre.baselines.unsure import REJECTED, fit_distance, fit_unsure
@@ -63,10 +64,13 @@ def _measure(args: argparse.Namespace) -> int:
     songs = train_and_valid(args)
     folders = {**{folder.name: folder for folder in args.outside}, **write_sounds(out / "sounds")}
     workers = cli.settings_from(ReaderSettings, args).workers
-    x, songs = vectors(args.model, songs, out, "songs", workers)
-    outside = {
-        kind: vectors(args.model, song_rows([str(folder)]), out, kind, workers)[0] for kind, folder in folders.items()
-    }
+
+    def vectors(rows: pd.DataFrame, kind: str) -> tuple[np.ndarray, pd.DataFrame]:
+        found, rows = vectors_by([args.model], rows, out, workers, kind)
+        return found[args.model], rows
+
+    x, songs = vectors(songs, "songs")
+    outside = {kind: vectors(song_rows([str(folder)]), kind)[0] for kind, folder in folders.items()}
     genre = songs["genre"].to_numpy(dtype=object)
     folds = grouped_folds(genre, group_ids(songs, "artist"), FOLDS, seed=0)
     lines, caption = table(x, genre, folds, outside)
@@ -75,15 +79,6 @@ def _measure(args: argparse.Namespace) -> int:
     write_text(out / f"unsure-{file_name(args.model)}.md", text)
     print(text)
     return 0
-
-
-def vectors(model: str, rows: pd.DataFrame, out: Path, kind: str, workers: int) -> tuple[np.ndarray, pd.DataFrame]:
-    """The mean embeddings of tracks by a model or a mixture, and the rows of those that could be read."""
-    files = {name: out / f"{file_name(name)}-{kind.replace(' ', '_')}.npz" for name in member_names(model)}
-    embed_by(files, rows, workers)
-    by_path = track_vectors(list(files.values()))
-    rows = rows[rows["path"].isin(set(by_path))].reset_index(drop=True)
-    return np.stack([by_path[path] for path in rows["path"]]), rows
 
 
 def table(x: np.ndarray, genre: np.ndarray, folds, outside: dict[str, np.ndarray]) -> tuple[list, str]:

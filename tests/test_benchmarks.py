@@ -1,13 +1,16 @@
-"""The comparisons of networks and of teachers: the commands that make their tables, on little."""
+"""The benchmarks that compare networks, models and their tags, and that of scans: the commands on little."""
 
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.stats import spearmanr
 
-from benchmarks import architectures, teachers
+from benchmarks import architectures, library, models, purity, tag_agreement, teachers
+from benchmarks.peak import peak_mib
 from kgenre.collections.demo.files import make_demo
-from kgenre.embeddings.files import read_metadata
+from kgenre.embeddings.files import read_embeddings, read_metadata
 from kgenre.serving.catalogue import open_model
 
 
@@ -31,7 +34,7 @@ def test_networks_with_and_without_augmentation_of_pictures_and_labels(tmp_path,
 def test_teachers_and_their_mixture_are_measured_on_train_and_valid(tmp_path, capsys, monkeypatch):
     made = make_demo(tmp_path / "demo", genres=("ambient", "metal"), songs_per_genre=12, seconds=(2.0, 3.0))
     out, opened = tmp_path / "out", []
-    monkeypatch.setattr(teachers, "open_model", lambda name: opened.append(name) or open_model(name))
+    monkeypatch.setattr(models, "open_model", lambda name: opened.append(name) or open_model(name))
     command = [
         "--data",
         str(made / "manifest.csv"),
@@ -56,6 +59,160 @@ def test_teachers_and_their_mixture_are_measured_on_train_and_valid(tmp_path, ca
     assert all(float(line[5].rstrip("%")) > 80 for line in table)  # ambient and metal, as composed
     rows = read_metadata(out / "default.npz")[1]
     assert set(rows["split"]) == {"train", "valid"} and opened == ["default", "musicnn"]
-    finer = teachers.track_vectors([out / "musicnn.npz"])
-    both = teachers.track_vectors([out / "default.npz", out / "musicnn.npz"])
+    finer = models.track_vectors([out / "musicnn.npz"])
+    both = models.track_vectors([out / "default.npz", out / "musicnn.npz"])
     assert all(np.allclose(both[path][128:], finer[path], atol=1e-5) for path in rows["path"])
+
+
+def plain_purity(x, styles, albums, k=5):
+    """Of one track after the other: [style, album, style of those of other albums]."""
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+    shares = []
+    for i in range(len(x)):
+        order = [j for j in np.argsort(-(unit @ unit[i]), kind="stable") if j != i]
+        others = [j for j in order if albums[j] != albums[i]][:k]
+        own = [np.mean([values[j] == values[i] for j in order[:k]]) for values in (styles, albums)]
+        shares.append([*own, np.mean([styles[j] == styles[i] for j in others])])
+    return np.array(shares)
+
+
+def test_purity_of_vectors_is_that_of_one_track_after_the_other(monkeypatch):
+    rng = np.random.default_rng(0)
+    albums = rng.integers(0, 6, 40)
+    albums[:37][albums[:37] == 5] = 0  # the last album has few tracks: of the others all are elsewhere
+    styles = albums % 3
+    x = rng.standard_normal((40, 8)) + 1.5 * np.eye(8)[albums]
+    monkeypatch.setattr(purity, "BLOCK", 7)
+    found = purity.purity(x, styles, albums)
+    assert np.allclose(np.stack(list(found.values()), axis=1), plain_purity(x, styles, albums))
+
+
+def test_purity_bounds_are_those_of_random_and_of_ideal_neighbours():
+    styles, albums = np.array(list("aaaaaaab")), np.array(list("11112233"))
+    found = purity.bounds(styles, albums)
+    # Seven of style a see six of seven, the eighth none; but it has none of its own, on other albums least of all.
+    assert found["by chance"]["style"] == pytest.approx(7 / 8 * 6 / 7)
+    assert found["at most"]["style"] == pytest.approx(7 / 8)
+    # Of four tracks three others of five, of pairs one of five.
+    assert found["at most"]["album"] == pytest.approx((4 * 3 / 5 + 4 * 1 / 5) / 8)
+    # Album 1: three of style a among four. Album 2: five among six. Album 3: six among six, and none.
+    assert found["by chance"]["style, other albums"] == pytest.approx((4 * 3 / 4 + 2 * 5 / 6 + 1) / 8)
+    assert found["at most"]["style, other albums"] == pytest.approx((4 * 3 / 4 + 2 * 1 + 1) / 8)
+
+
+def test_purity_of_models_is_written_with_paired_differences(tmp_path, capsys):
+    made = make_demo(tmp_path / "demo", genres=("ambient", "metal"), songs_per_genre=6, seconds=(2.0, 3.0))
+    songs = pd.read_csv(made / "manifest.csv")
+    table = pd.DataFrame({"path": songs["path"], "kind": songs["genre"]})
+    table["package"] = table["kind"] + (table.groupby("kind").cumcount() // 3).astype(str)
+    table.loc[len(table)] = ["missing.flac", "metal", "metal0"]
+    table.loc[len(table)] = [table["path"][0] + "#t=0,1", "", "metal0"]  # without a style
+    table.to_csv(tmp_path / "table.csv", index=False)
+    command = ["--data", str(tmp_path / "table.csv"), "--root", str(made), "--style", "kind", "--album", "package"]
+    out = tmp_path / "out"
+    assert purity.main([*command, "--models", "compact", "musicnn", "--out", str(out)]) == 0
+    assert "missing.flac" in capsys.readouterr().err
+    written = (out / "purity.md").read_text()
+    assert written.startswith("12 tracks, 2 styles, 4 albums.")
+    cells = [line.strip("| ").split(" | ") for line in written.splitlines() if line.startswith("| `")]
+    shares = {}
+    for line, model in zip(cells, ("compact", "musicnn")):
+        found = read_embeddings(out / f"{model}.npz", slices=False)
+        shares[model] = plain_purity(found.mean, list(found.table["genre"]), list(found.table["album"]))
+        assert line[0] == f"`{model}`"
+        assert [float(cell) for cell in line[1::2]] == pytest.approx(100 * shares[model].mean(axis=0), abs=0.051)
+    difference = 100 * (shares["compact"] - shares["musicnn"]).mean(axis=0)
+    assert cells[2][0] == "`compact` minus `musicnn`"
+    assert [float(cell) for cell in cells[2][1::2]] == pytest.approx(difference, abs=0.051)
+    for mean, interval in zip(cells[2][1::2], cells[2][2::2]):
+        low, high = map(float, interval.split(" to "))
+        assert low <= float(mean) <= high
+    assert purity.main([*command, "--models", "compact", "--out", str(out), "--album", "record"]) == 2
+    assert "no column record. Received: path, kind, package." in capsys.readouterr().err
+
+
+def test_tag_agreement_of_tags_and_tracks_is_that_of_plain_references():
+    rng = np.random.default_rng(1)
+    truth = rng.random((30, 7))
+    found = np.clip(truth + 0.3 * rng.standard_normal(truth.shape), 0, 1)
+    tables = [pd.DataFrame(values, columns=list("abcdefg")) for values in (truth, found)]
+    by_tag, by_track = tag_agreement.per_tag(*tables), tag_agreement.per_track(truth, found)
+    for column, tag in enumerate("abcdefg"):
+        top = set(np.argsort(truth[:, column])[-3:])
+        pairs = [(found[i, column], found[j, column]) for i in top for j in set(range(30)) - top]
+        expected = (
+            spearmanr(truth[:, column], found[:, column]).statistic,
+            np.mean([(one > other) + 0.5 * (one == other) for one, other in pairs]),
+            truth[:, column].mean(),
+            found[:, column].mean(),
+            np.abs(truth[:, column] - found[:, column]).mean(),
+        )
+        assert np.allclose(by_tag.loc[tag], expected)
+    for row in range(30):
+        common = set(np.argsort(truth[row])[-5:]) & set(np.argsort(found[row])[-5:])
+        expected = (len(common) / 5, np.corrcoef(truth[row], found[row])[0, 1], np.abs(truth - found)[row].mean())
+        assert np.allclose(by_track.loc[row], expected)
+
+
+def test_tag_agreement_of_a_tag_of_several_teachers_is_with_the_mean_of_their_logits():
+    one = pd.DataFrame({"rock": [0.2, 0.0], "jazz": [0.1, 0.9]}, index=["x", "y"])
+    other = pd.DataFrame([[0.3, 0.8, 0.3], [0.4, 0.5, 0.4]], index=["y", "x"], columns=["folk", "rock", "folk"])
+    found = tag_agreement.combined([one, other])
+    assert list(found) == ["rock", "jazz", "folk"] and list(found.index) == ["x", "y"]
+    odds = np.sqrt(0.2 / 0.8 * 0.5 / 0.5)
+    assert found.loc["x", "rock"] == pytest.approx(odds / (1 + odds))
+    assert 0 < found.loc["y", "rock"] < 0.01  # a probability of 0 has no logit
+    assert found["jazz"].tolist() == pytest.approx([0.1, 0.9]) and found["folk"].tolist() == pytest.approx([0.4, 0.3])
+
+
+def test_tag_agreement_of_models_is_written_without_test_tracks(tmp_path, capsys):
+    made = make_demo(tmp_path / "demo", genres=("ambient", "metal"), songs_per_genre=6, seconds=(2.0, 3.0))
+    songs = pd.read_csv(made / "manifest.csv").assign(split="valid")
+    songs["path"] = [str(made / path) for path in songs["path"]]
+    held_back = songs.iloc[:1].assign(path=str(made / "not there.flac"), track_id="other", split="test")
+    pd.concat([songs, held_back]).to_csv(tmp_path / "songs.csv", index=False)
+    command = ["--model", "compact", "--data", str(tmp_path / "songs.csv"), "--out", str(tmp_path / "out")]
+    assert tag_agreement.main([*command, "--teachers", "compact"]) == 0
+    said = capsys.readouterr()
+    assert "not there" not in said.out + said.err
+    written = (tmp_path / "out" / "tag_agreement-compact.md").read_text()
+    assert "12 tracks, 81 tags. Median of the tags: rank correlation 1.00, AUROC 1.00." in written
+    lines = [line.strip("| ").split(" | ") for line in written.splitlines()]
+    assert ["all", "12", "1.000", "1.000", "0.000"] in lines  # a model agrees with itself
+    assert {line[0]: line[1] for line in lines if len(line) == 5}.items() >= {"ambient": "6", "metal": "6"}.items()
+    assert sum(len(line) == 6 and line[1] == "1.000" for line in lines) == 81
+    assert tag_agreement.main([*command, "--teachers", "musicnn"]) == 0
+    written = (tmp_path / "out" / "tag_agreement-compact.md").read_text()
+    assert "12 tracks, 49 tags." in written  # of musicnn's 50 two are spellings of one
+    assert tag_agreement.main([*command, "--teachers", "vggish"]) == 2
+
+
+def test_peak_of_a_process_and_its_child_is_the_sum_of_both():
+    hold = "import subprocess, sys, time; held = bytearray(b'x') * ({} << 20); {}; time.sleep(1)"
+    child = hold.format(60, "pass")
+    alone, _ = peak_mib(["-c", hold.format(0, "pass")])
+    peak, processes = peak_mib(["-c", hold.format(100, f"subprocess.run([sys.executable, '-c', {child!r}])")])
+    # PSS of two interpreters is less than twice that of one, for they share its code.
+    assert processes == 2 and 160 + alone < peak < 160 + 3 * alone
+    with pytest.raises(RuntimeError, match="exit status 3"):
+        peak_mib(["-c", "raise SystemExit(3)"])
+
+
+def test_library_of_two_models_is_timed_against_one_bare_decoding(tmp_path, capsys, monkeypatch):
+    made = make_demo(tmp_path / "demo", genres=("ambient", "metal"), songs_per_genre=1, seconds=(10.0, 11.0))
+    monkeypatch.setattr(library, "UNCHANGED", 20)
+    monkeypatch.setattr(library, "SCANS", {"whole": library.SCANS["whole"]})
+    assert library.main([str(made), "--models", "compact", "musicnn", "--rounds", "1"]) == 0
+    said = capsys.readouterr().out
+    timed = [line for line in said.splitlines() if "x real time" in line]
+    assert [line.split("  ")[1] for line in timed] == [
+        "bare decode to 16000 Hz",
+        *(f"{model}: {name}" for model in ("compact", "musicnn") for name in library.SCANS),
+    ]
+    rates, ratios = zip(*((float(line[46:56]), float(line.split("time")[1].split(" x ")[0])) for line in timed))
+    assert ratios == pytest.approx([rate / rates[0] for rate in rates], abs=0.006 + 0.06 / rates[0])
+    memory = {line.split(":")[0].strip(): line.split() for line in said.splitlines() if "MiB" in line}
+    assert list(memory) == ["compact", "musicnn"]
+    assert all(words[-2] == "3" and 50 < float(words[2]) < 2000 for words in memory.values())
+    assert "20 unchanged tracks compared" in said
+    assert library.main([str(tmp_path / "nowhere")]) == 2

@@ -1,0 +1,87 @@
+"""What the comparisons of models share: vectors of tracks, computed once into files, and bootstrap intervals."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kgenre import cli
+from kgenre.audio.slicing import SliceSpec
+from kgenre.core.metrics import percentile_interval
+from kgenre.embeddings.extract import embed
+from kgenre.embeddings.files import read_embeddings
+from kgenre.model.aggregate import aggregate
+from kgenre.serving.catalogue import MIX, open_model
+from kgenre.serving.mixture import alignment
+
+DRAWS = 2000  # of the bootstrap
+
+
+def vectors_by(
+    models: Sequence[str], rows: pd.DataFrame, out: Path, workers: int, kind: str = ""
+) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
+    """Mean embeddings of tracks by models and mixtures: {model: (tracks, d)}, and the rows that all could embed.
+
+    Those of a model are computed where OUT/MODEL[-KIND].npz has none yet; those of a mixture are joined.
+    """
+    names = dict.fromkeys(name for model in models for name in member_names(model))
+    files = {name: out / f"{file_name(name)}{kind and '-'}{kind.replace(' ', '_')}.npz" for name in names}
+    for name, file in files.items():
+        embed_by(open_model(name), rows, file, workers)
+    vectors = {model: track_vectors([files[name] for name in member_names(model)]) for model in models}
+    known = set.intersection(*map(set, vectors.values()))
+    rows = rows[rows["path"].isin(known)].reset_index(drop=True)
+    return {model: np.stack([by_path[path] for path in rows["path"]]) for model, by_path in vectors.items()}, rows
+
+
+def embed_by(model, rows: pd.DataFrame, file: Path, workers: int, probabilities: bool = False) -> None:
+    """Writes the embeddings of tracks by a model, as `kgenre embed` does; what is in the file already stays."""
+    progress = cli.BarProgress()
+    failures, _ = embed(model, rows, file, workers, progress=progress, probabilities=probabilities)
+    progress.failures(failures, "failed")
+
+
+def file_name(model: str) -> str:
+    return model.replace("/", "_").replace(":", "_").replace(",", "+")
+
+
+def member_names(model: str) -> list[str]:
+    return model.removeprefix(MIX).split(",") if model.startswith(MIX) else [model]
+
+
+def track_vectors(files: list[Path]) -> dict[str, np.ndarray]:
+    """{path: mean embedding} of the tracks that all files have; of several files, joined as a mixture's."""
+    found = [read_embeddings(file) for file in files]
+    specs = [spec_of(one.header["config"]) for one in found]
+    slices = [slices_of(one) for one in found]
+    finest = min(range(len(specs)), key=lambda number: specs[number].slice_seconds)
+    vectors = {}
+    for path in set.intersection(*map(set, slices)):
+        starts = slices[finest][path][0]
+        parts = []
+        for spec, own in zip(specs, slices):
+            own_starts, embeddings = own[path]
+            parts.append(aggregate(alignment(starts, specs[finest], own_starts, spec) @ embeddings))
+        vectors[path] = np.concatenate(parts)
+    return vectors
+
+
+def spec_of(config: dict) -> SliceSpec:
+    """The slices of an embedding file."""
+    return SliceSpec(
+        **{field.name: config[field.name] for field in dataclasses.fields(SliceSpec) if field.name in config}
+    )
+
+
+def slices_of(embeddings) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """{path: (starts, embeddings)} of an embedding file."""
+    ends = np.cumsum(embeddings.table["slices"])[:-1]
+    parts = zip(np.split(embeddings.slice_starts, ends), np.split(embeddings.slice_embeddings, ends))
+    return dict(zip(embeddings.table["path"], parts))
+
+
+def mean_interval(values: np.ndarray, draws: Iterable[np.ndarray]) -> list[float]:
+    """95 % interval of the mean of values (tracks,), from bootstrap samples of their rows."""
+    return percentile_interval([values[draw].mean() for draw in draws])
