@@ -61,7 +61,7 @@ def _explore(args: argparse.Namespace) -> int:
         if args.out:
             _write(library, report.space, quality, args.out)
         elif listening is not None:
-            left = library.provisional_tracks(report.space) + report.counts["postponed"]
+            left = library.provisional_tracks(report.space, args.folder) + report.counts["postponed"]
             _serve(library, report.space, quality, model, listening, args, left)
     return 1 if report.failures else 0
 

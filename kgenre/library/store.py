@@ -183,6 +183,13 @@ class Library(ScanTables):
         row = self._db.execute(query, (space.id, int(track_id))).fetchone()
         return None if row is None else (np.frombuffer(row[0], "<f4"), np.frombuffer(row[1], "<f4"))
 
+    def analysed(self, space: Space, ids: Iterable[int]) -> set[int]:
+        """Those of the ids whose tracks can be used and have vectors in a space."""
+        query = """SELECT t.id FROM tracks t JOIN vectors v ON v.space_id = ? AND v.audio_hash = t.audio_hash
+            WHERE t.state = 'ok' AND t.id IN (SELECT value FROM json_each(?))"""
+        rows = self._db.execute(query, (space.id, json.dumps([int(track_id) for track_id in ids])))
+        return {track_id for (track_id,) in rows}
+
     def slices(self, space: Space, track_id: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Starts (slices,) in seconds, embeddings (slices, d), probabilities (slices, classes) of a track; float32.
 

@@ -13,10 +13,14 @@ from kgenre.model.unsure import is_unsure
 
 
 class GenresInUse(NamedTuple):
-    """The head in use, None for the model's own, and its prediction for all tracks: replaced together."""
+    """The head in use, None for the model's own, and its prediction for all tracks: replaced together.
+
+    version: is higher in what replaces it, so that a page that is sent both keeps the newer one, whichever comes last.
+    """
 
     head: head.Head | None
     prediction: head.Prediction
+    version: int
 
 
 def refreshed(
@@ -37,7 +41,8 @@ def refreshed(
         own = means[1] if genres.head is None else aggregate(genres.head(library.slices(space, track)[1]))
         _set_row(before.ids, probabilities, track, own)
         _set_row(before.ids, unsure, track, is_unsure(rule, own, means[0]))
-    return vectors, genres._replace(prediction=before._replace(probabilities=probabilities, unsure=unsure))
+    prediction = before._replace(probabilities=probabilities, unsure=unsure)
+    return vectors, genres._replace(prediction=prediction, version=genres.version + 1)
 
 
 def _set_row(ids: np.ndarray, values: np.ndarray, track: int, row) -> None:
