@@ -82,9 +82,9 @@ def _update(library, args: argparse.Namespace, model, policy):
     counts = ", ".join(f"{number} {name}" for name, number in report.counts.items() if number)
     print(f"scan: {counts or 'no music'}", file=sys.stderr)
     progress.failures(report.failures, "failed")
-    failed_before = len(library.failures(report.space)) - len(report.failures)
-    if failed_before > 0:
-        print(f"{failed_before} of the unchanged files failed before; --retry tries them again", file=sys.stderr)
+    failed_before = set(library.failures(report.space, args.folder)["path"]) - report.failures.keys()
+    if failed_before:
+        print(f"{len(failed_before)} of the unchanged files failed before; --retry tries them again", file=sys.stderr)
     print(f"{len(library.tracks())} tracks on the map; {update.quality.summary}", file=sys.stderr)
     return update
 

@@ -173,6 +173,9 @@ def test_tracks_left_of_a_first_pass_are_counted_below_a_folder(tmp_path):
         assert library.provisional_tracks(space) == 6  # copies, which are told apart by their paths
         (tmp_path / "link").symlink_to(tmp_path / "ab")
         assert [library.provisional_tracks(space, tmp_path / name) for name in ("a", "ab", "link", "b")] == [3, 3, 3, 0]
+        library.save_failure(os.fsencode(tmp_path / "ab" / "broken.mp3"), 1, 1, "broken")
+        failed = [len(library.failures(space, folder)) for folder in (None, tmp_path / "a", tmp_path / "link")]
+        assert failed == [1, 0, 1]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a file of /proc cannot be read, even by root")

@@ -41,25 +41,25 @@ class Explorer:
         self.refinement: Refinement | None = None  # what changes analyses while the page is used
         self.refined: list[int] = []  # ids in the order in which their analyses have changed, or EVERY
         self.ids, self.gone = np.zeros(0, "int64"), set()  # gone: ids that a page may have and that are of no use now
-        self._load(version=0)
+        self._load()
 
-    def _load(self, version: int) -> None:
+    def _load(self) -> None:
         before = self.ids.tolist()
         self.ids, self.vectors = self.library.vectors(self.space)
         self.gone = self.gone.union(before).difference(self.ids.tolist())
         self.first, self.table = self.library.copies(), self.library.tracks()
         self.known = dict(zip(self.table["path"], self.table.index.tolist()))
         kept = head.load_head(self.library, self.space)
-        self.genres = GenresInUse(kept, head.predict(self.library, self.space, kept), version)
+        self.genres = GenresInUse(kept, head.predict(self.library, self.space, kept), len(self.refined))
 
     def data(self) -> bytes:
         """What the page begins with, as JSON; kept until something changes."""
-        changes, version, encoded, genres = len(self.refined), self._version, self._encoded, self.genres
+        version, encoded, genres = self._version, self._encoded, self.genres
         if encoded is not None and encoded[0] is version:
             return encoded[1]
         page = payload.payload(self.library, self.space, self.quality, genres.prediction)
         page |= {"retrained": genres.head is not None, "heat_map": self.open_model is not None}
-        page |= {"refines": self.refinement is not None, "changes": changes, "version": genres.version}
+        page |= {"refines": self.refinement is not None, "changes": genres.version, "version": genres.version}
         self._encoded = (version, payload.encoded(page))  # if the version is old by now, it is not used again
         return self._encoded[1]
 
@@ -85,15 +85,16 @@ class Explorer:
             found = [self.library.id_of(name) or self.known.get(name) for name in names]
             held = self.library.analysed(self.space, (track for track in found if track is not None))
             ids = [track for track in found if track in held]
-            self.vectors, self.genres = refreshed(self.library, self.space, self.ids, self.vectors, self.genres, ids)
+            self.vectors, genres = refreshed(self.library, self.space, self.ids, self.vectors, self.genres, ids)
             self.gone = self.gone.union(track for track in found if track is not None) - held
             self.refined.extend(ids)
+            self.genres = genres._replace(version=len(self.refined))
             self._version = object()
 
     def reload(self) -> None:
         """After all analyses have changed, and new tracks have come."""
         with self.lock:
-            self._load(self.genres.version + 1)
+            self._load()
             self._version = object()
 
     def changes(self, since: int) -> dict:
@@ -102,13 +103,14 @@ class Explorer:
         `changes` is what the next call is asked with; `refinement` is None where nothing more will come; `gone` are
         the ids of all tracks that are of no use any more. Genres of all tracks, without tags, after a retraining.
         """
-        status = self.refinement.status.values() if self.refinement is not None else None  # before the rest: at the
-        now, genres = len(self.refined), self.genres  # end, all changes are among these
-        changed = np.unique(np.array(self.refined[max(0, since) : now], "int64"))
+        # Before the rest: at the end, all changes are among these.
+        status = self.refinement.status.values() if self.refinement is not None else None
+        genres = self.genres
+        changed = np.unique(np.array(self.refined[max(0, since) : genres.version], "int64"))
         analysed = changed[changed != EVERY]
         ids = genres.prediction.ids if len(changed) > len(analysed) else analysed
         return {
-            "changes": now,
+            "changes": genres.version,
             "refinement": status,
             "failures": payload.failures(self.library, self.space),
             "gone": packed(sorted(self.gone), "<i4"),
@@ -258,9 +260,9 @@ class Explorer:
 
     def _use(self, new: head.Head | None) -> dict:
         """Puts a head in use and keeps it; what the page then shows of genres."""
-        genres = GenresInUse(new, head.predict(self.library, self.space, new), self.genres.version + 1)
+        prediction = head.predict(self.library, self.space, new)
         head.save_head(self.library, self.space, new)
-        self.genres, self._version = genres, object()
-        ids, _ = self.library.positions(self.space)
         self.refined.append(EVERY)  # other tabs have the genres of another head
+        self.genres, self._version = GenresInUse(new, prediction, len(self.refined)), object()
+        genres, (ids, _) = self.genres, self.library.positions(self.space)
         return self._shown(genres, ids)

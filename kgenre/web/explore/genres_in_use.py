@@ -15,7 +15,8 @@ from kgenre.model.unsure import is_unsure
 class GenresInUse(NamedTuple):
     """The head in use, None for the model's own, and its prediction for all tracks: replaced together.
 
-    version: is higher in what replaces it, so that a page that is sent both keeps the newer one, whichever comes last.
+    version: how many of the entries of Explorer.refined it has. A page that is sent two keeps that of the higher
+        version, whichever comes last, and asks from there for what has changed.
     """
 
     head: head.Head | None
@@ -41,8 +42,7 @@ def refreshed(
         own = means[1] if genres.head is None else aggregate(genres.head(library.slices(space, track)[1]))
         _set_row(before.ids, probabilities, track, own)
         _set_row(before.ids, unsure, track, is_unsure(rule, own, means[0]))
-    prediction = before._replace(probabilities=probabilities, unsure=unsure)
-    return vectors, genres._replace(prediction=prediction, version=genres.version + 1)
+    return vectors, genres._replace(prediction=before._replace(probabilities=probabilities, unsure=unsure))
 
 
 def _set_row(ids: np.ndarray, values: np.ndarray, track: int, row) -> None:

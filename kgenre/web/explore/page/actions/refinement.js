@@ -66,8 +66,9 @@ function takeGenres(page, genres) {
   if (genres.labels.join("\n") === tracks.labels.join("\n")) tracks.updateGenres(genres);
   else { // another tab has retrained the head: these are the genres of all tracks
     tracks.setGenres(genres);
-    store.set({ retrained: Boolean(genres.retrained), hidden: new Set() });
+    store.set({ hidden: new Set() });
   }
+  store.set({ retrained: Boolean(genres.retrained) });
   return true;
 }
 
