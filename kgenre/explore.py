@@ -61,7 +61,7 @@ def _explore(args: argparse.Namespace) -> int:
         if args.out:
             _write(library, report.space, quality, args.out)
         elif listening is not None:
-            left = library.provisional_tracks(report.space) + report.counts["postponed"]
+            left = library.provisional_tracks(report.space, args.folder) + report.counts["postponed"]
             _serve(library, report.space, quality, model, listening, args, left)
     return 1 if report.failures else 0
 
@@ -82,9 +82,9 @@ def _update(library, args: argparse.Namespace, model, policy):
     counts = ", ".join(f"{number} {name}" for name, number in report.counts.items() if number)
     print(f"scan: {counts or 'no music'}", file=sys.stderr)
     progress.failures(report.failures, "failed")
-    failed_before = len(library.failures(report.space)) - len(report.failures)
-    if failed_before > 0:
-        print(f"{failed_before} of the unchanged files failed before; --retry tries them again", file=sys.stderr)
+    failed_before = set(library.failures(report.space, args.folder)["path"]) - report.failures.keys()
+    if failed_before:
+        print(f"{len(failed_before)} of the unchanged files failed before; --retry tries them again", file=sys.stderr)
     print(f"{len(library.tracks())} tracks on the map; {update.quality.summary}", file=sys.stderr)
     return update
 

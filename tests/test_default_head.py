@@ -15,6 +15,7 @@ from kgenre.baselines.alteration import altered, equalised
 from kgenre.baselines.linear import discriminant, slice_weights
 from kgenre.baselines.linear_head import SliceFeatures, find_temperature, fit_head, track_probabilities
 from kgenre.serving.litert_model import LitertModel
+from kgenre.serving.packaged import PACKAGED
 
 
 def test_command_on_a_collection_writes_head_and_metrics(cache, collection, tmp_path, monkeypatch):
@@ -33,6 +34,11 @@ def test_command_on_a_collection_writes_head_and_metrics(cache, collection, tmp_
     model = LitertModel(tmp_path / "head" / "model.tflite")
     assert model.labels == GENRES and np.isfinite(model(clip(2.98)).probabilities).all()
     assert (tmp_path / "head" / "tags.npz").is_file()
+    before = model.path.read_bytes()
+    np.savez(tmp_path / "head" / "head.npz", kernel=np.zeros((5, 3)), bias=np.zeros(3))  # cannot be exported
+    with pytest.raises(ValueError, match="shape"):
+        PACKAGED["musicnn"].at(tmp_path / "head").write_litert_files()
+    assert model.path.read_bytes() == before and not list((tmp_path / "head").glob(".part-*"))
 
 
 def test_altered_copies_vary_in_length_and_level_and_stay_finite():

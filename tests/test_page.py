@@ -247,6 +247,8 @@ def test_tags_preview_write_undo_restores_the_file(client, token, place):
     assert stale.status_code == 400 and "has changed since it was shown" in stale.text
     assert (place / "song.ogg").read_bytes() == before
     written = {"written": 1, "tags": [[song, "jazz"]], "failures": [], "undo": True}
+    some = client.post("/tags/preview", json={"ids": [song, 99999]}, headers=token).json()
+    assert some == plan | {"skipped": 1} and plan["skipped"] == 0
     assert client.post("/tags/write", json={"ids": [song], "plan": plan["plan"]}, headers=token).json() == written
     assert mutagen.File(place / "song.ogg")["genre"] == ["jazz"]
     undone = {"written": 1, "tags": [[song, ""]], "failures": [], "undo": False}

@@ -1,6 +1,8 @@
 """The first pass over a library and what completes it: the same library in the end, beside a page in use."""
 
 import base64
+import contextlib
+import json
 import os
 import re
 import signal
@@ -21,12 +23,15 @@ from scan_kills import check_whole, contents, differences
 
 from kgenre import find
 from kgenre.audio.policy import PROGRESSIVE_POLICY, ReadPolicy
+from kgenre.core.base64_arrays import unpacked
 from kgenre.core.errors import KgenreError
 from kgenre.library.build import update_library
-from kgenre.library.refinement import Refinement
+from kgenre.library.refinement import NICENESS, Refinement
+from kgenre.library.retag import plan, write
 from kgenre.library.scan.protocol import Background
 from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library
+from kgenre.serving.catalogue import open_model
 from kgenre.web.explore.explorer import Explorer
 
 httpx = pytest.importorskip("httpx", reason="httpx is not installed")
@@ -95,11 +100,16 @@ def odd_music(tmp_path) -> Path:
     hidden = np.zeros((60 * RATE, 1))
     hidden[:RATE] = music(1.0, RATE, 1)
     write_sound(folder / "hidden.wav", hidden, RATE)
-    nan = music(30.0, RATE, 1, seed=23)
-    nan[RATE] = np.nan  # before the first slice of the first pass
-    soundfile.write(folder / "nan.wav", nan, RATE, subtype="FLOAT")
+    write_nan(folder / "nan.wav")
     (folder / "broken.mp3").write_bytes(b"no music")
     return folder
+
+
+def write_nan(path: Path) -> None:
+    """A song that a first pass can use, and all of it not."""
+    samples = music(30.0, RATE, 1, seed=23)
+    samples[RATE] = np.nan  # before the first slice of the first pass
+    soundfile.write(path, samples, RATE, subtype="FLOAT")
 
 
 def counts(report) -> dict:
@@ -153,6 +163,147 @@ def test_first_pass_stopped_between_is_completed_by_a_scan_of_all(tmp_path):
         space = library.space()
         assert library.provisional_tracks(space) == 0 and len(library.spaces()) == 1
         assert space.policy == ReadPolicy(None)
+
+
+def test_tracks_left_of_a_first_pass_are_counted_below_a_folder(tmp_path):
+    with Library(tmp_path / "library.sqlite") as library:
+        for name in ("a", "ab"):
+            scan(library, write_album(tmp_path / name, 2), LevelModel(), PROGRESSIVE_POLICY, workers=1, first=True)
+        space = library.space()
+        assert library.provisional_tracks(space) == 6  # copies, which are told apart by their paths
+        (tmp_path / "link").symlink_to(tmp_path / "ab")
+        assert [library.provisional_tracks(space, tmp_path / name) for name in ("a", "ab", "link", "b")] == [3, 3, 3, 0]
+        library.save_failure(os.fsencode(tmp_path / "ab" / "broken.mp3"), 1, 1, "broken")
+        failed = [len(library.failures(space, folder)) for folder in (None, tmp_path / "a", tmp_path / "link")]
+        assert failed == [1, 0, 1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a file of /proc cannot be read, even by root")
+def test_file_that_fails_in_both_passes_is_counted_once(tmp_path):
+    folder = write_album(tmp_path / "music", 1)
+    (folder / "unreadable.mp3").symlink_to("/proc/self/mem")
+    (folder / "nothing.mp3").symlink_to("nowhere")
+    with Library(tmp_path / "library.sqlite") as library:
+        report = update_library(library, folder, LevelModel(), workers=1).scan
+    assert counts(report) == {"analysed": 2, "refined": 2, "failed": 1}
+    assert set(report.failures) == {str(folder / "unreadable.mp3"), str(folder / "nothing.mp3")}
+
+
+def test_tags_written_while_a_track_is_analysed_stay_and_cost_no_further_scan(tmp_path):
+    folder = write_album(tmp_path / "music", 3)
+    names = ("00 song.wav", "02 song.wav")  # in flight; and not begun yet
+
+    class Writing(LevelModel):
+        def __call__(self, slices):
+            if not self.analysed:
+                tracks = [library.id_of(folder / name) for name in names]
+                assert not write(library, plan(library, dict.fromkeys(tracks, ["Dub"])).changes).failures
+                write_sound(folder / "01 song.wav", music(20.0, RATE, 1, seed=77), RATE)  # by another program
+            return super().__call__(slices)
+
+    with Library(tmp_path / "library.sqlite") as library:
+        scan(library, folder, LevelModel(), PROGRESSIVE_POLICY, workers=1, first=True)
+        report = scan(library, folder, Writing(), PROGRESSIVE_POLICY, workers=1)
+        table = library.tracks()
+        assert {name: table.at[library.id_of(folder / name), "genre"] for name in names} == dict.fromkeys(names, "Dub")
+        assert report.counts["failed"] == 0
+        again = scan(library, folder, LevelModel(), PROGRESSIVE_POLICY, workers=1)
+        assert again.done == again.counts["analysed"] <= 1 and again.counts["unchanged"] >= 3
+    with Library(tmp_path / "fresh.sqlite") as fresh:
+        scan(fresh, folder, LevelModel(), PROGRESSIVE_POLICY, workers=1)
+    assert not differences(held(tmp_path / "library.sqlite"), held(tmp_path / "fresh.sqlite"))
+
+
+def test_track_that_fails_in_the_second_pass_is_gone_and_left_out_of_selections(tmp_path):
+    folder = write_album(tmp_path / "music", 2)
+    write_nan(folder / "nan.wav")
+    with Library(tmp_path / "library.sqlite") as library:
+        report, quality = update_library(library, folder, LevelModel(), workers=1, only_first=True)
+        explorer = Explorer(library, report.space, quality, LevelModel)
+        lost, ids = library.id_of(folder / "nan.wav"), explorer.ids.tolist()
+        assert len(ids) == 4 and unpacked(explorer.changes(0)["gone"], "<i4").size == 0
+        scan(library, folder, LevelModel(), PROGRESSIVE_POLICY, workers=1,
+             background=Background(changed=explorer.refresh))  # fmt: skip
+        rest = [track for track in ids if track != lost]
+        for _ in range(2):
+            changes = explorer.changes(0)
+            assert unpacked(changes["gone"], "<i4").tolist() == [lost]
+            assert unpacked(changes["genres"]["ids"], "<i4").tolist() == rest
+            assert explorer.held(ids) == rest and explorer.held([]) == []
+            with pytest.raises(KgenreError, match="Received: 2 that are no longer there"):
+                explorer.held([lost, 999])
+            assert lost not in [track for track, _ in explorer.neighbours(rest[0], 20, 2.0)]
+            explorer.reload()  # as at the end of a refinement: pages that are open still have the track
+
+
+def test_retraining_sends_the_genres_of_all_tracks_and_no_tags(tmp_path):
+    folder = write_album(tmp_path / "music", 3)
+    with Library(tmp_path / "library.sqlite") as library:
+        report, quality = update_library(library, folder, DoubtingModel(), workers=1, only_first=True)
+        explorer = Explorer(library, report.space, quality, DoubtingModel)
+        turning = library.id_of(folder / TURNING)
+        explorer.refresh([os.fsencode(folder / TURNING)])
+        began, version = explorer.changes(0)["changes"], explorer.genres.version
+        assert json.loads(explorer.data())["version"] == version
+        explorer.correct(explorer.ids[:2].tolist(), "loud")
+        explorer.correct(explorer.ids[2:].tolist(), "quiet")
+        assert explorer.retrain(False)["version"] == version + 1
+        changes = explorer.changes(began)
+        assert unpacked(changes["genres"]["ids"], "<i4").tolist() == explorer.ids.tolist() and changes["tags"] is None
+        assert changes["genres"]["version"] == version + 1
+        explorer.refresh([os.fsencode(folder / TURNING)])
+        changes = explorer.changes(began)
+        assert changes["genres"]["version"] == version + 2
+        assert len(unpacked(changes["genres"]["ids"], "<i4")) == 4
+        assert unpacked(changes["tags"]["ids"], "<i4").tolist() == [turning]
+
+
+def niceness(task: Path) -> tuple[int, int]:
+    """Of a thread or process, and the clock ticks that it has computed for; see proc(5)."""
+    values = task.joinpath("stat").read_text().rsplit(")", 1)[1].split()
+    return int(values[16]), int(values[11]) + int(values[12])
+
+
+def computing() -> dict[int, tuple[int, int]]:
+    """{number: niceness} of the threads that LiteRT answers in."""
+    threads = [one.native_id for one in threading.enumerate() if one.name.startswith("litert")]
+    return {number: niceness(Path(f"/proc/self/task/{number}")) for number in threads}
+
+
+def readers() -> list[Path]:
+    """The reading processes of this one."""
+    found = []
+    for task in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, IndexError):  # it has ended
+            parent = int(task.joinpath("stat").read_text().rsplit(")", 1)[1].split()[1])
+            if parent == os.getpid() and b"worker_process" in task.joinpath("cmdline").read_bytes():
+                found.append(task)
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no priority of its own")
+def test_refinement_computes_and_reads_at_a_low_priority(tmp_path):
+    pytest.importorskip("ai_edge_litert", reason="LiteRT is not installed")
+    (folder := tmp_path / "music").mkdir()
+    for number in range(3):
+        write_sound(folder / f"{number}.wav", music(90.0, RATE, 1, seed=number), RATE)
+    model, read, low = open_model("default", "litert"), [], max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0))
+
+    def changed(_) -> None:
+        for process in readers():
+            with contextlib.suppress(OSError):
+                read.extend(niceness(thread)[0] for thread in (process / "task").iterdir())
+
+    with Library(tmp_path / "library.sqlite") as library:
+        report, _ = update_library(library, folder, model, workers=1, only_first=True)
+        before = computing()
+        with Refinement(library, folder, model, report.space, 1, changed) as refinement:
+            wait_for(lambda: not refinement.status.running)
+            now = computing()
+        assert library.provisional_tracks(report.space) == 0 and refinement.status.done == 3
+    own = {number: nice for number, (nice, ticks) in now.items() if number not in before and ticks}
+    assert own and set(own.values()) == {low} and read and set(read) == {low}
+    assert before == {number: now[number] for number in before}  # heat-maps are computed there
 
 
 def test_explorer_refreshed_tracks_have_new_genres_with_and_without_a_retrained_head(tmp_path):
@@ -274,16 +425,29 @@ def wait_for(holds) -> None:
         time.sleep(0.05)
 
 
+@contextlib.contextmanager
+def serving(folder: Path, model: str):
+    """The server's process, of a model of libraries, and its address."""
+    process = subprocess.Popen([sys.executable, "-c", SERVE, str(folder), model], stdout=subprocess.PIPE, text=True,
+                               cwd=Path(__file__).parent)  # fmt: skip
+    try:
+        yield process, f"http://127.0.0.1:{int(process.stdout.readline())}"
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
 @pytest.fixture
 def served(tmp_path, request):
     """The folder, the server's process and its address; of a LevelModel, or another one of libraries."""
-    folder, model = write_album(tmp_path / "music"), getattr(request, "param", "LevelModel")
-    process = subprocess.Popen([sys.executable, "-c", SERVE, str(folder), model], stdout=subprocess.PIPE, text=True,
-                               cwd=Path(__file__).parent)  # fmt: skip
-    yield folder, process, f"http://127.0.0.1:{int(process.stdout.readline())}"
-    process.kill()
-    process.wait()
-    process.stdout.close()
+    folder = write_album(tmp_path / "music")
+    with serving(folder, getattr(request, "param", "LevelModel")) as (process, address):
+        yield folder, process, address
+
+
+def token_of(client) -> dict[str, str]:
+    return {"X-Kgenre-Token": re.search('kgenre-token" content="([^"]+)"', client.get("/").text)[1]}
 
 
 def test_refinement_over_http_is_paused_and_resumed_and_tells_what_changed(served):
@@ -403,7 +567,103 @@ def test_page_refined_track_changes_its_genre_tags_and_doubt_and_nothing_else(se
         assert abs(deciding - shown) <= 0.5  # the slice that was chosen is the nearest in time
         until(tab, "document.getElementById('refinement').hidden")
         shoot(tab, "done")
+        tab.fill("#search", "unsure")  # as `kgenre find "predicted = unsure"`
+        until(tab, "kgenre.state.query === 'unsure' && kgenre.state.hits.join() === kgenre.tracks.unsure.join()")
+        assert tab.evaluate(f"kgenre.state.hits[{row}]") == 1
+        tab.fill("#search", "loud")
+        until(tab, "kgenre.state.query === 'loud'")
+        assert tab.evaluate(f"kgenre.state.hits[{row}]") == 0
         assert not errors
+
+
+def click_track(tab, row: int) -> None:
+    x, y = tab.evaluate(f"kgenre.map.view.toPixels(kgenre.tracks.x[{row}], kgenre.tracks.y[{row}])")
+    box = tab.locator("#map").bounding_box()
+    tab.mouse.click(box["x"] + x, box["y"] + y)
+
+
+def test_page_track_that_fails_in_the_second_pass_leaves_map_selection_and_table(tmp_path):
+    folder = write_album(tmp_path / "music", 4)
+    write_nan(folder / "nan.wav")
+    with serving(folder, "LevelModel") as (_, address), chromium() as browser:
+        with Library(folder / ".kgenre" / "library.sqlite") as library:
+            lost, ids = library.id_of(folder / "nan.wav"), library.tracks().index.tolist()
+        tab, errors = browser.new_page(viewport={"width": 1200, "height": 800}), []
+        tab.set_default_timeout(1000 * WAIT_SECONDS)
+        tab.on("pageerror", lambda error: errors.append(str(error)))
+        tab.goto(address)
+        tab.wait_for_selector("#refining:has-text('paused')")
+        row = tab.evaluate(f"kgenre.tracks.rowOf.get({lost})")
+        click_track(tab, row)
+        tab.wait_for_selector("#track .title:has-text('nan')")
+        tab.keyboard.press("a")
+        tab.wait_for_selector("#selection:has-text('6 selected')")
+        counted = (
+            "[...document.querySelectorAll('#scale .count')].reduce((sum, one) => sum + Number(one.textContent), 0)"
+        )
+        assert tab.inner_text("#foot").startswith("6 tracks") and tab.evaluate(counted) == 6
+        tab.click("#pause-refinement")
+        until(tab, f"kgenre.tracks.gone[{row}] === 1")
+        tab.wait_for_selector("#selection:has-text('5 selected')")
+        assert "1 track left the map" in tab.inner_text("#message")
+        assert tab.inner_text("#foot").startswith("5 tracks") and tab.evaluate(counted) == 5
+        assert tab.evaluate("kgenre.state.current") == -1 and tab.locator("#track").is_hidden()
+        shoot(tab, "gone")
+        colour = f"kgenre.map.points.colours[4 * {row} + 3]"
+        assert tab.evaluate(colour) == 0 and not tab.evaluate(f"kgenre.map.on.isShown({row})")
+        tab.fill("#search", "nan")
+        until(tab, "kgenre.state.query === 'nan' && !kgenre.state.hits.includes(1)")
+        tab.locator("#search").blur()
+        with tab.expect_download() as download:
+            tab.click("#save")
+        assert Path(download.value.path()).read_text().count(".wav") == 5
+        until(tab, "document.getElementById('refinement').hidden")
+        assert tab.evaluate("kgenre.state.selection.length") == 5 and not errors
+        with httpx.Client(base_url=address, timeout=60) as client:  # another page, which does not know yet
+            asked, token = {"ids": ids, "genre": "third"}, token_of(client)
+            assert client.post("/corrections", json=asked, headers=token).json() == {"genre": "third", "skipped": 1}
+            answer = client.post("/playlist", json={"ids": ids, "kind": "m3u8"}, headers=token)
+            assert answer.headers["x-kgenre-skipped"] == "1" and answer.text.count(".wav") == 5
+            asked["ids"] = [lost]
+            refused = client.post("/corrections", json=asked, headers=token)
+            assert refused.status_code == 400 and "Load the page again" in refused.json()["error"]
+
+
+def test_page_answer_of_before_a_retraining_does_not_overwrite_the_new_genres(served):
+    _, _, address = served
+    kept = []
+
+    def keep_first(route) -> None:
+        response = route.fetch()
+        if kept or not response.json()["genres"]:
+            route.fulfill(response=response)
+        else:
+            kept.append((route, response))
+
+    with httpx.Client(base_url=address, timeout=60) as client, chromium() as browser:
+        token, status = token_of(client), lambda: client.get("/changes").json()["refinement"]
+        with contextlib.closing(browser.new_page(viewport={"width": 1200, "height": 800})) as tab:
+            tab.set_default_timeout(1000 * WAIT_SECONDS)
+            ids = unpacked(client.get("/data").json()["ids"], "<i4").tolist()
+            for genre, some in {"loud": ids[:4], "quiet": ids[4:]}.items():
+                client.post("/corrections", json={"ids": some, "genre": genre}, headers=token)
+            tab.route("**/changes*", keep_first)
+            tab.goto(address)
+            client.post("/refinement", json={"paused": False}, headers=token)
+            wait_for(lambda: tab.wait_for_timeout(50) or kept)
+            client.post("/refinement", json={"paused": True}, headers=token)
+            wait_for(lambda: [status(), time.sleep(1.0), status()][::2] == [status()] * 2)
+            tab.keyboard.press("r")
+            tab.wait_for_selector("#accuracy")
+            shown = "[kgenre.tracks.top, kgenre.tracks.probabilities].map((values) => values.join()).join()"
+            retrained = tab.evaluate(shown)
+            route, response = kept[0]
+            assert response.json()["genres"]["labels"] == tab.evaluate("kgenre.tracks.labels")
+            route.fulfill(response=response)
+            tab.wait_for_timeout(1000)
+            assert tab.evaluate(shown) == retrained and tab.evaluate("kgenre.state.retrained")
+            tab.wait_for_timeout(5000)  # the next answer is of the new head
+            assert tab.evaluate(shown) == retrained
 
 
 def test_page_pause_survives_a_reload_and_a_hidden_page_asks_nothing(served):

@@ -10,6 +10,7 @@ from libraries import LevelModel
 from mutagen.id3 import ID3, TIT2, TMOO, TSOP
 
 from kgenre.library.moods import MAX_MOODS, MOODS, moods
+from kgenre.library.records import Track
 from kgenre.library.retag import backups, plan, undo, write
 from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library
@@ -114,6 +115,66 @@ def test_frames_of_id3_2_3_that_mutagen_would_drop_stay(files, tmp_path):
     found = {name: tags[name].text for name in ("TMOO", "TSOP", "TIT2", "TCON")}
     assert found == {"TMOO": ["Calm"], "TSOP": ["Sort"], "TIT2": ["a", "b"], "TCON": GENRES}
     assert tags.version == (2, 3, 0)
+
+
+def frames(path) -> dict[bytes, list[bytes]]:
+    """{name: contents of each such frame, without zeros behind} of ID3 2.3 or 2.4, read without mutagen."""
+    data = path.read_bytes()
+    wide, place, found = 128 if data[3] == 4 else 256, 10, {}
+    end = place + sum(byte << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0)))
+    while place < end and data[place]:
+        size = int(np.polyval(list(data[place + 4 : place + 8]), wide))
+        found.setdefault(data[place : place + 4], []).append(data[place + 10 : place + 10 + size].rstrip(b"\0"))
+        place += 10 + size
+    return found
+
+
+# Contents of frames by name. Some belong to the other version of ID3, as programs write them, and one to none.
+FRAMES = {
+    3: {
+        b"TYER": b"\x001999", b"TDAT": b"\x003112", b"TIME": b"\x002359", b"TORY": b"\x001970", b"TRDA": b"\x00May",
+        b"TSIZ": b"\x00123", b"IPLS": b"\x00drums\0Ann", b"RVAD": b"\x03\x10\x01\x02\x03\x04",
+        b"EQUA": b"\x10\x80\x01\x02\x03",
+    },
+    4: {
+        b"TYER": b"\x001999", b"TDAT": b"\x003112", b"TORY": b"\x001970", b"TSIZ": b"\x00123", b"TSO2": b"\x03S",
+    },
+}  # fmt: skip
+OF_BOTH = {
+    b"TCON": b"\x00(17)", b"TDRC": b"\x002001-02-03", b"TDRL": b"\x002002-02", b"TDEN": b"\x002003",
+    b"TDTG": b"\x002004-05-06T07:08:09", b"TDOR": b"\x001971", b"TSOA": b"\x00Sort", b"TSOP": b"\x01\xff\xfeS\0\xf6\0",
+    b"TMOO": b"\x00Calm", b"TPRO": b"\x00(P) 1999", b"TIPL": b"\x00mix\0Bob", b"TMCL": b"\x00flute\0Cid",
+    b"RVA2": b"track\0\x01\x02\x00\x10\x40\x01", b"TXXX": b"\x00replaygain_track_gain\0-3.5 dB",
+    b"COMM": b"\x00eng\0much", b"PRIV": b"owner\0\1\2", b"APIC": b"\x00image/png\0\3front\0\x89PNG",
+    b"PCNT": b"\0\0\0\7", b"XYZW": b"whatever",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("version", FRAMES)
+def test_written_and_undone_tags_leave_every_other_frame_of_id3_as_it_was(files, tmp_path, version):
+    wide, given = 7 if version == 4 else 8, OF_BOTH | FRAMES[version]
+    body = b"".join(
+        name + bytes(len(held) >> shift & (1 << wide) - 1 for shift in (3 * wide, 2 * wide, wide, 0)) + b"\0\0" + held
+        for name, held in given.items()
+    )
+    size = bytes(len(body) >> shift & 127 for shift in (21, 14, 7, 0))
+    sound, song = (files / "bare.mp3").read_bytes(), tmp_path / "song.mp3"
+    song.write_bytes(b"ID3" + bytes([version, 0, 0]) + size + body + sound)
+    before = frames(song)
+    assert before == {name: [held.rstrip(b"\0")] for name, held in given.items()}
+    with Library(tmp_path / "library.sqlite") as library:
+        library.save([Track(bytes(song), 1, 1, b"file", b"audio")])
+        track = library.id_of(song)
+        assert not write(library, plan(library, {track: GENRES}, {track: MOOD}).changes).failures
+        written = frames(song)
+        assert both(song) == {"genre": GENRES, "mood": MOOD} and song.read_bytes()[3] == version
+        own = {name: before[name] for name in before if name not in (b"TCON", b"TMOO")}
+        assert {name: written[name] for name in written if name not in (b"TCON", b"TMOO")} == own
+        assert not undo(library).failures
+    restored = frames(song)
+    assert {name: restored[name] for name in restored if name not in (b"TCON", b"TMOO")} == own
+    assert both(song) == {"genre": ["Rock"], "mood": ["Calm"]} and song.read_bytes()[3] == version
+    assert song.read_bytes().endswith(sound)
 
 
 def test_moods_are_the_likely_tags_of_the_table_each_once():

@@ -214,6 +214,7 @@ def test_mixture_of_one_length_joins_embeddings_and_means_shared_tags(drawn_file
     one, two = (open_model(name)(slices) for name in ("crnn-msd", "crnn-jamendo"))
     found = mixture(slices)
     np.testing.assert_array_equal(found.embeddings, np.concatenate([one.embeddings, two.embeddings], axis=1))
+    np.testing.assert_array_equal(mixture.in_background()(slices).embeddings, found.embeddings)
     labels = list(mixture.labels)
     shared = set(TAGS["msd"]) & set(TAGS["jamendo"])
     assert len(labels) == 100 - len(shared) == found.probabilities.shape[1] and "rock" in shared

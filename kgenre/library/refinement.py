@@ -1,18 +1,21 @@
 """The pass that completes a first one, in a thread of its own while the library is used.
 
 It is a scan like any other, so that what it leaves in the library is what a scan without a first pass leaves. It gives
-way: its threads and its reading processes have a low priority, and half of the cores read.
+way: half of the cores read, and on Linux its reading processes, its thread and those that it starts have the niceness
+NICENESS, among them LiteRT's, which computes in threads of its own here (Model.in_background). TensorFlow and NumPy
+compute in one pool of threads a process, which the page's requests use too and which keeps its priority. Elsewhere than
+on Linux a thread has no niceness of its own, and the reading processes alone give way.
 """
 
 import contextlib
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
 from kgenre.core.errors import KgenreError
+from kgenre.core.priority import lower_thread
 from kgenre.core.progress import Progress
 from kgenre.library.map.update import update_map
 from kgenre.library.records import Space
@@ -68,10 +71,10 @@ class Refinement(Progress):
         changed: Callable[[list[bytes]], None] = lambda paths: None,
         finished: Callable[[], None] = lambda: None,
     ):
-        self.library, self.folder, self.model, self.space = library, folder, model, space
+        self.library, self.folder, self.model, self.space = library, folder, model.in_background(), space
         self.workers = workers or max(1, (os.cpu_count() or 1) // 2)
         self.changed, self.finished = changed, finished
-        self._done, self._total, self._error = 0, library.provisional_tracks(space), ""
+        self._done, self._total, self._error = 0, library.provisional_tracks(space, folder), ""
         self._stop, self._resume = threading.Event(), threading.Event()
         self._resume.set()
         self._worked, self._since = 0.0, None  # seconds without pauses, and the time since which it works
@@ -114,7 +117,7 @@ class Refinement(Progress):
         yield advance
 
     def _run(self) -> None:
-        _lower_priority()
+        lower_thread(NICENESS)
         self._error = ENDED_EARLY  # unless it ends as it should; the fault is then on standard error
         try:
             background = Background(self._check, self.changed, NICENESS)
@@ -143,10 +146,3 @@ class Refinement(Progress):
         if self._stop.is_set():
             raise _Stopped
         self._since = time.monotonic() if self._since is None else self._since
-
-
-def _lower_priority() -> None:
-    """Of this thread and those that it starts, on Linux; elsewhere a priority is of the whole process."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -9,6 +9,16 @@ from kgenre.library.database import Database
 from kgenre.library.records import SAVE_TRACK, KnownFile, Space, Track, TrackAnalysis, as_text
 
 
+def paths_below(folder) -> bytes:
+    """What the paths of a library begin with that are in a folder; b"" for None, with which all begin."""
+    return b"" if folder is None else below(os.fsencode(os.path.realpath(folder)))
+
+
+def below(folder: bytes) -> bytes:
+    """What the paths below a folder begin with."""
+    return folder.rstrip(b"/") + b"/"
+
+
 class ScanTables(Database):
     """Methods of Library that a scan uses."""
 
@@ -43,11 +53,11 @@ class ScanTables(Database):
         query = "SELECT 1 FROM provisional WHERE space_id = ? AND audio_hash = ?"
         return self._db.execute(query, (space.id, audio_hash)).fetchone() is not None
 
-    def provisional_tracks(self, space: Space) -> int:
-        """How many tracks that can be used a space knows by their first pass alone."""
-        query = """SELECT count(*) FROM tracks t JOIN provisional p ON p.space_id = ? AND p.audio_hash = t.audio_hash
-            WHERE t.state = 'ok'"""
-        return self._db.execute(query, (space.id,)).fetchone()[0]
+    def provisional_tracks(self, space: Space, folder=None) -> int:
+        """How many tracks that can be used a space knows by their first pass alone; of all, or below a folder."""
+        query = """SELECT count(*) FROM tracks t JOIN provisional p ON p.space_id = ?1 AND p.audio_hash = t.audio_hash
+            WHERE t.state = 'ok' AND substr(t.path, 1, length(?2)) = ?2"""
+        return self._db.execute(query, (space.id, paths_below(folder))).fetchone()[0]
 
     def drop_provisional(self, space: Space, audio_hash: bytes) -> None:
         """Forgets the first pass over audio, and its place on the map, if there was no more than that."""

@@ -17,7 +17,7 @@ import pandas as pd
 from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.core.errors import KgenreError
 from kgenre.library.records import Space, slices_from_row, space_from_row
-from kgenre.library.scan_tables import ScanTables
+from kgenre.library.scan_tables import ScanTables, paths_below
 from kgenre.model.tasks import task_values
 
 TEXTS = ("title", "artist", "album", "genre")
@@ -57,13 +57,17 @@ class Library(ScanTables):
         table.index = pd.Index(np.array(columns["id"], "int64"), name="id")
         return table
 
-    def failures(self, space: Space | None = None) -> pd.DataFrame:
-        """Files and folders that cannot be used, by any model or by the space's, sorted by path: path, reason."""
+    def failures(self, space: Space | None = None, folder=None) -> pd.DataFrame:
+        """Files and folders that cannot be used, by any model or by the space's, sorted by path: path, reason.
+
+        Of all, or below a folder.
+        """
         query = """SELECT path, reason FROM tracks WHERE state = 'failed' UNION ALL
             SELECT t.path, f.reason FROM tracks t
             JOIN failed_analyses f ON f.audio_hash = t.audio_hash AND f.space_id = ?
             WHERE t.state = 'ok' ORDER BY path"""
-        rows = self._db.execute(query, (space and space.id,)).fetchall()
+        within = paths_below(folder)
+        rows = [row for row in self._db.execute(query, (space and space.id,)) if row[0].startswith(within)]
         paths, reasons = [os.fsdecode(path) for path, _ in rows], [reason for _, reason in rows]
         return pd.DataFrame({"path": pd.Series(paths, dtype=object), "reason": pd.Series(reasons, dtype=object)})
 
@@ -182,6 +186,13 @@ class Library(ScanTables):
             JOIN vectors v ON v.space_id = ? AND v.audio_hash = t.audio_hash WHERE t.state = 'ok' AND t.id = ?"""
         row = self._db.execute(query, (space.id, int(track_id))).fetchone()
         return None if row is None else (np.frombuffer(row[0], "<f4"), np.frombuffer(row[1], "<f4"))
+
+    def analysed(self, space: Space, ids: Iterable[int]) -> set[int]:
+        """Those of the ids whose tracks can be used and have vectors in a space."""
+        query = """SELECT t.id FROM tracks t JOIN vectors v ON v.space_id = ? AND v.audio_hash = t.audio_hash
+            WHERE t.state = 'ok' AND t.id IN (SELECT value FROM json_each(?))"""
+        rows = self._db.execute(query, (space.id, json.dumps([int(track_id) for track_id in ids])))
+        return {track_id for (track_id,) in rows}
 
     def slices(self, space: Space, track_id: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Starts (slices,) in seconds, embeddings (slices, d), probabilities (slices, classes) of a track; float32.

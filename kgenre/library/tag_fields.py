@@ -19,8 +19,9 @@ KEYS = {
 }
 FAULTS = (KgenreError, NotImplementedError, *tags.FAULTS)
 UNSUPPORTED = "tags cannot be written to a file of this format."
-# Frames of ID3 2.4 that many programs write and read in 2.3, too; mutagen drops them there.
-KEPT_IN_V23 = ("TMOO", "TSOA", "TSOP", "TSOT", "TSST", "TPRO")
+# Versions of ID3 whose frames are written as they were read. mutagen would translate them to those of 2.4 and back, and
+# drop what only one of the two has: TDRL, TDTG, TSIZ or RVAD in a file of the other, the second date of two.
+AS_READ = ((2, 3), (2, 4))
 
 
 def read_fields(path, fields=(GENRE,)) -> dict[str, list[str]]:
@@ -34,9 +35,10 @@ def set_fields(path, fields: Mapping[str, list[str]]) -> None:
     file, options = open_file(path), {}
     if file.tags is None:
         file.add_tags()
-    if isinstance(file.tags, ID3) and file.tags.version[1] == 3:  # is kept: old players cannot read 2.4
-        _to_v23(file.tags)
-        options = {"v2_version": 3, "v23_sep": None}  # several values as in 2.4: an old player shows the first
+    elif isinstance(file.tags, ID3) and file.tags.version[:2] in AS_READ:
+        file = type(file)(path, translate=False)
+        # 2.3 is kept: old players cannot read 2.4. Several values are written as in 2.4: an old player shows the first.
+        options = {"v2_version": file.tags.version[1], "v23_sep": None}
     for field, values in fields.items():
         _set(file.tags, _key(file.tags, field), values)
     file.save(**options)
@@ -61,13 +63,6 @@ def _key(held, field: str) -> str:
 def _values(value) -> list[str]:
     values = getattr(value, "text", value) or []
     return [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in values]
-
-
-def _to_v23(held: ID3) -> None:
-    kept = [frame for name in KEPT_IN_V23 for frame in held.getall(name)]
-    held.update_to_v23()
-    for frame in kept:
-        held.add(frame)
 
 
 def _set(held, key: str, values: list[str]) -> None:

@@ -1,5 +1,6 @@
 """A .tflite file as a serving.Model: answers without TensorFlow, by LiteRT and XNNPACK."""
 
+import copy
 import os
 import threading
 import weakref
@@ -58,6 +59,13 @@ class LitertModel(Model):
         """Forgets threads and interpreters; new ones come with the first slices."""
         self._of_thread = threading.local()
         self._threads = ThreadPoolExecutor(self.threads, thread_name_prefix="litert")
+
+    def in_background(self) -> "LitertModel":
+        """With threads and interpreters of its own, which the first call starts; see Model."""
+        twin = copy.copy(self)
+        twin._begin()
+        _models.add(twin)
+        return twin
 
     def _runner(self):
         """The signature's runner of this thread; made when its first slice comes."""

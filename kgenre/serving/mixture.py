@@ -5,6 +5,7 @@ slices: each has, of a longer slice, the answer of the one that its middle lies 
 A song shorter than a slice is repeated to fill it, for each length by itself.
 """
 
+import copy
 import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -54,6 +55,12 @@ class Mixture(Model):
                 "`kgenre predict` or `kgenre embed`, or members of one length."
             )
         return self.join([member(slices) for member in self.members])
+
+    def in_background(self) -> "Mixture":
+        """Of its members in the background; see Model."""
+        twin = copy.copy(self)
+        twin.members = tuple(member.in_background() for member in self.members)
+        return twin
 
     @property
     def answers_slices(self) -> bool:

@@ -61,6 +61,11 @@ class Model(abc.ABC):
         check()
         return self(slices)
 
+    def in_background(self) -> "Model":
+        """The same model for work beside other calls: what it may start of threads begins with its first call, so that
+        they have the priority of the thread that calls it. Itself where its threads are all the process's."""
+        return self
+
     def confirm(self, check: Callable[[], None] = lambda: None) -> None:  # noqa: B027  most models cannot change
         """Raises ModelReplaced where the answers since it was opened may be those of another model."""
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from kgenre.core.errors import KgenreError
+from kgenre.core.files import write_beside
 from kgenre.core.packages import check_installed
 from kgenre.core.progress import SILENT, Progress
 from kgenre.core.published import cache_dir
@@ -96,16 +97,22 @@ class PackagedModel:
         return folder
 
     def write_litert_files(self) -> None:
-        """Writes the .tflite file and the layer of tags into a folder that has a head; may fetch weights."""
+        """Writes the .tflite file and the layer of tags into a folder that has a head; may fetch weights.
+
+        A .tflite file that is there stays in use until the new one has been checked.
+        """
         from kgenre.serving.exporters import export_model
         from kgenre.serving.litert_file import read_metadata, write_metadata
 
         self.read_tags().write(self.directory / TAGS_FILE)
         model, labels = self.settings()
-        self.litert_file.unlink(missing_ok=True)
         task, rule = make_task(DEFAULT_TASK, labels), self.unsure_rule()
-        export_model(self.build(), task, model.slice_spec, self.litert_file, "litert", unsure=rule)
-        write_metadata(self.litert_file, {**read_metadata(self.litert_file), "made_of": self.made_of})
+
+        def write(part: Path) -> None:
+            export_model(self.build(), task, model.slice_spec, part, "litert", unsure=rule)
+            write_metadata(part, {**read_metadata(part), "made_of": self.made_of})
+
+        write_beside(self.litert_file, write)
 
     @property
     def identity(self) -> str:

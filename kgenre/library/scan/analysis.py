@@ -14,12 +14,13 @@ def analyse(job: Job, settings: Settings) -> Iterator:
     """The messages on one file: About, then, if True is sent, Slices and Done; or Failed at any time."""
     path = os.fsdecode(job.path)
     try:
+        status = os.stat(path)
         of_file = file_hash(path)
         of_audio = job.gone.get(of_file) or (yield from _with_signs_of_life(audio_hash_steps(path)))
     except OSError as error:
         yield Failed(f"cannot be opened: {error.strerror}.", again=True)
         return
-    if (yield About(of_file, of_audio, read_tags(path))):
+    if (yield About(status.st_size, status.st_mtime_ns, of_file, of_audio, read_tags(path))):
         track = None
         try:
             length = yield from _with_signs_of_life(

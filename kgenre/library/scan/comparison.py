@@ -7,12 +7,13 @@ from kgenre.audio.walk import Found
 from kgenre.core.errors import KgenreError
 from kgenre.library.records import KnownFile, Space
 from kgenre.library.scan.report import Report
+from kgenre.library.scan_tables import below
 from kgenre.library.store import Library
 
 
 def find_gone(place: Path, root: bytes, found: Found, known: dict[bytes, KnownFile]) -> dict[bytes, KnownFile]:
     """What was known in the folder, by the library at `place`, and is not there now, or only as a link to nothing."""
-    within = _below(root)
+    within = below(root)
     gone = {path: held for path, held in known.items() if path.startswith(within) and found.is_gone(path)}
     gone |= {path: known[path] for path in found.faults if path in known and known[path].audio_hash is not None}
     n_lost = sum(held.state == "ok" for held in gone.values())
@@ -29,7 +30,7 @@ def find_lost(
 ) -> list[KnownFile]:
     """What a file that turns up may have been: gone from here, now or before; or known from a folder that is gone
     or has another name now."""
-    within = _below(root)
+    within = below(root)
     before = [held for path, held in known.items() if held.state == "removed" and path not in found.files]
     elsewhere = [held for path, held in known.items() if held.state == "ok" and not path.startswith(within)
                  and not os.path.lexists(path)]  # fmt: skip
@@ -78,10 +79,5 @@ def drop_roots(library: Library, space: Space) -> None:
     gone = [place for place in map(os.fsencode, library.roots()) if not os.path.isdir(place)]
     used = [path for path, held in library.known_files(space).items() if held.state == "ok"] if gone else []
     for place in gone:
-        if not any(path.startswith(_below(place)) for path in used):
+        if not any(path.startswith(below(place)) for path in used):
             library.drop_root(place)
-
-
-def _below(root: bytes) -> bytes:
-    """What the paths of a folder begin with."""
-    return root.rstrip(b"/") + b"/"

@@ -24,7 +24,7 @@ class Background:
 
     check: called at least once a second. It may wait, which pauses the scan, and what it raises ends it.
     changed: called with the paths of the tracks whose results have changed, after they are in the library.
-    niceness: of the reading processes, as of the command nice.
+    niceness: of the reading processes, absolute; those of a process that is nicer keep its own.
     """
 
     check: Callable[[], None] = lambda: None
@@ -47,8 +47,13 @@ class Job:
 
 @dataclass(frozen=True)
 class About:
-    """The first answer for a file. The process then waits to be told whether to read its audio."""
+    """The first answer for a file. The process then waits to be told whether to read its audio.
 
+    size, mtime_ns: of the file before it was read; if it was changed since, they are not its own any more.
+    """
+
+    size: int
+    mtime_ns: int
     file_hash: bytes
     audio_hash: bytes
     tags: Tags

@@ -15,12 +15,14 @@ class Report:
         "copies" (analysed under another name), "moved", "tagged" (other tags, the same audio), "refined" (analysed
         whole after a first pass), "postponed" (by a first pass, to be read whole) and "failed".
     failures: {path: reason} of this scan; the library keeps those of all scans.
+    opened: paths that are in one of the counts after "removed".
     seconds_analysed: audio that the model was given.
     """
 
     space: Space
     counts: Counter = field(default_factory=Counter)
     failures: dict[str, str] = field(default_factory=dict)
+    opened: set[str] = field(default_factory=set)
     seconds_analysed: float = 0.0
 
     @property
@@ -30,9 +32,12 @@ class Report:
         return sum(self.counts[name] for name in names)
 
     def followed_by(self, second: "Report") -> "Report":
-        """This first pass and the one that completed it, as one: what the second left as it was is not counted."""
+        """This first pass and the one that completed it, as one: what the second left as it was is not counted, and
+        of what failed in the first and was tried again only the second answer."""
         new = Counter({name: n for name, n in second.counts.items() if name not in ("unchanged", "returned")})
-        counts = self.counts + new
+        again = self.failures.keys() & self.opened & second.opened
+        counts = self.counts + new - Counter(failed=len(again))
         del counts["postponed"]
+        failures = {path: why for path, why in self.failures.items() if path not in again} | second.failures
         seconds = self.seconds_analysed + second.seconds_analysed
-        return Report(second.space, counts, self.failures | second.failures, seconds)
+        return Report(second.space, counts, failures, self.opened | second.opened, seconds)

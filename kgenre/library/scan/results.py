@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kgenre.audio.facts import TrackFacts
+from kgenre.audio.fingerprint import audio_hash, file_hash
+from kgenre.audio.tags import read_tags
 from kgenre.audio.track import Slice
 from kgenre.library.records import KnownFile, Space, Track, TrackAnalysis, as_text
 from kgenre.library.scan.protocol import About, Done, Failed, Job
@@ -126,7 +128,7 @@ class AnalysisResults:
                 held = self.known.get(job.path)
                 same = held is not None and held.audio_hash == about.audio_hash
                 refined = same and held.provisional and not self.first
-                self._count("moved" if moved else "refined" if refined else "tagged" if same else "copies")
+                self._count(job, "moved" if moved else "refined" if refined else "tagged" if same else "copies")
                 return False
         self.tracks[about.audio_hash] = self.by_path[job.path] = _Track(job, about)
         return True
@@ -174,20 +176,21 @@ class AnalysisResults:
                 self._save(job, of_copy, facts.seconds, gain_db(facts), facts.truncation)
         self._forget(track)
         self.report.seconds_analysed += min(facts.seconds, len(starts) * self.space.slice_spec.slice_seconds)
-        self._count("refined" if refined else "analysed")
+        self._count(track.job, "refined" if refined else "analysed")
         for job, _ in track.copies:
             known = self.known.get(job.path)
-            self._count("refined" if refined and known is not None and known.provisional else "copies")
+            self._count(job, "refined" if refined and known is not None and known.provisional else "copies")
 
     def _save(self, job: Job, about: About, seconds: float | None, gain_db: float | None, note: str) -> None:
+        about = as_it_is_now(job.path, about)
         tags = about.tags
         texts = [as_text(text) for text in (tags.title, tags.artist, tags.album)]
         gain_db = gain_db if tags.gain_db is None else tags.gain_db
         hashes = about.file_hash, about.audio_hash
         self.saved.append(job.path)
         self.library.save([
-            Track(job.path, job.size, job.mtime_ns, *hashes, *texts, tags.year, as_text(tags.genre), seconds, gain_db,
-                  note)
+            Track(job.path, about.size, about.mtime_ns, *hashes, *texts, tags.year, as_text(tags.genre), seconds,
+                  gain_db, note)
         ])  # fmt: skip
 
     def _fail(self, track: _Track, failed: Failed) -> None:
@@ -211,7 +214,7 @@ class AnalysisResults:
                 self.saved.append(job.path)
                 if not postponed:
                     self.report.failures[os.fsdecode(job.path)] = failed.reason
-                self._count("postponed" if postponed else "failed")
+                self._count(job, "postponed" if postponed else "failed")
 
     def _is_elsewhere(self, track: _Track, reason: str, postponed: bool) -> bool:
         """Whether another space has analysed the audio that failed; then the failure is this space's alone."""
@@ -230,9 +233,27 @@ class AnalysisResults:
         if track.about is not None:
             self.tracks.pop(track.about.audio_hash, None)
 
-    def _count(self, name: str) -> None:
+    def _count(self, job: Job, name: str) -> None:
         self.report.counts[name] += 1
+        self.report.opened.add(os.fsdecode(job.path))
         self.advance()
+
+
+def as_it_is_now(path: bytes, about: About) -> About:
+    """What is known of a file; read again where its tags were written since, by the page or by another program.
+
+    What was read stays where the file is gone or its audio is another: then the next scan sees that the file has not
+    the size and time that are saved.
+    """
+    try:
+        status = os.stat(path)
+        if (status.st_size, status.st_mtime_ns) == (about.size, about.mtime_ns):
+            return about
+        name = os.fsdecode(path)
+        now = About(status.st_size, status.st_mtime_ns, file_hash(name), audio_hash(name), read_tags(name))
+    except OSError:
+        return about
+    return now if now.audio_hash == about.audio_hash else about
 
 
 def gain_db(facts: TrackFacts) -> float:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 
+from kgenre.core.priority import lower_process
 from kgenre.library.scan.protocol import About, Failed, Free, Ready
 
 PARENT_CHECK_SECONDS = 1.0
@@ -42,11 +43,11 @@ def main() -> None:
     def send_failure(kind, error, _) -> None:
         link.send(Failed(f"its reader failed ({' '.join(f'{kind.__name__}: {error}'.split())})."))
 
+    settings = link.receive()
+    if getattr(settings, "niceness", 0):  # of a scan
+        lower_process(settings.niceness)
     module, _, name = sys.argv[1].partition(":")
     analyse = getattr(importlib.import_module(module), name)
-    settings = link.receive()
-    if getattr(settings, "niceness", 0) and hasattr(os, "nice"):
-        os.nice(settings.niceness)
     link.send(Ready())
     sys.excepthook = send_failure
     while True:

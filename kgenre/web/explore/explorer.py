@@ -22,6 +22,7 @@ from kgenre.web.explore.corrections import album_groups, checked_genre, training
 from kgenre.web.explore.genres_in_use import GenresInUse, refreshed
 
 MAX_TRACKS = 500  # of an answer
+EVERY = -1  # in place of a track's id, in Explorer.refined: the genres of all tracks have changed
 
 
 class Explorer:
@@ -38,23 +39,27 @@ class Explorer:
         self.lock, self._model = threading.Lock(), None
         self._version, self._encoded = object(), None  # a new version for each change; what the page was sent of one
         self.refinement: Refinement | None = None  # what changes analyses while the page is used
-        self.refined: list[int] = []  # ids in the order in which their analyses have changed
+        self.refined: list[int] = []  # ids in the order in which their analyses have changed, or EVERY
+        self.ids, self.gone = np.zeros(0, "int64"), set()  # gone: ids that a page may have and that are of no use now
         self._load()
 
     def _load(self) -> None:
+        before = self.ids.tolist()
         self.ids, self.vectors = self.library.vectors(self.space)
+        self.gone = self.gone.union(before).difference(self.ids.tolist())
         self.first, self.table = self.library.copies(), self.library.tracks()
+        self.known = dict(zip(self.table["path"], self.table.index.tolist()))
         kept = head.load_head(self.library, self.space)
-        self.genres = GenresInUse(kept, head.predict(self.library, self.space, kept))
+        self.genres = GenresInUse(kept, head.predict(self.library, self.space, kept), len(self.refined))
 
     def data(self) -> bytes:
         """What the page begins with, as JSON; kept until something changes."""
-        changes, version, encoded, genres = len(self.refined), self._version, self._encoded, self.genres
+        version, encoded, genres = self._version, self._encoded, self.genres
         if encoded is not None and encoded[0] is version:
             return encoded[1]
         page = payload.payload(self.library, self.space, self.quality, genres.prediction)
         page |= {"retrained": genres.head is not None, "heat_map": self.open_model is not None}
-        page |= {"refines": self.refinement is not None, "changes": changes}
+        page |= {"refines": self.refinement is not None, "changes": genres.version, "version": genres.version}
         self._encoded = (version, payload.encoded(page))  # if the version is old by now, it is not used again
         return self._encoded[1]
 
@@ -74,11 +79,16 @@ class Explorer:
         return self.refinement
 
     def refresh(self, paths: Sequence[bytes]) -> None:
-        """After the analyses of some files have changed."""
+        """After the analyses of some files have changed, or failed."""
         with self.lock:  # the head that is in use must not change meanwhile
-            ids = [track for track in map(self.library.id_of, map(os.fsdecode, paths)) if track is not None]
-            self.vectors, self.genres = refreshed(self.library, self.space, self.ids, self.vectors, self.genres, ids)
+            names = [os.fsdecode(path) for path in paths]
+            found = [self.library.id_of(name) or self.known.get(name) for name in names]
+            held = self.library.analysed(self.space, (track for track in found if track is not None))
+            ids = [track for track in found if track in held]
+            self.vectors, genres = refreshed(self.library, self.space, self.ids, self.vectors, self.genres, ids)
+            self.gone = self.gone.union(track for track in found if track is not None) - held
             self.refined.extend(ids)
+            self.genres = genres._replace(version=len(self.refined))
             self._version = object()
 
     def reload(self) -> None:
@@ -90,17 +100,28 @@ class Explorer:
     def changes(self, since: int) -> dict:
         """What the page does not know yet: genres and tags of the tracks whose analysis has changed since then.
 
-        `changes` is what the next call is asked with; `refinement` is None where nothing more will come.
+        `changes` is what the next call is asked with; `refinement` is None where nothing more will come; `gone` are
+        the ids of all tracks that are of no use any more. Genres of all tracks, without tags, after a retraining.
         """
-        status = self.refinement.status.values() if self.refinement is not None else None  # before the rest: at the
-        now, genres = len(self.refined), self.genres  # end, all changes are among these
-        ids = np.unique(np.array(self.refined[max(0, since) : now], "int64"))
-        answer = {"changes": now, "refinement": status, "failures": payload.failures(self.library, self.space)}
-        if not len(ids):
-            return answer | {"genres": None, "tags": None}
+        # Before the rest: at the end, all changes are among these.
+        status = self.refinement.status.values() if self.refinement is not None else None
+        genres = self.genres
+        changed = np.unique(np.array(self.refined[max(0, since) : genres.version], "int64"))
+        analysed = changed[changed != EVERY]
+        ids = genres.prediction.ids if len(changed) > len(analysed) else analysed
+        return {
+            "changes": genres.version,
+            "refinement": status,
+            "failures": payload.failures(self.library, self.space),
+            "gone": packed(sorted(self.gone), "<i4"),
+            "genres": self._shown(genres, ids) if len(ids) else None,
+            "tags": payload.tag_table(self.library, self.space, analysed) if len(analysed) else None,
+        }
+
+    def _shown(self, genres: GenresInUse, ids: np.ndarray) -> dict:
+        """What the page shows of the genres of some tracks."""
         page = payload.predictions(ids, genres.prediction)
-        page |= {"ids": packed(ids, "<i4"), "retrained": genres.head is not None}
-        return answer | {"genres": page, "tags": payload.tag_table(self.library, self.space, ids)}
+        return page | {"ids": packed(ids, "<i4"), "retrained": genres.head is not None, "version": genres.version}
 
     def pause(self, paused: bool) -> dict:
         """Pauses the refinement, or goes on with it: its status."""
@@ -123,6 +144,21 @@ class Explorer:
         if row >= len(self.ids) or self.ids[row] != track:
             raise KgenreError(f"{self.space.name} has not analysed the track with the id {track}.")
         return row
+
+    def held(self, tracks: Sequence[int]) -> list[int]:
+        """Those of a selection that are still of use: files may fail in the second pass, or be removed.
+
+        Raises:
+            KgenreError: there are tracks, and none of them is.
+        """
+        of_use = self.library.analysed(self.space, tracks).intersection(self.ids.tolist(), self.table.index)
+        held = [track for track in tracks if track in of_use]
+        if tracks and not held:
+            raise KgenreError(
+                "A selection needs tracks that are in the library. Load the page again. "
+                f"Received: {len(tracks)} that are no longer there."
+            )
+        return held
 
     def track(self, track: int) -> dict:
         """What the page shows of one track: path, all genres, and genres by slice with the deciding one."""
@@ -150,10 +186,11 @@ class Explorer:
             raise KgenreError(
                 f"`n` must be in [1, {MAX_TRACKS}], `max_distance` in [0, 2]. Received: {n}, {max_distance}."
             )
-        rows, distances = nearest(self.vectors, self.row(track), min(n + len(self.first), len(self.ids)))
+        wanted = min(n + len(self.first) + len(self.gone), len(self.ids))
+        rows, distances = nearest(self.vectors, self.row(track), wanted)
         found, seen = [], {self.first.get(track, track)}
         for other, distance in zip(self.ids[rows[0]].tolist(), distances[0].tolist()):
-            if distance <= max_distance and self.first.get(other, other) not in seen:
+            if distance <= max_distance and self.first.get(other, other) not in seen and other not in self.gone:
                 seen.add(self.first.get(other, other))
                 found.append([other, round(distance, 4)])
         return found[:n]
@@ -163,10 +200,13 @@ class Explorer:
         if not 2 <= n <= MAX_TRACKS:
             raise KgenreError(f"`n` must be in [2, {MAX_TRACKS}]. Received: {n}.")
         ends = {self.row(first), self.row(last)}
-        rows = [i for i, track in enumerate(self.ids.tolist()) if i in ends or self.first.get(track, track) == track]
+        rows = [i for i, track in enumerate(self.ids.tolist()) if i in ends or self._may_lead(track)]
         place = {row: i for i, row in enumerate(rows)}
         steps = path_between(self.vectors[rows], place[self.row(first)], place[self.row(last)], n)
         return [int(self.ids[rows[step]]) for step in steps]
+
+    def _may_lead(self, track: int) -> bool:
+        return self.first.get(track, track) == track and track not in self.gone
 
     def songs(self, tracks: Sequence[int]):
         """A table as playlists take it, in the given order, with the genre in use."""
@@ -220,10 +260,9 @@ class Explorer:
 
     def _use(self, new: head.Head | None) -> dict:
         """Puts a head in use and keeps it; what the page then shows of genres."""
-        genres = GenresInUse(new, head.predict(self.library, self.space, new))
+        prediction = head.predict(self.library, self.space, new)
         head.save_head(self.library, self.space, new)
-        self.genres, self._version = genres, object()
-        ids, _ = self.library.positions(self.space)
-        self.refined.extend(self.ids.tolist())  # other tabs have the genres of another head
-        page = payload.predictions(ids, genres.prediction)
-        return {**page, "ids": packed(ids, "<i4"), "retrained": new is not None}
+        self.refined.append(EVERY)  # other tabs have the genres of another head
+        self.genres, self._version = GenresInUse(new, prediction, len(self.refined)), object()
+        genres, (ids, _) = self.genres, self.library.positions(self.space)
+        return self._shown(genres, ids)

@@ -13,10 +13,15 @@ from kgenre.model.unsure import is_unsure
 
 
 class GenresInUse(NamedTuple):
-    """The head in use, None for the model's own, and its prediction for all tracks: replaced together."""
+    """The head in use, None for the model's own, and its prediction for all tracks: replaced together.
+
+    version: how many of the entries of Explorer.refined it has. A page that is sent two keeps that of the higher
+        version, whichever comes last, and asks from there for what has changed.
+    """
 
     head: head.Head | None
     prediction: head.Prediction
+    version: int
 
 
 def refreshed(

@@ -15,6 +15,7 @@ from kgenre.web.guard import Guard
 from kgenre.web.page_files import IMPORT_MAP, SERVED_HEAD, add_page_files, fill_page
 
 PACKAGE = "kgenre.web.explore"
+SKIPPED = "X-Kgenre-Skipped"  # tracks of a selection that are no longer in the library
 
 Ids = Annotated[list[int], Body()]
 
@@ -71,7 +72,9 @@ def _add_reading(app: FastAPI, explorer: Explorer) -> None:
 
     @app.post("/playlist")
     def playlist(ids: Ids, kind: Annotated[str, Body()]):
-        return Response(explorer.playlist(ids, kind), media_type="application/octet-stream")
+        held = explorer.held(ids)
+        skipped = {SKIPPED: str(len(ids) - len(held))}
+        return Response(explorer.playlist(held, kind), media_type="application/octet-stream", headers=skipped)
 
 
 def _add_media(app: FastAPI, explorer: Explorer) -> None:
@@ -101,7 +104,8 @@ def _add_media(app: FastAPI, explorer: Explorer) -> None:
 def _add_corrections(app: FastAPI, explorer: Explorer) -> None:
     @app.post("/corrections")
     def correct(ids: Ids, genre: Annotated[str | None, Body()] = None):
-        return {"genre": explorer.correct(ids, genre)}
+        held = explorer.held(ids)
+        return {"genre": explorer.correct(held, genre), "skipped": len(ids) - len(held)}
 
     @app.post("/head/retrain")
     def retrain(use_tags: Annotated[bool, Body(embed=True)] = False):

@@ -39,8 +39,12 @@ class Wanted(BaseModel):
 
 
 def preview(explorer: Explorer, wanted: Wanted) -> dict:
-    """What writing would change: path, field, old and new values. Touches no file."""
+    """What writing would change: path, field, old and new values. Touches no file.
+
+    `skipped`: number of the tracks that are no longer in the library.
+    """
     with explorer.lock:
+        wanted, skipped = _held(explorer, wanted)
         planned = _plan(explorer, wanted)
         changes = [
             [shown(one.path), name, *("; ".join(part[name]) for part in (one.before, one.after))]
@@ -48,12 +52,16 @@ def preview(explorer: Explorer, wanted: Wanted) -> dict:
             for name in one.after
         ]
         plan = _digest(planned.changes)
-        return {"changes": changes, "failures": _failures(planned.failures), "undo": _can_undo(explorer), "plan": plan}
+        failures = _failures(planned.failures)
+        return {
+            "changes": changes, "failures": failures, "undo": _can_undo(explorer), "plan": plan, "skipped": skipped,
+        }  # fmt: skip
 
 
 def write(explorer: Explorer, wanted: Wanted) -> dict:
     """Writes what is wanted, so that `undo` can take it back."""
     with explorer.lock:
+        wanted, _ = _held(explorer, wanted)
         planned = _plan(explorer, wanted)
         if wanted.plan and wanted.plan != _digest(planned.changes):
             raise KgenreError("What would be written has changed since it was shown. Open the window again and look.")
@@ -64,6 +72,14 @@ def undo(explorer: Explorer) -> dict:
     """Restores the tags of the last writing that was not undone yet."""
     with explorer.lock:
         return _report(explorer, retag.undo(explorer.library), {})
+
+
+def _held(explorer: Explorer, wanted: Wanted) -> tuple[Wanted, int]:
+    """What is wanted of the tracks that are still in the library, and the number of the others."""
+    asked = list(dict.fromkeys([*wanted.ids, *wanted.mood_ids]))
+    held = set(explorer.held(asked))
+    parts = {name: [track for track in getattr(wanted, name) if track in held] for name in ("ids", "mood_ids")}
+    return wanted.model_copy(update=parts), len(asked) - len(held)
 
 
 def _digest(changes: Sequence[retag.Change]) -> str:

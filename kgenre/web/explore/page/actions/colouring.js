@@ -42,6 +42,7 @@ export function showOnlyEntry({ store }, entry, before) {
 /** Whether a track is in colour and can be pointed at. @param {Page} page @param {number} row */
 export function isShown({ store, tracks }, row) {
   const { legend, hidden, folderCodes, hits, tagHits } = store.state;
+  if (tracks.gone[row]) return false;
   if (legend.kind === "categories" && hidden.has(legend.entryOf[row])) return false;
   if (folderCodes && !folderCodes.has(tracks.columns.folder.codes[row])) return false;
   if (tagHits && !tagHits[row]) return false;

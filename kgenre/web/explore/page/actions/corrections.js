@@ -2,7 +2,7 @@
 
 /** @import { GenreData, Page } from "page/core/types" */
 import { updateLegend } from "page/actions/colouring.js";
-import { say } from "page/actions/notices.js";
+import { leftOut, say } from "page/actions/notices.js";
 import { search } from "page/actions/search.js";
 import { showTrack } from "page/actions/tracks.js";
 import { count } from "shared/text.js";
@@ -11,11 +11,11 @@ import { count } from "shared/text.js";
 export async function correct(page, rows, genre) {
   const { source, store, tracks } = page;
   if (!source.corrections) return;
-  const stored = await source.corrections.correct(rows.map((row) => tracks.ids[row]), genre);
-  const corrections = new Map(store.state.corrections);
+  const { genre: stored, skipped } = await source.corrections.correct(rows.map((row) => tracks.ids[row]), genre);
+  const corrections = new Map(store.state.corrections), number = rows.length - skipped;
   for (const row of rows) { if (stored) corrections.set(row, stored); else corrections.delete(row); }
   store.set({ corrections });
-  say(page, stored ? `${count(rows.length, "track")} corrected to ${stored}. Retrain to update the others.` : "Correction removed.");
+  say(page, (stored ? `${count(number, "track")} corrected to ${stored}. Retrain to update the others.` : "Correction removed.") + leftOut(skipped));
 }
 
 /** Fits the head to the corrections. @param {Page} page @returns the report */
@@ -38,6 +38,7 @@ export async function resetHead(page) {
 /** @param {Page} page @param {GenreData} data */
 function takeGenres(page, data) {
   const { store, tracks } = page;
+  if (tracks.isOld(data)) return; // the refinement's next answer was faster, and has these genres or newer ones
   tracks.setGenres(data);
   store.set({ retrained: Boolean(data.retrained), hidden: new Set() });
   updateLegend(page);

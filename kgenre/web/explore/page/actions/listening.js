@@ -25,6 +25,7 @@ export async function playSelection(page, isBusy) {
   store.set({ queue });
   for (const row of queue.rows) {
     if (store.state.queue !== queue) return;
+    if (tracks.gone[row]) continue;
     await showTrack(page, row, true);
     if (store.state.current !== row) break;
     do await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));

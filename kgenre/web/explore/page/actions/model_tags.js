@@ -15,7 +15,7 @@ export function loadTags(page) {
   const { source, store, tracks } = page;
   if (tracks.tags || !tracks.tagNames.length) return Promise.resolve();
   const begun = loading.get(page) ?? source.tagTable().then((data) => {
-    tracks.tags = new TagTable(tracks.tagNames, data, tracks.rowOf);
+    tracks.tags = new TagTable(tracks.tagNames, data, tracks);
     store.set({ tagTables: store.state.tagTables + 1 });
   }).finally(() => loading.delete(page)); // after a failure the next one who needs them asks again
   loading.set(page, begun);
@@ -53,7 +53,9 @@ export async function filterByTag(page, tag, least) {
 function hits({ tags }, { tag, least }) { return Uint8Array.from(tags?.column(tag) ?? [], (value) => (value >= least ? 1 : 0)); }
 
 /** Takes the tags of tracks that were analysed again; filter and order follow, colours with the legend. @param {Page} page @param {TagTableData} data */
-export function updateTags({ store, tracks }, data) {
+export async function updateTags(page, data) {
+  const { store, tracks } = page;
+  await loading.get(page)?.catch(() => {}); // they may have been read before these
   if (!tracks.tags) return; // all are fetched when they are needed
   tracks.tags.take(data);
   const { tagFilter, tagTables } = store.state;

@@ -1,9 +1,16 @@
 // Short notices to the user.
 
 /** @import { Page } from "page/core/types" */
+import { count } from "shared/text.js";
 
 /** @param {Page} page @param {string} text */
 export function say({ store }, text) { store.set({ message: { text } }); }
+
+/** What is said of tracks of a selection that are no longer in the library. @param {number} skipped */
+export function leftOut(skipped) {
+  if (!skipped) return "";
+  return ` ${count(skipped, "track")} ${skipped === 1 ? "is" : "are"} no longer in the library and left out.`;
+}
 
 /** Shows why something failed. @param {Page} page @param {Promise<unknown>} promise */
 export async function attempt(page, promise) {

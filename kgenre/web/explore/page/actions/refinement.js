@@ -1,10 +1,13 @@
 // The analysis of whole tracks in the background: what it changes is asked for now and then, while it runs.
 
-/** @import { Changes, Page } from "page/core/types" */
+/** @import { Changes, GenreData, Page } from "page/core/types" */
 import { refineLegend } from "page/actions/colouring.js";
 import { updateTags } from "page/actions/model_tags.js";
 import { say } from "page/actions/notices.js";
-import { refreshTrack } from "page/actions/tracks.js";
+import { dropGone } from "page/actions/selection.js";
+import { refreshTrack, showTrack } from "page/actions/tracks.js";
+import { bytes } from "page/core/base64.js";
+import { count } from "shared/text.js";
 
 const EVERY_MS = 4000;
 
@@ -31,20 +34,42 @@ export function followRefinement(page) {
 }
 
 /** Positions, selection, sound and what is pointed at stay. @param {Page} page @param {Changes} changes */
-async function takeChanges(page, { refinement, failures, genres, tags }) {
-  const { store, tracks } = page;
+async function takeChanges(page, { refinement, failures, gone, genres, tags }) {
+  const { store } = page;
   if (failures.length !== store.state.failures.length) store.set({ failures });
   store.set({ refinement });
-  if (!genres || !tags) return;
-  updateTags(page, tags);
+  const fewer = takeGone(page, new Int32Array(bytes(gone).buffer));
+  if (tags) await updateTags(page, tags);
+  const newer = takeGenres(page, genres);
+  if (!fewer && !newer && !tags) return;
+  refineLegend(page);
+  if (store.state.query) store.set({ hits: page.tracks.search(store.state.query) });
+  await refreshTrack(page);
+}
+
+/** Tracks that are of no use any more leave the map and all lists. @param {Page} page @param {Int32Array} ids @returns whether there are other tracks than before */
+function takeGone(page, ids) {
+  const { store, tracks } = page, before = tracks.gone.slice();
+  tracks.setGone(ids);
+  const left = tracks.gone.reduce((sum, one, row) => sum + (one && !before[row] ? 1 : 0), 0);
+  if (!left && before.every((one, row) => one === tracks.gone[row])) return false;
+  dropGone(page);
+  if (left) say(page, `${count(left, "track")} left the map: ${left === 1 ? "its file is" : "their files are"} gone or cannot be analysed whole.`);
+  if (store.state.current >= 0 && tracks.gone[store.state.current]) showTrack(page, -1);
+  return true;
+}
+
+/** @param {Page} page @param {GenreData | null} genres @returns whether they were taken */
+function takeGenres(page, genres) {
+  const { store, tracks } = page;
+  if (!genres || tracks.isOld(genres)) return false; // all are newer since a retraining was answered
   if (genres.labels.join("\n") === tracks.labels.join("\n")) tracks.updateGenres(genres);
   else { // another tab has retrained the head: these are the genres of all tracks
     tracks.setGenres(genres);
-    store.set({ retrained: Boolean(genres.retrained), hidden: new Set() });
+    store.set({ hidden: new Set() });
   }
-  refineLegend(page);
-  if (store.state.query) store.set({ hits: tracks.search(store.state.query) });
-  await refreshTrack(page);
+  store.set({ retrained: Boolean(genres.retrained) });
+  return true;
 }
 
 /** @param {Page} page @param {boolean} paused */

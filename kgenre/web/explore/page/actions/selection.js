@@ -17,6 +17,20 @@ export function toggleSelected(page, row) {
   select(page, selected?.[row] ? selection.filter((one) => one !== row) : [...selection, row]);
 }
 
+/** Lets go of the tracks that are gone, and of nothing else. @param {Page} page */
+export function dropGone(page) {
+  const { store, tracks } = page, { selection, selected, hover, pathFrom, neighbours, path } = store.state;
+  const isThere = (/** @type {number} */ row) => !tracks.gone[row];
+  const kept = selection.filter(isThere);
+  store.set({
+    gone: tracks.n - tracks.there, hover: hover && isThere(hover.row) ? hover : null,
+    pathFrom: pathFrom >= 0 && isThere(pathFrom) ? pathFrom : -1, path: path.filter(isThere),
+    neighbours: neighbours.filter(([row]) => isThere(row)), sequence: null,
+    corrections: new Map([...store.state.corrections].filter(([row]) => isThere(row))),
+    selection: kept, selected: kept.length ? selected?.map((one, row) => (isThere(row) ? one : 0)) ?? null : null,
+  });
+}
+
 /** @param {Page} page @param {"csv" | "m3u8"} kind */
 export async function exportSelection(page, kind) {
   const { store, source, tracks } = page, ids = inOrder(page, store.state.selection).map((row) => tracks.ids[row]);

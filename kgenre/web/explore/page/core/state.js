@@ -16,7 +16,7 @@ export function initialState(source, tracks) {
     neighbours: [], neighboursOf: -1, excluded: new Set(), maxDistance: 1,
     path: [], pathFrom: -1, sequence: null, heatMap: null, heatMapPending: null,
     genres: 0, retrained: Boolean(source.data.retrained), useTags: false,
-    refinement: null, failures: source.failures ?? [],
+    refinement: null, failures: source.failures ?? [], gone: 0,
     corrections: new Map(Object.entries(source.data.corrections).map(([row, genre]) => [Number(row), genre])),
     clickPlays: true, playback: null, sounding: false, queue: null,
     tool: "pan", hover: null, reveal: null, message: null, tagDialog: null,

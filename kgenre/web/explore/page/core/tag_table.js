@@ -7,12 +7,12 @@ export class TagTable {
   /**
    * @param {string[]} names
    * @param {TagTableData} data
-   * @param {ReadonlyMap<number, number>} rowOf of the ids of the page's tracks: the library may have changed meanwhile
+   * @param {{ n: number, rowOf: ReadonlyMap<number, number> }} tracks of the page: the library may have changed meanwhile
    */
-  constructor(names, data, rowOf) {
+  constructor(names, data, { n, rowOf }) {
     this.names = names;
     this.rowOf = rowOf;
-    this.values = new Uint8Array(rowOf.size * names.length);
+    this.values = new Uint8Array(n * names.length);
     this.take(data);
   }
 

@@ -8,6 +8,7 @@ import { fold, plain } from "shared/text.js";
 const TEXT_COLUMNS = /** @type {const} */ (["artist", "album", "folder", "tag"]);
 /** @typedef {typeof TEXT_COLUMNS[number]} TextColumn */
 
+export const UNSURE = "unsure"; // in place of the genre, as in tables
 /** Whether a track's genre tag and its genre agree. */
 export const AGREEMENT = { noTag: 0, unknownTag: 1, agree: 2, disagree: 3, unsure: 4 };
 
@@ -32,9 +33,11 @@ export class Tracks {
       { names: data[name].names, codes: new Int32Array(bytes(data[name].codes).buffer) });
     /** @type {Record<TextColumn, CodedColumn<Int32Array>>} */
     this.columns = { artist: coded("artist"), album: coded("album"), folder: coded("folder"), tag: coded("tag") };
-    /** @type {Map<number, number>} */
+    /** @type {Map<number, number>} without the tracks that are gone */
     this.rowOf = new Map();
-    this.ids.forEach((id, row) => { this.rowOf.set(id, row); });
+    this.gone = new Uint8Array(this.n); // 1 for tracks that have left the library since the page was loaded
+    this.version = -1; // of the genres
+    this.setGone([]);
     /** @type {(Record<TextColumn, string[]> & { titles: string[] }) | null} */
     this.folded = null;
     /** @type {string[]} */
@@ -49,8 +52,24 @@ export class Tracks {
     this.setGenres(data);
   }
 
+  /** Takes which tracks are gone; the others are there, or there again. @param {Iterable<number>} ids */
+  setGone(ids) {
+    const gone = new Set(ids);
+    this.ids.forEach((id, row) => {
+      this.gone[row] = gone.has(id) ? 1 : 0;
+      if (this.gone[row]) this.rowOf.delete(id); else this.rowOf.set(id, row);
+    });
+  }
+
+  /** How many tracks are there. */
+  get there() { return this.rowOf.size; }
+
+  /** Whether these genres are older than those that are here: answers may come in another order than they were made. @param {GenreData} data */
+  isOld({ version = 0 }) { return version < this.version; }
+
   /** Takes the genres of the model, or of a retrained head. @param {GenreData} data */
   setGenres(data) {
+    this.version = data.version ?? 0;
     const ids = new Int32Array(bytes(data.ids).buffer); // the library may have changed since the page was loaded
     const top = new Uint16Array(bytes(data.top).buffer), probabilities = bytes(data.probabilities);
     const chosen = bytes(data.chosen);
@@ -81,6 +100,7 @@ export class Tracks {
    * @param {GenreData} data
    */
   updateGenres(data) {
+    this.version = data.version ?? 0;
     this.#widen(data.genres_per_track);
     const { genresPerTrack: all } = this, each = data.genres_per_track;
     const top = new Uint16Array(bytes(data.top).buffer), probabilities = bytes(data.probabilities);
@@ -169,19 +189,21 @@ export class Tracks {
     return others.sort((a, b) => squares[a] - squares[b]).slice(0, n);
   }
 
-  /** Mask of the rows whose texts contain every word; null for an empty query. @param {string} query */
+  /** Mask of the rows whose texts contain every word; null for an empty query. The genre of a track may be "unsure". @param {string} query */
   search(query) {
     const words = fold(query).split(/\s+/).filter(Boolean);
     if (!words.length) return null;
     const folded = this.index(), { artist, album, folder, tag } = this.columns;
-    const mask = new Uint8Array(this.n).fill(1);
+    const mask = this.gone.map((gone) => 1 - gone);
     for (const word of words) {
       const [artists, albums, folders, tags, labels] = [folded.artist, folded.album, folded.folder, folded.tag,
         this.labels.map(fold)].map((texts) => texts.map((text) => text.includes(word)));
+      const unsure = UNSURE.includes(word);
       for (let i = 0; i < this.n; i++) {
         if (!mask[i]) continue;
+        const genre = this.unsure[i] ? unsure : labels[this.label(i)];
         mask[i] = artists[artist.codes[i]] || albums[album.codes[i]] || folders[folder.codes[i]] || tags[tag.codes[i]] ||
-          labels[this.label(i)] || folded.titles[i].includes(word) || String(this.year[i]) === word ? 1 : 0;
+          genre || folded.titles[i].includes(word) || String(this.year[i]) === word ? 1 : 0;
       }
     }
     return mask;

@@ -24,6 +24,7 @@ export interface GenreData {
   chosen: string;
   probabilities: string;
   retrained?: boolean;
+  version?: number; // of two that the server sends, the one with the higher version is the newer
 }
 
 /** What a source gives the page at the start: a row for each track, columns of numbers as base64. */
@@ -65,8 +66,20 @@ export interface Changes {
   changes: number;
   refinement: RefinementStatus | null;
   failures: Failure[];
-  genres: GenreData | null; // of the tracks whose analysis has changed
-  tags: TagTableData | null; // of the same
+  gone: string; // ids of all tracks that are of no use any more, base64
+  genres: GenreData | null; // of the tracks whose analysis has changed, or of all
+  tags: TagTableData | null; // of the tracks whose analysis has changed
+}
+
+/** What became of a selection: tracks that are no longer in the library were `skipped`. */
+export interface Corrected {
+  genre: string | null;
+  skipped: number;
+}
+
+export interface Exported {
+  file: Blob;
+  skipped: number;
 }
 
 /** Probabilities of the model's tags in the tracks `ids`, as shares of 255, base64: `tag_names` of a track, then of the next. */
@@ -106,6 +119,7 @@ export interface TagPreview {
   failures: Failure[];
   undo: boolean;
   plan: string;
+  skipped: number; // tracks that are no longer in the library
 }
 
 /** What is to be written into files: genres of `ids`, moods of `mood_ids`; only if it is still the `plan` that was shown. */
@@ -132,10 +146,10 @@ export interface DataSource {
   readonly data: LibraryData;
   /** What this source cannot do, in words for the user; "" if it can do everything. */
   readonly limits: string;
-  csv(ids: number[]): Promise<Blob>;
+  csv(ids: number[]): Promise<Exported>;
   /** The model's tags of all tracks: large, so that it is asked for when it is first needed. */
   tagTable(): Promise<TagTableData>;
-  playlist?(ids: number[]): Promise<Blob>;
+  playlist?(ids: number[]): Promise<Exported>;
   track?(id: number): Promise<TrackDetails>;
   neighbours?(id: number, count: number, maxDistance: number): Promise<[id: number, distance: number][]>;
   path?(first: number, last: number, count: number): Promise<number[]>;
@@ -147,7 +161,7 @@ export interface DataSource {
   };
   readonly corrections?: {
     /** The genre as it was stored, in the spelling that the library already uses; null removes the correction. */
-    correct(ids: number[], genre: string | null): Promise<string | null>;
+    correct(ids: number[], genre: string | null): Promise<Corrected>;
     retrain(useTags: boolean): Promise<RetrainReport>;
     resetHead(): Promise<GenreData>;
   };
@@ -221,6 +235,7 @@ export interface State {
   useTags: boolean;
   refinement: RefinementStatus | null;
   failures: readonly Failure[];
+  gone: number; // tracks that have left the library since the page was loaded
   // sound
   clickPlays: boolean;
   playback: { row: number; slice: number; details: TrackDetails; paused: boolean; serial: number } | null;

@@ -5,13 +5,13 @@ import { count, percent } from "shared/text.js";
 import { byId } from "shared/dom.js";
 
 /** @param {Page} page @returns {Binding[]} */
-export function footerSection({ source, tracks: { n, model, quality } }) {
-  const foot = byId("foot", HTMLElement), parts = [count(n, "track"), `model ${model}`];
+export function footerSection({ source, store, tracks }) {
+  const foot = byId("foot", HTMLElement), { model, quality } = tracks, parts = [`model ${model}`];
   if (quality && quality.trustworthiness !== null) {
     parts.push(`trustworthiness ${quality.trustworthiness.toFixed(3)}`, `neighbours kept ${percent(quality.preservation ?? 0)}`);
   }
   if (source.limits) parts.push(source.limits);
-  foot.textContent = parts.join(" · ");
+  store.subscribe(["gone"], () => { foot.textContent = [count(tracks.there, "track"), ...parts].join(" · "); });
   foot.title = "Trustworthiness: whether tracks that are near on the map are alike. " +
     "Neighbours kept: share of the 10 nearest tracks that are still the nearest on the map.";
   return [];

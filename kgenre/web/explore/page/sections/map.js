@@ -41,7 +41,7 @@ function paint(page, map, { legend, selected, dark }) {
     colours[4 * i] = colour[0];
     colours[4 * i + 1] = colour[1];
     colours[4 * i + 2] = colour[2];
-    colours[4 * i + 3] = front[i] ? OPACITY : grey[3];
+    colours[4 * i + 3] = page.tracks.gone[i] ? 0 : front[i] ? OPACITY : grey[3];
   }
   map.points.paint(colours, front);
 }

@@ -13,6 +13,6 @@ export function searchSection(page) {
     hitCount.textContent = hits ? hits.reduce((sum, hit) => sum + hit, 0).toLocaleString() : "";
   });
   setTimeout(() => page.tracks.index(), 300); // so that the first letter typed is answered as quickly as the second
-  return [{ label: "/", text: "search as you type: titles, artists, albums, folders, genres, a year", keys: ["/"],
+  return [{ label: "/", text: "search as you type: titles, artists, albums, folders, genres or unsure, a year", keys: ["/"],
     run: () => field.focus() }];
 }

@@ -5,7 +5,7 @@ import { shownRows } from "page/actions/colouring.js";
 import { correct } from "page/actions/corrections.js";
 import { playSelection } from "page/actions/listening.js";
 import { inOrder, setTagOrder } from "page/actions/model_tags.js";
-import { attempt, say } from "page/actions/notices.js";
+import { attempt, leftOut, say } from "page/actions/notices.js";
 import { stopQueue } from "page/actions/playback.js";
 import { exportSelection, select } from "page/actions/selection.js";
 import { pickAndReveal } from "page/actions/tracks.js";
@@ -64,9 +64,9 @@ function buttons(page) {
 /** @param {Page} page @param {"csv" | "m3u8"} kind */
 function save(page, kind) {
   const { length } = page.store.state.selection;
-  attempt(page, exportSelection(page, kind).then((file) => {
-    download(file, `kgenre ${count(length, "track")}.${kind}`);
-    say(page, `Saved ${count(length, "track")} as ${kind}.`);
+  attempt(page, exportSelection(page, kind).then(({ file, skipped }) => {
+    download(file, `kgenre ${count(length - skipped, "track")}.${kind}`);
+    say(page, `Saved ${count(length - skipped, "track")} as ${kind}.${leftOut(skipped)}`);
   }));
 }
 

@@ -2,7 +2,7 @@
 
 /** @import { TagChoices } from "page/actions/tags.js" */
 /** @import { Binding, Failure, Page, TagPreview, TagsWritten } from "page/core/types" */
-import { attempt } from "page/actions/notices.js";
+import { attempt, leftOut } from "page/actions/notices.js";
 import { takeTags, wantedTags } from "page/actions/tags.js";
 import { count } from "shared/text.js";
 import { failureTable, moreRow, openDialog } from "page/ui/dialog.js";
@@ -23,7 +23,7 @@ async function preview(page, rows, choices) {
   const { tags } = page.source, wanted = wantedTags(page, rows, choices);
   if (!tags) return;
   /** @type {TagPreview} */
-  const plan = wanted.ids.length + wanted.mood_ids.length ? await tags.preview(wanted) : { changes: [], failures: [], undo: false, plan: "" };
+  const plan = wanted.ids.length + wanted.mood_ids.length ? await tags.preview(wanted) : { changes: [], failures: [], undo: false, plan: "", skipped: 0 };
   const write = button(`Write ${count(plan.changes.length, "tag")}`, "Change the files; the old tags are kept for Undo",
     () => change(page, write, () => tags.write({ ...wanted, plan: plan.plan }), "Tags written", "Files changed"),
     { class: "main", id: "write-tags", disabled: !plan.changes.length });
@@ -31,7 +31,8 @@ async function preview(page, rows, choices) {
   openDialog("Tags of files: nothing is written yet",
     el("p", { class: "soft", text: `The corrected genre, or else the predicted one${moods} would be written into these files:` }),
     changeTable(plan.changes, choices.moods), ...boxes(page, rows, choices),
-    el("p", { class: "row" }, write, plan.undo ? undoButton(page) : null), failed(plan.failures));
+    el("p", { class: "row" }, write, plan.undo ? undoButton(page) : null), failed(plan.failures),
+    plan.skipped ? el("p", { class: "bad", text: leftOut(plan.skipped) }) : null);
 }
 
 /** @param {Page} page @param {readonly number[]} rows @param {TagChoices} choices */

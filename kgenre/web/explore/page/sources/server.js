@@ -22,11 +22,15 @@ export async function openServerSource(token) {
  * @returns {DataSource}
  */
 function serverSource(data, get, post, postJson) {
+  const exported = async (/** @type {string} */ kind, /** @type {number[]} */ ids) => {
+    const answer = await post("/playlist", { ids, kind });
+    return { file: await answer.blob(), skipped: Number(answer.headers.get("X-Kgenre-Skipped")) };
+  };
   return {
     data,
     limits: "",
-    csv: async (ids) => (await post("/playlist", { ids, kind: "csv" })).blob(),
-    playlist: async (ids) => (await post("/playlist", { ids, kind: "m3u8" })).blob(),
+    csv: (ids) => exported("csv", ids),
+    playlist: (ids) => exported("m3u8", ids),
     tagTable: () => get("/tag-table"),
     track: (id) => get(`/track/${id}`),
     neighbours: (id, count, maxDistance) => get(`/neighbours/${id}?n=${count}&max_distance=${maxDistance}`),
@@ -38,7 +42,7 @@ function serverSource(data, get, post, postJson) {
       excerptUrl: (id, start) => `/excerpt/${id}?start=${start}&seconds=${EXCERPT_SECONDS}`,
     },
     corrections: {
-      correct: async (ids, genre) => (await postJson("/corrections", { ids, genre })).genre,
+      correct: (ids, genre) => postJson("/corrections", { ids, genre }),
       retrain: (useTags) => postJson("/head/retrain", { use_tags: useTags }),
       resetHead: () => postJson("/head/reset"),
     },
