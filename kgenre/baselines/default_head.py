@@ -29,11 +29,11 @@ from kgenre.core.progress import SILENT, Progress
 COPIES = 6  # altered copies of each track
 SLICES = 7  # of each altered copy, at most: more slices of a long track add little
 OVERLAP = 2  # slices of a copy start every half of their length
-BATCH = 32
 # Of musicnn, the embedding, and the maximum and the mean over time of each map. Chosen on valid tracks.
 EMBEDDING, MEANS, POOLED = np.arange(200), np.arange(201, 1706, 2), np.arange(200, 1706)
 CLASSIFIERS = {
     "compact": (logistic(0.001),),
+    "best": (logistic(0.01),),
     "musicnn": (
         discriminants(0.3, np.concatenate([EMBEDDING, MEANS])),
         discriminants(0.1, EMBEDDING),
@@ -47,8 +47,8 @@ def train_default_head(
 ) -> dict:
     """Fits the head on train, evaluates it on valid and in folds, fits it on both, and writes the files of the model.
 
-    The files are head.npz, unsure.json, labels.txt, config.json, metrics.json, model.tflite and tags.npz. Test tracks
-    are never opened.
+    The files are head.npz, unsure.json, labels.txt, config.json, metrics.json, tags.npz and, unless the model is too
+    large for the package, model.tflite. Test tracks are never opened.
 
     Args:
         data: what load_collection takes; it needs train and valid tracks.
@@ -68,7 +68,6 @@ def train_default_head(
     from kgenre.collections import load_collection
     from kgenre.collections.splits import trainable_genres
     from kgenre.core.files import make_output_folder, write_json
-    from kgenre.model.settings import ModelSettings
     from kgenre.model.tasks import DEFAULT_TASK, make_task
     from kgenre.serving.packaged import PACKAGED, UNSURE_FILE
 
@@ -77,7 +76,7 @@ def train_default_head(
     (packaged.directory / UNSURE_FILE).unlink(missing_ok=True)  # of a head before
     table = load_collection(data, options=options, progress=progress).table
     table = table[table["split"].isin(("train", "valid"))].reset_index(drop=True)
-    settings, classifiers = ModelSettings.compose({"arch": packaged.arch}), CLASSIFIERS[model]
+    settings, classifiers = packaged.default_settings, CLASSIFIERS[model]
     features, failures = extract(list(table["path"]), settings, packaged.network, seed, progress)
     progress.failures(failures)
     check_bad_share(failures, len(table), ReaderSettings().max_bad_share)
@@ -132,7 +131,7 @@ def _write_head(packaged, head: LinearHead, labels: list[str], settings, metrics
     write_text(out / "labels.txt", "\n".join(labels) + "\n")
     write_text(out / "config.json", settings_json(settings.values()))
     write_json(out / "metrics.json", metrics)
-    packaged.write_litert_files()
+    packaged.write_network_files()
 
 
 def extract(
@@ -159,11 +158,13 @@ def extract(
     from kgenre.audio.policy import SLICES_PER_TRACK
     from kgenre.audio.slicing import cut_slices
     from kgenre.audio.track import read_samples
+    from kgenre.serving.model import slices_at_once
 
     spec = settings.audio.slice_spec
     model = network(settings, 2)
     features = tf.function(keras.Model(model.input, model.get_layer("features").output), reduce_retracing=True)
     parts, rows, plain, failures = [], [], [], {}
+    batch = slices_at_once(spec)
     most_seconds = SLICES_PER_TRACK * spec.slice_seconds  # of a longer track, its beginning
     with progress.task("analysing", len(paths), "tracks") as advance:
         for row, path in enumerate(paths):
@@ -180,7 +181,7 @@ def extract(
                 slices = cut_slices(version, overlapping if copy else spec)
                 if copy and len(slices) > SLICES:
                     slices = slices[rng.choice(len(slices), SLICES, replace=False)]
-                parts += [features(slices[i : i + BATCH]).numpy() for i in range(0, len(slices), BATCH)]
+                parts += [features(slices[i : i + batch]).numpy() for i in range(0, len(slices), batch)]
                 rows += [row] * len(slices)
                 plain += [copy == 0] * len(slices)
     if not parts:
