@@ -7,6 +7,7 @@ so that the answer depends little on the length, the sample rate and the level o
 
 import dataclasses
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from kgenre.baselines.alteration import altered
 from kgenre.baselines.linear_head import (
     FOLDS,
+    Classifier,
     SliceFeatures,
     discriminants,
     logistic,
@@ -26,18 +28,33 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.heads import LinearHead
 from kgenre.core.progress import SILENT, Progress
 
-COPIES = 6  # altered copies of each track
 SLICES = 7  # of each altered copy, at most: more slices of a long track add little
 OVERLAP = 2  # slices of a copy start every half of their length
 # Of musicnn, the embedding, and the maximum and the mean over time of each map. Chosen on valid tracks.
 EMBEDDING, MEANS, POOLED = np.arange(200), np.arange(201, 1706, 2), np.arange(200, 1706)
-CLASSIFIERS = {
-    "compact": (logistic(0.001),),
-    "best": (logistic(0.01),),
-    "musicnn": (
-        discriminants(0.3, np.concatenate([EMBEDDING, MEANS])),
-        discriminants(0.1, EMBEDDING),
-        logistic(0.001, POOLED),
+
+
+@dataclass(frozen=True)
+class HeadFit:
+    """How the head of a row of PACKAGED is fitted.
+
+    classifiers: whose mean it is.
+    copies: altered copies of each track.
+    """
+
+    classifiers: tuple[Classifier, ...]
+    copies: int = 6
+
+
+FITS = {
+    "compact": HeadFit((logistic(0.001),)),
+    "best": HeadFit((logistic(0.01),), copies=2),  # of 29 s, each of which takes as long as six of `compact`
+    "musicnn": HeadFit(
+        (
+            discriminants(0.3, np.concatenate([EMBEDDING, MEANS])),
+            discriminants(0.1, EMBEDDING),
+            logistic(0.001, POOLED),
+        )
     ),
 }
 
@@ -76,8 +93,8 @@ def train_default_head(
     (packaged.directory / UNSURE_FILE).unlink(missing_ok=True)  # of a head before
     table = load_collection(data, options=options, progress=progress).table
     table = table[table["split"].isin(("train", "valid"))].reset_index(drop=True)
-    settings, classifiers = packaged.default_settings, CLASSIFIERS[model]
-    features, failures = extract(list(table["path"]), settings, packaged.network, seed, progress)
+    settings, classifiers, copies = packaged.default_settings, FITS[model].classifiers, FITS[model].copies
+    features, failures = extract(list(table["path"]), settings, packaged.network, copies, seed, progress)
     progress.failures(failures)
     check_bad_share(failures, len(table), ReaderSettings().max_bad_share)
     usable = ~table["path"].isin(failures).to_numpy()
@@ -131,11 +148,11 @@ def _write_head(packaged, head: LinearHead, labels: list[str], settings, metrics
     write_text(out / "labels.txt", "\n".join(labels) + "\n")
     write_text(out / "config.json", settings_json(settings.values()))
     write_json(out / "metrics.json", metrics)
-    packaged.write_network_files()
+    packaged.write_litert_files()
 
 
 def extract(
-    paths: list[str], settings, network: Callable, seed: int, progress: Progress = SILENT
+    paths: list[str], settings, network: Callable, copies: int, seed: int, progress: Progress = SILENT
 ) -> tuple[SliceFeatures, dict[str, str]]:
     """The features of slices of the tracks and of their altered copies.
 
@@ -143,6 +160,7 @@ def extract(
         paths: of the tracks.
         settings: ModelSettings of the model; the unaltered slices are those that it is served with.
         network: (settings, number of genres) -> keras.Model with the layer "features".
+        copies: of each track.
         seed: of the copies.
 
     Returns:
@@ -174,7 +192,7 @@ def extract(
             except AudioError as error:
                 failures[path] = error.cause
                 continue
-            for copy in range(1 + COPIES):
+            for copy in range(1 + copies):
                 rng = np.random.default_rng([seed, row, copy])
                 version = altered(samples, spec.sample_rate, rng) if copy else samples
                 overlapping = dataclasses.replace(spec, hop_samples=spec.slice_samples // OVERLAP)

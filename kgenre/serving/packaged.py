@@ -99,8 +99,11 @@ class PackagedModel:
                     raise
         return folder
 
-    def write_network_files(self) -> None:
-        """Writes the layer of tags and any .tflite file into a folder that has a head; may fetch weights."""
+    def write_litert_files(self) -> None:
+        """Writes the layer of tags, and the .tflite file of a row that has one, into a folder that has a head.
+
+        It may fetch weights.
+        """
         from kgenre.serving.exporters import export_model
         from kgenre.serving.litert_file import read_metadata, write_metadata
 
