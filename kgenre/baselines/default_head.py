@@ -48,7 +48,7 @@ class HeadFit:
 
 FITS = {
     "compact": HeadFit((logistic(0.001),)),
-    "best": HeadFit((logistic(0.01),), copies=2),  # of 29 s, each of which takes as long as six of `compact`
+    "best": HeadFit((logistic(0.01),), copies=1),  # slices of 29 s take long
     "musicnn": HeadFit(
         (
             discriminants(0.3, np.concatenate([EMBEDDING, MEANS])),
