@@ -19,7 +19,7 @@ def main(argv=None) -> int:
     parser = cli.make_parser("default_head", __doc__)
     cli.add_data_flag(parser, required=True)
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the files of the head")
-    parser.add_argument("--model", choices=("compact", "musicnn"), default="compact", help="(default: compact)")
+    parser.add_argument("--model", choices=("compact", "best", "musicnn"), default="compact", help="(default: compact)")
     cli.add_collection_flags(parser)
     parser.add_argument("--seed", type=int, default=0, metavar="INT", help="of the altered copies (default: 0)")
     return cli.run(_default_head, parser.parse_args(argv))

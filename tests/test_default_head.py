@@ -1,5 +1,6 @@
 """The head of the default model: altered copies, linear classifiers, temperature, and the command that fits it."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -19,7 +20,7 @@ from kgenre.serving.packaged import PACKAGED
 
 
 def test_command_on_a_collection_writes_head_and_metrics(cache, collection, tmp_path, monkeypatch):
-    monkeypatch.setattr(engine, "COPIES", 1)
+    monkeypatch.setitem(engine.FITS, "musicnn", dataclasses.replace(engine.FITS["musicnn"], copies=1))
     assert (
         default_head.main(
             ["--model", "musicnn", "--data", str(collection / "manifest.csv"), "--out", str(tmp_path / "head")]
@@ -87,7 +88,7 @@ def test_temperature_of_overconfident_head_calibrates_it():
     x = 0.01 * rng.standard_normal((300, 1706)) + seen[:, None] * (np.arange(1706) < 40)
     features = SliceFeatures(x.astype("float32"), np.arange(300), np.ones(300, bool))
     every = np.ones(300, bool)
-    classifiers = engine.CLASSIFIERS["musicnn"]
+    classifiers = engine.FITS["musicnn"].classifiers
     temperature = find_temperature(features, truth, every, np.arange(300).astype(str), classifiers)
     head = fit_head(features, truth, every, classifiers)
     highest = track_probabilities(features, head, np.arange(300), temperature).max(axis=1)

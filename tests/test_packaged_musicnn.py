@@ -27,6 +27,7 @@ from kgenre.weights import WEIGHTS, load
 from kgenre.weights.musicnn import TAGS
 
 MODEL = PACKAGED["musicnn"]
+(WEIGHTS_ROW,) = MODEL.weights
 GENRES = ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock"]
 
 
@@ -100,9 +101,9 @@ def test_tags_equal_reference_forward_pass():
 
 def test_files_in_the_package_equal_the_published_weights_under_the_head():
     """Where musicnn's weights were fetched; they are not fetched for this."""
-    if not (published.cache_dir() / WEIGHTS[MODEL.weights].file).is_file():
+    if not (published.cache_dir() / WEIGHTS[WEIGHTS_ROW].file).is_file():
         pytest.skip("musicnn's weights are not in the cache")
-    arrays, waveforms = load(WEIGHTS[MODEL.weights]), clip(2.98)
+    arrays, waveforms = load(WEIGHTS[WEIGHTS_ROW]), clip(2.98)
     layer = MODEL.tag_layer()
     assert layer.labels == tuple(TAGS["msd"])
     assert np.array_equal(layer.kernel, arrays["dense_1/kernel"]) and np.array_equal(layer.bias, arrays["dense_1/bias"])
@@ -151,7 +152,7 @@ def test_identity_changes_with_graph_weights_and_head(monkeypatch, tmp_path):
         patch.setattr(packaged, "GRAPH_VERSION", packaged.GRAPH_VERSION + 1)
         names.add(MODEL.identity)
     with monkeypatch.context() as patch:
-        patch.setitem(WEIGHTS, MODEL.weights, dataclasses.replace(WEIGHTS[MODEL.weights], sha256="0" * 64))
+        patch.setitem(WEIGHTS, WEIGHTS_ROW, dataclasses.replace(WEIGHTS[WEIGHTS_ROW], sha256="0" * 64))
         names.add(MODEL.identity)
     for number, name in enumerate(packaged.HEAD_FILES):
         head = shutil.copytree(MODEL.directory, tmp_path / str(number))

@@ -7,6 +7,7 @@ so that the answer depends little on the length, the sample rate and the level o
 
 import dataclasses
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from kgenre.baselines.alteration import altered
 from kgenre.baselines.linear_head import (
     FOLDS,
+    Classifier,
     SliceFeatures,
     discriminants,
     logistic,
@@ -26,18 +28,33 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.heads import LinearHead
 from kgenre.core.progress import SILENT, Progress
 
-COPIES = 6  # altered copies of each track
 SLICES = 7  # of each altered copy, at most: more slices of a long track add little
 OVERLAP = 2  # slices of a copy start every half of their length
-BATCH = 32
 # Of musicnn, the embedding, and the maximum and the mean over time of each map. Chosen on valid tracks.
 EMBEDDING, MEANS, POOLED = np.arange(200), np.arange(201, 1706, 2), np.arange(200, 1706)
-CLASSIFIERS = {
-    "compact": (logistic(0.001),),
-    "musicnn": (
-        discriminants(0.3, np.concatenate([EMBEDDING, MEANS])),
-        discriminants(0.1, EMBEDDING),
-        logistic(0.001, POOLED),
+
+
+@dataclass(frozen=True)
+class HeadFit:
+    """How the head of a row of PACKAGED is fitted.
+
+    classifiers: whose mean it is.
+    copies: altered copies of each track.
+    """
+
+    classifiers: tuple[Classifier, ...]
+    copies: int = 6
+
+
+FITS = {
+    "compact": HeadFit((logistic(0.001),)),
+    "best": HeadFit((logistic(0.01),), copies=1),  # slices of 29 s take long
+    "musicnn": HeadFit(
+        (
+            discriminants(0.3, np.concatenate([EMBEDDING, MEANS])),
+            discriminants(0.1, EMBEDDING),
+            logistic(0.001, POOLED),
+        )
     ),
 }
 
@@ -47,8 +64,8 @@ def train_default_head(
 ) -> dict:
     """Fits the head on train, evaluates it on valid and in folds, fits it on both, and writes the files of the model.
 
-    The files are head.npz, unsure.json, labels.txt, config.json, metrics.json, model.tflite and tags.npz. Test tracks
-    are never opened.
+    The files are head.npz, unsure.json, labels.txt, config.json, metrics.json, tags.npz and, unless the model is too
+    large for the package, model.tflite. Test tracks are never opened.
 
     Args:
         data: what load_collection takes; it needs train and valid tracks.
@@ -68,7 +85,6 @@ def train_default_head(
     from kgenre.collections import load_collection
     from kgenre.collections.splits import trainable_genres
     from kgenre.core.files import make_output_folder, write_json
-    from kgenre.model.settings import ModelSettings
     from kgenre.model.tasks import DEFAULT_TASK, make_task
     from kgenre.serving.packaged import PACKAGED, UNSURE_FILE
 
@@ -77,8 +93,8 @@ def train_default_head(
     (packaged.directory / UNSURE_FILE).unlink(missing_ok=True)  # of a head before
     table = load_collection(data, options=options, progress=progress).table
     table = table[table["split"].isin(("train", "valid"))].reset_index(drop=True)
-    settings, classifiers = ModelSettings.compose({"arch": packaged.arch}), CLASSIFIERS[model]
-    features, failures = extract(list(table["path"]), settings, packaged.network, seed, progress)
+    settings, classifiers, copies = packaged.default_settings, FITS[model].classifiers, FITS[model].copies
+    features, failures = extract(list(table["path"]), settings, packaged.network, copies, seed, progress)
     progress.failures(failures)
     check_bad_share(failures, len(table), ReaderSettings().max_bad_share)
     usable = ~table["path"].isin(failures).to_numpy()
@@ -136,7 +152,7 @@ def _write_head(packaged, head: LinearHead, labels: list[str], settings, metrics
 
 
 def extract(
-    paths: list[str], settings, network: Callable, seed: int, progress: Progress = SILENT
+    paths: list[str], settings, network: Callable, copies: int, seed: int, progress: Progress = SILENT
 ) -> tuple[SliceFeatures, dict[str, str]]:
     """The features of slices of the tracks and of their altered copies.
 
@@ -144,6 +160,7 @@ def extract(
         paths: of the tracks.
         settings: ModelSettings of the model; the unaltered slices are those that it is served with.
         network: (settings, number of genres) -> keras.Model with the layer "features".
+        copies: of each track.
         seed: of the copies.
 
     Returns:
@@ -159,11 +176,13 @@ def extract(
     from kgenre.audio.policy import SLICES_PER_TRACK
     from kgenre.audio.slicing import cut_slices
     from kgenre.audio.track import read_samples
+    from kgenre.serving.model import slices_at_once
 
     spec = settings.audio.slice_spec
     model = network(settings, 2)
     features = tf.function(keras.Model(model.input, model.get_layer("features").output), reduce_retracing=True)
     parts, rows, plain, failures = [], [], [], {}
+    batch = slices_at_once(spec)
     most_seconds = SLICES_PER_TRACK * spec.slice_seconds  # of a longer track, its beginning
     with progress.task("analysing", len(paths), "tracks") as advance:
         for row, path in enumerate(paths):
@@ -173,14 +192,14 @@ def extract(
             except AudioError as error:
                 failures[path] = error.cause
                 continue
-            for copy in range(1 + COPIES):
+            for copy in range(1 + copies):
                 rng = np.random.default_rng([seed, row, copy])
                 version = altered(samples, spec.sample_rate, rng) if copy else samples
                 overlapping = dataclasses.replace(spec, hop_samples=spec.slice_samples // OVERLAP)
                 slices = cut_slices(version, overlapping if copy else spec)
                 if copy and len(slices) > SLICES:
                     slices = slices[rng.choice(len(slices), SLICES, replace=False)]
-                parts += [features(slices[i : i + BATCH]).numpy() for i in range(0, len(slices), BATCH)]
+                parts += [features(slices[i : i + batch]).numpy() for i in range(0, len(slices), batch)]
                 rows += [row] * len(slices)
                 plain += [copy == 0] * len(slices)
     if not parts:

@@ -9,8 +9,8 @@ from kgenre.collections.settings import DATA, DATA_METAVAR, CollectionOptions
 from kgenre.serving.runtimes import AUTO, RUNTIMES
 
 MODEL = (
-    "default, musicnn, vggish, fcn-TAGS or crnn-TAGS (TAGS: msd, mtt, jamendo), a run folder, a SavedModel folder, a "
-    ".tflite file, or a mixture of several, mix:NAME,NAME"
+    "default, best, musicnn, vggish, fcn-TAGS or crnn-TAGS (TAGS: msd, mtt, jamendo), a run folder, a SavedModel "
+    "folder, a .tflite file, or a mixture of several, mix:NAME,NAME"
 )
 
 

@@ -18,7 +18,8 @@ from kgenre.serving.runtimes import AUTO, LITERT, RUNTIMES
 from kgenre.serving.saved_model import SavedModel
 
 DEFAULT = "default"
-PACKAGED_MODELS = {DEFAULT: "compact", "compact": "compact", "musicnn": "musicnn"}  # {name: row of PACKAGED}
+# {name: row of PACKAGED}
+PACKAGED_MODELS = {DEFAULT: "compact", "compact": "compact", "best": "best", "musicnn": "musicnn"}
 MIX = "mix:"
 
 
@@ -68,7 +69,9 @@ def _packaged(packaged: str, name: str, runtime: str) -> Model:
 
 def _packaged_network(row, name: str, runtime: str) -> Model:
     """The .tflite file of the package, or its SavedModel, which the first use exports."""
-    if runtime == LITERT or (runtime == AUTO and litert_model.installed()):
+    if not row.litert:
+        _check_tensorflow(name, runtime)
+    elif runtime == LITERT or (runtime == AUTO and litert_model.installed()):
         litert_model.check_installed()
         return LitertModel(row.litert_file, name)
     folder = row.saved_model()

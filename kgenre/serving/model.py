@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kgenre.audio.inputs import WAVEFORM
 from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.slicing import SliceSpec
 from kgenre.model.aggregate import SliceOutputs, aggregate
@@ -21,7 +22,24 @@ if TYPE_CHECKING:
     from kgenre.serving.predict import TrackPrediction
 
 
+# Of audio that a network is given at once: the first map of the taggers has 1.5 MB a second, and larger batches are no
+# faster on a CPU.
+AT_ONCE_SECONDS = 100
 MODELS = "A model is a run folder, a SavedModel folder, a .tflite file or a name such as default"  # what --model takes
+
+
+def slices_at_once(spec: SliceSpec) -> int:
+    """How many slices of audio a network is given at once: AT_ONCE_SECONDS, or one that is longer."""
+    return max(1, int(AT_ONCE_SECONDS // spec.slice_seconds))
+
+
+def answer_in_parts(answer: Callable[[np.ndarray], SliceOutputs], slices: np.ndarray, spec: SliceSpec) -> SliceOutputs:
+    """What `answer` gives for slices, which it is asked for some at a time; spectrograms, being small, all at once."""
+    if spec.input != WAVEFORM:
+        return answer(slices)
+    size = slices_at_once(spec)
+    parts = [answer(slices[i : i + size]) for i in range(0, max(1, len(slices)), size)]
+    return SliceOutputs(*map(np.concatenate, zip(*parts)))
 
 
 class Model(abc.ABC):

@@ -1,9 +1,9 @@
 """The models of the package: networks that others trained with genre heads of our own, ready after set-up.
 
-Each has a folder in models/ beside this file, with its model card: a .tflite file that answers through LiteRT, its
-head and its layer of tags. For TensorFlow it is put together from the head and the network's weights, which are in the
-package or fetched once (kgenre.weights), and exported once to the user's cache, so that it is a SavedModel like every
-other: `predict`, `embed`, `evaluate` and TF Serving know no difference.
+Each has a folder in models/ beside this file, with its model card: its head, its layer of tags, and a .tflite file
+that answers through LiteRT, unless that is too large for the package. For TensorFlow it is put together from the head
+and the network's weights, which are in the package or fetched once (kgenre.weights), and exported once to the user's
+cache, so that it is a SavedModel like every other: `predict`, `embed`, `evaluate` and TF Serving know no difference.
 """
 
 import dataclasses
@@ -44,16 +44,18 @@ class PackagedModel:
     """One row of PACKAGED.
 
     name: of the model, and of its folder.
-    weights: the row of WEIGHTS that the network is made of.
+    weights: the rows of WEIGHTS that the network is made of.
     network: (ModelSettings, number of genres) -> keras.Model, with layers "embedding", "features" and "logits".
     read_tags: gives its layer of tags, of weights that may be fetched.
+    litert: whether its .tflite file is in the package; else it answers through TensorFlow only.
     folder: of its files; that in the package if not given.
     """
 
     name: str
-    weights: str
+    weights: tuple[str, ...]
     network: Callable
     read_tags: Callable[[], TagLayer]
+    litert: bool = True
     folder: Path | None = None
 
     def at(self, folder: Path) -> "PackagedModel":
@@ -70,9 +72,10 @@ class PackagedModel:
         return Path(str(self.directory / LITERT_FILE))
 
     @property
-    def arch(self) -> str:
-        """The row of ARCHS with the network."""
-        return WEIGHTS[self.weights].arch
+    def default_settings(self) -> ModelSettings:
+        """Those of the architecture; of several, which take the same slices, of the first."""
+        row = WEIGHTS[self.weights[0]]
+        return ModelSettings.compose({"arch": row.arch, "weights": row.value})
 
     def saved_model(self, progress: Progress = SILENT) -> Path:
         """The folder of its SavedModel; exported on the first call, which may fetch weights.
@@ -85,7 +88,8 @@ class PackagedModel:
         folder = cache_dir() / f"{self.name}-{self.identity}" / "1"
         if not folder.is_dir():
             check_installed("tensorflow")  # before the weights are fetched
-            load(WEIGHTS[self.weights], progress)  # first, for the case that they cannot be fetched
+            for name in self.weights:  # first, for the case that they cannot be fetched
+                load(WEIGHTS[name], progress)
             log.info("preparing the model %s, once (half a minute)", self.name)
             model, labels = self.settings()
             task = make_task(DEFAULT_TASK, labels)
@@ -97,14 +101,16 @@ class PackagedModel:
         return folder
 
     def write_litert_files(self) -> None:
-        """Writes the .tflite file and the layer of tags into a folder that has a head; may fetch weights.
+        """Writes the layer of tags, and the .tflite file of a row that has one, into a folder that has a head.
 
-        A .tflite file that is there stays in use until the new one has been checked.
+        It may fetch weights. A .tflite file that is there stays in use until the new one has been checked.
         """
         from kgenre.serving.exporters import export_model
         from kgenre.serving.litert_file import read_metadata, write_metadata
 
         self.read_tags().write(self.directory / TAGS_FILE)
+        if not self.litert:
+            return
         model, labels = self.settings()
         task, rule = make_task(DEFAULT_TASK, labels), self.unsure_rule()
 
@@ -122,7 +128,7 @@ class PackagedModel:
     @property
     def made_of(self) -> str:
         """Hash of the network's weights and the head: what the .tflite file must have been made of."""
-        digest = hashlib.sha256(WEIGHTS[self.weights].sha256.encode())
+        digest = hashlib.sha256("".join(WEIGHTS[name].sha256 for name in self.weights).encode())
         for path in (self.directory / name for name in (*HEAD_FILES, UNSURE_FILE)):
             if path.is_file():  # without a rule there is none
                 digest.update(hashlib.sha256(path.read_bytes()).digest())
@@ -163,17 +169,19 @@ def musicnn_tags() -> TagLayer:
     return TagLayer(tuple(taggers.TAGS["msd"]), arrays["dense_1/kernel"], arrays["dense_1/bias"])
 
 
-def compact_tags() -> TagLayer:
-    """The last layers of the two taggers, each on its own half of the embedding.
+def tagger_tags(*names: str) -> TagLayer:
+    """The last layers of taggers, rows of WEIGHTS, each on its own part of an embedding that has theirs side by side.
 
-    A tag that both have is given the mean of their logits.
+    A tag that several have is given the mean of their logits.
     """
-    layers = {branch: load(WEIGHTS[f"fcn-{branch}"]) for branch in ("msd", "jamendo")}
+    members = [(taggers.TAGS[WEIGHTS[name].value], load(WEIGHTS[name])) for name in names]
+    ends = np.cumsum([len(arrays["dense/kernel"]) for _, arrays in members])
     named: dict[str, list] = {}
-    for own, (branch, arrays) in zip(np.eye(len(layers), dtype="float32"), layers.items()):
-        for column, tag in enumerate(taggers.TAGS[branch]):
-            kernel = np.kron(own, arrays["dense/kernel"][:, column])  # 0 for the values of the other
-            named.setdefault(taggers.SPELT.get(tag, tag), []).append((kernel, arrays["dense/bias"][column]))
+    for end, (tags, arrays) in zip(ends, members):
+        values = arrays["dense/kernel"]
+        kernel = np.pad(values, ((end - len(values), ends[-1] - end), (0, 0)))  # 0 for the values of the others
+        for tag, column, bias in zip(tags, kernel.T, arrays["dense/bias"], strict=True):
+            named.setdefault(taggers.SPELT.get(tag, tag), []).append((column, bias))
     kernels = np.stack([np.mean([kernel for kernel, _ in found], axis=0) for found in named.values()], axis=1)
     return TagLayer(tuple(named), kernels, np.array([np.mean([bias for _, bias in found]) for found in named.values()]))
 
@@ -181,7 +189,19 @@ def compact_tags() -> TagLayer:
 PACKAGED = {
     row.name: row
     for row in (
-        PackagedModel("compact", "short_fcn-taggers", packaged_networks.compact, compact_tags),
-        PackagedModel("musicnn", "musicnn-msd", packaged_networks.musicnn, musicnn_tags),
+        PackagedModel(
+            "compact",
+            ("short_fcn-taggers",),
+            packaged_networks.compact,
+            functools.partial(tagger_tags, "fcn-msd", "fcn-jamendo"),
+        ),
+        PackagedModel(
+            "best",
+            packaged_networks.BEST,
+            packaged_networks.best,
+            functools.partial(tagger_tags, *packaged_networks.BEST),
+            litert=False,  # 5 MB
+        ),
+        PackagedModel("musicnn", ("musicnn-msd",), packaged_networks.musicnn, musicnn_tags),
     )
 }

@@ -40,3 +40,33 @@ def musicnn(settings, n_classes: int):
     embedding = layers.Identity(name="embedding")(embedding)
     features = layers.Concatenate(name="features")([embedding, pooled])  # (batch, 1706)
     return keras.Model(waveform, layers.Dense(n_classes, name="logits")(features), name="musicnn")
+
+
+# Rows of WEIGHTS with the networks of `best`, in the order of their values in its embedding.
+BEST = ("fcn-msd", "tagger_crnn-msd", "fcn-jamendo")
+
+
+def best(settings, n_classes: int):
+    """Three published taggers side by side on one front end, and a linear layer on their 64 + 32 + 64 values.
+
+    Args: ModelSettings of any of the three, which take the same slices and the same feature.
+
+    Reference: the mixture of the three models, `mix:fcn-msd,crnn-msd,fcn-jamendo`, to 1e-4
+    (tests/test_packaged_best.py).
+    """
+    import keras
+    from keras import layers
+
+    from kgenre.archs import ARCHS
+    from kgenre.model.build import front_end
+    from kgenre.weights import WEIGHTS
+
+    def member(image, name: str):  # a model of its own, for two of them have layers of the same names
+        row, inputs = WEIGHTS[name], keras.Input(image.shape[1:])
+        return keras.Model(inputs, ARCHS[row.arch].build(inputs, weights=row.value, unfreeze=0), name=name)(image)
+
+    waveform = keras.Input((settings.audio.slice_samples,), name="waveform", dtype="float32")
+    image = front_end(settings)(waveform)
+    embedding = layers.Concatenate(name="embedding")([member(image, name) for name in BEST])  # (batch, 160)
+    features = layers.Identity(name="features")(embedding)
+    return keras.Model(waveform, layers.Dense(n_classes, name="logits")(features), name="best")

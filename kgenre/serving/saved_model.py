@@ -9,7 +9,7 @@ from kgenre.core.errors import KgenreError
 from kgenre.model.aggregate import SliceOutputs
 from kgenre.model.unsure import rule_from
 from kgenre.serving.metadata import FACTS, model_metadata, read_metadata, task_and_spec
-from kgenre.serving.model import MODELS, Model
+from kgenre.serving.model import MODELS, Model, answer_in_parts
 
 
 class SavedModel(Model):
@@ -42,6 +42,9 @@ class SavedModel(Model):
         return module
 
     def __call__(self, slices: np.ndarray) -> SliceOutputs:
+        return answer_in_parts(self._answer, slices, self.slice_spec)
+
+    def _answer(self, slices: np.ndarray) -> SliceOutputs:
         answer = self.module.signatures["serving_default"](**{self.slice_spec.input: slices})
         return SliceOutputs(answer["probabilities"].numpy(), answer["embedding"].numpy())
 

@@ -7,13 +7,12 @@ import numpy as np
 from kgenre.model.aggregate import SliceOutputs
 from kgenre.model.tasks import make_task
 from kgenre.serving.keras_model import KerasModel
+from kgenre.serving.model import answer_in_parts
 from kgenre.weights import PretrainedWeights, load
 from kgenre.weights.taggers import TAGS
 
 # Raise it when the same weights would give other answers: other layers, features or slices.
 GRAPH_VERSION = 1
-# Slices at a time: the first map of one of 29 s has 45 MB, and larger batches are no faster on a CPU.
-BATCH = 2
 
 
 class Tagger(KerasModel):
@@ -39,5 +38,4 @@ class Tagger(KerasModel):
         self.identity = hashlib.sha256(f"{GRAPH_VERSION} {row.sha256}".encode()).hexdigest()[:16]
 
     def __call__(self, slices: np.ndarray) -> SliceOutputs:
-        parts = [super(Tagger, self).__call__(slices[i : i + BATCH]) for i in range(0, max(1, len(slices)), BATCH)]
-        return SliceOutputs(*map(np.concatenate, zip(*parts)))
+        return answer_in_parts(super().__call__, slices, self.slice_spec)
