@@ -14,6 +14,7 @@ from kgenre.weights import load, weights_help, weights_of
 # {branch: (maps of the first convolution, rank of the second, rank of the third)}. These have nearly all work of `fcn`.
 BRANCHES = {"msd": (24, 40, 96), "jamendo": (24, 16, 48)}
 POOLS = ((2, 4), (2, 4), (2, 4), (3, 1))
+TAG_SHIFT = "tags/shift"  # the array of its weights that is added to the scores of the taggers' tags
 CELL = 64  # frames to a value in time behind the pools, 1 s
 FILTERS = tuple(filters for filters, _ in FCN_BLOCKS)
 
@@ -48,15 +49,12 @@ def short_fcn(image, weights: str = "none", unfreeze: int = -1):
 
     Reference: what it was fitted to, `fcn` with the published weights (baselines.low_rank).
     """
-    import keras
     from keras import layers
 
     check_mel_image("short_fcn", image, TAGGER_MEL.settings().n_mels)
     if image.shape[2] < CELL:
         raise FewFrames(image, CELL)
-    inputs = keras.Input(tuple(image.shape[1:]))
-    outputs = [branch(inputs, name, sizes) for name, sizes in BRANCHES.items()]
-    network = keras.Model(inputs, layers.Concatenate()(outputs), name="short_fcn")
+    network = make_network(image.shape[1:])
     if weights != "none":
         set_weights(network, load(weights_of("short_fcn")[weights]))
     freeze(network, unfreeze)
@@ -65,6 +63,16 @@ def short_fcn(image, weights: str = "none", unfreeze: int = -1):
             if isinstance(layer, layers.BatchNormalization):
                 layer.trainable = False
     return network(image)
+
+
+def make_network(shape):
+    """The branches side by side, with random weights, as a keras.Model of images of a shape without batch."""
+    import keras
+    from keras import layers
+
+    inputs = keras.Input(tuple(shape))
+    outputs = [branch(inputs, name, sizes) for name, sizes in BRANCHES.items()]
+    return keras.Model(inputs, layers.Concatenate()(outputs), name="short_fcn")
 
 
 def branch(x, name: str, sizes: tuple[int, int, int]):

@@ -7,22 +7,19 @@ trained by gradients, and no music is remembered: a regression of some hundred t
 numbers to find.
 """
 
-import contextlib
 import functools
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from kgenre.baselines.songs import DrawnSong, drawn_songs
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_beside
 from kgenre.core.progress import SILENT, Progress
 
 MOMENTS = ("moving_mean", "moving_variance")
 CROPS = 2000  # at most, of which a tenth are of songs that are held out
-SHORTEST_SECONDS = 20.0  # what is shorter is an effect or a jingle more often than a song
-SONG_SECONDS = 120.0  # of a song, from its beginning
 MIX_SHARE = 0.5  # crops with another song's behind: voices and instruments that the songs have not together
 BATCH = 16
 SHARE = {2: 0.1, 3: 0.5}  # of a layer's positions, which are many and alike
@@ -42,45 +39,43 @@ def fit_short_fcn(paths: Sequence[str], out: Path, seed: int = 0, progress: Prog
     Raises:
         KgenreError: fewer than ten songs can be used, or weights are not available.
     """
-    from kgenre.archs.short_fcn import BRANCHES
+    from kgenre.archs.short_fcn import BRANCHES, TAG_SHIFT
+    from kgenre.baselines.tag_shift import fit_tag_shift
 
-    images, held_out = crop_images(paths, seed, progress)
+    songs = drawn_songs(paths, CROPS, seed)
+    images, held_out = crop_images(songs, seed, progress)
     arrays, lost = {}, {}
     for branch, sizes in BRANCHES.items():
         with progress.task(f"fitting {branch}", 4, "layers") as advance:
             found, lost[branch] = fit_branch(branch, sizes, images, held_out, advance)
         arrays |= {f"{branch}_{name}": array.astype("float16") for name, array in found.items()}
+    arrays[TAG_SHIFT] = fit_tag_shift(songs, arrays, progress)
     write_beside(out, lambda part: np.savez_compressed(part, **arrays))
     return lost
 
 
-def crop_images(paths: Sequence[str], seed: int, progress: Progress = SILENT) -> tuple[np.ndarray, np.ndarray]:
+def crop_images(songs: Sequence[DrawnSong], seed: int, progress: Progress = SILENT) -> tuple[np.ndarray, np.ndarray]:
     """Crops of songs, altered and mixed, as the network sees them.
 
     Returns:
         float32 (crops, 96, frames, 1), and whether a crop's song is held out, bool (crops,).
     """
-    from kgenre.audio.decoders import AudioError
-    from kgenre.audio.track import read_samples
     from kgenre.baselines.alteration import altered
     from kgenre.model.build import front_end
     from kgenre.model.settings import ModelSettings
 
     settings = ModelSettings.compose({"arch": "short_fcn"})
     rate, length = settings.slice_spec.sample_rate, settings.slice_spec.slice_samples
-    paths = long_songs(paths)
-    order = np.random.default_rng(seed).permutation(len(paths))[:CROPS]
-    each, used = CROPS // max(1, len(order)), 0
+    each, used = CROPS // max(1, len(songs)), 0
     waveforms, held_out = [], []
     last = {}  # {whether held out: waveform before}: a song that is held out is in no other crop
-    with progress.task("reading", len(order), "songs") as advance:
-        for number, index in enumerate(order):
+    with progress.task("reading", len(songs), "songs") as advance:
+        for song in songs:
             advance()
-            try:
-                samples = read_samples(paths[index], rate, SONG_SECONDS).samples
-            except AudioError:
+            samples = song.samples(rate)
+            if not len(samples):
                 continue
-            rng, used, held = np.random.default_rng([seed, index]), used + 1, number % 10 == 0
+            rng, used, held = np.random.default_rng([seed, song.number]), used + 1, song.held_out
             for _ in range(each):
                 start = rng.integers(max(1, len(samples) - 2 * length))
                 crop = np.resize(altered(samples[start : start + 2 * length], rate, rng), length)
@@ -94,19 +89,6 @@ def crop_images(paths: Sequence[str], seed: int, progress: Progress = SILENT) ->
     image = front_end(settings)
     images = [np.asarray(image(np.stack(waveforms[i : i + BATCH]))) for i in range(0, len(waveforms), BATCH)]
     return np.concatenate(images), np.array(held_out)
-
-
-def long_songs(paths: Sequence[str]) -> list[str]:
-    """Those of 20 s at least by their headers; of several names of a file the first."""
-    from kgenre.audio.decode import probe
-    from kgenre.audio.decoders import AudioError
-
-    songs = {}
-    for path in paths:
-        with contextlib.suppress(AudioError):
-            if probe(path).seconds >= SHORTEST_SECONDS:
-                songs.setdefault(os.path.realpath(path), path)
-    return list(songs.values())
 
 
 def fit_branch(branch: str, sizes: tuple[int, ...], images: np.ndarray, held_out: np.ndarray, advance: Callable):

@@ -186,15 +186,21 @@ def tagger_tags(*names: str) -> TagLayer:
     return TagLayer(tuple(named), kernels, np.array([np.mean([bias for _, bias in found]) for found in named.values()]))
 
 
+COMPACT_TAGGERS = ("fcn-msd", "fcn-jamendo")  # in the order of the branches
+
+
+def compact_tags() -> TagLayer:
+    """Those of the two taggers, shifted to be as probable in the short network's answers as in theirs."""
+    from kgenre.archs.short_fcn import TAG_SHIFT
+
+    layer = tagger_tags(*COMPACT_TAGGERS)
+    return dataclasses.replace(layer, bias=layer.bias + load(WEIGHTS["short_fcn-taggers"])[TAG_SHIFT])
+
+
 PACKAGED = {
     row.name: row
     for row in (
-        PackagedModel(
-            "compact",
-            ("short_fcn-taggers",),
-            packaged_networks.compact,
-            functools.partial(tagger_tags, "fcn-msd", "fcn-jamendo"),
-        ),
+        PackagedModel("compact", ("short_fcn-taggers",), packaged_networks.compact, compact_tags),
         PackagedModel(
             "best",
             packaged_networks.BEST,

@@ -121,8 +121,8 @@ WEIGHTS = {
         citation="Won et al. 2020; kgenre",
         file="short_fcn.npz",
         source=sources.from_package,
-        sha256="eb9168f5b3e9ac0b6ad6137ff2f2a5ccaf89745e710112c9b2df833b5c6030ce",
-        size=935_955,
+        sha256="37cc9ae26daf5c08a155b58458e3167d692cc5b1d1701427f6b09d291d902fbc",
+        size=936_490,
     ),
     **{
         f"musicnn-{value}": PretrainedWeights(
