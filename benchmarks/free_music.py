@@ -2,31 +2,28 @@
 
     python -m benchmarks.free_music DIR [PACKAGE ...]
 
-On Debian or Ubuntu, with the lists of `apt-get update`. Without names, the packages of free_music.txt beside this file:
-900 songs, 45 hours, in Debian 12; 7.7 GB are fetched and 2.6 GB kept. Of a package, its songs and its file `copyright`
-are kept in DIR/PACKAGE; what is there already is skipped, so a command that was stopped continues.
+On Debian or Ubuntu, with the lists of `apt-get update`. Without names, the packages of free_music.txt beside this file,
+of Debian 12: 7.7 GB are fetched and some 3 GB kept. Of a package, its audio files and its file `copyright` are kept in
+DIR/PACKAGE, at their places; what is there already is skipped, so a command that was stopped continues.
 """
 
 import argparse
-import hashlib
+import os
 import re
 import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from kgenre import cli
+from kgenre.audio.walk import find_audio_files, has_suffix
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder
 from kgenre.core.text import one_line
 from kgenre.core.zip_members import fault_of_members
 
 LISTED = Path(__file__).with_suffix(".txt")
-# What counts as a song: compressed, and too large to be a click or a shout.
-SUFFIXES = frozenset((".ogg", ".mp3", ".opus", ".flac"))
-MIN_BYTES = 300 * 1024
 ARCHIVES = frozenset((".zip", ".pk3"))  # of games
 NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 
@@ -46,17 +43,16 @@ def _fetch_all(args: argparse.Namespace) -> int:
     check_tools()
     packages = args.packages or read_list(LISTED)
     folder = make_output_folder(args.folder)
-    known = {digest(path) for path in find_songs(folder)}
     progress, failures = cli.BarProgress(), {}
     with progress.task("fetching packages", len(packages), "packages") as advance:
         for package in packages:
             try:
-                add_package(package, folder, known)
+                add_package(package, folder)
             except KgenreError as error:
                 failures[package] = str(error)
             advance()
     progress.failures(failures)
-    print(f"{folder}: {sum(1 for _ in find_songs(folder))} songs")
+    print(f"{folder}: {len(find_audio_files(folder))} audio files")
     return 1 if failures else 0
 
 
@@ -72,11 +68,8 @@ def read_list(file: Path) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def add_package(package: str, folder: Path, known: set[bytes]) -> None:
+def add_package(package: str, folder: Path) -> None:
     """Makes folder/PACKAGE, unless it is there: appears when it is complete.
-
-    Args:
-        known: digests of songs that are not wanted again; those that are added are put in.
 
     Raises:
         KgenreError: no such package, or one that cannot be fetched or unpacked.
@@ -89,7 +82,7 @@ def add_package(package: str, folder: Path, known: set[bytes]) -> None:
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
     try:
-        keep_songs(fetch(package, part), package, part / "kept", known)
+        keep_audio(fetch(package, part), package, part / "kept")
         (part / "kept").rename(folder / package)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -101,31 +94,28 @@ def fetch(package: str, folder: Path) -> Path:
     return next(folder.glob("*.deb"))
 
 
-def keep_songs(deb: Path, package: str, target: Path, known: set[bytes]) -> None:
-    """Unpacks a .deb file beside `target`, with the archives in it; its songs and licence go to `target`."""
-    tree = target.with_name("tree")
-    call(["dpkg", "-x", str(deb.resolve()), str(tree.resolve())], deb.parent, "Get it again.")
+def keep_audio(deb: Path, package: str, target: Path) -> None:
+    """Unpacks a .deb file beside `target`, with the archives in it; its audio files and licence go to `target`."""
+    tree = target.with_name("tree").resolve()
+    call(["dpkg", "-x", str(deb.resolve()), str(tree)], deb.parent, "Get it again.")
     for archive in sorted(path for path in tree.rglob("*") if path.suffix.lower() in ARCHIVES and path.is_file()):
-        unzip_songs(archive)
+        unzip_audio(archive)
     target.mkdir()
-    for song in find_songs(tree):
-        content = digest(song)
-        if content not in known:
-            known.add(content)
-            move(song, tree, target)
-    copyright_file = tree / "usr/share/doc" / package / "copyright"
-    if copyright_file.is_file():
-        move(copyright_file, tree, target)
+    licence = tree / "usr/share/doc" / package / "copyright"
+    found = [licence, *(path for path in sorted(tree.rglob("*")) if is_audio(path.name))]
+    # Links within the package stay, as of a song that has two names; before anything moves, for they lead to files.
+    for path in [path for path in found if path.is_file() and path.resolve().is_relative_to(tree)]:
+        move(path, tree, target)
 
 
-def unzip_songs(archive: Path) -> None:
-    """Unpacks the songs of an archive into the folder NAME.d beside it."""
+def unzip_audio(archive: Path) -> None:
+    """Unpacks the audio files of an archive into the folder NAME.d beside it."""
     try:
         with zipfile.ZipFile(archive) as file:
-            songs = [member for member in file.infolist() if is_song(Path(member.filename), member.file_size)]
-            if songs and (fault := fault_of_members(songs, archive.stat().st_size)):
+            members = [member for member in file.infolist() if is_audio(Path(member.filename).name)]
+            if members and (fault := fault_of_members(members, archive.stat().st_size)):
                 raise KgenreError(f"{archive.name}: refused: {fault}.")
-            file.extractall(archive.with_name(f"{archive.name}.d"), songs)
+            file.extractall(archive.with_name(f"{archive.name}.d"), members)
     except zipfile.BadZipFile as error:
         raise KgenreError(f"{archive.name}: not a whole zip archive ({error}).") from error
 
@@ -136,20 +126,8 @@ def move(path: Path, tree: Path, target: Path) -> None:
     path.rename(place)
 
 
-def find_songs(folder: Path) -> Iterator[Path]:
-    """The songs in a folder and below, sorted; links are left out, as their targets are files too."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.is_symlink() and is_song(path, path.stat().st_size):
-            yield path
-
-
-def is_song(path: Path, size: int) -> bool:
-    return path.suffix.lower() in SUFFIXES and size > MIN_BYTES
-
-
-def digest(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
+def is_audio(name: str) -> bool:
+    return has_suffix(os.fsencode(name))
 
 
 def call(command: list[str], folder: Path, step: str) -> None:
