@@ -11,8 +11,8 @@ from kgenre.core.errors import KgenreError
 from kgenre.features.mel import TAGGER_MEL
 from kgenre.weights import load, weights_help, weights_of
 
-# {branch: rank of the second and third convolution}. These two have nine tenths of the work of `fcn`.
-BRANCHES = {"msd": (40, 96), "jamendo": (16, 48)}
+# {branch: (maps of the first convolution, rank of the second, rank of the third)}. These have nearly all work of `fcn`.
+BRANCHES = {"msd": (24, 40, 96), "jamendo": (24, 16, 48)}
 POOLS = ((2, 4), (2, 4), (2, 4), (3, 1))
 CELL = 64  # frames to a value in time behind the pools, 1 s
 FILTERS = tuple(filters for filters, _ in FCN_BLOCKS)
@@ -30,8 +30,8 @@ class ShortFcnSettings(NetworkSettings):
 def short_fcn(image, weights: str = "none", unfreeze: int = -1):
     """Choi's fully convolutional network for short slices, once for each of two sets of tags.
 
-    A branch is `fcn` (archs.taggers) with two changes. Its second and third convolution are of low rank: a 3 x 3
-    convolution to few maps, and a 1 x 1 convolution to all. And where `fcn` takes the maximum over five seconds before
+    A branch is `fcn` (archs.taggers) with three changes. Its first convolution has fewer maps. Its second and third are
+    of low rank: a 3 x 3 convolution to few maps, and a 1 x 1 convolution to all. And where `fcn` takes the maximum over five seconds before
     its last convolution, which a slice of five seconds has one of, this takes it over two, at each second, so that
     the last maximum chooses between moments.
 
@@ -55,7 +55,7 @@ def short_fcn(image, weights: str = "none", unfreeze: int = -1):
     if image.shape[2] < CELL:
         raise FewFrames(image, CELL)
     inputs = keras.Input(tuple(image.shape[1:]))
-    outputs = [branch(inputs, name, ranks) for name, ranks in BRANCHES.items()]
+    outputs = [branch(inputs, name, sizes) for name, sizes in BRANCHES.items()]
     network = keras.Model(inputs, layers.Concatenate()(outputs), name="short_fcn")
     if weights != "none":
         set_weights(network, load(weights_of("short_fcn")[weights]))
@@ -67,7 +67,7 @@ def short_fcn(image, weights: str = "none", unfreeze: int = -1):
     return network(image)
 
 
-def branch(x, name: str, ranks: tuple[int, int]):
+def branch(x, name: str, sizes: tuple[int, int, int]):
     """One network: image (batch, 96, frames, 1) -> (batch, 64)."""
     from keras import layers
 
@@ -78,8 +78,8 @@ def branch(x, name: str, ranks: tuple[int, int]):
         return layer(layers.BatchNormalization, f"{part}_bn", epsilon=EPSILON)(x)
 
     x = norm(x, "spec")
-    for number, (filters, pool) in enumerate(zip(FILTERS, POOLS), 1):
-        rank = rank_of(number, ranks)
+    for number, (filters, pool) in enumerate(zip((sizes[0], *FILTERS[1:]), POOLS), 1):
+        rank = rank_of(number, sizes)
         if rank:
             x = layer(layers.Conv2D, f"layer{number}_rank", rank, 3, padding="same", use_bias=False)(x)
         x = layer(layers.Conv2D, f"layer{number}_conv", filters, 1 if rank else 3, padding="same")(x)
@@ -90,9 +90,9 @@ def branch(x, name: str, ranks: tuple[int, int]):
     return layers.GlobalMaxPooling2D()(layers.ReLU()(norm(x, "layer5")))
 
 
-def rank_of(number: int, ranks: tuple[int, int]) -> int | None:
+def rank_of(number: int, sizes: tuple[int, int, int]) -> int | None:
     """The rank of a convolution, by the value of BRANCHES; None of one that is whole."""
-    return dict(zip((2, 3), ranks)).get(number)
+    return dict(zip((2, 3), sizes[1:])).get(number)
 
 
 def set_weights(network, arrays: dict) -> None:

@@ -2,11 +2,14 @@
 
 What a layer of a tagger gives, before its relu, is regressed on what the layers before it give in the short network,
 so that a layer makes good what those before it lost (Zhang et al. 2016, "Accelerating very deep convolutional networks
-for classification and detection"). Nothing is trained by gradients, and no music is remembered: a regression of some
-hundred thousand values has a few thousand numbers to find.
+for classification and detection"). Of the first layer's maps only those are kept that the second needs most. Nothing is
+trained by gradients, and no music is remembered: a regression of some hundred thousand values has a few thousand
+numbers to find.
 """
 
+import contextlib
 import functools
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,7 +20,8 @@ from kgenre.core.files import write_beside
 from kgenre.core.progress import SILENT, Progress
 
 MOMENTS = ("moving_mean", "moving_variance")
-CROPS = 1000  # of which a tenth are of songs that are held out
+CROPS = 2000  # at most, of which a tenth are of songs that are held out
+SHORTEST_SECONDS = 20.0  # what is shorter is an effect or a jingle more often than a song
 SONG_SECONDS = 120.0  # of a song, from its beginning
 MIX_SHARE = 0.5  # crops with another song's behind: voices and instruments that the songs have not together
 BATCH = 16
@@ -29,7 +33,7 @@ def fit_short_fcn(paths: Sequence[str], out: Path, seed: int = 0, progress: Prog
     """Writes the arrays of `short_fcn` as an .npz file, kernels in half precision; fetches the taggers' weights.
 
     Args:
-        paths: songs, ten or more; the more and the more various, the better.
+        paths: songs, ten or more of 20 s at least; the more and the more various, the better. Others are left out.
         seed: of the crops and how they are altered.
 
     Returns:
@@ -42,9 +46,9 @@ def fit_short_fcn(paths: Sequence[str], out: Path, seed: int = 0, progress: Prog
 
     images, held_out = crop_images(paths, seed, progress)
     arrays, lost = {}, {}
-    for branch, ranks in BRANCHES.items():
+    for branch, sizes in BRANCHES.items():
         with progress.task(f"fitting {branch}", 4, "layers") as advance:
-            found, lost[branch] = fit_branch(branch, ranks, images, held_out, advance)
+            found, lost[branch] = fit_branch(branch, sizes, images, held_out, advance)
         arrays |= {f"{branch}_{name}": array.astype("float16") for name, array in found.items()}
     write_beside(out, lambda part: np.savez_compressed(part, **arrays))
     return lost
@@ -64,24 +68,27 @@ def crop_images(paths: Sequence[str], seed: int, progress: Progress = SILENT) ->
 
     settings = ModelSettings.compose({"arch": "short_fcn"})
     rate, length = settings.slice_spec.sample_rate, settings.slice_spec.slice_samples
-    order = np.random.default_rng(seed).permutation(len(paths))[:CROPS]  # a crop each at least
-    each, used = -(-CROPS // len(order)), 0
+    paths = long_songs(paths)
+    order = np.random.default_rng(seed).permutation(len(paths))[:CROPS]
+    each, used = CROPS // max(1, len(order)), 0
     waveforms, held_out = [], []
-    with progress.task("reading", len(paths), "songs") as advance:
+    last = {}  # {whether held out: waveform before}: a song that is held out is in no other crop
+    with progress.task("reading", len(order), "songs") as advance:
         for number, index in enumerate(order):
             advance()
             try:
                 samples = read_samples(paths[index], rate, SONG_SECONDS).samples
             except AudioError:
                 continue
-            rng, used = np.random.default_rng([seed, index]), used + 1
+            rng, used, held = np.random.default_rng([seed, index]), used + 1, number % 10 == 0
             for _ in range(each):
                 start = rng.integers(max(1, len(samples) - 2 * length))
                 crop = np.resize(altered(samples[start : start + 2 * length], rate, rng), length)
-                if waveforms and rng.random() < MIX_SHARE:
-                    crop = crop + 10 ** (rng.uniform(-12, 0) / 20) * waveforms[-1]
-                waveforms.append(np.clip(crop, -1, 1).astype("float32"))
-                held_out.append(number % 10 == 0)
+                if held in last and rng.random() < MIX_SHARE:
+                    crop = crop + 10 ** (rng.uniform(-12, 0) / 20) * last[held]
+                last[held] = np.clip(crop, -1, 1).astype("float32")
+                waveforms.append(last[held])
+                held_out.append(held)
     if used < 10 or len(set(held_out)) < 2:
         raise KgenreError(f"The fit needs ten songs that can be used. Received: {used}. Name more music.")
     image = front_end(settings)
@@ -89,7 +96,20 @@ def crop_images(paths: Sequence[str], seed: int, progress: Progress = SILENT) ->
     return np.concatenate(images), np.array(held_out)
 
 
-def fit_branch(branch: str, ranks: tuple[int, int], images: np.ndarray, held_out: np.ndarray, advance: Callable):
+def long_songs(paths: Sequence[str]) -> list[str]:
+    """Those of 20 s at least by their headers; of several names of a file the first."""
+    from kgenre.audio.decode import probe
+    from kgenre.audio.decoders import AudioError
+
+    songs = {}
+    for path in paths:
+        with contextlib.suppress(AudioError):
+            if probe(path).seconds >= SHORTEST_SECONDS:
+                songs.setdefault(os.path.realpath(path), path)
+    return list(songs.values())
+
+
+def fit_branch(branch: str, sizes: tuple[int, ...], images: np.ndarray, held_out: np.ndarray, advance: Callable):
     """The arrays of one branch, by "layer2_rank/kernel" and so on, and the share of variance that they lose."""
     from kgenre.archs.short_fcn import POOLS, rank_of
     from kgenre.archs.taggers import of_image
@@ -100,10 +120,12 @@ def fit_branch(branch: str, ranks: tuple[int, int], images: np.ndarray, held_out
     scale, offset = affine(published, "spec")
     normalised = images * scale + offset
     kernel, bias = folded(published, 1)
-    arrays |= {"layer1_conv/kernel": kernel, "layer1_conv/bias": bias}
-    own = exact = by_batch(lambda x: pooled(convolved(x, kernel, bias), POOLS[0]), normalised)
+    exact = by_batch(lambda x: pooled(convolved(x, kernel, bias), POOLS[0]), normalised)
+    kept = best_maps(exact[~held_out], *folded(published, 2), sizes[0], SHARE[2])
+    arrays |= {"layer1_conv/kernel": kernel[..., kept], "layer1_conv/bias": bias[kept]}
+    own = exact[..., kept]
     for number in range(2, len(POOLS) + 2):
-        rank = rank_of(number, ranks)
+        rank = rank_of(number, sizes)
         layers, own, exact = fit_layer(number, folded(published, number), rank, own, exact, held_out)
         parts = ("rank/kernel", "conv/kernel", "conv/bias") if rank else ("conv/kernel", "conv/bias")
         arrays |= {f"layer{number}_{part}": array for part, array in zip(parts, layers)}
@@ -140,22 +162,71 @@ def folded(arrays: dict, number: int) -> tuple[np.ndarray, np.ndarray]:
     return arrays[f"layer{number}_conv/kernel"] * scale, arrays[f"layer{number}_conv/bias"] * scale + offset
 
 
+def best_maps(x, kernel: np.ndarray, bias: np.ndarray, count: int, share: float) -> np.ndarray:
+    """Which maps a convolution loses least by being regressed on, the others left out one by one.
+
+    Args:
+        x: float32 (n, height, width, in), the maps before the convolution.
+        kernel, bias: (h, w, in, out) and (out,).
+        count: of the maps that are kept.
+        share: of the positions that are used, drawn.
+
+    Returns:
+        Sorted int (count,).
+    """
+    products, targets = moments(x, x, kernel, bias, share)
+    size, maps = len(products) - 1, kernel.shape[2]
+    kept = np.arange(maps)
+    while len(kept) > count:
+        used = np.append((np.arange(0, size, maps)[:, None] + kept).ravel(), size)
+        inverse = np.linalg.inv(ridged(products[np.ix_(used, used)]))
+        solution = inverse @ targets[used]
+        losses = []
+        for place in range(len(kept)):  # what is added to the squared error without this one
+            own = np.arange(place, len(used) - 1, len(kept))
+            losses.append((solution[own] * np.linalg.solve(inverse[np.ix_(own, own)], solution[own])).sum())
+        kept = np.delete(kept, np.argmin(losses))
+    return kept
+
+
 def regression(own, exact, kernel: np.ndarray, bias: np.ndarray, rank: int | None, share: float) -> tuple:
     """Least squares of a convolution of `exact` on patches of `own`, of a rank.
 
     Args:
-        own, exact: float32 (n, height, width, in), what the short network and the published one give before.
+        own, exact: float32 (n, height, width, maps), what the short network and the published one give before; the
+            short one may have fewer maps.
         kernel, bias: (h, w, in, out) and (out,) of the published layer.
         rank: None for any.
         share: of the positions that are used, drawn.
 
     Returns:
-        Kernel to `rank` maps and a 1 x 1 kernel from these, or one kernel of the shape of `kernel`; and the bias.
+        Kernel to `rank` maps and a 1 x 1 kernel from these, or one kernel to all; and the bias.
+    """
+    height, width, _, outputs = kernel.shape
+    products, targets = moments(own, exact, kernel, bias, share)
+    solution = np.linalg.solve(ridged(products), targets)
+    weights, offset = solution[:-1], solution[-1]
+    shape = (height, width, own.shape[-1], rank or outputs)
+    if rank is None:
+        return weights.reshape(shape).astype("float32"), offset.astype("float32")
+    mean = products[-1, :-1]
+    covariance = products[:-1, :-1] - np.outer(mean, mean)
+    directions = np.linalg.eigh(weights.T @ covariance @ weights)[1][:, -rank:]  # that vary most
+    offset = offset + mean @ weights - directions @ (directions.T @ (mean @ weights))
+    first = (weights @ directions).reshape(shape)
+    return tuple(array.astype("float32") for array in (first, directions.T[None, None], offset))
+
+
+def moments(own, exact, kernel: np.ndarray, bias: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Mean products of the values of a patch of `own`, then 1, with one another and with a convolution of `exact`.
+
+    Returns:
+        float64 (h w maps + 1, h w maps + 1) and (h w maps + 1, out).
     """
     import tensorflow as tf
 
-    height, width, inputs, outputs = kernel.shape
-    size = height * width * inputs
+    height, width, _, outputs = kernel.shape
+    size = height * width * own.shape[-1]
     products, targets = np.zeros((size + 1, size + 1)), np.zeros((size + 1, outputs))
     rng, count = np.random.default_rng(0), 0
     for i in range(0, len(own), BATCH):
@@ -168,18 +239,11 @@ def regression(own, exact, kernel: np.ndarray, bias: np.ndarray, rank: int | Non
         products += patches.T @ patches
         targets += patches.T @ values[used]
         count += len(patches)
-    products, targets = products / count, targets / count
-    ridge = RIDGE * np.trace(products) / len(products) * np.eye(size + 1)
-    solution = np.linalg.solve(products + ridge, targets)
-    weights, offset = solution[:-1], solution[-1]
-    if rank is None:
-        return weights.reshape(kernel.shape).astype("float32"), offset.astype("float32")
-    mean = products[-1, :-1]
-    covariance = products[:-1, :-1] - np.outer(mean, mean)
-    directions = np.linalg.eigh(weights.T @ covariance @ weights)[1][:, -rank:]  # that vary most
-    offset = offset + mean @ weights - directions @ (directions.T @ (mean @ weights))
-    first = (weights @ directions).reshape(height, width, inputs, rank)
-    return tuple(array.astype("float32") for array in (first, directions.T[None, None], offset))
+    return products / count, targets / count
+
+
+def ridged(products: np.ndarray) -> np.ndarray:
+    return products + RIDGE * np.trace(products) / len(products) * np.eye(len(products))
 
 
 def convolved(x, *layers):

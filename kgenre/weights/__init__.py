@@ -121,8 +121,8 @@ WEIGHTS = {
         citation="Won et al. 2020; kgenre",
         file="short_fcn.npz",
         source=sources.from_package,
-        sha256="13c0edcc6fb20f5b87efd8e831ec88a8c33061bee89d5c31ba13851287270428",
-        size=959_695,
+        sha256="eb9168f5b3e9ac0b6ad6137ff2f2a5ccaf89745e710112c9b2df833b5c6030ce",
+        size=935_955,
     ),
     **{
         f"musicnn-{value}": PretrainedWeights(
