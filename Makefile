@@ -26,7 +26,7 @@ demo: .venv/installed
 	@echo "for TF Serving         $(RUN)/saved_model/"
 	@echo "your own music         $(BIN)/kgenre predict --model $(RUN) YOUR_SONG.mp3"
 
-# The longest first, in the order of their names: the last files are short, so that neither process waits for the other.
+# By name: xdist would put files of many tests first, and the long tests, alone in their files, would end it by themselves.
 test: .venv/installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --nbmake notebooks tests
 
