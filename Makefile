@@ -26,8 +26,9 @@ demo: .venv/installed
 	@echo "for TF Serving         $(RUN)/saved_model/"
 	@echo "your own music         $(BIN)/kgenre predict --model $(RUN) YOUR_SONG.mp3"
 
+# By name: xdist would put files of many tests first, and the long tests, alone in their files, would end it by themselves.
 test: .venv/installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile --nbmake tests notebooks
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --nbmake notebooks tests
 
 soak: .venv/installed-test
 	$(BIN)/python -m pytest -m soak tests

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,28 +13,37 @@ from small_run import SMALL
 
 from kgenre.training.run import Run
 
-# Trains the runs of its arguments one after the other, resuming those that were begun.
+# Trains the runs of its arguments one after the other, going on with those that were begun; as `kgenre train` does,
+# which evaluates and exports them then.
 TRAIN = """
-import sys
-sys.path.insert(0, sys.argv.pop(1))
-import answers_here
-from kgenre import train
-from kgenre.serving.exporters import verify
-verify.run_apart = answers_here.run_here
-arguments = sys.argv[sys.argv.index("--") + 1:]
-for out in sys.argv[1 : sys.argv.index("--")]:
-    again = ["--resume", "--out", out]
-    import os
-    status = train.main(again if os.path.exists(os.path.join(out, "config.json")) else ["--out", out, *arguments])
-    assert status == 0, status
+import json, sys
+from kgenre.core.progress import SILENT
+from kgenre.training.run import Run
+from kgenre.training.settings import RunSettings
+from kgenre.training.start import begin, new_run, resumed_settings, start_backend
+
+for out in sys.argv[2:]:
+    run = Run(out)
+    if run.begun:
+        settings = resumed_settings(run, {})
+        start_backend(settings)
+    else:
+        settings, run = new_run(json.loads(sys.argv[1]), out, again=False)
+        settings = begin(settings, run, SILENT)
+    from kgenre.training.fit import fit
+
+    fit(settings, run)
 """
+# Everything that draws or could add in another order.
+SETTINGS = {"augment": ["zoom", "specaugment", "mixup", "tempo"], "balanced": True, "workers": 2}
 
 
 def command(collection, *outs) -> list[str]:
-    flags = ["--data", str(collection / "manifest.csv"), *SMALL, "--epochs", "3", "--deterministic", "--seed", "7"]
-    # Everything that draws or could add in another order.
-    flags += ["--augment", "zoom", "specaugment", "mixup", "tempo", "--balanced", "--workers", "2"]
-    return [sys.executable, "-c", TRAIN, str(Path(__file__).parent), *map(str, outs), "--", *flags]
+    small = {
+        flag.removeprefix("--").replace("-", "_"): json.loads(value) for flag, value in zip(SMALL[::2], SMALL[1::2])
+    }
+    run = {"data": str(collection / "manifest.csv"), "epochs": 3, "deterministic": True, "seed": 7}
+    return [sys.executable, "-c", TRAIN, json.dumps({**small, **SETTINGS, **run}), *map(str, outs)]
 
 
 def kill_after_an_epoch(arguments: list[str], out) -> None:

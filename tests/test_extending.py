@@ -250,7 +250,7 @@ command = [
 ]
 with patch("kgenre.serving.exporters.verify.run_apart", answers_here.run_here):
     assert train.main(command) == 0
-assert export.main(["--model", out, "--format", "keras", "--out", exported]) == 0
+    assert export.main(["--model", out, "--format", "keras", "--out", exported]) == 0
 assert baseline.main(["--on", out, "--data", "tones", "--classifier", "nearest_mean", "--out", baseline_out]) == 0
 """
 LOAD = """

@@ -10,9 +10,10 @@ import soundfile
 from kgenre import train
 
 RATE = 22050
+# Slices of 130 frames, and an image as wide.
 FLAGS = [
-    "--slice-seconds", "1.5", "--hop-length", "256", "--epochs", "4", "--patience", "4", "--crops-per-track", "4",
-    "--batch-size", "16",
+    "--slice-seconds", "1.5", "--hop-length", "256", "--image-width", "130", "--epochs", "4", "--patience", "4",
+    "--crops-per-track", "4", "--batch-size", "16",
 ]  # fmt: skip
 
 

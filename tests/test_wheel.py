@@ -7,8 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parent.parent
+from built_wheel import ROOT, build_wheel
 
 # In a folder that holds nothing else: what is found comes from the wheel.
 USE = """
@@ -35,20 +34,7 @@ def tracked(folder: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    # From a copy: setuptools leaves build/ behind, and takes what it finds there into the next wheel.
-    source = folder / "source"
-    files = subprocess.run(["git", "ls-files", "kgenre", "pyproject.toml", "README.md", "LICENSE"], cwd=ROOT,
-                           capture_output=True, text=True, check=False)  # fmt: skip
-    if files.returncode:
-        pytest.skip("not a git checkout: which files belong to the package is not known")
-    for name in files.stdout.splitlines():
-        if (ROOT / name).is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            (source / name).write_bytes((ROOT / name).read_bytes())
-    subprocess.run([*command, "--no-build-isolation", "--wheel-dir", folder, source], check=True)
-    return next(folder.glob("kgenre-*.whl"))
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 def test_wheel_holds_every_file_of_the_package_and_nothing_else(wheel):

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from built_wheel import build_wheel
 from without_tensorflow import LOCKED
 
 import kgenre
@@ -88,16 +89,19 @@ def test_command_without_tensorflow_says_so_before_it_reads_or_fetches(words, tm
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory) -> Path:
+    """The programs of an environment that the wheel was installed into, from the package index: a minute and 640 MB."""
+    folder = tmp_path_factory.mktemp("plain")
+    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
+    binaries = folder / "venv" / "bin"
+    subprocess.run([binaries / "python", "-m", "pip", "install", "--quiet", build_wheel(folder)], check=True)
+    return binaries
+
+
 @pytest.mark.soak
-def test_plain_install_in_an_empty_environment_answers(music):
-    """From the package index: takes a minute and 640 MB; with TensorFlow it would be 3 GB."""
-    subprocess.run([sys.executable, "-m", "venv", music / "venv"], check=True)
-    python = music / "venv" / "bin" / "python"
-    source = music / "source"  # a copy: setuptools leaves build/ behind, and takes what it finds there
-    shutil.copytree(HERE.parent / "kgenre", source / "kgenre", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(HERE.parent / name, source)
-    subprocess.run([python, "-m", "pip", "install", "--quiet", source], check=True)
+def test_plain_install_in_an_empty_environment_answers(plain, music):
+    python = plain / "python"
     listed = subprocess.run([python, "-m", "pip", "list"], capture_output=True, text=True, check=True).stdout.lower()
     assert "ai-edge-litert" in listed
     assert not {"tensorflow", "keras", "librosa"} & {line.split()[0] for line in listed.splitlines()}
@@ -108,3 +112,28 @@ def test_plain_install_in_an_empty_environment_answers(music):
     refused = subprocess.run([python, "-m", "kgenre.export", "--out", "served"], cwd=music,
                              capture_output=True, text=True, check=False)  # fmt: skip
     assert refused.returncode == 2 and "pip install 'kgenre[train]'" in refused.stderr
+
+
+@pytest.mark.soak
+def test_plain_install_without_network_predicts_and_maps_at_once(plain, music):
+    """In a network namespace that has loopback alone, with an empty home and cache."""
+    apart = ["unshare", "--user", "--map-root-user", "--net"]
+    if not shutil.which("unshare"):
+        pytest.skip("unshare of util-linux is missing, which takes the network away")
+    if refused := subprocess.run([*apart, "true"], capture_output=True, text=True, check=False).stderr:
+        pytest.skip(f"the kernel gives no network namespace: {refused.strip()}")
+    (home := music / "home").mkdir()
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home)}
+    command = [*apart, plain / "python", HERE / "offline.py", plain / "kgenre", music]
+    done = subprocess.run(command, cwd=music, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    print(done.stdout)
+    found = json.loads(done.stdout)
+    assert found["interfaces"] == ["lo"]
+    for name in ("predict", "tags", "map"):
+        assert found[name]["status"] == 0, found[name]
+    genre, tags = found["predict"]["stdout"], found["tags"]["stdout"].splitlines()
+    assert genre.startswith(found["song"]) and tags[0] == genre.strip() and len(tags) == 2
+    assert (music / "map.html").stat().st_size > 100_000
+    assert "kgenre-token" in found["page"]["html"] and len(found["page"]["data"]["titles"]) == 5
+    assert not [path for path in home.rglob("*") if path.is_file()]  # nothing was fetched or kept
