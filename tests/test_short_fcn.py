@@ -2,18 +2,21 @@
 
 import dataclasses
 
+import audio_files
 import keras
 import numpy as np
 import pytest
 import torch
+from scipy.special import expit
 from torch.nn import functional as F
 
 from kgenre import default_network, weights
 from kgenre.archs import ARCHS, short_fcn
-from kgenre.archs.taggers import FCN_BLOCKS
-from kgenre.baselines import low_rank
+from kgenre.archs.taggers import FCN_BLOCKS, variable_name
+from kgenre.baselines import low_rank, songs, tag_shift
 from kgenre.core.errors import KgenreError
 from kgenre.model.settings import ModelSettings
+from kgenre.serving.packaged import PACKAGED
 from kgenre.weights import WEIGHTS, sources
 
 FRAMES = 160
@@ -27,6 +30,7 @@ def drawn_tagger(rng) -> dict:
         arrays[f"layer{number}_conv/bias"] = rng.normal(0, 0.1, filters)
         arrays |= norm(f"layer{number}_bn", filters, rng)
         inputs = filters
+    arrays |= {"dense/kernel": rng.normal(0, 0.1, (inputs, 50)), "dense/bias": rng.normal(-3, 1, 50)}
     return {name: array.astype("float32") for name, array in arrays.items()}
 
 
@@ -36,11 +40,14 @@ def norm(name: str, size: int, rng) -> dict:
 
 
 @pytest.fixture
-def taggers(monkeypatch):
-    """Published taggers that are drawn; what the rows of WEIGHTS give."""
+def taggers(tmp_path, monkeypatch):
+    """Published taggers that are drawn: {row of WEIGHTS: arrays}, which the cache directory holds."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "cache" / "kgenre").mkdir(parents=True)
     found = {f"fcn-{name}": drawn_tagger(np.random.default_rng(n)) for n, name in enumerate(short_fcn.BRANCHES)}
-    real = weights.load
-    monkeypatch.setattr(weights, "load", lambda row, *args: found.get(f"{row.arch}-{row.value}") or real(row, *args))
+    for name, arrays in found.items():
+        row = WEIGHTS[name]
+        np.savez(tmp_path / "cache" / "kgenre" / f"{row.arch}-{row.value}-{row.sha256[:12]}.npz", **arrays)
     return found
 
 
@@ -77,11 +84,14 @@ def reference(arrays: dict, images: np.ndarray) -> np.ndarray:
 
 
 def network_of(arrays: dict):
-    inputs = keras.Input((96, FRAMES, 1))
-    outputs = keras.layers.Concatenate()([short_fcn.branch(inputs, *own) for own in short_fcn.BRANCHES.items()])
-    network = keras.Model(inputs, outputs)
+    network = short_fcn.make_network((96, FRAMES, 1))
     short_fcn.set_weights(network, arrays)
     return network
+
+
+def drawn_short() -> dict:
+    """Arrays of a short network, drawn."""
+    return {"/".join(variable_name(v)): v.numpy() for v in short_fcn.make_network((96, FRAMES, 1)).weights}
 
 
 def test_fit_of_full_rank_equals_the_published_layers(taggers, images):
@@ -126,7 +136,23 @@ def test_songs_that_are_short_or_named_twice_are_left_out(tmp_path):
     (tmp_path / "again.wav").symlink_to(tmp_path / "20.5.wav")
     (tmp_path / "broken.mp3").write_bytes(b"no music")
     paths = [str(tmp_path / name) for name in ("19.5.wav", "20.5.wav", "again.wav", "broken.mp3")]
-    assert low_rank.long_songs(paths) == [str(tmp_path / "20.5.wav")]
+    assert songs.long_songs(paths) == [str(tmp_path / "20.5.wav")]
+
+
+def test_equal_means_gives_tags_the_mean_probability_of_the_truth():
+    """Scores whose order is that of the truth, too low by another amount for each tag, in songs of several lengths."""
+    rng = np.random.default_rng(0)
+    exact = [rng.normal(-1, 2, (count, 3)) for count in (1, 4, 7, 2)]
+    truth = np.stack([expit(song).mean(axis=0) for song in exact])
+    found = tag_shift.equal_means(truth, [song - (0.5, -1.5, 3) for song in exact])
+    np.testing.assert_allclose(found, (0.5, -1.5, 3), atol=1e-5)
+    assert tag_shift.equal_means(np.ones((4, 3)), exact).tolist() == [10, 10, 10]
+
+
+def test_shifted_tags_in_the_package_are_those_of_the_weights():
+    shift = weights.load(WEIGHTS["short_fcn-taggers"])[short_fcn.TAG_SHIFT]
+    layer = PACKAGED["compact"].tag_layer()
+    assert shift.shape == (len(layer.labels),) and 0.2 < np.median(shift) < 2
 
 
 def test_regression_of_low_rank_equals_principal_components():
@@ -152,8 +178,10 @@ def test_weights_in_the_package_are_those_of_the_network():
     assert network.output_shape == (None, 128) and not network.trainable_variables
     assert network.count_params() < 2_000_000
     values = {"/".join(v.path.split("/")[-2:]): v for v in network.weights}
-    assert set(arrays) <= set(values)
+    assert set(arrays) - {short_fcn.TAG_SHIFT} <= set(values)
     for name, array in arrays.items():
+        if name == short_fcn.TAG_SHIFT:
+            continue
         np.testing.assert_array_equal(values[name].numpy(), array.astype("float32"))
     assert {name for name in values if "conv" in name or "rank" in name} <= set(arrays)
 
@@ -192,10 +220,20 @@ def test_network_of_random_weights_trains_as_a_whole():
 def test_command_writes_the_arrays_of_both_branches(taggers, images, tmp_path, monkeypatch, capsys):
     held_out = np.arange(40) % 8 == 0
     monkeypatch.setattr(low_rank, "crop_images", lambda *args: (images[:40], held_out))
-    (tmp_path / "song.wav").write_bytes(b"read by nothing here")
-    out = tmp_path / "short_fcn.npz"
-    assert default_network.main(["--data", str(tmp_path), "--out", str(out)]) == 0
+    music, out = tmp_path / "music", tmp_path / "short_fcn.npz"
+    music.mkdir()
+    for number in range(2):  # the first of the order is held out
+        noise = np.random.default_rng(number).uniform(-0.1, 0.1, 30 * 16000)
+        audio_files.write_sound(music / f"{number}.wav", noise, 16000)
+    assert default_network.main(["--data", str(music), "--out", str(out)]) == 0
     with np.load(out) as found, np.load(sources.from_package(WEIGHTS["short_fcn-taggers"], None, None)) as expected:
         assert {name: found[name].shape for name in found} == {name: expected[name].shape for name in expected}
         assert all(np.isfinite(found[name]).all() for name in found)
+        assert np.abs(found[short_fcn.TAG_SHIFT]).max() > 0.1
     assert "of the variance lost" in capsys.readouterr().out
+
+
+def test_fit_of_tags_without_long_songs_is_refused(taggers, tmp_path):
+    audio_files.write_sound(tmp_path / "song.wav", np.zeros(16000), 16000)
+    with pytest.raises(KgenreError, match="needs songs of 29 s"):
+        tag_shift.fit_tag_shift([songs.DrawnSong(str(tmp_path / "song.wav"), 0, False)], drawn_short())
