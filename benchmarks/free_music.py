@@ -21,6 +21,7 @@ from kgenre.audio.walk import find_audio_files, has_suffix
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder
 from kgenre.core.text import one_line
+from kgenre.core.unzip import BROKEN
 from kgenre.core.zip_members import fault_of_members
 
 LISTED = Path(__file__).with_suffix(".txt")
@@ -116,7 +117,7 @@ def unzip_audio(archive: Path) -> None:
             if members and (fault := fault_of_members(members, archive.stat().st_size)):
                 raise KgenreError(f"{archive.name}: refused: {fault}.")
             file.extractall(archive.with_name(f"{archive.name}.d"), members)
-    except zipfile.BadZipFile as error:
+    except BROKEN as error:
         raise KgenreError(f"{archive.name}: not a whole zip archive ({error}).") from error
 
 
@@ -132,7 +133,10 @@ def is_audio(name: str) -> bool:
 
 def call(command: list[str], folder: Path, step: str) -> None:
     """Runs a program in a folder; its last line is the cause of a failure."""
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    english = {**os.environ, "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(
+        command, cwd=folder, env=english, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     if done.returncode:
         cause = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
         raise KgenreError(f"{command[0]}: {one_line(cause.removeprefix('E: '))}. {step}")

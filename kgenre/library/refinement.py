@@ -131,6 +131,8 @@ class Refinement(Progress):
             self._error = ""
         except KgenreError as error:  # the page tells it
             self._error = str(error)
+        finally:
+            self.model = None  # ends the threads of its own, whose interpreters take 30 MB each
 
     def _place(self, report: Report) -> None:
         """Gives new tracks a place on the map, where all others stay."""
