@@ -1,5 +1,6 @@
 """What the comparisons of models share: vectors of tracks, computed once into files, and bootstrap intervals."""
 
+import argparse
 import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,7 +10,10 @@ import pandas as pd
 
 from kgenre import cli
 from kgenre.audio.slicing import SliceSpec
-from kgenre.core.metrics import percentile_interval
+from kgenre.cli.tables import markdown
+from kgenre.collections import load_collection
+from kgenre.core.errors import KgenreError
+from kgenre.core.metrics import group_samples, percentile_interval
 from kgenre.embeddings.extract import embed
 from kgenre.embeddings.files import read_embeddings
 from kgenre.model.aggregate import aggregate
@@ -85,3 +89,24 @@ def slices_of(embeddings) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 def mean_interval(values: np.ndarray, draws: Iterable[np.ndarray]) -> list[float]:
     """95 % interval of the mean of values (tracks,), from bootstrap samples of their rows."""
     return percentile_interval([values[draw].mean() for draw in draws])
+
+
+def train_and_valid(args: argparse.Namespace) -> pd.DataFrame:
+    """The tracks of the collection that the flags name, those of test dropped."""
+    table = load_collection(args.data, options=cli.collection_options(args)).table
+    return table[table["split"].isin(("train", "valid"))].reset_index(drop=True)
+
+
+def differences(hits: dict, against: str, groups: np.ndarray) -> str:
+    """Table of accuracy in folds minus that of one model by the same head, with a paired bootstrap of whole groups."""
+    if against not in {model for model, _ in hits}:
+        raise KgenreError(f"--against must be one of --models. Received: {against}.")
+    lines, draws = [], list(group_samples(groups, DRAWS))
+    for (model, head), own in hits.items():
+        if model != against:
+            difference = own - hits[against, head]
+            low, high = mean_interval(difference, draws)
+            lines.append(
+                (f"`{model}`", head, f"{100 * difference.mean():+.1f}", f"{100 * low:+.1f} to {100 * high:+.1f}")
+            )
+    return markdown(("model", "head", f"points more than `{against}`", "95 % interval"), lines)
