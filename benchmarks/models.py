@@ -28,7 +28,7 @@ def vectors_by(
 ) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
     """Mean embeddings of tracks by models and mixtures: {model: (tracks, d)}, and the rows that all could embed.
 
-    Those of a model are computed where OUT/MODEL[-KIND].npz has none yet; those of a mixture are joined.
+    Embeddings that OUT/MODEL[-KIND].npz lacks are computed; those of a mixture are its members', joined.
     """
     names = dict.fromkeys(name for model in models for name in member_names(model))
     files = {name: out / f"{file_name(name)}{kind and '-'}{kind.replace(' ', '_')}.npz" for name in names}
@@ -92,15 +92,19 @@ def mean_interval(values: np.ndarray, draws: Iterable[np.ndarray]) -> list[float
 
 
 def train_and_valid(args: argparse.Namespace) -> pd.DataFrame:
-    """The tracks of the collection that the flags name, those of test dropped."""
+    """The tracks of the collection that the flags name, without those of test."""
     table = load_collection(args.data, options=cli.collection_options(args)).table
     return table[table["split"].isin(("train", "valid"))].reset_index(drop=True)
 
 
+def check_against(against: str | None, models: Sequence[str]) -> None:
+    """Before the work: raises KgenreError where the model that others are compared with is none of them."""
+    if against and against not in models:
+        raise KgenreError(f"--against must be one of --models. Received: {against}.")
+
+
 def differences(hits: dict, against: str, groups: np.ndarray) -> str:
     """Table of accuracy in folds minus that of one model by the same head, with a paired bootstrap of whole groups."""
-    if against not in {model for model, _ in hits}:
-        raise KgenreError(f"--against must be one of --models. Received: {against}.")
     lines, draws = [], list(group_samples(groups, DRAWS))
     for (model, head), own in hits.items():
         if model != against:

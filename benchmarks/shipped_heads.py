@@ -1,10 +1,10 @@
-"""How well the models of the package tell genres, with heads fitted as theirs were: in folds by artist, in pairs.
+"""How well the models of the package predict genres in folds by artist, with heads fitted as theirs were.
 
     python -m benchmarks.shipped_heads --data DIR --artists FILE --models compact best --against best --out FOLDER
 
-A head is fitted as `kgenre default_head` fits it, on altered copies too, without the tracks of one of five folds over
-train and valid, which it then answers. Test tracks are dropped before anything else. The features of a model are
-computed once, into FOLDER/MODEL-features.npz. `benchmarks.teachers` compares the embeddings by heads of one kind.
+For each of five folds over train and valid, a head is fitted to the other four as `kgenre default_head` fits it, with
+altered copies, and evaluated on the fold. Test tracks are dropped before anything else. The features of a model are
+computed once and kept in FOLDER/MODEL-features.npz. `benchmarks.teachers` compares embeddings by heads of one kind.
 """
 
 import os
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.models import DRAWS, differences, mean_interval, train_and_valid
+from benchmarks.models import DRAWS, check_against, differences, mean_interval, train_and_valid
 from kgenre import cli
 from kgenre.baselines.default_head import FITS, extract, fold_probabilities
 from kgenre.baselines.linear_head import FOLDS, SliceFeatures
@@ -35,7 +35,7 @@ def main(argv=None) -> int:
     parser = cli.Parser(prog="python -m benchmarks.shipped_heads", description=__doc__, formatter_class=form)
     cli.add_data_flag(parser, required=True)
     parser.add_argument("--models", nargs="+", required=True, choices=PACKAGED, help="of the package")
-    parser.add_argument("--against", choices=PACKAGED, help="also how much each model is better than this one of them")
+    parser.add_argument("--against", choices=PACKAGED, help="also show how much better the others are than this one")
     parser.add_argument("--seeds", type=int, default=1, help="draws of the folds (default: 1)")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="of features and table")
     cli.add_collection_flags(parser)
@@ -43,6 +43,7 @@ def main(argv=None) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
+    check_against(args.against, args.models)
     out, rows = make_output_folder(args.out), train_and_valid(args)
     groups = group_ids(rows, "artist", unknown=numbered_neighbours(rows))
     draws, lines, hits = list(group_samples(groups, DRAWS)), [], {}
@@ -79,7 +80,7 @@ def features_of(model: str, rows: pd.DataFrame, file: Path) -> SliceFeatures:
 
 
 def fold_hits(features: SliceFeatures, rows: pd.DataFrame, groups, classifiers, seeds: int) -> np.ndarray:
-    """Whether each track is answered rightly without its fold, mean over the draws of the folds."""
+    """How often each track is predicted correctly by a head that was fitted without its fold: mean over the draws."""
     labels = sorted(set(rows["genre"]))
     truth, hits = np.array([labels.index(genre) for genre in rows["genre"]]), np.zeros(len(rows))
     for seed in range(seeds):

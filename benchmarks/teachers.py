@@ -25,7 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from benchmarks.models import differences, train_and_valid, vectors_by
+from benchmarks.models import check_against, differences, train_and_valid, vectors_by
 from kgenre import cli
 from kgenre.audio.settings import ReaderSettings
 from kgenre.cli.tables import markdown
@@ -53,7 +53,7 @@ def main(argv=None) -> int:
     parser.add_argument(
         "--unit", choices=("artist", "track"), default="artist", help="kept in one fold (default: artist)"
     )
-    parser.add_argument("--against", metavar="MODEL", help="also how much each model is better than this one of them")
+    parser.add_argument("--against", metavar="MODEL", help="also show how much better the others are than this one")
     parser.add_argument("--seeds", type=int, default=1, help="draws of the folds (default: 1)")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="of embeddings and table")
     cli.add_collection_flags(parser)
@@ -62,6 +62,7 @@ def main(argv=None) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
+    check_against(args.against, args.models)
     out = make_output_folder(args.out)
     rows, workers = train_and_valid(args), cli.settings_from(ReaderSettings, args).workers
     vectors, rows = vectors_by(args.models, rows, out, workers)

@@ -67,6 +67,14 @@ def test_teachers_and_their_mixture_are_measured_on_train_and_valid(tmp_path, ca
     assert all(np.allclose(both[path][128:], finer[path], atol=1e-5) for path in rows["path"])
 
 
+@pytest.mark.parametrize("benchmark", [teachers, shipped_heads])
+def test_comparison_with_a_model_that_is_not_measured_is_refused_before_the_work(benchmark, tmp_path, capsys):
+    command = ["--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out"), "--models", "compact"]
+    assert benchmark.main([*command, "--against", "musicnn"]) == 2
+    assert "--against must be one of --models. Received: musicnn." in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_shipped_heads_are_measured_in_folds_by_artist_without_test_tracks(tmp_path, monkeypatch):
     made = make_demo(tmp_path / "demo", genres=("ambient", "metal"), songs_per_genre=12, seconds=(2.0, 3.0))
     out = tmp_path / "out"
