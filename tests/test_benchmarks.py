@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from benchmarks import architectures, library, models, purity, shipped_heads, tag_agreement, teachers
+from benchmarks import architectures, library, models, peak, purity, shipped_heads, tag_agreement, teachers
 from benchmarks.peak import peak_mib
 from kgenre.baselines.default_head import FITS, HeadFit
 from kgenre.baselines.linear_head import logistic
@@ -250,3 +250,16 @@ def test_library_of_two_models_is_timed_against_one_bare_decoding(tmp_path, caps
     assert all(words[-2] == "3" and 50 < float(words[2]) < 2000 for words in memory.values())
     assert "20 unchanged tracks compared" in said
     assert library.main([str(tmp_path / "nowhere")]) == 2
+
+
+def test_process_does_not_outlive_a_measurement_that_is_stopped(monkeypatch):
+    seen = []
+
+    def stopped(process):
+        seen.append(process)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(peak, "_memory", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        peak.peak_mib(["-c", "import time; time.sleep(600)"])
+    assert not seen[0].is_running()
