@@ -388,9 +388,9 @@ BY_HAND = {
     "tagger_crnn": 4 * (1 + 64 + 3 * 128)
     + sum((9 * a + 1) * b for a, b in ((1, 64), (64, 128), (128, 128), (128, 128)))
     + gru(128, 32) + gru(32, 32) + 33 * 8,
-    # Twice the convolutions of "fcn", the first of 24 maps, the second and third in two parts, the last a column wide.
-    "short_fcn": 2 * (4 * (1 + 24 + 3 * 128 + 64) + 10 * 24 + (9 * 128 + 1) * 128 + (3 * 128 + 1) * 64)
-    + sum(9 * 24 * a + (a + 1) * 128 + 9 * 128 * b + (b + 1) * 128 for a, b in ((40, 96), (16, 48)))
+    # Twice the convolutions of "fcn", the first of 32 maps, the second and third in two parts, the last a column wide.
+    "short_fcn": 2 * (4 * (1 + 32 + 3 * 128 + 64) + 10 * 32 + (9 * 128 + 1) * 128 + (3 * 128 + 1) * 64)
+    + sum(9 * 32 * a + (a + 1) * 128 + 9 * 128 * b + (b + 1) * 128 for a, b in ((40, 96), (16, 48)))
     + 129 * 8,
     # 96 bands: 48, then 24, 12, 6, 3 behind the pools.
     "bandattn": 4 * 96 + 21 * 32 + 4 * 32 + sum(9 * a * b + 4 * b for a, b in ((32, 64), (64, 96), (96, 128)))

@@ -12,7 +12,7 @@ from kgenre.features.mel import TAGGER_MEL
 from kgenre.weights import load, weights_help, weights_of
 
 # {branch: (maps of the first convolution, rank of the second, rank of the third)}. Most of `fcn`'s work is in these.
-BRANCHES = {"msd": (24, 40, 96), "jamendo": (24, 16, 48)}
+BRANCHES = {"msd": (32, 40, 96), "jamendo": (32, 16, 48)}
 POOLS = ((2, 4), (2, 4), (2, 4), (3, 1))
 TAG_SHIFT = "tags/shift"  # the array of its weights that is added to the scores of the taggers' tags
 CELL = 64  # frames to a value in time behind the pools, 1 s

@@ -121,8 +121,8 @@ WEIGHTS = {
         citation="Won et al. 2020; kgenre",
         file="short_fcn.npz",
         source=sources.from_package,
-        sha256="37cc9ae26daf5c08a155b58458e3167d692cc5b1d1701427f6b09d291d902fbc",
-        size=936_490,
+        sha256="5998c4c202e8495e713921d687293892ea9d74d44b63370085248034ebabd499",
+        size=944_593,
     ),
     **{
         f"musicnn-{value}": PretrainedWeights(
