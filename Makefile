@@ -26,7 +26,7 @@ demo: .venv/installed
 	@echo "for TF Serving         $(RUN)/saved_model/"
 	@echo "your own music         $(BIN)/kgenre predict --model $(RUN) YOUR_SONG.mp3"
 
-# By name: xdist would put files of many tests first, and the long tests, alone in their files, would end it by themselves.
+# In the order of names: xdist would start with the files of many tests, and end with a few long tests on one worker.
 test: .venv/installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --nbmake notebooks tests
 

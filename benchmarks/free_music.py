@@ -1,10 +1,11 @@
-"""Fetches the free music that the default network was fitted to, out of packages of Debian; installs nothing.
+"""Downloads the free music that the default network was fitted to from Debian packages, without installing them.
 
     python -m benchmarks.free_music DIR [PACKAGE ...]
 
-On Debian or Ubuntu, with the lists of `apt-get update`. Without names, the packages of free_music.txt beside this file,
-of Debian 12: 7.7 GB are fetched and some 3 GB kept. Of a package, its audio files and its file `copyright` are kept in
-DIR/PACKAGE, at their places; what is there already is skipped, so a command that was stopped continues.
+For Debian or Ubuntu; run `apt-get update` first. Without names, it takes the Debian 12 packages that free_music.txt
+beside this file lists: it downloads 7.7 GB and keeps about 3 GB. The audio files of a package and its `copyright` file
+are kept in DIR/PACKAGE, at their paths in the package. A package that is there already is skipped, so an interrupted
+command can be run again to continue.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from kgenre.audio.walk import find_audio_files, has_suffix
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder
 from kgenre.core.text import one_line
+from kgenre.core.unzip import BROKEN
 from kgenre.core.zip_members import fault_of_members
 
 LISTED = Path(__file__).with_suffix(".txt")
@@ -59,17 +61,19 @@ def _fetch_all(args: argparse.Namespace) -> int:
 def check_tools() -> None:
     missing = [tool for tool in ("apt-get", "dpkg") if not shutil.which(tool)]
     if missing:
-        raise KgenreError(f"{missing[0]} is missing, which fetches and unpacks packages. Use Debian or Ubuntu.")
+        raise KgenreError(
+            f"{missing[0]} is missing; packages are downloaded and unpacked with it. Use Debian or Ubuntu."
+        )
 
 
 def read_list(file: Path) -> list[str]:
-    """The lines of a file that are neither empty nor begin with #."""
+    """The lines of a file that are not empty and do not begin with #."""
     lines = map(str.strip, file.read_text(encoding="utf-8").splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
 
 def add_package(package: str, folder: Path) -> None:
-    """Makes folder/PACKAGE, unless it is there: appears when it is complete.
+    """Makes folder/PACKAGE, which appears when it is complete, unless it exists already.
 
     Raises:
         KgenreError: no such package, or one that cannot be fetched or unpacked.
@@ -103,7 +107,7 @@ def keep_audio(deb: Path, package: str, target: Path) -> None:
     target.mkdir()
     licence = tree / "usr/share/doc" / package / "copyright"
     found = [licence, *(path for path in sorted(tree.rglob("*")) if is_audio(path.name))]
-    # Links within the package stay, as of a song that has two names; before anything moves, for they lead to files.
+    # Links within the package are kept, such as a second name of a song; checked before their targets are moved.
     for path in [path for path in found if path.is_file() and path.resolve().is_relative_to(tree)]:
         move(path, tree, target)
 
@@ -116,7 +120,7 @@ def unzip_audio(archive: Path) -> None:
             if members and (fault := fault_of_members(members, archive.stat().st_size)):
                 raise KgenreError(f"{archive.name}: refused: {fault}.")
             file.extractall(archive.with_name(f"{archive.name}.d"), members)
-    except zipfile.BadZipFile as error:
+    except BROKEN as error:
         raise KgenreError(f"{archive.name}: not a whole zip archive ({error}).") from error
 
 
@@ -131,8 +135,11 @@ def is_audio(name: str) -> bool:
 
 
 def call(command: list[str], folder: Path, step: str) -> None:
-    """Runs a program in a folder; its last line is the cause of a failure."""
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    """Runs a program in a folder. Its last line on standard error is given as the cause of a failure."""
+    english = {**os.environ, "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(
+        command, cwd=folder, env=english, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     if done.returncode:
         cause = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
         raise KgenreError(f"{command[0]}: {one_line(cause.removeprefix('E: '))}. {step}")

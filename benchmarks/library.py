@@ -1,10 +1,10 @@
-"""Scans: music analysed by models against its bare decoding, peak memory, and 100 000 unchanged tracks compared.
+"""Scans: analysis by models against decoding alone, peak memory, and the comparison of 100 000 unchanged tracks.
 
     python -m benchmarks.library [FOLDER] [--models MODEL ...]
 
-Without a folder it makes songs of its own; without models, it is the default model. Bare decoding is to the sample rate
-of a model, in as many processes as there are cores. Rounds of all models are interleaved, each figure is of the best.
-Memory is that of a process that scans the folder with two reading processes, and of these.
+Without a folder it makes songs of its own; without --models it measures the default model. Decoding alone is to the
+sample rate of a model, in as many processes as there are cores. The rounds of all models are interleaved, and each
+figure is of the best round. Memory is the sum over a process that scans the folder and its two reading processes.
 """
 
 import os
@@ -41,7 +41,7 @@ SCANS = {  # {name: (how tracks are read, whether only as a first pass)}
     "first pass": (PROGRESSIVE_POLICY, True),
     "3 slices a track": (ReadPolicy(3), False),
 }
-# Of the package alone: what this file imports besides would count.
+# A program of its own: whatever else this file imports would count too.
 SCAN = """
 import sys
 from kgenre.library.scan.scan import scan
@@ -72,7 +72,7 @@ def main(argv=None) -> int:
     parser = cli.Parser(prog="python -m benchmarks.library", description=__doc__, formatter_class=form)
     parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="music (default: songs made here)")
     parser.add_argument("--models", nargs="+", default=[DEFAULT], metavar="MODEL", help="(default: default)")
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="after one to warm up (default: 3)")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="rounds after one to warm up (default: 3)")
     return cli.run(_measure, parser.parse_args(argv))
 
 
@@ -94,7 +94,7 @@ def _measure(args: argparse.Namespace) -> int:
 
 
 def choose(folder: Path, chosen: Path) -> tuple[Path, float]:
-    """Links to the songs of a folder that are no jingles, and their length together in seconds."""
+    """A folder of links to the songs that are longer than a jingle, and their total length in seconds."""
     chosen.mkdir()
     total = 0.0
     for number, song in enumerate(map(os.fsdecode, walk(os.fsencode(folder)).files)):
@@ -125,7 +125,7 @@ def show_rates(chosen: Path, seconds: float, models: dict, place: Path, rounds: 
             candidates[f"{model_name}: {name}"] = lambda model=model, how=how: scanned(model, *how)
             compared.setdefault(decode, [decode]).append(f"{model_name}: {name}")
     rates = best_rates(candidates, rounds)
-    print(f"  {len(songs)} songs, {total / 60:.0f} minutes, {CORES} cores; processes start anew each time")
+    print(f"  {len(songs)} songs, {total / 60:.0f} minutes, {CORES} cores; new processes each time")
     for decode, names in compared.items():
         show({name: rates[name] for name in names}, "x real time", decode)
     for name, rate in rates.items():
@@ -136,7 +136,7 @@ def show_memory(chosen: Path, models: dict, place: Path) -> None:
     for number, name in enumerate(models):
         library = place / f"memory-{number}.sqlite"
         peak, processes = peak_mib(["-c", SCAN, str(library), str(chosen), name, str(WORKERS)])
-        print(f"  {name + ': whole':<44} {peak:9.0f} MiB at most, in {processes} processes")
+        print(f"  {name + ': whole':<44} {peak:9.0f} MiB at the peak, in {processes} processes")
 
 
 def seconds_of(song: str) -> float:

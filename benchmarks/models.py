@@ -1,5 +1,6 @@
 """What the comparisons of models share: vectors of tracks, computed once into files, and bootstrap intervals."""
 
+import argparse
 import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,7 +10,10 @@ import pandas as pd
 
 from kgenre import cli
 from kgenre.audio.slicing import SliceSpec
-from kgenre.core.metrics import percentile_interval
+from kgenre.cli.tables import markdown
+from kgenre.collections import load_collection
+from kgenre.core.errors import KgenreError
+from kgenre.core.metrics import group_samples, percentile_interval
 from kgenre.embeddings.extract import embed
 from kgenre.embeddings.files import read_embeddings
 from kgenre.model.aggregate import aggregate
@@ -24,7 +28,7 @@ def vectors_by(
 ) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
     """Mean embeddings of tracks by models and mixtures: {model: (tracks, d)}, and the rows that all could embed.
 
-    Those of a model are computed where OUT/MODEL[-KIND].npz has none yet; those of a mixture are joined.
+    Embeddings that OUT/MODEL[-KIND].npz lacks are computed; those of a mixture are its members', joined.
     """
     names = dict.fromkeys(name for model in models for name in member_names(model))
     files = {name: out / f"{file_name(name)}{kind and '-'}{kind.replace(' ', '_')}.npz" for name in names}
@@ -85,3 +89,28 @@ def slices_of(embeddings) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 def mean_interval(values: np.ndarray, draws: Iterable[np.ndarray]) -> list[float]:
     """95 % interval of the mean of values (tracks,), from bootstrap samples of their rows."""
     return percentile_interval([values[draw].mean() for draw in draws])
+
+
+def train_and_valid(args: argparse.Namespace) -> pd.DataFrame:
+    """The tracks of the collection that the flags name, without those of test."""
+    table = load_collection(args.data, options=cli.collection_options(args)).table
+    return table[table["split"].isin(("train", "valid"))].reset_index(drop=True)
+
+
+def check_against(against: str | None, models: Sequence[str]) -> None:
+    """Before the work: raises KgenreError where the model that others are compared with is none of them."""
+    if against and against not in models:
+        raise KgenreError(f"--against must be one of --models. Received: {against}.")
+
+
+def differences(hits: dict, against: str, groups: np.ndarray) -> str:
+    """Table of accuracy in folds minus that of one model by the same head, with a paired bootstrap of whole groups."""
+    lines, draws = [], list(group_samples(groups, DRAWS))
+    for (model, head), own in hits.items():
+        if model != against:
+            difference = own - hits[against, head]
+            low, high = mean_interval(difference, draws)
+            lines.append(
+                (f"`{model}`", head, f"{100 * difference.mean():+.1f}", f"{100 * low:+.1f} to {100 * high:+.1f}")
+            )
+    return markdown(("model", "head", f"points more than `{against}`", "95 % interval"), lines)

@@ -1,14 +1,15 @@
-"""Purity of neighbours: of the five nearest of each track, how many have its style, its album, its style elsewhere.
+"""Purity of neighbours: how many of the five nearest of each track have its style, its album, its style elsewhere.
 
     python -m benchmarks.purity --data TABLE.csv --models compact musicnn --out FOLDER
     python -m benchmarks.purity --data free_music.csv --root MUSIC --album package --models compact musicnn --out FOLDER
 
 TABLE has a row for each track with its path, style and album; --style and --album name other columns. Neighbours are
-those of `kgenre similar`: by cosine distance between the mean embeddings of whole tracks. "Style, other albums" is of
-the five nearest that are not of the track's own album: songs of an album share style and sound, so that style alone may
-be the album again. The album is what is drawn in the bootstrap, too: its tracks are no independent samples. A track
-without an album is one by itself, and one without a style is left out. "By chance" is of neighbours drawn at random,
-"at most" is what the table allows. Embeddings are kept in FOLDER; a command that was stopped continues.
+those of `kgenre similar`: by cosine distance between the mean embeddings of whole tracks. "Style, other albums" takes
+the five nearest among the tracks of other albums: songs of an album share style and sound, so that "style" alone may
+only measure the album. The bootstrap draws whole albums too, because their tracks are not independent samples. A track
+without an album counts as an album of its own, and one without a style is left out. "By chance" is the expectation for
+random neighbours, "at most" the best that the table allows. Embeddings are kept in FOLDER, and an interrupted command
+can be run again to continue.
 """
 
 import os
@@ -37,7 +38,7 @@ from kgenre.embeddings.neighbours import nearest
 
 NEIGHBOURS = 5
 BLOCK = 256  # tracks whose neighbours are held at a time
-# Whether others have the style, and the album, of a track -> which of them are right, and which of them count.
+# Whether other tracks share the style, and the album, of a track -> which of them are right, and which of them count.
 MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]] = {
     "style": lambda style, album: (style, np.ones_like(style)),
     "album": lambda style, album: (album, np.ones_like(album)),
@@ -50,11 +51,11 @@ def main(argv=None) -> int:
         prog="python -m benchmarks.purity", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True, metavar="CSV", help="table of tracks")
-    parser.add_argument("--root", type=Path, metavar="DIR", help="of relative paths (default: the table's folder)")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="folder of relative paths (default: the table's)")
     for name in ("style", "album"):
-        parser.add_argument(f"--{name}", default=name, metavar="COLUMN", help=f"with the {name} (default: {name})")
+        parser.add_argument(f"--{name}", default=name, metavar="COLUMN", help=f"column of the {name} (default: {name})")
     parser.add_argument("--models", nargs="+", required=True, metavar="MODEL", help="models, or mixtures of them")
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="of embeddings and table")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for embeddings and table")
     cli.add_settings_flags(parser, ReaderSettings, "workers")
     return cli.run(_measure, parser.parse_args(argv))
 
@@ -66,8 +67,8 @@ def _measure(args: argparse.Namespace) -> int:
     styles, albums = rows["genre"].to_numpy(dtype=object), group_ids(rows, "album")
     if len(rows) <= NEIGHBOURS or len(set(albums)) < 2:
         raise KgenreError(
-            f"{args.data}: more than {NEIGHBOURS} tracks of two albums are needed. Received: {len(rows)} that can be "
-            f"used, of {len(set(albums))}."
+            f"{args.data}: more than {NEIGHBOURS} usable tracks of two or more albums are needed. Received: "
+            f"{len(rows)} of {len(set(albums))}. Name a larger table."
         )
     shares = {model: purity(x, styles, albums) for model, x in vectors.items()}
     text = report(shares, bounds(styles, albums), styles, albums)
@@ -89,7 +90,7 @@ def read_table(path: Path, root: Path, style: str, album: str) -> pd.DataFrame:
     if missing := [name for name in ("path", style, album) if name not in table]:
         raise KgenreError(
             f"{path}: no column {' and no column '.join(missing)}. Received: {', '.join(table)}. "
-            "Name those of style and album with --style and --album."
+            "Name the columns of style and album with --style and --album."
         )
     paths = [str((root / name).resolve()) for name in table["path"]]
     rows = pd.DataFrame({"path": paths, "genre": table[style].str.strip(), "album": table[album].str.strip()})
@@ -99,7 +100,7 @@ def read_table(path: Path, root: Path, style: str, album: str) -> pd.DataFrame:
 
 
 def purity(vectors: np.ndarray, styles: np.ndarray, albums: np.ndarray) -> dict[str, np.ndarray]:
-    """Of each of MEASURES the share among the nearest that count, float64 (tracks,).
+    """For each of MEASURES, the share of right ones among the nearest that count, float64 (tracks,).
 
     Args:
         vectors: float (tracks, d). styles, albums: of the tracks, (tracks,).

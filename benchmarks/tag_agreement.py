@@ -2,17 +2,17 @@
 
     python -m benchmarks.tag_agreement --model compact --teachers fcn-msd fcn-jamendo --data MANIFEST DIR --out FOLDER
 
-For music that the model was not made with: agreement with teachers is no accuracy, and on what it has seen it is no
-news. --data takes one collection or more, each reported by itself; the kind of a track is its genre, in a folder the
-first folder below it. Tracks whose split is test are dropped before anything else. Tags are of whole tracks. A tag that
-several teachers have is the mean of their logits, as in `compact`'s own layer of tags, and so is one that a teacher has
-in two spellings.
+Use music that the model was not fitted to: agreement with teachers is not accuracy, and on music that the model has
+seen it shows nothing. --data takes one or more collections, each reported by itself; the kind of a track is its genre,
+which in a folder is the first folder below it. Tracks whose split is test are dropped before anything else. Tags are of
+whole tracks. For a tag that several teachers have, or one teacher in two spellings, the mean of the logits is taken, as
+in `compact`'s own layer of tags.
 
 Of each tag over tracks: the rank correlation, and the AUROC with which the model's probability finds the tenth of the
 tracks for which the teachers' is highest. Of each kind: how many of the five most probable tags are the same, the
-correlation of the tags of one track, and the mean absolute difference of probabilities. "The mean track" answers all
-tracks with the teachers' mean: what agreement is worth that knows nothing of the track. Intervals are of a bootstrap of
-artists. Answers are kept in FOLDER; a command that was stopped continues.
+correlation of the tags of one track, and the mean absolute difference of probabilities. "The mean track" gives every
+track the teachers' mean: the agreement of an answer that knows nothing of the track. Intervals are of a bootstrap of
+artists. Answers are kept in FOLDER, and an interrupted command can be run again to continue.
 """
 
 import os
@@ -46,7 +46,7 @@ from kgenre.weights.taggers import SPELT
 
 TOP = 5  # tags of a track
 TOP_SHARE = 0.1  # of the tracks, those with most of a tag
-LEAST = 10  # tracks, so that this is one
+LEAST = 10  # tracks, so that TOP_SHARE of them is at least one
 LEAST_KIND = 5  # tracks; smaller kinds are shown together
 EPSILON = 1e-6  # of probabilities, whose logits must be finite
 SHOWN = 8  # tags at either end that are printed
@@ -57,12 +57,16 @@ PER_TAG = ("rank correlation", "AUROC of the top tenth", "teachers' mean", "mode
 def main(argv=None) -> int:
     form = argparse.RawDescriptionHelpFormatter
     parser = cli.Parser(prog="python -m benchmarks.tag_agreement", description=__doc__, formatter_class=form)
-    parser.add_argument("--model", required=True, metavar="MODEL", help="with tags")
+    parser.add_argument("--model", required=True, metavar="MODEL", help="a model with tags")
     parser.add_argument(
-        "--teachers", nargs="+", required=True, metavar="MODEL", help="with tags, some of them the same"
+        "--teachers",
+        nargs="+",
+        required=True,
+        metavar="MODEL",
+        help="models with tags, some of which the model has too",
     )
-    cli.add_data_flag(parser, "one or several: ", nargs="+", required=True)
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="of answers and tables")
+    cli.add_data_flag(parser, "one or more: ", nargs="+", required=True)
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for answers and tables")
     cli.add_collection_flags(parser)
     cli.add_settings_flags(parser, ReaderSettings, "workers")
     return cli.run(_measure, parser.parse_args(argv))
@@ -82,7 +86,9 @@ def _measure(args: argparse.Namespace) -> int:
     for data, rows in collections.items():
         rows = rows[rows["path"].isin(found.index) & rows["path"].isin(truth.index)]
         if len(rows) < LEAST:
-            raise KgenreError(f"{data}: at least {LEAST} tracks are needed. Received: {len(rows)} that can be used.")
+            raise KgenreError(
+                f"{data}: at least {LEAST} usable tracks are needed. Received: {len(rows)}. Name more music."
+            )
         sections.append(section(data, rows, truth.loc[rows["path"], names], found.loc[rows["path"], names]))
     teachers = ", ".join(f"`{teacher}`" for teacher in args.teachers)
     file = out / f"tag_agreement-{file_name(args.model)}.md"
@@ -92,7 +98,7 @@ def _measure(args: argparse.Namespace) -> int:
 
 
 def unseen_tracks(data: str, options) -> pd.DataFrame:
-    """The tracks of a collection, those of a given test split dropped."""
+    """The tracks of a collection, without those of its test split if it has one."""
     table = labelled_tracks(data, options=options)[0].table
     return table[table["split"] != "test"].reset_index(drop=True)
 
@@ -105,7 +111,7 @@ def tags(name: str, rows: pd.DataFrame, out: Path, workers: int) -> pd.DataFrame
     """
     model, file = open_model(name), out / f"{file_name(name)}-answers.npz"
     if not model.tag_names:
-        raise KgenreError(f"{name}: has no tags. Name a model that has some, such as compact or fcn-msd.")
+        raise KgenreError(f"{name}: has no tags. Name a model with tags, such as compact or fcn-msd.")
     embed_by(model, rows, file, workers, probabilities=True)
     found = {}
     for path, (_, vectors) in slices_of(read_embeddings(file)).items():
@@ -122,7 +128,7 @@ def combined(models: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def section(data: str, rows: pd.DataFrame, truth: pd.DataFrame, found: pd.DataFrame) -> str:
-    """The tables of one collection, as Markdown; what matters of them is printed.
+    """The tables of one collection, as Markdown; the most important parts are printed.
 
     Args:
         rows: the tracks. truth, found: probabilities (tracks, tags) by the teachers and by the model.
@@ -152,7 +158,7 @@ def section(data: str, rows: pd.DataFrame, truth: pd.DataFrame, found: pd.DataFr
 
 
 def per_tag(truth: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
-    """PER_TAG of each tag, of probabilities (tracks, tags); NaN where a tag has the same in all tracks."""
+    """PER_TAG of each tag, of probabilities (tracks, tags); NaN where a tag has the same probability in all tracks."""
     true, answers = truth.to_numpy(), found.to_numpy()
     most = np.argsort(-true, axis=0, kind="stable")[: max(1, round(TOP_SHARE * len(true)))]
     top = np.zeros(true.shape, int)

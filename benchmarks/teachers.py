@@ -25,15 +25,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from benchmarks.models import DRAWS, mean_interval, vectors_by
+from benchmarks.models import check_against, differences, train_and_valid, vectors_by
 from kgenre import cli
 from kgenre.audio.settings import ReaderSettings
 from kgenre.cli.tables import markdown
-from kgenre.collections import load_collection
 from kgenre.collections.grouping import group_ids, grouped_folds
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder, write_text
-from kgenre.core.metrics import group_samples, wilson_interval
+from kgenre.core.metrics import wilson_interval
 
 FOLDS = 5
 # Each behind a scaler to mean 0 and deviation 1. Their numbers are fixed: nothing is chosen on the tracks reported.
@@ -54,7 +53,7 @@ def main(argv=None) -> int:
     parser.add_argument(
         "--unit", choices=("artist", "track"), default="artist", help="kept in one fold (default: artist)"
     )
-    parser.add_argument("--against", metavar="MODEL", help="also how much each model is better than this one of them")
+    parser.add_argument("--against", metavar="MODEL", help="also show how much better the others are than this one")
     parser.add_argument("--seeds", type=int, default=1, help="draws of the folds (default: 1)")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="of embeddings and table")
     cli.add_collection_flags(parser)
@@ -63,6 +62,7 @@ def main(argv=None) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
+    check_against(args.against, args.models)
     out = make_output_folder(args.out)
     rows, workers = train_and_valid(args), cli.settings_from(ReaderSettings, args).workers
     vectors, rows = vectors_by(args.models, rows, out, workers)
@@ -83,27 +83,6 @@ def _compare(args: argparse.Namespace) -> int:
     write_text(out / "teachers.md", text)
     print(f"{caption}\nwritten to {out / 'teachers.md'}")
     return 0
-
-
-def train_and_valid(args: argparse.Namespace) -> pd.DataFrame:
-    """The tracks of the collection that the flags name, those of test dropped."""
-    table = load_collection(args.data, options=cli.collection_options(args)).table
-    return table[table["split"].isin(("train", "valid"))].reset_index(drop=True)
-
-
-def differences(hits: dict, against: str, groups: np.ndarray) -> str:
-    """Table of accuracy in folds minus that of one model by the same head, with a paired bootstrap of whole groups."""
-    if against not in {model for model, _ in hits}:
-        raise KgenreError(f"--against must be one of --models. Received: {against}.")
-    lines, draws = [], list(group_samples(groups, DRAWS))
-    for (model, head), own in hits.items():
-        if model != against:
-            difference = own - hits[against, head]
-            low, high = mean_interval(difference, draws)
-            lines.append(
-                (f"`{model}`", head, f"{100 * difference.mean():+.1f}", f"{100 * low:+.1f} to {100 * high:+.1f}")
-            )
-    return markdown(("model", "head", f"points more than `{against}`", "95 % interval"), lines)
 
 
 def measured(x: np.ndarray, rows: pd.DataFrame, head: Callable, unit: str, seeds: int) -> tuple[np.ndarray, np.ndarray]:

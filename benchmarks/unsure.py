@@ -24,9 +24,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.models import file_name, vectors_by
+from benchmarks.models import file_name, train_and_valid, vectors_by
 from benchmarks.sounds import write_sounds
-from benchmarks.teachers import FOLDS, HEADS, train_and_valid
+from benchmarks.teachers import FOLDS, HEADS
 from kgenre import cli
 from kgenre.audio.settings import ReaderSettings
 from kgenre.baselines.unsure import REJECTED, fit_distance, fit_unsure

@@ -7,11 +7,14 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from benchmarks import architectures, library, models, purity, tag_agreement, teachers
+from benchmarks import architectures, library, models, peak, purity, shipped_heads, tag_agreement, teachers
 from benchmarks.peak import peak_mib
+from kgenre.baselines.default_head import FITS, HeadFit
+from kgenre.baselines.linear_head import logistic
 from kgenre.collections.demo.files import make_demo
 from kgenre.embeddings.files import read_embeddings, read_metadata
 from kgenre.serving.catalogue import open_model
+from kgenre.serving.packaged import PACKAGED
 
 
 @pytest.mark.soak
@@ -62,6 +65,37 @@ def test_teachers_and_their_mixture_are_measured_on_train_and_valid(tmp_path, ca
     finer = models.track_vectors([out / "musicnn.npz"])
     both = models.track_vectors([out / "default.npz", out / "musicnn.npz"])
     assert all(np.allclose(both[path][128:], finer[path], atol=1e-5) for path in rows["path"])
+
+
+@pytest.mark.parametrize("benchmark", [teachers, shipped_heads])
+def test_comparison_with_a_model_that_is_not_measured_is_refused_before_the_work(benchmark, tmp_path, capsys):
+    command = ["--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out"), "--models", "compact"]
+    assert benchmark.main([*command, "--against", "musicnn"]) == 2
+    assert "--against must be one of --models. Received: musicnn." in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_shipped_heads_are_measured_in_folds_by_artist_without_test_tracks(tmp_path, monkeypatch):
+    made = make_demo(tmp_path / "demo", genres=("ambient", "metal"), songs_per_genre=12, seconds=(2.0, 3.0))
+    out = tmp_path / "out"
+    for name in ("compact", "musicnn"):  # quicker than their own
+        monkeypatch.setitem(FITS, name, HeadFit((logistic(0.01, np.arange(128)),), copies=1))
+    command = ["--data", str(made / "manifest.csv"), "--out", str(out), "--models", "compact", "musicnn"]
+    assert shipped_heads.main([*command, "--against", "musicnn", "--seeds", "2"]) == 0
+    written = (out / "shipped_heads.md").read_text().splitlines()
+    lines = [line.strip("| ").split(" | ") for line in written if "`" in line]
+    assert [line[0] for line in lines[:2]] == ["`compact`", "`musicnn`"] and len(lines) == 4
+    assert all(float(line[1].rstrip("%")) > 80 for line in lines[:2])  # ambient and metal, as composed
+    shares = [float(line[1].rstrip("%")) for line in lines[:2]]
+    assert float(lines[3][2]) == pytest.approx(shares[0] - shares[1], abs=0.1)
+    with np.load(out / "compact-features.npz") as kept:
+        tracks = set(kept["track"].tolist())
+        assert f"{len(tracks)} tracks" in written[0] and len(tracks) < 24
+    monkeypatch.setattr(shipped_heads, "extract", None)  # the features are there
+    assert shipped_heads.main(command) == 0
+    monkeypatch.setattr(shipped_heads, "PACKAGED", {**PACKAGED, "compact": PACKAGED["musicnn"]})
+    with pytest.raises(TypeError):  # those of another model are not taken
+        shipped_heads.main(command)
 
 
 def plain_purity(x, styles, albums, k=5):
@@ -216,3 +250,16 @@ def test_library_of_two_models_is_timed_against_one_bare_decoding(tmp_path, caps
     assert all(words[-2] == "3" and 50 < float(words[2]) < 2000 for words in memory.values())
     assert "20 unchanged tracks compared" in said
     assert library.main([str(tmp_path / "nowhere")]) == 2
+
+
+def test_process_does_not_outlive_a_measurement_that_is_stopped(monkeypatch):
+    seen = []
+
+    def stopped(process):
+        seen.append(process)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(peak, "_memory", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        peak.peak_mib(["-c", "import time; time.sleep(600)"])
+    assert not seen[0].is_running()

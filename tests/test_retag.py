@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from audio_files import music, write_av, write_sound
 from libraries import LevelModel
-from mutagen.id3 import ID3, TIT2, TMOO, TSOP
+from mutagen.id3 import ID3, TCON, TIT2, TMOO, TSOP, TYER
 
 from kgenre.library.moods import MAX_MOODS, MOODS, moods
 from kgenre.library.records import Track
@@ -175,6 +175,28 @@ def test_written_and_undone_tags_leave_every_other_frame_of_id3_as_it_was(files,
     assert {name: restored[name] for name in restored if name not in (b"TCON", b"TMOO")} == own
     assert both(song) == {"genre": ["Rock"], "mood": ["Calm"]} and song.read_bytes()[3] == version
     assert song.read_bytes().endswith(sound)
+
+
+@pytest.mark.parametrize("version", FRAMES)
+def test_id3v1_tag_beside_id3v2_keeps_all_but_the_genre_and_adds_no_frames(files, tmp_path, version):
+    song = tmp_path / "song.mp3"
+    shutil.copy(files / "bare.mp3", song)
+    ID3().save(song, v2_version=version)
+    tags = ID3(song)
+    tags.update(TCON=TCON(encoding=1, text=["Old"]), TYER=TYER(encoding=0, text=["1998"]))
+    tags.save(song, v2_version=version)
+    texts = (b"A title of thirty characters..", b"Artist", b"Album", b"1999", b"A comment of 28 characters..\0\x05")
+    v1 = b"TAG" + b"".join(text.ljust(size, b"\0") for text, size in zip(texts, (30, 30, 30, 4, 30)))
+    with song.open("ab") as file:
+        file.write(v1 + b"\x11")
+    before = frames(song)
+    set_fields(song, {"mood": MOOD})
+    assert set(frames(song)) == {*before, b"TMOO"} and song.read_bytes().endswith(v1 + b"\x11")
+    set_fields(song, {"genre": ["Jazz"]})
+    assert {**frames(song), b"TCON": []} == {**frames(song), **before, b"TCON": []}
+    assert song.read_bytes().endswith(v1 + b"\x08")  # number 8 of ID3v1's genres is Jazz
+    set_fields(song, {"genre": [], "mood": []})
+    assert frames(song).keys() == before.keys() - {b"TCON"} and song.read_bytes().endswith(v1 + b"\xff")
 
 
 def test_moods_are_the_likely_tags_of_the_table_each_once():

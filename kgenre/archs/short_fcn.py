@@ -11,7 +11,7 @@ from kgenre.core.errors import KgenreError
 from kgenre.features.mel import TAGGER_MEL
 from kgenre.weights import load, weights_help, weights_of
 
-# {branch: (maps of the first convolution, rank of the second, rank of the third)}. These have nearly all work of `fcn`.
+# {branch: (maps of the first convolution, rank of the second, rank of the third)}. Most of `fcn`'s work is in these.
 BRANCHES = {"msd": (24, 40, 96), "jamendo": (24, 16, 48)}
 POOLS = ((2, 4), (2, 4), (2, 4), (3, 1))
 TAG_SHIFT = "tags/shift"  # the array of its weights that is added to the scores of the taggers' tags
@@ -66,7 +66,7 @@ def short_fcn(image, weights: str = "none", unfreeze: int = -1):
 
 
 def make_network(shape):
-    """The branches side by side, with random weights, as a keras.Model of images of a shape without batch."""
+    """The branches side by side with random weights, as a keras.Model. `shape` is that of one image, without batch."""
     import keras
     from keras import layers
 

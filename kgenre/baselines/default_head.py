@@ -38,7 +38,7 @@ EMBEDDING, MEANS, POOLED = np.arange(200), np.arange(201, 1706, 2), np.arange(20
 class HeadFit:
     """How the head of a row of PACKAGED is fitted.
 
-    classifiers: whose mean it is.
+    classifiers: the head is their mean.
     copies: altered copies of each track.
     """
 

@@ -20,7 +20,7 @@ from kgenre.core.progress import SILENT, Progress
 
 MOMENTS = ("moving_mean", "moving_variance")
 CROPS = 2000  # at most, of which a tenth are of songs that are held out
-MIX_SHARE = 0.5  # crops with another song's behind: voices and instruments that the songs have not together
+MIX_SHARE = 0.5  # crops mixed with one of another song: combinations of voices and instruments that no song has
 BATCH = 16
 SHARE = {2: 0.1, 3: 0.5}  # of a layer's positions, which are many and alike
 RIDGE = 1e-5  # of the mean variance
@@ -68,7 +68,7 @@ def crop_images(songs: Sequence[DrawnSong], seed: int, progress: Progress = SILE
     rate, length = settings.slice_spec.sample_rate, settings.slice_spec.slice_samples
     each, used = CROPS // max(1, len(songs)), 0
     waveforms, held_out = [], []
-    last = {}  # {whether held out: waveform before}: a song that is held out is in no other crop
+    last = {}  # {whether held out: the waveform before}, so that held-out songs are mixed with each other only
     with progress.task("reading", len(songs), "songs") as advance:
         for song in songs:
             advance()
@@ -145,7 +145,7 @@ def folded(arrays: dict, number: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def best_maps(x, kernel: np.ndarray, bias: np.ndarray, count: int, share: float) -> np.ndarray:
-    """Which maps a convolution loses least by being regressed on, the others left out one by one.
+    """The maps from which a convolution is predicted with the least error: the others are dropped one by one.
 
     Args:
         x: float32 (n, height, width, in), the maps before the convolution.
@@ -164,7 +164,7 @@ def best_maps(x, kernel: np.ndarray, bias: np.ndarray, count: int, share: float)
         inverse = np.linalg.inv(ridged(products[np.ix_(used, used)]))
         solution = inverse @ targets[used]
         losses = []
-        for place in range(len(kept)):  # what is added to the squared error without this one
+        for place in range(len(kept)):  # by how much the squared error grows without this one
             own = np.arange(place, len(used) - 1, len(kept))
             losses.append((solution[own] * np.linalg.solve(inverse[np.ix_(own, own)], solution[own])).sum())
         kept = np.delete(kept, np.argmin(losses))
@@ -200,7 +200,8 @@ def regression(own, exact, kernel: np.ndarray, bias: np.ndarray, rank: int | Non
 
 
 def moments(own, exact, kernel: np.ndarray, bias: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
-    """Mean products of the values of a patch of `own`, then 1, with one another and with a convolution of `exact`.
+    """Second moments: mean products of the values of a patch of `own` and a 1, with themselves and with a convolution
+    of `exact`.
 
     Returns:
         float64 (h w maps + 1, h w maps + 1) and (h w maps + 1, out).

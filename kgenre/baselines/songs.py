@@ -1,4 +1,4 @@
-"""The songs that the default network is fitted to: long ones of any music, drawn, a tenth of them held out."""
+"""The songs that the default network is fitted to: long enough, of any kind, in random order, a tenth held out."""
 
 import contextlib
 import os
@@ -17,14 +17,14 @@ SECONDS = 120.0  # of a song, from its beginning
 
 @dataclass(frozen=True)
 class DrawnSong:
-    """A song, its number among the long ones, and whether it is held out."""
+    """A song, its number among those that are long enough, and whether it is held out."""
 
     path: str
     number: int
     held_out: bool
 
     def samples(self, rate: int) -> np.ndarray:
-        """Its beginning, float32 (n,); nothing if it cannot be decoded."""
+        """Its beginning, float32 (n,); empty if it cannot be decoded."""
         try:
             return read_samples(self.path, rate, SECONDS).samples
         except AudioError:
@@ -32,14 +32,14 @@ class DrawnSong:
 
 
 def drawn_songs(paths: Sequence[str], most: int, seed: int) -> list[DrawnSong]:
-    """Songs of 20 s at least, in an order of chance, every tenth held out."""
+    """At most `most` songs of 20 s or more in random order, every tenth held out."""
     songs = long_songs(paths)
     order = np.random.default_rng(seed).permutation(len(songs))[:most]
     return [DrawnSong(songs[index], int(index), place % 10 == 0) for place, index in enumerate(order)]
 
 
 def long_songs(paths: Sequence[str]) -> list[str]:
-    """Those of 20 s at least by their headers; of several names of a file the first."""
+    """Those of 20 s or more by their headers, each file once, by the first of its names."""
     songs = {}
     for path in paths:
         with contextlib.suppress(AudioError):

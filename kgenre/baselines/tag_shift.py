@@ -1,7 +1,8 @@
-"""What the default model adds to the score of each of its tags, so that it gives a tag as often as the taggers do.
+"""What the default model adds to the score of each of its tags, so that its mean probability is that of the taggers.
 
-Its network is fitted by regression, which gives rare things less weight than they have, and sees five seconds where the
-taggers see 29. Both make scores too low, of each tag by its own measure: songs keep their order, not their probability.
+Its network is fitted by regression, which underestimates rare events, and sees five seconds where the taggers see 29.
+Both make the scores of each tag too low, by an amount that differs between tags. The shift corrects the level and keeps
+the order of songs.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ def fit_tag_shift(songs: Sequence[DrawnSong], arrays: dict, progress: Progress =
     """The shift of each tag of `compact`, float32 (tags,), in the order of its layer of tags.
 
     Args:
-        songs: those that are held out are left out, as are those shorter than a slice of the taggers.
+        songs: only those that are not held out and at least as long as a slice of the taggers are used.
         arrays: of `short_fcn`, as its weights have them.
 
     Raises:
@@ -49,13 +50,13 @@ def fit_tag_shift(songs: Sequence[DrawnSong], arrays: dict, progress: Progress =
             scores.append(network(excerpt) @ layer.kernel + layer.bias)
     if not truth:
         raise KgenreError(
-            f"The fit of the tags needs songs of {spec.slice_seconds:.0f} s. Received none. Name longer ones."
+            f"The fit of the tags needs songs of {spec.slice_seconds:.0f} s or more. Received none. Name longer songs."
         )
     return equal_means(np.stack(truth), scores)
 
 
 def equal_means(truth: np.ndarray, scores: Sequence[np.ndarray]) -> np.ndarray:
-    """What scores must be shifted by for the mean probability of each column to be that of `truth`.
+    """The shift of the scores of each column that makes their mean probability that of `truth`.
 
     Args:
         truth: (songs, tags) in [0, 1].

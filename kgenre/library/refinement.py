@@ -1,10 +1,10 @@
 """The pass that completes a first one, in a thread of its own while the library is used.
 
-It is a scan like any other, so that what it leaves in the library is what a scan without a first pass leaves. It gives
-way: half of the cores read, and on Linux its reading processes, its thread and those that it starts have the niceness
-NICENESS, among them LiteRT's, which computes in threads of its own here (Model.in_background). TensorFlow and NumPy
-compute in one pool of threads a process, which the page's requests use too and which keeps its priority. Elsewhere than
-on Linux a thread has no niceness of its own, and the reading processes alone give way.
+It is a scan like any other, so it leaves in the library what a scan without a first pass leaves. It yields to other
+work: half of the cores read, and on Linux its reading processes, its thread and the threads that it starts have the
+niceness NICENESS. LiteRT's are among these, because it computes in threads of its own here (Model.in_background).
+TensorFlow and NumPy compute in one thread pool per process, which the page's requests use too and which keeps its
+priority. On other systems a thread has no niceness of its own, and only the reading processes have a low priority.
 """
 
 import contextlib
@@ -131,6 +131,8 @@ class Refinement(Progress):
             self._error = ""
         except KgenreError as error:  # the page tells it
             self._error = str(error)
+        finally:
+            self.model = None  # lets its own threads end, whose interpreters take 30 MB each
 
     def _place(self, report: Report) -> None:
         """Gives new tracks a place on the map, where all others stay."""

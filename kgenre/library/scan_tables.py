@@ -10,7 +10,7 @@ from kgenre.library.records import SAVE_TRACK, KnownFile, Space, Track, TrackAna
 
 
 def paths_below(folder) -> bytes:
-    """What the paths of a library begin with that are in a folder; b"" for None, with which all begin."""
+    """What the paths of a library in a folder begin with; b"", with which all begin, for None."""
     return b"" if folder is None else below(os.fsencode(os.path.realpath(folder)))
 
 
@@ -54,7 +54,7 @@ class ScanTables(Database):
         return self._db.execute(query, (space.id, audio_hash)).fetchone() is not None
 
     def provisional_tracks(self, space: Space, folder=None) -> int:
-        """How many tracks that can be used a space knows by their first pass alone; of all, or below a folder."""
+        """How many usable tracks a space knows by their first pass alone: of all, or of those below a folder."""
         query = """SELECT count(*) FROM tracks t JOIN provisional p ON p.space_id = ?1 AND p.audio_hash = t.audio_hash
             WHERE t.state = 'ok' AND substr(t.path, 1, length(?2)) = ?2"""
         return self._db.execute(query, (space.id, paths_below(folder))).fetchone()[0]

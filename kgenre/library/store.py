@@ -60,7 +60,8 @@ class Library(ScanTables):
     def failures(self, space: Space | None = None, folder=None) -> pd.DataFrame:
         """Files and folders that cannot be used, by any model or by the space's, sorted by path: path, reason.
 
-        Of all, or below a folder.
+        Args:
+            folder: only those below it; None for all.
         """
         query = """SELECT path, reason FROM tracks WHERE state = 'failed' UNION ALL
             SELECT t.path, f.reason FROM tracks t
@@ -188,7 +189,7 @@ class Library(ScanTables):
         return None if row is None else (np.frombuffer(row[0], "<f4"), np.frombuffer(row[1], "<f4"))
 
     def analysed(self, space: Space, ids: Iterable[int]) -> set[int]:
-        """Those of the ids whose tracks can be used and have vectors in a space."""
+        """The ids among these of usable tracks that have vectors in a space."""
         query = """SELECT t.id FROM tracks t JOIN vectors v ON v.space_id = ? AND v.audio_hash = t.audio_hash
             WHERE t.state = 'ok' AND t.id IN (SELECT value FROM json_each(?))"""
         rows = self._db.execute(query, (space.id, json.dumps([int(track_id) for track_id in ids])))

@@ -1,5 +1,6 @@
 """The genres and moods in a file's tags: read, and set in a copy, whatever the format calls them."""
 
+import os
 from collections.abc import Mapping
 
 import mutagen
@@ -20,8 +21,10 @@ KEYS = {
 FAULTS = (KgenreError, NotImplementedError, *tags.FAULTS)
 UNSUPPORTED = "tags cannot be written to a file of this format."
 # Versions of ID3 whose frames are written as they were read. mutagen would translate them to those of 2.4 and back, and
-# drop what only one of the two has: TDRL, TDTG, TSIZ or RVAD in a file of the other, the second date of two.
+# drop what only one of the two has: TDRL, TDTG, TSIZ or RVAD in a file of the other, the second date of two. It would
+# also add the fields of an ID3v1 tag to them.
 AS_READ = ((2, 3), (2, 4))
+V1_BYTES, V1_GENRE = 128, 127  # of an ID3v1 tag, which ends the file: its length, and where its genre is
 
 
 def read_fields(path, fields=(GENRE,)) -> dict[str, list[str]]:
@@ -32,16 +35,18 @@ def read_fields(path, fields=(GENRE,)) -> dict[str, list[str]]:
 
 def set_fields(path, fields: Mapping[str, list[str]]) -> None:
     """Sets each field to its values, in place; no values remove it. All other tags stay."""
-    file, options = open_file(path), {}
+    file, options, v1 = open_file(path), {}, _id3v1(path)
     if file.tags is None:
         file.add_tags()
     elif isinstance(file.tags, ID3) and file.tags.version[:2] in AS_READ:
-        file = type(file)(path, translate=False)
+        file = type(file)(path, translate=False, load_v1=False)
         # 2.3 is kept: old players cannot read 2.4. Several values are written as in 2.4: an old player shows the first.
         options = {"v2_version": file.tags.version[1], "v23_sep": None}
     for field, values in fields.items():
         _set(file.tags, _key(file.tags, field), values)
     file.save(**options)
+    if v1:
+        _restore_id3v1(path, v1, GENRE in fields)
 
 
 def open_file(path):
@@ -50,6 +55,23 @@ def open_file(path):
     if file is None or isinstance(file, ASF):
         raise KgenreError(UNSUPPORTED)
     return file
+
+
+def _id3v1(path) -> bytes:
+    """The ID3v1 tag of a file; b"" if there is none."""
+    with open(path, "rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(0, end - V1_BYTES - len(b"APE")))
+        before, tag = file.read(len(b"APE")), file.read()
+    return tag if tag[:3] == b"TAG" and before != b"APE" else b""  # APETAGEX begins another kind of tag
+
+
+def _restore_id3v1(path, v1: bytes, new_genre: bool) -> None:
+    """Puts back the ID3v1 tag, which mutagen has made anew of the other frames; of that, only a new genre stays."""
+    if made := _id3v1(path):
+        with open(path, "r+b") as file:
+            file.seek(-V1_BYTES, os.SEEK_END)
+            file.write(v1[:V1_GENRE] + (made if new_genre else v1)[V1_GENRE:])
 
 
 def _key(held, field: str) -> str:

@@ -61,7 +61,7 @@ class LitertModel(Model):
         self._threads = ThreadPoolExecutor(self.threads, thread_name_prefix="litert")
 
     def in_background(self) -> "LitertModel":
-        """With threads and interpreters of its own, which the first call starts; see Model."""
+        """With threads and interpreters of its own, started by the first call; see Model."""
         twin = copy.copy(self)
         twin._begin()
         _models.add(twin)

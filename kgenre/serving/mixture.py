@@ -57,7 +57,7 @@ class Mixture(Model):
         return self.join([member(slices) for member in self.members])
 
     def in_background(self) -> "Mixture":
-        """Of its members in the background; see Model."""
+        """The mixture of its members' background versions; see Model."""
         twin = copy.copy(self)
         twin.members = tuple(member.in_background() for member in self.members)
         return twin

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from kgenre.serving.predict import TrackPrediction
 
 
-# Of audio that a network is given at once: the first map of the taggers has 1.5 MB a second, and larger batches are no
-# faster on a CPU.
+# Of audio that a network is given at once: the first map of the taggers takes 1.5 MB per second of audio, and larger
+# batches are no faster on a CPU.
 AT_ONCE_SECONDS = 100
 MODELS = "A model is a run folder, a SavedModel folder, a .tflite file or a name such as default"  # what --model takes
 
@@ -34,7 +34,7 @@ def slices_at_once(spec: SliceSpec) -> int:
 
 
 def answer_in_parts(answer: Callable[[np.ndarray], SliceOutputs], slices: np.ndarray, spec: SliceSpec) -> SliceOutputs:
-    """What `answer` gives for slices, which it is asked for some at a time; spectrograms, being small, all at once."""
+    """What `answer` gives for slices, asked for a few at a time; spectrograms, which are small, all at once."""
     if spec.input != WAVEFORM:
         return answer(slices)
     size = slices_at_once(spec)
@@ -80,8 +80,11 @@ class Model(abc.ABC):
         return self(slices)
 
     def in_background(self) -> "Model":
-        """The same model for work beside other calls: what it may start of threads begins with its first call, so that
-        they have the priority of the thread that calls it. Itself where its threads are all the process's."""
+        """The same model for work in the background of other calls.
+
+        If it computes in threads of its own, they are started by its first call, so that they have the priority of the
+        calling thread. A model that uses the process's threads returns itself.
+        """
         return self
 
     def confirm(self, check: Callable[[], None] = lambda: None) -> None:  # noqa: B027  most models cannot change

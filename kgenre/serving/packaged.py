@@ -73,7 +73,7 @@ class PackagedModel:
 
     @property
     def default_settings(self) -> ModelSettings:
-        """Those of the architecture; of several, which take the same slices, of the first."""
+        """The settings of its architecture, or of the first of several, which take the same slices."""
         row = WEIGHTS[self.weights[0]]
         return ModelSettings.compose({"arch": row.arch, "weights": row.value})
 
@@ -103,7 +103,7 @@ class PackagedModel:
     def write_litert_files(self) -> None:
         """Writes the layer of tags, and the .tflite file of a row that has one, into a folder that has a head.
 
-        It may fetch weights. A .tflite file that is there stays in use until the new one has been checked.
+        It may fetch weights. An existing .tflite file is replaced only when the new one has been checked.
         """
         from kgenre.serving.exporters import export_model
         from kgenre.serving.litert_file import read_metadata, write_metadata
@@ -170,9 +170,9 @@ def musicnn_tags() -> TagLayer:
 
 
 def tagger_tags(*names: str) -> TagLayer:
-    """The last layers of taggers, rows of WEIGHTS, each on its own part of an embedding that has theirs side by side.
+    """The last layers of taggers, rows of WEIGHTS, each on its own part of their concatenated embeddings.
 
-    A tag that several have is given the mean of their logits.
+    A tag that several have gets the mean of their logits.
     """
     members = [(taggers.TAGS[WEIGHTS[name].value], load(WEIGHTS[name])) for name in names]
     ends = np.cumsum([len(arrays["dense/kernel"]) for _, arrays in members])
@@ -190,7 +190,7 @@ COMPACT_TAGGERS = ("fcn-msd", "fcn-jamendo")  # in the order of the branches
 
 
 def compact_tags() -> TagLayer:
-    """Those of the two taggers, shifted to be as probable in the short network's answers as in theirs."""
+    """Those of the two taggers, shifted so that each tag's mean probability by the short network is theirs."""
     from kgenre.archs.short_fcn import TAG_SHIFT
 
     layer = tagger_tags(*COMPACT_TAGGERS)

@@ -61,7 +61,7 @@ def best(settings, n_classes: int):
     from kgenre.model.build import front_end
     from kgenre.weights import WEIGHTS
 
-    def member(image, name: str):  # a model of its own, for two of them have layers of the same names
+    def member(image, name: str):  # a model of its own, because layer names of two of them clash
         row, inputs = WEIGHTS[name], keras.Input(image.shape[1:])
         return keras.Model(inputs, ARCHS[row.arch].build(inputs, weights=row.value, unfreeze=0), name=name)(image)
 

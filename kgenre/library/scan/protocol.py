@@ -24,7 +24,7 @@ class Background:
 
     check: called at least once a second. It may wait, which pauses the scan, and what it raises ends it.
     changed: called with the paths of the tracks whose results have changed, after they are in the library.
-    niceness: of the reading processes, absolute; those of a process that is nicer keep its own.
+    niceness: of the reading processes, absolute; in a process that is nicer already, its own.
     """
 
     check: Callable[[], None] = lambda: None
@@ -49,7 +49,7 @@ class Job:
 class About:
     """The first answer for a file. The process then waits to be told whether to read its audio.
 
-    size, mtime_ns: of the file before it was read; if it was changed since, they are not its own any more.
+    size, mtime_ns: of the file before it was read; they differ from the file's if it has been changed since.
     """
 
     size: int

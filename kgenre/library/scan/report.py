@@ -32,8 +32,11 @@ class Report:
         return sum(self.counts[name] for name in names)
 
     def followed_by(self, second: "Report") -> "Report":
-        """This first pass and the one that completed it, as one: what the second left as it was is not counted, and
-        of what failed in the first and was tried again only the second answer."""
+        """This first pass and the one that completed it, as one.
+
+        Tracks that the second pass left as they were are not counted, and for those that failed in the first and were
+        tried again, only the second result counts.
+        """
         new = Counter({name: n for name, n in second.counts.items() if name not in ("unchanged", "returned")})
         again = self.failures.keys() & self.opened & second.opened
         counts = self.counts + new - Counter(failed=len(again))

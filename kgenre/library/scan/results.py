@@ -240,10 +240,10 @@ class AnalysisResults:
 
 
 def as_it_is_now(path: bytes, about: About) -> About:
-    """What is known of a file; read again where its tags were written since, by the page or by another program.
+    """What is known of a file, read again if its tags have been written since, by the page or by another program.
 
-    What was read stays where the file is gone or its audio is another: then the next scan sees that the file has not
-    the size and time that are saved.
+    Where the file is gone or has other audio now, it is what was read before: the next scan sees that the file does not
+    have the size and time that are saved.
     """
     try:
         status = os.stat(path)

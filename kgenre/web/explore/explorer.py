@@ -39,8 +39,8 @@ class Explorer:
         self.lock, self._model = threading.Lock(), None
         self._version, self._encoded = object(), None  # a new version for each change; what the page was sent of one
         self.refinement: Refinement | None = None  # what changes analyses while the page is used
-        self.refined: list[int] = []  # ids in the order in which their analyses have changed, or EVERY
-        self.ids, self.gone = np.zeros(0, "int64"), set()  # gone: ids that a page may have and that are of no use now
+        self.refined: list[int] = []  # ids in the order in which their analyses changed, or EVERY
+        self.ids, self.gone = np.zeros(0, "int64"), set()  # gone: ids that an open page may have, no longer usable
         self._load()
 
     def _load(self) -> None:
@@ -101,7 +101,7 @@ class Explorer:
         """What the page does not know yet: genres and tags of the tracks whose analysis has changed since then.
 
         `changes` is what the next call is asked with; `refinement` is None where nothing more will come; `gone` are
-        the ids of all tracks that are of no use any more. Genres of all tracks, without tags, after a retraining.
+        the ids of all tracks that can no longer be used. After a retraining it has the genres of all tracks, no tags.
         """
         # Before the rest: at the end, all changes are among these.
         status = self.refinement.status.values() if self.refinement is not None else None
@@ -146,10 +146,10 @@ class Explorer:
         return row
 
     def held(self, tracks: Sequence[int]) -> list[int]:
-        """Those of a selection that are still of use: files may fail in the second pass, or be removed.
+        """Those of a selection that can still be used: files may fail in the second pass, or be removed.
 
         Raises:
-            KgenreError: there are tracks, and none of them is.
+            KgenreError: the selection is not empty, and none of its tracks can be used.
         """
         of_use = self.library.analysed(self.space, tracks).intersection(self.ids.tolist(), self.table.index)
         held = [track for track in tracks if track in of_use]

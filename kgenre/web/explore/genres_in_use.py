@@ -15,8 +15,8 @@ from kgenre.model.unsure import is_unsure
 class GenresInUse(NamedTuple):
     """The head in use, None for the model's own, and its prediction for all tracks: replaced together.
 
-    version: how many of the entries of Explorer.refined it has. A page that is sent two keeps that of the higher
-        version, whichever comes last, and asks from there for what has changed.
+    version: how many entries of Explorer.refined it includes. A page that receives two keeps the one with the higher
+        version, whichever comes last, and asks for what has changed since then.
     """
 
     head: head.Head | None

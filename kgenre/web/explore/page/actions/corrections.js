@@ -38,7 +38,7 @@ export async function resetHead(page) {
 /** @param {Page} page @param {GenreData} data */
 function takeGenres(page, data) {
   const { store, tracks } = page;
-  if (tracks.isOld(data)) return; // the refinement's next answer was faster, and has these genres or newer ones
+  if (tracks.isOld(data)) return; // an answer on the refinement came first, with these genres or newer ones
   tracks.setGenres(data);
   store.set({ retrained: Boolean(data.retrained), hidden: new Set() });
   updateLegend(page);

@@ -55,7 +55,7 @@ function hits({ tags }, { tag, least }) { return Uint8Array.from(tags?.column(ta
 /** Takes the tags of tracks that were analysed again; filter and order follow, colours with the legend. @param {Page} page @param {TagTableData} data */
 export async function updateTags(page, data) {
   const { store, tracks } = page;
-  await loading.get(page)?.catch(() => {}); // they may have been read before these
+  await loading.get(page)?.catch(() => {}); // those may have been read before these
   if (!tracks.tags) return; // all are fetched when they are needed
   tracks.tags.take(data);
   const { tagFilter, tagTables } = store.state;

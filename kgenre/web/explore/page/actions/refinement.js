@@ -47,14 +47,14 @@ async function takeChanges(page, { refinement, failures, gone, genres, tags }) {
   await refreshTrack(page);
 }
 
-/** Tracks that are of no use any more leave the map and all lists. @param {Page} page @param {Int32Array} ids @returns whether there are other tracks than before */
+/** Removes tracks that can no longer be used from the map and all lists. @param {Page} page @param {Int32Array} ids @returns whether the set of tracks has changed */
 function takeGone(page, ids) {
   const { store, tracks } = page, before = tracks.gone.slice();
   tracks.setGone(ids);
   const left = tracks.gone.reduce((sum, one, row) => sum + (one && !before[row] ? 1 : 0), 0);
   if (!left && before.every((one, row) => one === tracks.gone[row])) return false;
   dropGone(page);
-  if (left) say(page, `${count(left, "track")} left the map: ${left === 1 ? "its file is" : "their files are"} gone or cannot be analysed whole.`);
+  if (left) say(page, `${count(left, "track")} left the map: ${left === 1 ? "its file is" : "their files are"} gone or cannot be analysed completely.`);
   if (store.state.current >= 0 && tracks.gone[store.state.current]) showTrack(page, -1);
   return true;
 }
@@ -62,7 +62,7 @@ function takeGone(page, ids) {
 /** @param {Page} page @param {GenreData | null} genres @returns whether they were taken */
 function takeGenres(page, genres) {
   const { store, tracks } = page;
-  if (!genres || tracks.isOld(genres)) return false; // all are newer since a retraining was answered
+  if (!genres || tracks.isOld(genres)) return false; // those of a retraining, which came in the meantime, are newer
   if (genres.labels.join("\n") === tracks.labels.join("\n")) tracks.updateGenres(genres);
   else { // another tab has retrained the head: these are the genres of all tracks
     tracks.setGenres(genres);

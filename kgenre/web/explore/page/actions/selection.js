@@ -17,7 +17,7 @@ export function toggleSelected(page, row) {
   select(page, selected?.[row] ? selection.filter((one) => one !== row) : [...selection, row]);
 }
 
-/** Lets go of the tracks that are gone, and of nothing else. @param {Page} page */
+/** Removes the tracks that are gone from the state, and nothing else. @param {Page} page */
 export function dropGone(page) {
   const { store, tracks } = page, { selection, selected, hover, pathFrom, neighbours, path } = store.state;
   const isThere = (/** @type {number} */ row) => !tracks.gone[row];

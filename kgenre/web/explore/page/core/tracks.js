@@ -52,7 +52,7 @@ export class Tracks {
     this.setGenres(data);
   }
 
-  /** Takes which tracks are gone; the others are there, or there again. @param {Iterable<number>} ids */
+  /** Sets which tracks are gone; all others are there, or back again. @param {Iterable<number>} ids */
   setGone(ids) {
     const gone = new Set(ids);
     this.ids.forEach((id, row) => {
@@ -64,7 +64,7 @@ export class Tracks {
   /** How many tracks are there. */
   get there() { return this.rowOf.size; }
 
-  /** Whether these genres are older than those that are here: answers may come in another order than they were made. @param {GenreData} data */
+  /** Whether these genres are older than the current ones: answers may arrive out of order. @param {GenreData} data */
   isOld({ version = 0 }) { return version < this.version; }
 
   /** Takes the genres of the model, or of a retrained head. @param {GenreData} data */

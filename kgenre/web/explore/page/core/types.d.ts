@@ -24,7 +24,7 @@ export interface GenreData {
   chosen: string;
   probabilities: string;
   retrained?: boolean;
-  version?: number; // of two that the server sends, the one with the higher version is the newer
+  version?: number; // of two answers of the server, the one with the higher version is newer
 }
 
 /** What a source gives the page at the start: a row for each track, columns of numbers as base64. */
@@ -66,7 +66,7 @@ export interface Changes {
   changes: number;
   refinement: RefinementStatus | null;
   failures: Failure[];
-  gone: string; // ids of all tracks that are of no use any more, base64
+  gone: string; // ids of all tracks that can no longer be used, base64
   genres: GenreData | null; // of the tracks whose analysis has changed, or of all
   tags: TagTableData | null; // of the tracks whose analysis has changed
 }
