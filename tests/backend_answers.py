@@ -31,17 +31,18 @@ SMALLEST = {
 }
 
 
-def answers(models: Path, differentiated) -> dict[str, np.ndarray]:
+def answers(models: Path, rows, differentiated) -> dict[str, np.ndarray]:
     """All arrays by name, each (examples, ...).
 
     Args:
         models: folder of .keras files, each answered too.
-        differentiated: names of the features and architectures whose gradients are taken.
+        rows: names of the features and architectures that are answered.
+        differentiated: of those, whose gradients are taken.
     """
     found = {"zoom: image": zoomed()}
-    for feature in FEATURES:
+    for feature in filter(FEATURES.__contains__, rows):
         found |= feature_answers(feature, feature in differentiated)
-    for arch in ARCHS:
+    for arch in filter(ARCHS.__contains__, rows):
         with narrow(arch):
             found |= arch_answers(arch, arch in differentiated)
     for path in sorted(models.glob("*.keras")):

@@ -125,11 +125,18 @@ class Stepped:
     after: dict
 
 
-@pytest.fixture(scope="module", params=ARCHS)
+# To trace a step takes ten times as long as to take it.
+STEPS = [pytest.param((arch, True), id=arch) for arch in ARCHS]
+STEPS += [pytest.param((arch, False), id=f"{arch}-graph", marks=pytest.mark.soak) for arch in ARCHS]
+
+
+@pytest.fixture(scope="module", params=STEPS)
 def stepped(request) -> Stepped:
-    config = small_config(request.param)
-    with narrow(config.arch):
+    arch, eagerly = request.param
+    config = small_config(arch)
+    with narrow(arch):
         model = compiled_model(config, SingleLabel(tuple(map(str, range(N_CLASSES)))), steps=10)
+    model.run_eagerly = eagerly
     waveform, before = waveforms(4, config.audio.slice_samples), values(model)
     loss = model.train_on_batch(waveform, np.arange(4))[0]
     return Stepped(config, model, waveform, before, float(loss), values(model))
