@@ -233,10 +233,9 @@ def test_baseline_on_a_run_takes_its_embeddings(run, collection, tmp_path):
     assert len(read_embeddings(tmp_path / "features.npz").table) == 18
 
 
-def test_export_adds_versions(run, tmp_path, capsys):
+def test_export_adds_versions(run, tmp_path):
     flags = ["--model", str(run.folder), "--out", str(tmp_path / "genres")]
-    assert export.main(flags) == 0
-    assert capsys.readouterr().out.startswith(str(tmp_path / "genres" / "1"))
+    shutil.copytree(run / "saved_model", tmp_path / "genres")  # version 1, which training exported
     # In a process of its own nothing has been imported that happens to register the layers.
     done = subprocess.run([sys.executable, "-m", "kgenre.export", *flags], capture_output=True, text=True, check=True)
     assert done.stdout.startswith(str(tmp_path / "genres" / "2")) and done.stderr == ""

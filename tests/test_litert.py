@@ -77,7 +77,7 @@ def test_feature_converted_keeps_its_values(feature, quantization):
         assert difference.max() < TOLERANCE
 
 
-SLOW = ("resnet50",)  # of convolutions that resnet18 has too
+SLOW = ("resnet50", "resnet18")  # of layers that efficientnet_lite0 and tempcnn have too
 
 
 @pytest.mark.parametrize("arch", [pytest.param(arch, marks=pytest.mark.soak if arch in SLOW else ()) for arch in ARCHS])

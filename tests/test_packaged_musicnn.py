@@ -128,6 +128,7 @@ def test_embed_with_musicnn(ready, song, tmp_path, capsys):
 
 def test_export_with_musicnn(cache, exported, tmp_path, capsys):
     assert export.main(["--model", "musicnn", "--out", str(tmp_path / "serve")]) == 0
+    assert capsys.readouterr().out.startswith(str(tmp_path / "serve" / "1"))
     served = SavedModel(tmp_path / "serve")
     assert list(served.task.labels) == GENRES
     assert served.identity == SavedModel(exported).identity  # files differ from export to export, the model does not
