@@ -14,7 +14,14 @@ from kgenre import default_head
 from kgenre.baselines import default_head as engine
 from kgenre.baselines.alteration import altered, equalised
 from kgenre.baselines.linear import discriminant, slice_weights
-from kgenre.baselines.linear_head import SliceFeatures, find_temperature, fit_head, track_probabilities
+from kgenre.baselines.linear_head import (
+    SliceFeatures,
+    discriminants,
+    find_temperature,
+    fit_head,
+    logistic,
+    track_probabilities,
+)
 from kgenre.serving.litert_model import LitertModel
 from kgenre.serving.packaged import PACKAGED
 
@@ -93,3 +100,16 @@ def test_temperature_of_overconfident_head_calibrates_it():
     head = fit_head(features, truth, every, classifiers)
     highest = track_probabilities(features, head, np.arange(300), temperature).max(axis=1)
     assert 0.6 < highest.mean() < 0.8
+
+
+def test_head_leaves_out_columns_that_are_constant_but_for_rounding():
+    """One of them answers in a song that was not fitted: standardized, it alone would decide."""
+    rng = np.random.default_rng(0)
+    truth = np.arange(60) % 2
+    x = rng.standard_normal((60, 4)) + 3 * truth[:, None] * np.array([1, 0, 0, 0])
+    x[:, 2] = 0.3 + 1e-7 * rng.standard_normal(60)
+    x[:, 3] = 0.0
+    features = SliceFeatures(x.astype("float32"), np.arange(60), np.ones(60, bool))
+    head = fit_head(features, truth, np.ones(60, bool), (logistic(0.1), discriminants(0.1, np.arange(1, 4))))
+    assert np.isfinite(head.kernel).all() and not head.kernel[2:].any()
+    assert np.abs(head.kernel[0]).min() > 0.1

@@ -12,6 +12,9 @@ from kgenre.core.heads import LinearHead, fit_logistic, fit_standardized
 from kgenre.model.aggregate import aggregate
 
 FOLDS = 5  # for the temperature
+# Of the largest deviation. A column that varies less is constant but for rounding, as that of a map that never answers:
+# standardized, its weight would be so large that a song in which it does answer would be decided by it.
+DEAD = 1e-4
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,10 @@ def fit_head(
     weights = slice_weights(track, truth)
     n_classes = truth.max() + 1
     kernel, bias = np.zeros((x.shape[1], n_classes)), np.zeros(n_classes)
+    deviation = x.std(axis=0)
+    live = np.flatnonzero(deviation > DEAD * deviation.max())
     for classifier in classifiers:
-        columns = np.arange(x.shape[1]) if classifier.columns is None else classifier.columns
+        columns = live if classifier.columns is None else np.intersect1d(classifier.columns, live)
         fit = functools.partial(classifier.fit, n_classes=n_classes)
         one_kernel, one_bias = fit_standardized(fit, x[:, columns], truth[track], weights)
         logits = x[:, columns] @ one_kernel + one_bias
