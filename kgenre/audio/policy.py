@@ -47,5 +47,5 @@ class ReadPolicy:
 
 
 DEFAULT_POLICY = ReadPolicy()
-# Of libraries. 8 slices keep 83 % of the ten nearest (docs/library.md), and cost a fraction of a whole track.
+# Of libraries. 8 slices keep 79 % of the ten nearest (docs/library.md), and cost a fraction of a whole track.
 PROGRESSIVE_POLICY = ReadPolicy(None, first_slices=8)
