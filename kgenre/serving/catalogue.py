@@ -97,11 +97,14 @@ def _vggish(runtime: str) -> Model:
 
 def _tagger(name: str, runtime: str) -> Model:
     """A published tagger, by its row of TAGGERS."""
-    from kgenre.serving.taggers import Tagger
-    from kgenre.weights import WEIGHTS
+    from kgenre.weights import WEIGHTS, load
 
     _check_tensorflow(name, runtime)
-    return Tagger(WEIGHTS[TAGGERS[name]], name)
+    row = WEIGHTS[TAGGERS[name]]
+    load(row)  # before TensorFlow is, which takes long for nothing where the weights cannot be fetched
+    from kgenre.serving.taggers import Tagger
+
+    return Tagger(row, name)
 
 
 def _check_tensorflow(name: str, runtime: str) -> None:
