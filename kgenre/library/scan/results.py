@@ -63,6 +63,7 @@ class AnalysisResults:
         self.library, self.space, self.model, self.report, self.advance = library, space, model, report, advance
         self.known, self.lost, self.first, self.changed = known, lost, first, changed
         self.saved: list[bytes] = []  # paths, since `changed` was called
+        self.counted = 0  # since `advance` was called: what is said to be done must be in the library
         self.lost_by_audio: dict[bytes, list[KnownFile]] = defaultdict(list)
         for held in lost:
             if held.audio_hash is not None:
@@ -112,6 +113,10 @@ class AnalysisResults:
         self._tell()
 
     def _tell(self) -> None:
+        """Says what is done; outside of a transaction, which a kill would undo."""
+        counted, self.counted = self.counted, 0
+        for _ in range(counted):
+            self.advance()
         if self.saved:
             saved, self.saved = self.saved, []
             self.changed(saved)
@@ -236,7 +241,7 @@ class AnalysisResults:
     def _count(self, job: Job, name: str) -> None:
         self.report.counts[name] += 1
         self.report.opened.add(os.fsdecode(job.path))
-        self.advance()
+        self.counted += 1
 
 
 def as_it_is_now(path: bytes, about: About) -> About:
