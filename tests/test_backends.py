@@ -100,8 +100,11 @@ def started(models, rows, differentiated, tmp_path_factory):
         if importlib.util.find_spec(backend) is None:
             continue
         folder = tmp_path_factory.mktemp(backend)
-        # Most of JAX's time goes into compiling programs that run three times.
-        environment = {**os.environ, "KERAS_BACKEND": backend, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+        environment = {**os.environ, "KERAS_BACKEND": backend}
+        # Most of JAX's time goes into compiling programs that run three times. The long form gives it that time:
+        # without optimizations the gradient of short_fcn's global maximum is wrong or not a number, as measured.
+        if set(differentiated["jax"]) <= set(JAX_GRADIENTS):
+            environment["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
         arguments = [str(Path(__file__).parent), str(models), str(folder / "answers.npz")]
         arguments += [" ".join(rows), " ".join(differentiated[backend])]
         with open(folder / "log", "w") as log:
