@@ -103,6 +103,12 @@ def check_against(against: str | None, models: Sequence[str]) -> None:
         raise KgenreError(f"--against must be one of --models. Received: {against}.")
 
 
+def comparison(caption: str, head: Sequence[str], lines: list, hits: dict, against: str | None, groups) -> str:
+    """A caption and a table as Markdown, and where a model is named to compare with, the table of differences."""
+    text = f"{caption}\n\n{markdown(head, lines)}\n"
+    return f"{text}\n{differences(hits, against, groups)}\n" if against else text
+
+
 def differences(hits: dict, against: str, groups: np.ndarray) -> str:
     """Table of accuracy in folds minus that of one model by the same head, with a paired bootstrap of whole groups."""
     lines, draws = [], list(group_samples(groups, DRAWS))

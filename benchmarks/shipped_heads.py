@@ -18,11 +18,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.models import DRAWS, check_against, differences, mean_interval, train_and_valid
+from benchmarks.models import DRAWS, check_against, comparison, mean_interval, train_and_valid
 from kgenre import cli
 from kgenre.baselines.default_head import FITS, extract, fold_probabilities
 from kgenre.baselines.linear_head import FOLDS, SliceFeatures
-from kgenre.cli.tables import markdown
 from kgenre.collections.grouping import group_ids, grouped_folds, numbered_neighbours
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder, write_beside, write_text
@@ -54,9 +53,7 @@ def _compare(args: argparse.Namespace) -> int:
         lines.append((f"`{model}`", f"{own.mean():.1%}", f"{low:.1%} to {high:.1%}"))
         print("  ".join(lines[-1]), flush=True)
     caption = f"{len(rows)} tracks; {args.seeds} draws of {FOLDS} folds by artist; intervals of a bootstrap of artists."
-    text = f"{caption}\n\n{markdown(('model', 'folds', '95 % interval'), lines)}\n"
-    if args.against:
-        text += f"\n{differences(hits, args.against, groups)}\n"
+    text = comparison(caption, ("model", "folds", "95 % interval"), lines, hits, args.against, groups)
     write_text(out / "shipped_heads.md", text)
     print(f"written to {out / 'shipped_heads.md'}")
     return 0

@@ -25,10 +25,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from benchmarks.models import check_against, differences, train_and_valid, vectors_by
+from benchmarks.models import check_against, comparison, train_and_valid, vectors_by
 from kgenre import cli
 from kgenre.audio.settings import ReaderSettings
-from kgenre.cli.tables import markdown
 from kgenre.collections.grouping import group_ids, grouped_folds
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder, write_text
@@ -77,9 +76,7 @@ def _compare(args: argparse.Namespace) -> int:
     tracks = f"{counts['train']} train and {counts['valid']} valid tracks"
     caption = f"{tracks}; {args.seeds} draws of {FOLDS} folds by {args.unit}."
     head = ("model", "values", "head", "valid", "95 % interval", "folds", "95 % interval")
-    text = f"{caption}\n\n{markdown(head, lines)}\n"
-    if args.against:
-        text += f"\n{differences(hits, args.against, group_ids(rows, args.unit))}\n"
+    text = comparison(caption, head, lines, hits, args.against, group_ids(rows, args.unit))
     write_text(out / "teachers.md", text)
     print(f"{caption}\nwritten to {out / 'teachers.md'}")
     return 0

@@ -237,11 +237,17 @@ def test_track_that_fails_in_the_second_pass_is_gone_and_left_out_of_selections(
             explorer.reload()  # as at the end of a refinement: pages that are open still have the track
 
 
+@contextlib.contextmanager
+def explored(place: Path, songs: int, model):
+    """A folder, its library and its Explorer after the first pass of a model, a class, over an album."""
+    folder = write_album(place / "music", songs)
+    with Library(place / "library.sqlite") as library:
+        report, quality = update_library(library, folder, model(), workers=1, only_first=True)
+        yield folder, library, Explorer(library, report.space, quality, model)
+
+
 def test_retraining_sends_the_genres_of_all_tracks_and_no_tags(tmp_path):
-    folder = write_album(tmp_path / "music", 3)
-    with Library(tmp_path / "library.sqlite") as library:
-        report, quality = update_library(library, folder, DoubtingModel(), workers=1, only_first=True)
-        explorer = Explorer(library, report.space, quality, DoubtingModel)
+    with explored(tmp_path, 3, DoubtingModel) as (folder, library, explorer):
         turning = library.id_of(folder / TURNING)
         explorer.refresh([os.fsencode(folder / TURNING)])
         began, version = explorer.changes(0)["changes"], explorer.genres.version
@@ -313,10 +319,7 @@ def test_refinement_computes_and_reads_at_a_low_priority(tmp_path):
 
 
 def test_explorer_refreshed_tracks_have_new_genres_with_and_without_a_retrained_head(tmp_path):
-    folder = write_album(tmp_path / "music", 6)
-    with Library(tmp_path / "library.sqlite") as library:
-        report, quality = update_library(library, folder, LevelModel(), workers=1, only_first=True)
-        explorer = Explorer(library, report.space, quality, LevelModel)
+    with explored(tmp_path, 6, LevelModel) as (folder, library, explorer):
         turning = library.id_of(folder / TURNING)
         explorer.correct(explorer.ids[:2].tolist(), "third")
         explorer.retrain(False)
@@ -330,7 +333,7 @@ def test_explorer_refreshed_tracks_have_new_genres_with_and_without_a_retrained_
         explorer.refresh(paths)
         assert old is not explorer.vectors and not np.array_equal(old, explorer.vectors)  # a reader keeps what it has
         assert not np.array_equal(before, explorer.genres.prediction.probabilities)
-        fresh = Explorer(library, report.space)
+        fresh = Explorer(library, explorer.space)
         np.testing.assert_array_equal(explorer.vectors, fresh.vectors)
         np.testing.assert_allclose(explorer.genres.prediction.probabilities, fresh.genres.prediction.probabilities,
                                    atol=1e-6)  # fmt: skip
@@ -343,26 +346,23 @@ def test_explorer_refreshed_tracks_have_new_genres_with_and_without_a_retrained_
 
 
 def test_explorer_refreshed_tracks_have_the_tags_and_doubts_of_the_whole(tmp_path):
-    folder = write_album(tmp_path / "music", 2)
-    with Library(tmp_path / "library.sqlite") as library:
-        report, quality = update_library(library, folder, DoubtingModel(), workers=1, only_first=True)
-        explorer = Explorer(library, report.space, quality, DoubtingModel)
+    with explored(tmp_path, 2, DoubtingModel) as (folder, library, explorer):
         turning = explorer.row(library.id_of(folder / TURNING))
-        unsure, tags = explorer.genres.prediction.unsure, library.tags(report.space)[1]
+        unsure, tags = explorer.genres.prediction.unsure, library.tags(explorer.space)[1]
         assert not unsure[turning] and tags[turning] < 0.1
         scan(library, folder, DoubtingModel(), PROGRESSIVE_POLICY, workers=1)
         assert explorer.changes(0)["tags"] is None
         explorer.refresh([os.fsencode(folder / TURNING)])
         now = explorer.genres.prediction.unsure
         assert now[turning] and not unsure[turning]
-        np.testing.assert_array_equal(now, Explorer(library, report.space).genres.prediction.unsure)
+        np.testing.assert_array_equal(now, Explorer(library, explorer.space).genres.prediction.unsure)
         changes = explorer.changes(0)
         assert base64.b64decode(changes["genres"]["unsure"]) == bytes([1])
         np.testing.assert_array_equal(
             np.frombuffer(base64.b64decode(changes["tags"]["ids"]), "<i4"), explorer.ids[turning]
         )
         (noisy,) = base64.b64decode(changes["tags"]["values"])
-        slices = library.slices(report.space, int(explorer.ids[turning]))[1].astype("float64")
+        slices = library.slices(explorer.space, int(explorer.ids[turning]))[1].astype("float64")
         expected = (1 / (1 + np.exp(4 - 8 * slices[:, 2]))).mean()
         assert noisy / 255 == pytest.approx(expected, abs=0.004) and expected > 0.7  # a byte; slices are float16
 

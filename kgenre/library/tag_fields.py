@@ -67,7 +67,7 @@ def _id3v1(path) -> bytes:
 
 
 def _restore_id3v1(path, v1: bytes, new_genre: bool) -> None:
-    """Puts back the ID3v1 tag, which mutagen has made anew of the other frames; of that, only a new genre stays."""
+    """Puts back the ID3v1 tag, which mutagen has rebuilt from the other frames; of that, only a new genre stays."""
     if made := _id3v1(path):
         with open(path, "r+b") as file:
             file.seek(-V1_BYTES, os.SEEK_END)

@@ -97,14 +97,11 @@ def _vggish(runtime: str) -> Model:
 
 def _tagger(name: str, runtime: str) -> Model:
     """A published tagger, by its row of TAGGERS."""
-    from kgenre.weights import WEIGHTS, load
+    from kgenre.serving.taggers import Tagger
+    from kgenre.weights import WEIGHTS
 
     _check_tensorflow(name, runtime)
-    row = WEIGHTS[TAGGERS[name]]
-    load(row)  # before TensorFlow is, which takes long for nothing where the weights cannot be fetched
-    from kgenre.serving.taggers import Tagger
-
-    return Tagger(row, name)
+    return Tagger(WEIGHTS[TAGGERS[name]], name)
 
 
 def _check_tensorflow(name: str, runtime: str) -> None:

@@ -27,10 +27,10 @@ class Tagger(KerasModel):
     """
 
     def __init__(self, row: PretrainedWeights, name: str):
+        arrays, tags = load(row), TAGS[row.value]  # before TensorFlow: they may be unavailable
         from kgenre.model.build import build_model
         from kgenre.model.settings import ModelSettings
 
-        arrays, tags = load(row), TAGS[row.value]
         settings = ModelSettings.compose({"arch": row.arch, "weights": row.value})
         network = build_model(settings, len(tags))
         network.get_layer("logits").set_weights([arrays["dense/kernel"], arrays["dense/bias"]])
