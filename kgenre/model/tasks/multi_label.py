@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from kgenre.core.calibration import LEAST_PROBABILITY_OF_SEVERAL, log_losses
+from kgenre.core.calibration import LEAST_PROBABILITY_OF_SEVERAL, calibration_metrics, log_losses
 from kgenre.core.genres import split_genres
 from kgenre.core.multi_label_metrics import best_threshold, mean_average_precision, multi_label_metrics
 from kgenre.model.aggregate import aggregate_tracks
@@ -130,7 +130,8 @@ class MultiLabel:
         return mean_average_precision(targets, probabilities)
 
     def evaluate(self, targets: np.ndarray, probabilities: np.ndarray) -> dict:
-        return multi_label_metrics(targets, probabilities, self.chosen(probabilities), list(self.labels))
+        metrics = multi_label_metrics(targets, probabilities, self.chosen(probabilities), list(self.labels))
+        return {**metrics, **calibration_metrics(targets, probabilities)}
 
     def tuned(self, targets: np.ndarray, probabilities: np.ndarray) -> "MultiLabel":
         """With the thresholds that maximise each label's F1 on these tracks.

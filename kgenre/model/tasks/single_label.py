@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from kgenre.core.calibration import LEAST_PROBABILITY, log_losses
+from kgenre.core.calibration import LEAST_PROBABILITY, calibration_metrics, log_losses
 from kgenre.core.metrics import track_metrics
 from kgenre.model.tasks.fit_temperature import fit_temperature
 
@@ -77,7 +77,8 @@ class SingleLabel:
         return float((self.main(probabilities) == targets).mean())
 
     def evaluate(self, targets: np.ndarray, probabilities: np.ndarray) -> dict:
-        return track_metrics(targets, probabilities, list(self.labels))
+        metrics = track_metrics(targets, probabilities, list(self.labels))
+        return {**metrics, **calibration_metrics(targets, probabilities)}
 
     def tuned(self, targets: np.ndarray, probabilities: np.ndarray) -> "SingleLabel":
         return self  # the highest probability needs no threshold
