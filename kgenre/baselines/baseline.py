@@ -15,7 +15,6 @@ from kgenre.baselines.hyperparameters import (
     check_pca,
     class_probabilities,
     fit,
-    has_probabilities,
     label_probabilities,
 )
 from kgenre.baselines.model_selection import plan_selection, select_classifier
@@ -124,9 +123,11 @@ def baseline(
     x, y = vectors.matrix(plan.rows), task.targets(plan.rows)
     check_pca(tuning.pca, min(*(len(rows) for rows, _ in plan.folds), len(plan.final)), x.shape[1])
     tuned, left_out = select_classifier(names, x, y, plan.folds, tuning, progress)
-    task = task.tuned(*_validated(tuned[0], x, y, plan.folds, task))
+    targets, validated = _validated(tuned[0], x, y, plan.folds, task)
+    temperature = task.temperature(targets, task.scores(validated), np.ones(len(targets), int))
+    task = task.tuned(targets, _calibrated(validated, temperature, task))
     fitted = fit(tuned[0], x[plan.final], y[plan.final])
-    probabilities = _probabilities(fitted, vectors.matrix(reported.rows), task)
+    probabilities = _calibrated(_probabilities(fitted, vectors.matrix(reported.rows), task), temperature, task)
     pca = f", PCA {tuning.pca}" if tuning.pca else ""
     more = {
         "method": f"{tuned[0]}{pca}, on {vectors.description}; {plan.description}",
@@ -136,9 +137,8 @@ def baseline(
             "tried": [one.row() for one in tuned],
             "left_out": left_out,
         },
+        "temperature": np.asarray(temperature).tolist(),
         "settings": {"pca": tuning.pca, "seed": tuning.seed, "vectors": vectors.metadata},
-        # Of margins it would mean nothing.
-        **({} if has_probabilities(fitted) or task.several else {"log_loss": None}),
     }
     write_text(out / "classifiers.csv", pd.DataFrame(more["selection"]["tried"]).to_csv(index=False))
     training_rows = pd.concat([plan.rows.iloc[plan.final], vectors.training_rows], ignore_index=True)
@@ -151,10 +151,13 @@ def _probabilities(fitted, x: np.ndarray, task: Task) -> np.ndarray:
     return label_probabilities(fitted, x) if task.several else class_probabilities(fitted, x, len(task.labels))
 
 
+def _calibrated(probabilities: np.ndarray, temperature: float | np.ndarray, task: Task) -> np.ndarray:
+    """float32 (tracks, classes). The scores of margins are the margins, but for a number that all labels share."""
+    return task.probabilities(task.scores(probabilities) / temperature)
+
+
 def _validated(tuned: TunedClassifier, x, y, folds: list[Fold], task: Task) -> tuple[np.ndarray, np.ndarray]:
     """Targets and probabilities of the validation rows, by classifiers that were not fitted on them."""
-    if not task.parameters:  # nothing to choose by them
-        return y, np.zeros((0, len(task.labels)))
     probabilities = [_probabilities(fit(tuned, x[rows], y[rows]), x[others], task) for rows, others in folds]
     return np.concatenate([y[others] for _, others in folds]), np.concatenate(probabilities)
 
