@@ -5,8 +5,13 @@ reason in one line, where the report's model or data do not have what it needs.
 """
 
 from kgenre.reporting.section import Section
-from kgenre.reporting.sections import metrics
+from kgenre.reporting.sections import calibration, durations, embeddings, metrics, mistaken_for, mistakes
 
 SECTIONS: dict[str, Section] = {
     "metrics": Section("Metrics", metrics.make),
+    "mistakes": Section("Most confident mistakes", mistakes.make),
+    "mistaken_for": Section("Genres taken for others", mistaken_for.make),
+    "calibration": Section("Calibration", calibration.make),
+    "durations": Section("Accuracy by length and slices", durations.make),
+    "embeddings": Section("Embeddings by genre", embeddings.make),
 }
