@@ -5,8 +5,13 @@ reason in one line, where the report's model or data do not have what it needs.
 """
 
 from kgenre.reporting.section import Section
-from kgenre.reporting.sections import metrics
+from kgenre.reporting.sections import classification, classifiers, confusion, curves, metrics, roc
 
 SECTIONS: dict[str, Section] = {
     "metrics": Section("Metrics", metrics.make),
+    "curves": Section("Training", curves.make),
+    "classification": Section("Classification report", classification.make),
+    "confusion": Section("Confusion", confusion.make),
+    "roc": Section("ROC and precision-recall", roc.make),
+    "classifiers": Section("Classifiers", classifiers.make),
 }
