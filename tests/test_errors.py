@@ -205,7 +205,7 @@ def made_subject(n: int = 60, n_labels: int = 4, run=None, hostile: bool = False
     rng = np.random.default_rng(0)
     labels = tuple(f"<i>genre $x$ {i}</i>" if hostile else f"genre-{i}" for i in range(n_labels))
     targets = rng.integers(n_labels, size=n)
-    scores = [rng.normal(size=(rng.integers(1, 10), n_labels)) + 2 * np.eye(n_labels)[target] for target in targets]
+    scores = [rng.normal(size=(rng.integers(1, 10), n_labels)) + 1.2 * np.eye(n_labels)[target] for target in targets]
     slices = [(np.exp(part) / np.exp(part).sum(axis=1, keepdims=True)).astype("float32") for part in scores]
     found = predictions([labels[i] for i in targets], np.stack(list(map(aggregate, slices))), labels=labels)
     tracks = {

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kgenre.core.metrics import group_samples, percentile_interval, wilson_interval
+from kgenre.core.ranking import resampled_areas
 from kgenre.model.aggregate import aggregate
 from kgenre.model.tasks import Task
 
@@ -61,14 +62,14 @@ def score_by_slices(
     """
     most = max(map(len, slices))
     numbers = [2**i for i in range(int(most).bit_length()) if 2**i < most] + [most]
-    samples = [] if not task.several else list(group_samples(groups, DRAWS, seed))
     rows = []
     for way, spread in (("evenly spread", True), ("the first", False)):
         for n in numbers:
             answers = np.stack([aggregate(part[slices_taken(len(part), n, spread)]) for part in slices])
             score = task.score(targets, answers)
-            if task.several:
-                interval = percentile_interval([task.score(targets[own], answers[own]) for own in samples])
+            if task.several:  # resampled_areas has the macro average last
+                samples = resampled_areas(targets, answers, groups, seed)["average_precision"][:, -1]
+                interval = percentile_interval(samples)
             else:
                 interval = wilson_interval(round(score * len(slices)), len(slices))
             rows.append((way, n, score, *(interval or (np.nan, np.nan))))
