@@ -16,7 +16,7 @@ COLOURS = 12  # genres of the map that have a colour of their own, as style.css 
 REST = "rest"
 WIDTH, MARGIN, RADIUS = 640, 14, 4.5
 RATIOS = 0.5, 0.9  # of height to width, least and most
-CROSS = "M-5.5-3.5-3.5-5.5 0-2 3.5-5.5 5.5-3.5 2 0 5.5 3.5 3.5 5.5 0 2-3.5 5.5-5.5 3.5-2 0z"
+CROSS = "m-5.5-3.5 2-2 3.5 3.5 3.5-3.5 2 2-3.5 3.5 3.5 3.5-2 2-3.5-3.5-3.5 3.5-2-2 3.5-3.5z"  # around its point
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def scatter_picture(scatter: Scatter, marks: Sequence[Mark] | None = None) -> st
 def _point(colour: str, x: float, y: float, row: dict, mark: Mark) -> str:
     shape = f'circle cx="{x:.1f}" cy="{y:.1f}" r="{RADIUS}"'
     if mark.crossed:
-        shape = f'path d="{CROSS}" transform="translate({x:.1f} {y:.1f})"'
+        shape = f'path d="M{x:.1f} {y:.1f}{CROSS}"'
     opens = ""
     if mark.tracks is not None:
         opens = f' data-tracks="{mark.tracks}" data-title="{escape(one_line(row["track_id"]))}"'
