@@ -92,8 +92,10 @@ def neighbour_shares(embeddings: np.ndarray, shares: np.ndarray, n_neighbours: i
         shares: 1 for each of a track's labels, else 0, (tracks, labels).
     """
     from sklearn.neighbors import KNeighborsRegressor
-    from sklearn.preprocessing import StandardScaler
 
-    nearest = KNeighborsRegressor(min(n_neighbours, len(embeddings) - 1), weights="distance")
+    x = np.asarray(embeddings, float)
+    deviation = x.std(axis=0)
+    x = x / np.where(deviation > 1e-9 * np.abs(x).max(axis=0), deviation, 1.0)  # constant but for rounding: as it is
+    nearest = KNeighborsRegressor(min(n_neighbours, len(x) - 1), weights="distance")
     # Of None: of the tracks themselves, none of which is its own neighbour.
-    return nearest.fit(StandardScaler().fit_transform(embeddings), np.asarray(shares, float)).predict(None)
+    return nearest.fit(x, np.asarray(shares, float)).predict(None)
