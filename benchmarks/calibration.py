@@ -48,9 +48,16 @@ from kgenre.training.run import Run
 
 FOLDS = 5
 OWN = "its own head"
-# Rows of CLASSIFIERS that give probabilities of different kinds: fitted to be such, margins, shares of votes.
-BASELINES = ("logistic", "svc_linear", "svc_rbf", "svc_poly", "lda", "mlp", "forest", "bayes")
-COLUMNS = ("head", "accuracy", "T", "log loss", "calibrated", "change", "Brier", "calibrated", "ECE", "calibrated")
+# Rows of CLASSIFIERS of different kinds: probabilities that were fitted to be such, margins, densities.
+BASELINES = ("logistic", "svc_linear", "svc_rbf", "svc_poly", "lda", "bayes")
+METRICS = ("log loss", "Brier", "ECE")
+NAMES = (
+    "head",
+    "accuracy",
+    "T",
+    *(f"{metric}{state}" for metric in METRICS for state in ("", ", calibrated")),
+    "change of log loss",
+)
 
 
 class Answers(NamedTuple):
@@ -92,7 +99,7 @@ def _compare(args: argparse.Namespace) -> int:
     if args.runs:
         lines.append(line(f"network {Run(args.runs).load_settings().arch}", of_runs(args.runs)))
     caption = f"{len(rows)} tracks; {FOLDS} folds by artist; 95 % intervals of a bootstrap of artists."
-    text = f"{caption}\n\n{markdown(COLUMNS, lines)}\n"
+    text = f"{caption}\n\n{markdown(NAMES, lines)}\n"
     write_text(out / "calibration.md", text)
     print(f"\n{text}\nwritten to {out / 'calibration.md'}")
     return 0
@@ -169,15 +176,15 @@ def track_answers(model, paths: Sequence[str], run: Run, task: Task) -> dict[str
 
 
 def line(name: str, answers: Answers) -> tuple[str, ...]:
-    """The row of a table, as COLUMNS."""
+    """The row of a table, as NAMES."""
     truth, groups, before, after, temperatures = answers
     cells = [with_intervals(truth, probabilities, groups) for probabilities in (before, after)]
     change = log_losses(truth, after) - log_losses(truth, before)
     low, high = mean_interval(change, group_samples(groups, DRAWS))
     accuracy = (after.argmax(axis=1) == truth).mean()
-    texts = f"{np.median(temperatures):.2f}", f"{change.mean():+.3f} ({low:+.3f} to {high:+.3f})"
-    losses, briers, errors = zip(*cells)
-    return (name, f"{accuracy:.1%}", texts[0], *losses, texts[1], *briers, *errors)
+    pairs = (cell for pair in zip(*cells) for cell in pair)
+    difference = f"{change.mean():+.3f} ({low:+.3f} to {high:+.3f})"
+    return (name, f"{accuracy:.1%}", f"{np.median(temperatures):.2f}", *pairs, difference)
 
 
 def with_intervals(truth: np.ndarray, probabilities: np.ndarray, groups: np.ndarray) -> list[str]:
