@@ -8,18 +8,11 @@ import numpy as np
 import pandas as pd
 
 from kgenre.audio.policy import AUTO
-from kgenre.baselines.answers import answer_all, track_probabilities, write_answers
+from kgenre.baselines.answers import answer_all, write_answers
 from kgenre.baselines.classifiers import classifier_names
-from kgenre.baselines.hyperparameters import (
-    TunedClassifier,
-    TuningSettings,
-    check_pca,
-    fit,
-    has_probabilities,
-)
+from kgenre.baselines.hyperparameters import TuningSettings, check_pca
 from kgenre.baselines.model_selection import plan_selection, select_classifier
 from kgenre.baselines.vectors import VectorRequest, Vectors, folder_name, track_vectors
-from kgenre.collections.grouping import Fold
 from kgenre.collections.settings import CollectionOptions
 from kgenre.collections.splits import Collection, labels_of
 from kgenre.core.errors import KgenreError
@@ -28,7 +21,6 @@ from kgenre.core.progress import SILENT, Progress
 from kgenre.evaluation.mislabelled import FILE, mislabelled_tracks, write_mislabelled
 from kgenre.evaluation.protocol import known_genres
 from kgenre.evaluation.report import write_report
-from kgenre.model.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -129,14 +121,13 @@ def baseline(
     x, y = vectors.matrix(plan.rows), task.targets(plan.rows)
     check_pca(tuning.pca, min(*(len(rows) for rows, _ in plan.folds), len(plan.final)), x.shape[1])
     tuned, left_out = select_classifier(names, x, y, plan.folds, tuning, progress)
-    validated = _validated(tuned[0], x, y, plan.folds, task)
-    order = np.concatenate([others for _, others in plan.folds])
-    task = task.tuned(y[order], validated)
-    write_mislabelled(out / FILE, mislabelled_tracks(plan.rows.iloc[order], validated, task, x[order]))
-    asked = (x[plan.final], y[plan.final], vectors.matrix(reported.rows))
-    answers, failed = answer_all(tuned, *asked, task, tuning.workers, progress)
+    answers, failed = answer_all(tuned, x, y, plan, vectors.matrix(reported.rows), task, tuning.workers, progress)
     if tuned[0].name in failed:
         raise KgenreError(f"{failed[tuned[0].name]} Choose another --classifier.")
+    selected, validated = answers[tuned[0].name], np.concatenate([others for _, others in plan.folds])
+    task = task.tuned(y[validated], selected.validated)
+    ranking = mislabelled_tracks(plan.rows.iloc[validated], selected.validated, task, x[validated])
+    write_mislabelled(out / FILE, ranking)
     write_answers(out, reported.rows, answers, task)
     pca = f", PCA {tuning.pca}" if tuning.pca else ""
     more = {
@@ -147,21 +138,13 @@ def baseline(
             "tried": [one.row() for one in tuned],
             "left_out": {**left_out, **failed},
         },
+        "temperature": np.asarray(selected.temperature).tolist(),
         "settings": {"pca": tuning.pca, "seed": tuning.seed, "vectors": vectors.metadata},
-        # Of margins it would mean nothing.
-        **({} if has_probabilities(tuned[0].pipeline) or task.several else {"log_loss": None}),
     }
     write_text(out / "classifiers.csv", pd.DataFrame(more["selection"]["tried"]).to_csv(index=False))
     training_rows = pd.concat([plan.rows.iloc[plan.final], vectors.training_rows], ignore_index=True)
-    by_path = dict(zip(reported.rows["path"], answers[tuned[0].name]))
+    by_path = dict(zip(reported.rows["path"], selected.asked))
     return write_report(reported, by_path, vectors.failures, task, training_rows, out, more)
-
-
-def _validated(tuned: TunedClassifier, x, y, folds: list[Fold], task: Task) -> np.ndarray:
-    """Probabilities of the validation rows in the order of the folds, by classifiers that were not fitted on them."""
-    return np.concatenate(
-        [track_probabilities(fit(tuned, x[rows], y[rows]), x[others], task) for rows, others in folds]
-    )
 
 
 def default_folder(on: str, data: str) -> Path:
