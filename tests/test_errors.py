@@ -16,7 +16,7 @@ from kgenre.model.aggregate import aggregate
 from kgenre.model.tasks import make_task
 from kgenre.reporting.build import Asked, report
 from kgenre.reporting.section import LeftOut, Options, Output
-from kgenre.reporting.sections import calibration, durations, embeddings, mistakes
+from kgenre.reporting.sections import calibration, durations, embeddings, mislabelled, mistakes
 from kgenre.reporting.sections import mistaken_for as mistaken_section
 from kgenre.reporting.subject import EvaluatedTrack, Subject
 
@@ -270,9 +270,25 @@ def test_mistake_sections_open_the_tracks_they_count(tmp_path):
             assert subject.labels[subject.main[number]] == predicted
 
 
+def test_mislabelled_section_lists_a_planted_label_first(tmp_path):
+    subject = made_subject()
+    likely = int(np.argmax(subject.probabilities.max(axis=1)))
+    others = [label for label in subject.labels if label != subject.labels[subject.main[likely]]]
+    for name in ("genre", "genres"):
+        subject.rows.loc[likely, name] = others[0]
+    text = mislabelled.make(subject, Output(tmp_path, Options()))
+    assert re.search(r'data-tracks="(\d+)"', text)[1] == str(likely)
+    table = pd.read_csv(tmp_path / "mislabelled.csv")
+    assert len(table) == 60 and table["track_id"][0] == f"t{likely}"
+    assert table["suggested"][0] == subject.labels[subject.main[likely]]
+    assert "repeats their labels" not in text
+    subject.metrics["split"] = "all"
+    assert "repeats their labels" in mislabelled.make(subject, Output(tmp_path, Options()))
+
+
 def test_sections_of_hostile_genres_escape_them(tmp_path):
     subject, output = made_subject(hostile=True), Output(tmp_path, Options())
-    for section in (mistakes, mistaken_section, embeddings):
+    for section in (mistakes, mistaken_section, mislabelled, embeddings):
         text = section.make(subject, output)
         assert "<i>" not in text and "&lt;i&gt;genre $x$" in text
 

@@ -39,9 +39,9 @@ if (map) {
   picture.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     if (event.key === "Escape") show(null);
-    if (event.key === "Enter") press(current);
-    if (!step) return;
-    event.preventDefault();
+    if (!step && event.key !== "Enter") return;
+    event.preventDefault(); // Enter would press what then has the focus, too
+    if (event.key === "Enter") return press(current);
     const shown = points.filter((point) => !chosen.size || point.classList.contains("on"));
     show(shown[(shown.indexOf(current) + step + shown.length) % shown.length] ?? null);
   });

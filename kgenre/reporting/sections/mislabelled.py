@@ -4,13 +4,13 @@ import numpy as np
 from markupsafe import Markup
 
 from kgenre.core.genres import split_genres
-from kgenre.evaluation.mislabelled import mislabelled_tracks
+from kgenre.evaluation.mislabelled import NEIGHBOURS, mislabelled_tracks
 from kgenre.reporting.section import LeftOut, Output
 from kgenre.reporting.subject import Subject
 from kgenre.reporting.templates import render
 
 SHOWN = 20
-MIN_TRACKS = 30  # of fewer the nearest 20 are most of them
+MIN_TRACKS = 30  # of fewer the NEIGHBOURS nearest are most of them
 
 
 def make(subject: Subject, output: Output) -> Markup:
@@ -35,4 +35,10 @@ def make(subject: Subject, output: Output) -> Markup:
         for number, row in zip(doubtful.index, doubtful.head(SHOWN).itertuples(index=False))
     ]
     seen = subject.metrics["split"] in ("train", "all") or bool(subject.metrics["leaky"])
-    return render("mislabelled.html", rows=rows, seen=seen, neighbours=embeddings is not None, doubtful=len(doubtful))
+    return render(
+        "mislabelled.html",
+        rows=rows,
+        seen=seen,
+        neighbours=0 if embeddings is None else NEIGHBOURS,
+        doubtful=len(doubtful),
+    )
