@@ -25,7 +25,7 @@ NARROW_LEAVES_OUT = ("artists", "albums", "minutes")  # on a phone
 
 def description_page(found: Description, scatter: Scatter | None = None) -> str:
     """The whole page. What comes from the collection is escaped, and the page's policy runs its own script alone."""
-    style, script = (_file(name) for name in ("style.css", "script.js"))
+    style, script = page_file("base.css") + page_file("style.css"), page_file("script.js")
     sections = [
         _head(found),
         _section("Tracks by genre", _distribution(found)),
@@ -39,7 +39,8 @@ def description_page(found: Description, scatter: Scatter | None = None) -> str:
     return single_page(one_line(f"{found.name}: description"), style, script, main)
 
 
-def _file(name: str) -> str:
+def page_file(name: str) -> str:
+    """A file of this page; base.css is the look of other pages that are one file too."""
     return (files("kgenre.inspection") / "page" / name).read_text(encoding="utf-8")
 
 
