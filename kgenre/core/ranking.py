@@ -88,13 +88,16 @@ def roc_curve(truth: np.ndarray, scores: np.ndarray) -> Curve:
 
 
 def precision_recall_curve(truth: np.ndarray, scores: np.ndarray) -> Curve:
-    """Recall and precision: truth bool (tracks,) with a 1, scores float (tracks,)."""
+    """Recall and precision: truth bool (tracks,) with a 1, scores float (tracks,).
+
+    The steps that average precision adds up: the precision where each recall is first reached.
+    """
     from sklearn import metrics
 
     precision, recall, _ = metrics.precision_recall_curve(truth, scores)
-    # From recall 0 on, which has the precision of the first step, not scikit-learn's 1.
-    x, y = recall[::-1], precision[::-1]
-    return Curve(x, np.append(y[1], y[1:]))
+    x, first = np.unique(recall[::-1], return_index=True)
+    y = precision[::-1][first]
+    return Curve(x, np.append(y[1], y[1:]))  # at recall 0 that of the first step, not scikit-learn's 1
 
 
 def mean_roc_curve(curves: list[Curve]) -> Curve:
@@ -105,7 +108,7 @@ def mean_roc_curve(curves: list[Curve]) -> Curve:
 
 def mean_precision_recall_curve(curves: list[Curve]) -> Curve:
     """The mean precision at each recall of GRID; the area under it is the mean average precision."""
-    return Curve(GRID, np.mean([y[np.searchsorted(x, GRID)] for x, y in curves], axis=0))
+    return Curve(GRID, np.mean([y[np.searchsorted(x, np.maximum(GRID, 1e-9))] for x, y in curves], axis=0))
 
 
 def thinned(curve: Curve, points: int = 200) -> Curve:
