@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.signal
+import scipy.special
 import scipy.stats
 from audio_files import music, write_sound
 from sklearn.base import clone
@@ -72,7 +73,7 @@ def test_classifier_on_separate_genres_is_accurate(name, small_grids, tmp_path):
     collection, made = toy()
     metrics = evaluate(collection, made, tmp_path, [name])
     assert metrics["accuracy"] >= 0.9 and metrics["split"] == "test" and metrics["tracks"] == 12
-    assert (metrics["log_loss"] is None) == name.startswith("svc")
+    assert 0 <= metrics["log_loss"] < np.log(3) and np.exp(-2) <= metrics["temperature"] <= np.exp(2)
     assert (
         metrics["method"].startswith(f"{name} (")
         and "selected on valid, fitted on train and valid" in metrics["method"]
@@ -137,6 +138,29 @@ def test_scaler_and_pca_are_never_fitted_on_evaluated_rows(selection, pca, tmp_p
         assert all(np.array_equal(x, train) for x in seen[:-1])
     assert len(seen[-1]) == 42  # the selected one: train and valid
     assert "fitted on train and valid" in clean["method"]
+
+
+def test_margins_are_divided_by_a_temperature_of_validation_rows(small_grids, tmp_path):
+    collection, made = toy(n_train=40, n_valid=40, n_test=60, apart=0.5)
+    metrics = evaluate(collection, made, tmp_path, ["svc_linear"])
+    x, y = ({split: part(collection.rows(split)) for split in ("train", "valid", "test")} for part in (
+        lambda rows: np.stack([made.by_path[path] for path in rows["path"]]),
+        lambda rows: np.array([GENRES.index(genre) for genre in rows["genre"]]),
+    ))  # fmt: skip
+    parameters = {f"classifier__{key}": values[0] for key, values in CLASSIFIERS["svc_linear"].grid.items()}
+    pipeline = make_pipeline("svc_linear", 0, None).set_params(**parameters).fit(x["train"], y["train"])
+    margins = pipeline.decision_function(x["valid"])
+
+    def loss(margins, truth, temperature):
+        return -scipy.special.log_softmax(margins / temperature, axis=1)[np.arange(len(truth)), truth].mean()
+
+    logarithms = np.linspace(-2, 2, 801)
+    losses = [loss(margins, y["valid"], np.exp(one)) + 2 * one**2 / len(margins) for one in logarithms]
+    assert metrics["temperature"] == pytest.approx(np.exp(logarithms[np.argmin(losses)]), rel=0.03)
+    assert abs(np.log(metrics["temperature"])) > 0.1
+    pipeline.fit(*(np.concatenate([part["train"], part["valid"]]) for part in (x, y)))
+    reported = pipeline.decision_function(x["test"])
+    assert metrics["log_loss"] == pytest.approx(loss(reported, y["test"], metrics["temperature"]), rel=1e-4)
 
 
 def test_artist_folds_of_known_and_unknown_artists_separate_none():

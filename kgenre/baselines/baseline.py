@@ -8,26 +8,22 @@ import numpy as np
 import pandas as pd
 
 from kgenre.audio.policy import AUTO
-from kgenre.baselines.classifiers import classifier_names
-from kgenre.baselines.hyperparameters import (
-    TunedClassifier,
-    TuningSettings,
-    check_pca,
-    class_probabilities,
-    fit,
-    has_probabilities,
-    label_probabilities,
+from kgenre.baselines.calibration import (
+    calibrated,
+    track_probabilities,
+    track_temperature,
+    validated_probabilities,
 )
+from kgenre.baselines.classifiers import classifier_names
+from kgenre.baselines.hyperparameters import TuningSettings, check_pca, fit
 from kgenre.baselines.model_selection import plan_selection, select_classifier
 from kgenre.baselines.vectors import VectorRequest, Vectors, folder_name, track_vectors
-from kgenre.collections.grouping import Fold
 from kgenre.collections.settings import CollectionOptions
 from kgenre.collections.splits import Collection, labels_of
 from kgenre.core.files import make_output_folder, write_text
 from kgenre.core.progress import SILENT, Progress
 from kgenre.evaluation.protocol import known_genres
 from kgenre.evaluation.report import write_report
-from kgenre.model.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -124,9 +120,11 @@ def baseline(
     x, y = vectors.matrix(plan.rows), task.targets(plan.rows)
     check_pca(tuning.pca, min(*(len(rows) for rows, _ in plan.folds), len(plan.final)), x.shape[1])
     tuned, left_out = select_classifier(names, x, y, plan.folds, tuning, progress)
-    task = task.tuned(*_validated(tuned[0], x, y, plan.folds, task))
+    targets, validated = validated_probabilities(tuned[0], x, y, plan.folds, task)
+    temperature = track_temperature(targets, validated, task)
+    task = task.tuned(targets, calibrated(validated, temperature, task))
     fitted = fit(tuned[0], x[plan.final], y[plan.final])
-    probabilities = _probabilities(fitted, vectors.matrix(reported.rows), task)
+    probabilities = track_probabilities(fitted, vectors.matrix(reported.rows), task)
     pca = f", PCA {tuning.pca}" if tuning.pca else ""
     more = {
         "method": f"{tuned[0]}{pca}, on {vectors.description}; {plan.description}",
@@ -136,27 +134,13 @@ def baseline(
             "tried": [one.row() for one in tuned],
             "left_out": left_out,
         },
+        "temperature": np.asarray(temperature).tolist(),
         "settings": {"pca": tuning.pca, "seed": tuning.seed, "vectors": vectors.metadata},
-        # Of margins it would mean nothing.
-        **({} if has_probabilities(fitted) or task.several else {"log_loss": None}),
     }
     write_text(out / "classifiers.csv", pd.DataFrame(more["selection"]["tried"]).to_csv(index=False))
     training_rows = pd.concat([plan.rows.iloc[plan.final], vectors.training_rows], ignore_index=True)
-    by_path = dict(zip(reported.rows["path"], probabilities))
+    by_path = dict(zip(reported.rows["path"], calibrated(probabilities, temperature, task)))
     return write_report(reported, by_path, vectors.failures, task, training_rows, out, more)
-
-
-def _probabilities(fitted, x: np.ndarray, task: Task) -> np.ndarray:
-    """float (tracks, classes)."""
-    return label_probabilities(fitted, x) if task.several else class_probabilities(fitted, x, len(task.labels))
-
-
-def _validated(tuned: TunedClassifier, x, y, folds: list[Fold], task: Task) -> tuple[np.ndarray, np.ndarray]:
-    """Targets and probabilities of the validation rows, by classifiers that were not fitted on them."""
-    if not task.parameters:  # nothing to choose by them
-        return y, np.zeros((0, len(task.labels)))
-    probabilities = [_probabilities(fit(tuned, x[rows], y[rows]), x[others], task) for rows, others in folds]
-    return np.concatenate([y[others] for _, others in folds]), np.concatenate(probabilities)
 
 
 def default_folder(on: str, data: str) -> Path:
