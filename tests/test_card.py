@@ -96,7 +96,7 @@ def test_card_figures_are_those_of_metrics_json(task, tmp_path):
 
 
 def test_card_tells_no_path_of_this_machine_and_all_settings(tmp_path):
-    run = made_run(tmp_path / "run")
+    run = made_run(tmp_path / "run", settings={"artists": "/home/me/artists.csv"})
     _, body = parsed(run)
     assert "/home/me" not in body and str(tmp_path) not in body
     shown = {row[0].strip("`"): row[1] for row in cells(body, "Settings")}
@@ -118,7 +118,7 @@ def test_card_names_worst_genre_and_commonest_confusion(tmp_path):
     run = made_run(tmp_path / "run")
     metrics, body = read_metrics(run), parsed(run)[1]
     worst = min(metrics["per_genre"], key=lambda genre: metrics["per_genre"][genre]["f1"])
-    assert f"- lowest f1: {worst.replace('|', chr(92) + '|').replace('<', '&lt;')} (" in body
+    assert f"- lowest F1: {worst.replace('|', chr(92) + '|').replace('<', '&lt;')} (" in body
     counts = pd.read_csv(run / "confusion.csv", index_col=0).to_numpy()
     np.fill_diagonal(counts, 0)
     i, j = np.unravel_index(counts.argmax(), counts.shape)

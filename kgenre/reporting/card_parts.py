@@ -7,7 +7,7 @@ from kgenre.reporting.card_results import calibration, escaped, genre_table, met
 from kgenre.training.run import Run
 from kgenre.weights import weights_of
 
-PATHS = ("data", "init")  # of the settings
+PATHS = ("data", "init", "artists")  # of the settings
 
 
 def intended(run: Run, metrics: dict) -> list[str]:
@@ -82,11 +82,9 @@ def usage(run: Run, metrics: dict) -> list[str]:
 
 def setting_table(run: Run, metrics: dict) -> list[str]:
     """All settings; of paths the last part alone, for the rest is of no use elsewhere."""
-    paths = ("data", "init")
-    values = run.load_settings().values().items()
-    rows = [
-        (f"`{name}`", escaped(Path(str(value)).name if name in paths and value else value)) for name, value in values
-    ]
+    values = run.load_settings().values()
+    values |= {name: Path(values[name]).name for name in PATHS if values[name]}
+    rows = [(f"`{name}`", escaped(value)) for name, value in values.items()]
     return ["<details><summary>all settings</summary>", "", *table(("setting", "value"), rows), "", "</details>"]
 
 

@@ -56,20 +56,20 @@ def genre_table(run: Run, metrics: dict) -> list[str]:
 
 
 def weak_points(run: Run, metrics: dict) -> list[str]:
-    name = "average_precision" if run.load_task().several else "f1"
+    name, title = ("average_precision", "average precision") if run.load_task().several else ("f1", "F1")
     known = [
         (row[name], genre) for genre, row in metrics["per_genre"].items() if row["tracks"] and row[name] is not None
     ]
     worst = ", ".join(f"{escaped(genre)} ({value:.2f})" for value, genre in sorted(known)[:WORST])
-    lines = [f"- lowest {name.replace('_', ' ')}: {worst}"]
+    lines = [f"- lowest {title}: {worst}"]
     if pairs := confused_pairs(run):
         named = ", ".join(f"{escaped(true)} for {escaped(found)} ({count})" for true, found, count in pairs)
         lines.append(f"- most often mistaken, with the number of tracks: {named}")
     return [
         *lines,
         "- It answers with its own genres, whatever it is given: speech, noise, and music of other genres too.",
-        "- Genres are opinions. Its are those of the people who labelled its data, which holds mislabelled tracks.",
-        "- A genre with few tracks above has a figure that one or two of them decide.",
+        "- Genres are opinions. The model has learnt those of the people who labelled its data, and their errors.",
+        "- Figures of a genre that has few tracks above are decided by one or two of them.",
     ]
 
 
