@@ -8,20 +8,18 @@ import numpy as np
 import pandas as pd
 
 from kgenre.audio.policy import AUTO
-from kgenre.baselines.calibration import (
-    calibrated,
-    track_probabilities,
-    track_temperature,
-    validated_probabilities,
-)
+from kgenre.baselines.answers import answer_all, write_answers
 from kgenre.baselines.classifiers import classifier_names
-from kgenre.baselines.hyperparameters import TuningSettings, check_pca, fit
+from kgenre.baselines.hyperparameters import TuningSettings, check_pca
 from kgenre.baselines.model_selection import plan_selection, select_classifier
+from kgenre.baselines.suspects import suspects
 from kgenre.baselines.vectors import VectorRequest, Vectors, folder_name, track_vectors
 from kgenre.collections.settings import CollectionOptions
 from kgenre.collections.splits import Collection, labels_of
+from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder, write_text
 from kgenre.core.progress import SILENT, Progress
+from kgenre.evaluation.mislabelled import FILE, write_mislabelled
 from kgenre.evaluation.protocol import known_genres
 from kgenre.evaluation.report import write_report
 
@@ -99,7 +97,11 @@ def baseline(
     out: Path,
     progress: Progress = SILENT,
 ) -> dict:
-    """Tunes classifiers, fits the best one again, evaluates it once, and writes the report and classifiers.csv.
+    """Tunes classifiers, fits them again, evaluates the best one once, and writes the report.
+
+    Beside the report: classifiers.csv, the ranking of the selection; classifiers/NAME.csv, what each classifier that
+    was fitted answers for the reported tracks; mislabelled.csv, the tracks of the selection by how likely they are
+    mislabelled. Which is the best is decided without the reported tracks, and their answers change nothing of it.
 
     Args:
         vectors: of the collection's tracks; tracks without one are left out.
@@ -120,11 +122,13 @@ def baseline(
     x, y = vectors.matrix(plan.rows), task.targets(plan.rows)
     check_pca(tuning.pca, min(*(len(rows) for rows, _ in plan.folds), len(plan.final)), x.shape[1])
     tuned, left_out = select_classifier(names, x, y, plan.folds, tuning, progress)
-    targets, validated = validated_probabilities(tuned[0], x, y, plan.folds, task)
-    temperature = track_temperature(targets, validated, task)
-    task = task.tuned(targets, calibrated(validated, temperature, task))
-    fitted = fit(tuned[0], x[plan.final], y[plan.final])
-    probabilities = track_probabilities(fitted, vectors.matrix(reported.rows), task)
+    write_mislabelled(out / FILE, suspects(plan, x, y, task, tuning))
+    answers, failed = answer_all(tuned, x, y, plan, vectors.matrix(reported.rows), task, tuning.workers, progress)
+    if tuned[0].name in failed:
+        raise KgenreError(f"{failed[tuned[0].name]} Choose another --classifier.")
+    selected, validated = answers[tuned[0].name], np.concatenate([others for _, others in plan.folds])
+    task = task.tuned(y[validated], selected.validated)
+    write_answers(out, reported.rows, answers, task)
     pca = f", PCA {tuning.pca}" if tuning.pca else ""
     more = {
         "method": f"{tuned[0]}{pca}, on {vectors.description}; {plan.description}",
@@ -132,14 +136,14 @@ def baseline(
             "on": selection,
             "score": task.metrics[0],
             "tried": [one.row() for one in tuned],
-            "left_out": left_out,
+            "left_out": {**left_out, **failed},
         },
-        "temperature": np.asarray(temperature).tolist(),
+        "temperature": np.asarray(selected.temperature).tolist(),
         "settings": {"pca": tuning.pca, "seed": tuning.seed, "vectors": vectors.metadata},
     }
     write_text(out / "classifiers.csv", pd.DataFrame(more["selection"]["tried"]).to_csv(index=False))
     training_rows = pd.concat([plan.rows.iloc[plan.final], vectors.training_rows], ignore_index=True)
-    by_path = dict(zip(reported.rows["path"], calibrated(probabilities, temperature, task)))
+    by_path = dict(zip(reported.rows["path"], selected.asked))
     return write_report(reported, by_path, vectors.failures, task, training_rows, out, more)
 
 

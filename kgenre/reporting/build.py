@@ -12,8 +12,9 @@ from kgenre.collections.settings import CollectionOptions
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder, write_text
 from kgenre.core.progress import SILENT, Progress
-from kgenre.evaluation.evaluate import evaluate_named
+from kgenre.evaluation.evaluate import evaluate_named, read_metrics
 from kgenre.evaluation.predictions import read_predictions, read_probabilities
+from kgenre.reporting.card import write_card
 from kgenre.reporting.page import report_page
 from kgenre.reporting.section import LeftOut, Options, Output
 from kgenre.reporting.sections import SECTIONS
@@ -43,6 +44,8 @@ class Asked:
 def report(asked: Asked, command: str, options: Options | None = None, progress: Progress = SILENT) -> Path:
     """Evaluates the model, or reads what a baseline left, and writes the page and the files behind it.
 
+    A run gets its model card, README.md, too; its figures are those of its own test tracks, whatever is reported.
+
     Args:
         command: that makes it again, for the page.
 
@@ -56,6 +59,8 @@ def report(asked: Asked, command: str, options: Options | None = None, progress:
     folder = make_output_folder(page.with_suffix(""))
     output = Output(folder, options, progress)
     subject = _subject(asked, folder, command, options, progress)
+    if subject.run and subject.run.finished:
+        write_card(subject.run, read_metrics(subject.run), progress)
     contents, left_out = make_sections(subject, output)
     write_text(page, report_page(subject, contents, left_out, output.excerpts))
     return page
