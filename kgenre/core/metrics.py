@@ -39,6 +39,24 @@ def group_samples(groups: np.ndarray, samples: int, seed: int = 0) -> Iterator[n
         yield np.concatenate([rows[i] for i in rng.integers(len(rows), size=len(rows))])
 
 
+def group_counts(groups: np.ndarray, samples: int, seed: int = 0) -> Iterator[np.ndarray]:
+    """The same samples as how often each row is in them, int (rows,)."""
+    return (np.bincount(rows, minlength=len(groups)) for rows in group_samples(groups, samples, seed))
+
+
+def f1_intervals(targets: np.ndarray, chosen: np.ndarray, groups: np.ndarray, samples: int) -> list[list[float] | None]:
+    """95 % intervals of the F1 of each label, from bootstrap samples of whole groups; None where it is not defined.
+
+    Args:
+        targets, chosen: 0 or 1, (tracks, labels). groups: object (tracks,).
+    """
+    targets, chosen = targets > 0, chosen > 0
+    both, sizes = targets & chosen, targets.astype(int) + chosen
+    with np.errstate(invalid="ignore"):  # 0 / 0: a sample that neither has nor is said to have a label
+        values = [2 * (n @ both) / (n @ sizes) for n in group_counts(groups, samples)]
+    return [percentile_interval(column) for column in np.transpose(values)]
+
+
 def mean_of_defined(values: np.ndarray) -> float:
     """The mean of values that are not NaN; NaN where none is."""
     return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
