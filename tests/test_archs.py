@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import inspect
+import itertools
 
 import keras
 import numpy as np
@@ -427,8 +428,16 @@ def test_parameters_are_those_worked_by_hand(arch):
     assert model.count_params() == BY_HAND[arch]
 
 
-@pytest.mark.parametrize("arch", ["freqcnn", "tempcnn", "squarecnn", "crnn", "crnn_parallel"])
-@pytest.mark.parametrize("feature", ["logmel", "cqt", "chroma_stft", "chroma_cqt", "chroma_cens"])
+@pytest.mark.parametrize(
+    ("arch", "feature"),
+    [
+        *itertools.product(
+            ("freqcnn", "tempcnn", "squarecnn", "crnn", "crnn_parallel"), ("logmel", "cqt", "chroma_stft")
+        ),
+        ("freqcnn", "chroma_cqt"),  # of as many bins as chroma_stft
+        ("freqcnn", "chroma_cens"),
+    ],
+)
 def test_networks_of_fma_small_take_its_features(arch, feature):
     model = untrained_model(RunSettings.compose({}, {"arch": arch, "feature": feature}), N_CLASSES)
     bins = {"logmel": 128, "cqt": 84}.get(feature, 12)
