@@ -53,7 +53,7 @@ def _report(args: argparse.Namespace, command: str) -> int:
         cli.read_policy(args, reading.policy),
         cli.collection_options(args, **dict(collection_defaults(args.model))),
     )
-    options = Options(not args.no_audio, reading.workers, args.robustness_tracks, seed)
+    options = Options(not args.no_audio, reading.workers, args.robustness_tracks, seed, reading.decoder)
     print(f"report written to {report(asked, command, options, cli.BarProgress())}")
     return 0
 

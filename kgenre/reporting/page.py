@@ -10,6 +10,7 @@ from markupsafe import Markup
 from kgenre.core.genres import split_genres
 from kgenre.core.single_page import single_page
 from kgenre.core.text import one_line
+from kgenre.reporting.excerpts import deciding_start
 from kgenre.reporting.subject import Subject
 from kgenre.reporting.templates import render
 
@@ -55,7 +56,7 @@ def page_tracks(subject: Subject, excerpts: Mapping[int, str]) -> list[dict]:
             "genres": [one_line(genre) for genre in split_genres(row.genres)],
             "predicted": np.flatnonzero(chosen[i]).tolist(),
             "probabilities": np.round(subject.probabilities[i].astype(float), DIGITS).tolist(),
-            **({"sound": excerpts[i]} if i in excerpts else {}),
+            **({"sound": excerpts[i], "from": round(deciding_start(subject, i))} if i in excerpts else {}),
         }
         for i, row in enumerate(subject.rows.itertuples())
     ]

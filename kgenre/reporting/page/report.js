@@ -40,7 +40,9 @@ const trackRow = (number) => {
     audio.controls = true;
     audio.preload = "none";
     audio.src = track.sound;
-    row.append(audio);
+    const from = make("div", `from ${Math.floor(track.from / 60)}:${String(track.from % 60).padStart(2, "0")}`);
+    from.className = "soft";
+    row.append(from, audio);
   }
   return row;
 };

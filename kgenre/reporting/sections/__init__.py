@@ -5,8 +5,9 @@ reason in one line, where the report's model or data do not have what it needs.
 """
 
 from kgenre.reporting.section import Section
-from kgenre.reporting.sections import metrics
+from kgenre.reporting.sections import metrics, robustness
 
 SECTIONS: dict[str, Section] = {
     "metrics": Section("Metrics", metrics.make),
+    "robustness": Section("Robustness", robustness.make),
 }
