@@ -35,13 +35,13 @@ def deciding_start(subject: Subject, number: int) -> float:
     return float(track.starts[deciding_slice(track, subject.main[number])])
 
 
-def excerpt_url(path: str, start: float, seconds: float, decoder: str = AUTO) -> str:
-    """Part of an audio file, at most MOST_SECONDS of it, as a data: URL of an MP3 file.
+def excerpt_url(path: str, start: float, seconds: float, decoder: str = AUTO, most: float = MOST_SECONDS) -> str:
+    """Part of an audio file, at most `most` seconds of it, as a data: URL of an MP3 file.
 
     Raises:
         AudioError: the file cannot be read.
     """
-    audio = decode(path, RATE, start, min(seconds, MOST_SECONDS), decoder)
+    audio = decode(path, RATE, start, min(seconds, most), decoder)
     return f"data:audio/mpeg;base64,{base64.b64encode(encode_mp3(audio.samples, RATE, KBIT)).decode()}"
 
 

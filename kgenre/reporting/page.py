@@ -38,7 +38,11 @@ def report_page(
         data=Markup(script_json({"labels": subject.labels, "tracks": page_tracks(subject, excerpts)})),  # noqa: S704
     )
     return single_page(
-        one_line(f"{subject.name}: report"), page_file("report.css"), page_file("report.js"), body, POLICY
+        one_line(f"{subject.name}: report"),
+        page_file("report.css"),
+        page_file("theme.js") + page_file("report.js"),
+        body,
+        POLICY,
     )
 
 

@@ -1,6 +1,5 @@
 "use strict";
-// The page of a report: dark or light, and the list of tracks that buttons open.
-const root = document.documentElement, byId = (id) => document.getElementById(id);
+// The page of a report: the list of tracks that buttons open. theme.js stands before it.
 const data = JSON.parse(byId("data").textContent);
 const SHOWN = 200; // tracks of a list
 
@@ -10,18 +9,6 @@ const make = (name, text, ...children) => {
   element.append(...children);
   return element;
 };
-
-// Dark or light, as the system has it until the button is pressed.
-const system = matchMedia("(prefers-color-scheme: dark)");
-let chosen = null;
-const showTheme = () => {
-  const dark = chosen ?? system.matches;
-  root.dataset.theme = dark ? "dark" : "light";
-  byId("theme").textContent = dark ? "light" : "dark";
-};
-byId("theme").addEventListener("click", () => { chosen = root.dataset.theme !== "dark"; showTheme(); });
-system.addEventListener("change", showTheme);
-showTheme();
 
 // The list of tracks.
 const percent = (p) => `${Math.round(100 * p)} %`;
@@ -59,4 +46,3 @@ document.addEventListener("click", (event) => {
 });
 byId("close").addEventListener("click", () => byId("tracks").close());
 byId("tracks").addEventListener("close", () => byId("tracks-list").replaceChildren()); // and its sound ends
-root.dataset.ready = "";

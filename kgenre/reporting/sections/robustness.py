@@ -37,7 +37,9 @@ def _sample(subject: Subject, output: Output):
     if output.options.robustness_tracks < 1:
         raise LeftOut("--robustness-tracks 0")
     held = pd.Series(subject.with_slices)
-    chosen = stratified(subject.task.strata(subject.targets[held]), output.options.robustness_tracks, output.options.seed)
+    chosen = stratified(
+        subject.task.strata(subject.targets[held]), output.options.robustness_tracks, output.options.seed
+    )
     if len(chosen) < FEWEST:
         raise LeftOut(f"it needs {FEWEST} tracks")
     return held.to_numpy()[chosen]
@@ -48,7 +50,14 @@ def _table(subject: Subject, numbers, answers: Answers, seed: int) -> pd.DataFra
     found = compared(subject.task, *parts, seed)
     columns = ["kind", "condition", "score", "difference", "difference_low", "difference_high", "same"]
     rows = [
-        (row.kind, row.name, one["score"], one["difference"], *(one["difference_interval_95"] or (None, None)), one["same"])
+        (
+            row.kind,
+            row.name,
+            one["score"],
+            one["difference"],
+            *(one["difference_interval_95"] or (None, None)),
+            one["same"],
+        )
         for row, one in zip(ROWS, found)
     ]
     return pd.DataFrame(rows, columns=columns)
