@@ -11,6 +11,8 @@ NAMED = 6  # genres that have a colour of their own over time; the others share 
 COLOURS = ("#2f6fb3", "#e08a1e", "#2e7d32", "#c0392b", "#7b4fa3", "#0e8f8f")
 OTHERS = "#b9bec4"
 HOT = "#d9480f"
+STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200)  # seconds between ticks
+MOST_TICKS = 12
 TICKS_HZ = (100, 400, 1600, 6400)
 
 
@@ -22,18 +24,17 @@ def song_figure(prediction: TrackPrediction, spectrogram: np.ndarray | None, sli
         deciding: number of the slice that is marked.
     """
     shown = spectrogram is not None
-    figure, axes = new_figure(10, 5.2 if shown else 3.0, rows=2 if shown else 1)
+    figure, axes = new_figure(9, 5.0 if shown else 2.9, rows=2 if shown else 1)
     upper, lower = axes if shown else (None, axes)
     seconds = prediction.seconds
     if shown:
         _draw_spectrogram(upper, spectrogram, (0.0, seconds), RATE / 2)
-        upper.set_xticklabels([])
     _draw_genres(lower, prediction, slice_seconds)
     start = prediction.facts.starts[deciding]
     for one in filter(None, (upper, lower)):
         one.set_xlim(0, seconds)
+        _count_time(one, 0, seconds)
         one.axvspan(start, min(seconds, start + slice_seconds), fill=False, edgecolor=HOT, lw=1.5)
-    lower.xaxis.set_major_formatter(lambda value, _: clock(value))
     lower.set_xlabel("time, min:s; framed: the slice that decided")
     return figure
 
@@ -44,21 +45,21 @@ def bars_figure(probabilities: dict[str, float], chosen: set[str], unit: str):
     Args:
         chosen: names whose bars stand out: the answer.
     """
-    figure, axes = new_figure(7, 0.24 * len(probabilities) + 0.8)
+    figure, axes = new_figure(6, 0.24 * len(probabilities) + 0.8)
     names, values = list(probabilities), 100 * np.array(list(probabilities.values()))
     axes.barh(names, values, color=[COLOURS[0] if name in chosen else OTHERS for name in names])
     for place, value in enumerate(values):
         axes.text(min(value, 93) + 0.8, place, f"{value:.0f}", va="center", fontsize=8)
     axes.invert_yaxis()
     axes.set_xlim(0, 100)
-    axes.set_xlabel(f"probability of the {unit}, %")
-    axes.tick_params(axis="y", labelsize=8)
+    axes.set_xlabel(f"probability of the {unit}, %", fontsize=9)
+    axes.tick_params(labelsize=8)
     return figure
 
 
 def heat_figure(heat: Heat, start: float, seconds: float):
     """A slice's spectrogram, and over it the cells without which its genre loses probability."""
-    figure, axes = new_figure(8, 3.4)
+    figure, axes = new_figure(9, 3.6)
     highest = float(heat.edges_hz[-1])
     _draw_spectrogram(axes, heat.spectrogram / 255, (start, start + seconds), highest)
     times = np.linspace(start, start + seconds, heat.heat.shape[1] + 1)
@@ -71,14 +72,22 @@ def heat_figure(heat: Heat, start: float, seconds: float):
             size = (times[part + 1] - times[part], heights[band + 1] - heights[band])
             place = (times[part], heights[band])
             axes.add_patch(Rectangle(place, *size, facecolor=HOT, alpha=0.7 * loss / largest, lw=0))
-    axes.xaxis.set_major_formatter(lambda value, _: f"{clock(value)}.{int(10 * (value % 1))}")
+    _count_time(axes, start, start + seconds)
     axes.set_xlabel("time, min:s")
     return figure
 
 
 def clock(seconds: float) -> str:
     """75.3 -> 1:15"""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+    seconds = int(seconds + 1e-6)
+    return f"{seconds // 60}:{seconds % 60:02d}"
+
+
+def _count_time(axes, first: float, last: float) -> None:
+    """Ticks at whole seconds, minutes or hours."""
+    step = next((step for step in STEPS if (last - first) / step <= MOST_TICKS), STEPS[-1])
+    ticks = np.arange(np.ceil(first / step), np.floor(last / step) + 1) * step
+    axes.set_xticks(ticks, [clock(tick) for tick in ticks])
 
 
 def _height(hz: float, highest: float) -> float:

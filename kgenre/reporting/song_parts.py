@@ -9,7 +9,7 @@ from kgenre.audio.decode import decode
 from kgenre.audio.inputs import WAVEFORM
 from kgenre.audio.slicing import repeat_to_length
 from kgenre.reporting.excerpts import excerpt_url
-from kgenre.reporting.figures import figure_svg
+from kgenre.reporting.figures import figure_element
 from kgenre.reporting.section import LeftOut
 from kgenre.reporting.song import Song
 from kgenre.reporting.song_figures import bars_figure, heat_figure, song_figure
@@ -17,6 +17,7 @@ from kgenre.reporting.song_spectrogram import song_spectrogram
 from kgenre.serving.occlusion import heat_map
 
 TAGS = 15  # bars
+LIKELY = 0.5  # of tags whose bars stand out
 MOST_SOUND_SECONDS = 30.0  # of the player: the longest slice of the models of the package
 LEAST_LOSS = 0.02  # of a cell that is worth naming
 
@@ -27,12 +28,12 @@ def over_time(song: Song) -> Markup:
     if spec.input == WAVEFORM:
         spectrogram = song_spectrogram(prediction.path, prediction.seconds, song.policy.decoder)
     figure = song_figure(prediction, spectrogram, spec.slice_seconds, song.deciding)
-    return plot(figure, "Spectrogram and genres over time")
+    return figure_element(figure, "over-time", "Spectrogram and genres over time")
 
 
 def genre_bars(song: Song) -> Markup:
     found, chosen = song.prediction.top(None), set(song.prediction.genres)
-    return plot(bars_figure(found, chosen, "genre"), "The probability of every genre")
+    return figure_element(bars_figure(found, chosen, "genre"), "genres", "The probability of every genre")
 
 
 def tag_bars(song: Song) -> Markup:
@@ -40,7 +41,8 @@ def tag_bars(song: Song) -> Markup:
     if model.tag_layer is None:
         raise LeftOut(f"{model.name} has no tags beside its genres")
     found = dict(list(model.tags(slices).items())[:TAGS])
-    return plot(bars_figure(found, {name for name, p in found.items() if p >= 0.5}, "tag"), "The most probable tags")
+    figure = bars_figure(found, {name for name, p in found.items() if p >= LIKELY}, "tag")
+    return figure_element(figure, "tags", "The most probable tags")
 
 
 def heat_map_of(song: Song) -> dict:
@@ -55,7 +57,7 @@ def heat_map_of(song: Song) -> dict:
     largest = float(heat.heat.max())
     figure = heat_figure(heat, song.start, spec.slice_seconds)
     return {
-        "plot": plot(figure, "The slice's spectrogram, and what decided in it"),
+        "plot": figure_element(figure, "heat", "The slice's spectrogram, and what decided in it"),
         "whole": heat.probability,
         "least": heat.probability - largest,
         "named": largest >= LEAST_LOSS,
@@ -75,7 +77,3 @@ def nearest(song: Song) -> Sequence:
     if isinstance(song.train, LeftOut):
         raise song.train
     return song.train.nearest(song.prediction.path, np.asarray(song.prediction.embedding))
-
-
-def plot(figure, alt: str) -> Markup:
-    return Markup('<div class="plot" role="img" aria-label="{}">{}</div>').format(alt, Markup(figure_svg(figure)))  # noqa: S704
