@@ -66,6 +66,10 @@ class TrainTracks:
         self.table: pd.DataFrame = held.table[train].reset_index(drop=True)
         self.vectors = unit_vectors(held.mean[train])
 
+    def holds(self, path: str) -> bool:
+        """Whether a song is one of the train tracks: by its file's path."""
+        return os.path.abspath(path) in set(self.table["path"])
+
     def nearest(self, path: str, embedding: np.ndarray, n: int = NEAREST) -> list[Neighbour]:
         """The `n` nearest by cosine, the song itself left out.
 

@@ -36,6 +36,11 @@ class Song:
         return int(self.prediction.slices.probabilities[:, self.label].argmax())
 
     @property
+    def trained_on(self) -> bool:
+        """Whether the song is known to be one of the train tracks."""
+        return isinstance(self.train, TrainTracks) and self.train.holds(self.prediction.path)
+
+    @property
     def start(self) -> float:
         """Of that slice, in seconds."""
         return float(self.prediction.facts.starts[self.deciding])
