@@ -18,7 +18,7 @@ from kgenre import report as command
 from kgenre.audio.decode import decode
 from kgenre.audio.policy import DEFAULT_POLICY
 from kgenre.audio.slicing import repeat_to_length
-from kgenre.collections.tables import COLUMNS
+from kgenre.collections.tables import COLUMNS as TABLE_COLUMNS
 from kgenre.core.errors import KgenreError
 from kgenre.embeddings.files import read_embeddings
 from kgenre.reporting.build import Asked, report
@@ -108,7 +108,9 @@ def test_excerpts_of_files_that_are_gone_are_left_out_with_a_line(run, song, tmp
     from kgenre.reporting.section import Output
     from kgenre.reporting.subject import EvaluatedTrack, Subject
 
-    rows = pd.DataFrame({"path": [str(song), "/gone.wav"], "genre": ["a", "a"]}).reindex(columns=COLUMNS, fill_value="")
+    rows = pd.DataFrame({"path": [str(song), "/gone.wav"], "genre": ["a", "a"]}).reindex(
+        columns=TABLE_COLUMNS, fill_value=""
+    )
     probabilities = np.array([[0.1, 0.9], [0.2, 0.8]], "float32")
     tracks = {path: EvaluatedTrack(7.0, np.array([0.0]), probabilities[:1], np.zeros(3)) for path in rows["path"]}
     metrics = {"accuracy": 0.0, "tracks": 2}

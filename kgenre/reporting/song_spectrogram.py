@@ -8,7 +8,8 @@ from kgenre.audio.decode import stream
 from kgenre.audio.policy import AUTO
 
 RATE = 22050  # Hz: up to 11 kHz, which is all that a figure of this size can show
-FRAME, HOP = 4096, 2048  # 0.19 s, so that the lowest bands hold lines of their own
+FRAME = 4096  # 0.19 s, so that the lowest bands hold lines of their own
+HOPS = 256, 2048  # least and most: of a short song frames overlap more
 BANDS, LOWEST_HZ = 96, 50.0
 COLUMNS = 600
 RANGE_DB = 80.0  # between white and black
@@ -27,9 +28,10 @@ def song_spectrogram(path: str, seconds: float, decoder: str = AUTO) -> np.ndarr
     Raises:
         AudioError: the file cannot be read.
     """
-    frames_per_column = max(1, round(seconds * RATE / HOP / COLUMNS))
+    hop = int(np.clip(seconds * RATE / COLUMNS, *HOPS))
+    frames_per_column = max(1, round(seconds * RATE / hop / COLUMNS))
     columns, held = [], []
-    for power in map(band_powers, _frames(stream(path, RATE, decoder=decoder))):
+    for power in map(band_powers, _frames(stream(path, RATE, decoder=decoder), hop)):
         held.append(power)
         if len(held) == frames_per_column:
             columns.append(np.mean(held, axis=0))
@@ -55,15 +57,15 @@ def _bins() -> tuple[np.ndarray, np.ndarray]:
     return first, np.maximum(first + 1, np.floor(edges[1:] + 0.5).astype(int))
 
 
-def _frames(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Frames of FRAME samples, HOP apart; of a shorter song one, padded."""
+def _frames(blocks: Iterable[np.ndarray], hop: int) -> Iterator[np.ndarray]:
+    """Frames of FRAME samples, `hop` apart; of a shorter song one, padded."""
     held, none = np.zeros(0, "float32"), True
     for block in blocks:
         held = np.concatenate([held, block])
         first = 0
         while first + FRAME <= len(held):
             yield held[first : first + FRAME]
-            first, none = first + HOP, False
+            first, none = first + hop, False
         held = held[first:]
     if none and len(held):
         yield np.pad(held, (0, FRAME - len(held)))
