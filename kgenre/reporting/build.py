@@ -16,6 +16,7 @@ from kgenre.evaluation.evaluate import evaluate_named, read_metrics
 from kgenre.evaluation.pooled import has_folds, pooled_predictions
 from kgenre.evaluation.predictions import read_predictions, read_probabilities
 from kgenre.reporting.card import write_card
+from kgenre.reporting.excerpts import add_excerpts
 from kgenre.reporting.page import report_page
 from kgenre.reporting.section import LeftOut, Options, Output
 from kgenre.reporting.sections import SECTIONS
@@ -70,6 +71,10 @@ def report(asked: Asked, command: str, options: Options | None = None, progress:
 def make_sections(subject: Subject, output: Output) -> tuple[dict[str, Markup], dict[str, str]]:
     """{title: HTML} of the sections, and {title: reason} of those that are left out."""
     contents, left_out = {}, {}
+    try:  # before the sections, which may show them
+        add_excerpts(subject, output)
+    except LeftOut as reason:
+        left_out["Excerpts"] = str(reason)
     with output.progress.task("report", len(SECTIONS), "sections") as advance:
         for section in SECTIONS.values():
             try:
