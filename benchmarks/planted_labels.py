@@ -17,8 +17,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix
@@ -28,12 +26,15 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from kgenre import cli
+from kgenre.baselines.calibration import calibrated, track_temperature
+from kgenre.baselines.hyperparameters import class_probabilities
 from kgenre.cli.tables import markdown
 from kgenre.collections.datasets.array_tables import read_arrays
 from kgenre.collections.grouping import Fold, group_ids, grouped_folds
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder, write_text
 from kgenre.evaluation.mislabelled import neighbour_shares
+from kgenre.model.tasks import make_task
 
 FOLDS, PLANTED, FIRST = 5, 0.05, 0.1
 CLASSIFIERS = {
@@ -134,30 +135,21 @@ def most_confused(x: np.ndarray, truth: np.ndarray, groups: np.ndarray) -> np.nd
 
 
 def out_of_fold(classifier, x: np.ndarray, labels: np.ndarray, folds: list[Fold]) -> np.ndarray:
-    """Probabilities by classifiers that were not fitted on the track, or margins: float64 (tracks, genres)."""
-    scores = np.zeros((len(x), labels.max() + 1))
+    """Probabilities by classifiers that were not fitted on the track, float64 (tracks, genres)."""
+    probabilities = np.zeros((len(x), labels.max() + 1))
     for fit, validate in folds:
         fitted = make_pipeline(StandardScaler(), clone(classifier)).fit(x[fit], labels[fit])
-        answer = getattr(fitted, "predict_proba", None) or fitted.decision_function
-        scores[np.ix_(validate, fitted.classes_)] = answer(x[validate])
-    return scores
-
-
-def calibrated(margins: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The softmax of margins at the temperature of the least log loss."""
-
-    def loss(log_scale: float) -> float:
-        own = softmax(margins * np.exp(log_scale), axis=1)[np.arange(len(labels)), labels]
-        return -np.log(np.maximum(own, 1e-12)).mean()
-
-    return softmax(margins * np.exp(minimize_scalar(loss, bounds=(-4, 4), method="bounded").x), axis=1)
+        probabilities[validate] = class_probabilities(fitted, x[validate], labels.max() + 1)
+    return probabilities
 
 
 def shares_found(x, labels: np.ndarray, wrong: np.ndarray, groups, seed: int) -> dict[tuple[str, str], float]:
     """{(probabilities, ranking): share of the replaced labels among the first FIRST of the list}."""
     folds = grouped_folds(labels, groups, FOLDS, seed)
     probabilities = {name: out_of_fold(classifier, x, labels, folds) for name, classifier in CLASSIFIERS.items()}
-    probabilities[SVM] = calibrated(probabilities[SVM], labels)
+    task = make_task("single", [str(label) for label in range(labels.max() + 1)])
+    margins = probabilities[SVM]
+    probabilities[SVM] = calibrated(margins, track_temperature(labels, margins, task), task)
     probabilities[NEAREST] = neighbour_shares(x, np.eye(labels.max() + 1)[labels])
     for members in MEANS:
         probabilities[f"mean: {' + '.join(members)}"] = np.mean([probabilities[name] for name in members], axis=0)

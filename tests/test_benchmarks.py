@@ -7,8 +7,20 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import spearmanr
+from sklearn.neighbors import KNeighborsClassifier
 
-from benchmarks import architectures, calibration, library, models, peak, purity, shipped_heads, tag_agreement, teachers
+from benchmarks import (
+    architectures,
+    calibration,
+    library,
+    models,
+    peak,
+    planted_labels,
+    purity,
+    shipped_heads,
+    tag_agreement,
+    teachers,
+)
 from benchmarks.peak import peak_mib
 from kgenre.baselines.default_head import FITS, HeadFit
 from kgenre.baselines.linear_head import logistic
@@ -287,3 +299,22 @@ def test_process_does_not_outlive_a_measurement_that_is_stopped(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         peak.peak_mib(["-c", "import time; time.sleep(600)"])
     assert not seen[0].is_running()
+
+
+def test_planted_labels_are_counted_among_the_first_tenth(tmp_path, monkeypatch, capsys):
+    """Two clouds far apart: every replaced label is found, whatever the probabilities and the ranking."""
+    rng = np.random.default_rng(0)
+    label = np.repeat([0, 1], 60)
+    vectors = rng.standard_normal((120, 3)) + 20.0 * label[:, None]
+    arrays = {"mel": np.zeros((120, 4, 4), "uint8"), "genre": np.array(["a", "b"])[label], "vectors": vectors}
+    np.savez(tmp_path / "songs.npz", **arrays)
+    monkeypatch.setitem(planted_labels.CLASSIFIERS, planted_labels.KNN, KNeighborsClassifier(5))
+    command = [str(tmp_path / "songs.npz"), "--array", "vectors", "--seeds", "2", "--out", str(tmp_path / "out")]
+    assert planted_labels.main(command) == 0
+    text = (tmp_path / "out" / "planted_labels.md").read_text()
+    assert "120 tracks, 6 labels replaced, 2 seeds." in text
+    rows = [line for line in text.splitlines() if line.count("±") == len(planted_labels.RANKINGS)]
+    assert len(rows) == 2 * (len(planted_labels.CLASSIFIERS) + 1 + len(planted_labels.MEANS))
+    assert all(row.count("100.0 ± 0.0") >= 2 for row in rows)
+    assert planted_labels.main([*command[:2], "genre", *command[3:]]) == 2
+    assert "must name an array of a vector a track. Received: genre." in capsys.readouterr().err

@@ -12,13 +12,14 @@ from kgenre.baselines.answers import answer_all, write_answers
 from kgenre.baselines.classifiers import classifier_names
 from kgenre.baselines.hyperparameters import TuningSettings, check_pca
 from kgenre.baselines.model_selection import plan_selection, select_classifier
+from kgenre.baselines.suspects import suspects
 from kgenre.baselines.vectors import VectorRequest, Vectors, folder_name, track_vectors
 from kgenre.collections.settings import CollectionOptions
 from kgenre.collections.splits import Collection, labels_of
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder, write_text
 from kgenre.core.progress import SILENT, Progress
-from kgenre.evaluation.mislabelled import FILE, mislabelled_tracks, write_mislabelled
+from kgenre.evaluation.mislabelled import FILE, write_mislabelled
 from kgenre.evaluation.protocol import known_genres
 from kgenre.evaluation.report import write_report
 
@@ -121,13 +122,12 @@ def baseline(
     x, y = vectors.matrix(plan.rows), task.targets(plan.rows)
     check_pca(tuning.pca, min(*(len(rows) for rows, _ in plan.folds), len(plan.final)), x.shape[1])
     tuned, left_out = select_classifier(names, x, y, plan.folds, tuning, progress)
+    write_mislabelled(out / FILE, suspects(plan, x, y, task, tuning))
     answers, failed = answer_all(tuned, x, y, plan, vectors.matrix(reported.rows), task, tuning.workers, progress)
     if tuned[0].name in failed:
         raise KgenreError(f"{failed[tuned[0].name]} Choose another --classifier.")
     selected, validated = answers[tuned[0].name], np.concatenate([others for _, others in plan.folds])
     task = task.tuned(y[validated], selected.validated)
-    ranking = mislabelled_tracks(plan.rows.iloc[validated], selected.validated, task, x[validated])
-    write_mislabelled(out / FILE, ranking)
     write_answers(out, reported.rows, answers, task)
     pca = f", PCA {tuning.pca}" if tuning.pca else ""
     more = {

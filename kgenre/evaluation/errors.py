@@ -20,8 +20,15 @@ def hits(found: Predictions) -> np.ndarray:
     return shares[np.arange(len(shares)), found.task.main(found.probabilities)] > 0
 
 
+def ranked_mistakes(found: Predictions) -> np.ndarray:
+    """Numbers of the mistakes, int (mistakes,), those of the highest probability for the wrong genre first."""
+    numbers = np.flatnonzero(~hits(found))
+    confidence = found.probabilities[numbers, found.task.main(found.probabilities)[numbers]]
+    return numbers[np.argsort(-confidence, kind="stable")]
+
+
 def mistakes_table(found: Predictions) -> pd.DataFrame:
-    """The mistakes, those of the highest probability for the wrong genre first.
+    """The mistakes, as `ranked_mistakes` orders them.
 
     Returns:
         One row a mistake; its index is the number of the track in `found.rows`. Columns: track_id; one a label, in the
@@ -30,9 +37,7 @@ def mistakes_table(found: Predictions) -> pd.DataFrame:
         among the three most probable; predicted, the main predicted genre.
     """
     shares, main = found.task.shares(found.targets), found.task.main(found.probabilities)
-    numbers = np.flatnonzero(~hits(found))
-    confidence = found.probabilities[numbers, main[numbers]]
-    numbers = numbers[np.argsort(-confidence, kind="stable")]
+    numbers = ranked_mistakes(found)
     best = np.argsort(-found.probabilities[numbers], axis=1, kind="stable")[:, :TOP]
     percent = pd.DataFrame(
         np.round(100 * found.probabilities[numbers].astype(float)).astype(int), numbers, found.task.labels

@@ -17,6 +17,7 @@ from kgenre.reporting.sections import (
     mislabelled,
     mistaken_for,
     mistakes,
+    robustness,
     roc,
 )
 
@@ -32,5 +33,6 @@ SECTIONS: dict[str, Section] = {
     "calibration": Section("Calibration", calibration.make),
     "durations": Section("Accuracy by length and slices", durations.make),
     "embeddings": Section("Embeddings by genre", embeddings.make),
+    "robustness": Section("Robustness", robustness.make),
     "classifiers": Section("Classifiers", classifiers.make),
 }
