@@ -79,7 +79,6 @@ def track_metrics(truth: np.ndarray, probabilities: np.ndarray, labels: list[str
         macro_f1: mean F1 over the labels in `truth` or among the answers.
         top3_accuracy: share of tracks whose true label is among the three most probable; of equal
             probabilities the earlier labels count, as with the answer.
-        log_loss: mean of -ln(probability of the true label), the probability at least 1e-12.
         per_genre: {label: {precision, recall, f1, tracks}}, 0 where a metric is not defined.
     """
     from sklearn.metrics import precision_recall_fscore_support
@@ -88,7 +87,6 @@ def track_metrics(truth: np.ndarray, probabilities: np.ndarray, labels: list[str
     hits = int((answer == truth).sum())
     present = np.union1d(truth, answer)
     columns = precision_recall_fscore_support(truth, answer, labels=np.arange(len(labels)), zero_division=0.0)
-    own = probabilities[np.arange(len(truth)), truth]
     top3 = np.argsort(-probabilities, axis=1, kind="stable")[:, :3]  # (tracks, 3); stable: equal ones as in argmax
     names = ("precision", "recall", "f1", "tracks")
     return {
@@ -98,7 +96,6 @@ def track_metrics(truth: np.ndarray, probabilities: np.ndarray, labels: list[str
         "balanced_accuracy": float(columns[1][np.unique(truth)].mean()),
         "macro_f1": float(columns[2][present].mean()),
         "top3_accuracy": float((top3 == truth[:, None]).any(axis=1).mean()),
-        "log_loss": float(-np.log(np.maximum(own, 1e-12)).mean()),
         "per_genre": {
             label: {name: float(column[i]) for name, column in zip(names, columns)} for i, label in enumerate(labels)
         },

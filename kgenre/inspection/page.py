@@ -25,7 +25,8 @@ NARROW_LEAVES_OUT = ("artists", "albums", "minutes")  # on a phone
 
 def description_page(found: Description, scatter: Scatter | None = None) -> str:
     """The whole page. What comes from the collection is escaped, and the page's policy runs its own script alone."""
-    style, script = page_file("base.css") + page_file("style.css"), page_file("script.js")
+    style = "".join(map(page_file, ("base.css", "style.css", "map.css")))
+    script = page_file("map.js")
     sections = [
         _head(found),
         _section("Tracks by genre", _distribution(found)),
@@ -40,7 +41,7 @@ def description_page(found: Description, scatter: Scatter | None = None) -> str:
 
 
 def page_file(name: str) -> str:
-    """A file of this page; base.css is the look of other pages that are one file too."""
+    """A file of this page; base.css and the map are of a report, too."""
     return (files("kgenre.inspection") / "page" / name).read_text(encoding="utf-8")
 
 

@@ -22,9 +22,19 @@ def figure_html(figure, path: Path, alt: str) -> Markup:
         path: of the PNG.
         alt: what it shows, in one sentence.
     """
-    _keep_dollars(figure)
+    element = figure_element(figure, path.stem, alt)
     save_figure(figure, path)
-    svg = figure_svg(figure, path.stem)
+    return element
+
+
+def figure_element(figure, name: str, alt: str) -> Markup:
+    """The figure as an SVG element alone, for a page that leaves no files.
+
+    Args:
+        name: as of figure_svg. alt: as of figure_html.
+    """
+    _keep_dollars(figure)
+    svg = figure_svg(figure, name)
     return Markup(f'<div class="plot" role="img" aria-label="{escape(alt)}">{svg}</div>')  # noqa: S704
 
 
