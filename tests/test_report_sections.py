@@ -29,6 +29,14 @@ def subject_of(predictions, **more) -> Subject:
     return Subject("made", Path("made"), "kgenre report", predictions, **more)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_resamples():
+    """Bootstrap samples of metrics.json; those of the report's own intervals stay as they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kgenre.core.multi_label_metrics.RESAMPLES", 40)
+        yield
+
+
 @pytest.fixture
 def output(tmp_path):
     return Output(tmp_path, Options())
@@ -162,7 +170,7 @@ def test_shuffled_labels_give_chance_in_every_figure(name, output):
 
 def test_curves_of_many_genres_are_of_the_most_frequent(output):
     labels = [f"genre {i}" for i in range(20)]
-    predictions = made_predictions("multi", labels, 400)
+    predictions = made_predictions("single", labels, 410)
     html = roc.make(subject_of(predictions), output)
     assert "4 more are in the table" in html and html.count('<th scope="row">') == 22
     drawn = set(re.findall(r">(genre \d+) 0", html))
@@ -178,12 +186,16 @@ def test_curves_of_one_genre_are_left_out(output):
         curves.make(subject_of(predictions), output)
 
 
-def test_curves_of_a_run_are_those_of_its_history(run, output):
-    predictions = made_predictions("single", LABELS, 40)
+def test_curves_of_a_run_are_those_of_its_history(output):
+    predictions, run = made_predictions("single", LABELS, 40), Run(output.folder / "run")
+    with pytest.raises(LeftOut, match=r"no history.csv"):
+        curves.make(subject_of(predictions, run=run), output)
+    columns = {"epoch": [1, 2, 3], "loss": [2.0, 1.5, 1.2], "accuracy": [0.3, 0.4, 0.6], "valid_loss": [2.0, 1.4, 1.5]}
+    history = pd.DataFrame({**columns, "valid_accuracy": [0.25, 0.5, 0.45], "best": [False, True, False]})
+    run.folder.mkdir()
+    history.to_csv(run / "history.csv", index=False)
     html = curves.make(subject_of(predictions, run=run), output)
-    history = pd.read_csv(run / "history.csv")
-    kept = history[history["best"]].iloc[-1]
-    assert f"Epoch {kept['epoch']:.0f} of 3 was kept: accuracy {kept['valid_accuracy']:.3f}" in html
+    assert "Epoch 2 of 3 was kept: accuracy 0.500 on valid" in html
     pd.testing.assert_frame_equal(pd.read_csv(output.folder / "history.csv"), history)
     assert (output.folder / "curves-loss.png").is_file() and html.count("<svg") == 2
 

@@ -8,7 +8,7 @@ from kgenre.core.metrics import confusion_table, percentile_interval, wilson_int
 from kgenre.core.ranking import Areas, Ranking, macro, resampled_areas
 from kgenre.reporting.figures import new_figure
 from kgenre.reporting.section import LeftOut, Output
-from kgenre.reporting.sections.roc import DRAWN, KINDS, MACRO, MICRO, genre_curves
+from kgenre.reporting.sections.roc import DRAWN, KINDS, MACRO, MICRO, genre_curves, short
 from kgenre.reporting.subject import Subject
 from kgenre.reporting.templates import render
 
@@ -81,10 +81,11 @@ def _draw_confusion(axes, subject: Subject, probabilities: np.ndarray) -> None:
     labels = list(subject.labels)
     counts = confusion_table(subject.targets, subject.task.main(probabilities), labels).to_numpy()
     axes.pcolormesh(counts / np.maximum(1, counts.sum(axis=1, keepdims=True)), cmap="Blues", vmin=0, vmax=1)
+    names = [short(label, 12) for label in labels]
     size = 8 if len(labels) <= 10 else 80 / len(labels)
     ticks = np.arange(len(labels)) + 0.5
-    axes.set_xticks(ticks, labels, rotation=90, fontsize=size)
-    axes.set_yticks(ticks, labels, fontsize=size)
+    axes.set_xticks(ticks, names, rotation=90, fontsize=size)
+    axes.set_yticks(ticks, names, fontsize=size)
     axes.tick_params(length=0)
     axes.set(aspect="equal", ylim=(len(labels), 0))
 

@@ -123,7 +123,7 @@ def draw_curves(axes, kind: str, curves: dict[str, Curve], names: list[str], tex
 def _figure(kind: str, curves: dict[str, Curve], names: list[str], table: pd.DataFrame):
     title, area, (x, y) = KINDS[kind]
     rows = table.set_index("genre")
-    texts = {name: f"{_short(name)} {rows.loc[name, area]:.2f}" for name in [*names, MICRO, MACRO]}
+    texts = {name: f"{short(name)} {rows.loc[name, area]:.2f}" for name in [*names, MICRO, MACRO]}
     lines = -(-(len(names) + 3) // 2)
     figure, axes = new_figure(4.8, 4.3 + 0.2 * lines)
     draw_curves(axes, kind, curves, names, texts, float(rows.loc[MICRO, "chance"]))
@@ -132,8 +132,9 @@ def _figure(kind: str, curves: dict[str, Curve], names: list[str], table: pd.Dat
     return figure
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= 20 else f"{name[:19]}…"
+def short(name: str, most: int = 20) -> str:
+    """A name that a figure has room for: at most so many characters."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def _alt(kind: str, table: pd.DataFrame) -> str:
