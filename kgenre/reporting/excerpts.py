@@ -10,6 +10,7 @@ from kgenre.audio.inputs import WAVEFORM
 from kgenre.audio.mp3 import encode_mp3
 from kgenre.audio.policy import AUTO
 from kgenre.core.parallel import map_in_order
+from kgenre.evaluation.errors import ranked_mistakes
 from kgenre.reporting.section import LeftOut, Output
 from kgenre.reporting.subject import EvaluatedTrack, Subject
 
@@ -20,8 +21,8 @@ MOST = 20  # excerpts of a page: 1.3 MB
 
 def most_confident_mistakes(subject: Subject, n: int = MOST) -> list[int]:
     """Numbers of the wrongly answered tracks that have slices, the most probable answer first."""
-    wrong = [number for number in subject.with_slices if not subject.right[number]]
-    return sorted(wrong, key=lambda number: -subject.probabilities[number, subject.main[number]])[:n]
+    paths = subject.rows["path"]
+    return [int(i) for i in ranked_mistakes(subject.predictions) if paths.iloc[i] in subject.tracks][:n]
 
 
 def deciding_slice(track: EvaluatedTrack, label: int) -> int:

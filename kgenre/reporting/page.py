@@ -10,6 +10,7 @@ from markupsafe import Markup
 from kgenre.core.genres import split_genres
 from kgenre.core.single_page import single_page
 from kgenre.core.text import one_line
+from kgenre.inspection import page as inspection
 from kgenre.reporting.excerpts import deciding_start
 from kgenre.reporting.subject import Subject
 from kgenre.reporting.templates import render
@@ -37,13 +38,9 @@ def report_page(
         left_out=left_out,
         data=Markup(script_json({"labels": subject.labels, "tracks": page_tracks(subject, excerpts)})),  # noqa: S704
     )
-    return single_page(
-        one_line(f"{subject.name}: report"),
-        page_file("report.css"),
-        page_file("theme.js") + page_file("report.js"),
-        body,
-        POLICY,
-    )
+    style = inspection.page_file("base.css") + page_file("report.css") + inspection.page_file("map.css")
+    script = page_file("theme.js") + page_file("report.js") + inspection.page_file("map.js")
+    return single_page(one_line(f"{subject.name}: report"), style, script, body, POLICY)
 
 
 def page_file(name: str) -> str:

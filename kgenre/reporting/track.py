@@ -10,6 +10,7 @@ from kgenre.core.files import write_text
 from kgenre.core.progress import SILENT, Progress
 from kgenre.core.single_page import single_page
 from kgenre.core.text import one_line
+from kgenre.inspection import page as inspection
 from kgenre.reporting import song_parts as parts
 from kgenre.reporting.nearest import TrainTracks
 from kgenre.reporting.page import POLICY, page_file
@@ -72,6 +73,5 @@ def track_page(song: Song, command: str) -> str:
         nearest=song.part("Nearest train tracks", parts.nearest),
         start=clock(song.start),
     )
-    return single_page(
-        one_line(f"{name}: {prediction.genre}"), page_file("report.css"), page_file("theme.js"), body, POLICY
-    )
+    style = inspection.page_file("base.css") + page_file("report.css")
+    return single_page(one_line(f"{name}: {prediction.genre}"), style, page_file("theme.js"), body, POLICY)

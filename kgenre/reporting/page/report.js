@@ -46,3 +46,10 @@ document.addEventListener("click", (event) => {
 });
 byId("close").addEventListener("click", () => byId("tracks").close());
 byId("tracks").addEventListener("close", () => byId("tracks-list").replaceChildren()); // and its sound ends
+// Tracks or shares in the confusion matrix.
+for (const button of document.querySelectorAll("[data-show]:is(button)")) {
+  button.addEventListener("click", () => {
+    byId("confusion").dataset.show = button.dataset.show;
+    for (const other of button.parentElement.children) other.setAttribute("aria-pressed", other === button);
+  });
+}
