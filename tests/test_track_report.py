@@ -29,13 +29,13 @@ from kgenre.reporting.build import Asked, report
 from kgenre.reporting.excerpts import RATE, add_excerpts, deciding_start, excerpt_url, most_confident_mistakes
 from kgenre.reporting.nearest import FILE, TrainTracks
 from kgenre.reporting.section import LeftOut, Options
-from kgenre.reporting.song_figures import clock, song_figure
+from kgenre.reporting.song_figures import clock, heat_figure, song_figure
 from kgenre.reporting.song_spectrogram import BANDS, COLUMNS, LOWEST_HZ, song_spectrogram
 from kgenre.reporting.song_spectrogram import RATE as SPECTROGRAM_RATE
 from kgenre.reporting.track import write_track_pages
 from kgenre.reporting.track_files import MARK, page_paths
 from kgenre.serving.catalogue import open_model
-from kgenre.serving.occlusion import Cells, heat_map
+from kgenre.serving.occlusion import Cells, Heat, heat_map
 from kgenre.serving.predict import TrackPrediction
 
 NO_RUN = LeftOut("not a run")
@@ -176,6 +176,18 @@ def test_song_figure_has_each_genre_at_its_height_and_time(task):
     for label in expected:
         assert np.asarray(drawn[label]) == pytest.approx(np.asarray(expected[label]), abs=1e-6)
     assert [clock(seconds) for seconds in (0, 59.9, 60, 3725)] == ["0:00", "0:59", "1:00", "62:05"]
+
+
+def test_heat_figure_colours_what_is_lost_and_next_to_nothing_faintly():
+    for largest, expected in ((0.5, 0.7), (0.01, 0.07)):
+        heat = np.zeros((2, 10))
+        heat[1, 3], heat[0, 0] = largest, -0.2  # a cell without which the genre is more probable has no colour
+        spectrogram = np.zeros((64, 240), "uint8")
+        axes = heat_figure(Heat(0.9, heat, np.array([0.0, 400.0, 3200.0]), spectrogram), 10.0, 5.0).axes[0]
+        (cell,) = axes.patches
+        assert cell.get_alpha() == pytest.approx(expected)
+        # From 400 Hz, half-way between 50 and 3200 Hz, upwards; the fourth of ten parts of 0.5 s.
+        assert cell.get_bbox().bounds == pytest.approx((11.5, 0.5, 0.5, 0.5))
 
 
 def test_track_page_of_a_run_has_all_parts(run, page):
