@@ -16,22 +16,27 @@ from libraries import DoubtingModel, LevelModel
 
 from kgenre import report as command
 from kgenre.audio.decode import decode
+from kgenre.audio.facts import TrackFacts
 from kgenre.audio.policy import DEFAULT_POLICY
 from kgenre.audio.slicing import repeat_to_length
 from kgenre.collections.tables import COLUMNS as TABLE_COLUMNS
 from kgenre.core.errors import KgenreError
 from kgenre.embeddings.files import read_embeddings
+from kgenre.model.aggregate import SliceOutputs
+from kgenre.model.tasks.multi_label import MultiLabel
+from kgenre.model.tasks.single_label import SingleLabel
 from kgenre.reporting.build import Asked, report
 from kgenre.reporting.excerpts import RATE, add_excerpts, deciding_start, excerpt_url, most_confident_mistakes
 from kgenre.reporting.nearest import FILE, TrainTracks
 from kgenre.reporting.section import LeftOut, Options
-from kgenre.reporting.song_figures import clock
+from kgenre.reporting.song_figures import clock, heat_figure, song_figure
 from kgenre.reporting.song_spectrogram import BANDS, COLUMNS, LOWEST_HZ, song_spectrogram
 from kgenre.reporting.song_spectrogram import RATE as SPECTROGRAM_RATE
 from kgenre.reporting.track import write_track_pages
 from kgenre.reporting.track_files import MARK, page_paths
 from kgenre.serving.catalogue import open_model
-from kgenre.serving.occlusion import Cells, heat_map
+from kgenre.serving.occlusion import Cells, Heat, heat_map
+from kgenre.serving.predict import TrackPrediction
 
 NO_RUN = LeftOut("not a run")
 SOUND = re.compile(r"data:audio/mpeg;base64,([\w+/=]+)")
@@ -104,7 +109,6 @@ def test_report_without_audio_says_so(run, tmp_path):
 
 def test_excerpts_of_files_that_are_gone_are_left_out_with_a_line(run, song, tmp_path):
     from kgenre.evaluation.predictions import Predictions
-    from kgenre.model.tasks.single_label import SingleLabel
     from kgenre.reporting.section import Output
     from kgenre.reporting.subject import EvaluatedTrack, Subject
 
@@ -123,7 +127,6 @@ def test_excerpts_of_files_that_are_gone_are_left_out_with_a_line(run, song, tmp
 
 def test_most_confident_mistakes_come_in_order_and_deciding_slice_is_the_surest():
     from kgenre.evaluation.predictions import Predictions
-    from kgenre.model.tasks.single_label import SingleLabel
     from kgenre.reporting.subject import EvaluatedTrack, Subject
 
     rows = pd.DataFrame({"path": list("wxyz"), "genre": ["a", "a", "b", "b"]})
@@ -154,6 +157,37 @@ def test_song_spectrogram_long_and_very_short_songs_have_few_columns(tmp_path):
     assert 0.5 * COLUMNS < song_spectrogram(str(tmp_path / "long.wav"), 300.0).shape[1] <= 1.5 * COLUMNS
     write_sound(tmp_path / "short.wav", music(0.15, 8000, 1), 8000)
     assert song_spectrogram(str(tmp_path / "short.wav"), 0.15).shape == (BANDS, 1)
+
+
+@pytest.mark.parametrize("task", [SingleLabel(("a", "b", "c")), MultiLabel(("a", "b", "c"))], ids=["single", "multi"])
+def test_song_figure_has_each_genre_at_its_height_and_time(task):
+    by_slice = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]], "float32")
+    facts = TrackFacts(10.0, 0.5, -20.0, (0.0, 4.0))  # slices of 6 s: their middles are at 3 and 7 s
+    prediction = TrackPrediction("song", facts, SliceOutputs(by_slice, np.zeros((2, 4))), task)
+    axes = song_figure(prediction, None, 6.0, 0).axes[0]
+    if task.several:
+        drawn = {line.get_label(): line.get_xydata() for line in axes.lines}
+        expected = {label: [[0, p], [5, p], [5, q], [10, q]] for label, p, q in zip("abc", *by_slice)}
+    else:  # upper edges of areas, in the order of the means: a, c, b
+        paths = {area.get_label(): area.get_paths()[0].vertices for area in axes.collections}
+        drawn = {label: [corners[:, 0].max(), corners[:, 1].max()] for label, corners in paths.items()}
+        expected = {"a": [10, 0.7], "c": [10, 0.8], "b": [10, 1.0]}
+    assert set(drawn) == set(expected)
+    for label in expected:
+        assert np.asarray(drawn[label]) == pytest.approx(np.asarray(expected[label]), abs=1e-6)
+    assert [clock(seconds) for seconds in (0, 59.9, 60, 3725)] == ["0:00", "0:59", "1:00", "62:05"]
+
+
+def test_heat_figure_colours_what_is_lost_and_next_to_nothing_faintly():
+    for largest, expected in ((0.5, 0.7), (0.01, 0.07)):
+        heat = np.zeros((2, 10))
+        heat[1, 3], heat[0, 0] = largest, -0.2  # a cell without which the genre is more probable has no colour
+        spectrogram = np.zeros((64, 240), "uint8")
+        axes = heat_figure(Heat(0.9, heat, np.array([0.0, 400.0, 3200.0]), spectrogram), 10.0, 5.0).axes[0]
+        (cell,) = axes.patches
+        assert cell.get_alpha() == pytest.approx(expected)
+        # From 400 Hz, half-way between 50 and 3200 Hz, upwards; the fourth of ten parts of 0.5 s.
+        assert cell.get_bbox().bounds == pytest.approx((11.5, 0.5, 0.5, 0.5))
 
 
 def test_track_page_of_a_run_has_all_parts(run, page):

@@ -11,6 +11,7 @@ NAMED = 6  # genres that have a colour of their own over time; the others share 
 COLOURS = ("#2f6fb3", "#e08a1e", "#2e7d32", "#c0392b", "#7b4fa3", "#0e8f8f")
 OTHERS = "#b9bec4"
 HOT = "#d9480f"
+FULL_LOSS = 0.1  # of probability, from which on the hottest cell has its full colour: less is next to nothing
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200)  # seconds between ticks
 MOST_TICKS = 12
 TICKS_HZ = (100, 400, 1600, 6400)
@@ -64,7 +65,7 @@ def heat_figure(heat: Heat, start: float, seconds: float):
     _draw_spectrogram(axes, heat.spectrogram / 255, (start, start + seconds), highest)
     times = np.linspace(start, start + seconds, heat.heat.shape[1] + 1)
     heights = [_height(edge, highest) for edge in heat.edges_hz]
-    largest = max(float(heat.heat.max()), 1e-9)
+    largest = max(float(heat.heat.max()), FULL_LOSS)
     from matplotlib.patches import Rectangle
 
     for (band, part), loss in np.ndenumerate(heat.heat):

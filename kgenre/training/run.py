@@ -23,7 +23,8 @@ class Run:
     split used), started_from.csv (with --init: the tracks that the starting weights know), left_out.csv (what of the
     collection is not in it, and why), history.csv, curves.png, model.keras, saved_model/1/, metrics.json,
     predictions.csv, report.txt, confusion.csv and confusion.png (of several genres a track: genres.csv and
-    genres.png), README.md (the model card, of `kgenre report`), logs/ (TensorBoard); and while it is not finished,
+    genres.png), README.md (the model card, of `kgenre report`), logs/ (TensorBoard); with
+    `kgenre report --track` train_embeddings.npz; and while it is not finished,
     state.json and checkpoints/.
     """
 
