@@ -16,6 +16,7 @@ from kgenre.core.settings import Applicable, Setting
 
 NEEDS = {  # what the plain install lacks, and the extra that brings it
     **dict.fromkeys(("tensorflow", "keras", "librosa", "matplotlib", "xgboost", "tensorflow_hub"), "train"),
+    **dict.fromkeys(("jinja2", "markupsafe", "cleanlab"), "train"),
     **dict.fromkeys(("grpc", "google"), "client"),
 }
 

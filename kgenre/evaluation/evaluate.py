@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +17,10 @@ from kgenre.core.progress import SILENT, Progress
 from kgenre.evaluation.protocol import evaluation_set, known_genres
 from kgenre.evaluation.report import write_report
 from kgenre.serving.model import Model
+from kgenre.serving.predict import TrackPrediction, predict_tracks
 from kgenre.training.run import Run
+
+Keep = Callable[[TrackPrediction], None]
 
 
 def evaluate_named(
@@ -29,6 +33,7 @@ def evaluate_named(
     progress: Progress = SILENT,
     policy: ReadPolicy = DEFAULT_POLICY,
     options: CollectionOptions | None = None,
+    keep: Keep = lambda prediction: None,
 ) -> tuple[dict, Path]:
     """Evaluates the model of a run folder or of a SavedModel folder, and writes the report.
 
@@ -41,6 +46,7 @@ def evaluate_named(
         max_bad_share: share of the collection that may be unusable, in [0, 1].
         policy: how tracks are read; `slices_per_track` and the number of sampled tracks are among the metrics.
         options: how `data` is read; its task is the model's, whatever they say.
+        keep: as of `evaluate`.
 
     Returns:
         The metrics, as in metrics.json, and the folder of the report.
@@ -66,7 +72,8 @@ def evaluate_named(
         raise KgenreError(f"{model}: a SavedModel without its run folder. Name the tracks with --data.")
     out = make_output_folder(out or _default_folder(run, data, split, policy))
     training_rows = run.training_rows("train") if run.begun else None
-    return evaluate(opened, collection, split, training_rows, out, workers, max_bad_share, progress, policy), out
+    settings = (workers, max_bad_share, progress, policy, keep)
+    return evaluate(opened, collection, split, training_rows, out, *settings), out
 
 
 def evaluate_run(run: Run, progress: Progress = SILENT) -> dict:
@@ -99,6 +106,7 @@ def evaluate(
     max_bad_share: float,
     progress: Progress = SILENT,
     policy: ReadPolicy = DEFAULT_POLICY,
+    keep: Keep = lambda prediction: None,
 ) -> dict:
     """Classifies the tracks of a split and writes metrics.json, report.txt and the files of its task.
 
@@ -110,6 +118,7 @@ def evaluate(
         workers: decoding threads.
         max_bad_share: share of the collection that may be unusable, in [0, 1].
         policy: how tracks are read; `slices_per_track` and the number of sampled tracks are among the metrics.
+        keep: called with the prediction for each track, for whoever needs its slices.
 
     Returns:
         The metrics, as in metrics.json.
@@ -119,13 +128,15 @@ def evaluate(
     """
     from kgenre.audio.open_reader import open_reader, reader_versions
     from kgenre.audio.reader import check_bad_share
-    from kgenre.serving.predict import predict_tracks
 
     tracks = known_genres(evaluation_set(collection, split), model.task)
     paths, reader = list(tracks.rows["path"]), open_reader(model.slice_spec, policy=policy)
     with progress.task(f"evaluating {tracks.split}", len(paths), "tracks") as advance:
         results = predict_tracks(model, reader, paths, workers=workers, advance=advance)
-        probabilities = {result.path: result.probabilities for result in results}
+        probabilities = {}
+        for result in results:
+            probabilities[result.path] = result.probabilities
+            keep(result)
     check_bad_share(reader.failures, len(paths), max_bad_share, len(collection.table))
     sampled = sum("sampled" in facts.flags for facts in reader.facts.values())
     more = {"slices_per_track": policy.slices_per_track, "sampled_tracks": sampled}

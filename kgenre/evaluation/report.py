@@ -8,8 +8,9 @@ import pandas as pd
 
 from kgenre.core.files import write_json, write_text
 from kgenre.evaluation import multi_report, single_report
+from kgenre.evaluation.predictions import FILE, write_predictions
 from kgenre.evaluation.protocol import EvaluationSet
-from kgenre.model.tasks import Task
+from kgenre.model.tasks import Task, task_values
 
 # By the name of the task: modules with metric_lines, genre_lines and write_files.
 REPORTS = {"single": single_report, "multi": multi_report}
@@ -24,7 +25,7 @@ def write_report(
     out: Path,
     more: Mapping[str, object] | None = None,
 ) -> dict:
-    """Computes the metrics of the tracks and writes metrics.json, report.txt and the files of the task.
+    """Computes the metrics of the tracks and writes metrics.json, predictions.csv, report.txt and the task's files.
 
     Args:
         tracks: the tracks to report.
@@ -44,7 +45,7 @@ def write_report(
     metrics = {
         "data": tracks.data,
         "split": tracks.split,
-        "task": task.name,
+        **task_values(task),
         "note": tracks.note,
         "leaky": tracks.leaky,
         "protocol": tracks.protocol,
@@ -53,6 +54,7 @@ def write_report(
         "bad_files": dict(failures),
         **(more or {}),
     }
+    write_predictions(out / FILE, rows, answers, task.labels)
     REPORTS[task.name].write_files(metrics, truth, answers, task, out)
     write_text(out / "report.txt", summary(metrics) + "\n")
     write_json(out / "metrics.json", metrics)

@@ -1,12 +1,11 @@
 """The description of a collection as one HTML file that needs no network: style, script and pictures are inside it."""
 
-import base64
-import hashlib
 from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
 
 from kgenre.collections.splits import SPLITS
+from kgenre.core.single_page import single_page
 from kgenre.core.text import one_line
 from kgenre.inspection.description import Description
 from kgenre.inspection.picture import distribution_bar, scatter_picture, swatch
@@ -27,7 +26,6 @@ NARROW_LEAVES_OUT = ("artists", "albums", "minutes")  # on a phone
 def description_page(found: Description, scatter: Scatter | None = None) -> str:
     """The whole page. What comes from the collection is escaped, and the page's policy runs its own script alone."""
     style, script = (_file(name) for name in ("style.css", "script.js"))
-    policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}"
     sections = [
         _head(found),
         _section("Tracks by genre", _distribution(found)),
@@ -37,22 +35,12 @@ def description_page(found: Description, scatter: Scatter | None = None) -> str:
         _section("Overlap of the splits", _overlap(found)),
         _section("Files that cannot be read", _unreadable(found)),
     ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{_text(found.name)}: description</title>\n<style>{style}</style>\n</head>\n<body>\n<main>\n"
-        + "\n".join(filter(None, sections))
-        + f"\n</main>\n<script>{script}</script>\n</body>\n</html>\n"
-    )
+    main = "<main>\n" + "\n".join(filter(None, sections)) + "\n</main>"
+    return single_page(one_line(f"{found.name}: description"), style, script, main)
 
 
 def _file(name: str) -> str:
     return (files("kgenre.inspection") / "page" / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _text(value) -> str:

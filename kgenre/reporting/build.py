@@ -1,0 +1,116 @@
+"""A report from evaluation to page."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+from markupsafe import Markup
+
+from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
+from kgenre.collections.settings import CollectionOptions
+from kgenre.core.errors import KgenreError
+from kgenre.core.files import make_output_folder, write_text
+from kgenre.core.progress import SILENT, Progress
+from kgenre.evaluation.evaluate import evaluate_named
+from kgenre.evaluation.predictions import read_predictions, read_probabilities
+from kgenre.reporting.page import report_page
+from kgenre.reporting.section import LeftOut, Options, Output
+from kgenre.reporting.sections import SECTIONS
+from kgenre.reporting.subject import EvaluatedTrack, Subject, evaluated_track
+from kgenre.training.run import Run
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What `kgenre report` is asked for.
+
+    model: a run folder, the folder of a baseline or of folds, or a model.
+    data, split: as of evaluate_named.
+    out: the page; None for report.html in the model's folder. The files behind it lie in a folder of its name.
+    max_bad_share, policy, collection: as of evaluate_named.
+    """
+
+    model: Path
+    data: str | None = None
+    split: str = "test"
+    out: Path | None = None
+    max_bad_share: float = 0.1
+    policy: ReadPolicy = DEFAULT_POLICY
+    collection: CollectionOptions | None = None
+
+
+def report(asked: Asked, command: str, options: Options | None = None, progress: Progress = SILENT) -> Path:
+    """Evaluates the model, or reads what a baseline left, and writes the page and the files behind it.
+
+    Args:
+        command: that makes it again, for the page.
+
+    Returns:
+        The page.
+
+    Raises:
+        KgenreError: as evaluate_named and read_predictions; or the page cannot be written.
+    """
+    page, options = _page_path(asked), options or Options()
+    folder = make_output_folder(page.with_suffix(""))
+    output = Output(folder, options, progress)
+    subject = _subject(asked, folder, command, options, progress)
+    contents, left_out = make_sections(subject, output)
+    write_text(page, report_page(subject, contents, left_out, output.excerpts))
+    return page
+
+
+def make_sections(subject: Subject, output: Output) -> tuple[dict[str, Markup], dict[str, str]]:
+    """{title: HTML} of the sections, and {title: reason} of those that are left out."""
+    contents, left_out = {}, {}
+    with output.progress.task("report", len(SECTIONS), "sections") as advance:
+        for section in SECTIONS.values():
+            try:
+                contents[section.title] = section.make(subject, output)
+            except LeftOut as reason:
+                left_out[section.title] = str(reason)
+            advance()
+    return contents, left_out
+
+
+def _page_path(asked: Asked) -> Path:
+    if asked.out is None and not asked.model.is_dir():
+        raise KgenreError(f"{asked.model}: not a folder. Name the page with --out FILE.html.")
+    page = asked.out or asked.model / "report.html"
+    if page.suffix not in (".html", ".htm"):
+        raise KgenreError(f"--out must be an .html file. Received: {page}.")
+    return page
+
+
+def _subject(asked: Asked, folder: Path, command: str, options: Options, progress: Progress) -> Subject:
+    found = Subject(asked.model.resolve().name, asked.model, command, predictions=None)
+    if is_baseline(asked.model):
+        if asked.data is not None:
+            raise KgenreError(f"{asked.model}: a baseline is reported on its own tracks. Leave out --data.")
+        return dataclasses.replace(
+            found, predictions=read_predictions(asked.model), classifiers=_classifiers(asked.model)
+        )
+    from kgenre.serving.catalogue import open_model
+
+    tracks: dict[str, EvaluatedTrack] = {}
+
+    def keep(prediction) -> None:
+        tracks[prediction.path] = evaluated_track(prediction)
+
+    settings = (options.workers, asked.max_bad_share, progress, asked.policy, asked.collection, keep)
+    evaluate_named(asked.model, asked.data, asked.split, folder, *settings)
+    run = Run(asked.model)
+    own = {"tracks": tracks, "model": open_model(asked.model), "run": run if run.begun else None}
+    return dataclasses.replace(found, predictions=read_predictions(folder), **own)
+
+
+def is_baseline(folder: Path) -> bool:
+    """Whether a folder holds results without a model: of `kgenre baseline`, or of `--folds`."""
+    run = Run(folder)
+    return (folder / "classifiers.csv").is_file() and not run.begun
+
+
+def _classifiers(folder: Path) -> Mapping[str, pd.DataFrame]:
+    """{name: probabilities} of the classifiers of a baseline."""
+    return {path.stem: read_probabilities(path)[1] for path in sorted((folder / "classifiers").glob("*.csv"))}
