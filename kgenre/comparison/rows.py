@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kgenre.baselines.classifiers import classifier_names
+from kgenre.collections.settings import CollectionOptions
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_text
 from kgenre.core.settings import settings_json
+from kgenre.training.run import network_of
 from kgenre.training.settings import RunSettings
 from kgenre.training.start import CHANGEABLE_ON_RESUME
 
 SAME_RESULT = CHANGEABLE_ON_RESUME - {"patience"}  # what may differ when a command is typed again
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
     """One run of a grid.
 
@@ -62,6 +65,47 @@ class Row:
         return [*python, "kgenre.train", *own, *begun]
 
 
+def grid_rows(
+    file_values: dict,
+    given: dict,
+    archs: Sequence[str],
+    features: Sequence[str],
+    classifiers: Sequence[str],
+    on: Sequence[str],
+    seeds: int,
+) -> list[Row]:
+    """The rows that a command names: of networks, then of classic classifiers.
+
+    Args:
+        file_values, given: settings of a file and of flags.
+        on: what the classifiers' vectors are; none for stats.
+
+    Raises:
+        KgenreError: nothing is named, or a setting does not apply.
+    """
+    if not archs and not classifiers:
+        raise KgenreError("Nothing to compare. Name networks with --arch, classic classifiers with --classifier.")
+    for flag, names, needs, owners in (("feature", features, "arch", archs), ("on", on, "classifier", classifiers)):
+        if names and not owners:
+            raise KgenreError(f"`--{flag}` is for --{needs}. Received: --{flag} {','.join(names)} alone.")
+    if "data" not in {**file_values, **given}:
+        raise KgenreError("`kgenre compare` needs a collection. Name it with --data.")
+    if not archs:
+        _check_given(given)
+    rows = network_rows(file_values, given, archs, features, seeds)
+    names = list(dict.fromkeys(name for one in classifiers for name in classifier_names(one)))
+    settings = rows[0].network if rows else RunSettings.compose(file_values, given)
+    return [*rows, *classifier_rows(settings, names, on or ("stats",), seeds)]
+
+
+def _check_given(given: dict) -> None:
+    """Raises KgenreError for a setting of networks where there are none."""
+    known = [*CollectionOptions.model_fields, "data", "seed", "input", "workers", "max_bad_share", "decoder"]
+    for name in given:
+        if name not in known:
+            raise KgenreError(f"`{name}` is a setting of networks. Name some with --arch, or leave it out.")
+
+
 def network_rows(
     file_values: dict, given: dict, archs: Sequence[str], features: Sequence[str], seeds: int
 ) -> list[Row]:
@@ -73,12 +117,12 @@ def network_rows(
     Raises:
         KgenreError: settings that some rows cannot have, with the names of these rows.
     """
-    rows, wrong = [], {}
+    rows, wrong, start = [], {}, network_of({**file_values, **given}.get("init"))
     for arch in archs:
         for feature in features or (None,):
             chosen = {"arch": arch} | ({"feature": feature} if feature else {})
             try:
-                settings = RunSettings.compose(file_values, {**given, **chosen})
+                settings = RunSettings.compose(start, file_values, {**given, **chosen})
             except KgenreError as error:
                 wrong.setdefault(str(error), []).append("-".join(chosen.values()))
                 continue
