@@ -77,6 +77,7 @@ def _file_values(args: argparse.Namespace) -> dict:
 
 def _compare(args: argparse.Namespace, given: dict, command: str) -> int:
     from kgenre.comparison.compare import compare, cost_text, estimate
+    from kgenre.comparison.process import ended_by_signals
     from kgenre.comparison.rows import grid_rows
     from kgenre.comparison.table import markdown_table
 
@@ -87,11 +88,12 @@ def _compare(args: argparse.Namespace, given: dict, command: str) -> int:
     rows = grid_rows(_file_values(args), given, *grid, args.seeds)
     out = args.out or Path("models") / f"compare-{Path(rows[0].settings['data']).stem}"
     progress = cli.BarProgress()
-    costs, causes = estimate(rows, out, progress)
-    print(cost_text(rows, costs, causes, out, args.parallel), flush=True)
-    if args.estimate:
-        return 0
-    comparison = compare(rows, costs, out, args.parallel, command, progress)
+    with ended_by_signals():
+        costs, causes = estimate(rows, out, progress)
+        print(cost_text(rows, costs, causes, out, args.parallel), flush=True)
+        if args.estimate:
+            return 0
+        comparison = compare(rows, costs, out, args.parallel, command, progress)
     print(markdown_table(comparison))
     print(f"tables written to {out}")
     return 1 if comparison.failed else 0

@@ -7,15 +7,13 @@ import dataclasses
 import statistics
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
 
 import numpy as np
 
 from kgenre.audio.inputs import SPECTROGRAM
 from kgenre.collections.splits import Collection, trainable_genres
+from kgenre.comparison.process import call_in_process
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 from kgenre.training.settings import RunSettings
@@ -63,25 +61,14 @@ def estimate_costs(
     Returns:
         {configuration: Cost}, and {configuration: cause} of those that could not be measured.
     """
-    costs, causes, pool = {}, {}, _process()
-    try:
-        with progress.task("estimating", len(settings), "networks") as advance:
-            for name, own in settings.items():
-                try:
-                    costs[name] = pool.submit(measure_cost, own, collection).result()
-                except KgenreError as error:
-                    causes[name] = str(error)
-                except BrokenProcessPool:
-                    causes[name] = "the process that measured it ended early, as it does when memory runs out"
-                    pool = _process()
-                advance()
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return costs, causes
-
-
-def _process() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, get_context("spawn"))  # so that this process stays small
+    with progress.task("estimating", len(settings), "networks") as advance:
+        found = {}
+        measured = call_in_process(measure_cost, [(own, collection) for own in settings.values()])
+        for name, cost in zip(settings, measured):
+            found[name] = cost
+            advance()
+    causes = {name: str(cost) for name, cost in found.items() if isinstance(cost, KgenreError)}
+    return {name: cost for name, cost in found.items() if name not in causes}, causes
 
 
 def measure_cost(settings: RunSettings, collection: Collection) -> Cost:

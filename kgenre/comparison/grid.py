@@ -9,8 +9,6 @@ import fcntl
 import os
 import signal
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -42,7 +40,7 @@ def run_rows(rows: Sequence[Row], out: Path, parallel: int, progress: Progress =
         return {}
     failed, running = {}, {}
     (out / "logs").mkdir(exist_ok=True)
-    with _lock(out) as lock, _ended_by_signals(), progress.task("rows", len(rows), "rows", _done(rows, out)) as advance:
+    with _lock(out) as lock, progress.task("rows", len(rows), "rows", _done(rows, out)) as advance:
         try:
             while waiting or running:
                 for row in _ready(waiting, running, parallel):
@@ -123,21 +121,3 @@ def _lock(out: Path) -> Iterator[int]:
                 "Wait for it, end it, or name another folder with --out."
             ) from error
         yield file.fileno()
-
-
-@contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Within it SIGTERM and SIGHUP raise SystemExit, so that the processes of the rows are ended too."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(number: int, _) -> None:
-        sys.exit(128 + number)
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

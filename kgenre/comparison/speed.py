@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
+from kgenre.comparison.process import call_in_process
+from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 
 TRACKS = 48  # at most
@@ -13,13 +13,18 @@ LEAST_SECONDS = 1.0  # the tracks are predicted again until then
 
 
 def measure_speeds(runs: Mapping[str, Path], progress: Progress = SILENT) -> dict[str, float]:
-    """Tracks a second of each run, one run after the other in a process of its own: {name: tracks/s}."""
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool, progress.task("speed", len(runs), "runs") as advance:
-        speeds = {}
-        for name, folder in runs.items():
-            speeds[name] = pool.submit(tracks_per_second, folder).result()
+    """Tracks a second of each run, one run after the other in another process: {name: tracks/s}.
+
+    Runs that cannot be opened any more are left out.
+    """
+    speeds = {}
+    with progress.task("measuring speed", len(runs), "runs") as advance:
+        measured = call_in_process(tracks_per_second, [(folder,) for folder in runs.values()])
+        for name, speed in zip(runs, measured):
+            if not isinstance(speed, KgenreError):
+                speeds[name] = speed
             advance()
-        return speeds
+    return speeds
 
 
 def tracks_per_second(folder: Path) -> float:

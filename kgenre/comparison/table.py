@@ -100,7 +100,7 @@ def _row(task: str, result: Result, cost: Cost | None, speed: float | None) -> d
 
 
 def head_cells(comparison: Comparison) -> list[str]:
-    own = ("parameters", "MMACs a slice", "MMACs a second", "train time", "tracks/s", "best epoch")
+    own = ("parameters", "MMACs a slice", "MMACs/s of audio", "train time", "tracks/s", "best epoch")
     return ["configuration", "seeds", *comparison.metrics.values(), *own]
 
 
