@@ -37,7 +37,7 @@ def main(argv=None) -> int:
     text = f"classic classifiers, or all: {', '.join(CLASSIFIERS)}"
     early.add_argument("--classifier", metavar="NAME,NAME", help=text, **several)
     text = "vectors for the classifiers, as of kgenre baseline: stats, default, best, a model, ... (default: stats)"
-    early.add_argument("--on", metavar="NAME,NAME", help=text, **several)
+    early.add_argument("--on", metavar="NAME,NAME", help=text, **{**several, "type": _sources})
     early.add_argument("--seeds", type=int, default=1, metavar="N", help="runs of each configuration (default: 1)")
     early.add_argument("--parallel", type=int, default=1, metavar="N", help="runs at a time (default: 1)")
     early.add_argument("--estimate", action="store_true", help="print what it will cost, and do nothing")
@@ -49,12 +49,16 @@ def main(argv=None) -> int:
     return cli.run_applicable(lambda args, given: _compare(args, given, command), parser, early, selectors, argv, _any)
 
 
+def _sources(text: str) -> list[str]:
+    return [text] if text.startswith("mix:") else text.split(",")  # a mixture has commas of its own
+
+
 def _any(args: argparse.Namespace, selected: dict):
     """The settings that any of the networks has."""
     choices = [{**selected, **chosen} for chosen in _networks(args)] or [selected]
     found = applicable_to_any(_file_values(args), choices)
     sections = {title: [one for one in own if one.name not in GRID] for title, own in found.sections.items()}
-    return type(found)(sections, found.others)
+    return type(found)(sections, [one for one in found.others if one.name not in GRID])
 
 
 def _networks(args: argparse.Namespace) -> list[dict]:

@@ -16,12 +16,14 @@ import small_run
 from test_paired import answering, result
 
 from kgenre import compare
-from kgenre.comparison.compare import cost_text
-from kgenre.comparison.cost import Cost
+from kgenre.comparison.compare import cost_text, duration_text
+from kgenre.comparison.cost import Cost, measure_cost
+from kgenre.comparison.macs import count_macs
 from kgenre.comparison.page import comparison_page, pair_matrix
 from kgenre.comparison.process import ENDED, call_in_process
 from kgenre.comparison.results import Result
 from kgenre.comparison.rows import Row, grid_rows, keep_settings
+from kgenre.comparison.speed import tracks_per_second
 from kgenre.comparison.table import csv_pairs, csv_table, make_comparison, markdown_table, metric_text
 from kgenre.core.errors import KgenreError
 from kgenre.training.settings import RunSettings
@@ -75,6 +77,7 @@ def test_row_is_a_command_of_train_or_baseline_with_the_grids_settings(tmp_path)
         (["--feature", "mfcc", "--classifier", "knn"], "`--feature` is for --arch"),
         (["--arch", "convpool", "--on", "stats"], "`--on` is for --classifier"),
         ([], "Nothing to compare"),
+        (["--data", "a.npz", "--arch", "convpool", "--feature", "mfcc"], "convpool-mfcc: `feature` is computed from"),
         (["--arch", "convpool", "--seeds", "0"], "`--seeds` must be at least 1"),
         (["--arch", "convpool", "--parallel", "0"], "`--parallel` must be at least 1"),
     ],
@@ -114,6 +117,9 @@ def test_rows_of_one_name_are_refused(tmp_path):
         keep_settings(rows, tmp_path)
 
 
+COST = Cost(1000, 2 * 10**6, 1e6, 0.1, 10.0, 5, 70.0)
+
+
 # --- cost -------------------------------------------------------------------------------------------
 
 
@@ -121,11 +127,35 @@ def test_cost_of_what_is_left_is_summed(tmp_path):
     rows = grid_rows({}, {"data": "demo"}, ["convpool", "bandattn"], [], ["knn"], [], 2)
     (tmp_path / rows[0].name).mkdir()
     (tmp_path / rows[0].name / "metrics.json").write_text("{}")
-    costs = {name: Cost(1000, 2 * 10**6, 1e6, 0.1, 10.0, 5, 70.0) for name in ("convpool-logmel", "bandattn-logmel")}
+    costs = dict.fromkeys(("convpool-logmel", "bandattn-logmel"), COST)
     text = cost_text(rows, costs, {}, tmp_path, 1)
     assert "6 rows, 1 of them finished" in text
     assert "| convpool-logmel | 1 | 1,000 | 2.0 | 0.10 | 10.0 | 2.0 |" in text
-    assert "about 6.0 min for the networks" in text and "classic classifiers: not estimated" in text
+    assert "about 6 min for the networks" in text and "classic classifiers: not estimated" in text
+
+
+def test_cost_and_speed_are_measured_on_the_runs_own_tracks(run):
+    """`run` has 3 slices of 1.5 s at most in a track of 3.5 s, 2 crops a track and batches of 8."""
+    from kgenre.training.start import load_tracks
+
+    settings = run.load_settings()
+    collection = load_tracks(settings)
+    cost = measure_cost(settings, collection)
+    steps = -(-2 * len(collection.rows("train")) // 8)
+    assert cost.parameters == run.load_model().count_params() and cost.macs == count_macs(settings, 3)
+    assert cost.macs_per_second == pytest.approx(cost.macs / 1.5, rel=1e-4)
+    assert cost.epochs == 3 and steps * cost.step_seconds < cost.epoch_seconds
+    assert cost.seconds == pytest.approx(3 * cost.epoch_seconds + cost.other_seconds)
+    history = pd.read_csv(run / "history.csv")["seconds"]
+    assert cost.epoch_seconds < 20 * history.max()  # no factor of steps or tracks is in it twice
+    assert 0.5 < tracks_per_second(run.folder) < 10**4
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(20, "1 min"), (360, "6 min"), (7199, "120 min"), (7260, "2 h 1 min"), (90000, "25 h 0 min")]
+)
+def test_duration_text_is_rounded_up_to_minutes(seconds, text):
+    assert duration_text(seconds) == text
 
 
 def _half(n: int) -> int:
@@ -271,17 +301,19 @@ def test_grid_killed_with_its_group_is_finished_by_the_same_command_without_redo
     """A network, killed when its successor has begun; the table is that of what the run folders hold."""
     out, data = tmp_path / "grid", ["--data", str(collection / "manifest.csv"), "--protocol", "artist"]
     flags = [*data, "--arch", "convpool", "--classifier", "logistic", *SHORT]
+    out.mkdir()
+    (out / "cost.json").write_text(json.dumps({"convpool-logmel": COST.values()}))  # measured in a test of its own,
+    (out / "speed.json").write_text(json.dumps({"convpool-logmel": 12.5}))  # and so is this
     process = start(out, *flags)
     wait_for(out / "logs" / "logistic-stats-seed-0.log", process)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert group_is_gone(process.pid)
     assert "convpool-logmel | 1 |" in (out / "output").read_text()  # the cost, before anything was trained
-    finished, costs = times_of(out / "convpool-logmel-seed-0"), (out / "cost.json").stat().st_mtime_ns
+    finished = times_of(out / "convpool-logmel-seed-0")
     assert "metrics.json" in {path.name for path in finished} and not (out / "table.md").exists()
     assert compare.main(["--out", str(out), *flags]) == 0
     assert times_of(out / "convpool-logmel-seed-0") == finished
-    assert json.loads((out / "cost.json").read_text()) and costs
     values = json.loads((out / "table.json").read_text())
     network, classic = values["rows"]
     for row, name in ((network, "convpool-logmel"), (classic, "logistic-stats")):
@@ -289,7 +321,7 @@ def test_grid_killed_with_its_group_is_finished_by_the_same_command_without_redo
         assert row["configuration"] == name and row["metrics"]["accuracy"]["mean"] == metrics["accuracy"]
     history = pd.read_csv(out / "convpool-logmel-seed-0" / "history.csv")
     assert network["train_seconds"] == pytest.approx(history["seconds"].sum())
-    assert network["parameters"] > 10**4 and network["macs_per_slice"] > 10**5 and network["tracks_per_second"] > 0
+    assert (network["parameters"], network["tracks_per_second"]) == (COST.parameters, 12.5)
     assert "split by artist" in values["head"]["protocol"][0] and len(values["pairs"]) == 1
     printed = capsys.readouterr().out
     assert "2 rows, 1 of them finished" in printed and (out / "table.md").read_text().rstrip() in printed
@@ -312,3 +344,29 @@ def test_grid_ends_its_rows_when_it_is_terminated_and_shows_a_row_that_fails(col
     assert times_of(out / "logistic-stats-seed-0") == finished
     text = (out / "table.md").read_text()
     assert "logistic-missing-seed-0 failed: missing.npz: " in text and "| logistic-missing | 0, 1 failed |" in text
+
+
+@pytest.mark.soak
+def test_grid_of_two_networks_and_two_seeds_killed_while_it_trains_goes_on_in_parallel(collection, tmp_path):
+    out = tmp_path / "grid"
+    networks = ["--arch", "convpool,bandattn", "--feature", "logmel", "--classifier", "knn", "--on", "stats,compact"]
+    flags = ["--data", str(collection / "manifest.csv"), *networks, "--seeds", "2", *SHORT[:-1], "6"]
+    process = start(out, *flags)
+    wait_for(out / "convpool-logmel-seed-1" / "state.json", process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert group_is_gone(process.pid)
+    finished = times_of(out / "convpool-logmel-seed-0")
+    begun = json.loads((out / "convpool-logmel-seed-1" / "state.json").read_text())["history"]
+    assert compare.main(["--out", str(out), *flags, "--parallel", "2"]) == 0
+    assert times_of(out / "convpool-logmel-seed-0") == finished
+    history = pd.read_csv(out / "convpool-logmel-seed-1" / "history.csv")
+    assert len(history) == 6 and list(history["seconds"][: len(begun)]) == [row["seconds"] for row in begun]
+    rows = json.loads((out / "table.json").read_text())["rows"]
+    assert [row["configuration"] for row in rows] == [
+        *("convpool-logmel", "bandattn-logmel"),
+        *("knn-stats", "knn-compact"),
+    ]
+    assert all(row["seeds"] == 2 and row["metrics"]["accuracy"]["deviation"] is not None for row in rows)
+    assert all(row["tracks_per_second"] > 0 and row["macs_per_slice"] > 10**5 for row in rows[:2])
+    assert len(pd.read_csv(out / "pairs.csv")) == 6

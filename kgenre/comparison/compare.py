@@ -1,6 +1,7 @@
 """A comparison from its rows: the cost beforehand, the rows that are not finished, the speeds, the table."""
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,12 +54,18 @@ def cost_text(rows: Sequence[Row], costs: dict[str, Cost], causes: dict[str, str
     if lines:
         beside = f", {parallel} rows at a time share the machine" if parallel > 1 else ""
         text.append(
-            f"about {total / 60:.1f} min for the networks, one row at a time{beside}; early stopping may shorten it, "
+            f"about {duration_text(total)} for the networks, one row at a time{beside}; early stopping may shorten it, "
             "augmentation of audio lengthens it"
         )
     if any(row.network is None for row in waiting):
         text.append("classic classifiers: not estimated; their vectors are computed once")
     return "\n".join(text)
+
+
+def duration_text(seconds: float) -> str:
+    """In whole minutes, rounded up; with hours above two."""
+    minutes = math.ceil(seconds / 60)
+    return f"{minutes} min" if minutes <= 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def compare(

@@ -76,7 +76,7 @@ def _ready(waiting: Sequence[Row], running: dict[Row, subprocess.Popen], paralle
 def _start(row: Row, out: Path, parallel: int, lock: int) -> subprocess.Popen:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     if parallel > 1:
-        threads = str(max(1, len(os.sched_getaffinity(0)) // parallel))
+        threads = str(max(1, (os.cpu_count() or 1) // parallel))
         environment |= dict.fromkeys(THREADS, threads) | {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
     with row.log(out).open("ab") as log:
         files = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
