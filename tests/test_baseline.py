@@ -188,7 +188,7 @@ def test_report_of_shared_artist_gives_overlap_with_all_fitted_rows(tmp_path):
     text = (tmp_path / "report.txt").read_text()
     assert "  method             bayes (" in text and "  protocol           split given" in text
     assert {path.name for path in tmp_path.iterdir()} == {
-        "classifiers.csv", "confusion.csv", "confusion.png", "metrics.json", "report.txt",
+        "classifiers.csv", "confusion.csv", "confusion.png", "metrics.json", "predictions.csv", "report.txt",
     }  # fmt: skip
 
 

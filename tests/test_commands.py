@@ -60,7 +60,7 @@ def test_run_folder_is_whole(run):
     names = {path.name for path in run.folder.iterdir()}
     assert names == {
         "config.json", "run.json", "labels.txt", "tracks.csv", "history.csv", "curves.png", "model.keras",
-        "saved_model", "metrics.json", "report.txt", "confusion.csv", "confusion.png", "logs",
+        "saved_model", "metrics.json", "predictions.csv", "report.txt", "confusion.csv", "confusion.png", "logs",
     }  # fmt: skip
     assert run.load_labels() == sorted(GENRES)
     assert list(pd.read_csv(run / "history.csv")["epoch"]) == [1, 2, 3]

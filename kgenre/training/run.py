@@ -20,9 +20,9 @@ class Run:
 
     config.json (effective), run.json (facts: protocol, versions, weights, thresholds), labels.txt, tracks.csv (the
     split used), started_from.csv (with --init: the tracks that the starting weights know), left_out.csv (what of the
-    collection is not in it, and why), history.csv, curves.png, model.keras, saved_model/1/, metrics.json, report.txt,
-    confusion.csv and confusion.png (of several genres a track: genres.csv and genres.png), logs/ (TensorBoard); and
-    while it is not finished, state.json and checkpoints/.
+    collection is not in it, and why), history.csv, curves.png, model.keras, saved_model/1/, metrics.json,
+    predictions.csv, report.txt, confusion.csv and confusion.png (of several genres a track: genres.csv and
+    genres.png), logs/ (TensorBoard); and while it is not finished, state.json and checkpoints/.
     """
 
     def __init__(self, folder):
