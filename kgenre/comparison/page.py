@@ -21,7 +21,7 @@ def comparison_page(comparison: Comparison) -> str:
         comparison=comparison,
         head=head_cells(comparison),
         rows=[row_cells(comparison, row) for row in comparison.rows],
-        pairs_title=pairs_title(comparison) if comparison.pairs else "",
+        pairs_title=pairs_title(comparison, "row minus column") if comparison.pairs else "",
         matrix=pair_matrix(comparison),
         notes=NOTES,
     )

@@ -157,16 +157,16 @@ def _pairs_text(comparison: Comparison) -> str:
     return pairs_title(comparison) + "\n\n" + markdown(head, [pair_cells(comparison, one) for one in comparison.pairs])
 
 
-def pairs_title(comparison: Comparison) -> str:
+def pairs_title(comparison: Comparison, order: str = "first minus second") -> str:
     pair, name = comparison.pairs[0], next(iter(comparison.metrics.values()))
-    return f"Pairs: difference of {name}, first minus second, on the same {pair.tracks} test tracks"
+    return f"Pairs: difference of {name}, {order}, on the same {pair.tracks} test tracks"
 
 
 def pair_cells(comparison: Comparison, pair: Pair) -> list[str]:
     scale, digits = (100, 1) if comparison.task == "single" else (1, 3)
     low, high = pair.interval or (float("nan"),) * 2
-    interval = f"{scale * low:+.{digits}f} to {scale * high:+.{digits}f}"
-    cells = [pair.first, pair.second, f"{scale * pair.difference:+.{digits}f}", interval]
+    low, high, difference = (f"{scale * value:+z.{digits}f}" for value in (low, high, pair.difference))  # z: no -0.0
+    cells = [pair.first, pair.second, difference, f"{low} to {high}"]
     if comparison.task != "single":
         return cells
     return [*cells, str(pair.only_first), str(pair.only_second), p_text(pair.p), p_text(pair.p_holm)]
