@@ -207,3 +207,15 @@ def test_pairs_of_several_genres_have_an_interval_and_no_mcnemar():
     bad = predictions(task, rng.random(targets.shape), truth)
     (pair,) = compare_pairs("multi", "mean_average_precision", [Result("good", {0: good}), Result("bad", {0: bad})])
     assert pair.difference > 0.2 and pair.interval[0] > 0 and pair.p is None and pair.only_first is None
+
+
+def test_mcnemar_is_of_the_mean_probabilities_over_the_seeds():
+    """Of three seeds the last is wrong, or sure enough to decide."""
+    truth = np.zeros(8, int)
+    good, unsure, sure = ([share, 1 - share, 0.0] for share in (0.9, 0.4, 0.01))
+    always = result("always", truth, dict.fromkeys((0, 1, 2), np.tile(good, (8, 1))))
+    once = result("once", truth, {0: np.tile(good, (8, 1)), 1: np.tile(good, (8, 1)), 2: np.tile(unsure, (8, 1))})
+    often = result("often", truth, {0: np.tile(good, (8, 1)), 1: np.tile(unsure, (8, 1)), 2: np.tile(sure, (8, 1))})
+    pairs = {(pair.first, pair.second): pair for pair in compare_pairs("single", "accuracy", [always, once, often])}
+    assert pairs["always", "once"].only_first == 0 and pairs["always", "once"].difference == pytest.approx(1 / 3)
+    assert pairs["always", "often"].only_first == 8 and pairs["always", "often"].difference == pytest.approx(2 / 3)
