@@ -4,7 +4,8 @@
 
 Prints and writes track-level metrics with their 95 % intervals, a report by genre, the protocol of the split and the
 artist overlap with the training tracks: accuracy, balanced accuracy, macro-F1, top-3 accuracy and the confusion
-matrix; of several genres a track mAP, ROC-AUC, micro-F1 and macro-F1, and the precision-recall area of each genre.
+matrix; of several genres a track mAP, ROC-AUC, micro-F1 and macro-F1, and the precision-recall area of each genre. Of
+both how far the probabilities can be believed: log loss, Brier score and calibration error.
 The exported model is evaluated: the same one that is served.
 """
 

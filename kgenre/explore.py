@@ -27,6 +27,7 @@ def main(argv=None) -> int:
     parser.add_argument("folder", metavar="DIR", type=Path, help="folder of music")
     cli.add_model_flag(parser)
     cli.add_runtime_flag(parser)
+    cli.add_unsure_flag(parser)
     parser.add_argument("--library", type=Path, metavar="FILE", help="library (default: DIR/.kgenre/library.sqlite)")
     cli.add_reading_flags(parser, progressive=True)
     parser.add_argument("--workers", type=positive, metavar="N", help="reading processes (default: one per core)")
@@ -47,6 +48,7 @@ def _explore(args: argparse.Namespace) -> int:
     from kgenre.serving.catalogue import open_model
     from kgenre.web.guard import listen
 
+    unsure = cli.unsure_rule(args)
     if args.out:
         read_output(args.out, ("html",), needs_ending=True)
     if (args.out or args.scan_only) and (args.port or args.no_browser):
@@ -55,6 +57,7 @@ def _explore(args: argparse.Namespace) -> int:
     listening = None if args.out or args.scan_only else listen(args.port)
     with open_library(args.folder, args.library) as library:
         model = open_model(args.model, args.runtime)
+        model.unsure = unsure or model.unsure
         policy = cli.read_policy(args, last_policy(library, model))
         print(f"library: {library.path}\nmodel: {model.name}, {policy.text}", file=sys.stderr)
         report, quality = _update(library, args, model, policy)

@@ -26,6 +26,7 @@ from kgenre.serving.exporters.quantizations import DEFAULT_QUANTIZATION, QUANTIZ
 def main(argv=None) -> int:
     parser = cli.make_parser("export", __doc__)
     cli.add_model_flag(parser)
+    cli.add_unsure_flag(parser)
     rows = "; ".join(f"{name}: {row.description}" for name, row in EXPORTERS.items())
     parser.add_argument(
         "--out", type=Path, metavar="PATH", help="serving folder, to which a new version is added; or .tflite file"
@@ -41,14 +42,15 @@ def main(argv=None) -> int:
 def _export(args: argparse.Namespace) -> int:
     from kgenre.model.build import check_backend
 
-    row = EXPORTERS[args.format]
+    row, unsure = EXPORTERS[args.format], cli.unsure_rule(args)
     options = {"quantization": args.quantization} if args.quantization else {}
     if not options.keys() <= set(row.options):
         raise KgenreError(f"--quantization is of .tflite files. Received: --format {args.format}. Leave it out.")
     path = (_file if row.suffix else _version_folder)(args, row.suffix)
     check_backend()
-    model, task, spec, leaky, unsure = _load(args.model)
-    difference = export_model(model, task, spec, path, args.format, leaky, unsure, **options)
+    model, task, spec, told = _load(args.model)
+    told["unsure"] = unsure or told["unsure"]
+    difference = export_model(model, task, spec, path, args.format, **told, **options)
     print(f"{path}  (reloaded in a fresh process: largest difference {difference:.1e})")
     for written in row.write_server_files(args.out):
         print(written)
@@ -81,7 +83,7 @@ def _version_folder(args: argparse.Namespace, _: str) -> Path:
 
 
 def _load(folder: Path | None):
-    """Keras model, task, SliceSpec, leak and unsure rule of a run, or of a model of the package.
+    """Keras model, task, SliceSpec and what else is told of a run, or of a model of the package.
 
     The default model if `folder` is None.
     """
@@ -94,11 +96,11 @@ def _load(folder: Path | None):
 
         row = PACKAGED[packaged]
         settings, labels = row.settings()
-        return row.build(), make_task(DEFAULT_TASK, labels), settings.slice_spec, "", row.unsure_rule()
+        return row.build(), make_task(DEFAULT_TASK, labels), settings.slice_spec, {"unsure": row.unsure_rule()}
     from kgenre.training.run import Run
 
     run = Run(folder)
-    return run.load_model(), run.load_task(), run.load_settings().slice_spec, run.leaky, run.unsure
+    return run.load_model(), run.load_task(), run.load_settings().slice_spec, run.told()
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ def main(argv=None) -> int:
     add_output_flags(parser, FORMATS)
     add_slices_flag(parser)
     parser.add_argument("--tags", action="store_true", help="also the tags of the track, of a model that has tags")
+    cli.add_unsure_flag(parser)
     cli.add_reading_flags(parser)
     cli.add_settings_flags(parser, ReaderSettings, "workers")
     return cli.run(_predict, parser.parse_args(argv), pandas=False)
@@ -39,7 +40,7 @@ def _predict(args: argparse.Namespace) -> int:
     from kgenre.serving.catalogue import model_input, open_model
 
     output = read_output(args.out, FORMATS, args.format)
-    workers = cli.settings_from(ReaderSettings, args).workers
+    unsure, workers = cli.unsure_rule(args), cli.settings_from(ReaderSettings, args).workers
     paths = expand_paths(args.songs, model_input(args.model))
 
     from kgenre.audio.open_reader import open_reader
@@ -54,6 +55,7 @@ def _predict(args: argparse.Namespace) -> int:
             f"--tags needs a model that has tags. Received: {predictor.name}. Leave out --tags, or use another --model."
         )
     cli.warn_if_leaky(predictor)
+    predictor.unsure = unsure or predictor.unsure
     reader = open_reader(predictor.slice_spec, policy=cli.read_policy(args))
     return write_predictions(predictor, reader, paths, output, args.slices, args.tags, workers=workers)
 

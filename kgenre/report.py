@@ -3,9 +3,12 @@
     kgenre report --model models/RUN
     kgenre report --model models/RUN --data NAME|DIR|MANIFEST --split all --out report.html
     kgenre report --model models/baseline-stats-demo
+    kgenre report --model default --track SONG.mp3
 
 Writes RUN/report.html, and the PNG, CSV and JSON files behind it into RUN/report/. The sections that a model, a task
 or tracks without audio cannot have are left out, and the page says why.
+
+With --track it writes a page for each song instead: spectrogram, genres over time, what decided, nearest train tracks.
 """
 
 import argparse
@@ -15,6 +18,7 @@ from pathlib import Path
 
 from kgenre import cli
 from kgenre.audio.settings import ReaderSettings
+from kgenre.core.errors import KgenreError
 from kgenre.training.settings import TrainingSettings
 
 
@@ -24,6 +28,10 @@ def main(argv=None) -> int:
     cli.add_data_flag(parser, default="the run's own tracks; a model that is not a run needs it")
     parser.add_argument("--split", default="test", choices=("train", "valid", "test", "all"), help="(default: test)")
     parser.add_argument("--out", type=Path, metavar="FILE.html", help="the page (default: in the run folder)")
+    text = (
+        "songs, each of which gets a page, NAME.html in this folder or in that of --out; of one song --out is the page"
+    )
+    parser.add_argument("--track", nargs="+", metavar="FILE", help=text)
     parser.add_argument("--no-audio", action="store_true", help="no excerpts of tracks in the page")
     text = "tracks that are altered and predicted again, for the section on robustness; 0 leaves it out (default: 100)"
     parser.add_argument("--robustness-tracks", type=int, default=100, metavar="N", help=text)
@@ -32,9 +40,8 @@ def main(argv=None) -> int:
     cli.add_settings_flags(parser, ReaderSettings, "workers", "max_bad_share")
     cli.add_settings_flags(parser, TrainingSettings, "seed")
     argv = sys.argv[1:] if argv is None else argv
-    return cli.run(
-        lambda args: _report(args, shlex.join(["kgenre", "report", *map(str, argv)])), parser.parse_args(argv)
-    )
+    args, command = parser.parse_args(argv), shlex.join(["kgenre", "report", *map(str, argv)])
+    return cli.run(lambda args: (_report_songs if args.track else _report)(args, command), args)
 
 
 def _report(args: argparse.Namespace, command: str) -> int:
@@ -53,9 +60,35 @@ def _report(args: argparse.Namespace, command: str) -> int:
         cli.read_policy(args, reading.policy),
         cli.collection_options(args, **dict(collection_defaults(args.model))),
     )
-    options = Options(not args.no_audio, reading.workers, args.robustness_tracks, seed)
+    options = Options(not args.no_audio, reading.workers, args.robustness_tracks, seed, reading.decoder)
     print(f"report written to {report(asked, command, options, cli.BarProgress())}")
     return 0
+
+
+def _report_songs(args: argparse.Namespace, command: str) -> int:
+    from kgenre.audio.walk import expand_paths
+    from kgenre.reporting.nearest import open_train_tracks
+    from kgenre.reporting.track import write_track_pages
+    from kgenre.reporting.track_files import page_paths
+    from kgenre.serving.catalogue import open_model
+
+    if args.data:
+        raise KgenreError(
+            f"--track names songs, --data a collection. Received both: --data {args.data}. Leave one out."
+        )
+    model, progress = open_model(args.model), cli.BarProgress()
+    if not model.labels:
+        raise KgenreError(f"{model.name} names no genres. Use another --model.")
+    pages = page_paths(expand_paths(args.track, model.slice_spec.input), args.out)
+    cli.warn_if_leaky(model)
+    policy, workers = cli.read_policy(args), cli.settings_from(ReaderSettings, args).workers
+    train = open_train_tracks(model, args.model, workers, policy, progress)
+    failures = write_track_pages(model, pages, command, policy, train, not args.no_audio, progress)
+    for song, page in pages.items():
+        if song not in failures:
+            print(f"page written to {page}")
+    progress.failures(failures, "failed")
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Fixtures that several test files share. What writes the files is in audio_files.py."""
 
 import dataclasses
+import gc
 import hashlib
 import logging
 import os
@@ -11,6 +12,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up note
 import answers_here
 import audio_files
 import pytest
+
+# TensorFlow's modules and traces are millions of objects, and each of Python's frequent collections visits them all:
+# a tenth of the time of a training. Defaults: 700, 10, 10.
+gc.set_threshold(50_000, 20, 10)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import sys
 
 import librosa
@@ -9,15 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.signal
+import scipy.special
 import scipy.stats
 from audio_files import music, write_sound
 from sklearn.base import clone
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
 from kgenre import baseline
 from kgenre.baselines import baseline as engine
 from kgenre.baselines import statistics as stats
 from kgenre.baselines import vectors
+from kgenre.baselines.answers import FOLDER
 from kgenre.baselines.classifiers import CLASSIFIERS
 from kgenre.baselines.fma_features import read_fma_features
 from kgenre.baselines.hyperparameters import TuningSettings, class_probabilities, make_pipeline
@@ -30,6 +34,7 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder
 from kgenre.core.progress import Progress
 from kgenre.embeddings.files import read_embeddings
+from kgenre.evaluation.predictions import read_predictions, read_probabilities
 
 GENRES = ("folk", "jazz", "rock")
 
@@ -72,7 +77,7 @@ def test_classifier_on_separate_genres_is_accurate(name, small_grids, tmp_path):
     collection, made = toy()
     metrics = evaluate(collection, made, tmp_path, [name])
     assert metrics["accuracy"] >= 0.9 and metrics["split"] == "test" and metrics["tracks"] == 12
-    assert (metrics["log_loss"] is None) == name.startswith("svc")
+    assert 0 <= metrics["log_loss"] < np.log(3) and np.exp(-2) <= metrics["temperature"] <= np.exp(2)
     assert (
         metrics["method"].startswith(f"{name} (")
         and "selected on valid, fitted on train and valid" in metrics["method"]
@@ -139,6 +144,103 @@ def test_scaler_and_pca_are_never_fitted_on_evaluated_rows(selection, pca, tmp_p
     assert "fitted on train and valid" in clean["method"]
 
 
+# --- what lies beside the report ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("selection", ["valid", "cv"])
+def test_answers_of_each_classifier_are_those_of_it_alone(selection, small_grids, tmp_path):
+    """The selected one's are predictions.csv; each is fitted on what the selected one is fitted on."""
+    collection, made = toy(apart=0.8)
+    names = ["bayes", "knn", "svc_linear", "tree"]
+    metrics = evaluate(collection, made, tmp_path / "all", names, selection)
+    files = {path.stem: read_probabilities(path) for path in (tmp_path / "all" / FOLDER).glob("*.csv")}
+    assert sorted(files) == names
+    best = metrics["selection"]["tried"][0]["classifier"]
+    assert np.array_equal(files[best][1], read_predictions(tmp_path / "all").probabilities)
+    for name in names:
+        evaluate(collection, made, tmp_path / name, [name], selection)
+        alone = read_predictions(tmp_path / name)
+        assert np.array_equal(files[name][1], alone.probabilities) and files[name][0].equals(alone.rows)
+    evaluate(collection, made, tmp_path / "all", ["knn"], selection)
+    assert [path.name for path in (tmp_path / "all" / FOLDER).iterdir()] == ["knn.csv"]
+
+
+def test_answers_of_test_tracks_do_not_change_the_selection(small_grids, tmp_path):
+    """Test tracks on which the classifier of the lowest score would be right and the selected one is wrong."""
+    collection, made = toy(apart=0.8)
+    names = ["bayes", "knn", "tree"]
+    before = evaluate(collection, made, tmp_path / "before", names)["selection"]
+    worst = before["tried"][-1]["classifier"]
+    probabilities = read_probabilities(tmp_path / "before" / FOLDER / f"{worst}.csv")[1]
+    table = collection.table.copy()
+    table.loc[table["split"] == "test", "genre"] = np.array(sorted(GENRES))[probabilities.argmax(axis=1)]
+    relabelled = dataclasses.replace(collection, table=table.assign(genres=table["genre"]))
+    after = evaluate(relabelled, made, tmp_path / "after", names)
+    assert after["selection"] == before and after["accuracy"] < 1
+    assert read_probabilities(tmp_path / "after" / FOLDER / f"{worst}.csv")[1].argmax(axis=1).tolist() == (
+        probabilities.argmax(axis=1).tolist()
+    )
+
+
+def test_classifier_that_fails_on_all_rows_is_left_out_with_the_cause(small_grids, tmp_path, monkeypatch):
+    collection, made = toy()
+    fit = KNeighborsClassifier.fit
+
+    def refuse_all(self, x, y):
+        if len(x) == 42:  # train and valid
+            raise ValueError("too many rows")
+        return fit(self, x, y)
+
+    monkeypatch.setattr(KNeighborsClassifier, "fit", refuse_all)
+    cause = "knn: could not be fitted to all tracks (too many rows)."
+    metrics = evaluate(collection, made, tmp_path / "both", ["bayes", "knn"])
+    assert metrics["selection"]["left_out"] == {"knn": cause}
+    assert [path.name for path in (tmp_path / "both" / FOLDER).iterdir()] == ["bayes.csv"]
+    with pytest.raises(KgenreError, match=re.escape(f"{cause} Choose another --classifier.")):
+        evaluate(collection, made, tmp_path / "alone", ["knn"])
+
+
+@pytest.mark.parametrize("selection", ["valid", "cv"])
+def test_wrong_labels_of_the_selection_are_first_in_mislabelled_csv(selection, tmp_path):
+    collection, made = toy(n_train=40, n_valid=40)
+    table = collection.table.copy()
+    splits = ("valid",) if selection == "valid" else ("train", "valid")
+    wrong = [f"/{split}/{genre}/{i}.mp3" for split in splits for genre, i in zip(GENRES, (3, 7, 11))]
+    genres = dict(zip(GENRES, (*GENRES[1:], GENRES[0])))
+    chosen = table["path"].isin(wrong)
+    table.loc[chosen, "genre"] = table.loc[chosen, "genre"].map(genres)
+    collection = dataclasses.replace(collection, table=table.assign(genres=table["genre"]))
+    evaluate(collection, made, tmp_path, selection=selection)
+    found = pd.read_csv(tmp_path / "mislabelled.csv", dtype="string", keep_default_na=False)
+    first = found.head(len(wrong))
+    assert sorted(first["path"]) == sorted(wrong)
+    assert first["suggested"].tolist() == [path.split("/")[2] for path in first["path"]]
+    assert sorted(found["path"]) == sorted(table["path"][table["split"].isin(splits)])
+
+
+def test_margins_are_divided_by_a_temperature_of_validation_rows(small_grids, tmp_path):
+    collection, made = toy(n_train=40, n_valid=40, n_test=60, apart=0.5)
+    metrics = evaluate(collection, made, tmp_path, ["svc_linear"])
+    x, y = ({split: part(collection.rows(split)) for split in ("train", "valid", "test")} for part in (
+        lambda rows: np.stack([made.by_path[path] for path in rows["path"]]),
+        lambda rows: np.array([GENRES.index(genre) for genre in rows["genre"]]),
+    ))  # fmt: skip
+    parameters = {f"classifier__{key}": values[0] for key, values in CLASSIFIERS["svc_linear"].grid.items()}
+    pipeline = make_pipeline("svc_linear", 0, None).set_params(**parameters).fit(x["train"], y["train"])
+    margins = pipeline.decision_function(x["valid"])
+
+    def loss(margins, truth, temperature):
+        return -scipy.special.log_softmax(margins / temperature, axis=1)[np.arange(len(truth)), truth].mean()
+
+    logarithms = np.linspace(-2, 2, 801)
+    losses = [loss(margins, y["valid"], np.exp(one)) + 2 * one**2 / len(margins) for one in logarithms]
+    assert metrics["temperature"] == pytest.approx(np.exp(logarithms[np.argmin(losses)]), rel=0.03)
+    assert abs(np.log(metrics["temperature"])) > 0.1
+    pipeline.fit(*(np.concatenate([part["train"], part["valid"]]) for part in (x, y)))
+    reported = pipeline.decision_function(x["test"])
+    assert metrics["log_loss"] == pytest.approx(loss(reported, y["test"], metrics["temperature"]), rel=1e-4)
+
+
 def test_artist_folds_of_known_and_unknown_artists_separate_none():
     collection, _ = toy(n_train=20)
     rows = collection.rows("train").copy()
@@ -188,7 +290,8 @@ def test_report_of_shared_artist_gives_overlap_with_all_fitted_rows(tmp_path):
     text = (tmp_path / "report.txt").read_text()
     assert "  method             bayes (" in text and "  protocol           split given" in text
     assert {path.name for path in tmp_path.iterdir()} == {
-        "classifiers.csv", "confusion.csv", "confusion.png", "metrics.json", "predictions.csv", "report.txt",
+        "classifiers", "classifiers.csv", "confusion.csv", "confusion.png", "metrics.json", "mislabelled.csv",
+        "predictions.csv", "report.txt",
     }  # fmt: skip
 
 

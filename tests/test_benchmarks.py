@@ -1,13 +1,26 @@
 """The benchmarks that compare networks, models and their tags, and that of scans: the commands on little."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import spearmanr
+from sklearn.neighbors import KNeighborsClassifier
 
-from benchmarks import architectures, library, models, peak, purity, shipped_heads, tag_agreement, teachers
+from benchmarks import (
+    architectures,
+    calibration,
+    library,
+    models,
+    peak,
+    planted_labels,
+    purity,
+    shipped_heads,
+    tag_agreement,
+    teachers,
+)
 from benchmarks.peak import peak_mib
 from kgenre.baselines.default_head import FITS, HeadFit
 from kgenre.baselines.linear_head import logistic
@@ -96,6 +109,29 @@ def test_shipped_heads_are_measured_in_folds_by_artist_without_test_tracks(tmp_p
     monkeypatch.setattr(shipped_heads, "PACKAGED", {**PACKAGED, "compact": PACKAGED["musicnn"]})
     with pytest.raises(TypeError):  # those of another model are not taken
         shipped_heads.main(command)
+
+
+def test_calibration_is_measured_in_folds_by_artist_and_of_the_folds_of_a_run(tmp_path, monkeypatch, run):
+    made = make_demo(tmp_path / "demo", genres=("ambient", "metal"), songs_per_genre=12, seconds=(2.0, 3.0))
+    monkeypatch.setitem(FITS, "compact", HeadFit((logistic(0.01, np.arange(128)),), copies=1))
+    folds, out = tmp_path / "folds", tmp_path / "out"
+    shutil.copytree(run.folder, folds / "fold-1")
+    shutil.copy(run / "config.json", folds)
+    (folds / "run.json").write_text('{"folds": 1}')
+    command = ["--data", str(made / "manifest.csv"), "--out", str(out), "--runs", str(folds)]
+    assert calibration.main([*command, "--heads", calibration.OWN, "lda"]) == 0
+    caption, _, _, _, *lines = (out / "calibration.md").read_text().strip().splitlines()
+    rows = [dict(zip(calibration.NAMES, line.strip("| ").split(" | "))) for line in lines]
+    assert [row["head"] for row in rows] == [calibration.OWN, "lda", "network convpool"]
+    assert "5 folds by artist" in caption
+    for row in rows:
+        before, after, change = (
+            float(row[name].split()[0]) for name in ("log loss", "log loss, calibrated", "change of log loss")
+        )
+        assert change == pytest.approx(after - before, abs=2e-3)
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert float(rows[2]["log loss, calibrated"].split()[0]) == pytest.approx(metrics["log_loss"], abs=1e-3)
+    assert float(rows[2]["T"]) == pytest.approx(run.temperature, abs=0.01)
 
 
 def plain_purity(x, styles, albums, k=5):
@@ -263,3 +299,22 @@ def test_process_does_not_outlive_a_measurement_that_is_stopped(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         peak.peak_mib(["-c", "import time; time.sleep(600)"])
     assert not seen[0].is_running()
+
+
+def test_planted_labels_are_counted_among_the_first_tenth(tmp_path, monkeypatch, capsys):
+    """Two clouds far apart: every replaced label is found, whatever the probabilities and the ranking."""
+    rng = np.random.default_rng(0)
+    label = np.repeat([0, 1], 60)
+    vectors = rng.standard_normal((120, 3)) + 20.0 * label[:, None]
+    arrays = {"mel": np.zeros((120, 4, 4), "uint8"), "genre": np.array(["a", "b"])[label], "vectors": vectors}
+    np.savez(tmp_path / "songs.npz", **arrays)
+    monkeypatch.setitem(planted_labels.CLASSIFIERS, planted_labels.KNN, KNeighborsClassifier(5))
+    command = [str(tmp_path / "songs.npz"), "--array", "vectors", "--seeds", "2", "--out", str(tmp_path / "out")]
+    assert planted_labels.main(command) == 0
+    text = (tmp_path / "out" / "planted_labels.md").read_text()
+    assert "120 tracks, 6 labels replaced, 2 seeds." in text
+    rows = [line for line in text.splitlines() if line.count("±") == len(planted_labels.RANKINGS)]
+    assert len(rows) == 2 * (len(planted_labels.CLASSIFIERS) + 1 + len(planted_labels.MEANS))
+    assert all(row.count("100.0 ± 0.0") >= 2 for row in rows)
+    assert planted_labels.main([*command[:2], "genre", *command[3:]]) == 2
+    assert "must name an array of a vector a track. Received: genre." in capsys.readouterr().err

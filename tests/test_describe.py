@@ -147,7 +147,7 @@ def test_describe_command_draws_a_sample_and_says_so(collection, level_model, tm
     arguments = [str(collection / "manifest.csv"), "--describe", "--model", "level", "--keep", str(tmp_path)]
     assert datasets.main([*arguments, "--sample", "9", "--out", str(page)]) == 0
     text = page.read_text(encoding="utf-8")
-    assert "A sample of 9 of 18 tracks by t-SNE of mean embedding of level" in text and text.count("<circle") == 9
+    assert "A sample of 9 of 18 tracks by t-SNE of mean embedding of level" in text and text.count('class="point') == 9
     assert datasets.main([*arguments, "--sample", "0", "--out", str(page)]) == 0
     assert "t-SNE" not in page.read_text(encoding="utf-8") and "Tracks by genre" in page.read_text(encoding="utf-8")
 
@@ -211,7 +211,7 @@ def test_page_fits_its_window_and_follows_the_scheme(opened, width, scheme):
     back, text = window.evaluate(f"[{style}.backgroundColor, {style}.color]")
     lightness = [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (back, text)]
     assert (lightness[0] > 600 > 300 > lightness[1]) == (scheme == "light")
-    assert window.locator("tbody tr").count() == 15 + 3 and window.locator("#map circle").count() == 150
+    assert window.locator("tbody tr").count() == 15 + 3 and window.locator("#map .point").count() == 150
     assert window.locator("h1").inner_text() == EVIL
     assert window.locator("section:last-of-type li").first.inner_text() == f"/music/1.mp3: broken {EVIL}"
 
@@ -227,7 +227,7 @@ def test_page_bars_are_as_long_as_the_tracks_of_each_split(opened):
 
 def test_page_hover_tap_and_keys_show_which_track_a_point_is(opened):
     window = opened()
-    tip, points = window.locator("#tip"), window.locator("#map circle")
+    tip, points = window.locator("#tip"), window.locator("#map .point")
     assert tip.is_hidden()
     points.nth(16).hover()
     assert tip.inner_text() == "track 16\nArtist 16 - Album\ngenre 00 (valid)"
@@ -243,7 +243,7 @@ def test_page_hover_tap_and_keys_show_which_track_a_point_is(opened):
     window.keyboard.press("Escape")
     assert tip.is_hidden()
     phone = opened(360, has_touch=True)
-    phone.locator("#map circle").nth(60).tap()
+    phone.locator("#map .point").nth(60).tap()
     assert "track" in phone.locator("#tip").inner_text()
     frame, box = phone.locator("#map").bounding_box(), phone.locator("#tip").bounding_box()
     assert box["x"] >= frame["x"] and box["x"] + box["width"] <= frame["x"] + frame["width"] + 1
@@ -255,7 +255,7 @@ def test_page_legend_shows_chosen_genres_and_one_entry_for_the_rest(opened):
     assert buttons.count() == COLOURS + 1 and buttons.last.inner_text().split() == "3 other genres 30".split()
     buttons.first.click()
     assert buttons.first.get_attribute("aria-pressed") == "true"
-    opacity = window.evaluate("[...document.querySelectorAll('#map circle')].map(c => +getComputedStyle(c).opacity)")
+    opacity = window.evaluate("[...document.querySelectorAll('#map .point')].map(c => +getComputedStyle(c).opacity)")
     assert sum(value == 1 for value in opacity) == 10 and sum(value < 0.2 for value in opacity) == 140
     buttons.first.click()
     assert window.locator("#map.chosen").count() == 0
@@ -264,7 +264,7 @@ def test_page_legend_shows_chosen_genres_and_one_entry_for_the_rest(opened):
 def test_page_without_scripts_has_a_title_on_each_point(browser, page_file):
     window = browser.new_page(java_script_enabled=False)
     window.goto(page_file.as_uri())
-    assert "track 7\nArtist 7 - Album\n" in window.locator("#map circle title").nth(7).text_content()
+    assert "track 7\nArtist 7 - Album\n" in window.locator("#map .point title").nth(7).text_content()
     window.close()
 
 

@@ -1,4 +1,4 @@
-"""`--deterministic`: two trainings with one seed, and one that was killed and resumed, end in the same weights."""
+"""`--deterministic`: two trainings with one seed, of which one was killed and resumed, end in the same weights."""
 
 import json
 import signal
@@ -60,9 +60,9 @@ def kill_after_an_epoch(arguments: list[str], out) -> None:
 
 @pytest.fixture(scope="module")
 def runs(collection, tmp_path_factory) -> dict[str, Run]:
-    """first and second: the same training twice. killed: stopped after an epoch and resumed."""
+    """whole and killed: the same training twice, the latter stopped after an epoch and resumed by another process."""
     folder = tmp_path_factory.mktemp("deterministic")
-    names = ("killed", "first", "second")
+    names = ("killed", "whole")
     kill_after_an_epoch(command(collection, folder / "killed"), folder / "killed")
     assert 1 <= len(json.loads((folder / "killed" / "state.json").read_text())["history"]) < 3
     done = subprocess.run(command(collection, *(folder / name for name in names)), capture_output=True, text=True)
@@ -70,15 +70,13 @@ def runs(collection, tmp_path_factory) -> dict[str, Run]:
     return {name: Run(folder / name) for name in names}
 
 
-@pytest.mark.parametrize("other", ["second", "killed"])
-def test_deterministic_training_ends_in_the_same_history(runs, other):
-    tables = [pd.read_csv(runs[name] / "history.csv").drop(columns="seconds") for name in ("first", other)]
+def test_deterministic_training_ends_in_the_same_history(runs):
+    tables = [pd.read_csv(runs[name] / "history.csv").drop(columns="seconds") for name in ("whole", "killed")]
     pd.testing.assert_frame_equal(*tables, check_exact=True)
 
 
-@pytest.mark.parametrize("other", ["second", "killed"])
-def test_deterministic_training_ends_in_the_same_weights(runs, other):
-    first, second = (runs[name].load_model().get_weights() for name in ("first", other))
+def test_deterministic_training_ends_in_the_same_weights(runs):
+    first, second = (runs[name].load_model().get_weights() for name in ("whole", "killed"))
     assert len(first) == len(second) > 10
     for one, two in zip(first, second):
         np.testing.assert_array_equal(one, two)

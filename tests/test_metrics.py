@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kgenre.core.calibration import calibration_metrics
 from kgenre.core.metrics import confusion_table, track_metrics, wilson_interval
 from kgenre.evaluation.plots import draw_confusion
 from kgenre.training.curves import draw_curves
@@ -38,7 +39,8 @@ def test_track_metrics_of_worked_example_are_those_by_hand():
     assert metrics["balanced_accuracy"] == pytest.approx((2 / 3 + 1 + 0) / 3)
     assert metrics["macro_f1"] == pytest.approx((2 / 3 + 4 / 5 + 0) / 3)
     assert metrics["top3_accuracy"] == pytest.approx(5 / 6)
-    assert metrics["log_loss"] == pytest.approx(-np.log([0.7, 0.4, 0.25, 0.6, 0.8, 0.05]).mean())
+    losses = -np.log([0.7, 0.4, 0.25, 0.6, 0.8, 0.05])
+    assert calibration_metrics(TRUTH, PROBABILITIES)["log_loss"] == pytest.approx(losses.mean())
     assert metrics["accuracy_interval_95"] == wilson_interval(4, 6)
     table = pd.DataFrame(metrics["per_genre"]).T
     assert list(table.index) == LABELS
@@ -68,7 +70,7 @@ def test_track_metrics_of_one_genre_are_defined(answer, share):
 
 
 def test_log_loss_of_certain_and_wrong_is_finite():
-    metrics = track_metrics(np.array([0, 1]), one_hot([0, 0], 4), LABELS)
+    metrics = calibration_metrics(np.array([0, 1]), one_hot([0, 0], 4))
     assert metrics["log_loss"] == pytest.approx(-np.log(1e-12) / 2)
 
 
@@ -85,8 +87,10 @@ def test_top3_accuracy_of_tied_genres_takes_three():
 
 
 def test_track_metrics_of_float32_are_plain_numbers():
-    metrics = track_metrics(TRUTH, PROBABILITIES.astype("float32"), LABELS)
-    numbers = [metrics[name] for name in ("accuracy", "balanced_accuracy", "macro_f1", "top3_accuracy", "log_loss")]
+    p = PROBABILITIES.astype("float32")
+    metrics, calibration = track_metrics(TRUTH, p, LABELS), calibration_metrics(TRUTH, p)
+    numbers = [metrics[name] for name in ("accuracy", "balanced_accuracy", "macro_f1", "top3_accuracy")]
+    numbers += calibration.values()
     numbers += [*metrics["accuracy_interval_95"], *metrics["per_genre"]["folk"].values()]
     assert {type(number) for number in numbers} == {float} and type(metrics["tracks"]) is int  # as JSON takes them
 

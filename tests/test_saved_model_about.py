@@ -27,9 +27,9 @@ def test_about_has_what_a_client_needs_and_about_rows_the_same(waveforms):
         assert np.array_equal(rows[name], np.stack([value, value])), name
 
 
-def test_about_of_several_genres_has_their_thresholds(waveforms, tmp_path):
+def test_about_of_several_genres_has_their_thresholds(spectrograms, tmp_path):
     task = make_task("multi", LABELS, {"thresholds": (0.1, 0.25, 0.5), "parents": (-1, 0, -1)})
-    export_model(waveforms.network, task, waveforms.spec, tmp_path / "1")
+    export_model(spectrograms.network, task, spectrograms.spec, tmp_path / "1")
     model = SavedModel(tmp_path / "1")
     about = values(model.module.signatures["about"]())
     np.testing.assert_allclose(about["thresholds"], task.thresholds)
@@ -48,12 +48,12 @@ def test_revisions_change_with_weights_and_front_end_and_with_nothing_else():
     assert revisions(other)["front_end_revision"] == one["front_end_revision"]
 
 
-def test_leaky_model_says_so_by_its_signature_and_without_its_file(waveforms, tmp_path):
+def test_leaky_model_says_so_by_its_signature_and_without_its_file(spectrograms, tmp_path):
     why = "slices of its test tracks were trained on"
-    export_model(waveforms.network, make_task("single", LABELS), waveforms.spec, tmp_path / "1", leaky=why)
+    export_model(spectrograms.network, make_task("single", LABELS), spectrograms.spec, tmp_path / "1", leaky=why)
     model = SavedModel(tmp_path / "1")
     assert model.leaky == why and model.metadata_of_graph()["leaky"] == why
     assert values(model.module.signatures["about_rows"](row=np.zeros(2, "int32")))["leaky"].tolist() == 2 * [
         why.encode()
     ]
-    assert values(waveforms.signatures["about"]())["leaky"] == b""
+    assert values(spectrograms.signatures["about"]())["leaky"] == b""

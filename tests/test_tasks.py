@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kgenre.core.calibration import calibration_metrics
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_json
 from kgenre.core.metrics import track_metrics
@@ -89,11 +90,12 @@ def test_evaluate_names_its_metrics(task):
     assert found[task.metrics[0]] == pytest.approx(task.score(targets, probabilities))
 
 
-def test_evaluate_of_a_single_label_gives_the_track_metrics():
+def test_evaluate_of_a_single_label_gives_the_track_metrics_and_those_of_calibration():
     task, probabilities = make_task("single", LABELS), np.array([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.5, 0.3, 0.2]])
     targets = task.targets(of("blues", "jazz", "rock"))
     found = task.evaluate(targets, probabilities)
-    assert found == track_metrics(targets, probabilities, list(LABELS)) and found["accuracy"] == 2 / 3
+    expected = track_metrics(targets, probabilities, list(LABELS)) | calibration_metrics(targets, probabilities)
+    assert found == expected and found["accuracy"] == 2 / 3
 
 
 class Top2(SingleLabel):

@@ -8,26 +8,20 @@ import numpy as np
 import pandas as pd
 
 from kgenre.audio.policy import AUTO
+from kgenre.baselines.answers import answer_all, write_answers
 from kgenre.baselines.classifiers import classifier_names
-from kgenre.baselines.hyperparameters import (
-    TunedClassifier,
-    TuningSettings,
-    check_pca,
-    class_probabilities,
-    fit,
-    has_probabilities,
-    label_probabilities,
-)
+from kgenre.baselines.hyperparameters import TuningSettings, check_pca
 from kgenre.baselines.model_selection import plan_selection, select_classifier
+from kgenre.baselines.suspects import suspects
 from kgenre.baselines.vectors import VectorRequest, Vectors, folder_name, track_vectors
-from kgenre.collections.grouping import Fold
 from kgenre.collections.settings import CollectionOptions
 from kgenre.collections.splits import Collection, labels_of
+from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder, write_text
 from kgenre.core.progress import SILENT, Progress
+from kgenre.evaluation.mislabelled import FILE, write_mislabelled
 from kgenre.evaluation.protocol import known_genres
 from kgenre.evaluation.report import write_report
-from kgenre.model.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -107,7 +101,11 @@ def baseline(
     out: Path,
     progress: Progress = SILENT,
 ) -> dict:
-    """Tunes classifiers, fits the best one again, evaluates it once, and writes the report and classifiers.csv.
+    """Tunes classifiers, fits them again, evaluates the best one once, and writes the report.
+
+    Beside the report: classifiers.csv, the ranking of the selection; classifiers/NAME.csv, what each classifier that
+    was fitted answers for the reported tracks; mislabelled.csv, the tracks of the selection by how likely they are
+    mislabelled. Which is the best is decided without the reported tracks, and their answers change nothing of it.
 
     Args:
         vectors: of the collection's tracks; tracks without one are left out.
@@ -128,9 +126,13 @@ def baseline(
     x, y = vectors.matrix(plan.rows), task.targets(plan.rows)
     check_pca(tuning.pca, min(*(len(rows) for rows, _ in plan.folds), len(plan.final)), x.shape[1])
     tuned, left_out = select_classifier(names, x, y, plan.folds, tuning, progress)
-    task = task.tuned(*_validated(tuned[0], x, y, plan.folds, task))
-    fitted = fit(tuned[0], x[plan.final], y[plan.final])
-    probabilities = _probabilities(fitted, vectors.matrix(reported.rows), task)
+    write_mislabelled(out / FILE, suspects(plan, x, y, task, tuning))
+    answers, failed = answer_all(tuned, x, y, plan, vectors.matrix(reported.rows), task, tuning.workers, progress)
+    if tuned[0].name in failed:
+        raise KgenreError(f"{failed[tuned[0].name]} Choose another --classifier.")
+    selected, validated = answers[tuned[0].name], np.concatenate([others for _, others in plan.folds])
+    task = task.tuned(y[validated], selected.validated)
+    write_answers(out, reported.rows, answers, task)
     pca = f", PCA {tuning.pca}" if tuning.pca else ""
     more = {
         "method": f"{tuned[0]}{pca}, on {vectors.description}; {plan.description}",
@@ -138,29 +140,15 @@ def baseline(
             "on": selection,
             "score": task.metrics[0],
             "tried": [one.row() for one in tuned],
-            "left_out": left_out,
+            "left_out": {**left_out, **failed},
         },
+        "temperature": np.asarray(selected.temperature).tolist(),
         "settings": {"pca": tuning.pca, "seed": tuning.seed, "vectors": vectors.metadata},
-        # Of margins it would mean nothing.
-        **({} if has_probabilities(fitted) or task.several else {"log_loss": None}),
     }
     write_text(out / "classifiers.csv", pd.DataFrame(more["selection"]["tried"]).to_csv(index=False))
     training_rows = pd.concat([plan.rows.iloc[plan.final], vectors.training_rows], ignore_index=True)
-    by_path = dict(zip(reported.rows["path"], probabilities))
+    by_path = dict(zip(reported.rows["path"], selected.asked))
     return write_report(reported, by_path, vectors.failures, task, training_rows, out, more)
-
-
-def _probabilities(fitted, x: np.ndarray, task: Task) -> np.ndarray:
-    """float (tracks, classes)."""
-    return label_probabilities(fitted, x) if task.several else class_probabilities(fitted, x, len(task.labels))
-
-
-def _validated(tuned: TunedClassifier, x, y, folds: list[Fold], task: Task) -> tuple[np.ndarray, np.ndarray]:
-    """Targets and probabilities of the validation rows, by classifiers that were not fitted on them."""
-    if not task.parameters:  # nothing to choose by them
-        return y, np.zeros((0, len(task.labels)))
-    probabilities = [_probabilities(fit(tuned, x[rows], y[rows]), x[others], task) for rows, others in folds]
-    return np.concatenate([y[others] for _, others in folds]), np.concatenate(probabilities)
 
 
 def default_folder(on: str, data: str) -> Path:

@@ -121,7 +121,7 @@ def fit(tuned: TunedClassifier, x: np.ndarray, y: np.ndarray):
 def class_probabilities(fitted, x: np.ndarray, n_classes: int) -> np.ndarray:
     """Probabilities, float (tracks, n_classes); 0 for classes that the pipeline was not fitted on.
 
-    A support vector machine gives margins, not probabilities: theirs is the softmax, which is not calibrated.
+    A support vector machine gives margins, not probabilities: theirs is the softmax, which a temperature calibrates.
     """
     from scipy.special import softmax
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from kgenre.baselines.linear import discriminant, slice_weights
 from kgenre.collections.grouping import grouped_folds
+from kgenre.core import calibration
 from kgenre.core.heads import LinearHead, fit_logistic, fit_standardized
 from kgenre.model.aggregate import aggregate
 
@@ -128,8 +129,6 @@ def find_temperature(
     Returns:
         The temperature, in exp(-2) to exp(2); 1 where two folds are not possible.
     """
-    from scipy.optimize import minimize_scalar
-
     tracks = np.flatnonzero(fitted_on)
     fitted = []
     for fit, validate in grouped_folds(truth[tracks], groups[tracks], FOLDS, seed=0):
@@ -139,11 +138,11 @@ def find_temperature(
     if not fitted:
         return 1.0
 
-    def loss(log_temperature: float) -> float:
+    def loss(temperature: float) -> float:
         losses = []
         for head, validated in fitted:
-            probabilities = track_probabilities(features, head, validated, np.exp(log_temperature))
-            losses.append(-np.log(probabilities[np.arange(len(validated)), truth[validated]] + 1e-12))
+            probabilities = track_probabilities(features, head, validated, temperature)
+            losses.append(calibration.log_losses(truth[validated], probabilities))
         return float(np.concatenate(losses).mean())
 
-    return float(np.exp(minimize_scalar(loss, bounds=(-2, 2), method="bounded", options={"xatol": 0.02}).x))
+    return calibration.find_temperature(loss)

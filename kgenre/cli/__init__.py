@@ -15,7 +15,9 @@ from kgenre.cli.wording import (
     add_data_flag,
     add_model_flag,
     add_runtime_flag,
+    add_unsure_flag,
     collection_options,
+    unsure_rule,
     warn_if_leaky,
 )
 from kgenre.core.text import one_line
@@ -29,6 +31,7 @@ __all__ = [
     "add_model_flag",
     "add_reading_flags",
     "add_runtime_flag",
+    "add_unsure_flag",
     "read_policy",
     "check_file",
     "collection_options",
@@ -38,5 +41,6 @@ __all__ = [
     "run",
     "run_applicable",
     "settings_from",
+    "unsure_rule",
     "warn_if_leaky",
 ]

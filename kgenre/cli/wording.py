@@ -3,10 +3,15 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kgenre.cli.flags import add_settings_flags, settings_from
 from kgenre.collections.settings import DATA, DATA_METAVAR, CollectionOptions
+from kgenre.model.answer_settings import AnswerSettings
 from kgenre.serving.runtimes import AUTO, RUNTIMES
+
+if TYPE_CHECKING:
+    from kgenre.model.unsure import UnsureRule
 
 MODEL = (
     "default, best, musicnn, vggish, fcn-TAGS or crnn-TAGS (TAGS: msd, mtt, jamendo), a run folder, a SavedModel "
@@ -37,6 +42,16 @@ def add_model_flag(parser: argparse.ArgumentParser, default: str = "the default 
     """Adds --model. `default`: what is used without it, as text."""
     after = f" (default: {default})" if default else ""
     parser.add_argument("--model", type=Path, metavar="MODEL", help=f"{MODEL}{after}", **options)
+
+
+def add_unsure_flag(parser: argparse.ArgumentParser) -> None:
+    """Adds --unsure-below."""
+    add_settings_flags(parser, AnswerSettings, "unsure_below")
+
+
+def unsure_rule(args: argparse.Namespace) -> "UnsureRule | None":
+    """The rule of --unsure-below, which stands in the place of the model's own; None without the flag."""
+    return settings_from(AnswerSettings, args).rule
 
 
 def warn_if_leaky(model) -> None:

@@ -39,6 +39,24 @@ def group_samples(groups: np.ndarray, samples: int, seed: int = 0) -> Iterator[n
         yield np.concatenate([rows[i] for i in rng.integers(len(rows), size=len(rows))])
 
 
+def group_counts(groups: np.ndarray, samples: int, seed: int = 0) -> Iterator[np.ndarray]:
+    """The same samples as how often each row is in them, int (rows,)."""
+    return (np.bincount(rows, minlength=len(groups)) for rows in group_samples(groups, samples, seed))
+
+
+def f1_intervals(targets: np.ndarray, chosen: np.ndarray, groups: np.ndarray, samples: int) -> list[list[float] | None]:
+    """95 % intervals of the F1 of each label, from bootstrap samples of whole groups; None where it is not defined.
+
+    Args:
+        targets, chosen: 0 or 1, (tracks, labels). groups: object (tracks,).
+    """
+    targets, chosen = targets > 0, chosen > 0
+    both, sizes = targets & chosen, targets.astype(int) + chosen
+    with np.errstate(invalid="ignore"):  # 0 / 0: a sample that neither has nor is said to have a label
+        values = [2 * (n @ both) / (n @ sizes) for n in group_counts(groups, samples)]
+    return [percentile_interval(column) for column in np.transpose(values)]
+
+
 def mean_of_defined(values: np.ndarray) -> float:
     """The mean of values that are not NaN; NaN where none is."""
     return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
@@ -61,7 +79,6 @@ def track_metrics(truth: np.ndarray, probabilities: np.ndarray, labels: list[str
         macro_f1: mean F1 over the labels in `truth` or among the answers.
         top3_accuracy: share of tracks whose true label is among the three most probable; of equal
             probabilities the earlier labels count, as with the answer.
-        log_loss: mean of -ln(probability of the true label), the probability at least 1e-12.
         per_genre: {label: {precision, recall, f1, tracks}}, 0 where a metric is not defined.
     """
     from sklearn.metrics import precision_recall_fscore_support
@@ -70,7 +87,6 @@ def track_metrics(truth: np.ndarray, probabilities: np.ndarray, labels: list[str
     hits = int((answer == truth).sum())
     present = np.union1d(truth, answer)
     columns = precision_recall_fscore_support(truth, answer, labels=np.arange(len(labels)), zero_division=0.0)
-    own = probabilities[np.arange(len(truth)), truth]
     top3 = np.argsort(-probabilities, axis=1, kind="stable")[:, :3]  # (tracks, 3); stable: equal ones as in argmax
     names = ("precision", "recall", "f1", "tracks")
     return {
@@ -80,7 +96,6 @@ def track_metrics(truth: np.ndarray, probabilities: np.ndarray, labels: list[str
         "balanced_accuracy": float(columns[1][np.unique(truth)].mean()),
         "macro_f1": float(columns[2][present].mean()),
         "top3_accuracy": float((top3 == truth[:, None]).any(axis=1).mean()),
-        "log_loss": float(-np.log(np.maximum(own, 1e-12)).mean()),
         "per_genre": {
             label: {name: float(column[i]) for name, column in zip(names, columns)} for i, label in enumerate(labels)
         },

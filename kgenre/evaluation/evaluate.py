@@ -16,6 +16,7 @@ from kgenre.core.files import make_output_folder
 from kgenre.core.progress import SILENT, Progress
 from kgenre.evaluation.protocol import evaluation_set, known_genres
 from kgenre.evaluation.report import write_report
+from kgenre.model.tasks import TASKS
 from kgenre.serving.model import Model
 from kgenre.serving.predict import TrackPrediction, predict_tracks
 from kgenre.training.run import Run
@@ -167,7 +168,7 @@ def collection_defaults(model: Path) -> CollectionOptions:
     if not run.begun:
         return CollectionOptions()
     changes = {"protocol": None, "allow_leak": False}
-    if run.load_task().several:
+    if TASKS[run.load_facts()["task"]].several:  # folds have no task of their own
         changes["min_tracks_per_genre"] = 1
     return run.load_settings().collection.model_copy(update=changes)
 

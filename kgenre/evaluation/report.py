@@ -61,6 +61,13 @@ def write_report(
     return metrics
 
 
+def _calibration_lines(metrics: dict) -> list[str]:
+    if "ece" not in metrics:  # of a task that gives no probabilities
+        return []
+    loss, brier, error = (metrics[name] for name in ("log_loss", "brier", "ece"))
+    return [f"  calibration        log loss {loss:.3f}, Brier score {brier:.3f}, calibration error {error:.1%}"]
+
+
 def summary(metrics: dict) -> str:
     """The metrics as text: what is printed, and written to report.txt."""
     report = REPORTS[metrics["task"]]
@@ -68,6 +75,7 @@ def summary(metrics: dict) -> str:
     lines += [
         f"{metrics['split']} of {metrics['data']}: {metrics['tracks']} tracks",
         *report.metric_lines(metrics),
+        *_calibration_lines(metrics),
         f"  protocol           {metrics['protocol']}",
         f"  overlap            {metrics['overlap']}",
     ]

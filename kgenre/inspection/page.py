@@ -25,7 +25,8 @@ NARROW_LEAVES_OUT = ("artists", "albums", "minutes")  # on a phone
 
 def description_page(found: Description, scatter: Scatter | None = None) -> str:
     """The whole page. What comes from the collection is escaped, and the page's policy runs its own script alone."""
-    style, script = (_file(name) for name in ("style.css", "script.js"))
+    style = "".join(map(page_file, ("base.css", "style.css", "map.css")))
+    script = page_file("map.js")
     sections = [
         _head(found),
         _section("Tracks by genre", _distribution(found)),
@@ -39,7 +40,8 @@ def description_page(found: Description, scatter: Scatter | None = None) -> str:
     return single_page(one_line(f"{found.name}: description"), style, script, main)
 
 
-def _file(name: str) -> str:
+def page_file(name: str) -> str:
+    """A file of this page; base.css and the map are of a report, too."""
     return (files("kgenre.inspection") / "page" / name).read_text(encoding="utf-8")
 
 

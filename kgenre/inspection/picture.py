@@ -1,6 +1,7 @@
 """The pictures of a collection's page, as SVG: bars of tracks by split, and the map of tracks."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 import numpy as np
@@ -15,6 +16,21 @@ COLOURS = 12  # genres of the map that have a colour of their own, as style.css 
 REST = "rest"
 WIDTH, MARGIN, RADIUS = 640, 14, 4.5
 RATIOS = 0.5, 0.9  # of height to width, least and most
+CROSS = "m-5.5-3.5 2-2 3.5 3.5 3.5-3.5 2 2-3.5 3.5 3.5 3.5-2 2-3.5-3.5-3.5 3.5-2-2 3.5-3.5z"  # around its point
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a point of the map has beside the track's genre.
+
+    words: a line more about it.
+    crossed: whether it is a cross rather than a circle.
+    tracks: the number that its page's script opens it by; None for a page that opens none.
+    """
+
+    words: str = ""
+    crossed: bool = False
+    tracks: int | None = None
 
 
 def swatch(colour: str) -> str:
@@ -33,17 +49,21 @@ def distribution_bar(counts: Sequence[int], most: int) -> str:
     return f'<svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">{"".join(pieces)}</svg>'
 
 
-def scatter_picture(scatter: Scatter) -> str:
-    """The map with its legend; what each point is, is its title, which the script shows beside it."""
+def scatter_picture(scatter: Scatter, marks: Sequence[Mark] | None = None) -> str:
+    """The map with its legend; what each point is, is its title, which the script shows beside it.
+
+    Args:
+        marks: of each track.
+    """
+    marks = marks or [Mark()] * len(scatter.rows)
     genres = strata(scatter.rows)
     counts = genres.value_counts()
     ranked = sorted(counts.index, key=lambda genre: (-counts[genre], genre))
     colour = {genre: f"c{i}" if i < COLOURS else REST for i, genre in enumerate(ranked)}
     positions, height = _in_frame(scatter.positions)
     points = [
-        f'<circle class="{colour[genre]}" data-colour="{colour[genre]}" cx="{x:.1f}" cy="{y:.1f}" r="{RADIUS}">'
-        f"<title>{escape(_words(row))}</title></circle>"
-        for genre, (x, y), row in zip(genres, positions, scatter.rows.to_dict("records"))
+        _point(colour[genre], x, y, row, mark)
+        for genre, (x, y), row, mark in zip(genres, positions, scatter.rows.to_dict("records"), marks)
     ]
     label = f"Map of {len(points)} tracks, coloured by genre"
     return (
@@ -51,6 +71,18 @@ def scatter_picture(scatter: Scatter) -> str:
         f'<div id="map"><svg viewBox="0 0 {WIDTH} {height}" tabindex="0" role="img" aria-label="{label}" '
         f'aria-describedby="tip">\n' + "\n".join(points) + '\n</svg><div id="tip" role="status" hidden></div></div>'
     )
+
+
+def _point(colour: str, x: float, y: float, row: dict, mark: Mark) -> str:
+    shape = f'circle cx="{x:.1f}" cy="{y:.1f}" r="{RADIUS}"'
+    if mark.crossed:
+        shape = f'path d="M{x:.1f} {y:.1f}{CROSS}"'
+    opens = ""
+    if mark.tracks is not None:
+        opens = f' data-tracks="{mark.tracks}" data-title="{escape(one_line(row["track_id"]))}"'
+    words = "\n".join(filter(None, (_words(row), mark.words)))
+    name = shape.split(" ", 1)[0]
+    return f'<{shape} class="point {colour}" data-colour="{colour}"{opens}><title>{escape(words)}</title></{name}>'
 
 
 def _legend(ranked: Sequence[str], counts) -> str:

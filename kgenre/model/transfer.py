@@ -1,13 +1,16 @@
 """Weights of a trained model as the start of another one, whose genres may be others."""
 
-import keras
+from typing import TYPE_CHECKING
 
 from kgenre.core.errors import KgenreError
+
+if TYPE_CHECKING:
+    import keras
 
 HEAD = "logits"
 
 
-def copy_weights(source: keras.Model, target: keras.Model, name: str, with_head: bool = False) -> None:
+def copy_weights(source: "keras.Model", target: "keras.Model", name: str, with_head: bool = False) -> None:
     """Copies all weights of a model's layers into another model of the same network, in place.
 
     Layers are paired in their order, for Keras numbers the names of layers by what the process has built before.
@@ -36,6 +39,6 @@ def copy_weights(source: keras.Model, target: keras.Model, name: str, with_head:
         target.get_layer(HEAD).set_weights(source.get_layer(HEAD).get_weights())
 
 
-def _layers(model: keras.Model) -> list:
+def _layers(model: "keras.Model") -> list:
     """The layers that have weights, without the last one."""
     return [layer for layer in model.layers if layer.weights and layer.name != HEAD]

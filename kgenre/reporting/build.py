@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
 from markupsafe import Markup
 
 from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
@@ -12,8 +12,11 @@ from kgenre.collections.settings import CollectionOptions
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder, write_text
 from kgenre.core.progress import SILENT, Progress
-from kgenre.evaluation.evaluate import evaluate_named
+from kgenre.evaluation.evaluate import evaluate_named, read_metrics
+from kgenre.evaluation.pooled import has_folds, pooled_predictions
 from kgenre.evaluation.predictions import read_predictions, read_probabilities
+from kgenre.reporting.card import write_card
+from kgenre.reporting.excerpts import add_excerpts
 from kgenre.reporting.page import report_page
 from kgenre.reporting.section import LeftOut, Options, Output
 from kgenre.reporting.sections import SECTIONS
@@ -43,6 +46,8 @@ class Asked:
 def report(asked: Asked, command: str, options: Options | None = None, progress: Progress = SILENT) -> Path:
     """Evaluates the model, or reads what a baseline left, and writes the page and the files behind it.
 
+    A run gets its model card, README.md, too; its figures are those of its own test tracks, whatever is reported.
+
     Args:
         command: that makes it again, for the page.
 
@@ -56,6 +61,8 @@ def report(asked: Asked, command: str, options: Options | None = None, progress:
     folder = make_output_folder(page.with_suffix(""))
     output = Output(folder, options, progress)
     subject = _subject(asked, folder, command, options, progress)
+    if subject.run and subject.run.finished:
+        write_card(subject.run, read_metrics(subject.run), progress)
     contents, left_out = make_sections(subject, output)
     write_text(page, report_page(subject, contents, left_out, output.excerpts))
     return page
@@ -64,6 +71,10 @@ def report(asked: Asked, command: str, options: Options | None = None, progress:
 def make_sections(subject: Subject, output: Output) -> tuple[dict[str, Markup], dict[str, str]]:
     """{title: HTML} of the sections, and {title: reason} of those that are left out."""
     contents, left_out = {}, {}
+    try:  # before the sections, which may show them
+        add_excerpts(subject, output)
+    except LeftOut as reason:
+        left_out["Excerpts"] = str(reason)
     with output.progress.task("report", len(SECTIONS), "sections") as advance:
         for section in SECTIONS.values():
             try:
@@ -91,6 +102,10 @@ def _subject(asked: Asked, folder: Path, command: str, options: Options, progres
         return dataclasses.replace(
             found, predictions=read_predictions(asked.model), classifiers=_classifiers(asked.model)
         )
+    if has_folds(Run(asked.model)):
+        if asked.data is not None:
+            raise KgenreError(f"{asked.model}: has no model, only its folds. Leave out --data, or name one of them.")
+        return dataclasses.replace(found, predictions=pooled_predictions(Run(asked.model)))
     from kgenre.serving.catalogue import open_model
 
     tracks: dict[str, EvaluatedTrack] = {}
@@ -106,11 +121,11 @@ def _subject(asked: Asked, folder: Path, command: str, options: Options, progres
 
 
 def is_baseline(folder: Path) -> bool:
-    """Whether a folder holds results without a model: of `kgenre baseline`, or of `--folds`."""
+    """Whether a folder holds results of `kgenre baseline`, which leaves no model."""
     run = Run(folder)
     return (folder / "classifiers.csv").is_file() and not run.begun
 
 
-def _classifiers(folder: Path) -> Mapping[str, pd.DataFrame]:
+def _classifiers(folder: Path) -> Mapping[str, np.ndarray]:
     """{name: probabilities} of the classifiers of a baseline."""
     return {path.stem: read_probabilities(path)[1] for path in sorted((folder / "classifiers").glob("*.csv"))}

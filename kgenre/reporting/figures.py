@@ -22,14 +22,28 @@ def figure_html(figure, path: Path, alt: str) -> Markup:
         path: of the PNG.
         alt: what it shows, in one sentence.
     """
+    element = figure_element(figure, path.stem, alt)
     save_figure(figure, path)
-    # The element alone: no XML declaration, no DOCTYPE, no metadata.
-    svg = figure_svg(figure)
+    return element
+
+
+def figure_element(figure, name: str, alt: str) -> Markup:
+    """The figure as an SVG element alone, for a page that leaves no files.
+
+    Args:
+        name: as of figure_svg. alt: as of figure_html.
+    """
+    _keep_dollars(figure)
+    svg = figure_svg(figure, name)
     return Markup(f'<div class="plot" role="img" aria-label="{escape(alt)}">{svg}</div>')  # noqa: S704
 
 
-def figure_svg(figure) -> str:
-    """The <svg> element. Text stays text; ids do not depend on when it is drawn."""
+def figure_svg(figure, name: str) -> str:
+    """The <svg> element alone: no XML declaration, no DOCTYPE, no metadata. Text stays text.
+
+    Args:
+        name: of the figure, unlike that of others in the page: ids begin with it.
+    """
     import matplotlib
 
     out = io.StringIO()
@@ -37,6 +51,24 @@ def figure_svg(figure) -> str:
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = out.getvalue()
     text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    # The page's policy refuses a style element; what it says stands in report.css.
+    text = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>", "", text, flags=re.DOTALL)
     # The size comes from the page; the viewBox keeps the proportions.
-    return re.sub(r'^<svg([^>]*?) (?:width|height)="[^"]*"([^>]*?) (?:width|height)="[^"]*"', r"<svg\1\2", text)
+    text = re.sub(r'^<svg([^>]*?) (?:width|height)="[^"]*"([^>]*?) (?:width|height)="[^"]*"', r"<svg\1\2", text)
+    return _with_own_ids(text, name)
+
+
+def _with_own_ids(svg: str, name: str) -> str:
+    """Ids that nothing refers to are left out; the others are of this figure, for a page has several."""
+    used = set(re.findall(r'(?:url\(#|href="#)([\w-]+)', svg))
+    svg = re.sub(r' id="([^"<>]*)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", svg)
+    return re.sub(r'(url\(#|href="#)(?=[\w-])', rf"\1{name}-", svg)
+
+
+def _keep_dollars(figure) -> None:
+    """Names of genres are not set as mathematics; the numbers of logarithmic axes are."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        if "mathdefault" not in text.get_text():
+            text.set_parse_math(False)

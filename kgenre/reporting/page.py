@@ -10,6 +10,8 @@ from markupsafe import Markup
 from kgenre.core.genres import split_genres
 from kgenre.core.single_page import single_page
 from kgenre.core.text import one_line
+from kgenre.inspection import page as inspection
+from kgenre.reporting.excerpts import deciding_start
 from kgenre.reporting.subject import Subject
 from kgenre.reporting.templates import render
 
@@ -36,9 +38,9 @@ def report_page(
         left_out=left_out,
         data=Markup(script_json({"labels": subject.labels, "tracks": page_tracks(subject, excerpts)})),  # noqa: S704
     )
-    return single_page(
-        one_line(f"{subject.name}: report"), page_file("report.css"), page_file("report.js"), body, POLICY
-    )
+    style = inspection.page_file("base.css") + page_file("report.css") + inspection.page_file("map.css")
+    script = page_file("theme.js") + page_file("report.js") + inspection.page_file("map.js")
+    return single_page(one_line(f"{subject.name}: report"), style, script, body, POLICY)
 
 
 def page_file(name: str) -> str:
@@ -55,7 +57,7 @@ def page_tracks(subject: Subject, excerpts: Mapping[int, str]) -> list[dict]:
             "genres": [one_line(genre) for genre in split_genres(row.genres)],
             "predicted": np.flatnonzero(chosen[i]).tolist(),
             "probabilities": np.round(subject.probabilities[i].astype(float), DIGITS).tolist(),
-            **({"sound": excerpts[i]} if i in excerpts else {}),
+            **({"sound": excerpts[i], "from": round(deciding_start(subject, i))} if i in excerpts else {}),
         }
         for i, row in enumerate(subject.rows.itertuples())
     ]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
+from kgenre.audio.policy import AUTO
 from kgenre.core.files import write_json, write_text
 from kgenre.core.progress import SILENT, Progress
 from kgenre.reporting.figures import figure_html
@@ -25,12 +26,14 @@ class Options:
     workers: decoding threads.
     robustness_tracks: how many tracks are altered and predicted again.
     seed: of what is drawn.
+    decoder: of audio that is read again.
     """
 
     audio: bool = True
     workers: int = 2
     robustness_tracks: int = 100
     seed: int = 0
+    decoder: str = AUTO
 
 
 @dataclass

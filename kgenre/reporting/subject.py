@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from kgenre.evaluation.errors import hits
 from kgenre.evaluation.predictions import Predictions
 from kgenre.model.tasks import Task
 from kgenre.serving.model import Model
@@ -105,7 +106,7 @@ class Subject:
     @cached_property
     def right(self) -> np.ndarray:
         """Whether the one predicted genre is among the track's: bool (tracks,)."""
-        return self.shares[np.arange(len(self.main)), self.main] > 0
+        return hits(self.predictions)
 
     @cached_property
     def groups(self) -> np.ndarray:

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from kgenre.core.text import one_line
 
 
-def render(name: str, **values) -> Markup:
+def render(name: str, /, **values) -> Markup:
     """A template of page/, filled."""
     return Markup(_environment().get_template(name).render(**values))  # noqa: S704  the template escapes
 

@@ -10,8 +10,9 @@ import numpy as np
 from kgenre.audio.slicing import SliceSpec
 from kgenre.model.tasks import Task, task_from, task_values
 
-# What may be told of a model beside what `metadata_values` gives: why its metrics are too high, when it is unsure.
-FACTS = ("leaky", "unsure")
+# What may be told of a model beside what `metadata_values` gives: why its metrics are too high, when it is unsure, and
+# by what its logits have been divided.
+FACTS = ("leaky", "unsure", "temperature")
 ABOUT = Path("assets.extra") / "about.json"  # in a SavedModel; TF Serving leaves that folder to us
 
 

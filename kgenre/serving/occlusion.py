@@ -33,6 +33,35 @@ class Heat:
     spectrogram: np.ndarray
 
 
+class Cells:
+    """A slice cut into cells, which can be silenced.
+
+    Args:
+        samples: float32 (samples,). sample_rate: Hz.
+
+    Attributes:
+        edges_hz: (bands + 1,). shape: (bands, parts). spectrum: complex (bins, frames).
+    """
+
+    def __init__(self, samples: np.ndarray, sample_rate: int):
+        from scipy.signal import ShortTimeFFT
+        from scipy.signal.windows import hann
+
+        size = 2 ** round(np.log2(FRAME_SECONDS * sample_rate))
+        self.stft = ShortTimeFFT(hann(size, sym=False), hop=size // 4, fs=sample_rate)
+        self.spectrum, self._samples = self.stft.stft(samples), len(samples)
+        self.edges_hz = np.array([edge for edge in EDGES_HZ if edge < sample_rate / 2] + [sample_rate / 2])
+        self.shape = (len(self.edges_hz) - 1, PARTS)
+        times = self.stft.t(len(samples)) * sample_rate / len(samples)  # in [0, 1] but for the padding
+        self._bands = np.clip(np.searchsorted(self.edges_hz, self.stft.f, side="right") - 1, 0, self.shape[0] - 1)
+        self._parts = np.clip((times * PARTS).astype(int), 0, PARTS - 1)
+
+    def without(self, mask: np.ndarray) -> np.ndarray:
+        """The slice resynthesised without the cells of a mask: bool (bands, parts) -> float32 (samples,)."""
+        keep = np.where(mask[np.ix_(self._bands, self._parts)], REMAINS, 1.0)  # (bins, frames)
+        return self.stft.istft(self.spectrum * keep, k1=self._samples).astype("float32")
+
+
 def heat_map(predict: Callable, samples: np.ndarray, sample_rate: int, label: int) -> Heat:
     """
     Args:
@@ -41,29 +70,16 @@ def heat_map(predict: Callable, samples: np.ndarray, sample_rate: int, label: in
         sample_rate: Hz.
         label: number of the genre that is asked for.
     """
-    from scipy.signal import ShortTimeFFT
-    from scipy.signal.windows import hann
-
-    size = 2 ** round(np.log2(FRAME_SECONDS * sample_rate))
-    stft = ShortTimeFFT(hann(size, sym=False), hop=size // 4, fs=sample_rate)
-    spectrum = stft.stft(samples)  # (bins, frames)
-    edges = np.array([edge for edge in EDGES_HZ if edge < sample_rate / 2] + [sample_rate / 2])
-    bands = np.clip(np.searchsorted(edges, stft.f, side="right") - 1, 0, len(edges) - 2)
-    parts = np.clip((stft.t(len(samples)) * sample_rate / len(samples) * PARTS).astype(int), 0, PARTS - 1)
-    cells = [(band, part) for band in range(len(edges) - 1) for part in range(PARTS)]
-
-    def without(cell) -> np.ndarray:
-        keep = np.where((bands[:, None] == cell[0]) & (parts[None, :] == cell[1]), REMAINS, 1.0)
-        return stft.istft(spectrum * keep, k1=len(samples)).astype("float32")
-
+    cells = Cells(samples, sample_rate)
     whole = float(np.asarray(predict(samples[None])[0])[0, label])
-    heat = np.zeros((len(edges) - 1, PARTS))
-    for start in range(0, len(cells), BATCH):
-        asked = cells[start : start + BATCH]
-        answers, _ = predict(np.stack([without(cell) for cell in asked]))
-        for cell, answer in zip(asked, answers):
-            heat[cell] = whole - float(answer[label])
-    return Heat(whole, heat, edges, log_spectrogram(np.abs(spectrum), stft.f))
+    heat = np.zeros(cells.shape)
+    single = np.eye(heat.size, dtype=bool).reshape(-1, *heat.shape)  # (cells, bands, parts)
+    for start in range(0, len(single), BATCH):
+        asked = single[start : start + BATCH]
+        answers, _ = predict(np.stack([cells.without(mask) for mask in asked]))
+        for mask, answer in zip(asked, answers):
+            heat[mask] = whole - float(answer[label])
+    return Heat(whole, heat, cells.edges_hz, log_spectrogram(np.abs(cells.spectrum), cells.stft.f))
 
 
 def log_spectrogram(magnitude: np.ndarray, hz: np.ndarray) -> np.ndarray:

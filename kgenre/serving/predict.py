@@ -68,8 +68,8 @@ class TrackPrediction:
         """Whether none of the genres may fit; `genre` and `genres` are then the most probable ones all the same."""
         return bool(is_unsure(self.rule, self.probabilities, self.embedding))
 
-    def top(self, n: int = 3) -> dict[str, float]:
-        """The `n` most probable genres, {genre: probability}, the highest first."""
+    def top(self, n: int | None = 3) -> dict[str, float]:
+        """The `n` most probable genres, all for None, {genre: probability}, the highest first."""
         order = np.argsort(-self.probabilities, kind="stable")[:n]
         return {self.task.labels[i]: float(self.probabilities[i]) for i in order}
 

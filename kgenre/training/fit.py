@@ -135,7 +135,7 @@ def initial_model(settings: RunSettings, task: Task) -> keras.Model:
     model = untrained_model(settings, len(task.labels))
     if settings.init is not None:
         other = Run(settings.init)
-        copy_weights(other.load_model(), model, str(other.folder), tuple(other.load_labels()) == task.labels)
+        copy_weights(other.load_trained(), model, str(other.folder), tuple(other.load_labels()) == task.labels)
     return model
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from kgenre.core.errors import KgenreError
@@ -18,11 +19,12 @@ from kgenre.training.settings import RunSettings, read_config
 class Run:
     """Paths and files of one run.
 
-    config.json (effective), run.json (facts: protocol, versions, weights, thresholds), labels.txt, tracks.csv (the
+    config.json (effective), run.json (facts: protocol, versions, temperature, thresholds), labels.txt, tracks.csv (the
     split used), started_from.csv (with --init: the tracks that the starting weights know), left_out.csv (what of the
     collection is not in it, and why), history.csv, curves.png, model.keras, saved_model/1/, metrics.json,
     predictions.csv, report.txt, confusion.csv and confusion.png (of several genres a track: genres.csv and
-    genres.png), logs/ (TensorBoard); and while it is not finished, state.json and checkpoints/.
+    genres.png), README.md (the model card, of `kgenre report`), logs/ (TensorBoard); and while it is not finished,
+    state.json and checkpoints/.
     """
 
     def __init__(self, folder):
@@ -85,11 +87,28 @@ class Run:
         """By which rule its model is unsure; None without one."""
         return rule_from(self.load_facts().get("unsure"))
 
+    @property
+    def temperature(self) -> float | list[float]:
+        """By which the logits of the trained model are divided, one for each label where there are several a track."""
+        return self.load_facts().get("temperature", 1.0)
+
+    def told(self) -> dict:
+        """What an export tells of the run's model beside its task, as export_model takes it."""
+        return {"leaky": self.leaky, "unsure": self.unsure, "temperature": self.temperature}
+
     def load_facts(self) -> dict:
         return json.loads((self / "run.json").read_text(encoding="utf-8"))
 
     def load_model(self):
-        """The trained Keras model."""
+        """The Keras model that the run answers by: the trained one, its logits divided by the temperature."""
+        from kgenre.model.temperature import calibrate
+
+        model = self.load_trained()
+        calibrate(model, self.temperature)
+        return model
+
+    def load_trained(self):
+        """The Keras model with its weights as they were trained."""
         from kgenre.model.build import load_model
 
         self.load_settings()  # tells what is wrong with the folder, if anything
@@ -116,10 +135,11 @@ class Run:
         (self / "state.json").unlink(missing_ok=True)
         shutil.rmtree(self / "checkpoints", ignore_errors=True)
 
-    def save_task(self, task: Task) -> None:
-        """Keeps the parameters of the run's task."""
+    def save_calibration(self, temperature, task: Task) -> None:
+        """Keeps the temperature, a float or one for each label, and the parameters of the run's task."""
         parameters = {name: list(getattr(task, name)) for name in task.parameters}
-        write_json(self / "run.json", {**self.load_facts(), "parameters": parameters})
+        chosen = {"temperature": np.asarray(temperature, "float32").tolist(), "parameters": parameters}
+        write_json(self / "run.json", {**self.load_facts(), **chosen})
 
     def add_bad_files(self, failures: dict[str, str]) -> None:
         """Adds files that failed while training, {path: cause}, to run.json."""

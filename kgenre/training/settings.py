@@ -14,6 +14,7 @@ from kgenre.collections.settings import CollectionOptions, CollectionSettings
 from kgenre.core.errors import KgenreError
 from kgenre.core.settings import Settings, read_settings_file
 from kgenre.features import FEATURES
+from kgenre.model.answer_settings import AnswerSettings
 from kgenre.model.settings import (
     Chosen,
     ImageSettings,
@@ -98,6 +99,7 @@ class RunSettings(ModelSettings):
     collection: CollectionOptions
     augmentations: dict[str, Settings]
     training: TrainingSettings
+    answers: AnswerSettings
     reader: FileSettings
 
     @classmethod
@@ -117,6 +119,7 @@ class RunSettings(ModelSettings):
             collection=settings_from(CollectionOptions, table),
             augmentations={name: settings_from(AUGMENTS[name].settings, table) for name in selection.augment},
             training=settings_from(TrainingSettings, table),
+            answers=settings_from(AnswerSettings, table),
             reader=settings_from(READER_SETTINGS[selection.input], table),
         )
 
@@ -130,6 +133,7 @@ class RunSettings(ModelSettings):
             "augment": tuple(self.augmentations),
             **amounts,
             **self.training.model_dump(),
+            **self.answers.model_dump(),
             **self.reader.model_dump(),
         }
 
@@ -150,6 +154,7 @@ def run_sections(selection: RunSelection) -> dict[str, tuple[str | None, list[ty
         "spectrogram image": (None, [ImageSettings]),
         f"augmentation {' '.join(selection.augment) or 'none'}": ("augment", augmentations),
         "training": (None, [TrainingSettings]),
+        "answers": (None, [AnswerSettings]),
         "machine and files": (None, [READER_SETTINGS[selection.input]]),
     }
 
@@ -174,7 +179,7 @@ def run_rows(selection: RunSelection) -> list[Chosen]:
 def every_class() -> list[type[Settings]]:
     """The classes of all settings that some run has."""
     rows = [row.settings for table in (FEATURES, ARCHS, AUGMENTS) for row in table.values()]
-    own = [CollectionOptions, *INPUT_SETTINGS.values(), ImageSettings, TrainingSettings, ReaderSettings]
+    own = [CollectionOptions, *INPUT_SETTINGS.values(), ImageSettings, TrainingSettings, AnswerSettings, ReaderSettings]
     return [RunSelection, *own, *rows]
 
 

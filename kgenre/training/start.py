@@ -106,17 +106,17 @@ def train(
     progress.line(f"run folder {run.folder}; if stopped, go on with: {again}")
 
     from kgenre.serving.exporters import export_model
+    from kgenre.training.calibration import calibrate_run
     from kgenre.training.fit import fit
-    from kgenre.training.thresholds import choose_thresholds
 
     if not (run / "model.keras").is_file():
         fit(settings, run, progress)
     run.remove_state()
     saved_model = run / "saved_model" / "1"
     if not saved_model.exists():
-        choose_thresholds(settings, run, progress)
+        calibrate_run(settings, run, progress)
         progress.line("exporting and checking the export")
-        export_model(run.load_model(), run.load_task(), settings.slice_spec, saved_model, leaky=run.leaky)
+        export_model(run.load_model(), run.load_task(), settings.slice_spec, saved_model, **run.told())
 
 
 def start_backend(settings: RunSettings) -> None:
@@ -180,6 +180,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
         "resolved": resolved,
         "asked": {name: asked[name] for name in resolved},
         "bad_files": failures,
+        **settings.answers.facts(),
     }
     if settings.init is not None:
         run.save_start(Run(settings.init))

@@ -37,6 +37,9 @@ class Task(Protocol):
     def probabilities(self, scores: np.ndarray) -> np.ndarray:
         """The same of scores (..., classes) in NumPy, float32."""
 
+    def scores(self, probabilities: np.ndarray) -> np.ndarray:
+        """Scores, float64 (..., classes), of which `probabilities` gives these again, to rounding."""
+
     def targets(self, tracks) -> np.ndarray:
         """What these tracks are trained towards, one row a track.
 
@@ -61,6 +64,18 @@ class Task(Protocol):
 
     def track_loss(self, targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
         """The same loss, unweighted, of track probabilities (tracks, classes) -> float64 (tracks,), in NumPy."""
+
+    def temperature(self, targets: np.ndarray, scores: np.ndarray, counts: np.ndarray):
+        """By what to divide scores so that the track loss is least: a float, or one for each label as an array.
+
+        A track's answer is the mean of `probabilities` over its slices. The loss is never above that without it, which
+        is 1; it is 1 without tracks.
+
+        Args:
+            targets: of tracks that were not trained on, as `targets` gives.
+            scores: (all slices, classes), those of each track behind each other.
+            counts: int (tracks,), slices of each track.
+        """
 
     def main(self, probabilities: np.ndarray) -> np.ndarray:
         """The one label that stands for the answer: probabilities (..., classes) -> int64 (...,)."""

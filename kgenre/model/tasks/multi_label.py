@@ -6,11 +6,14 @@ from typing import ClassVar
 
 import numpy as np
 
+from kgenre.core.calibration import LEAST_PROBABILITY_OF_SEVERAL, calibration_metrics, log_losses
 from kgenre.core.genres import split_genres
 from kgenre.core.multi_label_metrics import best_threshold, mean_average_precision, multi_label_metrics
+from kgenre.model.aggregate import aggregate_tracks
+from kgenre.model.tasks.fit_temperature import fit_temperature
 
-LEAST_PROBABILITY = 1e-7  # of a genre and of its absence: keeps a logarithm finite, as Keras does
-OWN_THRESHOLD_TRACKS = 5  # of a genre among the tracks that thresholds are chosen on; rarer ones share one threshold
+# Of a genre among the tracks that thresholds and temperatures are chosen on; rarer ones share one of each.
+OWN_THRESHOLD_TRACKS = 5
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,30 @@ class MultiLabel:
 
         return expit(scores).astype("float32")
 
+    def scores(self, probabilities: np.ndarray) -> np.ndarray:
+        from scipy.special import logit
+
+        least = LEAST_PROBABILITY_OF_SEVERAL
+        return logit(np.clip(np.asarray(probabilities, "float64"), least, 1 - least))
+
+    def temperature(self, targets: np.ndarray, scores: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """One for each label.
+
+        Labels of fewer than OWN_THRESHOLD_TRACKS tracks share that of all labels together, unless it worsens them.
+        """
+        own = targets.sum(axis=0) >= OWN_THRESHOLD_TRACKS
+        found = np.full(len(self.labels), fit_temperature(self, targets, scores, counts))
+        if len(targets) and not own.all():
+            losses = [
+                self.track_loss(targets[:, ~own], aggregate_tracks(self.probabilities(scores[:, ~own] / t), counts))
+                for t in (found[0], 1.0)
+            ]
+            found[~own] = found[0] if losses[0].mean() <= losses[1].mean() else 1.0
+        for label in np.flatnonzero(own):
+            column = np.s_[:, label : label + 1]
+            found[label] = fit_temperature(self, targets[column], scores[column], counts)
+        return found
+
     def targets(self, tracks) -> np.ndarray:
         """1 for each of a track's genres, else 0: float32 (tracks, classes). Genres that are no label are ignored."""
         number = {label: i for i, label in enumerate(self.labels)}
@@ -79,8 +106,7 @@ class MultiLabel:
         return metrics.AUC(curve="PR", multi_label=True, num_labels=n, from_logits=True, name=self.metrics[0])
 
     def track_loss(self, targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-        p = np.clip(probabilities.astype("float64"), LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
-        return -(targets * np.log(p) + (1 - targets) * np.log1p(-p)).mean(axis=1)
+        return log_losses(targets, probabilities)
 
     def main(self, probabilities: np.ndarray) -> np.ndarray:
         """The most probable label of the answer, int64 (...,); of equal probabilities the first."""
@@ -104,7 +130,8 @@ class MultiLabel:
         return mean_average_precision(targets, probabilities)
 
     def evaluate(self, targets: np.ndarray, probabilities: np.ndarray) -> dict:
-        return multi_label_metrics(targets, probabilities, self.chosen(probabilities), list(self.labels))
+        metrics = multi_label_metrics(targets, probabilities, self.chosen(probabilities), list(self.labels))
+        return {**metrics, **calibration_metrics(targets, probabilities)}
 
     def tuned(self, targets: np.ndarray, probabilities: np.ndarray) -> "MultiLabel":
         """With the thresholds that maximise each label's F1 on these tracks.

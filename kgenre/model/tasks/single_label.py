@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from kgenre.core.calibration import LEAST_PROBABILITY, calibration_metrics, log_losses
 from kgenre.core.metrics import track_metrics
-
-LEAST_PROBABILITY = 1e-12  # keeps a logarithm finite
+from kgenre.model.tasks.fit_temperature import fit_temperature
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,12 @@ class SingleLabel:
         from scipy.special import softmax
 
         return softmax(scores, axis=-1).astype("float32")
+
+    def scores(self, probabilities: np.ndarray) -> np.ndarray:
+        return np.log(np.maximum(np.asarray(probabilities, "float64"), LEAST_PROBABILITY))
+
+    def temperature(self, targets: np.ndarray, scores: np.ndarray, counts: np.ndarray) -> float:
+        return fit_temperature(self, targets, scores, counts)
 
     def targets(self, tracks) -> np.ndarray:
         """Label numbers, int64 (tracks,)."""
@@ -58,8 +64,7 @@ class SingleLabel:
         return kind(name="accuracy")
 
     def track_loss(self, targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-        own = probabilities[np.arange(len(targets)), targets]
-        return -np.log(np.maximum(own.astype("float64"), LEAST_PROBABILITY))
+        return log_losses(targets, probabilities)
 
     def main(self, probabilities: np.ndarray) -> np.ndarray:
         """Label numbers, int64 (...,); of equal probabilities the first."""
@@ -72,7 +77,8 @@ class SingleLabel:
         return float((self.main(probabilities) == targets).mean())
 
     def evaluate(self, targets: np.ndarray, probabilities: np.ndarray) -> dict:
-        return track_metrics(targets, probabilities, list(self.labels))
+        metrics = track_metrics(targets, probabilities, list(self.labels))
+        return {**metrics, **calibration_metrics(targets, probabilities)}
 
     def tuned(self, targets: np.ndarray, probabilities: np.ndarray) -> "SingleLabel":
         return self  # the highest probability needs no threshold

@@ -1,6 +1,5 @@
 "use strict";
-// The page of a report: dark or light, and the list of tracks that buttons open.
-const root = document.documentElement, byId = (id) => document.getElementById(id);
+// The page of a report: the list of tracks that buttons open. theme.js stands before it.
 const data = JSON.parse(byId("data").textContent);
 const SHOWN = 200; // tracks of a list
 
@@ -10,18 +9,6 @@ const make = (name, text, ...children) => {
   element.append(...children);
   return element;
 };
-
-// Dark or light, as the system has it until the button is pressed.
-const system = matchMedia("(prefers-color-scheme: dark)");
-let chosen = null;
-const showTheme = () => {
-  const dark = chosen ?? system.matches;
-  root.dataset.theme = dark ? "dark" : "light";
-  byId("theme").textContent = dark ? "light" : "dark";
-};
-byId("theme").addEventListener("click", () => { chosen = root.dataset.theme !== "dark"; showTheme(); });
-system.addEventListener("change", showTheme);
-showTheme();
 
 // The list of tracks.
 const percent = (p) => `${Math.round(100 * p)} %`;
@@ -40,7 +27,9 @@ const trackRow = (number) => {
     audio.controls = true;
     audio.preload = "none";
     audio.src = track.sound;
-    row.append(audio);
+    const from = make("div", `from ${Math.floor(track.from / 60)}:${String(track.from % 60).padStart(2, "0")}`);
+    from.className = "soft";
+    row.append(from, audio);
   }
   return row;
 };
@@ -57,4 +46,10 @@ document.addEventListener("click", (event) => {
 });
 byId("close").addEventListener("click", () => byId("tracks").close());
 byId("tracks").addEventListener("close", () => byId("tracks-list").replaceChildren()); // and its sound ends
-root.dataset.ready = "";
+// Tracks or shares in the confusion matrix.
+for (const button of document.querySelectorAll("[data-show]:is(button)")) {
+  button.addEventListener("click", () => {
+    byId("confusion").dataset.show = button.dataset.show;
+    for (const other of button.parentElement.children) other.setAttribute("aria-pressed", other === button);
+  });
+}

@@ -9,11 +9,11 @@ from kgenre.reporting.templates import render
 NAMES = {  # metrics of either task in the order of the page, and their names there
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
-    "macro_f1": "macro-F1",
-    "top3_accuracy": "top-3 accuracy",
     "mean_average_precision": "mAP (PR-AUC)",
     "macro_roc_auc": "macro ROC-AUC",
     "micro_f1": "micro-F1",
+    "macro_f1": "macro-F1",
+    "top3_accuracy": "top-3 accuracy",
     "log_loss": "log loss",
 }
 

@@ -6,6 +6,7 @@ the check follow. Importing this brings neither NumPy nor TensorFlow.
 
 import importlib
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -92,6 +93,7 @@ def export_model(
     format: str = "saved_model",
     leaky: str = "",
     unsure: "UnsureRule | None" = None,
+    temperature: float | Sequence[float] = 1.0,
     **options,
 ) -> float:
     """Writes a model in a format, checks it in a fresh process, then gives it its place.
@@ -104,6 +106,8 @@ def export_model(
         format: a row of EXPORTERS.
         leaky: what makes its metrics too high, for those who predict by it; "" if nothing is known to.
         unsure: by which rule it is unsure; None without one.
+        temperature: by which its logits have been divided, one for each label where a track may have several: told,
+            not applied.
         options: of the format, as its row names them.
 
     Returns:
@@ -119,6 +123,7 @@ def export_model(
     if folder.exists():
         raise KgenreError(f"{folder}: exists already. Name another.")
     facts = ({"leaky": leaky} if leaky else {}) | ({"unsure": unsure.values()} if unsure else {})
+    facts["temperature"] = temperature
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=folder.parent) as beside:
         part = Path(beside) / f"artefact{EXPORTERS[format].suffix}"
@@ -131,7 +136,6 @@ def export_model(
                 f"The exported model differs from the trained one by {found:.1e}, more than {tolerance:g}; "
                 "nothing was written. Train with --precision float32 or export on the machine that trained."
             )
-        if facts:
-            exporter.add_facts(part, facts)
+        exporter.add_facts(part, facts)
         part.rename(folder)
     return found

@@ -45,6 +45,7 @@ WITHOUT = {
     "balanced": "is of tracks with genres, and a student needs none",
     "positive_weights": "is of tracks with genres, and a student needs none",
     "embedding_size": "is that of the teacher",
+    "unsure_below": "is of `kgenre train` and of what answers, such as `kgenre predict`",
 }
 
 

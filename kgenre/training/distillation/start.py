@@ -107,7 +107,7 @@ def distill(work: Distillation, progress: Progress = SILENT) -> None:
     saved_model = run / "saved_model" / "1"
     if not saved_model.exists():
         progress.line("exporting and checking the export")
-        export_model(run.load_model(), run.load_task(), work.settings.slice_spec, saved_model, leaky=run.leaky)
+        export_model(run.load_model(), run.load_task(), work.settings.slice_spec, saved_model, **run.told())
 
 
 def begin(work: Distillation, progress: Progress = SILENT) -> Distillation:

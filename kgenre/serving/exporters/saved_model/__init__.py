@@ -42,7 +42,7 @@ def write(model, task: Task, spec: SliceSpec, folder: Path, facts: Mapping | Non
     network = slice_model(model, task)
     facts = facts or {}
     told = {"leaky": facts.get("leaky", ""), "unsure": json.dumps(facts["unsure"]) if "unsure" in facts else ""}
-    about = {**metadata_values(task, spec), **revisions(network), "temperature": 1.0, **told}
+    about = {**metadata_values(task, spec), **revisions(network), "temperature": facts.get("temperature", 1.0), **told}
     archive = ExportArchive()
     archive.track(network)
     for name, signature in make_signatures(network, spec, about).items():

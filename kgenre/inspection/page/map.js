@@ -3,7 +3,7 @@
 const map = document.getElementById("map");
 if (map) {
   const picture = map.querySelector("svg"), tip = document.getElementById("tip");
-  const points = [...picture.querySelectorAll("circle")], chosen = new Set();
+  const points = [...picture.querySelectorAll(".point")], chosen = new Set();
   // A native tooltip beside ours would tell the same twice.
   const texts = new Map(points.map((point) => { const title = point.querySelector("title"); title.remove(); return [point, title.textContent]; }));
   let current = null;
@@ -32,12 +32,16 @@ if (map) {
   };
   for (const kind of ["pointermove", "pointerdown"]) picture.addEventListener(kind, (event) => show(nearest(event)));
   picture.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse") show(null); });
+  // Of a report, a click on a point, or near it, opens its track.
+  const press = (point) => point?.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+  picture.addEventListener("click", (event) => { if (!texts.has(event.target)) press(nearest(event)); });
   picture.addEventListener("blur", () => show(null));
   picture.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     if (event.key === "Escape") show(null);
-    if (!step) return;
-    event.preventDefault();
+    if (!step && event.key !== "Enter") return;
+    event.preventDefault(); // Enter would press what then has the focus, too
+    if (event.key === "Enter") return press(current);
     const shown = points.filter((point) => !chosen.size || point.classList.contains("on"));
     show(shown[(shown.indexOf(current) + step + shown.length) % shown.length] ?? null);
   });
