@@ -18,7 +18,6 @@ from test_paired import answering, result
 from kgenre import compare
 from kgenre.comparison.compare import cost_text, duration_text
 from kgenre.comparison.cost import Cost, measure_cost
-from kgenre.comparison.macs import count_macs
 from kgenre.comparison.page import comparison_page, pair_matrix
 from kgenre.comparison.process import ENDED, call_in_process
 from kgenre.comparison.results import Result
@@ -136,6 +135,7 @@ def test_cost_of_what_is_left_is_summed(tmp_path):
 
 def test_cost_and_speed_are_measured_on_the_runs_own_tracks(run):
     """`run` has 3 slices of 1.5 s at most in a track of 3.5 s, 2 crops a track and batches of 8."""
+    from kgenre.comparison.macs import count_macs  # not above: processes of other tests would load TensorFlow too
     from kgenre.training.start import load_tracks
 
     settings = run.load_settings()
