@@ -11,6 +11,7 @@ COMMANDS = {
     "distill": "teach a small network what a larger model gives, on music without labels",
     "evaluate": "evaluate a trained model on whole tracks, with protocol and overlap",
     "report": "show what a model gets wrong, as one HTML page",
+    "compare": "compare networks, features and classifiers: a table with intervals, paired tests and cost",
     "leak": "measure how much of an accuracy is leakage, as a ladder of protocols",
     "predict": "predict the genres of songs",
     "export": "export a model for TF Serving and check the export",

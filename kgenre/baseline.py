@@ -8,7 +8,7 @@
 
 Each classifier is tuned on the valid tracks, or by cross-validation that keeps an artist in one fold. The best
 one is fitted again on train and valid, and evaluated once on test. Scaler and PCA are fitted together with the
-classifier, on the same tracks. Computed vectors are kept in the folder of the results.
+classifier, on the same tracks. Computed vectors are kept in the folder of the results, or in that of --vectors.
 """
 
 import argparse
@@ -53,6 +53,9 @@ def main(argv=None) -> int:
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for the results (default: models/baseline-VECTORS-DATA)"
     )
+    parser.add_argument(
+        "--vectors", type=Path, metavar="DIR", help="folder in which computed vectors are kept (default: that of --out)"
+    )
     cli.add_collection_flags(parser)
     cli.add_settings_flags(parser, ReaderSettings, "workers", "max_bad_share", "decoder")
     cli.add_settings_flags(parser, TrainingSettings, "seed")
@@ -79,6 +82,7 @@ def _baseline(args: argparse.Namespace) -> int:
         max_bad_share=reading.max_bad_share,
         decoder=reading.decoder,
         tuning=TuningSettings(parse_pca(args.pca), seed, reading.workers),
+        vectors=args.vectors,
     )
     metrics, out = run_baseline(settings, args.out, cli.BarProgress())
     print(format_ranking(metrics["selection"]))

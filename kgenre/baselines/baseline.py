@@ -38,6 +38,7 @@ class BaselineSettings:
     max_bad_share: share of the tracks that may be unusable, in [0, 1].
     tuning: PCA, seed and workers; the seed is that of the split, too.
     decoder: of the tracks whose vectors are computed.
+    vectors: folder in which computed vectors are kept; None for that of the results.
     """
 
     on: str
@@ -50,13 +51,15 @@ class BaselineSettings:
     max_bad_share: float
     tuning: TuningSettings
     decoder: str = AUTO
+    vectors: Path | None = None
 
 
 def run_baseline(settings: BaselineSettings, out: Path | None, progress: Progress = SILENT) -> tuple[dict, Path]:
     """Computes or reads the vectors of a collection, and runs `baseline` on them.
 
     Args:
-        out: folder for the results, and for vectors that are computed; None for models/baseline-VECTORS-DATA.
+        out: folder for the results, and for vectors that are computed, unless the settings name another for these;
+            None for models/baseline-VECTORS-DATA.
 
     Returns:
         The metrics, as in metrics.json, and the folder.
@@ -71,7 +74,8 @@ def run_baseline(settings: BaselineSettings, out: Path | None, progress: Progres
     out = make_output_folder(out or default_folder(settings.on, settings.data))
     collection = load_collection(settings.data, seed=tuning.seed, progress=progress, options=settings.options)
     own = (settings.pool, tuning.workers, settings.fma_features or published_features(settings))
-    request = VectorRequest(settings.on, collection.table, out, *own, progress, settings.decoder)
+    kept = make_output_folder(settings.vectors) if settings.vectors else out
+    request = VectorRequest(settings.on, collection.table, kept, *own, progress, settings.decoder)
     vectors = track_vectors(request)
     check_bad_share(vectors.failures, len(collection.table), settings.max_bad_share)
     return baseline(vectors, collection, names, settings.selection, tuning, out, progress), out

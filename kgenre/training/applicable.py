@@ -1,5 +1,6 @@
 """Which settings apply to a run, for its flags and its `--help`."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from kgenre.archs import ARCHS
@@ -37,6 +38,20 @@ def applicable(file_values: dict, selected: dict) -> Applicable:
     shown = {setting.name for settings in sections.values() for setting in settings}
     every = _with_defaults(every_class(), {})
     return Applicable(sections, [setting for name, setting in every.items() if name not in shown])
+
+
+def applicable_to_any(file_values: dict, choices: Sequence[dict]) -> Applicable:
+    """The settings that any of several runs has, each once, under the first section that has it.
+
+    Args:
+        file_values: settings that a file gives.
+        choices: selectors of each run.
+    """
+    sections, shown, found = {}, set(), [applicable(file_values, selected) for selected in choices]
+    for title, settings in (pair for one in found for pair in one.sections.items()):
+        sections.setdefault(title, []).extend(setting for setting in settings if setting.name not in shown)
+        shown |= {setting.name for setting in settings}
+    return Applicable(sections, [setting for setting in found[0].others if setting.name not in shown])
 
 
 def _with_defaults(classes: list[type[Settings]], table: dict) -> dict[str, Setting]:
