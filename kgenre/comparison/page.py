@@ -2,22 +2,19 @@
 
 from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from kgenre.comparison.pairs import Pair
 from kgenre.comparison.table import NOTES, Comparison, head_cells, p_text, pair_cells, pairs_title, row_cells
 from kgenre.core.single_page import single_page
-from kgenre.core.text import one_line
+from kgenre.core.templates import render_template
 
 SIGNIFICANT = 0.05
 
 
 def comparison_page(comparison: Comparison) -> str:
     """The whole page; names and paths of the collection are escaped."""
-    loader = PackageLoader("kgenre.comparison", "page")
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters["one_line"] = lambda text: one_line(str(text))
-    body = environment.get_template("table.html").render(
+    body = render_template(
+        "kgenre.comparison",
+        "table.html",
         comparison=comparison,
         head=head_cells(comparison),
         rows=[row_cells(comparison, row) for row in comparison.rows],
