@@ -218,7 +218,7 @@ def test_what_a_model_says_of_itself_is_known_without_tensorflow(run, tmp_path):
     task, spec = task_and_spec(kept)
     other = SingleLabel(task.labels[::-1])
     write_metadata(folder, kept)
-    assert read_metadata(folder) == kept == model_metadata(folder, task, spec)
+    assert read_metadata(folder) == kept == {**model_metadata(folder, task, spec), "temperature": run.temperature}
     assert model_metadata(folder, other, spec)["identity"] != identity
     data = next((folder / "variables").glob("*.data-*"))
     data.write_bytes(data.read_bytes()[:-1])
