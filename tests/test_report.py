@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,8 @@ from kgenre import report, train
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 SHOTS = os.environ.get("KGENRE_SCREENSHOTS")  # a folder to look at the page's pictures in
 LABELS = ("blues", "a $ & <b>$", "hip-hop", "Old-Time / Historic music", "rock")
-LARGEST, SLOWEST = 8e6, 2.0  # bytes; seconds until the page answers
+LARGEST = 8e6  # bytes
+SIZES = (1200, 900), (390, 844)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def browser():
 def pages(run, tmp_path_factory) -> dict[str, Path]:
     """{name: page} of the small run, and of baselines of either task, which have a hostile track."""
     folder = tmp_path_factory.mktemp("reports")
-    single = made_predictions("single", LABELS, 800, signal=1.5)
+    single = made_predictions("single", LABELS, 300, signal=1.5)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("kgenre.core.multi_label_metrics.RESAMPLES", 40)  # for its time alone
         several = made_predictions("multi", LABELS, 200)
@@ -111,10 +111,16 @@ def test_page_shows_the_numbers_of_metrics_json(name, pages, opened):
     check_numbers(opened(pages[name]), metrics_of(pages[name]))
 
 
-@pytest.mark.parametrize("name", ["run", "single", "multi"])
-@pytest.mark.parametrize(("width", "height"), [(1200, 900), (390, 844)])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_page_fits_its_window_and_is_accessible_in_either_scheme(name, width, height, scheme, pages, opened):
+VIEWS = [(name, size, scheme) for name in ("run", "single", "multi") for size in SIZES for scheme in ("light", "dark")]
+SEEN = [("run", SIZES[1], "dark"), ("single", SIZES[0], "light"), ("multi", SIZES[1], "light")]  # axe takes seconds
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "scheme"),
+    [pytest.param(*view, marks=[] if view in SEEN else pytest.mark.soak) for view in VIEWS],
+)
+def test_page_fits_its_window_and_is_accessible_in_either_scheme(name, size, scheme, pages, opened):
+    width, height = size
     window = opened(pages[name], width, height, scheme)
     assert window.evaluate("document.documentElement.scrollWidth") <= width
     dark = window.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(19, 21, 24)"
@@ -202,12 +208,6 @@ def test_page_has_no_id_twice_and_is_small(pages, opened):
         assert len(ids) == len(set(ids))
 
 
-def test_page_of_800_tracks_opens_in_two_seconds(pages, opened):
-    begun = time.monotonic()
-    opened(pages["single"])
-    assert time.monotonic() - begun < SLOWEST
-
-
 REAL = {  # name: what is missing without it, flags of train
     "gtzan_audio": (
         SHARED / "gtzan_audio" / "manifest.csv",
@@ -222,7 +222,7 @@ REAL = {  # name: what is missing without it, flags of train
 
 @pytest.mark.soak
 @pytest.mark.parametrize("name", REAL)
-def test_page_of_a_real_collection_is_small_and_opens_at_once(name, opened, tmp_path):
+def test_page_of_a_real_collection_is_small_and_shows_its_numbers(name, opened, tmp_path):
     data, flags = REAL[name]
     if not data.is_file():
         pytest.skip(f"{data} is not here")
@@ -230,9 +230,7 @@ def test_page_of_a_real_collection_is_small_and_opens_at_once(name, opened, tmp_
     assert train.main(["--data", str(data), "--out", str(folder), *flags]) == 0
     assert report.main(["--model", str(folder), "--out", str(page)]) == 0
     assert page.stat().st_size <= LARGEST
-    begun = time.monotonic()
     window = opened(page)
-    assert time.monotonic() - begun <= SLOWEST
     check_numbers(window, metrics_of(page))
     window.locator(".confusion button").first.click()
     assert window.locator("#tracks .track").count() > 0

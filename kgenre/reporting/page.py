@@ -17,7 +17,7 @@ from kgenre.reporting.templates import render
 
 # Sounds are in the page, as data; style attributes are those of the figures, which matplotlib writes.
 POLICY = "media-src data:; img-src data:; style-src-attr 'unsafe-inline'"
-DIGITS = 3  # of the probabilities in the page's list of tracks
+TOP, DIGITS = 3, 3  # of the page's list of tracks: most probable genres of each, and digits of their probabilities
 
 
 def report_page(
@@ -48,15 +48,16 @@ def page_file(name: str) -> str:
 
 
 def page_tracks(subject: Subject, excerpts: Mapping[int, str]) -> list[dict]:
-    """What the page's list of tracks shows of each, by its number: name, genres, predicted ones, probabilities."""
+    """What the page's list of tracks shows of each, by its number: name, genres, predicted ones, the most probable."""
     chosen = subject.task.chosen(subject.probabilities)
+    best = np.argsort(-subject.probabilities, axis=1, kind="stable")[:, :TOP].tolist()
     return [
         {
             "name": one_line(row.track_id),
             "artist": one_line(row.artist),
             "genres": [one_line(genre) for genre in split_genres(row.genres)],
             "predicted": np.flatnonzero(chosen[i]).tolist(),
-            "probabilities": np.round(subject.probabilities[i].astype(float), DIGITS).tolist(),
+            "top": [[label, round(float(subject.probabilities[i, label]), DIGITS)] for label in best[i]],
             **({"sound": excerpts[i], "from": round(deciding_start(subject, i))} if i in excerpts else {}),
         }
         for i, row in enumerate(subject.rows.itertuples())

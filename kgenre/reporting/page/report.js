@@ -15,7 +15,7 @@ const percent = (p) => `${Math.round(100 * p)} %`;
 const trackRow = (number) => {
   const track = data.tracks[number], row = make("div");
   row.className = "track";
-  const top = track.probabilities.map((p, i) => [p, data.labels[i]]).sort((a, b) => b[0] - a[0]).slice(0, 3);
+  const top = track.top.map(([label, p]) => [p, data.labels[label]]);
   row.append(
     make("div", [track.name, track.artist].filter(Boolean).join(" - ")),
     make("div", `${track.genres.join(", ")}, predicted ${track.predicted.map((i) => data.labels[i]).join(", ")}: ` +
@@ -45,7 +45,7 @@ document.addEventListener("click", (event) => {
   if (button) openTracks(button.dataset.title, button.dataset.tracks.split(" ").filter(Boolean).map(Number));
 });
 byId("close").addEventListener("click", () => byId("tracks").close());
-byId("tracks").addEventListener("close", () => byId("tracks-list").replaceChildren()); // and its sound ends
+byId("tracks").addEventListener("close", () => { if (!byId("tracks").open) byId("tracks-list").replaceChildren(); }); // and its sound ends
 // Tracks or shares in the confusion matrix.
 for (const button of document.querySelectorAll("[data-show]:is(button)")) {
   button.addEventListener("click", () => {
