@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from chromium import chromium
+from chromium import chromium, until
 from test_errors import made_subject
 
 from kgenre.reporting.build import make_sections
@@ -58,7 +58,7 @@ def test_map_point_that_is_clicked_opens_its_track(page, subject, width):
         window.keyboard.press("Enter")
         assert name_of(window) == "t0 - a0"
         window.keyboard.press("Escape")
-        window.wait_for_function("!document.querySelector('#tracks-list').children.length")
+        until(window, "!document.querySelector('#tracks-list').children.length")
         point.scroll_into_view_if_needed()
         box = point.bounding_box()  # beside the point, as a finger is
         window.mouse.click(box["x"] + box["width"] + 2, box["y"] + box["height"] / 2)
