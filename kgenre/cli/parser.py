@@ -7,7 +7,7 @@ class Parser(argparse.ArgumentParser):
     """Tells what is wrong with a flag in one line, without the usage of thirty others before it."""
 
     def error(self, message: str):
-        self.exit(2, f"kgenre: {message}. `{self.prog} --help` tells of every flag.\n")
+        self.exit(2, f"kgenre: {message}. `{self.prog} --help` lists every flag.\n")
 
 
 def make_parser(name: str, description: str, **options) -> argparse.ArgumentParser:

@@ -21,6 +21,7 @@ from kgenre.reporting.page import report_page
 from kgenre.reporting.section import LeftOut, Options, Output
 from kgenre.reporting.sections import SECTIONS
 from kgenre.reporting.subject import EvaluatedTrack, Subject, evaluated_track
+from kgenre.serving.catalogue import model_input, open_model
 from kgenre.training.run import Run
 
 
@@ -87,7 +88,8 @@ def make_sections(subject: Subject, output: Output) -> tuple[dict[str, Markup], 
 
 def _page_path(asked: Asked) -> Path:
     if asked.out is None and not asked.model.is_dir():
-        raise KgenreError(f"{asked.model}: not a folder. Name the page with --out FILE.html.")
+        model_input(asked.model)  # tells that there is none, and which there are
+        raise KgenreError(f"{asked.model}: has no folder for the page. Name the page with --out FILE.html.")
     page = asked.out or asked.model / "report.html"
     if page.suffix not in (".html", ".htm"):
         raise KgenreError(f"--out must be an .html file. Received: {page}.")
@@ -106,8 +108,6 @@ def _subject(asked: Asked, folder: Path, command: str, options: Options, progres
         if asked.data is not None:
             raise KgenreError(f"{asked.model}: has no model, only its folds. Leave out --data, or name one of them.")
         return dataclasses.replace(found, predictions=pooled_predictions(Run(asked.model)))
-    from kgenre.serving.catalogue import open_model
-
     tracks: dict[str, EvaluatedTrack] = {}
 
     def keep(prediction) -> None:

@@ -57,6 +57,8 @@ def data_lines(run: Run, metrics: dict) -> list[str]:
 def usage(run: Run, metrics: dict) -> list[str]:
     name, song = run.folder.resolve().name, "SONG.npy" if run.load_settings().slice_spec.bins else "SONG.mp3"
     lines = [
+        f"In the folder that holds `{name}/`:",
+        "",
         "```",
         f"kgenre predict --model {name} {song}",
         "```",

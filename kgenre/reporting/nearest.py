@@ -51,7 +51,7 @@ class TrainTracks:
     ):
         run = Run(folder)
         if not run.begun:
-            raise LeftOut(f"{model.name} is not a run, whose train tracks could be compared")
+            raise LeftOut(f"{model.name} has no run folder, so there are no train tracks to compare with")
         path, rows = run / FILE, run.load_tracks()
         rows = rows[rows["split"] == "train"]
         if not os.access(path if path.exists() else run.folder, os.W_OK):

@@ -56,6 +56,8 @@ def classification_table(subject: Subject) -> pd.DataFrame:
             bounds = intervals[name] if name in intervals else own[f"{name}_interval_95"]
             defined = name not in intervals or bounds is not None
             low, high = bounds or (None, None)
+            if low == high:  # of samples that are all alike, as of one artist: it would look as if it were certain
+                low = high = None
             row |= {name: own[name] if defined else None, f"{name}_low": low, f"{name}_high": high}
         rows.append(row)
     table = pd.DataFrame(rows)

@@ -17,7 +17,7 @@ THIN = "#9aa1a8"  # the curves of genres, beside those of the averages
 
 def make(subject: Subject, output: Output) -> Markup:
     if not subject.classifiers:
-        raise LeftOut("the model is no baseline that tried several classifiers.")
+        raise LeftOut("only for results of `kgenre baseline` with several classifiers")
     table = classifiers_table(subject)
     output.table("classifiers", table)
     plots = [

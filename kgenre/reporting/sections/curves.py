@@ -13,10 +13,10 @@ SIZE = (5, 3.4)
 
 def make(subject: Subject, output: Output) -> Markup:
     if subject.run is None:
-        raise LeftOut("there is no training run behind this model.")
+        raise LeftOut("there is no training run behind this model")
     path = subject.run / "history.csv"
     if not path.is_file():
-        raise LeftOut("the run has no history.csv.")
+        raise LeftOut("the run has no history.csv")
     history, metric = pd.read_csv(path), subject.task.metrics[0]
     output.table("history", history)
     kept = history.loc[history["best"]].iloc[-1]

@@ -35,7 +35,7 @@ def make(subject: Subject, output: Output) -> Markup:
     shares = subject.shares
     usable = np.flatnonzero(shares.any(axis=0) & ~shares.all(axis=0))
     if not len(usable):
-        raise LeftOut("every evaluated track has the same genres, so that nothing is to be ranked.")
+        raise LeftOut("every evaluated track has the same genres, so that nothing is to be ranked")
     table = areas_table(subject)
     output.table("areas", table)
     drawn = usable[np.argsort(-shares[:, usable].sum(axis=0), kind="stable")][:DRAWN]
