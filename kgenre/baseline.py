@@ -87,7 +87,7 @@ def _baseline(args: argparse.Namespace) -> int:
     metrics, out = run_baseline(settings, args.out, cli.BarProgress())
     print(format_ranking(metrics["selection"]))
     print(summary(metrics))
-    print(f"results written to {out}")
+    print(f"results written to {out}\nnext         kgenre report --model {out}")
     return 0
 
 

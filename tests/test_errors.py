@@ -228,7 +228,7 @@ def test_sections_of_a_run_agree_with_its_metrics(reported):
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     mistaken = pd.read_csv(folder / "mistakes.csv")
     assert len(mistaken) == round((1 - metrics["accuracy"]) * metrics["tracks"])
-    assert f"{len(mistaken)} of {metrics['tracks']} tracks are mistaken" in text or mistaken.empty
+    assert f"Mistakes: {len(mistaken)} of {metrics['tracks']} tracks" in text or mistaken.empty
     by_slices = pd.read_csv(folder / "score_by_slices.csv")
     assert by_slices["score"].iloc[-1] == pytest.approx(metrics["accuracy"])
     found = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))

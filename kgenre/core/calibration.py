@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kgenre.core.metrics import group_samples, percentile_interval, wilson_interval
+from kgenre.core.metrics import percentile_interval, wilson_interval
+from kgenre.core.paired import group_counts
 
 LEAST_PROBABILITY = 1e-12  # of the true genre: keeps a logarithm finite
 LEAST_PROBABILITY_OF_SEVERAL = 1e-7  # of a label and of its absence, as Keras does
@@ -67,16 +68,20 @@ def negative_log_likelihood(targets: np.ndarray, probabilities: np.ndarray) -> f
     return float(log_losses(targets, probabilities).mean())
 
 
-def brier_score(targets: np.ndarray, probabilities: np.ndarray) -> float:
-    """Mean squared error of probabilities (Brier 1950); at least one track.
+def squared_errors(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Squared error of the probabilities of each track (Brier 1950), float64 (tracks,).
 
-    Of one genre a track: the sum over labels, so from 0 to 2, mean over tracks. Of several: mean over tracks and
-    labels, from 0 to 1.
+    Of one genre a track: the sum over labels, so from 0 to 2. Of several: the mean over labels, from 0 to 1.
     """
     probabilities = np.asarray(probabilities, "float64")
     if np.ndim(targets) == 2:
-        return float(np.square(probabilities - targets).mean())
-    return float(np.square(probabilities - np.eye(probabilities.shape[1])[targets]).sum(axis=1).mean())
+        return np.square(probabilities - targets).mean(axis=1)
+    return np.square(probabilities - np.eye(probabilities.shape[1])[targets]).sum(axis=1)
+
+
+def brier_score(targets: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean of `squared_errors`; at least one track."""
+    return float(squared_errors(targets, probabilities).mean())
 
 
 def reliability_bins(targets: np.ndarray, probabilities: np.ndarray, n_bins: int = BINS) -> list[Bin]:
@@ -121,11 +126,21 @@ def calibration_intervals(
     Args:
         groups: of each track, such as its artist; the tracks' own numbers for tracks that are independent.
 
-    That of `ece` lies high, and may lie above the value itself: a sample repeats tracks, which adds to its bias.
+    The bins of `ece` are those of all tracks. Its interval lies high, and may lie above the value itself: a sample
+    repeats tracks, which adds to its bias.
     """
-    samples = group_samples(np.asarray(groups), draws, seed)
-    found = [calibration_metrics(targets[rows], probabilities[rows]) for rows in samples]
-    return {name: percentile_interval([one[name] for one in found]) for name in METRICS}
+    names, codes = np.unique(np.asarray(groups).astype(str), return_inverse=True)
+    counts = group_counts(len(names), draws, seed)  # (draws, groups)
+    tracks = counts @ np.bincount(codes)
+    scores = {"log_loss": log_losses(targets, probabilities), "brier": squared_errors(targets, probabilities)}
+    means = {name: counts @ np.bincount(codes, own) / tracks for name, own in scores.items()}
+    confidence, right = confidences(targets, probabilities)
+    per_track = len(confidence) // len(codes)
+    gaps = np.zeros((len(names), BINS))
+    for number, rows in enumerate(_equal_mass(confidence, BINS)):
+        np.add.at(gaps[:, number], codes[rows // per_track], right[rows] - confidence[rows])
+    means["ece"] = np.abs(counts @ gaps).sum(axis=1) / (per_track * tracks)
+    return {name: percentile_interval(means[name]) for name in METRICS}
 
 
 def find_temperature(loss: Callable[[float], float], penalty: float = 0.0) -> float:

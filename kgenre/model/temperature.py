@@ -34,7 +34,9 @@ def slice_scores(model: "keras.Model", embeddings: np.ndarray) -> np.ndarray:
 
 
 def uncalibrated(task: "Task", slice_probabilities: np.ndarray, temperature: float | Sequence[float]) -> np.ndarray:
-    """The probabilities that the network would give without its temperature, to 1e-4: float32 (..., classes).
+    """The probabilities that the network would give without its temperature: float32 (..., classes).
+
+    To 1e-4 for temperatures of 0.5 and above; below, sure answers are rounded to 1 and 0, and the error grows.
 
     Args:
         slice_probabilities: of slices (..., classes). Of tracks it is an approximation, for the mean over slices is

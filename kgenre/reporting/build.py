@@ -10,13 +10,14 @@ from markupsafe import Markup
 from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.collections.settings import CollectionOptions
 from kgenre.core.errors import KgenreError
-from kgenre.core.files import make_output_folder, write_text
+from kgenre.core.files import write_text
 from kgenre.core.progress import SILENT, Progress
 from kgenre.evaluation.evaluate import evaluate_named, read_metrics
 from kgenre.evaluation.pooled import has_folds, pooled_predictions
 from kgenre.evaluation.predictions import read_predictions, read_probabilities
 from kgenre.reporting.card import write_card
 from kgenre.reporting.excerpts import add_excerpts
+from kgenre.reporting.folder import report_folder
 from kgenre.reporting.page import report_page
 from kgenre.reporting.section import LeftOut, Options, Output
 from kgenre.reporting.sections import SECTIONS
@@ -59,13 +60,13 @@ def report(asked: Asked, command: str, options: Options | None = None, progress:
         KgenreError: as evaluate_named and read_predictions; or the page cannot be written.
     """
     page, options = _page_path(asked), options or Options()
-    folder = make_output_folder(page.with_suffix(""))
-    output = Output(folder, options, progress)
-    subject = _subject(asked, folder, command, options, progress)
-    if subject.run and subject.run.finished:
-        write_card(subject.run, read_metrics(subject.run), progress)
-    contents, left_out = make_sections(subject, output)
-    write_text(page, report_page(subject, contents, left_out, output.excerpts))
+    with report_folder(page.with_suffix("")) as folder:
+        output = Output(folder, options, progress)
+        subject = _subject(asked, folder, command, options, progress)
+        if subject.run and subject.run.finished:
+            write_card(subject.run, read_metrics(subject.run), progress)
+        contents, left_out = make_sections(subject, output)
+        write_text(page, report_page(subject, contents, left_out, output.excerpts))
     return page
 
 
@@ -127,5 +128,14 @@ def is_baseline(folder: Path) -> bool:
 
 
 def _classifiers(folder: Path) -> Mapping[str, np.ndarray]:
-    """{name: probabilities} of the classifiers of a baseline."""
-    return {path.stem: read_probabilities(path)[1] for path in sorted((folder / "classifiers").glob("*.csv"))}
+    """{name: probabilities} of the classifiers of a baseline.
+
+    Raises:
+        KgenreError: they answered other tracks than those of predictions.csv.
+    """
+    paths, found = list(read_predictions(folder).rows["path"]), {}
+    for path in sorted((folder / "classifiers").glob("*.csv")):
+        rows, found[path.stem] = read_probabilities(path)
+        if list(rows["path"]) != paths:
+            raise KgenreError(f"{path}: is of other tracks than predictions.csv. Run `kgenre baseline` again.")
+    return found

@@ -17,7 +17,7 @@ from kgenre.reporting.templates import render
 
 # Sounds are in the page, as data; style attributes are those of the figures, which matplotlib writes.
 POLICY = "media-src data:; img-src data:; style-src-attr 'unsafe-inline'"
-TOP, DIGITS = 3, 3  # of the page's list of tracks: most probable genres of each, and digits of their probabilities
+TOP, DIGITS = 3, 5  # of the page's list of tracks: most probable genres of each, and digits of their probabilities
 
 
 def report_page(
@@ -58,7 +58,7 @@ def page_tracks(subject: Subject, excerpts: Mapping[int, str]) -> list[dict]:
             "genres": [one_line(genre) for genre in split_genres(row.genres)],
             "predicted": np.flatnonzero(chosen[i]).tolist(),
             "top": [[label, round(float(subject.probabilities[i, label]), DIGITS)] for label in best[i]],
-            **({"sound": excerpts[i], "from": round(deciding_start(subject, i))} if i in excerpts else {}),
+            **({"sound": excerpts[i], "from": int(deciding_start(subject, i))} if i in excerpts else {}),
         }
         for i, row in enumerate(subject.rows.itertuples())
     ]

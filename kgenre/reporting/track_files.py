@@ -13,21 +13,23 @@ ENDINGS = (".html", ".htm")
 
 
 def page_paths(songs: Sequence[str], out: Path | None = None) -> dict[str, Path]:
-    """{song: its page}: NAME.html in a folder, the current one if none is given; NAME-2.html for the next of a name.
+    """{song: its page}: NAME.html in a folder, NAME-2.html for the next of a name.
 
     Args:
         songs: files.
-        out: the page of the only song, or a folder, which is made.
+        out: the page of the only song, or a folder, which is made; None for one song is the current folder.
 
     Raises:
-        KgenreError: an .html file for several songs, a folder that cannot be made, or a file in the place of a page
-            that is not one of these pages.
+        KgenreError: several songs without a folder, one that cannot be made, or a file in the place of a page that is
+            not one of these pages.
     """
     if out is not None and out.suffix.lower() in ENDINGS:
         if len(songs) > 1:
             raise KgenreError(f"--out must be a folder where there are {len(songs)} songs. Received: {out}.")
         make_output_folder(out.parent)
         return {songs[0]: out}
+    if out is None and len(songs) > 1:
+        raise KgenreError(f"{len(songs)} songs get a page each: name a folder for them with --out.")
     folder = make_output_folder(out or Path())
     pages: dict[str, Path] = {}
     for song in songs:

@@ -16,6 +16,7 @@ from kgenre.reporting.templates import render
 
 NAMES = {"log_loss": "NLL", "brier": "Brier score", "ece": "ECE"}
 COLOURS = BLUE, RED
+LEAST_TEMPERATURE = 0.4  # below it sure answers are rounded to 1 and 0, of which scores cannot be had again
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Calibration:
 
 def make(subject: Subject, output: Output) -> Markup:
     found = {"as it answers": subject.probabilities}
-    temperature = subject.run.temperature if subject.run else 1.0
+    temperature = subject.run.temperature if subject.run else subject.metrics.get("temperature", 1.0)
     before = without_temperature(subject, temperature)
     if before is not None:
         found = {"after temperature scaling": subject.probabilities, "before": before}
@@ -41,13 +42,19 @@ def make(subject: Subject, output: Output) -> Markup:
     )
     return render(
         "calibration.html", figure=figure, measured=measured, names=NAMES, several=subject.task.several,
-        temperature=np.atleast_1d(temperature).tolist() if before is not None else None,
+        temperature=np.atleast_1d(temperature).tolist() if np.any(np.asarray(temperature) != 1) else None,
+        fitted_on_these=subject.run is not None and subject.metrics["split"] != "test",
     )  # fmt: skip
 
 
 def without_temperature(subject: Subject, temperature) -> np.ndarray | None:
-    """Track probabilities that the network gives without its temperature; None where it has none, or no slices."""
-    if np.all(np.asarray(temperature) == 1) or len(subject.with_slices) < len(subject.rows):
+    """Track probabilities that the network gives without its temperature; None where they are not known."""
+    temperatures = np.asarray(temperature)
+    if (
+        np.all(temperatures == 1)
+        or temperatures.min() < LEAST_TEMPERATURE
+        or len(subject.with_slices) < len(subject.rows)
+    ):
         return None
     slices = (subject.tracks[path].probabilities for path in subject.rows["path"])
     return np.stack([aggregate(uncalibrated(subject.task, part, temperature)) for part in slices])
