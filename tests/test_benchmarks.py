@@ -88,6 +88,7 @@ def test_comparison_with_a_model_that_is_not_measured_is_refused_before_the_work
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.soak
 def test_shipped_heads_are_measured_in_folds_by_artist_without_test_tracks(tmp_path, monkeypatch):
     made = make_demo(tmp_path / "demo", genres=("ambient", "metal"), songs_per_genre=12, seconds=(2.0, 3.0))
     out = tmp_path / "out"
@@ -111,6 +112,7 @@ def test_shipped_heads_are_measured_in_folds_by_artist_without_test_tracks(tmp_p
         shipped_heads.main(command)
 
 
+@pytest.mark.soak
 def test_calibration_is_measured_in_folds_by_artist_and_of_the_folds_of_a_run(tmp_path, monkeypatch, run):
     made = make_demo(tmp_path / "demo", genres=("ambient", "metal"), songs_per_genre=12, seconds=(2.0, 3.0))
     monkeypatch.setitem(FITS, "compact", HeadFit((logistic(0.01, np.arange(128)),), copies=1))
@@ -235,6 +237,7 @@ def test_tag_agreement_of_a_tag_of_several_teachers_is_with_the_mean_of_their_lo
     assert found["jazz"].tolist() == pytest.approx([0.1, 0.9]) and found["folk"].tolist() == pytest.approx([0.4, 0.3])
 
 
+@pytest.mark.soak
 def test_tag_agreement_of_models_is_written_without_test_tracks(tmp_path, capsys):
     made = make_demo(tmp_path / "demo", genres=("ambient", "metal"), songs_per_genre=6, seconds=(2.0, 3.0))
     songs = pd.read_csv(made / "manifest.csv").assign(split="valid")
