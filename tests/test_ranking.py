@@ -80,4 +80,15 @@ def test_f1_intervals_are_of_resampled_groups_and_leave_out_what_is_not_defined(
     expected = [percentile_interval(column) for column in np.transpose(samples)]
     np.testing.assert_allclose(found[:3], expected[:3], atol=1e-12)
     assert found[3] is None
+
+
+def test_group_samples_draw_each_group_as_a_whole():
+    groups, rng = np.array(["b", "a", "c", "a", "b"], object), np.random.default_rng(3)
+    rows = {"a": [1, 3], "b": [0, 4], "c": [2]}
+    for found in group_samples(groups, 5, seed=3):
+        expected = [row for number in rng.integers(3, size=3) for row in rows["abc"[number]]]
+        assert found.tolist() == expected
+
+
+def test_group_counts_count_the_rows_of_samples():
     assert all(counts.sum() == len(rows) for counts, rows in zip(group_counts(GROUPS, 3), group_samples(GROUPS, 3)))

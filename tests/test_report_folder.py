@@ -4,7 +4,7 @@ import pytest
 
 from kgenre import report
 from kgenre.core.errors import KgenreError
-from kgenre.reporting.folder import report_folder
+from kgenre.reporting.folder import LIST, report_folder
 
 
 def write(folder, *names):
@@ -32,6 +32,18 @@ def test_report_that_fails_removes_nothing_and_can_be_made_again(tmp_path):
     with report_folder(folder):
         pass
     assert not (folder / "roc.png").exists()
+
+
+@pytest.mark.parametrize("listed", ['["../mine.txt", "%s", "..", 5]', "{", '"roc.png"', "5"])
+def test_list_of_files_elsewhere_or_damaged_removes_none(listed, tmp_path):
+    folder = tmp_path / "report"
+    folder.mkdir()
+    write(tmp_path, "mine.txt")
+    write(folder, "roc.png")
+    (folder / LIST).write_text(listed.replace("%s", str(tmp_path / "mine.txt")))
+    with report_folder(folder):
+        pass
+    assert (tmp_path / "mine.txt").is_file() and (folder / "roc.png").is_file()
 
 
 def test_folder_of_other_files_is_refused(tmp_path):

@@ -11,6 +11,7 @@ import pytest
 from made_predictions import made_predictions, write_baseline, write_evaluation
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from kgenre.cli.run import python_strings
 from kgenre.core.errors import KgenreError
 from kgenre.evaluation.evaluate import collection_defaults
 from kgenre.evaluation.pooled import has_folds, pooled_predictions
@@ -178,6 +179,17 @@ def test_curves_of_many_genres_are_of_the_most_frequent(output):
     assert len(drawn) == 16 and most[list(drawn)].min() >= most[[x for x in labels if x not in drawn]].max()
 
 
+def test_sections_take_genres_of_any_name(output):
+    labels = ("genre", "path", "constructor", "caf\udce9", "two\nlines", "$\\none$")
+    with python_strings():
+        subject = subject_of(made_predictions("single", labels, 60))
+        parts = [section.make(subject, output) for section in (classification, confusion, roc)]
+    for html in parts:
+        assert "caf\\udce9" in html and "two\\nlines" in html
+    names = (output.folder / "confusion.csv").read_bytes().decode("utf-8", "surrogateescape").split("\n")[0]
+    assert names.startswith("genre,genre,path,constructor,caf\udce9,")
+
+
 def test_curves_of_one_genre_are_left_out(output):
     predictions = made_predictions("single", ("rock",), 10)
     with pytest.raises(LeftOut, match="the same genres"):
@@ -198,6 +210,9 @@ def test_curves_of_a_run_are_those_of_its_history(output):
     assert "Epoch 2 of 3 was kept: accuracy 0.500 on valid" in html
     pd.testing.assert_frame_equal(pd.read_csv(output.folder / "history.csv"), history)
     assert (output.folder / "curves-loss.png").is_file() and html.count("<svg") == 2
+    history.rename(columns={"accuracy": "r2", "valid_accuracy": "valid_r2"}).to_csv(run / "history.csv", index=False)
+    with pytest.raises(LeftOut, match="taught by another model"):
+        curves.make(subject_of(predictions, run=run), output)
 
 
 @pytest.mark.parametrize("name", ["single", "multi"])

@@ -34,7 +34,8 @@ def percentile_interval(values) -> list[float] | None:
 
 def group_samples(groups: np.ndarray, samples: int, seed: int = 0) -> Iterator[np.ndarray]:
     """Row numbers of bootstrap samples that draw whole groups, as many as there are: groups (rows,)."""
-    rows, rng = [np.flatnonzero(groups == group) for group in sorted(set(groups))], np.random.default_rng(seed)
+    codes, rng = np.unique(groups, return_inverse=True)[1], np.random.default_rng(seed)
+    rows = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
     for _ in range(samples):
         yield np.concatenate([rows[i] for i in rng.integers(len(rows), size=len(rows))])
 
@@ -50,8 +51,8 @@ def f1_intervals(targets: np.ndarray, chosen: np.ndarray, groups: np.ndarray, sa
     Args:
         targets, chosen: 0 or 1, (tracks, labels). groups: object (tracks,).
     """
-    targets, chosen = targets > 0, chosen > 0
-    both, sizes = targets & chosen, targets.astype(int) + chosen
+    targets, chosen = (np.asarray(part > 0, float) for part in (targets, chosen))  # products of int are slow
+    both, sizes = targets * chosen, targets + chosen
     with np.errstate(invalid="ignore"):  # 0 / 0: a sample that neither has nor is said to have a label
         values = [2 * (n @ both) / (n @ sizes) for n in group_counts(groups, samples)]
     return [percentile_interval(column) for column in np.transpose(values)]

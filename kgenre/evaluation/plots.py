@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from kgenre.core.figures import new_figure, save_figure
+from kgenre.core.text import one_line
 
 
 def draw_confusion(table: pd.DataFrame, title: str, path) -> None:
@@ -14,8 +15,9 @@ def draw_confusion(table: pd.DataFrame, title: str, path) -> None:
     figure, axes = new_figure(size + 0.8, size)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     ticks = range(len(table))
-    axes.set_xticks(ticks, table.columns, rotation=45, ha="right")
-    axes.set_yticks(ticks, table.index)
+    names = list(map(one_line, table.columns))
+    axes.set_xticks(ticks, names, rotation=45, ha="right", parse_math=False)
+    axes.set_yticks(ticks, names, parse_math=False)
     for row, column in zip(*counts.nonzero()):
         colour = "white" if share[row, column] > 0.5 else "black"
         axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
@@ -37,7 +39,7 @@ def draw_average_precision(table: pd.DataFrame, n_tracks: int, title: str, path)
     errors = np.clip([value - bounds[:, 0], bounds[:, 1] - value], 0, None)
     axes.errorbar(value, rows, xerr=errors, fmt="o", capsize=2, label="average precision, 95 % interval")
     axes.plot(table["tracks"].to_numpy(float) / n_tracks, rows, "|", color="black", markersize=10, label="chance")
-    axes.set_yticks(rows, table.index)
+    axes.set_yticks(rows, list(map(one_line, table.index)), parse_math=False)
     axes.set(xlim=(0, 1), title=title)
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="lower right", fontsize=8)

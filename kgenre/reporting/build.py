@@ -63,8 +63,9 @@ def report(asked: Asked, command: str, options: Options | None = None, progress:
     with report_folder(page.with_suffix("")) as folder:
         output = Output(folder, options, progress)
         subject = _subject(asked, folder, command, options, progress)
-        if subject.run and subject.run.finished:
-            write_card(subject.run, read_metrics(subject.run), progress)
+        # A student's metrics.json has how well it agrees with its teacher, of which no card is made.
+        if subject.run and subject.run.finished and "per_genre" in (metrics := read_metrics(subject.run)):
+            write_card(subject.run, metrics, progress)
         contents, left_out = make_sections(subject, output)
         write_text(page, report_page(subject, contents, left_out, output.excerpts))
     return page

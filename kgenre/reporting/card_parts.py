@@ -13,11 +13,12 @@ PATHS = ("data", "init", "artists")  # of the settings
 def intended(run: Run, metrics: dict) -> list[str]:
     settings = run.load_settings()
     what = "any number of genres of" if run.load_task().several else "one genre for"
+    labels = run.load_labels()
     return [
         f"A network (`{settings.arch}`, Keras) that names {what} a piece of music, trained and evaluated with "
         f"kgenre {run.load_facts()['kgenre']}.",
         "",
-        f"{len(metrics['labels'])} genres: {', '.join(map(escaped, metrics['labels']))}.",
+        f"{len(labels)} genres: {', '.join(map(escaped, labels))}.",
     ]
 
 

@@ -25,7 +25,7 @@ def report_folder(folder: Path) -> Iterator[Path]:
             f"{folder}: holds files that are not of a report, and the files behind the page would lie there. "
             "Name another page with --out."
         )
-    earlier = json.loads(listed.read_text(encoding="utf-8")) if listed.is_file() else []
+    earlier = _names(listed)
     write_json(listed, earlier)
     begun = listed.stat().st_mtime_ns
     yield folder
@@ -33,3 +33,14 @@ def report_folder(folder: Path) -> Iterator[Path]:
     for name in set(earlier) - files:
         (folder / name).unlink(missing_ok=True)
     write_json(listed, sorted(files))
+
+
+def _names(listed: Path) -> list[str]:
+    """The names in a list; none of one that is damaged, or that names files elsewhere, for folders are passed on."""
+    try:
+        names = json.loads(listed.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return []
+    if not isinstance(names, list):
+        return []
+    return [name for name in names if isinstance(name, str) and Path(name).name == name != ".."]

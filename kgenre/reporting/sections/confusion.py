@@ -24,7 +24,7 @@ def make(subject: Subject, output: Output) -> Markup:
 def _matrix(subject: Subject, output: Output) -> Markup:
     labels, targets, answers = subject.labels, subject.targets, subject.main
     table = confusion_table(targets, answers, list(labels))
-    output.table("confusion", table.reset_index())
+    output.table("confusion", table.reset_index(allow_duplicates=True))
     title = f"{subject.metrics['accuracy']:.1%} of {len(targets)} tracks"
     draw_confusion(table, title, output.folder / "confusion.png")
     rows = []

@@ -18,6 +18,8 @@ def make(subject: Subject, output: Output) -> Markup:
     if not path.is_file():
         raise LeftOut("the run has no history.csv")
     history, metric = pd.read_csv(path), subject.task.metrics[0]
+    if metric not in history:
+        raise LeftOut("the run was taught by another model, without genres")
     output.table("history", history)
     kept = history.loc[history["best"]].iloc[-1]
     name = metric.replace("_", " ")

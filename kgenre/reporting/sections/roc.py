@@ -18,6 +18,7 @@ from kgenre.core.ranking import (
     roc_curve,
     thinned,
 )
+from kgenre.core.text import one_line
 from kgenre.reporting.figures import new_figure
 from kgenre.reporting.section import LeftOut, Output
 from kgenre.reporting.subject import Subject
@@ -133,7 +134,8 @@ def _figure(kind: str, curves: dict[str, Curve], names: list[str], table: pd.Dat
 
 
 def short(name: str, most: int = 20) -> str:
-    """A name that a figure has room for: at most so many characters."""
+    """A name that a figure has room for and can write: at most so many characters."""
+    name = one_line(name)
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
