@@ -19,9 +19,7 @@ from kgenre.audio.settings import ReaderSettings
 
 def main(argv=None) -> int:
     parser = cli.make_parser("evaluate", __doc__)
-    cli.add_model_flag(parser, default="", required=True)
-    cli.add_data_flag(parser, default="the run's own tracks; a model that is not a run needs it")
-    parser.add_argument("--split", default="test", choices=("train", "valid", "test", "all"), help="(default: test)")
+    cli.add_evaluated_flags(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default: in the run folder)")
     cli.add_collection_flags(parser, "task")
     cli.add_reading_flags(parser)

@@ -24,9 +24,7 @@ from kgenre.training.settings import TrainingSettings
 
 def main(argv=None) -> int:
     parser = cli.make_parser("report", __doc__)
-    cli.add_model_flag(parser, default="", required=True)
-    cli.add_data_flag(parser, default="the run's own tracks; a model that is not a run needs it")
-    parser.add_argument("--split", default="test", choices=("train", "valid", "test", "all"), help="(default: test)")
+    cli.add_evaluated_flags(parser)
     parser.add_argument("--out", type=Path, metavar="FILE.html", help="the page (default: in the run folder)")
     text = (
         "songs, each of which gets a page, NAME.html in this folder or in that of --out; of one song --out is the page"

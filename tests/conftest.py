@@ -108,6 +108,15 @@ def spectrograms(tmp_path_factory):
     return exported_models.export_of_spectrograms(tmp_path_factory.mktemp("spectrograms") / "1")
 
 
+@pytest.fixture(scope="module")
+def browser():
+    """A running Chromium, for the tests of one file."""
+    from chromium import chromium
+
+    with chromium() as browser:
+        yield browser
+
+
 @pytest.fixture(autouse=True)
 def quiet_logger():
     """A command that ran in this process has set the logger's level, which is not this test's concern."""

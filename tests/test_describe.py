@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from audio_files import music, write_av, write_sound
-from chromium import chromium
 from libraries import LevelModel
 
 from kgenre import datasets
@@ -153,12 +152,6 @@ def test_describe_command_draws_a_sample_and_says_so(collection, level_model, tm
 
 
 # In a browser.
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

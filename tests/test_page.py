@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from audio_files import music, write_sound
-from chromium import chromium, new_tab, opened, until
+from chromium import new_tab, opened, until
 from libraries import LABELS, LevelModel, make_library
 
 import kgenre.web.explore
@@ -388,12 +388,6 @@ def test_explore_without_windows_repeats_the_last_choice(songs, tmp_path, monkey
 
 
 # In a browser.
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import mutagen
 import numpy as np
 import pytest
 from audio_files import music, write_sound
-from chromium import chromium, new_tab, opened, until
+from chromium import new_tab, opened, until
 from libraries import LABELS, make_library
 
 from kgenre.library.head import load_head, predict
@@ -78,12 +78,6 @@ def server(place):
     yield f"http://127.0.0.1:{int(process.stdout.readline())}"
     process.terminate()
     process.wait(10)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

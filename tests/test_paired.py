@@ -15,7 +15,7 @@ from kgenre.comparison.resampling import RESAMPLES, SAMPLES, resample
 from kgenre.comparison.results import Answers, Result, mean_and_deviation
 from kgenre.core.genres import join_genres
 from kgenre.core.metrics import percentile_interval, track_metrics
-from kgenre.core.paired import group_counts, holm, mcnemar
+from kgenre.core.paired import group_draws, holm, mcnemar
 from kgenre.evaluation.predictions import Predictions
 from kgenre.model.tasks.multi_label import MultiLabel
 from kgenre.model.tasks.single_label import SingleLabel
@@ -71,7 +71,7 @@ def test_holm_multiplies_by_what_is_left_and_stays_in_order():
 
 
 def test_group_counts_draw_as_many_groups_each_as_often():
-    counts = group_counts(50, 4000)
+    counts = group_draws(50, 4000)
     assert (counts.sum(axis=1) == 50).all()
     # The mean of 4000 draws of variance 1 - 1/50 lies within 5 standard errors of 1.
     assert np.abs(counts.mean(axis=0) - 1).max() < 5 / math.sqrt(4000)
@@ -100,7 +100,7 @@ def test_samples_are_the_metrics_of_the_tracks_of_the_drawn_groups():
     seeds = [answering(0.6, truth, rng), answering(0.5, truth, rng)]
     found = resample("single", [Answers(LABELS, np.arange(40), truth, p, groups) for p in seeds])
     names = sorted(set(groups))
-    counts = group_counts(len(names), SAMPLES)
+    counts = group_draws(len(names), SAMPLES)
     for sample in (0, 7, 150):
         times = counts[sample][[names.index(group) for group in groups]]
         rows = np.repeat(np.arange(40), times)
@@ -114,7 +114,7 @@ def test_samples_of_several_genres_are_weighted_average_precisions():
     targets, p = (rng.random((30, 3)) < 0.4).astype("float32"), rng.random((30, 3)).astype("float32")
     groups = np.arange(30).astype(str)
     found = resample("multi", [Answers(LABELS, np.arange(30), targets, p, groups)])["mean_average_precision"]
-    names, counts = sorted(groups), group_counts(30, RESAMPLES)
+    names, counts = sorted(groups), group_draws(30, RESAMPLES)
     weights = counts[5][[names.index(group) for group in groups]]
     by_label = [average_precision_score(targets[:, i], p[:, i], sample_weight=weights) for i in range(3)]
     assert found[5] == pytest.approx(np.mean(by_label))

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 from audio_files import cut_short, music, write_sound
-from chromium import chromium
+from chromium import new_tab
 from libraries import DoubtingModel, LevelModel
 from scan_kills import check_whole, contents, differences
 
@@ -512,21 +512,12 @@ def test_explore_ended_while_refining_loses_the_tracks_in_flight_alone(served, e
     assert not differences(contents(file), contents(file.with_name("peace.sqlite")))
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
 def tab(browser):
     """A new tab; the test fails if a script of its page does."""
-    tab, errors = browser.new_page(viewport={"width": 1200, "height": 800}), []
-    tab.set_default_timeout(1000 * WAIT_SECONDS)
-    tab.on("pageerror", lambda error: errors.append(str(error)))
-    yield tab
-    tab.close()
-    assert not errors
+    with new_tab(browser) as tab:
+        tab.set_default_timeout(1000 * WAIT_SECONDS)
+        yield tab
 
 
 def until(tab, holds: str) -> None:

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-from chromium import chromium
 from made_predictions import HOSTILE, made_predictions, write_baseline
 
 from kgenre import report, train
@@ -16,12 +15,6 @@ SHOTS = os.environ.get("KGENRE_SCREENSHOTS")  # a folder to look at the page's p
 LABELS = ("blues", "a $ & <b>$", "hip-hop", "Old-Time / Historic music", "rock")
 LARGEST = 8e6  # bytes
 SIZES = (1200, 900), (390, 844)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from chromium import chromium, opened, until
+from chromium import opened, until
 
 pytest.importorskip("httpx", reason="httpx is not installed")
 
@@ -46,12 +46,6 @@ WATCH_STAGES = """() => {
             seen.add(`${song.dataset.stage} ${song.querySelector("progress").getAttribute("value")}`);
     }).observe(document.querySelector("#songs"), { subtree: true, childList: true, attributes: true });
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import soundfile
 from audio_files import music, tone, write_sound
-from chromium import chromium, new_tab, opened, until
+from chromium import new_tab, opened, until
 from libraries import DoubtingModel, LevelModel
 
 from kgenre import report as command
@@ -319,12 +319,6 @@ def test_occlusion_hottest_cells_lower_the_class_more_than_random_ones(collectio
     hottest, random = np.mean(lost, axis=0)
     print(f"lost: hottest {hottest:.3f}, random {random:.3f}, of {len(lost)} songs")
     assert hottest > random + 0.1
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as running:
-        yield running
 
 
 @pytest.mark.parametrize("width", [1200, 390])

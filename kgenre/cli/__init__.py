@@ -13,6 +13,7 @@ from kgenre.cli.run import run, run_applicable
 from kgenre.cli.wording import (
     add_collection_flags,
     add_data_flag,
+    add_evaluated_flags,
     add_model_flag,
     add_runtime_flag,
     add_unsure_flag,
@@ -28,6 +29,7 @@ __all__ = [
     "add_settings_flags",
     "add_collection_flags",
     "add_data_flag",
+    "add_evaluated_flags",
     "add_model_flag",
     "add_reading_flags",
     "add_runtime_flag",

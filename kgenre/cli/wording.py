@@ -54,6 +54,13 @@ def unsure_rule(args: argparse.Namespace) -> "UnsureRule | None":
     return settings_from(AnswerSettings, args).rule
 
 
+def add_evaluated_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds --model, --data and --split: the tracks that a model is evaluated on."""
+    add_model_flag(parser, default="", required=True)
+    add_data_flag(parser, default="the run's own tracks; a model that is not a run needs it")
+    parser.add_argument("--split", default="test", choices=("train", "valid", "test", "all"), help="(default: test)")
+
+
 def warn_if_leaky(model) -> None:
     """Tells on standard error what makes the metrics of a serving.Model too high, if anything is known to."""
     if model.leaky:

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from kgenre.comparison.results import Answers
 from kgenre.core.multi_label_metrics import RESAMPLES, mean_average_precision
-from kgenre.core.paired import group_counts
+from kgenre.core.paired import group_draws
 
 SAMPLES = 2000  # of metrics that follow from the confusion of genres
 BLOCK = 100  # samples at a time, for their confusions take memory
@@ -31,7 +31,7 @@ def resample(task: str, answers: Sequence[Answers], seed: int = 0) -> dict[str, 
 
 
 def _single(answers, codes, n_groups: int, seed: int) -> dict[str, np.ndarray]:
-    counts = group_counts(n_groups, SAMPLES, seed)
+    counts = group_draws(n_groups, SAMPLES, seed)
     found = [_of_confusions(one, own, counts) for one, own in zip(answers, codes)]
     return {name: np.mean([samples[name] for samples in found], axis=0) for name in found[0]}
 
@@ -59,7 +59,7 @@ def _metrics(confusions: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _multi(answers, codes, n_groups: int, seed: int) -> dict[str, np.ndarray]:
-    counts = group_counts(n_groups, RESAMPLES, seed)
+    counts = group_draws(n_groups, RESAMPLES, seed)
     values = np.empty((len(answers), len(counts)))
     for i, (one, own) in enumerate(zip(answers, codes)):
         for j, times in enumerate(counts):

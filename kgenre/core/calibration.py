@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kgenre.core.metrics import percentile_interval, wilson_interval
-from kgenre.core.paired import group_counts
+from kgenre.core.paired import group_draws
 
 LEAST_PROBABILITY = 1e-12  # of the true genre: keeps a logarithm finite
 LEAST_PROBABILITY_OF_SEVERAL = 1e-7  # of a label and of its absence, as Keras does
@@ -130,7 +130,7 @@ def calibration_intervals(
     repeats tracks, which adds to its bias.
     """
     names, codes = np.unique(np.asarray(groups).astype(str), return_inverse=True)
-    counts = group_counts(len(names), draws, seed)  # (draws, groups)
+    counts = group_draws(len(names), draws, seed)  # (draws, groups)
     tracks = counts @ np.bincount(codes)
     scores = {"log_loss": log_losses(targets, probabilities), "brier": squared_errors(targets, probabilities)}
     means = {name: counts @ np.bincount(codes, own) / tracks for name, own in scores.items()}

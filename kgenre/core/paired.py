@@ -44,6 +44,6 @@ def holm(p_values) -> np.ndarray:
     return corrected
 
 
-def group_counts(n_groups: int, samples: int, seed: int = 0) -> np.ndarray:
+def group_draws(n_groups: int, samples: int, seed: int = 0) -> np.ndarray:
     """How often each group is in each bootstrap sample of as many groups, int (samples, n_groups)."""
     return np.random.default_rng(seed).multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=samples)

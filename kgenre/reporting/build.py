@@ -14,7 +14,7 @@ from kgenre.core.files import write_text
 from kgenre.core.progress import SILENT, Progress
 from kgenre.evaluation.evaluate import evaluate_named, read_metrics
 from kgenre.evaluation.pooled import has_folds, pooled_predictions
-from kgenre.evaluation.predictions import read_predictions, read_probabilities
+from kgenre.evaluation.predictions import Predictions, read_predictions, read_probabilities
 from kgenre.reporting.card import write_card
 from kgenre.reporting.excerpts import add_excerpts
 from kgenre.reporting.folder import report_folder
@@ -99,17 +99,17 @@ def _page_path(asked: Asked) -> Path:
 
 
 def _subject(asked: Asked, folder: Path, command: str, options: Options, progress: Progress) -> Subject:
-    found = Subject(asked.model.resolve().name, asked.model, command, predictions=None)
+    named = (asked.model.resolve().name, asked.model, command)
     if is_baseline(asked.model):
         if asked.data is not None:
             raise KgenreError(f"{asked.model}: a baseline is reported on its own tracks. Leave out --data.")
-        return dataclasses.replace(
-            found, predictions=read_predictions(asked.model), classifiers=_classifiers(asked.model)
-        )
-    if has_folds(Run(asked.model)):
+        found = read_predictions(asked.model)
+        return Subject(*named, found, classifiers=_classifiers(asked.model, found))
+    run = Run(asked.model)
+    if has_folds(run):
         if asked.data is not None:
             raise KgenreError(f"{asked.model}: has no model, only its folds. Leave out --data, or name one of them.")
-        return dataclasses.replace(found, predictions=pooled_predictions(Run(asked.model)))
+        return Subject(*named, pooled_predictions(run))
     tracks: dict[str, EvaluatedTrack] = {}
 
     def keep(prediction) -> None:
@@ -117,9 +117,8 @@ def _subject(asked: Asked, folder: Path, command: str, options: Options, progres
 
     settings = (options.workers, asked.max_bad_share, progress, asked.policy, asked.collection, keep)
     evaluate_named(asked.model, asked.data, asked.split, folder, *settings)
-    run = Run(asked.model)
-    own = {"tracks": tracks, "model": open_model(asked.model), "run": run if run.begun else None}
-    return dataclasses.replace(found, predictions=read_predictions(folder), **own)
+    model = open_model(asked.model)
+    return Subject(*named, read_predictions(folder), tracks, model, run if run.begun else None)
 
 
 def is_baseline(folder: Path) -> bool:
@@ -128,15 +127,15 @@ def is_baseline(folder: Path) -> bool:
     return (folder / "classifiers.csv").is_file() and not run.begun
 
 
-def _classifiers(folder: Path) -> Mapping[str, np.ndarray]:
+def _classifiers(folder: Path, found: Predictions) -> Mapping[str, np.ndarray]:
     """{name: probabilities} of the classifiers of a baseline.
 
     Raises:
         KgenreError: they answered other tracks than those of predictions.csv.
     """
-    paths, found = list(read_predictions(folder).rows["path"]), {}
+    paths, answers = list(found.rows["path"]), {}
     for path in sorted((folder / "classifiers").glob("*.csv")):
-        rows, found[path.stem] = read_probabilities(path)
+        rows, answers[path.stem] = read_probabilities(path)
         if list(rows["path"]) != paths:
             raise KgenreError(f"{path}: is of other tracks than predictions.csv. Run `kgenre baseline` again.")
-    return found
+    return answers

@@ -12,7 +12,7 @@ from kgenre.audio.policy import AUTO
 from kgenre.core.parallel import map_in_order
 from kgenre.evaluation.errors import ranked_mistakes
 from kgenre.reporting.section import LeftOut, Output
-from kgenre.reporting.subject import EvaluatedTrack, Subject
+from kgenre.reporting.subject import Subject
 
 RATE, KBIT = 24000, 64  # mono: 6 s are 48 kB, 64 kB in the page
 MOST_SECONDS = 6.0
@@ -25,15 +25,15 @@ def most_confident_mistakes(subject: Subject, n: int = MOST) -> list[int]:
     return [int(i) for i in ranked_mistakes(subject.predictions) if paths.iloc[i] in subject.tracks][:n]
 
 
-def deciding_slice(track: EvaluatedTrack, label: int) -> int:
-    """The number of the slice in which a label is most probable."""
-    return int(np.argmax(track.probabilities[:, label]))
+def deciding_slice(probabilities: np.ndarray, label: int) -> int:
+    """The number of the slice in which a label is most probable: probabilities (slices, labels)."""
+    return int(np.argmax(probabilities[:, label]))
 
 
 def deciding_start(subject: Subject, number: int) -> float:
     """Where in a track of a report, in seconds, the slice begins that decided its answer."""
     track = subject.tracks[subject.rows["path"].iloc[number]]
-    return float(track.starts[deciding_slice(track, subject.main[number])])
+    return float(track.starts[deciding_slice(track.probabilities, subject.main[number])])
 
 
 def excerpt_url(path: str, start: float, seconds: float, decoder: str = AUTO, most: float = MOST_SECONDS) -> str:

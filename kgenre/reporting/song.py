@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from kgenre.audio.policy import ReadPolicy
+from kgenre.reporting.excerpts import deciding_slice
 from kgenre.reporting.nearest import TrainTracks
 from kgenre.reporting.section import LeftOut
 from kgenre.serving.model import Model
@@ -33,7 +34,7 @@ class Song:
     @property
     def deciding(self) -> int:
         """The number of the slice in which that genre is most probable."""
-        return int(self.prediction.slices.probabilities[:, self.label].argmax())
+        return deciding_slice(self.prediction.slices.probabilities, self.label)
 
     @property
     def trained_on(self) -> bool:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from kgenre.evaluation.accuracy_by import accuracy_by_duration, accuracy_by_position, score_by_slices
 from kgenre.reporting.figures import BLUE, RED, new_figure
 from kgenre.reporting.section import LeftOut, Output
+from kgenre.reporting.song_figures import clock
 from kgenre.reporting.subject import Subject
 from kgenre.reporting.templates import render
 
@@ -54,7 +55,7 @@ def make(subject: Subject, output: Output) -> Markup:
 def by_duration(table: pd.DataFrame):
     figure, axes = _axes("accuracy", "length of the track (a fifth of the tracks each)")
     _points(axes, table, np.arange(len(table)), "accuracy", BLUE)
-    unit = _minutes if table["longest"].max() >= 120 else "{:.0f} s".format
+    unit = clock if table["longest"].max() >= 120 else "{:.0f} s".format
     axes.set_xticks(
         range(len(table)), [f"{unit(a)}\nto {unit(b)}" for a, b in table[["shortest", "longest"]].to_numpy()]
     )
@@ -96,7 +97,3 @@ def _points(axes, table: pd.DataFrame, x: Sequence[float], name: str, colour: st
     errors = np.clip([value - bounds[:, 0], bounds[:, 1] - value], 0, None)
     line = {"fmt": f"o{style.strip('o')}", "color": colour, "markersize": 5, "capsize": 3, "elinewidth": 1.2}
     axes.errorbar(x, value, yerr=errors, label=label, **line)
-
-
-def _minutes(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
