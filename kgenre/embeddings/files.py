@@ -93,6 +93,15 @@ def read_metadata(path) -> tuple[dict, pd.DataFrame]:
     return header, pd.DataFrame({**texts, **{name: columns[name].astype(NUMBERS[name]) for name in NUMBERS}})
 
 
+def read_header(path) -> dict:
+    """The header of an embedding file alone.
+
+    Raises:
+        KgenreError: as `read_embeddings`.
+    """
+    return _read(path, lambda form: form.read_header(path))
+
+
 def check_suffix(path) -> None:
     """Raises KgenreError if the suffix is none of FORMATS, or if it needs a package that is not installed."""
     suffix = Path(path).suffix.lower()

@@ -91,8 +91,7 @@ class PartsFolder:
 
     def remove(self) -> None:
         """Deletes the parts and the plan, what was being written when a worker was killed, and the empty folder."""
-        names = self._names()
-        self.delete([name for name in names if name.endswith((self.suffix, PLAN))])
+        self.delete([name for name in self._names() if name.endswith((self.suffix, PLAN))])
         if self.is_local and Path(self.url).is_dir():
             with contextlib.suppress(OSError):  # something else is in it
                 Path(self.url).rmdir()
@@ -151,3 +150,8 @@ class PartsFolder:
 
     def _path(self, name: str) -> str:
         return posixpath.join(self.url.rstrip("/"), name) if name else self.url.rstrip("/")
+
+
+def folder_beside(file: Path) -> str:
+    """The hidden folder beside a file, or a folder, in which its parts lie until it is complete."""
+    return str(Path(file).absolute().with_name(f".{Path(file).name}.parts"))

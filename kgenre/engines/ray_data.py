@@ -5,9 +5,10 @@ or a node is lost, the chunks that have no part then are computed by others.
 """
 
 import contextlib
+import importlib.util
+import json
 import logging
 import os
-import socket
 from collections.abc import Callable, Iterator, Sequence
 
 from kgenre.core.errors import KgenreError
@@ -28,8 +29,9 @@ class _Worker:
         self.work, self.folder, self.threads, self.function = work, folder, threads, None
 
     def __call__(self, batch: dict) -> dict:
-        """{"chunk": [Chunk]} -> {"items": [their number], "fault": ["" or what ended the work]}."""
-        [chunk] = batch["chunk"]
+        """{"chunk": [a Chunk as JSON]} -> {"items": [their number], "fault": ["" or what ended the work]}."""
+        [text] = batch["chunk"]
+        chunk = Chunk(*json.loads(text))
         fault = ""
         try:
             self._compute(chunk)
@@ -59,7 +61,8 @@ def run(
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         n_workers = min(len(chunks), workers_of(ray.nodes(), settings))
-        rows = ray.data.from_items([{"chunk": chunk} for chunk in chunks], override_num_blocks=min(len(chunks), BLOCKS))
+        rows = [{"chunk": json.dumps([chunk.number, dict(chunk.items), chunk.key])} for chunk in chunks]
+        rows = ray.data.from_items(rows, override_num_blocks=min(len(chunks), BLOCKS))
         results = rows.map_batches(
             _Worker,
             fn_constructor_args=(work, folder, settings.worker_cpus),
@@ -76,3 +79,76 @@ def run(
                 if fault:
                     raise KgenreError(str(fault))
                 advance(int(n_items))
+
+
+def workers_of(nodes: Sequence[dict], settings: EngineSettings) -> int:
+    """How many workers the nodes of a cluster hold, as `ray.nodes` tells of them.
+
+    Raises:
+        KgenreError: none of them holds a worker.
+    """
+    needs = {"CPU": settings.worker_cpus, "GPU": settings.worker_gpus, "memory": settings.worker_memory_gib * 2**30}
+    needs = {name: amount for name, amount in needs.items() if amount}
+    resources = [node["Resources"] for node in nodes if node["Alive"]]
+    held = sum(min(int(of.get(name, 0) // amount) for name, amount in needs.items()) for of in resources)
+    if not held:
+        most = {name: max((of.get(name, 0) for of in resources), default=0) for name in needs}
+        flags = ", ".join(f"{amount:g} {name} (most of a node: {most[name]:g})" for name, amount in needs.items())
+        raise KgenreError(f"No node of the cluster has what a worker needs: {flags}. Lower --worker-cpus and the like.")
+    return held
+
+
+@contextlib.contextmanager
+def _connected(settings: EngineSettings) -> Iterator:
+    """Ray, connected to the cluster for as long as the context lasts; a connection that was there stays.
+
+    Raises:
+        KgenreError: there is no cluster at the address.
+    """
+    _check_installed()
+    for name, value in {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}.items():
+        os.environ.setdefault(name, value)  # read when Ray is imported
+    if not settings.ray_log:
+        os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")
+    import ray
+
+    was_there = ray.is_initialized()
+    with contextlib.nullcontext() if settings.ray_log else _quiet():
+        if not was_there:
+            _connect(ray, settings)
+        try:
+            yield ray
+        finally:
+            if not was_there:
+                ray.shutdown()
+
+
+def _connect(ray, settings: EngineSettings) -> None:
+    address = settings.address or os.environ.get("RAY_ADDRESS")
+    level = logging.INFO if settings.ray_log else logging.CRITICAL
+    try:
+        ray.init(address=address, logging_level=level, log_to_driver=settings.ray_log, include_dashboard=False)
+    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+        raise KgenreError(
+            f"no Ray cluster at {address}: {str(error).splitlines()[0]} Start one with `ray start --head`, and name "
+            "its address with --address HOST:PORT."
+        ) from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Within it nothing is shown of what Ray prints, on standard output, of workers that are lost and replaced."""
+    levels = {name: logging.getLogger(name).level for name in ("ray", "ray.data")}
+    for name in levels:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+            yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+
+
+def _check_installed() -> None:
+    if importlib.util.find_spec("ray") is None:
+        raise KgenreError("--engine ray needs Ray, which is not installed. Run `pip install 'kgenre[ray]'`.")
