@@ -121,7 +121,7 @@ def test_embed_after_a_kill_continues_and_equals_an_unbroken_run(run, manifest, 
     assert not out.exists()
     done = [len(read_embeddings(part).slice_starts) for part in parts.glob(f"0*{suffix}")]
     assert 0 < len(done) < 5
-    (parts / f".0123-000009-0123{suffix}").write_bytes(b"a part that was being written when the power went")
+    (parts / f".{32 * '0'}-000009-{16 * '0'}{suffix}").write_bytes(b"a part that was being written when the power went")
     model = Level()
     status, text, _ = run(model, to=out.name)
     assert status == 0 and "5 tracks, 5 of them new" in text
@@ -228,7 +228,7 @@ def test_embed_of_name_that_is_not_utf8_needs_npz(run, manifest, suffix):
     (manifest.parent / "x.wav").rename(manifest.parent / name)
     status, _, err = run(Level(), manifest.parent / name, data=False, to=f"out{suffix}")
     if suffix == ".parquet":
-        assert status == 2 and "not UTF-8, which Parquet cannot hold. Name an .npz file." in err
+        assert status == 2 and "not UTF-8, which Parquet cannot hold. Name a file of another format." in err
     else:
         assert status == 0
         assert read_embeddings(manifest.parent / "out.npz").table["path"].tolist() == [str(manifest.parent / name)]
@@ -263,4 +263,4 @@ def test_command_with_wrong_arguments_is_one_line(run, manifest, monkeypatch):
     assert status == 2 and "one of the two" in err
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     status, _, err = run(Level(), to="out.parquet")
-    assert status == 2 and "Parquet needs pyarrow. `pip install pyarrow`, or name an .npz file." in err
+    assert status == 2 and "Parquet needs pyarrow. `pip install pyarrow`, or name a file of another format." in err

@@ -40,6 +40,19 @@ def file_system(url: str):
         raise KgenreError(f"{url}: cannot be opened: {str(error).splitlines()[0]}") from error
 
 
+def files_below(url: str) -> list[str]:
+    """The URLs of all files of a folder at a URL, sorted; of a file, its own.
+
+    Raises:
+        KgenreError: as `file_system`; or it cannot be listed.
+    """
+    system = file_system(url)
+    try:
+        return [system.unstrip_protocol(name) for name in sorted(system.find(url))]
+    except OSError as error:
+        raise KgenreError(f"{url}: cannot be listed: {error.strerror or error}. Name files.") from error
+
+
 @contextlib.contextmanager
 def local_copy(name: str) -> Iterator[str]:
     """The path of a file: itself, or of a URL a copy with the same ending, deleted at the end of the context.

@@ -14,16 +14,13 @@ import numpy as np
 import pandas as pd
 
 import kgenre
-from kgenre.audio.fragments import whole_file
-from kgenre.audio.inputs import container
+from kgenre.audio.signature import signature
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_beside
-from kgenre.core.urls import is_url
 from kgenre.embeddings.columns import TEXTS, SliceVectors
 from kgenre.embeddings.files import FORMATS, check_names, check_suffix, read_metadata, stream_vectors
 
 MUST_AGREE = {"identity": "another model", "config_hash": "other settings", "decoder": "another decoder"}
-AT_A_URL = (0, 0)  # size and time of what lies there: unknown, and taken to be unchanged
 
 
 @dataclass(frozen=True)
@@ -144,20 +141,6 @@ class Store:
         for (source, _), keep in zip(self.sources, kept):
             if keep.any():
                 yield from itertools.compress(stream_vectors(source), keep)
-
-
-def signature(path) -> tuple[int, int] | None:
-    """Size in bytes and time of change in ns, by which a changed file is recognised; None if there is no file.
-
-    Of a part of a file (audio.fragments), the file's; of a URL, AT_A_URL.
-    """
-    if is_url(path):
-        return AT_A_URL
-    try:
-        found = container(whole_file(str(path))).stat()
-    except OSError:  # the reader reports the cause
-        return None
-    return found.st_size, found.st_mtime_ns
 
 
 def _pair(signature: Sequence[int] | None) -> tuple[int, int] | None:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from kgenre.audio.signature import AT_A_URL, signature
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import Progress
 from kgenre.embeddings.columns import TEXTS
 from kgenre.embeddings.files import FORMATS, read_header
-from kgenre.embeddings.store import MUST_AGREE, Store, TrackVectors, signature
+from kgenre.embeddings.store import MUST_AGREE, Store, TrackVectors
 from kgenre.engines.folder import PartsFolder, folder_beside
 from kgenre.engines.plan import Plan
 from kgenre.engines.run import compute
@@ -53,7 +54,7 @@ class VectorWork(Work):
         failures = {name: result.cause for name, result in results.items() if isinstance(result, Failure)}
         tracks = [result for name, result in results.items() if name not in failures]
         table = pd.DataFrame({"path": [track.path for track in tracks]}, dtype=object).reindex(columns=list(TEXTS))
-        signatures = [items[track.path] or signature(track.path) or (0, 0) for track in tracks]
+        signatures = [items[track.path] or signature(track.path) or AT_A_URL for track in tracks]
         table = table.fillna("").assign(  # the other texts are those that the tracks have when parts are merged
             seconds=[track.seconds for track in tracks],
             slices=[len(track.slices) for track in tracks],
@@ -64,7 +65,12 @@ class VectorWork(Work):
         FORMATS[self.suffix].write(path, {**self.header, FAILURES: failures}, table, vectors)
 
     def failures(self, path: Path) -> dict[str, str]:
-        return read_header(path)[FAILURES]
+        return vector_failures(path)
+
+
+def vector_failures(path: Path) -> dict[str, str]:
+    """{path: cause} of the failures of a part of vectors, as of Work."""
+    return read_header(path)[FAILURES]
 
 
 def check_agrees(header: dict, wanted: dict) -> None:
@@ -105,12 +111,11 @@ def compute_vectors(
     return parts.failures, parts.items - len(parts.failures)
 
 
-def merge_vectors(plan: Plan, files: list[Path], out: Path) -> int:
-    """Writes an embedding file of parts that `compute_vectors` left; returns the number of tracks of the collection.
+def merge_vectors(plan: Plan, files: list[Path], out: Path) -> None:
+    """Writes an embedding file of parts that `compute_vectors` left.
 
     Raises:
         KgenreError: as Store.
     """
     rows = pd.DataFrame(plan.about["rows"], dtype=object).astype("string").fillna("")
     Store(out, plan.about["header"], rows, plan.items).finish(files)
-    return len(rows)

@@ -9,6 +9,7 @@ import gzip
 import json
 import os
 import posixpath
+import re
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -20,6 +21,9 @@ from kgenre.core.urls import is_url
 from kgenre.engines.chunks import Chunk
 
 PLAN = "plan.json.gz"
+# Names of parts, and of what was being written when a worker was killed; another file of the folder is not ours.
+PART = re.compile(r"\d{6,}-([0-9a-f]{16})")
+BESIDE = re.compile(r"\.[0-9a-f]{32}-")
 # Where a put shows the whole object or none; elsewhere a file is put beside and renamed.
 ATOMIC_PUT = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "memory"}
 
@@ -44,8 +48,8 @@ class PartsFolder:
 
     def keys(self) -> dict[str, str]:
         """{key of a chunk: file name} of the parts that are there."""
-        names = [name for name in self._names() if name.endswith(self.suffix) and name[:1].isdigit()]
-        return {name.removesuffix(self.suffix).partition("-")[2]: name for name in names}
+        found = ((PART.fullmatch(name.removesuffix(self.suffix)), name) for name in self._names())
+        return {match[1]: name for match, name in found if match}
 
     def has(self, chunk: Chunk) -> bool:
         """Whether there is a part of this chunk, by the name that it has now."""
@@ -91,7 +95,8 @@ class PartsFolder:
 
     def remove(self) -> None:
         """Deletes the parts and the plan, what was being written when a worker was killed, and the empty folder."""
-        self.delete([name for name in self._names() if name.endswith((self.suffix, PLAN))])
+        parts = set(self.keys().values())
+        self.delete([name for name in self._names() if name in parts or name == PLAN or BESIDE.match(name)])
         if self.is_local and Path(self.url).is_dir():
             with contextlib.suppress(OSError):  # something else is in it
                 Path(self.url).rmdir()

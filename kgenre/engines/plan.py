@@ -70,8 +70,8 @@ class Plan:
             raise KgenreError(f"{folder}: holds parts {what}. Name another folder with --parts, or delete this one.")
         if not is_whole and [chunk.key for chunk in held.chunks] != [chunk.key for chunk in self.chunks]:
             raise KgenreError(
-                f"{folder}: holds parts of another list of tracks ({len(held.items)}, now {len(self.items)}), or tracks "
-                "have changed since. Name another folder with --parts, or delete this one."
+                f"{folder}: holds parts of another list of tracks ({len(held.items)}, now {len(self.items)}), or tracks"
+                " have changed since. Name another folder with --parts, or delete this one."
             )
 
     def missing(self, folder: PartsFolder) -> list[int]:

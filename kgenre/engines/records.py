@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kgenre.core.errors import KgenreError
-from kgenre.engines.work import Failure
+from kgenre.engines.work import Failure, Items, Work
 
 SUFFIX = ".jsonl"
 END = '{"end": '  # the last line counts the others: a file that was cut has none
@@ -37,6 +37,18 @@ def read_records(path: Path) -> dict[str, object]:
     return found
 
 
-def failures_of(results: Mapping[str, object]) -> dict[str, str]:
-    """{name: cause} of the failures among results."""
-    return {name: value.cause for name, value in results.items() if isinstance(value, Failure)}
+def record_failures(path: Path) -> dict[str, str]:
+    """{name: cause} of the failures of a part, as of Work."""
+    return {name: value.cause for name, value in read_records(path).items() if isinstance(value, Failure)}
+
+
+class RecordWork(Work):
+    """Work whose values are what JSON takes."""
+
+    suffix = SUFFIX
+
+    def write(self, path: Path, items: Items, results: Mapping[str, object]) -> None:
+        write_records(path, results)
+
+    def failures(self, path: Path) -> dict[str, str]:
+        return record_failures(path)

@@ -2,14 +2,14 @@
 
 import contextlib
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 from kgenre.engines import ENGINES
-from kgenre.engines.chunks import part_of
+from kgenre.engines.chunks import make_chunks, part_of
 from kgenre.engines.folder import PartsFolder
 from kgenre.engines.plan import Plan
 from kgenre.engines.settings import EngineSettings
@@ -36,6 +36,12 @@ class Parts:
         """The parts as files of this machine; those at a URL are all fetched, for as long as the context lasts."""
         with contextlib.ExitStack() as stack:
             yield [stack.enter_context(self.folder.local_file(name)) for name in self.names]
+
+
+def own_items(work: Work, items: Items, settings: EngineSettings) -> Items:
+    """Those of the items that this run computes: all, or a K-th of them."""
+    own = part_of(make_chunks(items, work.settings), settings.fraction)
+    return {name: data for chunk in own for name, data in chunk.items.items()}
 
 
 def compute(
@@ -76,10 +82,12 @@ def compute(
             f"{folder}: {len(missing)} of {len(own)} parts that workers wrote are not there. Workers on other machines "
             "need a folder that all share: name it, or a URL such as s3://BUCKET/DIR, with --parts."
         )
-    return collect(work, folder, [there[chunk.key] for chunk in own], n_items)
+    return collect(work.failures, folder, [there[chunk.key] for chunk in own], n_items)
 
 
-def collect(work: Work, folder: PartsFolder, names: list[str], n_items: int) -> Parts:
+def collect(
+    read_failures: Callable[[Path], dict[str, str]], folder: PartsFolder, names: list[str], n_items: int
+) -> Parts:
     """The parts of these names, each of which is looked at.
 
     Raises:
@@ -89,7 +97,7 @@ def collect(work: Work, folder: PartsFolder, names: list[str], n_items: int) -> 
     for name in names:
         with folder.local_file(name) as file:
             try:
-                failures.update(work.failures(file))
+                failures.update(read_failures(file))
             except KgenreError as error:
                 folder.delete([name])
                 raise KgenreError(f"{error} It was deleted; repeat the command, which computes it again.") from error

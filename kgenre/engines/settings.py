@@ -23,7 +23,7 @@ class EngineSettings(Settings):
     )
     parts: str | None = Field(
         None,
-        description="folder for what is computed until all is there, a path or URL that all workers share; beside --out",
+        description="folder for what is computed until all is there, a path or URL that all workers share",
         json_schema_extra={"metavar": "DIR"},
     )
     address: str | None = Field(
@@ -35,21 +35,25 @@ class EngineSettings(Settings):
     worker_cpus: int = Field(1, ge=1, le=1024, description="of --engine ray: cores of a worker, which holds one model")
     worker_gpus: float = Field(0.0, ge=0, le=64, description="of --engine ray: GPUs of a worker, or a share of one")
     worker_memory_gib: float = Field(
-        0.0, ge=0, le=4096, description="of --engine ray: memory that a worker needs, so that a node takes no more; 0: any"
+        0.0,
+        ge=0,
+        le=4096,
+        description="of --engine ray: memory a worker needs, which a node must have; 0: any",
     )
     ray_log: bool = Field(False, description="of --engine ray: show what Ray tells of itself")
 
-    @property
-    def fraction(self) -> tuple[int, int]:
-        """K and N of `part`.
-
-        Raises:
-            KgenreError: not K/N with 1 <= K <= N.
-        """
+    def check(self) -> None:
+        """Raises KgenreError where `part` is not K/N with 1 <= K <= N."""
         match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", self.part)
         if not match or not 1 <= int(match[1]) <= int(match[2]):
             raise KgenreError(f"`part` must be K/N with K from 1 to N, such as 3/10. Received: part={self.part}.")
-        return int(match[1]), int(match[2])
+
+    @property
+    def fraction(self) -> tuple[int, int]:
+        """K and N of `part`; raises what `check` does."""
+        self.check()
+        k, n = map(int, self.part.split("/"))
+        return k, n
 
     @property
     def is_whole(self) -> bool:
