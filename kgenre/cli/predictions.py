@@ -140,11 +140,12 @@ def write_records(records: list[dict], output: Output, labels: Sequence[str], by
     if output.format != "parquet":
         output.write_text(_text(records, output, labels, by_slice))
         return
-    import pandas as pd
+    from pyarrow import parquet, table
 
     columns, rows = records_table(records, labels, by_slice)
     check_utf8(output.path, (record["path"] for record in records))
-    output.write(lambda path: pd.DataFrame(rows, columns=columns).to_parquet(path, index=False))
+    values = table({name: [row[name] for row in rows] for name in columns})
+    output.write(lambda path: parquet.write_table(values, path))
 
 
 def _text(records: list[dict], output: Output, labels, by_slice: bool) -> str:

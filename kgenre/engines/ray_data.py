@@ -9,6 +9,8 @@ import importlib.util
 import json
 import logging
 import os
+import re
+import socket
 from collections.abc import Callable, Iterator, Sequence
 
 from kgenre.core.errors import KgenreError
@@ -19,6 +21,8 @@ from kgenre.engines.settings import EngineSettings
 from kgenre.engines.work import Work
 
 IN_FLIGHT = 2  # chunks that a worker is given ahead: one that it computes, one that waits
+HOST_PORT = re.compile(r"([^/]+):(\d+)")
+CONNECT_SECONDS = 10
 BLOCKS = 1000  # that the chunks are handed out in, at most: each takes a moment of the driver's
 
 
@@ -74,11 +78,17 @@ def run(
             num_gpus=settings.worker_gpus or None,
             memory=round(settings.worker_memory_gib * 2**30) or None,
         )
-        for batch in results.iter_batches(batch_size=None):
-            for n_items, fault in zip(batch["items"], batch["fault"]):
-                if fault:
-                    raise KgenreError(str(fault))
-                advance(int(n_items))
+        try:
+            for batch in results.iter_batches(batch_size=None):
+                for n_items, fault in zip(batch["items"], batch["fault"]):
+                    if fault:
+                        raise KgenreError(str(fault))
+                    advance(int(n_items))
+        except ray.exceptions.ActorDiedError as error:  # in its creation; one that is killed is replaced
+            cause = re.findall(r"^\w*Error: .*", str(error), re.MULTILINE) or [str(error).splitlines()[0]]
+            raise KgenreError(
+                f"A worker cannot start: {cause[-1]}. Install the same version of kgenre[ray] on every node."
+            ) from error
 
 
 def workers_of(nodes: Sequence[dict], settings: EngineSettings) -> int:
@@ -127,10 +137,12 @@ def _connect(ray, settings: EngineSettings) -> None:
     address = settings.address or os.environ.get("RAY_ADDRESS")
     level = logging.INFO if settings.ray_log else logging.CRITICAL
     try:
+        if address and (match := HOST_PORT.fullmatch(address)):  # which Ray itself tries for ten minutes
+            socket.create_connection((match[1], int(match[2])), timeout=CONNECT_SECONDS).close()
         ray.init(address=address, logging_level=level, log_to_driver=settings.ray_log, include_dashboard=False)
-    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise KgenreError(
-            f"no Ray cluster at {address}: {str(error).splitlines()[0]} Start one with `ray start --head`, and name "
+            f"No Ray cluster at {address}: {str(error).splitlines()[0]}. Start one with `ray start --head`, and name "
             "its address with --address HOST:PORT."
         ) from error
 
