@@ -1,6 +1,7 @@
 """Work in parts: division, resumption, parts K/N, what is damaged or does not belong together; without Ray."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from audio_files import music, write_sound
 from engine_works import ITEMS, Squares, expected
 
 from kgenre import baseline, embed, merge, predict
+from kgenre.audio.policy import DEFAULT_POLICY
 from kgenre.core.errors import KgenreError
 from kgenre.embeddings.files import read_embeddings
 from kgenre.engines.chunks import LARGEST, chunk_size, make_chunks, part_of
@@ -25,6 +27,9 @@ from kgenre.engines.records import SUFFIX, read_records
 from kgenre.engines.run import compute
 from kgenre.engines.settings import EngineSettings
 from kgenre.engines.work import Failure
+from kgenre.serving.catalogue import open_model
+from kgenre.serving.model_source import ModelSource
+from kgenre.serving.predict_work import Answering, PredictWork
 
 RATE = 22050
 
@@ -214,6 +219,16 @@ def test_embeddings_of_parts_are_those_of_one_run(songs, tmp_path, capsys):
     pd.testing.assert_frame_equal(one.table, other.table)
     np.testing.assert_array_equal(one.slice_embeddings, other.slice_embeddings)
     assert one.table["path"].tolist() == [str(songs / f"{number}.wav") for number in range(8)]
+
+
+def test_work_in_a_process_of_another_folder_reads_the_same_files(songs, monkeypatch):
+    monkeypatch.chdir(songs)
+    work = PredictWork(ModelSource(opened=open_model()), Answering(DEFAULT_POLICY), 1)
+    here, sent = dict(work.open()({"3.wav": None})), pickle.dumps(work)
+    assert len(sent) < 10_000  # without the model, which a worker opens by its name
+    monkeypatch.chdir("/")
+    assert dict(pickle.loads(sent).open(threads=1)({"3.wav": None})) == here
+    assert here["3.wav"]["path"] == "3.wav" and here["3.wav"]["genre"]
 
 
 def test_merge_with_parts_missing_says_which_and_what_to_type(songs, tmp_path, capsys):
