@@ -8,7 +8,7 @@ those of an answer, less the gradient of the image, which nobody asks for. Data 
 import argparse
 import functools
 import gc
-import importlib.util
+import importlib
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -167,9 +167,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--limit", type=float, default=230, help="seconds after which no further row is begun")
     args = parser.parse_args(arguments)
     end, device = time.monotonic() + args.limit, DEVICES[keras.backend.backend()]()
-    if importlib.util.find_spec("librosa") is None:
+    try:
+        importlib.import_module("librosa.filters")
+    except ImportError:
         logmel.LIBROSA_FILTERS.clear()  # every mel scale is then HTK's, whose filters take as long
-        print("librosa is not installed: HTK's mel filters in place of Slaney's")
+        print("librosa cannot be imported: HTK's mel filters in place of Slaney's")
     print(f"{device.name()}; Keras {keras.__version__} on {device.version()}; NumPy {np.__version__}", flush=True)
     roof = roofs(device, args.seconds)
     print(f"front end: TF32 changes a value by at most {rounding_of_tf32(device):.2g} dB")
