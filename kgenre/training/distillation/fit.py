@@ -78,7 +78,7 @@ def fit_student(
             initial_epoch=state.epochs,
             epochs=settings.training.epochs,
             steps_per_epoch=plan.steps,
-            callbacks=[callback, keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False)],
+            callbacks=[callback],
             shuffle=False,  # the plan has shuffled already
             verbose=0,
         )
