@@ -33,7 +33,7 @@ def write_json(path, value, indent: int | None = 2) -> None:
     write_text(path, json.dumps(value, indent=indent) + "\n")
 
 
-def make_output_folder(folder) -> Path:
+def make_output_folder(folder, flag: str = "--out") -> Path:
     """Creates a folder for results, if it is missing; called before the work, so that no result is lost after it.
 
     Raises:
@@ -44,10 +44,10 @@ def make_output_folder(folder) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise KgenreError(
-            f"{folder}: the folder cannot be created: {error.strerror}. Name another folder with --out."
+            f"{folder}: the folder cannot be created: {error.strerror}. Name another folder with {flag}."
         ) from error
     if not os.access(folder, os.W_OK):
-        raise KgenreError(f"{folder}: the folder is not writable. Name another folder with --out.")
+        raise KgenreError(f"{folder}: the folder is not writable. Name another folder with {flag}.")
     return folder
 
 

@@ -47,7 +47,7 @@ def prepare(
         KgenreError: the folder holds something else or a set of other settings, the collection has changed, another
             process writes there, or there is no space.
     """
-    make_output_folder(folder)
+    make_output_folder(folder, "--to")
     busy = f"{folder}: another `kgenre prepare` writes into it. Wait for it to end, or name another folder with --to."
     with locked(folder / LOCK, busy):
         for part in folder.glob(".part-*"):  # of writers that were killed
