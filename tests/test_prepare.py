@@ -151,6 +151,21 @@ def test_two_songs_of_one_name_are_not_one_recording(tmp_path, data):
     assert set(table["track_id"]) == {f"{name}/01 - Intro" for name in ("ax", "ay", "bx", "by")}
 
 
+def test_copies_on_two_sides_leak_in_a_set_as_in_files(tmp_path, data):
+    (tmp_path / "music").mkdir()
+    rows = ["path,genre,split,track_id"]
+    for number, (name, split) in enumerate(
+        [("song 2.flac", "train"), ("song 2.flac", "test"), ("song 8.flac", "train")]
+    ):
+        shutil.copy(data.parent / name, tmp_path / "music" / f"{number}.flac")
+        rows.append(f"{number}.flac,{GENRES[number // 2]},{split},id {number}")
+    (tmp_path / "music" / "m.csv").write_text("\n".join(rows) + "\n")
+    assert prepare("--data", tmp_path / "music" / "m.csv", "--to", tmp_path / "set", "--allow-leak") == 0
+    assert "two sides: the same audio" in _load_fault(tmp_path / "set")
+    leaky = load_collection(str(tmp_path / "set"), options=CollectionOptions(allow_leak=True)).leaky
+    assert leaky.startswith("the split has tracks on two sides: the same audio, as ")
+
+
 # Resuming
 def test_one_process_and_two_write_equal_bytes(data, peace, tmp_path):
     assert prepare("--data", data, "--to", tmp_path / "set", *OPTIONS) == 0

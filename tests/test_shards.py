@@ -212,7 +212,8 @@ def test_check_files_names_the_shard_with_a_flipped_byte(tmp_path, shard):
     file = tmp_path / "shard-00000.shard"
     shutil.copy(shard.file, file)
     paths = [f"{file}#{index}" for index in range(22)]
-    assert check_files(paths, 2) == {}
+    steps = []
+    assert check_files(paths, 2, lambda: steps.append(1)) == {} and len(steps) == 22
     flip(file, 1_000_001)
     failures = check_files(paths, 2)
     assert set(failures) == set(paths) and all("is damaged: its block" in cause for cause in failures.values())

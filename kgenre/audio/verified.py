@@ -7,7 +7,7 @@ on the disk without these is found where it is read (audio.shards).
 import contextlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from kgenre.audio.errors import AudioError
@@ -18,12 +18,15 @@ from kgenre.core.parallel import map_in_order
 FILE = "verified.json"  # {name of a shard: [bytes, time of change in ns]}
 
 
-def damaged_shards(files: Iterable[str], workers: int, again: bool = False) -> dict[str, str]:
+def damaged_shards(
+    files: Iterable[str], workers: int, again: bool = False, done: Callable[[str], object] = lambda file: None
+) -> dict[str, str]:
     """{file: cause} of the shards that cannot be used.
 
     Args:
         workers: reading threads.
         again: read those, too, that were found whole before.
+        done: is called with each file, from any thread.
     """
     files = list(files)
     known = {} if again else {folder: _read(folder) for folder in {Path(file).parent for file in files}}
@@ -39,6 +42,8 @@ def damaged_shards(files: Iterable[str], workers: int, again: bool = False) -> d
             return _cause(file)
         except AudioError as error:
             return error.cause
+        finally:
+            done(file)
 
     found = dict(zip(files, map_in_order(fault, files, workers)))
     _keep({file: signature for file, signature in found.items() if not isinstance(signature, str)}, known)

@@ -142,8 +142,9 @@ def _written(
 
 def _drop_damaged(shards: list[ShardPlan], facts: dict, workers: int, progress: Progress) -> None:
     """Forgets the facts of the shards that are not what their checksums say."""
-    with progress.task("verifying", None, "shards"):
-        damaged = damaged_shards([str(shard.file) for shard in shards], workers, again=True)
+    with progress.task("verifying", len(shards), "shards") as advance:
+        files = [str(shard.file) for shard in shards]
+        damaged = damaged_shards(files, workers, again=True, done=lambda file: advance())
     for shard in shards:
         if cause := damaged.get(str(shard.file)):
             progress.line(cause)
