@@ -15,7 +15,7 @@ from kgenre.training.run import Run, network_of, remove_parts
 from kgenre.training.settings import RunSettings
 
 # Not epochs: the learning rate's schedule is laid out over them.
-CHANGEABLE_ON_RESUME = {"patience", "workers", "cache_gib", "max_bad_share"}
+CHANGEABLE_ON_RESUME = {"patience", "workers", "cache_gib", "max_bad_share", "devices"}
 
 
 def new_run(given: dict, out, again: bool, progress: Progress = SILENT) -> tuple[RunSettings, Run]:
@@ -73,7 +73,7 @@ def resumed_settings(run: Run, given: dict, command: str = "train") -> RunSettin
         )
     remove_parts(run.folder)
     values = before.values()
-    changeable = CHANGEABLE_ON_RESUME - ({"cache_gib"} if before.training.deterministic else set())
+    changeable = CHANGEABLE_ON_RESUME - ({"cache_gib", "devices"} if before.training.deterministic else set())
     for name, value in given.items():
         if name in changeable or name not in values:
             continue
@@ -99,7 +99,7 @@ def train(
         again: the command that goes on with it, for the user.
     """
     if run.begun:
-        start_backend(settings)
+        run.add_facts(devices=start_backend(settings, progress))
     else:
         settings = begin(settings, run, progress, collection)
     again = again or f"kgenre train --resume --out {run.folder}"
@@ -119,19 +119,25 @@ def train(
         export_model(run.load_model(), run.load_task(), settings.slice_spec, saved_model, **run.told())
 
 
-def start_backend(settings: RunSettings) -> None:
+def start_backend(settings: RunSettings, progress: Progress = SILENT) -> list[str]:
     """Loads TensorFlow; with `deterministic`, every later op of this process gives the same bits each time.
 
+    Returns:
+        The devices that divide a batch; [] where one takes the whole.
+
     Raises:
-        KgenreError: Keras is set to another backend.
+        KgenreError: Keras is set to another backend, or there are not as many devices.
     """
     from kgenre.model.build import check_backend
+    from kgenre.training.devices import start_devices
 
     check_backend()
+    devices = start_devices(settings.training.devices, progress)
     if settings.training.deterministic:
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
+    return devices
 
 
 def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) -> RunSettings:
@@ -163,7 +169,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
     if settings.input == SPECTROGRAM:
         resolved |= settle_spectrograms(settings, list(tracks.loc[tracks["split"] == "train", "path"]), shapes)
     asked, settings = settings.values(), settings.replace(**resolved)
-    start_backend(settings)  # after what is read of the collection: it takes seconds
+    devices = start_backend(settings, progress)  # after what is read of the collection: it takes seconds
     from kgenre.training.fit import initial_model
 
     task = collection.make_task(labels)
@@ -172,6 +178,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
         "kgenre": kgenre.__version__,
         "keras": importlib.metadata.version("keras"),
         "tensorflow": importlib.metadata.version("tensorflow"),
+        "devices": devices,
         "decoders": reader_versions(settings.slice_spec, settings.reader.policy.decoder),
         "task": task.name,
         "parameters": {name: list(getattr(task, name)) for name in task.parameters},
