@@ -94,7 +94,7 @@ def named_teacher(text: str) -> str:
 def distill(work: Distillation, progress: Progress = SILENT) -> None:
     """Teaches and exports the student."""
     if work.run.begun:
-        start_backend(work.settings)
+        work.run.add_facts(devices=start_backend(work.settings, progress))
     else:
         work = begin(work, progress)
     run = work.run
@@ -122,7 +122,7 @@ def begin(work: Distillation, progress: Progress = SILENT) -> Distillation:
     tracks = load_songs(settings.data, progress)
     resolved = ARCHS[settings.arch].resolve(settings.network)
     asked, settings = settings.values(), settings.replace(**resolved)
-    start_backend(settings)
+    devices = start_backend(settings, progress)
     teacher = open_teacher(work.teacher)
     untrained_model(settings, len(teacher.labels))  # what cannot be built should say so before there is a run folder
     paths = list(tracks["path"])
@@ -138,6 +138,7 @@ def begin(work: Distillation, progress: Progress = SILENT) -> Distillation:
     facts = {
         "command": COMMAND,
         "kgenre": kgenre.__version__,
+        "devices": devices,
         "keras": importlib.metadata.version("keras"),
         "tensorflow": importlib.metadata.version("tensorflow"),
         "decoders": reader_versions(settings.slice_spec, settings.reader.policy.decoder),
