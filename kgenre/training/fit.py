@@ -12,9 +12,10 @@ from kgenre.core.progress import SILENT, Progress
 from kgenre.model.build import build_model, load_model
 from kgenre.model.tasks import Task
 from kgenre.model.transfer import copy_weights
-from kgenre.training.batches import training_batches
+from kgenre.training.batches import TrainingCrops
 from kgenre.training.callback import TrainingCallback
 from kgenre.training.devices import device_callbacks, device_scope
+from kgenre.training.loaders import training_batches
 from kgenre.training.plan import TrainingPlan
 from kgenre.training.run import Run
 from kgenre.training.settings import RunSettings, TrainingSettings
@@ -80,17 +81,17 @@ def batches(
     of_crop, of_batch = (augmentations_of(settings, place) for place in ("crop", "batch"))
     if of_batch:  # which mix labels
         targets = task.shares(targets)
-    return training_batches(reader, paths, targets, plan, first_epoch, settings.reader.workers, of_crop, of_batch)
+    crops = TrainingCrops(reader, paths, targets, plan, first_epoch, of_crop, of_batch)
+    return training_batches(crops, settings.reader.workers)
 
 
 def unaugmented_slices(
     reader: Reader, paths, targets, plan: TrainingPlan, workers: int, epoch: int
 ) -> Iterable[np.ndarray]:
     """The first batches of an epoch, slices alone, as files hold them; nothing is read until they are asked for."""
-    n = min(plan.steps, N_STATISTICS_BATCHES)
-    dataset = training_batches(reader, paths, targets, plan, epoch, workers)
-    for slices, _ in dataset.take(n).as_numpy_iterator():
-        yield slices
+    crops = TrainingCrops(reader, paths, targets, plan, epoch, n_steps=min(plan.steps, N_STATISTICS_BATCHES))
+    for slices, _ in training_batches(crops, workers):
+        yield np.asarray(slices)
 
 
 def positive_weights(settings: RunSettings, targets: np.ndarray) -> np.ndarray | None:
