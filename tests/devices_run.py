@@ -13,8 +13,9 @@ import sys
 from pathlib import Path
 
 from kgenre.core.progress import Progress
+from kgenre.training.devices import restart_devices
 from kgenre.training.run import Run
-from kgenre.training.start import begin, new_run, resumed_settings, start_backend
+from kgenre.training.start import begin, new_run, resumed_settings
 
 
 class Lines(Progress):
@@ -26,7 +27,7 @@ def main(file: str, out: str, folder: str, given: dict, epochs: int = 0) -> None
     run, progress = Run(folder), Lines()
     if run.begun:
         settings = resumed_settings(run, given)
-        run.add_facts(devices=start_backend(settings, progress))
+        restart_devices(settings.training.devices, run, progress)
     else:
         settings, run = new_run({"data": file, **given}, folder, again=False)
         settings = begin(settings, run, progress)

@@ -24,7 +24,7 @@ from kgenre.training.run import Run
 from kgenre.training.settings import RunSettings
 
 SCRIPT = Path(__file__).parent / "devices_run.py"
-BACKENDS = ("tensorflow",)
+BACKENDS = ("tensorflow", "jax")
 SETTINGS = {
     "arch": "convconvpool", "slice_frames": 80, "value_low": 0.0, "value_high": 200.0, "epochs": 2, "batch_size": 8,
     "crops_per_track": 4, "learning_rate": 1e-4, "augment": ["zoom", "shift", "noise", "specaugment", "mixup"],

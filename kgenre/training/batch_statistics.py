@@ -5,6 +5,8 @@ from collections.abc import Iterable
 import keras
 import numpy as np
 
+from kgenre.model.calls import updating
+
 
 class BatchStatistics:
     """Replaces the moving averages of a model's batch normalisation by means over batches.
@@ -32,13 +34,14 @@ class BatchStatistics:
         """
         if not self.layers:
             return
+        update = updating(self.graph)
         momenta = [layer.momentum for layer in self.layers]
         totals, n = [0.0] * (2 * len(self.layers)), 0
         for layer in self.layers:
             layer.momentum = 0.0  # so that the moving averages are those of the last batch
         try:
             for slices in batches:
-                self.graph(slices)
+                update(slices)
                 totals = [total + keras.ops.convert_to_numpy(value) for total, value in zip(totals, self._variables())]
                 n += 1
         finally:

@@ -12,6 +12,7 @@ import keras
 
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
+from kgenre.training.run import Run
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,12 @@ def start_devices(n: int, progress: Progress = SILENT) -> list[str]:
     else:
         progress.line(f"each batch is divided among {n} devices: {', '.join(used)}")
     return used
+
+
+def restart_devices(n: int, run: Run, progress: Progress = SILENT) -> None:
+    """As start_devices, for a run that goes on, whose facts then name them; if anything is left to train."""
+    if not (run / "model.keras").is_file():
+        run.add_facts(devices=start_devices(n, progress))
 
 
 def device_scope(n: int) -> contextlib.AbstractContextManager:

@@ -12,6 +12,7 @@ from kgenre.core.progress import SILENT, Progress
 from kgenre.model.build import build_model, load_model
 from kgenre.model.tasks import Task
 from kgenre.model.transfer import copy_weights
+from kgenre.training.backend import add_backend
 from kgenre.training.batches import TrainingCrops
 from kgenre.training.callback import TrainingCallback
 from kgenre.training.devices import device_callbacks, device_scope
@@ -45,21 +46,22 @@ def _fit_epochs(settings: RunSettings, run: Run, progress: Progress) -> Training
     state = TrainingState(run, task.metrics[0])
     if state.epochs:
         model = load_model(state.checkpoint(state.epochs), compile=True)
+        model.jit_compile = compiler()  # the checkpoint may be another backend's
     else:
         model = compiled_model(settings, task, plan.steps, positive_weights(settings, targets["train"]))
     if state.epochs < settings.training.epochs and not state.stopped:
+        add_backend(run)
         train = (list(rows["train"]["path"]), targets["train"], plan)
         dataset = batches(settings, task, reader, *train, state.epochs)
         unaugmented = functools.partial(unaugmented_slices, reader, *train, settings.reader.workers)
         truth = dict(zip(rows["valid"]["path"], targets["valid"]))
         callback = TrainingCallback(settings, task, state, plan, reader, truth, unaugmented, progress)
-        board = keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False)
         model.fit(
             dataset,
             initial_epoch=state.epochs,
             epochs=settings.training.epochs,
             steps_per_epoch=plan.steps,
-            callbacks=[*device_callbacks(settings.training.devices), callback, board],
+            callbacks=[*device_callbacks(settings.training.devices), callback],
             shuffle=False,  # the plan has shuffled already
             verbose=0,
         )
@@ -131,9 +133,12 @@ def optimizer_of(training: TrainingSettings, steps: int) -> keras.optimizers.Opt
     return optimizer
 
 
-def compiler() -> bool | str:
-    """Keras's `jit_compile`. On the CPU, XLA makes TensorFlow's step 1.4 times as slow (convpool)."""
-    return False if keras.backend.backend() == "tensorflow" else "auto"
+def compiler() -> bool:
+    """Keras's `jit_compile`. On the CPU, XLA makes TensorFlow's step 1.4 times as slow (convpool).
+
+    PyTorch's compiler needs one of C++ on the machine, and minutes.
+    """
+    return keras.backend.backend() == "jax"
 
 
 def initial_model(settings: RunSettings, task: Task) -> keras.Model:

@@ -86,11 +86,7 @@ def _fit_epochs(settings, distillation, run, renditions, answers, teacher_second
             initial_epoch=state.epochs,
             epochs=settings.training.epochs,
             steps_per_epoch=plan.steps,
-            callbacks=[
-                *device_callbacks(settings.training.devices),
-                callback,
-                keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False),
-            ],
+            callbacks=[*device_callbacks(settings.training.devices), callback],
             shuffle=False,  # the plan has shuffled already
             verbose=0,
         )
