@@ -6,8 +6,10 @@ those of the weights after every step before, and each step of these has batch n
 
 import json
 import os
+import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import keras
@@ -16,6 +18,7 @@ import pytest
 import tensorflow as tf
 from test_spectrograms import columns, write_npz
 
+from kgenre import archs
 from kgenre.augment.layers import draws
 from kgenre.core.errors import KgenreError
 from kgenre.training import devices
@@ -66,6 +69,8 @@ def test_two_devices_take_the_steps_of_one(on_one, tmp_path):
     backend, folder, expected = on_one
     assert_same(trained(tmp_path, backend, 2), expected)
     one, two = (Run(each / "run") for each in (folder, tmp_path))
+    with zipfile.ZipFile(tmp_path / "run" / "checkpoints" / "epoch-0002.keras") as checkpoint:
+        assert b'"synchronized": true' not in checkpoint.read("config.json")  # which other backends do not load
     assert len(expected) == 12 and (len(one.load_facts()["devices"]), len(two.load_facts()["devices"])) == (0, 2)
     for found, wanted in zip(two.load_model().weights, one.load_model().weights, strict=True):
         # Adam takes a gradient of rounding errors alone for one of any size.
@@ -111,6 +116,12 @@ def test_rows_of_the_devices_are_those_of_the_whole_batch(axis, monkeypatch):
 
     joined = np.concatenate([drawn(number, 2, part) for number in range(2)], axis)
     np.testing.assert_array_equal(joined, drawn(0, 1, whole))
+
+
+@pytest.mark.parametrize("path", sorted(Path(archs.__file__).parent.glob("*.py")), ids=lambda path: path.stem)
+def test_architecture_has_no_random_layer_that_draws_for_a_share(path):
+    kinds = "Dropout|SpatialDropout.D|AlphaDropout|GaussianDropout|GaussianNoise"
+    assert not re.search(rf"\blayers\.({kinds})\(", path.read_text())
 
 
 # Faults

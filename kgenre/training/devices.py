@@ -31,7 +31,7 @@ def start_devices(n: int, progress: Progress = SILENT) -> list[str]:
     """Makes n devices ready, before anything else is computed in this process.
 
     Returns:
-        Their names.
+        Their names; [] for one, which the backend chooses.
 
     Raises:
         KgenreError: fewer of them, or a backend that cannot divide a batch.
