@@ -44,7 +44,9 @@ def dense_head(x, dropout: float):
     """The head of Music-Genre-Analysis: dropout, flatten, dense 1024, BN, relu. (batch, h, w, c) -> (batch, 1024)."""
     from keras import layers
 
-    x = layers.Dropout(dropout)(x)
+    from kgenre.archs.dropout import Dropout
+
+    x = Dropout(dropout)(x)
     x = layers.Flatten()(x)
     x = layers.Dense(1024)(x)
     x = layers.BatchNormalization()(x)
