@@ -10,8 +10,6 @@ from keras import ops
 
 AMIN = 1e-10  # librosa's floor under the power before a logarithm
 CACHED_FRAMES = 320  # at once on a CPU: 2.6 MB of 2048 samples. 128 are as fast, 1292 take 1.35 times as long
-    320  # taken at once on a CPU: 2.6 MB of 2048 samples; of 128 and 256 as fast, of 1292 1.35 times as slow
-)
 _CONVERTED = contextvars.ContextVar("converted", default=False)
 _QUANTIZED = contextvars.ContextVar("quantized", default=False)
 
