@@ -20,8 +20,9 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.settings import fields_of
 from kgenre.model.build import load_model, reseed
 from kgenre.model.tasks.single_label import SingleLabel
-from kgenre.training.batches import training_batches
+from kgenre.training.batches import TrainingCrops
 from kgenre.training.fit import compiled_model, untrained_model
+from kgenre.training.loaders import training_batches
 from kgenre.training.plan import TrainingPlan
 from kgenre.training.run import Run
 from kgenre.training.settings import RunSettings
@@ -70,7 +71,7 @@ def stream(tracks, config: RunSettings, plan: TrainingPlan, first_epoch: int = 0
     of_crop, of_batch = (build_augmentations(config.augmentations, place, SPEC, 0) for place in ("crop", "batch"))
     labels = np.eye(len(tracks)) if of_batch else np.arange(len(tracks))
     reader = TrackReader(SPEC, 1 << 30)
-    batches = training_batches(reader, tracks, labels, plan, first_epoch, workers, of_crop, of_batch)
+    batches = training_batches(TrainingCrops(reader, tracks, labels, plan, first_epoch, of_crop, of_batch), workers)
     return tuple(map(np.concatenate, zip(*batches.take(epochs * plan.steps).as_numpy_iterator())))
 
 

@@ -12,7 +12,7 @@ from kgenre.audio.slicing import SliceSpec
 from kgenre.core.progress import SILENT, Progress
 from kgenre.model.build import load_model
 from kgenre.model.transfer import HEAD
-from kgenre.training.batches import training_batches
+from kgenre.training.batches import TrainingCrops
 from kgenre.training.distillation.answers import CropTargets, TrackAnswers
 from kgenre.training.distillation.callback import StudentCallback
 from kgenre.training.distillation.loss import DistillationLoss, ExplainedShare
@@ -26,6 +26,7 @@ from kgenre.training.fit import (
     unaugmented_slices,
     untrained_model,
 )
+from kgenre.training.loaders import training_batches
 from kgenre.training.run import Run
 from kgenre.training.settings import RunSettings
 from kgenre.training.state import TrainingState
@@ -65,7 +66,7 @@ def fit_student(
     if state.epochs < settings.training.epochs and not state.stopped:
         of_crop, of_batch = (augmentations_of(settings, place) for place in ("crop", "batch"))
         workers = settings.reader.workers
-        dataset = training_batches(reader, paths["train"], targets, plan, state.epochs, workers, of_crop, of_batch)
+        crops = TrainingCrops(reader, paths["train"], targets, plan, state.epochs, of_crop, of_batch)
         truth = {path: answers[path].of_track for path in paths["valid"]}
         callback = StudentCallback(
             settings, task, state, plan, reader, truth,
@@ -73,11 +74,11 @@ def fit_student(
             progress, tag_weight=distillation.tag_weight, valid_reader=valid_reader(spec, settings),
         )  # fmt: skip
         model.fit(
-            dataset,
+            training_batches(crops, workers),
             initial_epoch=state.epochs,
             epochs=settings.training.epochs,
             steps_per_epoch=plan.steps,
-            callbacks=[callback, keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False)],
+            callbacks=[callback],
             shuffle=False,  # the plan has shuffled already
             verbose=0,
         )

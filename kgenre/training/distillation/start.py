@@ -24,7 +24,7 @@ from kgenre.training.distillation.settings import DEFAULTS, DistillationSettings
 from kgenre.training.distillation.songs import load_songs, split_songs
 from kgenre.training.run import Run, remove_parts
 from kgenre.training.settings import RunSettings
-from kgenre.training.start import new_run, resumed_settings, start_backend
+from kgenre.training.start import new_run, resumed_settings
 
 COMMAND = "distill"
 RENDITIONS, TEACHER = "renditions", "teacher"  # folders of the run
@@ -93,6 +93,10 @@ def named_teacher(text: str) -> str:
 
 def distill(work: Distillation, progress: Progress = SILENT) -> None:
     """Teaches and exports the student."""
+    from kgenre.model.build import check_backend
+    from kgenre.training.backend import start_backend
+
+    check_backend()  # of its teacher, too
     if work.run.begun:
         start_backend(work.settings)
     else:
@@ -115,6 +119,7 @@ def begin(work: Distillation, progress: Progress = SILENT) -> Distillation:
     from kgenre.audio.decoders import check_decoder
     from kgenre.audio.open_reader import reader_versions
     from kgenre.audio.reader import check_bad_share, check_files
+    from kgenre.training.backend import backend_version, start_backend
     from kgenre.training.fit import untrained_model
 
     settings, run = work.settings, work.run
@@ -140,6 +145,7 @@ def begin(work: Distillation, progress: Progress = SILENT) -> Distillation:
         "kgenre": kgenre.__version__,
         "keras": importlib.metadata.version("keras"),
         "tensorflow": importlib.metadata.version("tensorflow"),
+        "backends": [backend_version()],
         "decoders": reader_versions(settings.slice_spec, settings.reader.policy.decoder),
         "task": values.pop("task"),
         "parameters": {name: value for name, value in values.items() if name != "labels"},
