@@ -140,7 +140,7 @@ def test_space_is_found_by_name_and_identity(library):
 
 def test_save_analysis_large_embeddings_stay_finite(library):
     space = library.open_space(InventedModel(identity="large"))
-    audio = next(held.audio_hash for held in library.known_files(space).values() if held.audio_hash)
+    audio = next(held.audio_hash for held in dict(library.known_files(space)).values() if held.audio_hash)
     library.save_analysis(
         space, audio, TrackAnalysis(np.zeros(1), np.full((1, 4), 1e6), np.full((1, len(LABELS)), 1 / 6))
     )
@@ -182,7 +182,7 @@ def test_migrate_older_library_runs_missing_steps(library, monkeypatch):
 
 def test_copies_share_position_and_correction(library):
     space, ids = library.space(), library.tracks().index.tolist()
-    first = next(held for held in library.known_files(space).values() if held.id == ids[0])
+    first = next(held for held in dict(library.known_files(space)).values() if held.id == ids[0])
     library.save([Track(b"/music/copy.mp3", 1, 1, b"f" * 16, first.audio_hash)])
     copy = library.id_of("/music/copy.mp3")
     library.correct(copy, "fado")

@@ -50,6 +50,10 @@ class CompactVectors:
         d = self.codes.shape[1]
         return 0.5 * d**0.5 / LARGEST + (2 * d + 8) * 2.0**-24
 
+    def keep_first(self, n: int) -> None:
+        """Drops the vectors from the n-th on, which were never put."""
+        self.codes = self.codes[:n]
+
     def put(self, rows, vectors: np.ndarray) -> None:
         """Replaces vectors: float (m, d), of any length."""
         codes = np.rint(unit_vectors(vectors) * LARGEST)

@@ -116,7 +116,9 @@ class Library(ScanTables, VectorTables):
     def copies(self) -> dict[int, int]:
         """{track id: lowest id of a track with the same audio} of the tracks that have copies."""
         query = """SELECT t.id, c.first FROM tracks t JOIN
-            (SELECT audio_hash, min(id) AS first FROM tracks WHERE state = 'ok' GROUP BY audio_hash HAVING count(*) > 1)
+            (SELECT audio_hash, min(id) AS first FROM tracks WHERE state = 'ok' AND audio_hash IN
+                (SELECT audio_hash FROM tracks GROUP BY audio_hash HAVING count(*) > 1)  -- of the index alone
+            GROUP BY audio_hash HAVING count(*) > 1)
             c ON c.audio_hash = t.audio_hash WHERE t.state = 'ok'"""
         return dict(self._db.execute(query))
 

@@ -9,9 +9,10 @@ from kgenre.library.database import Database
 from kgenre.library.records import Space, slices_from_row
 
 BLOCK_ROWS = 4096  # rows read at a time
-_MEANS = "FROM tracks t JOIN vectors v ON v.space_id = ? AND v.audio_hash = t.audio_hash WHERE t.state = 'ok'"
+# CROSS JOIN has SQLite begin with the tracks, in order of ids: sorting all vectors afterwards took four times as long.
+_MEANS = "FROM tracks t CROSS JOIN vectors v ON v.space_id = ? AND v.audio_hash = t.audio_hash WHERE t.state = 'ok'"
 _SLICES = """SELECT t.id, s.starts, s.embeddings, s.probabilities FROM tracks t
-    JOIN slices s ON s.space_id = ? AND s.audio_hash = t.audio_hash WHERE t.state = 'ok'"""
+    CROSS JOIN slices s ON s.space_id = ? AND s.audio_hash = t.audio_hash WHERE t.state = 'ok'"""
 
 
 def among(column: str, ids: Iterable[int] | None) -> tuple[str, tuple]:
@@ -36,6 +37,8 @@ class VectorTables(Database):
         """The mean embeddings of tracks, in the order of ascending ids, float32 (m, d); zeros of one that has none."""
         ids = np.asarray(ids, "int64")
         held, means = self._means(space, "mean", only=ids)
+        if len(held) == len(ids):
+            return means
         vectors = np.zeros((len(ids), means.shape[1]), "float32")
         vectors[np.searchsorted(ids, held)] = means
         return vectors

@@ -10,13 +10,17 @@ from kgenre.library.store import Library
 def load_vectors(library: Library, space: Space) -> tuple[np.ndarray, CompactVectors]:
     """Ids int64 (n,), ascending, and the mean embedding of each; those that a search compares are read again."""
     with library.reading():
-        ids, vectors, done = library.ids(space), CompactVectors.of(np.zeros((0, 0))), 0
+        n, done, vectors = library.n_tracks(), 0, CompactVectors.of(np.zeros((0, 0)))
+        ids = np.empty(n, "int64")
         for part, means in library.vector_blocks(space):
             if not done:
-                vectors = CompactVectors(len(ids), means.shape[1], lambda rows: library.vectors_of(space, ids[rows]))
-            vectors.put(slice(done, done + len(part)), means)
-            done += len(part)
-    return ids, vectors
+                vectors = CompactVectors(n, means.shape[1], lambda rows: library.vectors_of(space, ids[rows]))
+            to = slice(done, done + len(part))
+            ids[to] = part
+            vectors.put(to, means)
+            done = to.stop
+    vectors.keep_first(done)
+    return ids[:done], vectors
 
 
 def one_of_each(first: np.ndarray, usable: np.ndarray) -> np.ndarray:
