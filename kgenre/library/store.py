@@ -18,7 +18,7 @@ from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.core.errors import KgenreError
 from kgenre.library.records import Space, space_from_row
 from kgenre.library.scan_tables import ScanTables, paths_below
-from kgenre.library.vector_tables import VectorTables, among
+from kgenre.library.vector_tables import BLOCK_ROWS, VectorTables, among
 from kgenre.model.tasks import task_values
 
 TEXTS = ("title", "artist", "album", "genre")
@@ -46,21 +46,25 @@ class Library(ScanTables, VectorTables):
 
         `only`: ids of the tracks; None for all.
         """
-        names = ("id", "path", *TEXTS, "year", "seconds", "gain_db")
+        names, numbers = ("path", *TEXTS, "folder"), ("id", "year", "seconds", "gain_db")
         condition, values = among("id", only)
-        query = f"SELECT {', '.join(names)} FROM tracks WHERE state = 'ok'{condition} ORDER BY id"
-        rows = self._db.execute(query, values).fetchall()
-        columns = dict(zip(names, zip(*rows) if rows else [()] * len(names)))
-        columns["path"] = [os.fsdecode(path) for path in columns["path"]]
-        folder_of = _folder_namer(self.roots())
-        texts = {name: columns[name] for name in ("path", "title", "artist", "album")}
-        texts |= {"genre": columns["genre"], "folder": [folder_of(path) for path in columns["path"]]}
-        table = {name: pd.Series(list(values), dtype=object) for name, values in texts.items()}
-        table |= {name: np.array(columns[name], "float64") for name in ("year", "seconds", "gain_db")}
-        table = pd.DataFrame(table, columns=["path", "title", "artist", "album", "year", "genre", "folder",
-                                             "seconds", "gain_db"])  # fmt: skip
-        table.index = pd.Index(np.array(columns["id"], "int64"), name="id")
-        return table
+        query = f"SELECT id, path, {', '.join(TEXTS)}, year, seconds, gain_db FROM tracks WHERE state = 'ok'{condition}"
+        rows, folder_of = self._db.execute(f"{query} ORDER BY id", values), _folder_namer(self.roots())
+        columns, shared = {name: [] for name in (*names, *numbers)}, {}
+        while block := rows.fetchmany(BLOCK_ROWS):
+            ids, paths, *texts, years, seconds, gains = zip(*block)
+            paths = [os.fsdecode(path) for path in paths]
+            columns["path"] += paths
+            columns["folder"] += map(folder_of, paths)
+            for name, column in zip(TEXTS, texts):  # a text that many tracks have is held once
+                columns[name] += [shared.setdefault(text, text) for text in column]
+            for name, column in zip(numbers, (ids, years, seconds, gains)):
+                columns[name].append(np.array(column, "int64" if name == "id" else "float64"))
+        table = {name: pd.Series(columns[name], dtype=object) for name in names}
+        table |= {name: np.concatenate([*columns[name], []]) for name in numbers}
+        index = pd.Index(table.pop("id").astype("int64"), name="id")
+        order = ["path", "title", "artist", "album", "year", "genre", "folder", "seconds", "gain_db"]
+        return pd.DataFrame(table, columns=order).set_index(index)
 
     def failures(self, space: Space | None = None, folder=None) -> pd.DataFrame:
         """Files and folders that cannot be used, by any model or by the space's, sorted by path: path, reason.

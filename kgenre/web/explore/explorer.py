@@ -45,16 +45,14 @@ class Explorer:
 
     def _load(self) -> None:
         ids, vectors = load_vectors(self.library, self.space)
-        first, table = first_copies(self.library, ids), self.library.tracks()
+        first = first_copies(self.library, ids)
         gone = self.gone.union(np.setdiff1d(self.ids, ids).tolist()).difference(ids.tolist())
-        listed = _listed(ids, first, gone)
-        self.ids, self.vectors, self.first, self.listed, self.gone, self.table = (
+        self.ids, self.vectors, self.first, self.gone, self.listed = (
             ids,
             vectors,
             first,
-            listed,
             gone,
-            table,
+            _listed(ids, first, gone),
         )
         kept = head.load_head(self.library, self.space)
         self.genres = GenresInUse(kept, head.predict(self.library, self.space, kept), len(self.refined))
@@ -76,7 +74,7 @@ class Explorer:
 
     def reload_tracks(self) -> None:
         """After tags in files have changed."""
-        self.table, self._version = self.library.tracks(), object()
+        self._version = object()
 
     def refine(self, folder, workers: int | None = None) -> Refinement:
         """What completes the first pass over a folder, not started yet; the page shows what it changes."""
@@ -93,7 +91,8 @@ class Explorer:
             held = self.library.analysed(self.space, found)
             ids = [track for track in found if track in held]
             genres = refreshed(self.library, self.space, self.ids, self.vectors, self.genres, ids)
-            gone = self.gone.union(track for track in found if track in self.table.index) - held
+            shown = set(np.intersect1d(found, self.ids).tolist())
+            gone = self.gone.union(shown) - held
             if gone != self.gone:
                 self.gone, self.listed = gone, _listed(self.ids, self.first, gone)
             self.refined.extend(ids)
@@ -164,7 +163,7 @@ class Explorer:
         Raises:
             KgenreError: the selection is not empty, and none of its tracks can be used.
         """
-        of_use = self.library.analysed(self.space, tracks).intersection(self.ids.tolist(), self.table.index)
+        of_use = self.library.analysed(self.space, np.intersect1d(tracks, self.ids))
         held = [track for track in tracks if track in of_use]
         if tracks and not held:
             raise KgenreError(
@@ -190,7 +189,7 @@ class Explorer:
             "slice_probabilities": np.round(by_slice, 3).tolist(),
             "deciding_slice": int(by_slice[:, task.main(mean)].argmax()),
             "playable": media.audio_type(path) is not None,
-            "gain_db": payload.finite(self.table.at[track, "gain_db"]),
+            "gain_db": payload.finite(self.library.tracks([track]).at[track, "gain_db"]),
         }
 
     def neighbours(self, track: int, n: int, max_distance: float) -> list[list]:
@@ -218,7 +217,8 @@ class Explorer:
             self.row(track)
         prediction = self.genres.prediction
         rows = np.searchsorted(prediction.ids, tracks)
-        task, known, table = prediction.task, prediction.probabilities[rows], self.table.loc[list(tracks)]
+        task, known = prediction.task, prediction.probabilities[rows]
+        table = self.library.tracks(tracks).loc[list(tracks)]
         return table.assign(
             predicted=predicted_texts(task, known, prediction.unsure[rows]), confidence=confidence(task, known)
         )
@@ -250,10 +250,11 @@ class Explorer:
     def retrain(self, use_tags: bool) -> dict:
         """Fits the head again, uses and keeps it: the report, and what the page shows of genres."""
         with self.lock:
-            labels = training_labels(self.table, self.library.corrections(), self.space.labels, use_tags)
+            table = self.library.tracks()
+            labels = training_labels(table, self.library.corrections(), self.space.labels, use_tags)
             copies = set(self.ids[self.first != np.arange(len(self.ids))].tolist())
             slices = (row for row in self.library.all_slices(self.space) if row[0] not in copies)
-            new, report = retraining.retrain(slices, self.space.task, labels, album_groups(self.table))
+            new, report = retraining.retrain(slices, self.space.task, labels, album_groups(table))
             return {**payload.retrain_report(report), **self._use(new)}
 
     def reset_head(self) -> dict:

@@ -30,8 +30,8 @@ def payload(library, space, quality, prediction: Prediction, offline: bool = Fal
     tracks = library.tracks()
     kept = np.isin(ids, tracks.index.to_numpy())
     ids, xy = ids[kept], xy[kept]
-    tracks = tracks.loc[ids]
-    corrections, rows = library.corrections(), {int(track): row for row, track in enumerate(ids)}
+    tracks, corrections = tracks.loc[ids], library.corrections()
+    corrected = ids[np.isin(ids, list(corrections))]
     return {
         "name": " + ".join(root_name(root, offline) for root in library.roots()) or "library",
         "model": root_name(space.name, offline),
@@ -47,7 +47,7 @@ def payload(library, space, quality, prediction: Prediction, offline: bool = Fal
         "album": coded(tracks["album"]),
         "folder": coded(tracks["folder"]),
         "tag": coded(tracks["genre"]),
-        "corrections": {rows[track]: genre for track, genre in corrections.items() if track in rows},
+        "corrections": {int(np.searchsorted(ids, track)): corrections[track] for track in corrected.tolist()},
         "failures": [] if offline else failures(library, space),
         **predictions(ids, prediction),
         "tag_names": list(space.tags),
@@ -139,5 +139,11 @@ def finite(value: float) -> float | None:
 
 
 def encoded(values) -> bytes:
-    """JSON in ASCII: safe in a script element too, for `<` is escaped."""
+    """JSON in ASCII: safe in a script element too, for `<` is escaped.
+
+    Of a dict one value after the other: what the whole takes in between is several times its size.
+    """
+    if isinstance(values, dict):
+        parts = (encoded(str(name)) + b":" + encoded(value) for name, value in values.items())
+        return b"{" + b",".join(parts) + b"}"
     return json.dumps(values, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c").encode()
