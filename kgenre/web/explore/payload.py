@@ -30,8 +30,10 @@ def payload(library, space, quality, prediction: Prediction, offline: bool = Fal
     tracks = library.tracks()
     kept = np.isin(ids, tracks.index.to_numpy())
     ids, xy = ids[kept], xy[kept]
-    tracks, corrections = tracks.loc[ids], library.corrections()
-    corrected = ids[np.isin(ids, list(corrections))]
+    columns = _columns(tracks.loc[ids])
+    del tracks  # of a million it has some hundred MB, and so has what follows
+    corrections = library.corrections()
+    corrected = ids[np.isin(ids, list(corrections))].tolist()
     return {
         "name": " + ".join(root_name(root, offline) for root in library.roots()) or "library",
         "model": root_name(space.name, offline),
@@ -40,6 +42,18 @@ def payload(library, space, quality, prediction: Prediction, offline: bool = Fal
         "ids": packed(ids, "<i4"),
         "x": packed(xy[:, 0], "<f4"),
         "y": packed(xy[:, 1], "<f4"),
+        **columns,
+        "corrections": {int(np.searchsorted(ids, track)): corrections[track] for track in corrected},
+        "failures": [] if offline else failures(library, space),
+        **predictions(ids, prediction),
+        "tag_names": list(space.tags),
+        **({"tag_table": tag_table(library, space)} if offline else {}),
+    }
+
+
+def _columns(tracks: pd.DataFrame) -> dict:
+    """What files and their tags tell of tracks."""
+    return {
         "titles": titles(tracks),
         "year": packed(tracks["year"].fillna(0).clip(0, 9999), "<i2"),
         "seconds": packed(tracks["seconds"].fillna(0), "<f4"),
@@ -47,11 +61,6 @@ def payload(library, space, quality, prediction: Prediction, offline: bool = Fal
         "album": coded(tracks["album"]),
         "folder": coded(tracks["folder"]),
         "tag": coded(tracks["genre"]),
-        "corrections": {int(np.searchsorted(ids, track)): corrections[track] for track in corrected.tolist()},
-        "failures": [] if offline else failures(library, space),
-        **predictions(ids, prediction),
-        "tag_names": list(space.tags),
-        **({"tag_table": tag_table(library, space)} if offline else {}),
     }
 
 
