@@ -15,6 +15,7 @@ COMMANDS = {
     "leak": "measure how much of an accuracy is leakage, as a ladder of protocols",
     "predict": "predict the genres of songs",
     "export": "export a model for TF Serving and check the export",
+    "prepare": "decode a collection once, to files that training reads at random",
     "features": "plot what a network sees of a song, or write it for every track of a collection",
     "embed": "write the embeddings of songs to a file",
     "merge": "merge what parts K/N of a command computed into its result",

@@ -7,6 +7,7 @@ import posixpath
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -67,7 +68,7 @@ def walk(folder: bytes, suffixes: frozenset[bytes] = SUFFIXES) -> Found:
                 continue
             seen.add((about.st_dev, about.st_ino))
             with os.scandir(directory) as entries:
-                entries = sorted(entries, key=lambda entry: entry.name)
+                entries = sorted(entries, key=attrgetter("name"))
         except OSError as error:
             found.faults[directory] = f"folder cannot be read: {error.strerror}."
             found.closed.append(directory)
@@ -109,7 +110,12 @@ def _is_hidden(name: bytes) -> bool:
 
 def has_suffix(name: bytes, suffixes: frozenset[bytes] = SUFFIXES) -> bool:
     """Whether a file's name ends in one of the suffixes, those of audio if not given, and is not hidden."""
-    return os.path.splitext(name)[1].lower() in suffixes and not _is_hidden(name)
+    dot = name.rfind(b".")  # as os.path.splitext, a fifth of a walk's time: a name of dots alone has no suffix
+    return (
+        dot > 0
+        and name[dot:].lower() in suffixes
+        and not (name.startswith(b".") and (_is_hidden(name) or not name[:dot].strip(b".")))
+    )
 
 
 def find_audio_files(folder) -> list[Path]:
