@@ -181,6 +181,8 @@ def main(arguments: list[str] | None = None) -> None:
     print("\n| " + " | ".join(HEAD) + " |\n|" + " --- |" * len(HEAD), flush=True)
     cases = [case for case in (ON_GPU if device.is_gpu() else ON_CPU) if case.arch in args.arch]
     cases = [case for case in cases if case.batch in args.batch or not args.batch]
+    if not cases:
+        parser.error("the table for this device has no such row")
     for case in cases:
         for precision in args.precision:
             if time.monotonic() > end:

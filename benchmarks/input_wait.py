@@ -1,15 +1,18 @@
-"""How long training waits for its input: from files and from shards, through tf.data and Grain.
+"""How long training waits for its input: from shards and from files, through tf.data and Grain.
 
-Waiting is the time in which the loop asks for a batch, as a share of the time of the steps themselves; the reading
-threads take their part of the processor from the steps too, so the whole is compared with steps on one batch.
+Waiting is the time in which the loop asks for a batch, as a share of the time of the steps themselves. The reading
+threads take their part of the processor from the steps, too: the processor's time of a batch without any step tells
+how much, whatever else the machine does.
 """
 
 import os
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
+import functools
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +28,7 @@ from kgenre.training.loaders import LOADERS, training_batches
 from kgenre.training.plan import TrainingPlan
 from kgenre.training.settings import RunSettings
 
-ROUNDS, STEPS, SKIPPED = 4, 12, 4  # SKIPPED: of a round, in which the queues fill
+ROUNDS, STEPS, SKIPPED = 3, 8, 3  # SKIPPED: of a round, in which the queues fill
 
 
 def write_set(folder: Path, songs: list[str], rate: int) -> list[str]:
@@ -35,7 +38,7 @@ def write_set(folder: Path, songs: list[str], rate: int) -> list[str]:
 
 
 def sources(folder: Path, settings: RunSettings) -> dict:
-    """{name: () -> batches}; None of the one batch again and again."""
+    """{name: () -> an iterator of batches}."""
     songs = write_songs(folder)
     members = write_set(folder, songs, settings.audio.sample_rate_hz)
     plan = TrainingPlan(len(songs), settings.training.crops_per_track, settings.training.batch_size, seed=0)
@@ -45,20 +48,18 @@ def sources(folder: Path, settings: RunSettings) -> dict:
         crops = TrainingCrops(TrackReader(settings.slice_spec, cache_bytes), paths, labels, plan)
         return iter(training_batches(crops, settings.reader.workers, loader))
 
-    found = {"one batch": None}
-    for loader in LOADERS:
-        found[f"shards, {loader}"] = lambda loader=loader: batches(members, loader, 0)
-        found[f"mp3 files, {loader}"] = lambda loader=loader: batches(songs, loader, 0)
-    found["mp3 files that the cache holds, tf.data"] = lambda: batches(songs, "tf.data", 2**30)
+    found = {f"shards, {loader}": functools.partial(batches, members, loader, 0) for loader in LOADERS}
+    found["mp3 files that the cache holds, tf.data"] = functools.partial(batches, songs, "tf.data", 2**30)
+    found["mp3 files, tf.data"] = functools.partial(batches, songs, "tf.data", 0)
     return found
 
 
-def waited(model, batches, one: tuple) -> tuple[float, float]:
+def waited(model, batches) -> tuple[float, float]:
     """Seconds of waiting and of the steps, both a step."""
     waits, steps = [], []
     for _ in range(SKIPPED + STEPS):
         began = time.perf_counter()
-        slices, labels = next(batches) if batches else one
+        slices, labels = next(batches)
         got = time.perf_counter()
         float(model.train_on_batch(slices, labels)[0])
         waits.append(got - began)
@@ -66,26 +67,34 @@ def waited(model, batches, one: tuple) -> tuple[float, float]:
     return float(np.mean(waits[SKIPPED:])), float(np.mean(steps[SKIPPED:]))
 
 
+def processor_seconds(run: Callable) -> float:
+    """Of a call: the least of some rounds."""
+    found = []
+    for _ in range(ROUNDS):
+        began = time.process_time()
+        for _ in range(STEPS):
+            run()
+        found.append((time.process_time() - began) / STEPS)
+    return min(found)
+
+
 def main() -> None:
     settings = RunSettings.compose({})
     model = compiled_model(settings, SingleLabel(("a", "b")), 100)
-    rng, shape = np.random.default_rng(0), settings.slice_spec.shape
-    one = (0.1 * rng.standard_normal((settings.training.batch_size, *shape), dtype="float32"), rng.integers(0, 2, 32))
     with tempfile.TemporaryDirectory() as place:
-        ways = sources(Path(place), settings)
-        running = {name: make and make() for name, make in ways.items()}
-        found = {name: [] for name in ways}
-        for _ in range(ROUNDS):  # in turns, so that a noisy neighbour disturbs all alike
-            for name, batches in running.items():
-                found[name].append(waited(model, batches, one))
-    base = min(step for _, step in found["one batch"])
-    print(f"  convpool, batches of {len(one[0])} crops of {settings.audio.slice_seconds} s, zoom, float32")
-    for name, pairs in found.items():
-        wait, step = min(pairs, key=sum)
-        print(
-            f"  {name:<44} {1000 * step:7.1f} ms a step, waits {1000 * wait:7.1f} ms = {wait / step:5.1%} of it   "
-            f"whole {(wait + step) / base:5.2f} x one batch"
-        )
+        running = {name: make() for name, make in sources(Path(place), settings).items()}
+        one = next(running["shards, tf.data"])
+        step = processor_seconds(lambda: float(model.train_on_batch(*one)[0]))
+        print(f"  convpool, batches of {len(one[0])} crops of {settings.audio.slice_seconds} s, zoom, float32")
+        print(f"  a step alone takes {1000 * step:.1f} ms of the processor")
+        for name, batches in running.items():
+            wait, took = min((waited(model, batches) for _ in range(ROUNDS)), key=sum)
+            read = processor_seconds(lambda batches=batches: next(batches))
+            print(
+                f"  {name:<40} waits {1000 * wait:7.1f} ms beside {1000 * took:7.1f} ms of a step = {wait / took:6.1%}; "
+                f"a batch {1000 * read:6.1f} ms of processor = {read / step:6.1%} of a step",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
