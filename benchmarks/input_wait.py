@@ -91,7 +91,7 @@ def main() -> None:
             wait, took = min((waited(model, batches) for _ in range(ROUNDS)), key=sum)
             read = processor_seconds(lambda batches=batches: next(batches))
             print(
-                f"  {name:<40} waits {1000 * wait:7.1f} ms beside {1000 * took:7.1f} ms of a step = {wait / took:6.1%}; "
+                f"  {name:<40} waits {1000 * wait:7.1f} ms beside {1000 * took:6.1f} of a step = {wait / took:6.1%}; "
                 f"a batch {1000 * read:6.1f} ms of processor = {read / step:6.1%} of a step",
                 flush=True,
             )
