@@ -18,6 +18,7 @@ def bandattn(image, dropout: float = 0.5):
     """
     from keras import layers
 
+    from kgenre.archs.dropout import Dropout
     from kgenre.archs.normalization import BatchNormalization
 
     x = BatchNormalization(axis=1)(image)  # each band by itself: recordings differ in loudness and in treble
@@ -26,7 +27,7 @@ def bandattn(image, dropout: float = 0.5):
         x = block(x, filters, (3, 3), (1, 1))
     x = layers.Permute((2, 1, 3))(x)  # (batch, moments, bands, 128)
     x = layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)
-    x = layers.Dense(WIDTH, activation="relu")(layers.Dropout(dropout)(x))
+    x = layers.Dense(WIDTH, activation="relu")(Dropout(dropout)(x))
     return attention(x)
 
 

@@ -113,9 +113,11 @@ def dense_layers(x, sizes: tuple, dropout: float):
     """Flatten, then dropout and a relu layer of each size: (batch, h, w, c) -> (batch, sizes[-1])."""
     from keras import layers
 
+    from kgenre.archs.dropout import Dropout
+
     x = layers.Flatten()(x)
     for size in sizes:
-        x = layers.Dropout(dropout)(x)
+        x = Dropout(dropout)(x)
         x = layers.Dense(size, activation="relu")(x)
     return x
 

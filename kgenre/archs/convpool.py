@@ -48,9 +48,10 @@ def dense_head(x, dropout: float):
     """The head of Music-Genre-Analysis: dropout, flatten, dense 1024, BN, relu. (batch, h, w, c) -> (batch, 1024)."""
     from keras import layers
 
+    from kgenre.archs.dropout import Dropout
     from kgenre.archs.normalization import BatchNormalization
 
-    x = layers.Dropout(dropout)(x)
+    x = Dropout(dropout)(x)
     x = layers.Flatten()(x)
     x = layers.Dense(1024)(x)
     x = BatchNormalization()(x)

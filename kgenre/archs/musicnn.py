@@ -91,6 +91,7 @@ def backbone(frames: int, dropout: float = 0.0):
     import keras
     from keras import layers
 
+    from kgenre.archs.dropout import Dropout
     from kgenre.archs.normalization import BatchNormalization
 
     def norm(x, number: int):
@@ -119,7 +120,7 @@ def backbone(frames: int, dropout: float = 0.0):
     pools = [layers.GlobalMaxPooling1D()(x), layers.GlobalAveragePooling1D()(x)]
     x = layers.Concatenate(name="pooled")([layers.Reshape((753, 1))(pool) for pool in pools])
     x = norm(layers.Flatten()(x), 9)  # (batch, 1506): the maximum and the mean of a map side by side
-    x = layers.Dense(EMBEDDING, activation="relu", name="dense")(layers.Dropout(dropout)(x))
+    x = layers.Dense(EMBEDDING, activation="relu", name="dense")(Dropout(dropout)(x))
     return keras.Model(inputs, norm(x, 10), name="musicnn")
 
 

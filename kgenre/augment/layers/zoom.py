@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from kgenre.augment.layers.draws import rows_of_batch
 from kgenre.core.errors import KgenreError
 
 
@@ -38,9 +39,11 @@ class ZoomRange(keras.layers.Layer):
     def call(self, image, training=False):
         if not training or not self.zoom_range:
             return image
-        low, high = 1 - self.zoom_range, 1 + self.zoom_range
-        factors = keras.random.uniform((2, ops.shape(image)[0]), low, high, seed=self.generator)
+        factors = rows_of_batch(self._factors, (2, ops.shape(image)[0]), axis=1)
         return zoom(image, factors[0], factors[1])
+
+    def _factors(self, shape):
+        return keras.random.uniform(shape, 1 - self.zoom_range, 1 + self.zoom_range, seed=self.generator)
 
     def compute_output_shape(self, input_shape):
         return input_shape
