@@ -8,6 +8,8 @@ BENCHMARKS = {
     "decoding": "decoders against libsndfile, by format",
     "logmel": "log-mel layer against librosa",
     "pipeline": "decode alone against decode, front end and convpool",
+    "step": "a training step of convpool against the same network in PyTorch",
+    "input_wait": "what training waits for its input, from files and from shards",
     "library": "scans of music against its bare decoding, their memory, and of 100 000 unchanged tracks",
     "runtimes": "predict through LiteRT and TensorFlow: one song, a folder, quantized files",
     "shards": "shards against other forms and against the files: size, random slices a second, memory",
