@@ -35,8 +35,9 @@ def train(paths: list[str]) -> int:
     from kgenre.model.tasks.single_label import SingleLabel
     from kgenre.serving.keras_model import KerasModel
     from kgenre.serving.predict import predict_tracks
-    from kgenre.training.batches import training_batches
+    from kgenre.training.batches import TrainingCrops
     from kgenre.training.fit import compiled_model
+    from kgenre.training.loaders import training_batches
     from kgenre.training.plan import TrainingPlan
     from kgenre.training.settings import RunSettings
 
@@ -46,7 +47,7 @@ def train(paths: list[str]) -> int:
     plan = TrainingPlan(len(paths), max(1, 640 // len(paths)), settings.training.batch_size, seed=0)
     task = SingleLabel(("a", "b"))
     model = compiled_model(settings, task, plan.steps)
-    dataset = training_batches(reader, paths, [i % 2 for i in range(len(paths))], plan)
+    dataset = training_batches(TrainingCrops(reader, paths, [i % 2 for i in range(len(paths))], plan))
     model.fit(dataset, steps_per_epoch=plan.steps, verbose=0, shuffle=False)
     for _ in predict_tracks(KerasModel(model, task, settings.audio.slice_spec), reader, paths[:40]):
         pass

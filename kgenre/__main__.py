@@ -18,6 +18,7 @@ COMMANDS = {
     "prepare": "decode a collection once, to files that training reads at random",
     "features": "plot what a network sees of a song, or write it for every track of a collection",
     "embed": "write the embeddings of songs to a file",
+    "merge": "merge what parts K/N of a command computed into its result",
     "baseline": "tune and evaluate classic classifiers on embeddings or statistics",
     "explore": "scan a folder of music and show it as a map in the browser",
     "similar": "list the songs of a library that are nearest to one",

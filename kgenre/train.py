@@ -18,6 +18,7 @@ from pathlib import Path
 
 from kgenre import cli
 from kgenre.audio.inputs import WAVEFORM
+from kgenre.core.keras_backends import NEEDED, training_backend
 from kgenre.core.packages import check_installed
 from kgenre.training.applicable import SELECTORS, applicable
 from kgenre.training.recipes import find_recipe, recipes
@@ -57,12 +58,12 @@ def _run_to_resume(args: argparse.Namespace) -> Path:
 
 
 def _train(args: argparse.Namespace, given: dict) -> int:
-    check_installed("tensorflow")  # before the collection is read
+    check_installed(*NEEDED[training_backend()])  # before the collection is read
     from kgenre.audio.decoders import check_decoder
-    from kgenre.evaluation.evaluate import evaluate_run
+    from kgenre.evaluation.finish import train_and_evaluate
     from kgenre.evaluation.folds import folds_of, run_folds
     from kgenre.training.run import Run
-    from kgenre.training.start import new_run, resumed_settings, train
+    from kgenre.training.start import new_run, resumed_settings
 
     progress = cli.BarProgress()
     given = {**(read_config(args.config) if args.config else {}), **given}
@@ -78,9 +79,7 @@ def _train(args: argparse.Namespace, given: dict) -> int:
         if n_folds:
             run_folds(settings, run, n_folds, progress)
         else:
-            train(settings, run, progress)
-            # By the exported model: the metrics are those of the very model that is served.
-            evaluate_run(run, progress)
+            train_and_evaluate(settings, run, progress)
     print_result(run)
     return 0
 

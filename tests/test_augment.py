@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-import tensorflow as tf
 from audio_files import music, tone, write_sound
 
 from benchmarks import augmentations as augment_command
@@ -21,8 +20,9 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.settings import fields_of
 from kgenre.model.build import load_model, reseed
 from kgenre.model.tasks.single_label import SingleLabel
-from kgenre.training.batches import training_batches
+from kgenre.training.batches import TrainingCrops
 from kgenre.training.fit import compiled_model, untrained_model
+from kgenre.training.loaders import training_batches
 from kgenre.training.plan import TrainingPlan
 from kgenre.training.run import Run
 from kgenre.training.settings import RunSettings
@@ -71,7 +71,7 @@ def stream(tracks, config: RunSettings, plan: TrainingPlan, first_epoch: int = 0
     of_crop, of_batch = (build_augmentations(config.augmentations, place, SPEC, 0) for place in ("crop", "batch"))
     labels = np.eye(len(tracks)) if of_batch else np.arange(len(tracks))
     reader = TrackReader(SPEC, 1 << 30)
-    batches = training_batches(reader, tracks, labels, plan, first_epoch, workers, of_crop, of_batch)
+    batches = training_batches(TrainingCrops(reader, tracks, labels, plan, first_epoch, of_crop, of_batch), workers)
     return tuple(map(np.concatenate, zip(*batches.take(epochs * plan.steps).as_numpy_iterator())))
 
 
@@ -170,14 +170,6 @@ def test_layer_round_trips_and_keeps_shape_and_type(name, tmp_path):
     expected = drawn(again, x)
     np.testing.assert_array_equal(load_model(tmp_path / "layer.keras")(x, training=True), expected)
     assert keras.backend.standardize_dtype(expected.dtype) == "float32"
-
-
-@pytest.mark.parametrize("name", [name for name in LAYERS if name != "zoom"])  # whose kernel XLA lacks
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's compiler")
-def test_layer_compiles(name):
-    layer, x = layer_of(name), inputs_of(name)
-    out = tf.function(lambda x: layer(x, training=True), jit_compile=True)(x)
-    assert np.isfinite(out).all() and np.abs(out - x).max() > 1e-3
 
 
 def test_gain_is_uniform_in_decibels():

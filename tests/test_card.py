@@ -23,7 +23,14 @@ from kgenre.training.run import Run
 from kgenre.training.settings import RunSettings
 
 LABELS = ("folk", "hip|hop <b>", 'rock "n" roll')
-FACTS = {"kgenre": "0.2", "keras": "3.15", "tensorflow": "2.21", "decoders": "libsndfile 1.2", "bad_files": {}}
+FACTS = {
+    "kgenre": "0.2",
+    "keras": "3.15",
+    "tensorflow": "2.21",
+    "backends": ["jax 0.10"],
+    "decoders": "libsndfile 1.2",
+    "bad_files": {},
+}
 
 
 @pytest.fixture(autouse=True)

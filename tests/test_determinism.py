@@ -20,7 +20,8 @@ import json, sys
 from kgenre.core.progress import SILENT
 from kgenre.training.run import Run
 from kgenre.training.settings import RunSettings
-from kgenre.training.start import begin, new_run, resumed_settings, start_backend
+from kgenre.training.backend import start_backend
+from kgenre.training.start import begin, new_run, resumed_settings
 
 for out in sys.argv[2:]:
     run = Run(out)

@@ -19,8 +19,9 @@ from kgenre.audio.reader import TrackReader, check_bad_share, check_files
 from kgenre.audio.slicing import SliceSpec, cut_slices
 from kgenre.core.errors import KgenreError
 from kgenre.serving.predict import slice_batches
-from kgenre.training.batches import training_batches
+from kgenre.training.batches import TrainingCrops
 from kgenre.training.fit import training_plan
+from kgenre.training.loaders import training_batches
 from kgenre.training.plan import TrainingPlan
 from kgenre.training.settings import TrainingSettings
 
@@ -270,7 +271,7 @@ def test_positions_cover_the_track_evenly():
 def test_training_batches_follow_the_plan(tones):
     """Each waveform is the crop that the plan names, with the label of its track."""
     plan = TrainingPlan(len(tones), 4, 5, seed=0)
-    waveforms, labels = take(training_batches(reader_of(), tones, range(len(HZ)), plan), 2 * plan.steps)
+    waveforms, labels = take(training_batches(TrainingCrops(reader_of(), tones, range(len(HZ)), plan)), 2 * plan.steps)
     wholes = [decode(path, RATE).samples for path in tones]
     order, positions = (np.concatenate(parts) for parts in zip(plan.epoch(0), plan.epoch(1)))
     assert labels.tolist() == order.tolist()
@@ -283,18 +284,24 @@ def test_training_batches_follow_the_plan(tones):
 def test_training_batches_do_not_depend_on_workers_or_cache(tones, songs):
     paths = [str(songs["eight.ogg"]), *tones]  # the first takes 50 times as long to decode: the others overtake it
     plan = TrainingPlan(len(paths), 3, 4, seed=9)
-    waveforms, labels = take(training_batches(reader_of(), paths, range(len(paths)), plan, workers=1), 2 * plan.steps)
+    waveforms, labels = take(
+        training_batches(TrainingCrops(reader_of(), paths, range(len(paths)), plan), workers=1), 2 * plan.steps
+    )
     for workers, cache_bytes in ((4, PLENTY), (3, 0), (2, 150_000)):
         reader = reader_of(cache_bytes)
-        again, same = take(training_batches(reader, paths, range(len(paths)), plan, workers=workers), 2 * plan.steps)
+        again, same = take(
+            training_batches(TrainingCrops(reader, paths, range(len(paths)), plan), workers=workers), 2 * plan.steps
+        )
         assert same.tolist() == labels.tolist()
         np.testing.assert_allclose(again, waveforms, rtol=0, atol=EXACT)
 
 
 def test_resumed_stream_is_the_unbroken_one(tones):
     plan = TrainingPlan(len(tones), 2, 5, seed=3)
-    waveforms, labels = take(training_batches(reader_of(), tones, range(len(HZ)), plan), 4 * plan.steps)
-    resumed, same = take(training_batches(reader_of(), tones, range(len(HZ)), plan, first_epoch=2), 2 * plan.steps)
+    waveforms, labels = take(training_batches(TrainingCrops(reader_of(), tones, range(len(HZ)), plan)), 4 * plan.steps)
+    resumed, same = take(
+        training_batches(TrainingCrops(reader_of(), tones, range(len(HZ)), plan, first_epoch=2)), 2 * plan.steps
+    )
     done = 2 * plan.steps * plan.batch_size
     assert same.tolist() == labels[done:].tolist()
     assert np.array_equal(resumed, waveforms[done:])
@@ -303,7 +310,7 @@ def test_resumed_stream_is_the_unbroken_one(tones):
 def test_second_epoch_decodes_nothing(tones):
     reader = reader_of()
     plan = TrainingPlan(len(tones), 4, 6, seed=0)
-    batches = training_batches(reader, tones, range(len(HZ)), plan, workers=2).as_numpy_iterator()
+    batches = training_batches(TrainingCrops(reader, tones, range(len(HZ)), plan), workers=2).as_numpy_iterator()
     for _ in range(plan.steps):
         next(batches)
     decoded = reader.decoded
@@ -317,7 +324,7 @@ def test_small_cache_keeps_its_limit_and_what_it_has(tones):
     limit = 4 * (16000 + 20000 + 1000)  # the first two tracks and a little
     reader = reader_of(limit)
     plan = TrainingPlan(len(tones), 3, 3, seed=1)
-    batches = training_batches(reader, tones, range(len(HZ)), plan, workers=3).as_numpy_iterator()
+    batches = training_batches(TrainingCrops(reader, tones, range(len(HZ)), plan), workers=3).as_numpy_iterator()
     for _ in range(plan.steps):
         next(batches)
         assert reader.cache.used <= limit
@@ -341,7 +348,7 @@ def test_failing_files_are_replaced_and_listed(tones, faulty):
     stand_in = [0, 1, 1, 2, 2, 2, 0]  # the label of the next good track, round the end
     reader = reader_of()
     plan = TrainingPlan(7, 4, 7, seed=0)
-    waveforms, seen = take(training_batches(reader, paths, labels, plan, workers=3), plan.steps)
+    waveforms, seen = take(training_batches(TrainingCrops(reader, paths, labels, plan), workers=3), plan.steps)
     assert seen.tolist() == [stand_in[number] for number in plan.epoch(0)[0]]
     assert [label_of(waveform) for waveform in waveforms] == seen.tolist()
     assert set(reader.failures) == {str(faulty / name) for name in names.values()}
@@ -355,7 +362,7 @@ def test_training_set_of_bad_files_alone_lists_them_for_the_check(faulty):
     """tf.data would bury an error raised here; batches of silence reach the epoch's end, where this check is."""
     paths = [str(faulty / name) for name in ("text.mp3", "zero_bytes.mp3")]
     reader = reader_of()
-    waveforms, labels = take(training_batches(reader, paths, [7, 8], TrainingPlan(2, 1, 2, seed=0)), 1)
+    waveforms, labels = take(training_batches(TrainingCrops(reader, paths, [7, 8], TrainingPlan(2, 1, 2, seed=0))), 1)
     assert not waveforms.any() and labels.tolist() == [0, 0]
     assert set(reader.failures) == set(paths)
     with pytest.raises(KgenreError, match=r"^2 of 2 files cannot be used"):

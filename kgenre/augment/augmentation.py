@@ -10,7 +10,7 @@ from kgenre.core.settings import Settings
 #       reads(samples, value) -> the samples that it needs to give so many;
 #       apply(waveform, value, samples) -> waveform (samples,), NumPy.
 #   batch: on a batch of the pipeline. draw(rng, n); apply(waveforms, labels, values) -> waveforms and
-#       labels, in TensorFlow's graph; labels come and go as shares (batch, classes).
+#       labels, NumPy; labels come and go as shares (batch, classes).
 #   waveform, spectrogram: a layer in the model, before the feature or after it; the identity at inference.
 PLACES = ("crop", "batch", "waveform", "spectrogram")
 AUDIO_PLACES = ("crop", "waveform")  # which there are not where the tracks are spectrograms

@@ -18,6 +18,7 @@ NEEDS = {  # what the plain install lacks, and the extra that brings it
     **dict.fromkeys(("tensorflow", "keras", "librosa", "matplotlib", "xgboost", "tensorflow_hub"), "train"),
     **dict.fromkeys(("jinja2", "markupsafe", "cleanlab"), "train"),
     **dict.fromkeys(("grpc", "google"), "client"),
+    **{"jax": "jax", "torch": "torch", "grain": "jax"},
 }
 
 

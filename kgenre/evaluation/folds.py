@@ -17,12 +17,13 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_json, write_text
 from kgenre.core.metrics import wilson_interval
 from kgenre.core.progress import SILENT, Progress
-from kgenre.evaluation.evaluate import evaluate_run, read_metrics, release_memory
+from kgenre.evaluation.evaluate import read_metrics, release_memory
+from kgenre.evaluation.finish import train_and_evaluate
 from kgenre.model.tasks import TASKS
 from kgenre.training.run import Run
 from kgenre.training.settings import RunSettings
 from kgenre.training.spectrograms import spec_to_cut
-from kgenre.training.start import CHANGEABLE_ON_RESUME, resumed_settings, train
+from kgenre.training.start import CHANGEABLE_ON_RESUME, resumed_settings
 
 
 def run_folds(settings: RunSettings, run: Run, n_folds: int, progress: Progress = SILENT) -> dict:
@@ -110,8 +111,7 @@ def _train(settings: RunSettings, run: Run, fold: Run, collection: Collection, p
     if fold.begun:
         own = settings.values()
         settings = resumed_settings(fold, {name: own[name] for name in CHANGEABLE_ON_RESUME})
-    train(settings, fold, progress, collection, f"kgenre train --resume --out {run.folder}")
-    evaluate_run(fold, progress)
+    train_and_evaluate(settings, fold, progress, collection, f"kgenre train --resume --out {run.folder}")
     release_memory()
 
 

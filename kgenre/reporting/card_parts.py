@@ -93,7 +93,9 @@ def setting_table(run: Run, metrics: dict) -> list[str]:
 
 def versions(run: Run, metrics: dict) -> list[str]:
     facts = run.load_facts()
-    return [f"- {name}: {escaped(facts[name])}" for name in ("kgenre", "keras", "tensorflow", "decoders")]
+    trained_on = {"trained on": ", ".join(facts["backends"])}
+    names = ("kgenre", "keras", "trained on", "tensorflow", "decoders")
+    return [f"- {name}: {escaped({**facts, **trained_on}[name])}" for name in names]
 
 
 def licence(run: Run, metrics: dict) -> list[str]:

@@ -18,16 +18,10 @@ class KerasModel(Model):
 
     def __init__(self, model, task: Task, slice_spec: SliceSpec, name: str = "in memory"):
         from kgenre.model.build import slice_model
+        from kgenre.model.calls import inference
 
         self.task, self.slice_spec, self.name = task, slice_spec, name
-        self._answer = _compiled(slice_model(model, task))
+        self._answer = inference(slice_model(model, task))
 
     def __call__(self, slices: np.ndarray) -> SliceOutputs:
-        return SliceOutputs(*(output.numpy() for output in self._answer(slices)))
-
-
-def _compiled(network):
-    import tensorflow as tf
-
-    signature = [tf.TensorSpec(network.input.shape, tf.float32)]
-    return tf.function(lambda slices: network(slices, training=False), input_signature=signature)
+        return SliceOutputs(*self._answer(slices))

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 import keras
 import numpy as np
 
+from kgenre.model.calls import updating
+
 
 class BatchStatistics:
     """Replaces the moving averages of a model's batch normalisation by means over batches.
@@ -24,6 +26,7 @@ class BatchStatistics:
         self.graph = keras.models.clone_model(
             model, clone_function=lambda layer: layer, call_function=_call, recursive=True
         )
+        self.update = updating(self.graph)  # traced where it is first called: in `measure`, without momentum
 
     def measure(self, batches: Iterable[np.ndarray]) -> None:
         """Takes the mean over batches of slices (batch, ...), all of one size; at least one.
@@ -38,7 +41,7 @@ class BatchStatistics:
             layer.momentum = 0.0  # so that the moving averages are those of the last batch
         try:
             for slices in batches:
-                self.graph(slices)
+                self.update(slices)
                 totals = [total + keras.ops.convert_to_numpy(value) for total, value in zip(totals, self._variables())]
                 n += 1
         finally:

@@ -1,9 +1,13 @@
-"""Training batches: the tf.data pipeline from a table of tracks and a plan to augmented crops.
+"""Training crops, numbered: what a table of tracks and a plan give for each place of the endless sequence of epochs.
 
+Any crop may be asked for at any time, by several threads at once; `loaders.py` makes batches of them for each backend.
 Shuffling is done by the plan on pairs of (track, position), so it holds no audio at all.
 """
 
+import functools
 import itertools
+import sys
+import threading
 
 import numpy as np
 
@@ -11,66 +15,74 @@ from kgenre.audio import decode as audio
 from kgenre.audio.open_reader import Reader
 from kgenre.training.plan import TrainingPlan
 
+ENDLESS = sys.maxsize  # items, of a source without an end: 300 000 years at a million crops a second
+EPOCHS_KEPT = 2  # whose order is in memory: at its end an epoch is read together with the next one
 
-def training_batches(
-    reader: Reader,
-    paths,
-    labels,
-    plan: TrainingPlan,
-    first_epoch: int = 0,
-    workers: int = 2,
-    of_crop: dict | None = None,
-    of_batch: dict | None = None,
-):
-    """Endless batches of random crops, epoch after epoch: tf.data of (slices (batch, ...), label).
 
-    The order and what is drawn depend on the plan alone, not on the workers. Where a file fails, the next
-    track of the table takes its place and `reader.failures` names it.
+class TrainingCrops:
+    """Random access to the crops of a plan: item k -> (crop, label, what the changes of whole batches draw for it).
+
+    crop: float32, of a slice's shape. label: int32 (), or float32 (classes,). The values drawn: float64 (changes,).
+    What item k is depends on the plan alone, not on what was asked before nor by how many threads. Where a file fails,
+    the next track of the table takes its place and `reader.failures` names it.
 
     Args:
-        labels: whole numbers (tracks,), which come as int32 (batch,); or shares of the classes
-            (tracks, classes), which come as float32 (batch, classes), and which `of_batch` asks for. Of labels that
-            change within a track, a function (number, position) -> float32 (n,).
+        labels: whole numbers (tracks,), or shares of the classes (tracks, classes), which `of_batch` asks for. Of
+            labels that change within a track, a function (number, position) -> float32 (n,).
+        first_epoch: epoch of item 0, from 0.
         of_crop, of_batch: {name: change} of build_augmentations, for a crop and for a batch.
+        n_steps: batches that there are; ENDLESS crops if not given.
     """
-    import tensorflow as tf
 
-    of_crop, of_batch = of_crop or {}, of_batch or {}
-    label_of = labels if callable(labels) else _of_tracks(labels)
-    example = np.asarray(label_of(0, 0.0))
+    def __init__(
+        self,
+        reader: Reader,
+        paths,
+        labels,
+        plan: TrainingPlan,
+        first_epoch: int = 0,
+        of_crop: dict | None = None,
+        of_batch: dict | None = None,
+        n_steps: int | None = None,
+    ):
+        self.reader, self.paths, self.plan, self.first_epoch = reader, list(paths), plan, first_epoch
+        self.of_crop, self.of_batch, self.n_steps = of_crop or {}, of_batch or {}, n_steps
+        self.label_of = labels if callable(labels) else _of_tracks(labels)
+        self.example = np.asarray(self.label_of(0, 0.0))
+        self.lock, self.kept_epoch = threading.Lock(), functools.lru_cache(EPOCHS_KEPT)(self._epoch)
 
-    def crops():
-        for epoch in itertools.count(first_epoch):
-            yield from zip(*plan.epoch(epoch), plan.draws(epoch, {**of_crop, **of_batch}))
+    def __len__(self) -> int:
+        return ENDLESS if self.n_steps is None else self.n_steps * self.plan.batch_size
 
-    def read(index, position, drawn):
-        for number in itertools.chain(range(index, len(paths)), range(index)):
-            path = paths[number]
-            if path in reader.failures:
-                continue
-            try:
-                changes = list(zip(of_crop.values(), drawn))
-                return changed_crop(reader, path, float(position), changes), label_of(number, float(position))
-            except audio.AudioError as error:
-                reader.failures[path] = error.cause
-        # None can be read: the epoch's end reports it.
-        return np.zeros(reader.spec.shape, "float32"), np.zeros_like(example)
+    def __getitem__(self, item) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        epoch, place = divmod(int(item), self.plan.steps * self.plan.batch_size)
+        with self.lock:  # or each thread would draw a new epoch for itself
+            tracks, positions, drawn = self.kept_epoch(self.first_epoch + epoch)
+        of_crop, of_batch = np.split(drawn[place], [len(self.of_crop)])
+        crop, label = self._crop(int(tracks[place]), float(positions[place]), of_crop)
+        return crop, label, of_batch
 
-    def read_graph(index, position, drawn):
-        crop, label = tf.numpy_function(read, [index, position, drawn], [tf.float32, tf.as_dtype(example.dtype)])
-        crop = tf.ensure_shape(crop, reader.spec.shape)
-        return crop, tf.ensure_shape(label, example.shape), drawn[len(of_crop) :]
-
-    def changed_batch(slices, labels, drawn):
-        for column, change in enumerate(of_batch.values()):
+    def changed_batch(self, slices: np.ndarray, labels: np.ndarray, drawn: np.ndarray) -> tuple:
+        """Slices and labels of a batch after the changes of whole batches, of the values drawn (batch, changes)."""
+        for column, change in enumerate(self.of_batch.values()):
             slices, labels = change.apply(slices, labels, drawn[:, column])
         return slices, labels
 
-    signature = [((), tf.int64), ((), tf.float64), ((len(of_crop) + len(of_batch),), tf.float64)]
-    signature = tuple(tf.TensorSpec(*spec) for spec in signature)
-    dataset = tf.data.Dataset.from_generator(crops, output_signature=signature)
-    dataset = dataset.map(read_graph, num_parallel_calls=workers, deterministic=True)
-    return dataset.batch(plan.batch_size, drop_remainder=True).map(changed_batch).prefetch(2)
+    def _epoch(self, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return *self.plan.epoch(epoch), self.plan.draws(epoch, {**self.of_crop, **self.of_batch})
+
+    def _crop(self, index: int, position: float, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        changes = list(zip(self.of_crop.values(), drawn))
+        for number in itertools.chain(range(index, len(self.paths)), range(index)):
+            path = self.paths[number]
+            if path in self.reader.failures:
+                continue
+            try:
+                return changed_crop(self.reader, path, position, changes), self.label_of(number, position)
+            except audio.AudioError as error:
+                self.reader.failures[path] = error.cause
+        # None can be read: the epoch's end reports it.
+        return np.zeros(self.reader.spec.shape, "float32"), np.zeros_like(self.example)
 
 
 def _of_tracks(labels):

@@ -15,6 +15,7 @@ from kgenre.model.build import reseed
 from kgenre.model.tasks import Task
 from kgenre.serving.keras_model import KerasModel
 from kgenre.training.batch_statistics import BatchStatistics
+from kgenre.training.board import Board
 from kgenre.training.plan import TrainingPlan
 from kgenre.training.settings import RunSettings
 from kgenre.training.state import TrainingState
@@ -41,6 +42,7 @@ class TrainingCallback(keras.callbacks.Callback):
         progress: Progress,
     ):
         super().__init__()
+        self.board = Board(state.run / "logs")
         self.training, self.limits = settings.training, settings.reader
         self.task, self.slice_spec = task, settings.slice_spec
         self.state, self.steps, self.reader, self.truth = state, plan.steps, reader, truth
@@ -77,6 +79,7 @@ class TrainingCallback(keras.callbacks.Callback):
         row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         row["seconds"] = round(time.monotonic() - self.began, 2)
         self.state.add(row, self.model, self.training.patience)
+        self.board.add(epoch, row)
         self.progress.line(self.line(row))
         self.model.stop_training = self.state.stopped
 

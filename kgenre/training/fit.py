@@ -12,8 +12,11 @@ from kgenre.core.progress import SILENT, Progress
 from kgenre.model.build import build_model, load_model
 from kgenre.model.tasks import Task
 from kgenre.model.transfer import copy_weights
-from kgenre.training.batches import training_batches
+from kgenre.training.backend import add_backend
+from kgenre.training.batches import TrainingCrops
 from kgenre.training.callback import TrainingCallback
+from kgenre.training.devices import device_callbacks, device_scope
+from kgenre.training.loaders import training_batches
 from kgenre.training.plan import TrainingPlan
 from kgenre.training.run import Run
 from kgenre.training.settings import RunSettings, TrainingSettings
@@ -25,6 +28,13 @@ N_STATISTICS_BATCHES = 16  # of 32 slices: accuracy stays within half a point of
 
 def fit(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     """Trains on the run's tracks from its last whole epoch on, and leaves model.keras behind."""
+    with device_scope(settings.training.devices):
+        state = _fit_epochs(settings, run, progress)
+    state.finish(served_model(settings, len(run.load_labels())))
+
+
+def _fit_epochs(settings: RunSettings, run: Run, progress: Progress) -> TrainingState:
+    """The state after the last epoch."""
     task, tracks = run.load_task(), run.load_tracks()
     rows = {split: tracks[tracks["split"] == split] for split in ("train", "valid")}
     cache_bytes = int(settings.reader.cache_gib * 2**30)
@@ -36,26 +46,28 @@ def fit(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     state = TrainingState(run, task.metrics[0])
     if state.epochs:
         model = load_model(state.checkpoint(state.epochs), compile=True)
+        model.jit_compile = compiler()  # the checkpoint may be another backend's
     else:
         model = compiled_model(settings, task, plan.steps, positive_weights(settings, targets["train"]))
     if state.epochs < settings.training.epochs and not state.stopped:
+        add_backend(run)
         train = (list(rows["train"]["path"]), targets["train"], plan)
         dataset = batches(settings, task, reader, *train, state.epochs)
         unaugmented = functools.partial(unaugmented_slices, reader, *train, settings.reader.workers)
         truth = dict(zip(rows["valid"]["path"], targets["valid"]))
-        board = keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False)
+        callback = TrainingCallback(settings, task, state, plan, reader, truth, unaugmented, progress)
         model.fit(
             dataset,
             initial_epoch=state.epochs,
             epochs=settings.training.epochs,
             steps_per_epoch=plan.steps,
-            callbacks=[TrainingCallback(settings, task, state, plan, reader, truth, unaugmented, progress), board],
+            callbacks=[*device_callbacks(settings.training.devices), callback],
             shuffle=False,  # the plan has shuffled already
             verbose=0,
         )
         progress.failures(reader.failures)
         run.add_bad_files(reader.failures)
-    state.finish(served_model(settings, len(task.labels)))
+    return state
 
 
 def training_plan(settings: TrainingSettings, strata) -> TrainingPlan:
@@ -71,17 +83,17 @@ def batches(
     of_crop, of_batch = (augmentations_of(settings, place) for place in ("crop", "batch"))
     if of_batch:  # which mix labels
         targets = task.shares(targets)
-    return training_batches(reader, paths, targets, plan, first_epoch, settings.reader.workers, of_crop, of_batch)
+    crops = TrainingCrops(reader, paths, targets, plan, first_epoch, of_crop, of_batch)
+    return training_batches(crops, settings.reader.workers)
 
 
 def unaugmented_slices(
     reader: Reader, paths, targets, plan: TrainingPlan, workers: int, epoch: int
 ) -> Iterable[np.ndarray]:
     """The first batches of an epoch, slices alone, as files hold them; nothing is read until they are asked for."""
-    n = min(plan.steps, N_STATISTICS_BATCHES)
-    dataset = training_batches(reader, paths, targets, plan, epoch, workers)
-    for slices, _ in dataset.take(n).as_numpy_iterator():
-        yield slices
+    crops = TrainingCrops(reader, paths, targets, plan, epoch, n_steps=min(plan.steps, N_STATISTICS_BATCHES))
+    for slices, _ in training_batches(crops, workers):
+        yield np.asarray(slices)
 
 
 def positive_weights(settings: RunSettings, targets: np.ndarray) -> np.ndarray | None:
@@ -121,9 +133,12 @@ def optimizer_of(training: TrainingSettings, steps: int) -> keras.optimizers.Opt
     return optimizer
 
 
-def compiler() -> bool | str:
-    """Keras's `jit_compile`. On the CPU, XLA makes TensorFlow's step 1.4 times as slow (convpool)."""
-    return False if keras.backend.backend() == "tensorflow" else "auto"
+def compiler() -> bool:
+    """Keras's `jit_compile`. On the CPU, XLA makes TensorFlow's step 1.4 times as slow (convpool).
+
+    PyTorch's compiler needs one of C++ on the machine, and minutes.
+    """
+    return keras.backend.backend() == "jax"
 
 
 def initial_model(settings: RunSettings, task: Task) -> keras.Model:

@@ -15,7 +15,7 @@ from kgenre.training.run import Run, network_of, remove_parts
 from kgenre.training.settings import RunSettings
 
 # Not epochs: the learning rate's schedule is laid out over them.
-CHANGEABLE_ON_RESUME = {"patience", "workers", "cache_gib", "max_bad_share"}
+CHANGEABLE_ON_RESUME = {"patience", "workers", "cache_gib", "max_bad_share", "devices"}
 
 
 def new_run(given: dict, out, again: bool, progress: Progress = SILENT) -> tuple[RunSettings, Run]:
@@ -73,7 +73,7 @@ def resumed_settings(run: Run, given: dict, command: str = "train") -> RunSettin
         )
     remove_parts(run.folder)
     values = before.values()
-    changeable = CHANGEABLE_ON_RESUME - ({"cache_gib"} if before.training.deterministic else set())
+    changeable = CHANGEABLE_ON_RESUME - ({"cache_gib", "devices"} if before.training.deterministic else set())
     for name, value in given.items():
         if name in changeable or name not in values:
             continue
@@ -92,46 +92,50 @@ def resumed_settings(run: Run, given: dict, command: str = "train") -> RunSettin
 def train(
     settings: RunSettings, run: Run, progress: Progress = SILENT, collection=None, again: str | None = None
 ) -> None:
-    """Trains and exports; each step is skipped where an earlier try has done it.
+    """Trains and, on TensorFlow, exports; each step is skipped where an earlier try has done it.
+
+    On another backend it leaves model.keras behind, which a process with TensorFlow exports (evaluation/finish.py).
 
     Args:
         collection: the tracks that a run begins with; those that the settings name if not given.
         again: the command that goes on with it, for the user.
     """
+    from kgenre.training.backend import EXPORTING, keep_answers, start_backend
+    from kgenre.training.devices import restart_devices
+
     if run.begun:
+        restart_devices(settings.training.devices, run, progress)
         start_backend(settings)
     else:
         settings = begin(settings, run, progress, collection)
     again = again or f"kgenre train --resume --out {run.folder}"
     progress.line(f"run folder {run.folder}; if stopped, go on with: {again}")
 
-    from kgenre.serving.exporters import export_model
-    from kgenre.training.calibration import calibrate_run
+    import keras
+
     from kgenre.training.fit import fit
 
     if not (run / "model.keras").is_file():
         fit(settings, run, progress)
     run.remove_state()
+    if keras.backend.backend() == EXPORTING:
+        export_trained(settings, run, progress)
+    else:
+        keep_answers(settings, run)
+
+
+def export_trained(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
+    """Calibrates and exports a trained run, where that is not done; with TensorFlow."""
+    from kgenre.serving.exporters import export_model
+    from kgenre.training.backend import check_answers
+    from kgenre.training.calibration import calibrate_run
+
     saved_model = run / "saved_model" / "1"
     if not saved_model.exists():
+        check_answers(settings, run)
         calibrate_run(settings, run, progress)
         progress.line("exporting and checking the export")
         export_model(run.load_model(), run.load_task(), settings.slice_spec, saved_model, **run.told())
-
-
-def start_backend(settings: RunSettings) -> None:
-    """Loads TensorFlow; with `deterministic`, every later op of this process gives the same bits each time.
-
-    Raises:
-        KgenreError: Keras is set to another backend.
-    """
-    from kgenre.model.build import check_backend
-
-    check_backend()
-    if settings.training.deterministic:
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
 
 
 def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) -> RunSettings:
@@ -163,6 +167,10 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
     if settings.input == SPECTROGRAM:
         resolved |= settle_spectrograms(settings, list(tracks.loc[tracks["split"] == "train", "path"]), shapes)
     asked, settings = settings.values(), settings.replace(**resolved)
+    from kgenre.training.backend import backend_version, start_backend, tensorflow_version
+    from kgenre.training.devices import start_devices
+
+    devices = start_devices(settings.training.devices, progress)
     start_backend(settings)  # after what is read of the collection: it takes seconds
     from kgenre.training.fit import initial_model
 
@@ -171,7 +179,9 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
     facts = {
         "kgenre": kgenre.__version__,
         "keras": importlib.metadata.version("keras"),
-        "tensorflow": importlib.metadata.version("tensorflow"),
+        "tensorflow": tensorflow_version(),
+        "backends": [backend_version()],
+        "devices": devices,
         "decoders": reader_versions(settings.slice_spec, settings.reader.policy.decoder),
         "task": task.name,
         "parameters": {name: list(getattr(task, name)) for name in task.parameters},

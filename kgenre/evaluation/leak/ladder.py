@@ -13,14 +13,15 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder, write_json, write_text
 from kgenre.core.progress import SILENT, Progress
 from kgenre.core.settings import settings_json
-from kgenre.evaluation.evaluate import evaluate_run, release_memory
+from kgenre.evaluation.evaluate import release_memory
+from kgenre.evaluation.finish import train_and_evaluate
 from kgenre.evaluation.leak.measure import measure
 from kgenre.evaluation.leak.report import Ladder, write_ladder
 from kgenre.evaluation.leak.rungs import RUNGS, Source
 from kgenre.training.run import Run, remove_parts
 from kgenre.training.settings import RunSettings
 from kgenre.training.spectrograms import spec_to_cut
-from kgenre.training.start import CHANGEABLE_ON_RESUME, train
+from kgenre.training.start import CHANGEABLE_ON_RESUME
 
 RESULT = "leak.json"  # of a rung's run folder: what was measured, and that it is finished
 
@@ -95,8 +96,7 @@ def _climbed(settings: RunSettings, run: Run, name: str, sources: _Sources, agai
     else:
         collection, settings = _collection(name, sources), _budget(settings, sources.get())
     if not run.finished:
-        train(settings, run, progress, collection, again)
-        evaluate_run(run, progress)
+        train_and_evaluate(settings, run, progress, collection, again)
         release_memory()
     values = measure(run, progress).values()
     write_json(run / RESULT, values)

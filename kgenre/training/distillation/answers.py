@@ -50,7 +50,7 @@ class TrackAnswers:
 
 
 class CropTargets:
-    """What the teacher gives for a crop anywhere in a rendition; a label function of `training_batches`.
+    """What the teacher gives for a crop anywhere in a rendition; a label function of `TrainingCrops`.
 
     The value at the crop's middle, linear between the middles of the teacher's slices: the crop is often shorter.
 

@@ -12,7 +12,8 @@ from kgenre.audio.slicing import SliceSpec
 from kgenre.core.progress import SILENT, Progress
 from kgenre.model.build import load_model
 from kgenre.model.transfer import HEAD
-from kgenre.training.batches import training_batches
+from kgenre.training.batches import TrainingCrops
+from kgenre.training.devices import device_callbacks, device_scope
 from kgenre.training.distillation.answers import CropTargets, TrackAnswers
 from kgenre.training.distillation.callback import StudentCallback
 from kgenre.training.distillation.loss import DistillationLoss, ExplainedShare
@@ -26,6 +27,7 @@ from kgenre.training.fit import (
     unaugmented_slices,
     untrained_model,
 )
+from kgenre.training.loaders import training_batches
 from kgenre.training.run import Run
 from kgenre.training.settings import RunSettings
 from kgenre.training.state import TrainingState
@@ -50,6 +52,13 @@ def fit_student(
         answers: {path of the rendition: TrackAnswers}.
         teacher_seconds: of the slices that the teacher answered for.
     """
+    with device_scope(settings.training.devices):
+        state = _fit_epochs(settings, distillation, run, renditions, answers, teacher_seconds, progress)
+    state.finish(served_model(settings, len(run.load_labels())), network_of)
+
+
+def _fit_epochs(settings, distillation, run, renditions, answers, teacher_seconds, progress) -> TrainingState:
+    """The state after the last epoch."""
     task, spec = run.load_task(), settings.slice_spec
     paths = {split: list(renditions.loc[renditions["split"] == split, "path"]) for split in ("train", "valid")}
     targets = CropTargets([answers[path] for path in paths["train"]], teacher_seconds, spec.slice_seconds)
@@ -65,7 +74,7 @@ def fit_student(
     if state.epochs < settings.training.epochs and not state.stopped:
         of_crop, of_batch = (augmentations_of(settings, place) for place in ("crop", "batch"))
         workers = settings.reader.workers
-        dataset = training_batches(reader, paths["train"], targets, plan, state.epochs, workers, of_crop, of_batch)
+        crops = TrainingCrops(reader, paths["train"], targets, plan, state.epochs, of_crop, of_batch)
         truth = {path: answers[path].of_track for path in paths["valid"]}
         callback = StudentCallback(
             settings, task, state, plan, reader, truth,
@@ -73,17 +82,17 @@ def fit_student(
             progress, tag_weight=distillation.tag_weight, valid_reader=valid_reader(spec, settings),
         )  # fmt: skip
         model.fit(
-            dataset,
+            training_batches(crops, workers),
             initial_epoch=state.epochs,
             epochs=settings.training.epochs,
             steps_per_epoch=plan.steps,
-            callbacks=[callback, keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False)],
+            callbacks=[*device_callbacks(settings.training.devices), callback],
             shuffle=False,  # the plan has shuffled already
             verbose=0,
         )
         progress.failures(reader.failures)
         run.add_bad_files(reader.failures)
-    state.finish(served_model(settings, len(task.labels)), network_of)
+    return state
 
 
 def valid_reader(spec: SliceSpec, settings: RunSettings):
