@@ -39,7 +39,7 @@ OTHER = {
     "equalizer_db": 2.0, "embedding_size": 24,
     "zoom_range": 0.1, "epochs": 7, "patience": 3, "batch_size": 5, "crops_per_track": 3, "balanced": True,
     "learning_rate": 1e-5, "schedule": "constant", "precision": "mixed_float16", "seed": 12, "cache_gib": 0.5,
-    "workers": 1, "max_bad_share": 0.3, "decoder": "ffmpeg", "deterministic": True,
+    "workers": 1, "max_bad_share": 0.3, "decoder": "ffmpeg", "deterministic": True, "devices": 5,
     "positive_weights": True, "protocol": "album", "allow_leak": True, "steps_per_epoch": 17, "unsure_below": 0.4,
 }  # fmt: skip
 # Between them, all settings that there are.

@@ -18,13 +18,16 @@ def bandattn(image, dropout: float = 0.5):
     """
     from keras import layers
 
-    x = layers.BatchNormalization(axis=1)(image)  # each band by itself: recordings differ in loudness and in treble
+    from kgenre.archs.dropout import Dropout
+    from kgenre.archs.normalization import BatchNormalization
+
+    x = BatchNormalization(axis=1)(image)  # each band by itself: recordings differ in loudness and in treble
     x = block(x, 32, (7, 3), (2, 1))
     for filters in STAGES:
         x = block(x, filters, (3, 3), (1, 1))
     x = layers.Permute((2, 1, 3))(x)  # (batch, moments, bands, 128)
     x = layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)
-    x = layers.Dense(WIDTH, activation="relu")(layers.Dropout(dropout)(x))
+    x = layers.Dense(WIDTH, activation="relu")(Dropout(dropout)(x))
     return attention(x)
 
 
@@ -33,8 +36,10 @@ def block(x, filters: int, kernel: tuple, strides: tuple):
     h and w that strides have divided, all rounded up."""
     from keras import layers
 
+    from kgenre.archs.normalization import BatchNormalization
+
     x = layers.Conv2D(filters, kernel, strides, padding="same", use_bias=False)(x)
-    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.ReLU()(BatchNormalization()(x))
     return layers.MaxPooling2D(2, padding="same")(x)
 
 

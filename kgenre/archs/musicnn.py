@@ -91,8 +91,11 @@ def backbone(frames: int, dropout: float = 0.0):
     import keras
     from keras import layers
 
+    from kgenre.archs.dropout import Dropout
+    from kgenre.archs.normalization import BatchNormalization
+
     def norm(x, number: int):
-        return layers.BatchNormalization(name=f"batch_normalization_{number}".removesuffix("_0"))(x)
+        return BatchNormalization(name=f"batch_normalization_{number}".removesuffix("_0"))(x)
 
     def conv(x, number: int, filters: int, kernel: tuple, padding: str = "valid"):
         name = f"conv2d_{number}".removesuffix("_0")
@@ -117,7 +120,7 @@ def backbone(frames: int, dropout: float = 0.0):
     pools = [layers.GlobalMaxPooling1D()(x), layers.GlobalAveragePooling1D()(x)]
     x = layers.Concatenate(name="pooled")([layers.Reshape((753, 1))(pool) for pool in pools])
     x = norm(layers.Flatten()(x), 9)  # (batch, 1506): the maximum and the mean of a map side by side
-    x = layers.Dense(EMBEDDING, activation="relu", name="dense")(layers.Dropout(dropout)(x))
+    x = layers.Dense(EMBEDDING, activation="relu", name="dense")(Dropout(dropout)(x))
     return keras.Model(inputs, norm(x, 10), name="musicnn")
 
 

@@ -75,6 +75,8 @@ def vggish(
     """
     from keras import layers, ops
 
+    from kgenre.archs.dropout import Dropout
+
     bands, frames, channels = image.shape[1:]
     if bands != BANDS or channels != 1:
         raise KgenreError(
@@ -94,7 +96,7 @@ def vggish(
     freeze(backbone, unfreeze)
     x = backbone(patches(image))  # (batch * patches, 128)
     x = POOLS[pool](ops.reshape(x, (-1, frames // FRAMES, x.shape[-1])))
-    return layers.Dense(256, activation="relu")(layers.Dropout(dropout)(x))
+    return layers.Dense(256, activation="relu")(Dropout(dropout)(x))
 
 
 def patches(image):

@@ -10,6 +10,8 @@ from keras import layers
 
 from kgenre.archs import ARCHS, Arch, NetworkSettings
 from kgenre.archs.arch import FewFrames
+from kgenre.archs.dropout import Dropout
+from kgenre.archs.normalization import BatchNormalization  # noqa: F401  known to Keras, to load models
 from kgenre.audio.inputs import SPECTROGRAM
 from kgenre.audio.slicing import SliceSpec
 from kgenre.augment import AUGMENTS, build_augmentations
@@ -60,7 +62,7 @@ def build_model(
         slices = keras.Input(settings.slice_spec.shape, name=settings.input, dtype="float32")
         image = augmented_image(settings, slices, augmentations or {}, seed)
         embedding = named_embedding(embed(settings, image), settings.network.embedding_size)
-        x = layers.Dropout(settings.network.dropout)(embedding)
+        x = Dropout(settings.network.dropout)(embedding)
         logits = layers.Dense(n_classes, dtype="float32", name="logits")(x)
     finally:
         keras.config.set_dtype_policy(before)

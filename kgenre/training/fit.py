@@ -15,6 +15,7 @@ from kgenre.model.transfer import copy_weights
 from kgenre.training.backend import add_backend
 from kgenre.training.batches import TrainingCrops
 from kgenre.training.callback import TrainingCallback
+from kgenre.training.devices import device_callbacks, device_scope
 from kgenre.training.loaders import training_batches
 from kgenre.training.plan import TrainingPlan
 from kgenre.training.run import Run
@@ -27,6 +28,13 @@ N_STATISTICS_BATCHES = 16  # of 32 slices: accuracy stays within half a point of
 
 def fit(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
     """Trains on the run's tracks from its last whole epoch on, and leaves model.keras behind."""
+    with device_scope(settings.training.devices):
+        state = _fit_epochs(settings, run, progress)
+    state.finish(served_model(settings, len(run.load_labels())))
+
+
+def _fit_epochs(settings: RunSettings, run: Run, progress: Progress) -> TrainingState:
+    """The state after the last epoch."""
     task, tracks = run.load_task(), run.load_tracks()
     rows = {split: tracks[tracks["split"] == split] for split in ("train", "valid")}
     cache_bytes = int(settings.reader.cache_gib * 2**30)
@@ -47,18 +55,19 @@ def fit(settings: RunSettings, run: Run, progress: Progress = SILENT) -> None:
         dataset = batches(settings, task, reader, *train, state.epochs)
         unaugmented = functools.partial(unaugmented_slices, reader, *train, settings.reader.workers)
         truth = dict(zip(rows["valid"]["path"], targets["valid"]))
+        callback = TrainingCallback(settings, task, state, plan, reader, truth, unaugmented, progress)
         model.fit(
             dataset,
             initial_epoch=state.epochs,
             epochs=settings.training.epochs,
             steps_per_epoch=plan.steps,
-            callbacks=[TrainingCallback(settings, task, state, plan, reader, truth, unaugmented, progress)],
+            callbacks=[*device_callbacks(settings.training.devices), callback],
             shuffle=False,  # the plan has shuffled already
             verbose=0,
         )
         progress.failures(reader.failures)
         run.add_bad_files(reader.failures)
-    state.finish(served_model(settings, len(task.labels)))
+    return state
 
 
 def training_plan(settings: TrainingSettings, strata) -> TrainingPlan:

@@ -139,13 +139,15 @@ class Run:
     def save_calibration(self, temperature, task: Task) -> None:
         """Keeps the temperature, a float or one for each label, and the parameters of the run's task."""
         parameters = {name: list(getattr(task, name)) for name in task.parameters}
-        chosen = {"temperature": np.asarray(temperature, "float32").tolist(), "parameters": parameters}
-        write_json(self / "run.json", {**self.load_facts(), **chosen})
+        self.add_facts(temperature=np.asarray(temperature, "float32").tolist(), parameters=parameters)
 
     def add_bad_files(self, failures: dict[str, str]) -> None:
         """Adds files that failed while training, {path: cause}, to run.json."""
-        facts = self.load_facts()
-        write_json(self / "run.json", {**facts, "bad_files": {**facts["bad_files"], **failures}})
+        self.add_facts(bad_files={**self.load_facts()["bad_files"], **failures})
+
+    def add_facts(self, **facts) -> None:
+        """Adds to run.json, or replaces in it."""
+        write_json(self / "run.json", {**self.load_facts(), **facts})
 
 
 def _read_table(path: Path) -> pd.DataFrame:

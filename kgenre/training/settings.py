@@ -44,6 +44,7 @@ class TrainingSettings(Settings):
         12, ge=1, le=100000, description="epochs without a better valid track accuracy before training stops"
     )
     batch_size: int = Field(32, ge=1, le=65536, description="slices a step")
+    devices: int = Field(1, ge=1, le=1024, description="devices of this machine that divide each batch")
     # Decoding is dear and cropping cheap: four crops of a decoded track cost little more than one.
     crops_per_track: int = Field(4, ge=1, le=10000, description="random slices of each track an epoch")
     # For runs that are to be compared: however many tracks they have, they learn for as long.
@@ -112,13 +113,15 @@ class RunSettings(ModelSettings):
         if selection.input == SPECTROGRAM:
             _check_augmentations(selection)
         table = {**row_defaults(selection), **given}
+        training = settings_from(TrainingSettings, table)
+        _check_shares(training)
         return cls(
             **model_parts(selection, given),
             data=selection.data,
             init=selection.init,
             collection=settings_from(CollectionOptions, table),
             augmentations={name: settings_from(AUGMENTS[name].settings, table) for name in selection.augment},
-            training=settings_from(TrainingSettings, table),
+            training=training,
             answers=settings_from(AnswerSettings, table),
             reader=settings_from(READER_SETTINGS[selection.input], table),
         )
@@ -157,6 +160,17 @@ def run_sections(selection: RunSelection) -> dict[str, tuple[str | None, list[ty
         "answers": (None, [AnswerSettings]),
         "machine and files": (None, [READER_SETTINGS[selection.input]]),
     }
+
+
+def _check_shares(training: TrainingSettings) -> None:
+    """Raises KgenreError where the devices cannot have equal shares of a batch."""
+    n, size = training.devices, training.batch_size
+    if size % n:
+        fewer = next(fewer for fewer in range(min(n, size), 0, -1) if size % fewer == 0)
+        raise KgenreError(
+            f"`batch_size` must be a multiple of `devices`, each of which takes an equal share. Received: "
+            f"batch_size={size}, devices={n}. Set --batch-size {size + n - size % n}, or --devices {fewer}."
+        )
 
 
 def _check_augmentations(selection: RunSelection) -> None:

@@ -15,7 +15,7 @@ from kgenre.training.run import Run, network_of, remove_parts
 from kgenre.training.settings import RunSettings
 
 # Not epochs: the learning rate's schedule is laid out over them.
-CHANGEABLE_ON_RESUME = {"patience", "workers", "cache_gib", "max_bad_share"}
+CHANGEABLE_ON_RESUME = {"patience", "workers", "cache_gib", "max_bad_share", "devices"}
 
 
 def new_run(given: dict, out, again: bool, progress: Progress = SILENT) -> tuple[RunSettings, Run]:
@@ -73,7 +73,7 @@ def resumed_settings(run: Run, given: dict, command: str = "train") -> RunSettin
         )
     remove_parts(run.folder)
     values = before.values()
-    changeable = CHANGEABLE_ON_RESUME - ({"cache_gib"} if before.training.deterministic else set())
+    changeable = CHANGEABLE_ON_RESUME - ({"cache_gib", "devices"} if before.training.deterministic else set())
     for name, value in given.items():
         if name in changeable or name not in values:
             continue
@@ -101,8 +101,10 @@ def train(
         again: the command that goes on with it, for the user.
     """
     from kgenre.training.backend import EXPORTING, keep_answers, start_backend
+    from kgenre.training.devices import restart_devices
 
     if run.begun:
+        restart_devices(settings.training.devices, run, progress)
         start_backend(settings)
     else:
         settings = begin(settings, run, progress, collection)
@@ -166,7 +168,9 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
         resolved |= settle_spectrograms(settings, list(tracks.loc[tracks["split"] == "train", "path"]), shapes)
     asked, settings = settings.values(), settings.replace(**resolved)
     from kgenre.training.backend import backend_version, start_backend, tensorflow_version
+    from kgenre.training.devices import start_devices
 
+    devices = start_devices(settings.training.devices, progress)
     start_backend(settings)  # after what is read of the collection: it takes seconds
     from kgenre.training.fit import initial_model
 
@@ -177,6 +181,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
         "keras": importlib.metadata.version("keras"),
         "tensorflow": tensorflow_version(),
         "backends": [backend_version()],
+        "devices": devices,
         "decoders": reader_versions(settings.slice_spec, settings.reader.policy.decoder),
         "task": task.name,
         "parameters": {name: list(getattr(task, name)) for name in task.parameters},

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kgenre.augment.layers.draws import rows_of_batch
 from kgenre.core.errors import KgenreError
 
 
@@ -35,7 +36,10 @@ class RandomLayer(keras.layers.Layer):
         return self.changed(x) if training and getattr(self, self.setting) else x
 
     def uniform(self, shape, low=0.0, high=1.0):
-        return keras.random.uniform(shape, low, high, dtype="float32", seed=self.generator)
+        def draw(shape):
+            return keras.random.uniform(shape, low, high, dtype="float32", seed=self.generator)
+
+        return rows_of_batch(draw, shape)
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -112,8 +116,10 @@ class SpectrogramNoise(RandomLayer):
         super().__init__(noise_std, seed, **kwargs)
 
     def changed(self, image):
-        shape = (*ops.shape(image)[:3], 1)
-        return image + keras.random.normal(shape, 0.0, self.noise_std, dtype="float32", seed=self.generator)
+        def draw(shape):
+            return keras.random.normal(shape, 0.0, self.noise_std, dtype="float32", seed=self.generator)
+
+        return image + rows_of_batch(draw, (*ops.shape(image)[:3], 1))
 
 
 @keras.saving.register_keras_serializable(package="kgenre")

@@ -13,6 +13,7 @@ from kgenre.core.progress import SILENT, Progress
 from kgenre.model.build import load_model
 from kgenre.model.transfer import HEAD
 from kgenre.training.batches import TrainingCrops
+from kgenre.training.devices import device_callbacks, device_scope
 from kgenre.training.distillation.answers import CropTargets, TrackAnswers
 from kgenre.training.distillation.callback import StudentCallback
 from kgenre.training.distillation.loss import DistillationLoss, ExplainedShare
@@ -51,6 +52,13 @@ def fit_student(
         answers: {path of the rendition: TrackAnswers}.
         teacher_seconds: of the slices that the teacher answered for.
     """
+    with device_scope(settings.training.devices):
+        state = _fit_epochs(settings, distillation, run, renditions, answers, teacher_seconds, progress)
+    state.finish(served_model(settings, len(run.load_labels())), network_of)
+
+
+def _fit_epochs(settings, distillation, run, renditions, answers, teacher_seconds, progress) -> TrainingState:
+    """The state after the last epoch."""
     task, spec = run.load_task(), settings.slice_spec
     paths = {split: list(renditions.loc[renditions["split"] == split, "path"]) for split in ("train", "valid")}
     targets = CropTargets([answers[path] for path in paths["train"]], teacher_seconds, spec.slice_seconds)
@@ -78,13 +86,13 @@ def fit_student(
             initial_epoch=state.epochs,
             epochs=settings.training.epochs,
             steps_per_epoch=plan.steps,
-            callbacks=[callback],
+            callbacks=[*device_callbacks(settings.training.devices), callback],
             shuffle=False,  # the plan has shuffled already
             verbose=0,
         )
         progress.failures(reader.failures)
         run.add_bad_files(reader.failures)
-    state.finish(served_model(settings, len(task.labels)), network_of)
+    return state
 
 
 def valid_reader(spec: SliceSpec, settings: RunSettings):

@@ -95,9 +95,11 @@ def distill(work: Distillation, progress: Progress = SILENT) -> None:
     """Teaches and exports the student."""
     from kgenre.model.build import check_backend
     from kgenre.training.backend import start_backend
+    from kgenre.training.devices import restart_devices
 
     check_backend()  # of its teacher, too
     if work.run.begun:
+        restart_devices(work.settings.training.devices, work.run, progress)
         start_backend(work.settings)
     else:
         work = begin(work, progress)
@@ -120,6 +122,7 @@ def begin(work: Distillation, progress: Progress = SILENT) -> Distillation:
     from kgenre.audio.open_reader import reader_versions
     from kgenre.audio.reader import check_bad_share, check_files
     from kgenre.training.backend import backend_version, start_backend
+    from kgenre.training.devices import start_devices
     from kgenre.training.fit import untrained_model
 
     settings, run = work.settings, work.run
@@ -127,6 +130,7 @@ def begin(work: Distillation, progress: Progress = SILENT) -> Distillation:
     tracks = load_songs(settings.data, progress)
     resolved = ARCHS[settings.arch].resolve(settings.network)
     asked, settings = settings.values(), settings.replace(**resolved)
+    devices = start_devices(settings.training.devices, progress)
     start_backend(settings)
     teacher = open_teacher(work.teacher)
     untrained_model(settings, len(teacher.labels))  # what cannot be built should say so before there is a run folder
@@ -146,6 +150,7 @@ def begin(work: Distillation, progress: Progress = SILENT) -> Distillation:
         "keras": importlib.metadata.version("keras"),
         "tensorflow": importlib.metadata.version("tensorflow"),
         "backends": [backend_version()],
+        "devices": devices,
         "decoders": reader_versions(settings.slice_spec, settings.reader.policy.decoder),
         "task": values.pop("task"),
         "parameters": {name: value for name, value in values.items() if name != "labels"},
