@@ -12,7 +12,10 @@ def inference(network: keras.Model) -> Callable[[np.ndarray], list[np.ndarray]]:
 
 
 def updating(network: keras.Model) -> Callable[[np.ndarray], None]:
-    """Slices float32 (batch, ...) -> nothing: calls the network, and keeps what its layers change in themselves."""
+    """Slices float32 (batch, ...) -> nothing: calls the network, whose layers change themselves.
+
+    Each layer is in training or not as the network was built: `training` is not passed, for it would overrule that.
+    """
     return UPDATING[keras.backend.backend()](network)
 
 
@@ -25,7 +28,7 @@ def _tensorflow(network: keras.Model) -> Callable:
 
 
 def _jax(network: keras.Model) -> Callable:
-    call = _jax_call(network)
+    call = _jax_call(network, training=False)
     return lambda slices: [np.asarray(output) for output in call(slices)[0]]
 
 
@@ -63,11 +66,11 @@ def _torch_updating(network: keras.Model) -> Callable:
     return update
 
 
-def _jax_call(network: keras.Model) -> Callable:
+def _jax_call(network: keras.Model, **options) -> Callable:
     """Slices -> outputs, and the values that the variables beside the weights have then; compiled for each shape."""
     import jax
 
-    call = jax.jit(lambda *values: network.stateless_call(*values, training=False))
+    call = jax.jit(lambda *values: network.stateless_call(*values, **options))
 
     def values_of(variables) -> list:
         return [variable.value for variable in variables]

@@ -26,6 +26,7 @@ class BatchStatistics:
         self.graph = keras.models.clone_model(
             model, clone_function=lambda layer: layer, call_function=_call, recursive=True
         )
+        self.update = updating(self.graph)  # traced where it is first called: in `measure`, without momentum
 
     def measure(self, batches: Iterable[np.ndarray]) -> None:
         """Takes the mean over batches of slices (batch, ...), all of one size; at least one.
@@ -34,14 +35,13 @@ class BatchStatistics:
         """
         if not self.layers:
             return
-        update = updating(self.graph)
         momenta = [layer.momentum for layer in self.layers]
         totals, n = [0.0] * (2 * len(self.layers)), 0
         for layer in self.layers:
             layer.momentum = 0.0  # so that the moving averages are those of the last batch
         try:
             for slices in batches:
-                update(slices)
+                self.update(slices)
                 totals = [total + keras.ops.convert_to_numpy(value) for total, value in zip(totals, self._variables())]
                 n += 1
         finally:

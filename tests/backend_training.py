@@ -1,0 +1,95 @@
+"""Trainings on one of Keras's backends, in a process of its own without TensorFlow: `python backend_training.py ...`.
+
+step-losses OUT SETTINGS: losses of the steps of the first epoch, with the weights of the run that SETTINGS name.
+fit OUT SETTINGS: a whole training.
+killed OUT SETTINGS: a training that is killed in the middle of its third epoch.
+command ARGUMENTS...: `kgenre ARGUMENTS`.
+"""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+KILLED_AFTER = 2  # epochs
+
+
+def step_losses(out: Path, given: dict) -> None:
+    out.write_text(json.dumps(losses_of(given)))
+
+
+def losses_of(given: dict) -> list[float]:
+    import keras
+
+    from kgenre.audio.open_reader import open_reader
+    from kgenre.training.fit import batches, compiled_model, training_plan
+    from kgenre.training.run import Run
+    from kgenre.training.settings import RunSettings
+
+    run = Run(given["init"])
+    settings = RunSettings.compose(given)
+    task, tracks = run.load_task(), run.load_tracks()
+    tracks = tracks[tracks["split"] == "train"]
+    targets = task.targets(tracks)
+    plan = training_plan(settings.training, task.strata(targets))
+    model = compiled_model(settings, task, plan.steps)
+    reader, means = open_reader(settings.slice_spec, 1 << 30), []
+    callback = keras.callbacks.LambdaCallback(on_train_batch_end=lambda step, logs: means.append(float(logs["loss"])))
+    dataset = batches(settings, task, reader, list(tracks["path"]), targets, plan)
+    model.fit(dataset, steps_per_epoch=plan.steps, callbacks=[callback], shuffle=False, verbose=0)
+    sums = [0.0, *(mean * (step + 1) for step, mean in enumerate(means))]  # Keras tells means since the epoch began
+    return [after - before for before, after in zip(sums, sums[1:])]
+
+
+def fit(out: Path, given: dict) -> None:
+    from kgenre.training.backend import start_backend
+    from kgenre.training.run import Run
+    from kgenre.training.start import begin, new_run, resumed_settings
+
+    run = Run(out)
+    if run.begun:
+        settings = resumed_settings(run, {})
+        start_backend(settings)
+    else:
+        settings, run = new_run(given, out, again=False)
+        from kgenre.core.progress import SILENT
+
+        settings = begin(settings, run, SILENT)
+    from kgenre.training.fit import fit as train
+
+    train(settings, run)
+
+
+def killed(out: Path, given: dict) -> None:
+    from kgenre.training.callback import TrainingCallback
+
+    ends = TrainingCallback.on_train_batch_end
+
+    def end(self, batch, logs=None):
+        ends(self, batch, logs)
+        if self.state.epochs == KILLED_AFTER and batch == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    TrainingCallback.on_train_batch_end = end
+    fit(out, given)
+
+
+JOBS = {"step-losses": step_losses, "fit": fit, "killed": killed}
+
+
+def main(arguments: list[str]) -> int:
+    from locked_out import lock_out
+
+    lock_out("tensorflow")
+    if arguments[0] == "command":
+        from kgenre.__main__ import main as kgenre
+
+        return kgenre(arguments[1:])
+    for job in json.loads(arguments[0]):
+        JOBS[job["job"]](Path(job["out"]), job["given"])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
