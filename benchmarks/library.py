@@ -18,8 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-
+from benchmarks.invented_library import fill
 from benchmarks.peak import peak_mib
 from benchmarks.timing import best_rates, show
 from kgenre import cli
@@ -27,7 +26,6 @@ from kgenre.audio import decode as audio
 from kgenre.audio.policy import DEFAULT_POLICY, PROGRESSIVE_POLICY, ReadPolicy
 from kgenre.audio.walk import walk
 from kgenre.core.errors import KgenreError
-from kgenre.library.records import Track, TrackAnalysis
 from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library
 from kgenre.serving.catalogue import DEFAULT, open_model
@@ -150,22 +148,7 @@ def rescan(model, place: Path) -> None:
     """Empty files that the library knows already: what is left of a scan is the walk and the comparison."""
     music = place / "music"
     with Library(place / "library.sqlite") as library:
-        space = library.open_space(model)
-        tracks = []
-        for number in range(UNCHANGED):
-            path = music / f"artist {number // 100}" / f"album {number // 10 % 10}" / f"{number % 10}.mp3"
-            if number % 10 == 0:
-                path.parent.mkdir(parents=True)
-            path.touch()
-            digest = number.to_bytes(16, "big")
-            about = path.stat()
-            tracks.append(Track(os.fsencode(path), about.st_size, about.st_mtime_ns, digest, digest, seconds=200.0))
-        probabilities = np.full((1, len(model.task.labels)), 1 / len(model.task.labels))
-        analysis = TrackAnalysis(np.zeros(1), np.zeros((1, 64)), probabilities, np.zeros(len(model.tag_names)))
-        with library.writing():
-            library.save(tracks)
-            for track in tracks:
-                library.save_analysis(space, track.audio_hash, analysis)
+        fill(library, music, UNCHANGED, 64, 1, model)
         began = time.perf_counter()
         report = scan(library, music, model)
         print(f"  {report.counts['unchanged']} unchanged tracks compared in {time.perf_counter() - began:.2f} s")

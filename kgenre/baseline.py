@@ -59,17 +59,16 @@ def main(argv=None) -> int:
     cli.add_collection_flags(parser)
     cli.add_settings_flags(parser, ReaderSettings, "workers", "max_bad_share", "decoder")
     cli.add_settings_flags(parser, TrainingSettings, "seed")
+    cli.add_engine_flags(parser)
     return cli.run(_baseline, parser.parse_args(argv))
 
 
 def _baseline(args: argparse.Namespace) -> int:
-    from kgenre.baselines.baseline import BaselineSettings, run_baseline
+    from kgenre.baselines.baseline import BaselineSettings, vectors_file
     from kgenre.baselines.hyperparameters import TuningSettings, parse_pca
-    from kgenre.baselines.model_selection import format_ranking
     from kgenre.baselines.vectors import run_seed
-    from kgenre.evaluation.report import summary
 
-    reading = cli.settings_from(ReaderSettings, args)
+    engine, reading = cli.engine_settings(args), cli.settings_from(ReaderSettings, args)
     seed = cli.settings_from(TrainingSettings, args, **run_seed(args.on)).seed
     settings = BaselineSettings(
         on=args.on,
@@ -83,8 +82,26 @@ def _baseline(args: argparse.Namespace) -> int:
         decoder=reading.decoder,
         tuning=TuningSettings(parse_pca(args.pca), seed, reading.workers),
         vectors=args.vectors,
+        engine=engine,
     )
-    metrics, out = run_baseline(settings, args.out, cli.BarProgress())
+    with cli.stoppable(engine, vectors_file(settings, args.out)):
+        return _tune(settings, args.out) if engine.is_whole else _compute_part(settings, args.out)
+
+
+def _compute_part(settings, out: Path | None) -> int:
+    from kgenre.baselines.baseline import run_part, vectors_file
+
+    failures, n_tracks = run_part(settings, out, cli.BarProgress())
+    cli.print_part(settings.engine, vectors_file(settings, out), n_tracks)
+    return 1 if failures else 0
+
+
+def _tune(settings, out: Path | None) -> int:
+    from kgenre.baselines.baseline import run_baseline
+    from kgenre.baselines.model_selection import format_ranking
+    from kgenre.evaluation.report import summary
+
+    metrics, out = run_baseline(settings, out, cli.BarProgress())
     print(format_ranking(metrics["selection"]))
     print(summary(metrics))
     print(f"results written to {out}\nnext         kgenre report --model {out}")

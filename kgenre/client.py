@@ -15,8 +15,8 @@ import sys
 from kgenre import cli
 from kgenre.audio.settings import ReaderSettings
 from kgenre.audio.walk import expand_paths
-from kgenre.cli.output import add_output_flags, read_output
-from kgenre.cli.predictions import FORMATS, add_slices_flag, add_songs, write_predictions
+from kgenre.cli.output import add_output_flags
+from kgenre.cli.predictions import FORMATS, add_slices_flag, add_songs, prediction_output, write_predictions
 from kgenre.serving.clients.settings import ClientSettings
 
 GRPC = {"http": "grpc", "https": "grpcs"}
@@ -45,7 +45,7 @@ def _client(args: argparse.Namespace) -> int:
     from kgenre.audio.open_reader import open_reader
     from kgenre.serving.tf_serving import TfServingModel
 
-    output = read_output(args.out, FORMATS, args.format)
+    output = prediction_output(args.out, args.format)
     policy, workers = cli.read_policy(args), cli.settings_from(ReaderSettings, args).workers
     model = TfServingModel(_url(args), cli.settings_from(ClientSettings, args), patient=True)
     paths = expand_paths(args.songs, model.slice_spec.input)

@@ -33,6 +33,7 @@ def main(argv=None) -> int:
     cli.add_reading_flags(parser)
     cli.add_settings_flags(parser, ReaderSettings, "workers")
     cli.add_settings_flags(parser, TrainingSettings, "seed")
+    cli.add_engine_flags(parser)
     return cli.run(_embed, parser.parse_args(argv))
 
 
@@ -46,18 +47,24 @@ def _embed(args: argparse.Namespace) -> int:
         raise KgenreError("--seed draws the split of --data. Received: --seed and songs. Leave out one of the two.")
     out = read_output(args.out, FORMATS, needs_ending=True).path
     check_suffix(out)
-    seed = cli.settings_from(TrainingSettings, args).seed
+    seed, engine = cli.settings_from(TrainingSettings, args).seed, cli.engine_settings(args)
     workers = cli.settings_from(ReaderSettings, args).workers
     from kgenre.serving.catalogue import model_input, open_model
+    from kgenre.serving.model_source import ModelSource
 
     if args.data:
         rows = collection_rows(args.data, seed, cli.collection_options(args))
     else:
         rows = song_rows(args.songs, model_input(args.model))
     model = open_model(args.model, args.runtime)
-    progress = cli.BarProgress()
-    failures, new = embed(model, rows, out, workers, cli.read_policy(args), progress)
-    print(f"{out}: {len(rows) - len(failures)} tracks, {new} of them new")
+    progress, source = cli.BarProgress(), ModelSource(args.model, args.runtime)
+    with cli.stoppable(engine, out):
+        policy = cli.read_policy(args)
+        failures, new = embed(model, rows, out, workers, policy, progress, engine=engine, source=source)
+    if engine.is_whole:
+        print(f"{out}: {len(rows) - len(failures)} tracks, {new} of them new")
+    else:
+        cli.print_part(engine, out, new)
     progress.failures(failures, "failed")
     return 1 if failures else 0
 

@@ -88,7 +88,7 @@ def _update(library, args: argparse.Namespace, model, policy):
     failed_before = set(library.failures(report.space, args.folder)["path"]) - report.failures.keys()
     if failed_before:
         print(f"{len(failed_before)} of the unchanged files failed before; --retry tries them again", file=sys.stderr)
-    print(f"{len(library.tracks())} tracks on the map; {update.quality.summary}", file=sys.stderr)
+    print(f"{library.n_tracks()} tracks on the map; {update.quality.summary}", file=sys.stderr)
     return update
 
 

@@ -13,7 +13,6 @@ from audio_files import tone, write_sound
 from kgenre import embed
 from kgenre.audio.decode import decode
 from kgenre.audio.slicing import SliceSpec, cut_slices
-from kgenre.embeddings import store as embedding_store
 from kgenre.embeddings.files import read_embeddings
 from kgenre.model.aggregate import SliceOutputs
 from kgenre.model.tasks.single_label import SingleLabel
@@ -114,18 +113,19 @@ def test_embed_of_songs_writes_the_outputs_of_each_slice(run, manifest, suffix):
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_embed_after_a_kill_continues_and_equals_an_unbroken_run(run, manifest, suffix, monkeypatch):
-    monkeypatch.setattr(embedding_store, "PART_SECONDS", 0.0)
     monkeypatch.setattr(inference.predict_tracks, "__defaults__", (2, 1, lambda: None))  # batches of two slices
     assert run(Level(), to="whole.npz")[0] == 0
     out, parts = manifest.parent / f"out{suffix}", manifest.parent / f".out{suffix}.parts"
     status, _, err = run(Level(fails_at=4), "--workers", "1", to=out.name)
     assert status == 130 and err.strip().endswith("stopped")
     assert not out.exists()
-    done = len(list(parts.glob("*.npz")))
-    assert 0 < done < 5
-    (parts / ".part-1-000009.npz").write_bytes(b"a part that was being written when the power went")
-    status, text, _ = run(Level(), to=out.name)
-    assert status == 0 and f"5 tracks, {5 - done} of them new" in text
+    done = [len(read_embeddings(part).slice_starts) for part in parts.glob(f"0*{suffix}")]
+    assert 0 < len(done) < 5
+    (parts / f".{32 * '0'}-000009-{16 * '0'}{suffix}").write_bytes(b"a part that was being written when the power went")
+    model = Level()
+    status, text, _ = run(model, to=out.name)
+    assert status == 0 and "5 tracks, 5 of them new" in text
+    assert sum(model.batches) == len(read_embeddings(out).slice_starts) - sum(done)
     assert not parts.exists()
     one, other = (read_embeddings(path) for path in (manifest.parent / "whole.npz", out))
     order = [np.argsort(read.table["path"].to_numpy(str)) for read in (one, other)]
@@ -195,11 +195,10 @@ def test_embed_of_another_model_or_setting_is_refused(run, manifest, change):
 
 
 def test_embed_with_parts_of_another_model_is_refused(run, manifest, monkeypatch):
-    monkeypatch.setattr(embedding_store, "PART_SECONDS", 0.0)
-    monkeypatch.setattr(embedding_store.Store, "finish", lambda self: None)
-    run(Level())
+    monkeypatch.setattr(inference.predict_tracks, "__defaults__", (2, 1, lambda: None))
+    assert run(Level(fails_at=4), "--workers", "1")[0] == 130
     status, _, err = run(Level(identity="two"))
-    assert status == 2 and f"{manifest.parent / '.out.npz.parts'}: holds vectors of another model" in err
+    assert status == 2 and f"{manifest.parent / '.out.npz.parts'}: holds parts with identity=one, now two." in err
 
 
 def test_embed_with_bad_files_lists_them_and_writes_the_rest(run, manifest):
@@ -229,7 +228,7 @@ def test_embed_of_name_that_is_not_utf8_needs_npz(run, manifest, suffix):
     (manifest.parent / "x.wav").rename(manifest.parent / name)
     status, _, err = run(Level(), manifest.parent / name, data=False, to=f"out{suffix}")
     if suffix == ".parquet":
-        assert status == 2 and "not UTF-8, which Parquet cannot hold. Name an .npz file." in err
+        assert status == 2 and "not UTF-8, which Parquet cannot hold. Name a file of another format." in err
     else:
         assert status == 0
         assert read_embeddings(manifest.parent / "out.npz").table["path"].tolist() == [str(manifest.parent / name)]
@@ -264,4 +263,4 @@ def test_command_with_wrong_arguments_is_one_line(run, manifest, monkeypatch):
     assert status == 2 and "one of the two" in err
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     status, _, err = run(Level(), to="out.parquet")
-    assert status == 2 and "Parquet needs pyarrow. `pip install pyarrow`, or name an .npz file." in err
+    assert status == 2 and "Parquet needs pyarrow. `pip install pyarrow`, or name a file of another format." in err

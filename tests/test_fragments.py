@@ -10,9 +10,9 @@ from kgenre.audio.decode import decode, probe
 from kgenre.audio.decoders import AudioError
 from kgenre.audio.fragments import Part, find_part, name_copy, name_slice, whole_file
 from kgenre.audio.reader import TrackReader, check_files
+from kgenre.audio.signature import signature
 from kgenre.audio.slicing import SliceSpec
 from kgenre.audio.track import count_samples
-from kgenre.embeddings.store import signature
 
 RATE = 11025
 SPEC = SliceSpec(RATE, 5512, 5512)

@@ -15,6 +15,7 @@ from libraries import LABELS, InventedModel, make_library
 from kgenre.audio.policy import SLICES_PER_TRACK, ReadPolicy
 from kgenre.core.errors import KgenreError
 from kgenre.embeddings import neighbours
+from kgenre.embeddings.compact_vectors import CompactVectors
 from kgenre.embeddings.neighbours import nearest
 from kgenre.library.head import predict
 from kgenre.library.location import default_library_path, find_library
@@ -139,7 +140,7 @@ def test_space_is_found_by_name_and_identity(library):
 
 def test_save_analysis_large_embeddings_stay_finite(library):
     space = library.open_space(InventedModel(identity="large"))
-    audio = next(held.audio_hash for held in library.known_files(space).values() if held.audio_hash)
+    audio = next(held.audio_hash for held in dict(library.known_files(space)).values() if held.audio_hash)
     library.save_analysis(
         space, audio, TrackAnalysis(np.zeros(1), np.full((1, 4), 1e6), np.full((1, len(LABELS)), 1 / 6))
     )
@@ -181,7 +182,7 @@ def test_migrate_older_library_runs_missing_steps(library, monkeypatch):
 
 def test_copies_share_position_and_correction(library):
     space, ids = library.space(), library.tracks().index.tolist()
-    first = next(held for held in library.known_files(space).values() if held.id == ids[0])
+    first = next(held for held in dict(library.known_files(space)).values() if held.id == ids[0])
     library.save([Track(b"/music/copy.mp3", 1, 1, b"f" * 16, first.audio_hash)])
     copy = library.id_of("/music/copy.mp3")
     library.correct(copy, "fado")
@@ -265,17 +266,17 @@ def test_path_between_songs_on_an_arc_is_even():
     angles = np.deg2rad(np.arange(0, 91, 2.0))
     circle = np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=1) * np.linspace(1, 5, 46)[:, None]
     vectors = np.concatenate([np.array([[0.0, 0, 1]] * 20), circle])  # a crowd that is off the way
-    path = path_between(vectors, 20, 65, 10)
+    on_the_way = np.concatenate([vectors[20:66:6], vectors[[62, 21, 0]]])
+    path = path_between(CompactVectors.of(vectors), 20, 65, 10)
     assert path.tolist() == list(range(20, 66, 5))
-    assert path_between(vectors, 65, 20, 10).tolist() == path.tolist()[::-1]
-    assert path_between(vectors[20:66:6], 0, 7, 99).tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
-    assert path_between(np.concatenate([vectors[20:66:6], vectors[[62, 21, 0]]]), 0, 7, 99).tolist() == list(
-        range(8)
-    ), "neither what is all but an end nor what is off the way"
-    assert path_between(np.array([[1.0, 0], [-1, 0], [0, 1]]), 0, 1, 3).tolist() == [0, 2, 1]
+    assert path_between(CompactVectors.of(vectors), 65, 20, 10).tolist() == path.tolist()[::-1]
+    assert path_between(CompactVectors.of(vectors[20:66:6]), 0, 7, 99).tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
+    found = path_between(CompactVectors.of(on_the_way), 0, 7, 99).tolist()
+    assert found == list(range(8)), "neither what is all but an end nor what is off the way"
+    assert path_between(CompactVectors.of(np.array([[1.0, 0], [-1, 0], [0, 1]])), 0, 1, 3).tolist() == [0, 2, 1]
     for first, last, n, says in ((3, 3, 5, "the same song twice"), (0, 1, 1, "Received: a length of 1")):
         with pytest.raises(KgenreError, match=says):
-            path_between(vectors, first, last, n)
+            path_between(CompactVectors.of(vectors), first, last, n)
 
 
 SONGS = pd.DataFrame(

@@ -141,6 +141,15 @@ def test_lengths_about_a_frame_and_a_hop(samples):
     assert LogMel(*settings).compute_output_shape((None, samples)) == (None, 1 + samples // 512, 128)
 
 
+@pytest.mark.parametrize("frames", [320, 321, 700])
+@pytest.mark.parametrize("hop_length", [512, 2500])
+def test_frames_are_taken_in_parts_of_a_long_waveform(frames, hop_length):
+    waveform = make_signals(22050, 0.5)["noise"]
+    waveform = np.resize(waveform, (frames - 1) * hop_length + 100)
+    ours = logmel(waveform[None], 22050, 2048, hop_length)[0]
+    assert_close(ours, librosa_logmel(waveform, 22050, 2048, hop_length, 128, 0.0, None))
+
+
 @pytest.mark.filterwarnings("ignore:Empty filters")
 @pytest.mark.parametrize("n_mels", [1, 3, 9, 250])  # of 250 bands, those narrower than a bin are empty
 def test_few_and_many_bands(n_mels):

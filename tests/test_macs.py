@@ -69,3 +69,14 @@ def test_macs_are_half_the_multiplications_and_additions_of_the_profiler(arch):
         flops += node.float_ops if node.name in products else 0
         stack += node.children
     assert count_macs(settings, 10) == flops / 2 > 10**6
+
+
+@pytest.mark.parametrize("options", [{"arch": "convpool"}, {"arch": "resnet50", "weights": "none"}])
+def test_macs_of_the_accelerators_benchmark_are_those_of_the_graph(options):
+    """Which it counts without TensorFlow."""
+    from benchmarks.accelerator import multiply_adds
+    from kgenre.model.build import build_model
+
+    settings = RunSettings.compose(options)
+    whole, first = multiply_adds(build_model(settings, 10))
+    assert whole == count_macs(settings, 10) and 0 < first < whole / 2

@@ -19,8 +19,9 @@ def bandattn(image, dropout: float = 0.5):
     from keras import layers
 
     from kgenre.archs.dropout import Dropout
+    from kgenre.archs.normalization import BatchNormalization
 
-    x = layers.BatchNormalization(axis=1)(image)  # each band by itself: recordings differ in loudness and in treble
+    x = BatchNormalization(axis=1)(image)  # each band by itself: recordings differ in loudness and in treble
     x = block(x, 32, (7, 3), (2, 1))
     for filters in STAGES:
         x = block(x, filters, (3, 3), (1, 1))
@@ -35,8 +36,10 @@ def block(x, filters: int, kernel: tuple, strides: tuple):
     h and w that strides have divided, all rounded up."""
     from keras import layers
 
+    from kgenre.archs.normalization import BatchNormalization
+
     x = layers.Conv2D(filters, kernel, strides, padding="same", use_bias=False)(x)
-    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.ReLU()(BatchNormalization()(x))
     return layers.MaxPooling2D(2, padding="same")(x)
 
 

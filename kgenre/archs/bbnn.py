@@ -14,8 +14,10 @@ def bbnn(image):
     """
     from keras import layers
 
+    from kgenre.archs.normalization import BatchNormalization
+
     x = layers.Conv2D(16, 3, padding="same")(image)
-    x = layers.BatchNormalization()(layers.MaxPooling2D((1, 4))(x))
+    x = BatchNormalization()(layers.MaxPooling2D((1, 4))(x))
     for _ in range(3):
         x = layers.Concatenate()([x, *streams(x)])
     x = layers.Conv2D(32, 1)(bn_relu(x))
@@ -37,7 +39,9 @@ def streams(x) -> list:
 def bn_relu(x):
     from keras import layers
 
-    return layers.ReLU()(layers.BatchNormalization()(x))
+    from kgenre.archs.normalization import BatchNormalization
+
+    return layers.ReLU()(BatchNormalization()(x))
 
 
 BBNN = Arch(

@@ -41,10 +41,12 @@ def tempcnn(image, block: str = "basic", block_at: str = "second", dropout: floa
     """
     from keras import layers
 
+    from kgenre.archs.normalization import BatchNormalization
+
     needs_frames(image, 384)
     x = layers.ZeroPadding2D((0, 2))(image)
     x = layers.Conv2D(64, (image.shape[1], 5), use_bias=False)(x)  # (batch, 1, frames, 64)
-    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.ReLU()(BatchNormalization()(x))
     x = layers.MaxPooling2D((1, 4))(x)
     x = conv_pool(x, (128, 256, 512), (1, 5), ((1, 4), (1, 4), (1, 6)), block, "all" if block_at == "all" else "first")
     return dense_layers(x, (256, 32), dropout)
@@ -92,8 +94,10 @@ def conv_block(x, filters: int, kernel: tuple, block: str):
     """
     from keras import layers
 
+    from kgenre.archs.normalization import BatchNormalization
+
     def conv(y, size: int, shape: tuple):
-        return layers.BatchNormalization()(layers.Conv2D(size, shape, padding="same", use_bias=False)(y))
+        return BatchNormalization()(layers.Conv2D(size, shape, padding="same", use_bias=False)(y))
 
     if block == "basic":
         return layers.ReLU()(conv(x, filters, kernel))

@@ -13,10 +13,12 @@ def convpool(image, dropout: float = 0.5):
     """
     from keras import layers
 
+    from kgenre.archs.normalization import BatchNormalization
+
     x = image
     for filters, kernel, strides in ((32, 4, 2), (32, 3, 2), (64, 2, 1), (128, 2, 1)):
         x = layers.Conv2D(filters, kernel, strides, activation="relu")(x)
-        x = layers.BatchNormalization()(x)
+        x = BatchNormalization()(x)
         x = layers.MaxPooling2D(2)(x)
     return dense_head(x, dropout)
 
@@ -31,11 +33,13 @@ def convconvpool(image, dropout: float = 0.5):
     """
     from keras import layers
 
+    from kgenre.archs.normalization import BatchNormalization
+
     x = image
     for filters, strides in ((32, 2), (64, 1)):
         x = layers.Conv2D(filters, 2, strides, activation="relu")(x)
         x = layers.Conv2D(filters, 2, strides, activation="relu")(x)
-        x = layers.BatchNormalization()(x)
+        x = BatchNormalization()(x)
         x = layers.MaxPooling2D(2)(x)
     return dense_head(x, dropout)
 
@@ -45,11 +49,12 @@ def dense_head(x, dropout: float):
     from keras import layers
 
     from kgenre.archs.dropout import Dropout
+    from kgenre.archs.normalization import BatchNormalization
 
     x = Dropout(dropout)(x)
     x = layers.Flatten()(x)
     x = layers.Dense(1024)(x)
-    x = layers.BatchNormalization()(x)
+    x = BatchNormalization()(x)
     return layers.ReLU()(x)
 
 

@@ -136,9 +136,10 @@ def initializer():
 
 
 def norm(x, name: str):
-    from keras import layers
 
-    return layers.BatchNormalization(epsilon=1e-3, name=name)(x)
+    from kgenre.archs.normalization import BatchNormalization
+
+    return BatchNormalization(epsilon=1e-3, name=name)(x)
 
 
 def activation(x):

@@ -14,11 +14,12 @@ def homebrew(image, dropout: float = 0.5):
     from keras import layers
 
     from kgenre.archs.dropout import Dropout
+    from kgenre.archs.normalization import BatchNormalization
 
     x = image
     for filters, kernel in ((128, (5, 1)), (64, (5, 1)), (64, (4, 1)), (64, (4, 1))):
         x = layers.Conv2D(filters, kernel)(x)
-        x = layers.LeakyReLU(0.2)(layers.BatchNormalization()(x))
+        x = layers.LeakyReLU(0.2)(BatchNormalization()(x))
         x = Dropout(dropout)(layers.MaxPooling2D(2)(x))
     x = layers.Flatten()(x)
     for size in (364, 182):

@@ -13,14 +13,15 @@ def melcrop(image, dropout: float = 0.5):
     from keras import layers
 
     from kgenre.archs.dropout import Dropout
+    from kgenre.archs.normalization import BatchNormalization
 
     x = image
     for filters in (32, 64, 128, 256, 256):
         x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
-        x = layers.ReLU()(layers.BatchNormalization()(x))
+        x = layers.ReLU()(BatchNormalization()(x))
         x = Dropout(0.25)(layers.MaxPooling2D(2)(x))
     x = Dropout(dropout)(layers.GlobalAveragePooling2D()(x))  # (batch, 256)
-    x = layers.BatchNormalization()(layers.Dense(256, use_bias=False)(x))
+    x = BatchNormalization()(layers.Dense(256, use_bias=False)(x))
     return layers.ReLU()(x)
 
 

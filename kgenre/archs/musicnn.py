@@ -92,9 +92,10 @@ def backbone(frames: int, dropout: float = 0.0):
     from keras import layers
 
     from kgenre.archs.dropout import Dropout
+    from kgenre.archs.normalization import BatchNormalization
 
     def norm(x, number: int):
-        return layers.BatchNormalization(name=f"batch_normalization_{number}".removesuffix("_0"))(x)
+        return BatchNormalization(name=f"batch_normalization_{number}".removesuffix("_0"))(x)
 
     def conv(x, number: int, filters: int, kernel: tuple, padding: str = "valid"):
         name = f"conv2d_{number}".removesuffix("_0")

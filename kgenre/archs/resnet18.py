@@ -25,12 +25,13 @@ def resnet18(image, weights: str = "none", unfreeze: int = -1):
     import keras
     from keras import layers
 
+    from kgenre.archs.normalization import BatchNormalization
     from kgenre.archs.pretrained import freeze, load_file
 
     inputs = keras.Input(image.shape[1:])
     x = layers.ZeroPadding2D(3)(inputs)
     x = layers.Conv2D(64, 7, strides=2, use_bias=False)(x)
-    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.ReLU()(BatchNormalization()(x))
     x = layers.MaxPooling2D(3, strides=2)(layers.ZeroPadding2D(1)(x))
     for filters in (64, 128, 256, 512):
         x = basic_block(x, filters, 1 if filters == 64 else 2)
@@ -46,9 +47,11 @@ def basic_block(x, filters: int, strides: int):
     """Two 3 x 3 convolutions and a shortcut, by a 1 x 1 convolution where the size changes."""
     from keras import layers
 
+    from kgenre.archs.normalization import BatchNormalization
+
     def conv(y, kernel: int, step: int):
         y = layers.ZeroPadding2D(kernel // 2)(y)  # as PyTorch pads, whose weights users have
-        return layers.BatchNormalization()(layers.Conv2D(filters, kernel, strides=step, use_bias=False)(y))
+        return BatchNormalization()(layers.Conv2D(filters, kernel, strides=step, use_bias=False)(y))
 
     y = conv(layers.ReLU()(conv(x, 3, strides)), 3, 1)
     shortcut = x if strides == 1 and x.shape[-1] == filters else conv(x, 1, strides)

@@ -79,11 +79,13 @@ def branch(x, name: str, sizes: tuple[int, int, int]):
     """One network: image (batch, 96, frames, 1) -> (batch, 64)."""
     from keras import layers
 
+    from kgenre.archs.normalization import BatchNormalization
+
     def layer(kind, part: str, *args, **kwargs):
         return kind(*args, name=f"{name}_{part}", **kwargs)
 
     def norm(x, part: str):
-        return layer(layers.BatchNormalization, f"{part}_bn", epsilon=EPSILON)(x)
+        return layer(BatchNormalization, f"{part}_bn", epsilon=EPSILON)(x)
 
     x = norm(x, "spec")
     for number, (filters, pool) in enumerate(zip((sizes[0], *FILTERS[1:]), POOLS), 1):

@@ -119,8 +119,10 @@ def backbone(arch: str, image, blocks: tuple, end):
     import keras
     from keras import layers
 
+    from kgenre.archs.normalization import BatchNormalization
+
     def norm(x, name: str):
-        return layers.BatchNormalization(epsilon=EPSILON, name=name)(x)
+        return BatchNormalization(epsilon=EPSILON, name=name)(x)
 
     least = 1
     for _, pool in blocks:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import soxr
 
-from kgenre.audio.decoders import DECODERS, AudioError, first_line, open_source
+from kgenre.audio.decoders import AudioError, errors_of, first_line, open_source
 from kgenre.audio.fragments import find_part
 from kgenre.audio.policy import AUTO
 
@@ -103,7 +103,7 @@ def stream(path, sample_rate: int, start: float = 0.0, decoder: str = AUTO) -> I
     first = round(part.start * sample_rate) + round(start * sample_rate)
     place = start if part.is_whole else first / sample_rate
     try:
-        blocks = _resampled(part.file, source, DECODERS[name].errors(), sample_rate, place)
+        blocks = _resampled(part.file, source, errors_of(name), sample_rate, place)
         yield from blocks if part.is_whole else part.cut(blocks, first, part.last(sample_rate))
     finally:
         source.close()

@@ -10,17 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kgenre.audio.inputs import is_spectrogram
+from kgenre.audio.errors import AudioError
+from kgenre.audio.inputs import is_in_shard, is_spectrogram
 from kgenre.audio.policy import AUTO
-from kgenre.core.errors import KgenreError, check_known
-
-
-class AudioError(KgenreError):
-    """A track that cannot be used, a song or a spectrogram: its path and the cause in one line."""
-
-    def __init__(self, path, cause: str):
-        super().__init__(f"{path}: {cause}".replace("\n", "\\n"))  # a file name may hold a line break
-        self.path, self.cause = str(path), cause
+from kgenre.core.errors import check_known
 
 
 @dataclass(frozen=True)
@@ -91,6 +84,13 @@ def _check_tfio() -> None:
     tfio.tfio_ops()
 
 
+def _open_shard(path):
+    from kgenre.audio.shards import ShardSource
+
+    return ShardSource(path)
+
+
+SHARD_SOURCE = "shard"  # no row: it is never chosen
 # Those that are not optional are tried in this order.
 DECODERS = {
     "libsndfile": Decoder(
@@ -155,9 +155,19 @@ def _version(component: str) -> str:
     return importlib.metadata.version(component)
 
 
+def errors_of(name: str) -> tuple[type[Exception], ...]:
+    """What a source raises in the middle of a file, by the name that `open_source` gave."""
+    return DECODERS[name].errors() if name in DECODERS else ()
+
+
 def open_source(path, decoder: str = AUTO):
-    """The open source of the first of the chosen decoders that reads the file, and that decoder's name."""
+    """The open source of the first of the chosen decoders that reads the file, and that decoder's name.
+
+    A track of a shard is decoded already, whatever is chosen: its source is named "shard".
+    """
     rows = chosen(decoder)
+    if is_in_shard(path):
+        return _open_shard(path), SHARD_SOURCE
     if is_spectrogram(path):
         raise AudioError(path, "a spectrogram, by its name, where audio is wanted. Name a song.")
     path = Path(path)

@@ -12,6 +12,9 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from kgenre.audio.inputs import is_in_shard
+from kgenre.audio.shards import member_digest
+
 HASH_BYTES = 16
 PART_BYTES = 64 << 10
 READ_BYTES = 1 << 20
@@ -25,6 +28,8 @@ def file_hash(path) -> bytes:
     Raises:
         OSError: the file cannot be read.
     """
+    if is_in_shard(path):
+        return _member_hash(path)
     with Path(path).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         digest = hashlib.blake2b(str(size).encode(), digest_size=HASH_BYTES)
@@ -37,7 +42,8 @@ def file_hash(path) -> bytes:
 def audio_hash(path) -> bytes:
     """Hash of the encoded audio of a file, which writing tags does not change.
 
-    mp3, flac, ogg, opus, wav, aiff and m4a are known; of others all is hashed but ID3 and APE tags.
+    mp3, flac, ogg, opus, wav, aiff and m4a are known; of others all is hashed but ID3 and APE tags. Of a track of a
+    shard it is of its samples, as `file_hash` is.
 
     Raises:
         OSError: the file cannot be read.
@@ -52,6 +58,8 @@ def audio_hash(path) -> bytes:
 
 def audio_hash_steps(path) -> Generator[None, None, bytes]:
     """`audio_hash` with a rest after every MiB: on a slow disk that many readers share, an album takes minutes."""
+    if is_in_shard(path):
+        return _member_hash(path)
     digest, rest = hashlib.blake2b(digest_size=HASH_BYTES), READ_BYTES
     with Path(path).open("rb") as file:
         for start, end in audio_spans(file):
@@ -66,6 +74,11 @@ def audio_hash_steps(path) -> Generator[None, None, bytes]:
                     rest = READ_BYTES
                     yield
     return digest.digest()
+
+
+def _member_hash(path) -> bytes:
+    """Of a track of a shard, whose checksums tell its samples."""
+    return hashlib.blake2b(member_digest(path), digest_size=HASH_BYTES).digest()
 
 
 def audio_spans(file: BinaryIO) -> Iterator[Span]:

@@ -1,11 +1,13 @@
 """Reads many tracks through a cache: all slices for prediction, random crops for training; and checks files.
 
 What the cache does not hold is decoded again, by seeking to the crop that is wanted. A path may name a part of a file
-(audio.fragments): the cache holds the file, once for all its parts.
+(audio.fragments): the cache holds the file, once for all its parts. A track of a shard at the model's rate is read from
+the shard each time, and never kept.
 """
 
 import functools
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,9 +17,12 @@ from kgenre.audio import decode as audio
 from kgenre.audio.cache import AudioCache
 from kgenre.audio.facts import TrackFacts, describe_truncation
 from kgenre.audio.fragments import Part, find_part
+from kgenre.audio.inputs import container, is_in_shard
 from kgenre.audio.policy import AUTO, DEFAULT_POLICY, ReadPolicy
+from kgenre.audio.shards import open_member
 from kgenre.audio.slicing import SliceSpec, repeat_to_length
 from kgenre.audio.track import Slice, TrackSlices, count_samples, read_samples
+from kgenre.audio.verified import damaged_shards
 from kgenre.core.errors import KgenreError
 
 log = logging.getLogger(__name__)
@@ -57,6 +62,8 @@ class TrackReader:
         samples = samples or self.spec.slice_samples
         part, length = find_part(path), self._length(path)
         start = round(position * max(0, length - samples))
+        if self._is_decoded(part.file):
+            return repeat_to_length(self._read_shard(path, part, start, samples), samples)
         held = self._hold(part.file)
         if held is None:
             return repeat_to_length(self._decode_crop(path, start / self.spec.sample_rate, samples), samples)
@@ -68,12 +75,20 @@ class TrackReader:
         return repeat_to_length(part.perturb(piece, first + start), samples)
 
     def _hold(self, file: str) -> np.ndarray | None:
-        """A file's samples, from the cache or decoded into it; None where they do not fit."""
+        """A file's samples, from the cache or decoded into it; None where they do not fit or lie in a shard."""
         held = self.cache.get(file)
-        if held is None and self._fits(file):
+        if held is None and self._keeps(file):
             held = self._decode_whole(file)
             self.cache.add(file, held)
         return held
+
+    def _read_shard(self, path: str, part: Part, start: int, samples: int) -> np.ndarray:
+        """The samples of a part of a track of a shard, as a decode of the excerpt gives them, in less time."""
+        shard, index = open_member(part.file)
+        first, last = part.span(shard.sample_rate, shard.count(index))
+        piece = shard.read(index, first + start, min(first + start + samples, last))
+        audio.check_length(path, len(piece), shard.sample_rate)
+        return part.perturb(piece, first + start)
 
     def _cut(self, part: Part, held: np.ndarray) -> tuple[np.ndarray, int]:
         """The part's samples of a file's, and the first one's number there."""
@@ -89,7 +104,7 @@ class TrackReader:
         total = 0
         for path in {find_part(path).file for path in paths}:
             try:
-                total += self._length(path)
+                total += 0 if self._is_decoded(path) else self._length(path)
             except audio.AudioError:
                 continue  # it fails where it is read
         if not self.cache.has_room(1.02 * total * BYTES_PER_SAMPLE):  # a header may state a little less than there is
@@ -117,7 +132,7 @@ class TrackReader:
             yield part.perturb(held[start:], first + start)
             return
         self.decoded += 1
-        kept, samples = [] if start == 0 and part.is_whole and self._fits(path) else None, 0
+        kept, samples = [] if start == 0 and part.is_whole and self._keeps(path) else None, 0
         for block in audio.stream(path, sample_rate, start, decoder):
             samples += len(block)
             if kept is not None:
@@ -151,8 +166,19 @@ class TrackReader:
             self.warned.add(path)
             log.warning("%s: %s", path, note)
 
-    def _fits(self, path: str) -> bool:
-        return self.cache.has_room(self._length(path) * BYTES_PER_SAMPLE)
+    def _keeps(self, path: str) -> bool:
+        """Whether a file is to be kept in the cache."""
+        return not self._is_decoded(path) and self.cache.has_room(self._length(path) * BYTES_PER_SAMPLE)
+
+    def _is_decoded(self, path: str) -> bool:
+        """Whether a file lies in a shard at the model's rate; of another rate a warning tells what that costs."""
+        if not is_in_shard(path):
+            return False
+        own, wanted = open_member(path)[0].sample_rate, self.spec.sample_rate
+        if own != wanted:
+            note = f"prepared at {own} Hz; resampled to {wanted} each time. `kgenre prepare --sample-rate-hz {wanted}`"
+            self._warn(str(container(path).parent), f"{note} makes a set that needs none.")
+        return own == wanted
 
     def _length(self, path: str) -> int:
         if path not in self.lengths:
@@ -163,13 +189,20 @@ class TrackReader:
 def check_files(
     paths: Sequence[str], workers: int, advance: Callable[[], None] = lambda: None, decoder: str = AUTO
 ) -> dict[str, str]:
-    """Probes files in parallel: {path: cause} of those that no decoder opens or that hold too little."""
+    """Probes files in parallel: {path: cause} of those that no decoder opens or that hold too little.
+
+    Shards are compared with their checksums (audio.verified).
+    """
 
     probe = functools.cache(lambda file: audio.probe(file, decoder))  # parts of a file share its header
+    shards = Counter(str(container(path)) for path in paths if is_in_shard(path))
+    damaged = damaged_shards(shards, workers, done=lambda shard: [advance() for _ in range(shards[shard])])
 
     def fault(path: str) -> str | None:
         try:
             part = find_part(path)
+            if damaged and (cause := damaged.get(str(container(path)))):
+                return cause
             info = probe(part.file)
             if not np.isnan(info.seconds):
                 audio.check_length(path, round(part.seconds(info.seconds) * info.sample_rate), info.sample_rate)
@@ -177,7 +210,8 @@ def check_files(
         except audio.AudioError as error:
             return error.cause
         finally:
-            advance()
+            if not is_in_shard(path):  # for which all of its shard was counted
+                advance()
 
     with ThreadPoolExecutor(workers) as pool:
         return {path: cause for path, cause in zip(paths, pool.map(fault, paths)) if cause}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import mutagen
 from mutagen.id3 import TCON
 
-from kgenre.audio.inputs import is_spectrogram
+from kgenre.audio.inputs import is_in_shard, is_spectrogram
 from kgenre.core.progress import SILENT, Progress
 
 # What mutagen raises at tags that are damaged, or of a file that is none.
@@ -47,7 +47,7 @@ class Tags:
 
 def read_tags(path) -> Tags:
     """Tags of a file; none where they cannot be read, for without them a track is still a track."""
-    if is_spectrogram(path):
+    if is_spectrogram(path) or is_in_shard(path):
         return Tags()
     try:
         file = mutagen.File(path)

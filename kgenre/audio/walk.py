@@ -3,14 +3,18 @@
 import glob
 import logging
 import os
+import posixpath
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from kgenre.audio.inputs import ARRAYS, IMAGE_SUFFIXES, SPECTROGRAM, SPECTROGRAM_SUFFIXES, WAVEFORM, container
 from kgenre.core.errors import KgenreError
 from kgenre.core.text import one_line
+from kgenre.core.urls import files_below, is_url
 
 # What a scan of a folder takes for audio. The decoder decides by content; this only spares it the covers.
 AUDIO_SUFFIXES = frozenset(
@@ -64,7 +68,7 @@ def walk(folder: bytes, suffixes: frozenset[bytes] = SUFFIXES) -> Found:
                 continue
             seen.add((about.st_dev, about.st_ino))
             with os.scandir(directory) as entries:
-                entries = sorted(entries, key=lambda entry: entry.name)
+                entries = sorted(entries, key=attrgetter("name"))
         except OSError as error:
             found.faults[directory] = f"folder cannot be read: {error.strerror}."
             found.closed.append(directory)
@@ -106,7 +110,12 @@ def _is_hidden(name: bytes) -> bool:
 
 def has_suffix(name: bytes, suffixes: frozenset[bytes] = SUFFIXES) -> bool:
     """Whether a file's name ends in one of the suffixes, those of audio if not given, and is not hidden."""
-    return os.path.splitext(name)[1].lower() in suffixes and not _is_hidden(name)
+    dot = name.rfind(b".")  # as os.path.splitext, a fifth of a walk's time: a name of dots alone has no suffix
+    return (
+        dot > 0
+        and name[dot:].lower() in suffixes
+        and not (name.startswith(b".") and (_is_hidden(name) or not name[:dot].strip(b".")))
+    )
 
 
 def find_audio_files(folder) -> list[Path]:
@@ -149,8 +158,16 @@ def members(file: str) -> list[str]:
     return [f"{file}#{index}" for index in range(len(open_arrays(file).spectrograms))]
 
 
+def _at_url(url: str, input: str) -> list[str]:
+    """A file at a URL, as its ending tells, or the files of a folder there."""
+    suffixes = INPUT_SUFFIXES[input] | SUFFIXES
+    if has_suffix(os.fsencode(posixpath.basename(urlsplit(url).path)), suffixes):
+        return [url]
+    return [file for file in files_below(url) if has_suffix(os.fsencode(posixpath.basename(file)), suffixes)]
+
+
 def expand_paths(names: list[str], input: str = WAVEFORM) -> list[str]:
-    """The files that the arguments name: files as they are, folders searched, patterns expanded.
+    """The files that the arguments name: files as they are, folders searched, patterns expanded, and URLs.
 
     Args:
         input: of the model that takes them, which tells what to search folders for.
@@ -161,7 +178,9 @@ def expand_paths(names: list[str], input: str = WAVEFORM) -> list[str]:
     found: dict[str, None] = {}  # a dict keeps the order and drops what is named twice
     for name in names:
         path = Path(name)
-        if path.is_dir():
+        if is_url(name):
+            files = _at_url(name, input)
+        elif path.is_dir():
             files = [str(file) for file in find_files(path, input)]
         elif input == SPECTROGRAM and path.suffix.lower() == ARRAYS and path.is_file():
             files = members(name)

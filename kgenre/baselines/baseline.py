@@ -13,12 +13,13 @@ from kgenre.baselines.classifiers import classifier_names
 from kgenre.baselines.hyperparameters import TuningSettings, check_pca
 from kgenre.baselines.model_selection import plan_selection, select_classifier
 from kgenre.baselines.suspects import suspects
-from kgenre.baselines.vectors import VectorRequest, Vectors, folder_name, track_vectors
+from kgenre.baselines.vectors import VectorRequest, Vectors, compute_part, folder_name, track_vectors
 from kgenre.collections.settings import CollectionOptions
 from kgenre.collections.splits import Collection, labels_of
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder, write_text
 from kgenre.core.progress import SILENT, Progress
+from kgenre.engines.settings import EngineSettings
 from kgenre.evaluation.mislabelled import FILE, write_mislabelled
 from kgenre.evaluation.protocol import known_genres
 from kgenre.evaluation.report import write_report
@@ -39,6 +40,7 @@ class BaselineSettings:
     tuning: PCA, seed and workers; the seed is that of the split, too.
     decoder: of the tracks whose vectors are computed.
     vectors: folder in which computed vectors are kept; None for that of the results.
+    engine: where vectors are computed, and which part of them.
     """
 
     on: str
@@ -52,6 +54,7 @@ class BaselineSettings:
     tuning: TuningSettings
     decoder: str = AUTO
     vectors: Path | None = None
+    engine: EngineSettings = EngineSettings()
 
 
 def run_baseline(settings: BaselineSettings, out: Path | None, progress: Progress = SILENT) -> tuple[dict, Path]:
@@ -68,17 +71,43 @@ def run_baseline(settings: BaselineSettings, out: Path | None, progress: Progres
         KgenreError: as `baseline` and `track_vectors`; or too many tracks are unusable.
     """
     from kgenre.audio.reader import check_bad_share
+
+    names = classifier_names(settings.classifier)
+    collection, request, out = _request(settings, out, progress)
+    vectors = track_vectors(request)
+    check_bad_share(vectors.failures, len(collection.table), settings.max_bad_share)
+    return baseline(vectors, collection, names, settings.selection, settings.tuning, out, progress), out
+
+
+def vectors_file(settings: BaselineSettings, out: Path | None) -> Path:
+    """The file in which the vectors that `run_baseline` computes are kept."""
+    return (settings.vectors or out or default_folder(settings.on, settings.data)) / "features.npz"
+
+
+def run_part(settings: BaselineSettings, out: Path | None, progress: Progress = SILENT) -> tuple[dict[str, str], int]:
+    """Computes the part K/N of the vectors that `run_baseline` would; nothing is tuned.
+
+    Returns:
+        {path: cause} of the tracks of the part that could not be used, and the number of the others.
+
+    Raises:
+        KgenreError: as `compute_part`.
+    """
+    return compute_part(_request(settings, out, progress)[1])
+
+
+def _request(
+    settings: BaselineSettings, out: Path | None, progress: Progress
+) -> tuple[Collection, VectorRequest, Path]:
+    """The collection, the request for its vectors, and the folder for results, which is made."""
     from kgenre.collections import load_collection
 
-    names, tuning = classifier_names(settings.classifier), settings.tuning
-    out = make_output_folder(out or default_folder(settings.on, settings.data))
+    tuning, out = settings.tuning, make_output_folder(out or default_folder(settings.on, settings.data))
     collection = load_collection(settings.data, seed=tuning.seed, progress=progress, options=settings.options)
     own = (settings.pool, tuning.workers, settings.fma_features or published_features(settings))
     kept = make_output_folder(settings.vectors) if settings.vectors else out
-    request = VectorRequest(settings.on, collection.table, kept, *own, progress, settings.decoder)
-    vectors = track_vectors(request)
-    check_bad_share(vectors.failures, len(collection.table), settings.max_bad_share)
-    return baseline(vectors, collection, names, settings.selection, tuning, out, progress), out
+    more = (progress, settings.decoder, settings.engine)
+    return collection, VectorRequest(settings.on, collection.table, kept, *own, *more), out
 
 
 def published_features(settings: BaselineSettings) -> str | None:

@@ -1,13 +1,12 @@
 """Statistics of tracks that are spectrograms: mean and deviation of each bin, and of its change from frame to frame."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from kgenre.audio.decoders import AudioError
 from kgenre.audio.policy import AUTO
 from kgenre.audio.spectrograms import read_spectrogram, reader_version
-from kgenre.baselines.statistics import usable
 from kgenre.core.parallel import map_in_order
 from kgenre.embeddings.store import TrackVectors, make_header
 
@@ -28,15 +27,9 @@ def stats_header(decoder: str = AUTO) -> dict:
     return make_header("stats", "spectrograms 1", {}, reader_version())
 
 
-def of_tracks(
-    paths: Sequence[str],
-    workers: int,
-    failures: dict[str, str],
-    advance: Callable[[], None] = lambda: None,
-    decoder: str = AUTO,
-) -> Iterator[TrackVectors]:
-    """Statistics of tracks in their order, in threads; `failures` takes {path: cause} of the others."""
-    yield from usable(zip(paths, map_in_order(_of_track, paths, workers)), failures, advance)
+def of_tracks(paths: Sequence[str], workers: int, decoder: str = AUTO) -> Iterator[tuple[str, TrackVectors | str]]:
+    """(path, statistics or why there are none) of tracks in their order, in threads."""
+    yield from zip(paths, map_in_order(_of_track, paths, workers))
 
 
 def _of_track(path: str) -> TrackVectors | str:

@@ -9,7 +9,7 @@ Reference: Defferrard et al., FMA: A Dataset For Music Analysis, 2017.
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from kgenre.audio.decoders import AudioError, decoder_versions
 from kgenre.audio.policy import AUTO
 from kgenre.audio.slicing import repeat_to_length
 from kgenre.audio.track import read_samples
+from kgenre.core.errors import KgenreError
 from kgenre.core.parallel import map_in_processes
+from kgenre.core.urls import local_copy
 from kgenre.embeddings.store import TrackVectors, make_header
 
 CONFIG = {"sample_rate_hz": 22050, "n_fft": 2048, "hop_length": 512, "max_seconds": 300.0, "min_seconds": 2.0}
@@ -115,35 +117,20 @@ def stats_header(decoder: str = AUTO) -> dict:
     return make_header("stats", hashlib.sha256(recipe.encode()).hexdigest()[:16], CONFIG, decoder_versions(decoder))
 
 
-def of_tracks(
-    paths: Sequence[str],
-    workers: int,
-    failures: dict[str, str],
-    advance: Callable[[], None] = lambda: None,
-    decoder: str = AUTO,
-) -> Iterator[TrackVectors]:
-    """Statistics of tracks as they are ready, in processes; `failures` takes {path: cause} of the others."""
+def of_tracks(paths: Sequence[str], workers: int, decoder: str = AUTO) -> Iterator[tuple[str, TrackVectors | str]]:
+    """(path, statistics or why there are none) of tracks as they are ready, in processes."""
     jobs = [(path, decoder) for path in paths]
-    answers = map_in_processes(_of_track, jobs, workers, BROKEN)
-    yield from usable(((path, answer) for (path, _), answer in answers), failures, advance)
-
-
-def usable(
-    answers: Iterable[tuple[str, TrackVectors | str]], failures: dict[str, str], advance: Callable[[], None]
-) -> Iterator[TrackVectors]:
-    """The vectors among (path, vectors or why there are none); `failures` takes {path: cause} of the others."""
-    for path, answer in answers:
-        advance()
-        if isinstance(answer, str):
-            failures[path] = answer
-        else:
-            yield answer
+    for (path, _), answer in map_in_processes(_of_track, jobs, workers, BROKEN):
+        yield path, answer
 
 
 def _of_track(path: str, decoder: str) -> TrackVectors | str:
     """The statistics of a file, or why there are none. Of a longer file they are those of its first 300 s."""
     try:
-        decoded = read_samples(path, CONFIG["sample_rate_hz"], CONFIG["max_seconds"], decoder)
+        with local_copy(path) as file:
+            decoded = read_samples(file, CONFIG["sample_rate_hz"], CONFIG["max_seconds"], decoder)
     except AudioError as error:
         return error.cause
+    except KgenreError as error:  # it cannot be fetched
+        return str(error)
     return TrackVectors(path, decoded.seconds, np.zeros(1), track_statistics(decoded.samples)[None])

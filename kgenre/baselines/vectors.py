@@ -13,6 +13,7 @@ from kgenre.audio.policy import AUTO, ReadPolicy
 from kgenre.baselines.fma_features import read_fma_features
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
+from kgenre.engines.settings import EngineSettings
 
 # The clips of fma_small, fma_medium and fma_large are 30 s of these tracks: a figure on them is not of the same audio.
 FMA_DESCRIPTION = "features.csv of FMA (computed on full-length tracks, not on 30 s clips)"
@@ -30,6 +31,7 @@ class VectorRequest:
     workers: processes or decoding threads.
     fma_features: path of FMA's features.csv, or None.
     decoder: of the tracks whose vectors are computed.
+    engine: where these are computed, and which part of them.
     """
 
     on: str
@@ -40,6 +42,12 @@ class VectorRequest:
     fma_features: str | None
     progress: Progress = SILENT
     decoder: str = AUTO
+    engine: EngineSettings = EngineSettings()
+
+    @property
+    def file(self) -> Path:
+        """In which computed vectors are kept."""
+        return self.out / "features.npz"
 
 
 @dataclass(frozen=True)
@@ -88,40 +96,55 @@ def folder_name(on: str, data: str) -> str:
 
 def statistics_vectors(request: VectorRequest) -> Vectors:
     """Statistics of the audio, or of spectrograms, kept in features.npz in the folder of the results."""
+    return _stored_vectors(request, request.file, compute_statistics(request)[0])
+
+
+def compute_statistics(request: VectorRequest) -> tuple[dict[str, str], int]:
+    """Computes the statistics that features.npz lacks, or a part of them; returns what `compute_vectors` does."""
+    from kgenre.baselines.statistics_work import AUDIO, SPECTROGRAMS, StatisticsWork
     from kgenre.embeddings.store import Store
+    from kgenre.embeddings.work import compute_vectors
 
     _refuse_pool(request)
-    stats = _statistics_of(request)
-    store, failures = Store(request.out / "features.npz", stats.stats_header(request.decoder), request.rows), {}
-    n_tracks, missing = len(request.rows), store.missing
-    with request.progress.task("statistics", n_tracks, "tracks", n_tracks - len(missing)) as advance:
-        try:
-            store.add_all(stats.of_tracks(missing, request.workers, failures, advance, request.decoder))
-        finally:
-            request.progress.failures(failures)
-    return _stored_vectors(request, store.path, failures)
-
-
-def _statistics_of(request: VectorRequest):
-    """The module that computes them: of spectrograms where all tracks are such."""
-    from kgenre.baselines import spectrogram_statistics, statistics
-
-    if not all(map(is_spectrogram, request.rows["path"])):
-        return statistics
-    _refuse_decoder(request)
-    return spectrogram_statistics
+    of = SPECTROGRAMS if all(map(is_spectrogram, request.rows["path"])) else AUDIO
+    if of == SPECTROGRAMS:
+        _refuse_decoder(request)
+    work = StatisticsWork(of, request.file.suffix, request.workers, request.decoder)
+    store = Store(request.file, work.header, request.rows)
+    failures, new = compute_vectors(store, work, request.engine, request.progress, "statistics")
+    request.progress.failures(failures)
+    return failures, new
 
 
 def model_vectors(request: VectorRequest) -> Vectors:
     """Embeddings by a model, kept in features.npz in the folder of the results."""
+    return _stored_vectors(request, request.file, compute_embeddings(request)[0])
+
+
+def compute_embeddings(request: VectorRequest) -> tuple[dict[str, str], int]:
+    """As `compute_statistics`, embeddings."""
     from kgenre.embeddings.extract import embed
     from kgenre.serving.catalogue import open_model
+    from kgenre.serving.model_source import ModelSource
 
-    path = request.out / "features.npz"
-    policy = ReadPolicy(decoder=request.decoder)
-    failures, _ = embed(open_model(request.on), request.rows, path, request.workers, policy, request.progress)
+    policy, more = ReadPolicy(decoder=request.decoder), {"engine": request.engine, "source": ModelSource(request.on)}
+    model, own = open_model(request.on), (request.workers, policy, request.progress)
+    failures, new = embed(model, request.rows, request.file, *own, **more)
     request.progress.failures(failures)
-    return _stored_vectors(request, path, failures)
+    return failures, new
+
+
+def compute_part(request: VectorRequest) -> tuple[dict[str, str], int]:
+    """Computes the part K/N of the vectors that `request.engine` names; returns what `compute_vectors` does.
+
+    Raises:
+        KgenreError: the vectors are read, not computed.
+    """
+    if request.on == "stats":
+        return compute_statistics(request)
+    if request.on in SOURCES or Path(request.on).suffix.lower() in SOURCES:
+        raise KgenreError(f"`--part` is for vectors that are computed; {request.on} holds them. Leave it out.")
+    return compute_embeddings(request)
 
 
 def file_vectors(request: VectorRequest) -> Vectors:

@@ -1,5 +1,6 @@
 """What the commands share: parser, flags from settings, progress, exit codes, a quiet standard error."""
 
+from kgenre.cli.engines import ENGINE_FLAGS, add_engine_flags, engine_settings, print_part, stoppable
 from kgenre.cli.flags import (
     add_settings_flags,
     check_file,
@@ -24,11 +25,13 @@ from kgenre.cli.wording import (
 from kgenre.core.text import one_line
 
 __all__ = [
+    "ENGINE_FLAGS",
     "BarProgress",
     "Parser",
     "add_settings_flags",
     "add_collection_flags",
     "add_data_flag",
+    "add_engine_flags",
     "add_evaluated_flags",
     "add_model_flag",
     "add_reading_flags",
@@ -37,12 +40,15 @@ __all__ = [
     "read_policy",
     "check_file",
     "collection_options",
+    "engine_settings",
     "make_parser",
     "one_line",
     "parse_applicable",
+    "print_part",
     "run",
     "run_applicable",
     "settings_from",
+    "stoppable",
     "unsure_rule",
     "warn_if_leaky",
 ]

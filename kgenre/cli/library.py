@@ -55,8 +55,8 @@ def open_songs(args: argparse.Namespace, near: str = "."):
 
     library = Library(args.library or find_library(near if os.path.exists(near) else "."), create=False)
     songs = Songs(library, library.space(args.model))
-    if len(songs.table) < songs.n_tracks:
-        analysed = f"{len(songs.table)} of {songs.n_tracks} tracks are analysed"
+    if len(songs.ids) < songs.n_tracks:
+        analysed = f"{len(songs.ids)} of {songs.n_tracks} tracks are analysed"
         model = f"{songs.space.name}, {songs.space.policy.text}"
         print(f"{analysed} ({model}). Run `kgenre explore DIR` to continue.", file=sys.stderr)
     provisional = library.provisional_tracks(songs.space)

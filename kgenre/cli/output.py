@@ -30,6 +30,11 @@ class Output:
     path: Path | None
     format: str
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file, written or not; rather than standard output, a pipe or a device."""
+        return self.path is not None and (self.path.is_file() or not self.path.exists())
+
     def write_text(self, text: str) -> None:
         """Writes the text; lone surrogates in it, undecodable bytes of file names, are written as these bytes."""
         if self.path is None:
@@ -45,7 +50,7 @@ class Output:
 
     def write(self, write: Callable[[Path], object]) -> None:
         """Calls `write` with a path beside the file, then renames it: the file is complete or unchanged."""
-        if self.path.exists() and not self.path.is_file():  # a pipe or a device, which nothing can be renamed to
+        if not self.is_file:  # a pipe or a device, which nothing can be renamed to
             write(self.path)
         else:
             write_beside(self.path.resolve(), write)  # a link stays a link

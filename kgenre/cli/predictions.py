@@ -3,13 +3,34 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from kgenre.cli.output import Output
+from kgenre.cli.output import Output, read_output
 from kgenre.cli.progress import BarProgress
 from kgenre.core.errors import KgenreError
-from kgenre.serving.answers import record_json, record_text, records_csv, track_record
+from kgenre.core.parquet import check_parquet, check_utf8
+from kgenre.engines.folder import PartsFolder, folder_beside
+from kgenre.engines.plan import Plan
+from kgenre.engines.run import Parts, compute
+from kgenre.engines.settings import EngineSettings
+from kgenre.serving.answers import record_json, record_text, records_csv, records_table, track_record
 
-FORMATS = ("text", "csv", "json")
+FORMATS = ("text", "csv", "json", "parquet")
+STREAMED = ("text", "json")  # a song at a time
+
+
+def prediction_output(out: Path | None, format: str | None = None) -> Output:
+    """The output that --out and --format describe.
+
+    Raises:
+        KgenreError: as `read_output`; or Parquet for standard output, or without pyarrow.
+    """
+    output = read_output(out, FORMATS, format)
+    if output.format == "parquet":
+        if output.path is None:
+            raise KgenreError("--format parquet needs a file. Name it with --out.")
+        check_parquet(output.path)
+    return output
 
 
 def add_songs(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +68,7 @@ def write_predictions(
     from kgenre.serving.clients.transport import ModelReplaced
     from kgenre.serving.predict import predict_tracks
 
-    records, progress, streamed = [], BarProgress(), output.path is None and output.format != "csv"
+    records, progress, streamed = [], BarProgress(), output.path is None and output.format in STREAMED
     labels, fault = model.task.labels, None
     with progress.task("analysing", len(paths), "tracks") as advance:
         try:
@@ -65,13 +86,66 @@ def write_predictions(
     if not streamed:
         order = {path: number for number, path in enumerate(paths)}
         records.sort(key=lambda record: order[record["path"]])  # predictions come as they are ready
-        output.write_text(_text(records, output, labels, by_slice))
+        write_records(records, output, labels, by_slice)
     output.report_songs(len(records))
     if fault:
         print(f"Incomplete: {len(records)} of {len(paths)} songs.", file=sys.stderr)
         raise fault
     progress.failures(reader.failures, "failed")
     return 1 if reader.failures else 0
+
+
+def compute_predictions(
+    work, paths: Sequence[str], output: Output, engine: EngineSettings, progress: BarProgress
+) -> tuple[dict[str, str], int]:
+    """Predicts tracks by an engine, and writes all to a file at the end; or a part of them.
+
+    Args:
+        work: PredictWork.
+
+    Returns:
+        {path: cause} of the tracks that could not be used, and the number of the others.
+
+    Raises:
+        KgenreError: as `engines.run.compute`.
+    """
+    from kgenre.audio.signature import signature
+    from kgenre.serving.predict_work import records_of
+
+    folder = PartsFolder(engine.parts or folder_beside(output.path), work.suffix)
+    items, labels = {path: list(signature(path) or ()) for path in paths}, list(work.source.open().task.labels)
+    parts = compute(work, items, folder, engine, progress, "analysing", {"labels": labels})
+    if engine.is_whole:
+        with parts.local_files() as files:
+            write_records(records_of(files), output, labels, work.answering.by_slice)
+        folder.remove()
+    return parts.failures, parts.items - len(parts.failures)
+
+
+def merge_predictions(plan: Plan, parts: Parts, out: Path) -> None:
+    """Writes the predictions of parts K/N.
+
+    Raises:
+        KgenreError: the file cannot be written.
+    """
+    from kgenre.serving.predict_work import records_of
+
+    output = prediction_output(out)
+    with parts.local_files() as files:
+        write_records(records_of(files), output, plan.about["labels"], plan.settings["by_slice"])
+
+
+def write_records(records: list[dict], output: Output, labels: Sequence[str], by_slice: bool) -> None:
+    """Writes records of tracks (serving.answers) in the output's format."""
+    if output.format != "parquet":
+        output.write_text(_text(records, output, labels, by_slice))
+        return
+    from pyarrow import parquet, table
+
+    columns, rows = records_table(records, labels, by_slice)
+    check_utf8(output.path, (record["path"] for record in records))
+    values = table({name: [row[name] for row in rows] for name in columns})
+    output.write(lambda path: parquet.write_table(values, path))
 
 
 def _text(records: list[dict], output: Output, labels, by_slice: bool) -> str:

@@ -21,6 +21,7 @@ NOISE = "|".join(
         r"[IW]\d{4} .*(flatbuffer_export|tf_tfl_flatbuffer_helpers|mlir_graph_optimization_pass)\.cc",
         r"[IW]\d{4} .*(devices|single_machine|reader|loader)\.cc",
         r"I\d{4} .*chttp2_transport\.cc",  # gRPC's, of a server that goes away, which is asked again
+        r"\[\d{4}-\d\d-\d\d [\d:,]+ [IWE] \d+ \d+\] \w+\.cc:\d+: ",  # of Ray, which replaces workers that it loses
         r"\s*$",
     )
 )

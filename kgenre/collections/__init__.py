@@ -21,6 +21,7 @@ def load_collection(
     progress: Progress = SILENT,
     options: CollectionOptions | None = None,
     slice_spec: "SliceSpec | None" = None,
+    tracks=None,
 ):
     """The tracks of a named dataset, of a folder of genre folders, or of a manifest, each in a split.
 
@@ -32,6 +33,7 @@ def load_collection(
         progress: gets a line for each of the commonest causes why tracks were left out.
         options: CollectionOptions: which genres count, a file with artists, and the protocol of the split.
         slice_spec: SliceSpec of the network, whose slices the protocol random-slice deals.
+        tracks: what `read_tracks` gave for `data`, so that it is not read again.
 
     Returns:
         collections.splits.Collection.
@@ -42,14 +44,18 @@ def load_collection(
     from kgenre.collections.splits import with_split
 
     options = options or CollectionOptions()
-    tracks, task = labelled_tracks(data, folder, options, progress)
+    tracks, task = labelled_tracks(data, folder, options, progress, tracks)
     own = (tracks.given_split, options, slice_spec, progress)
     collection = with_split(data, tracks.table, seed, task, tracks.parents, *own)
     return dataclasses.replace(collection, left_out=tracks.left_out)
 
 
 def labelled_tracks(
-    data: str, folder: Path = Path("data"), options: CollectionOptions | None = None, progress: Progress = SILENT
+    data: str,
+    folder: Path = Path("data"),
+    options: CollectionOptions | None = None,
+    progress: Progress = SILENT,
+    tracks=None,
 ):
     """What `load_collection` splits: collections.datasets.dataset.Tracks with the genres that count, and their task."""
     from kgenre.collections.artists import with_artists
@@ -57,7 +63,7 @@ def labelled_tracks(
     from kgenre.collections.left_out import left_out_lines
 
     options = options or CollectionOptions()
-    tracks = _read(data, folder, progress)
+    tracks = tracks or read_tracks(data, folder, progress)
     if options.artists:
         tracks = dataclasses.replace(tracks, table=with_artists(tracks.table, options.artists, data, progress))
     tracks, task = label(data, tracks, options)
@@ -83,15 +89,17 @@ def find_dataset(data: str, folder: Path = Path("data")) -> tuple[str, Path] | N
     return name, Path(place).expanduser() if place else folder / (DATASETS[name].home or name)
 
 
-def _read(data: str, folder: Path, progress: Progress):
+def read_tracks(data: str, folder: Path = Path("data"), progress: Progress = SILENT):
+    """All tracks of a collection with all their genres: collections.datasets.dataset.Tracks."""
     from kgenre.collections.datasets.dataset import Tracks
+    from kgenre.collections.prepared import is_prepared, read_prepared
     from kgenre.collections.tables import read_folder, read_manifest
 
     path = Path(data)
     if dataset := find_dataset(data, folder):
         return _read_dataset(*dataset, progress)
     if data and path.is_dir():
-        return Tracks(read_folder(path, progress))
+        return read_prepared(path) if is_prepared(path) else Tracks(read_folder(path, progress))
     if path.is_file() and path.suffix.lower() in (".csv", ".parquet"):
         return Tracks(read_manifest(path, progress))
     if path.exists() or len(path.parts) > 1 or path.suffix:

@@ -17,7 +17,8 @@ import pandas as pd
 from kgenre.audio.decoders import AudioError
 from kgenre.audio.fingerprint import audio_hash
 from kgenre.audio.fragments import whole_file
-from kgenre.audio.inputs import split_member
+from kgenre.audio.inputs import is_in_shard, split_member
+from kgenre.audio.shards import member_bytes
 from kgenre.audio.spectrograms import member_bins
 from kgenre.collections.protocols import PROTOCOLS
 from kgenre.core.errors import KgenreError
@@ -171,6 +172,8 @@ def _is_member(path: str) -> bool:
 
 
 def _size(path: str) -> int | tuple[int, ...]:
+    if is_in_shard(path):
+        return member_bytes(path)
     return member_bins(path).shape if _is_member(path) else os.stat(path).st_size
 
 
@@ -184,6 +187,8 @@ def _digest(values: np.ndarray) -> bytes:
 
 def _middle(path: str) -> bytes:
     """Size and 64 KiB from the middle of a file, where no tags are; the middle bin of a spectrogram of an .npz."""
+    if is_in_shard(path):
+        return audio_hash(path)
     if _is_member(path):
         bins = member_bins(path)
         return _digest(bins[len(bins) // 2])

@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pandas as pd
 from kgenre.audio.decoders import AudioError, decoder_versions
 from kgenre.audio.inputs import is_spectrogram
 from kgenre.audio.policy import AUTO
+from kgenre.audio.signature import signature
 from kgenre.audio.track import read_samples
 from kgenre.collections.feature_formats import FORMATS
 from kgenre.collections.feature_names import file_names, keep_own, read_sources, utf8
@@ -21,6 +22,13 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder, write_beside, write_json, write_text
 from kgenre.core.parallel import map_in_processes
 from kgenre.core.progress import SILENT, Progress
+from kgenre.core.urls import local_copy
+from kgenre.engines.folder import PartsFolder, folder_beside
+from kgenre.engines.plan import Plan
+from kgenre.engines.records import RecordWork
+from kgenre.engines.run import compute, own_items
+from kgenre.engines.settings import EngineSettings
+from kgenre.engines.work import Failure, Items, Results
 from kgenre.features import FEATURES
 
 MAX_SECONDS = 300.0  # of a longer track it is the beginning: memory must not grow with an audio book
@@ -66,43 +74,103 @@ class FeatureFiles:
         }
 
 
+class FeatureWork(RecordWork):
+    """Writes the feature of each track into a folder; its parts tell which could not be used.
+
+    Args:
+        files: what is written.
+        out: the folder, which all workers share.
+        workers: processes, where the command computes.
+    """
+
+    kind = "features"
+
+    def __init__(self, files: FeatureFiles, out: Path, workers: int):
+        self.files, self.out, self.workers = files, out.absolute(), workers
+        self.settings = files.facts()
+
+    def open(self, threads: int | None = None) -> Callable[[Items], Results]:
+        if (own := self.files.facts()) != self.settings:
+            raise KgenreError(f"A worker has another decoder: {own['decoder']}. Install the same versions there.")
+        workers = 1 if threads else self.workers  # TensorFlow has threads of its own
+
+        def results(items: Items) -> Results:
+            jobs = []
+            for path, (name, *_) in items.items():
+                if _is_written(path, self.out / name):
+                    yield path, name
+                else:
+                    jobs.append((path, str(self.out / name), self.files))
+            for (path, *_), cause in map_in_processes(_write_feature, jobs, workers, BROKEN):
+                yield path, Failure(cause) if cause else items[path][0]
+
+        return results
+
+
 def write_features(
-    collection: Collection, files: FeatureFiles, out: Path, workers: int, progress: Progress = SILENT
-) -> dict[str, str]:
+    collection: Collection,
+    files: FeatureFiles,
+    out: Path,
+    workers: int,
+    progress: Progress = SILENT,
+    engine: EngineSettings | None = None,
+) -> tuple[dict[str, str], int]:
     """Writes the feature of each track to out/GENRE/NAME, spectrograms.json, and at the end manifest.csv.
 
     What an earlier call has written stays, unless its track has changed since.
 
     Args:
         workers: processes.
+        engine: where it is computed, and which part of it; without manifest.csv where that is not all.
 
     Returns:
-        {path: cause} of the tracks that could not be used; they are not in the manifest.
+        {path: cause} of the tracks that could not be used; they are not in the manifest. And the number of the others.
 
     Raises:
         KgenreError: the folder holds something else, or no track can be used.
     """
-    table, facts = collection.table, {**files.facts(), TREE: dict(collection.parents)}
+    table, facts, engine = (
+        collection.table,
+        {**files.facts(), TREE: dict(collection.parents)},
+        engine or EngineSettings(),
+    )
     if any(map(is_spectrogram, table["path"])):
         raise KgenreError(f"{collection.name}: holds spectrograms already; features are computed from audio.")
     _prepare(out, facts)
     sources = read_sources(out)
     names = file_names(table, FORMATS[files.format].suffix, sources)
-    keep_own(out, names, sources)
-    todo = [path for path in table["path"] if not _is_written(path, out / names[path])]
-    for folder in {out / Path(name).parent for name in names.values()}:
-        make_output_folder(folder)
-    jobs, failures = [(path, str(out / names[path]), files) for path in todo], {}
-    with progress.task(files.feature, len(table), "tracks", len(table) - len(todo)) as advance:
-        for (path, *_), cause in map_in_processes(_write_feature, jobs, workers, BROKEN):
-            advance()
-            if cause:
-                failures[path] = cause
+    items = {path: [names[path], *(signature(path) or ())] for path in table["path"]}
+    work, folder = FeatureWork(files, out, workers), PartsFolder(engine.parts or folder_beside(out), FeatureWork.suffix)
+    own = {path: names[path] for path in own_items(work, items, engine)}  # others' may be there since this moment
+    keep_own(out, own, {**sources, **{name: path for path, name in names.items() if path not in own}})
+    for directory in {out / Path(name).parent for name in names.values()}:
+        make_output_folder(directory)
+    about = {"table": {name: list(table[name].astype(object)) for name in table}, "name": collection.name}
+    parts = compute(work, items, folder, engine, progress, files.feature, about)
+    if engine.is_whole:
+        _finish(table, names, parts.failures, out, collection.name)
+        folder.remove()
+    return parts.failures, parts.items - len(parts.failures)
+
+
+def merge_features(plan: Plan, failures: dict[str, str], out: Path) -> None:
+    """Writes the manifest of features that parts K/N wrote.
+
+    Raises:
+        KgenreError: the folder is another one, or no track can be used.
+    """
+    table = pd.DataFrame(plan.about["table"], dtype=object).astype("string").fillna("")
+    names = {path: data[0] for path, data in plan.items.items()}
+    if not (out / FACTS).is_file():
+        raise KgenreError(f"{out}: holds no {FACTS}. Name the --out of `kgenre features`.")
+    _finish(table, names, failures, out, plan.about["name"])
+
+
+def _finish(table: pd.DataFrame, names: Mapping[str, str], failures: Mapping[str, str], out: Path, title: str) -> None:
     written = table[~table["path"].isin(failures)]
     if not len(written):
-        raise KgenreError(f"{collection.name}: no track can be used. First: {next(iter(failures.values()))}")
+        raise KgenreError(f"{title}: no track can be used. First: {next(iter(failures.values()))}")
     write_text(out / MANIFEST, _manifest(written, names).to_csv(index=False))
-    return failures
 
 
 def _manifest(written: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
@@ -140,18 +208,19 @@ def _prepare(out: Path, facts: dict) -> None:
 
 
 def _is_written(path: str, file: Path) -> bool:
-    try:
-        return file.stat().st_mtime_ns >= Path(path).stat().st_mtime_ns
-    except OSError:
-        return False
+    held, now = signature(file), signature(path)
+    return held is not None and now is not None and held[1] >= now[1]
 
 
 def _write_feature(path: str, file: str, files: FeatureFiles) -> str | None:
     """Writes one file; why it could not, or None. Run in a process of its own."""
     try:
-        samples = read_samples(path, files.sample_rate, MAX_SECONDS, files.decoder).samples
+        with local_copy(path) as copy:
+            samples = read_samples(copy, files.sample_rate, MAX_SECONDS, files.decoder).samples
     except AudioError as error:
         return error.cause
+    except KgenreError as error:  # it cannot be fetched
+        return str(error)
     import keras
 
     layer = _layer(files.feature, files.sample_rate, tuple(files.settings.items()))

@@ -12,7 +12,7 @@ from kgenre.core.settings import Settings
 DATA_METAVAR = "NAME|NAME:DIR|DIR|MANIFEST|NPZ"
 DATA = (
     f"a dataset ({', '.join(DATASETS)}), NAME:DIR for one in a folder of its own, a folder of genre folders, "
-    "a .csv or .parquet manifest, or an .npz of spectrograms"
+    "a folder that `kgenre prepare` wrote, a .csv or .parquet manifest, or an .npz of spectrograms"
 )
 
 

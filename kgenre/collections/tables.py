@@ -10,6 +10,7 @@ from kgenre.audio.walk import find_audio_files
 from kgenre.core.errors import KgenreError
 from kgenre.core.genres import join_genres, split_genres
 from kgenre.core.progress import SILENT, Progress
+from kgenre.core.urls import is_url
 
 # genre is a track's one genre, "" where it has several and none is the main one; genres are all of them, as
 # core.genres joins them. Unknown values are "".
@@ -27,7 +28,8 @@ def read_manifest(path, progress: Progress = SILENT) -> pd.DataFrame:
     `genres` holds several genres of a track, "Rock|Punk".
 
     Returns:
-        Table with COLUMNS. Relative paths are resolved against the manifest's folder; unknown values are "".
+        Table with COLUMNS. A path may be a URL; a relative one is resolved against the manifest's folder. Unknown
+        values are "".
 
     Raises:
         KgenreError: unreadable, a column or value missing, or an unknown split name.
@@ -56,7 +58,7 @@ def read_manifest(path, progress: Progress = SILENT) -> pd.DataFrame:
             raise KgenreError(f"{path}: line {empty[0] + 2}: `{name}` is empty.")
     if (nul := table["path"].str.contains("\0", regex=False).to_numpy().nonzero()[0]).size:
         raise KgenreError(f"{path}: line {nul[0] + 2}: `path` holds a NUL, which no file name does.")
-    table["path"] = [str((path.parent / name).resolve()) for name in table["path"]]
+    table["path"] = [name if is_url(name) else str((path.parent / name).resolve()) for name in table["path"]]
     table["split"] = [_split_name(path, line, name) for line, name in enumerate(table["split"], 2)]
     return finish_table(table, str(path), progress)
 

@@ -28,12 +28,12 @@ def write_text(path, text: str) -> None:
     write_beside(path, lambda part: Path(part).write_text(text, encoding="utf-8", errors="surrogateescape"))
 
 
-def write_json(path, value) -> None:
-    """Writes a value as indented JSON, atomically."""
-    write_text(path, json.dumps(value, indent=2) + "\n")
+def write_json(path, value, indent: int | None = 2) -> None:
+    """Writes a value as indented JSON, or on one line, atomically."""
+    write_text(path, json.dumps(value, indent=indent) + "\n")
 
 
-def make_output_folder(folder) -> Path:
+def make_output_folder(folder, flag: str = "--out") -> Path:
     """Creates a folder for results, if it is missing; called before the work, so that no result is lost after it.
 
     Raises:
@@ -44,21 +44,31 @@ def make_output_folder(folder) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise KgenreError(
-            f"{folder}: the folder cannot be created: {error.strerror}. Name another folder with --out."
+            f"{folder}: the folder cannot be created: {error.strerror}. Name another folder with {flag}."
         ) from error
     if not os.access(folder, os.W_OK):
-        raise KgenreError(f"{folder}: the folder is not writable. Name another folder with --out.")
+        raise KgenreError(f"{folder}: the folder is not writable. Name another folder with {flag}.")
     return folder
 
 
 @contextlib.contextmanager
-def locked(part: Path) -> Iterator[BinaryIO]:
-    """A part file, open to append, for this process alone; removed if it is empty in the end."""
+def locked(part: Path, busy: str = "") -> Iterator[BinaryIO]:
+    """A part file, open to append, for this process alone; removed if it is empty in the end.
+
+    Args:
+        busy: what to tell the user where another process has it; "" to wait for that.
+
+    Raises:
+        KgenreError: `busy`.
+    """
     import fcntl
 
     while True:
         with part.open("a+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # which a kill releases
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))  # which a kill releases
+            except BlockingIOError as error:
+                raise KgenreError(busy) from error
             # The process that held the lock may have renamed or removed the file that this one waited for.
             if not part.exists() or not os.path.samestat(os.fstat(file.fileno()), part.stat()):
                 continue

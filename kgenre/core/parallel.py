@@ -4,8 +4,10 @@ import collections
 import contextlib
 import itertools
 import multiprocessing
+import os
 import queue
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -36,9 +38,7 @@ def map_in_processes(
         yield from ((each, function(*each)) for each in arguments)
         return
     # Spawned, not forked: a process that runs TensorFlow has threads whose locks a fork would freeze.
-    # Ctrl-C is ignored there: it reaches this process too, which tells them to stop.
-    ignore = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), **ignore)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_begin_process)
     try:
         jobs = {pool.submit(function, *each): each for each in arguments}
         for job in as_completed(jobs):
@@ -47,6 +47,18 @@ def map_in_processes(
         raise KgenreError(broken) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _begin_process() -> None:
+    """Ctrl-C is ignored: it reaches the process that started this one too, which tells it to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Where that process is killed nobody tells this one, which would wait for work for ever."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def map_in_order(function: Callable, arguments: Iterable, workers: int) -> Iterator:

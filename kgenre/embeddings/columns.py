@@ -15,6 +15,6 @@ SliceVectors = tuple[np.ndarray, np.ndarray]  # of a track: starts (slices,) in 
 
 
 def embedding_size(vectors: Iterator[SliceVectors]) -> tuple[int, Iterator[SliceVectors]]:
-    """The d of the embeddings, and an iterator over the same items, the first included."""
-    first = next(vectors)
-    return first[1].shape[1], itertools.chain([first], vectors)
+    """The d of the embeddings, and an iterator over the same items, the first included; of none at all d is 1."""
+    first = next(vectors, None)
+    return (1, vectors) if first is None else (first[1].shape[1], itertools.chain([first], vectors))

@@ -1,13 +1,18 @@
 """Embeddings of tracks by a model, computed where an embedding file has none yet."""
 
+import dataclasses
 import os
-
-import numpy as np
+from pathlib import Path
 
 from kgenre.audio.inputs import WAVEFORM, track_name
 from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
-from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
+from kgenre.core.urls import is_url
+from kgenre.embeddings.embed_work import EmbedWork, header_of
+from kgenre.embeddings.store import Store
+from kgenre.embeddings.work import compute_vectors
+from kgenre.engines.settings import EngineSettings
+from kgenre.serving.model_source import ModelSource
 
 
 def collection_rows(data: str, seed: int, options=None):
@@ -30,12 +35,13 @@ def song_rows(names: list[str], input: str = WAVEFORM):
     """
     import pandas as pd
 
-    from kgenre.audio.tags import read_tags
+    from kgenre.audio.tags import Tags, read_tags
     from kgenre.audio.walk import expand_paths
     from kgenre.collections.tables import COLUMNS
 
-    paths = list(dict.fromkeys(os.path.abspath(path) for path in expand_paths(names, input)))
-    tags = [read_tags(path) for path in paths]
+    paths = [path if is_url(path) else os.path.abspath(path) for path in expand_paths(names, input)]
+    paths = list(dict.fromkeys(paths))
+    tags = [Tags() if is_url(path) else read_tags(path) for path in paths]
     rows = [
         {"path": path, "track_id": track_name(path), "artist": tag.artist, "album": tag.album}
         for path, tag in zip(paths, tags)
@@ -51,6 +57,8 @@ def embed(
     policy: ReadPolicy = DEFAULT_POLICY,
     progress: Progress = SILENT,
     probabilities: bool = False,
+    engine: EngineSettings | None = None,
+    source: ModelSource | None = None,
 ) -> tuple[dict[str, str], int]:
     """Computes the embeddings of the tracks that are missing in a file, and writes them to it.
 
@@ -61,46 +69,17 @@ def embed(
         workers: decoding threads.
         policy: how tracks are read; stored in the file, which holds vectors of one policy.
         probabilities: keep those of the labels too: the vector of a slice is its embedding, then its probabilities.
+        engine: where they are computed, and which part of them; this process if not given.
+        source: what opens the model in other processes, which only an engine with such needs.
 
     Returns:
-        {path: cause} of the tracks that could not be used, and the number of tracks that were embedded.
+        {path: cause} of the tracks that could not be used, and the number of tracks that were embedded. Of a part K/N
+        both are of that part, and the file is left for `kgenre merge`.
 
     Raises:
         KgenreError: the file holds vectors of another model, other settings or another decoder.
     """
-    from kgenre.audio.open_reader import open_reader
-    from kgenre.embeddings.store import Store
-    from kgenre.serving.predict import predict_tracks
-
-    store, reader = (
-        Store(out, header_of(model, policy, probabilities), rows),
-        open_reader(model.slice_spec, policy=policy),
-    )
-    with progress.task("embedding", len(rows), "tracks", len(rows) - len(store.missing)) as advance:
-        results = predict_tracks(model, reader, store.missing, workers=workers, advance=advance)
-        try:
-            store.add_all(vectors_of(result, probabilities) for result in results)
-        except KgenreError:
-            progress.failures(reader.failures, "failed")
-            raise
-    return reader.failures, len(store.missing) - len(reader.failures)
-
-
-def header_of(model, policy: ReadPolicy, probabilities: bool = False) -> dict:
-    from kgenre.audio.open_reader import reader_versions
-    from kgenre.embeddings.store import make_header
-
-    own = {"labels": list(model.task.labels), "slices_per_track": policy.slices_per_track}
-    own |= {"probabilities": True} if probabilities else {}
-    versions = reader_versions(model.slice_spec, policy.decoder)
-    return make_header(model.name, model.identity, {**model.slice_spec.values(), **own}, versions)
-
-
-def vectors_of(result, probabilities: bool = False):
-    """The TrackVectors of a track's result; with probabilities, these behind the embedding of each slice."""
-    from kgenre.embeddings.store import TrackVectors
-
-    slices = result.slices.embeddings
-    if probabilities:
-        slices = np.concatenate([slices, result.slices.probabilities], axis=1)
-    return TrackVectors(result.path, result.seconds, np.array(result.facts.starts), slices)
+    header = header_of(model, policy, probabilities)
+    source = dataclasses.replace(source or ModelSource(name=False), opened=model)
+    work = EmbedWork(header, Path(out).suffix, source, workers, policy, probabilities)
+    return compute_vectors(Store(out, header, rows), work, engine or EngineSettings(), progress, "embedding")

@@ -3,7 +3,6 @@
 It is written and read track by track: the table and the pooled vectors are held in memory, never all slices.
 """
 
-import importlib.util
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kgenre.core.errors import KgenreError
+from kgenre.core.parquet import check_parquet, check_utf8
 from kgenre.embeddings import npz, parquet
 from kgenre.embeddings.columns import COLUMNS, NUMBERS, TEXTS, SliceVectors
 
@@ -93,6 +93,15 @@ def read_metadata(path) -> tuple[dict, pd.DataFrame]:
     return header, pd.DataFrame({**texts, **{name: columns[name].astype(NUMBERS[name]) for name in NUMBERS}})
 
 
+def read_header(path) -> dict:
+    """The header of an embedding file alone.
+
+    Raises:
+        KgenreError: as `read_embeddings`.
+    """
+    return _read(path, lambda form: form.read_header(path))
+
+
 def check_suffix(path) -> None:
     """Raises KgenreError if the suffix is none of FORMATS, or if it needs a package that is not installed."""
     suffix = Path(path).suffix.lower()
@@ -100,18 +109,14 @@ def check_suffix(path) -> None:
         raise KgenreError(
             f"{path}: an embedding file ends in {' or '.join(FORMATS)}. Received: {suffix or 'no suffix'}."
         )
-    if suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
-        raise KgenreError(f"{path}: Parquet needs pyarrow. `pip install pyarrow`, or name an .npz file.")
+    if suffix == ".parquet":
+        check_parquet(path)
 
 
 def check_names(path, names) -> None:
     """Raises KgenreError if a file of this suffix cannot hold one of the names of songs."""
-    if Path(path).suffix.lower() != ".parquet":
-        return
-    try:
-        "".join(names).encode()
-    except UnicodeEncodeError as error:
-        raise KgenreError(f"{path}: a file name is not UTF-8, which Parquet cannot hold. Name an .npz file.") from error
+    if Path(path).suffix.lower() == ".parquet":
+        check_utf8(path, names)
 
 
 def stream_vectors(path) -> Iterator[SliceVectors]:

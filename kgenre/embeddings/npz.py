@@ -34,7 +34,10 @@ def write(path, header: dict, table: pd.DataFrame, vectors: Iterator[SliceVector
         arrays = {name: np.array(list(table[name]), str) for name in TEXTS}
         arrays |= {name: table[name].to_numpy(NUMBERS[name]) for name in NUMBERS}
         arrays |= {"mean": np.array(mean, "float32"), "max": np.array(maximum, "float32")}
-        arrays |= {"slice_starts": np.concatenate(starts).astype("float64"), "header": np.array(json.dumps(header))}
+        arrays |= {
+            "slice_starts": np.concatenate([np.zeros(0), *starts]).astype("float64"),
+            "header": np.array(json.dumps(header)),
+        }
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, array, allow_pickle=False)

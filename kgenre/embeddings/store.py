@@ -1,15 +1,12 @@
-"""Writing an embedding file in steps, so that a run that is killed continues where it was.
+"""Writing an embedding file of what is in it already and of parts (kgenre.engines), each a small embedding file.
 
-New vectors are written as parts, small .npz embedding files in a hidden folder beside the file. At the end the file
-and its parts are merged.
+The parts lie in a hidden folder beside the file, in its format, until all tracks are done.
 """
 
 import hashlib
 import itertools
 import json
-import shutil
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,17 +14,13 @@ import numpy as np
 import pandas as pd
 
 import kgenre
-from kgenre.audio.fragments import whole_file
-from kgenre.audio.inputs import container
+from kgenre.audio.signature import signature
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_beside
-from kgenre.embeddings import npz
 from kgenre.embeddings.columns import TEXTS, SliceVectors
 from kgenre.embeddings.files import FORMATS, check_names, check_suffix, read_metadata, stream_vectors
 
 MUST_AGREE = {"identity": "another model", "config_hash": "other settings", "decoder": "another decoder"}
-PART_BYTES = 64 << 20  # a part is written when this much is pending,
-PART_SECONDS = 30.0  # or this long after the part before: what a kill costs at most
 
 
 @dataclass(frozen=True)
@@ -66,57 +59,32 @@ class Store:
         path: the file, .npz or .parquet.
         header: of `make_header`.
         rows: DataFrame of the tracks that the file is to hold, with TEXTS.
+        signatures: of their files, {path: (size, mtime_ns) or None}; looked up if not given.
 
     Attributes:
-        missing: paths of the tracks that have no vectors yet, or whose files have another size or time of change now.
+        missing: {path: signature} of the tracks that have no vectors yet, or whose files have another size or time of
+            change now.
 
     Raises:
         KgenreError: the present content was computed by another model, with other settings or by another decoder.
     """
 
-    def __init__(self, path, header: dict, rows: pd.DataFrame):
+    def __init__(self, path, header: dict, rows: pd.DataFrame, signatures: Mapping | None = None):
         check_suffix(path)
         check_names(path, rows["path"])
         self.path, self.header, self.rows = Path(path), header, rows.set_index("path", drop=False)[list(TEXTS)]
-        self.folder = self.path.with_name(f".{self.path.name}.parts")
-        self.signatures = {path: signature(path) for path in rows["path"]}
+        known = signatures or {}
+        self.signatures = {path: _pair(known[path]) if path in known else signature(path) for path in rows["path"]}
         self.sources: list[tuple[Path, pd.DataFrame]] = []  # the file, if it exists, and its parts
-        for source in [self.path] * self.path.exists() + sorted(self.folder.glob("[0-9]*.npz")):
-            self._add_source(source)
+        if self.path.exists():
+            self._add_source(self.path)
         held = {(row.path, row.size, row.mtime_ns) for _, table in self.sources for row in table.itertuples()}
-        self.missing = [path for path, now in self.signatures.items() if now is None or (path, *now) not in held]
-        self.pending: list[TrackVectors] = []
-        self.pending_bytes, self.written = 0, time.monotonic()
+        self.missing = {
+            path: now and list(now) for path, now in self.signatures.items() if now is None or (path, *now) not in held
+        }
 
-    def add_all(self, vectors: Iterable[TrackVectors]) -> None:
-        """Adds all tracks, then writes the file; what was added before an error or Ctrl-C stays as parts."""
-        try:
-            for track in vectors:
-                self.add(track)
-        finally:
-            self.flush()
-        self.finish()
-
-    def add(self, vectors: TrackVectors) -> None:
-        self.pending.append(vectors)
-        self.pending_bytes += vectors.slices.nbytes
-        if self.pending_bytes >= PART_BYTES or time.monotonic() - self.written >= PART_SECONDS:
-            self.flush()
-
-    def flush(self) -> None:
-        """Writes the pending tracks as a part."""
-        if self.pending:
-            table = self._pending_table()
-            self.folder.mkdir(exist_ok=True)
-            numbers = [int(path.stem) for path in self.folder.glob("[0-9]*.npz")]
-            part = self.folder / f"{max(numbers, default=0) + 1:06d}.npz"
-            vectors = [(track.starts, track.slices) for track in self.pending]
-            write_beside(part, lambda beside: npz.write(beside, self.header, table, iter(vectors)))
-            self.sources.append((part, table))
-        self.pending, self.pending_bytes, self.written = [], 0, time.monotonic()
-
-    def finish(self) -> None:
-        """Merges the file and its parts into the file, and removes the parts.
+    def finish(self, parts: Sequence[Path]) -> None:
+        """Merges the file and its parts into the file: first the tracks that it holds, then those of the parts.
 
         Tracks of the file that are not among `rows` stay in it as long as their audio files are unchanged, or their
         folder is not there at all.
@@ -124,33 +92,27 @@ class Store:
         Raises:
             KgenreError: there is not one track to write.
         """
+        for part in parts:
+            self._add_source(part)
         kept = self._kept()
         if not any(keep.any() for keep in kept):
             raise KgenreError(f"{self.path}: not written: no track could be used.")
-        table = pd.concat([self._with_current_texts(table[keep]) for (_, table), keep in zip(self.sources, kept)])
+        tables = [self._with_current_texts(table[keep]) for (_, table), keep in zip(self.sources, kept) if keep.any()]
+        table = pd.concat(tables, ignore_index=True)
         unchanged = [source for source, _ in self.sources] == [self.path] and table.equals(self.sources[0][1])
         if not unchanged:
-            write = FORMATS[self.path.suffix.lower()].write
-            vectors = self._vectors(kept)
-            write_beside(self.path, lambda beside: write(beside, self.header, table.reset_index(drop=True), vectors))
-        shutil.rmtree(self.folder, ignore_errors=True)
+            write, vectors = FORMATS[self.path.suffix.lower()].write, self._vectors(kept)
+            write_beside(self.path, lambda beside: write(beside, self.header, table, vectors))
 
     def _add_source(self, source: Path) -> None:
         header, table = read_metadata(source)
         for name, what in MUST_AGREE.items():
             if header.get(name) != self.header[name]:
-                shown = self.folder if source.parent == self.folder else source
                 raise KgenreError(
-                    f"{shown}: holds vectors of {what}: {_differences(name, header, self.header)}. "
+                    f"{source}: holds vectors of {what}: {_differences(name, header, self.header)}. "
                     "Name another file, or delete this one."
                 )
         self.sources.append((source, table))
-
-    def _pending_table(self) -> pd.DataFrame:
-        texts = self.rows.loc[[track.path for track in self.pending]].reset_index(drop=True)
-        sizes, times = zip(*(self.signatures[track.path] for track in self.pending))
-        seconds, counts = [track.seconds for track in self.pending], [len(track.slices) for track in self.pending]
-        return texts.assign(seconds=seconds, slices=counts, size=sizes, mtime_ns=times)
 
     def _kept(self) -> list[np.ndarray]:
         """For each source a mask of the tracks to take from it: each track once, and only if unchanged."""
@@ -181,16 +143,8 @@ class Store:
                 yield from itertools.compress(stream_vectors(source), keep)
 
 
-def signature(path) -> tuple[int, int] | None:
-    """Size in bytes and time of change in ns, by which a changed file is recognised; None if there is no file.
-
-    Of a part of a file (audio.fragments), the file's.
-    """
-    try:
-        found = container(whole_file(str(path))).stat()
-    except OSError:  # the reader reports the cause
-        return None
-    return found.st_size, found.st_mtime_ns
+def _pair(signature: Sequence[int] | None) -> tuple[int, int] | None:
+    return None if signature is None else tuple(signature)  # of a plan, whose JSON has lists
 
 
 def _differences(name: str, held: dict, now: dict) -> str:

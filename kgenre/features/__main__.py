@@ -32,7 +32,8 @@ from kgenre.model.settings import ModelSelection, ModelSettings
 from kgenre.training.settings import TrainingSettings
 
 SELECTOR = fields_of(ModelSelection)["feature"]
-OF_SONG, OF_COLLECTION = ("start", "seconds"), ("format", "workers", "seed", "task", "level", "min_tracks_per_genre")
+OF_SONG = ("start", "seconds")
+OF_COLLECTION = ("format", "workers", "seed", "task", "level", "min_tracks_per_genre", *cli.ENGINE_FLAGS)
 TABLES = (".csv", ".parquet", ".npz")
 
 
@@ -48,6 +49,7 @@ def main(argv=None) -> int:
     cli.add_settings_flags(parser, ReaderSettings, "workers")
     cli.add_settings_flags(parser, TrainingSettings, "seed")
     cli.add_collection_flags(parser)
+    cli.add_engine_flags(parser)
     args, given = cli.parse_applicable(parser, cli.Parser(add_help=False), [SELECTOR], argv, _applicable)
     path, suffix = Path(args.source), Path(args.source).suffix.lower()
     is_song = suffix in AUDIO_SUFFIXES or (path.is_file() and suffix not in TABLES)
@@ -110,10 +112,15 @@ def _write(args: argparse.Namespace, given: dict) -> int:
     collection = load_collection(args.source, seed=seed, progress=progress, options=cli.collection_options(args))
     own = (chosen.audio.sample_rate_hz, chosen.spectrogram.model_dump())
     files = FeatureFiles(chosen.feature, *own, args.format or "npy")
-    failures = write_features(collection, files, args.out, cli.settings_from(ReaderSettings, args).workers, progress)
+    workers, engine = cli.settings_from(ReaderSettings, args).workers, cli.engine_settings(args)
+    with cli.stoppable(engine, args.out):
+        failures, n_tracks = write_features(collection, files, args.out, workers, progress, engine)
     progress.failures(failures)
-    n_tracks, data = len(collection.table) - len(failures), shlex.quote(f"spectrograms:{args.out}")
-    print(f"{args.out}: {chosen.feature} of {n_tracks} tracks; next: kgenre train --data {data}")
+    data = shlex.quote(f"spectrograms:{args.out}")
+    if engine.is_whole:
+        print(f"{args.out}: {chosen.feature} of {n_tracks} tracks; next: kgenre train --data {data}")
+    else:
+        cli.print_part(engine, args.out, n_tracks)
     return 1 if failures else 0
 
 

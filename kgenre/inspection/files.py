@@ -8,7 +8,9 @@ import pandas as pd
 
 from kgenre.audio import decode as audio
 from kgenre.audio.fingerprint import audio_hash, file_hash
+from kgenre.audio.inputs import is_in_shard
 from kgenre.audio.policy import AUTO
+from kgenre.audio.shards import member_bytes
 from kgenre.core.parallel import map_in_order
 from kgenre.core.progress import SILENT, Progress
 from kgenre.inspection.spectrogram_files import are_spectrograms, spectrogram_facts, spectrogram_hash
@@ -45,7 +47,7 @@ def audio_hashes(paths: Sequence[str], workers: int, progress: Progress = SILENT
     def hash_of(path: str) -> bytes | None:
         try:
             return audio_hash(path)
-        except OSError:  # the reader reports the cause
+        except (OSError, audio.AudioError):  # the reader reports the cause
             return None
 
     hash_of = spectrogram_hash if are_spectrograms(paths) else hash_of
@@ -85,6 +87,7 @@ def _check_beginning(path: str, info: audio.AudioInfo, decoder: str) -> None:
 
 def _size_and_hash(path: str) -> tuple[int, str]:
     try:
-        return os.path.getsize(path), file_hash(path).hex()
+        size = member_bytes(path) if is_in_shard(path) else os.path.getsize(path)
+        return size, file_hash(path).hex()
     except OSError as error:
         raise audio.AudioError(path, f"cannot be opened: {error.strerror}.") from error

@@ -88,7 +88,7 @@ def update_library(
         umap_class()  # is checked before the scan, which may take hours
     first = policy.first_slices is not None
     report = scan(library, folder, model, policy, workers, retry=retry, progress=progress, first=first)
-    if first and not only_first:
+    if first and not only_first and (report.done or library.provisional_tracks(report.space, folder)):
         report = report.followed_by(scan(library, folder, model, policy, workers, progress=progress))
     refined, workers = report.counts["refined"] > 0, workers or os.cpu_count() or 1
     quality = update_map(library, report.space, method, remap, workers, progress, refined)

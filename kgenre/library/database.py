@@ -113,7 +113,7 @@ class Database:
         self._db.execute("BEGIN")
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator[None]:
+    def reading(self) -> Iterator[None]:
         """Several queries that see one state of the file."""
         if self._db.in_transaction:
             yield

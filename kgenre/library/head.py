@@ -1,6 +1,6 @@
 """The genre head of a space: the model's own, or one that was retrained on corrections and is stored in the library."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -54,17 +54,34 @@ class Prediction(NamedTuple):
         return self.task.labels
 
 
-def predict(library: Library, space: Space, head: Head | None) -> Prediction:
+def predict(library: Library, space: Space, head: Head | None, only: Collection[int] | None = None) -> Prediction:
     """The genres of all tracks by a head, or by the model itself where `head` is None.
 
     A retrained head is never unsure: the model's rule is of the model's own probabilities.
+
+    Args:
+        only: ids of the tracks; None for all.
     """
     if head is None:
-        ids, probabilities = library.probabilities(space)
-        rule = load_rule(library, space)
-        return Prediction(space.task, ids, probabilities, is_unsure(rule, probabilities, library.vectors(space)[1]))
-    ids, probabilities = track_probabilities(head, library.all_slices(space))
+        with library.reading():
+            ids, probabilities = library.probabilities(space, only)
+            return Prediction(space.task, ids, probabilities, _unsure(library, space, probabilities, only))
+    ids, probabilities = track_probabilities(head, library.all_slices(space, only))
     return Prediction(head.task, ids, probabilities, np.zeros(len(ids), bool))
+
+
+def _unsure(library: Library, space: Space, probabilities: np.ndarray, only) -> np.ndarray:
+    """The model's rule, with the embeddings of some thousand tracks at a time, or without where it needs none."""
+    rule = load_rule(library, space)
+    if rule is None or rule.distance is None:
+        return is_unsure(rule, probabilities, np.empty(0))
+    unsure = np.zeros(len(probabilities), bool)
+    done = 0
+    for ids, embeddings in library.vector_blocks(space, only):
+        part = slice(done, done + len(ids))
+        unsure[part] = is_unsure(rule, probabilities[part], embeddings)
+        done += len(ids)
+    return unsure
 
 
 def save_rule(library: Library, space: Space, rule: UnsureRule | None) -> None:

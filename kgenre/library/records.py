@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field, fields
+from typing import NamedTuple
 
 import numpy as np
 
@@ -73,9 +74,8 @@ class TrackAnalysis:
         return [self.starts.astype("<f4").tobytes(), *rounded]
 
 
-@dataclass(frozen=True)
-class KnownFile:
-    """What a scan needs to know about a path that is in the library."""
+class KnownFile(NamedTuple):
+    """What a scan needs to know about a path that is in the library. A tuple: a scan reads one for every file."""
 
     id: int
     size: int

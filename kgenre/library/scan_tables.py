@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple
 
 from kgenre.library.database import Database
@@ -34,14 +34,15 @@ class ScanTables(Database):
         with self.writing():
             self._db.execute("DELETE FROM roots WHERE path = ?", (folder,))
 
-    def known_files(self, space: Space) -> dict[bytes, KnownFile]:
-        """{path: KnownFile} of all files, removed ones too, in one query."""
+    def known_files(self, space: Space) -> Iterator[tuple[bytes, KnownFile]]:
+        """Path and KnownFile of all files, removed ones too, in one query; one by one, for there may be millions."""
         query = """SELECT t.path, t.id, t.size, t.mtime_ns, t.state, v.audio_hash IS NOT NULL, f.audio_hash IS NOT NULL,
             t.file_hash, t.audio_hash, p.audio_hash IS NOT NULL FROM tracks t
             LEFT JOIN vectors v ON v.space_id = ?1 AND v.audio_hash = t.audio_hash
             LEFT JOIN failed_analyses f ON f.space_id = ?1 AND f.audio_hash = t.audio_hash
             LEFT JOIN provisional p ON p.space_id = ?1 AND p.audio_hash = t.audio_hash"""
-        return {path: KnownFile(*rest) for path, *rest in self._db.execute(query, (space.id,))}
+        for row in self._db.execute(query, (space.id,)):
+            yield row[0], KnownFile._make(row[1:])
 
     def has_analysis(self, audio_hash: bytes, space: Space | None = None) -> bool:
         """Whether this audio has vectors, in a space or in any."""

@@ -16,14 +16,15 @@ import pandas as pd
 
 from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.core.errors import KgenreError
-from kgenre.library.records import Space, slices_from_row, space_from_row
+from kgenre.library.records import Space, space_from_row
 from kgenre.library.scan_tables import ScanTables, paths_below
+from kgenre.library.vector_tables import BLOCK_ROWS, VectorTables, among
 from kgenre.model.tasks import task_values
 
 TEXTS = ("title", "artist", "album", "genre")
 
 
-class Library(ScanTables):
+class Library(ScanTables, VectorTables):
     """A library file. Any thread may use it; each has a connection of its own.
 
     Args:
@@ -36,26 +37,34 @@ class Library(ScanTables):
 
     # Tracks.
 
-    def tracks(self) -> pd.DataFrame:
+    def tracks(self, only: Iterable[int] | None = None) -> pd.DataFrame:
         """Tracks that can be used, index id: path, title, artist, album, year, genre (of the tags), folder, seconds,
         gain_db.
 
         Paths are text as of os.fsdecode; `folder` is relative to the folder that was scanned. `gain_db` brings
         the track to the common loudness. Year, seconds and gain are NaN where unknown.
+
+        `only`: ids of the tracks; None for all.
         """
-        names = ("id", "path", *TEXTS, "year", "seconds", "gain_db")
-        rows = self._db.execute(f"SELECT {', '.join(names)} FROM tracks WHERE state = 'ok' ORDER BY id").fetchall()
-        columns = dict(zip(names, zip(*rows) if rows else [()] * len(names)))
-        columns["path"] = [os.fsdecode(path) for path in columns["path"]]
-        folder_of = _folder_namer(self.roots())
-        texts = {name: columns[name] for name in ("path", "title", "artist", "album")}
-        texts |= {"genre": columns["genre"], "folder": [folder_of(path) for path in columns["path"]]}
-        table = {name: pd.Series(list(values), dtype=object) for name, values in texts.items()}
-        table |= {name: np.array(columns[name], "float64") for name in ("year", "seconds", "gain_db")}
-        table = pd.DataFrame(table, columns=["path", "title", "artist", "album", "year", "genre", "folder",
-                                             "seconds", "gain_db"])  # fmt: skip
-        table.index = pd.Index(np.array(columns["id"], "int64"), name="id")
-        return table
+        names, numbers = ("path", *TEXTS, "folder"), ("id", "year", "seconds", "gain_db")
+        condition, values = among("id", only)
+        query = f"SELECT id, path, {', '.join(TEXTS)}, year, seconds, gain_db FROM tracks WHERE state = 'ok'{condition}"
+        rows, folder_of = self._db.execute(f"{query} ORDER BY id", values), _folder_namer(self.roots())
+        columns, shared = {name: [] for name in (*names, *numbers)}, {}
+        while block := rows.fetchmany(BLOCK_ROWS):
+            ids, paths, *texts, years, seconds, gains = zip(*block)
+            paths = [os.fsdecode(path) for path in paths]
+            columns["path"] += paths
+            columns["folder"] += map(folder_of, paths)
+            for name, column in zip(TEXTS, texts):  # a text that many tracks have is held once
+                columns[name] += [shared.setdefault(text, text) for text in column]
+            for name, column in zip(numbers, (ids, years, seconds, gains)):
+                columns[name].append(np.array(column, "int64" if name == "id" else "float64"))
+        table = {name: pd.Series(columns[name], dtype=object) for name in names}
+        table |= {name: np.concatenate([*columns[name], []]) for name in numbers}
+        index = pd.Index(table.pop("id").astype("int64"), name="id")
+        order = ["path", "title", "artist", "album", "year", "genre", "folder", "seconds", "gain_db"]
+        return pd.DataFrame(table, columns=order).set_index(index)
 
     def failures(self, space: Space | None = None, folder=None) -> pd.DataFrame:
         """Files and folders that cannot be used, by any model or by the space's, sorted by path: path, reason.
@@ -97,10 +106,23 @@ class Library(ScanTables):
         row = self._db.execute(query, (os.fsencode(path),)).fetchone()
         return row[0] if row else None
 
+    def id_of_any(self, path) -> int | None:
+        """The id of a file, usable or not; None if the library has no such path."""
+        row = self._db.execute("SELECT id FROM tracks WHERE path = ?", (os.fsencode(path),)).fetchone()
+        return row[0] if row else None
+
+    def texts(self) -> Iterator[tuple[int, str]]:
+        """Id, and path, artist and title in one text, of each track that can be used, in order of ids."""
+        rows = self._db.execute("SELECT id, path, artist, title FROM tracks WHERE state = 'ok' ORDER BY id")
+        for track_id, path, artist, title in rows:
+            yield track_id, f"{os.fsdecode(path)} {artist} {title}"
+
     def copies(self) -> dict[int, int]:
         """{track id: lowest id of a track with the same audio} of the tracks that have copies."""
         query = """SELECT t.id, c.first FROM tracks t JOIN
-            (SELECT audio_hash, min(id) AS first FROM tracks WHERE state = 'ok' GROUP BY audio_hash HAVING count(*) > 1)
+            (SELECT audio_hash, min(id) AS first FROM tracks WHERE state = 'ok' AND audio_hash IN
+                (SELECT audio_hash FROM tracks GROUP BY audio_hash HAVING count(*) > 1)  -- of the index alone
+            GROUP BY audio_hash HAVING count(*) > 1)
             c ON c.audio_hash = t.audio_hash WHERE t.state = 'ok'"""
         return dict(self._db.execute(query))
 
@@ -150,51 +172,6 @@ class Library(ScanTables):
             )
         return next(one for one in self.spaces() if (one.identity, one.config_hash) == (model.identity, digest))
 
-    def vectors(self, space: Space) -> tuple[np.ndarray, np.ndarray]:
-        """Ids int64 (n,), ascending, and the mean embedding of each track, float32 (n, d). Copies have equal rows."""
-        return self._means(space, "mean")
-
-    def probabilities(self, space: Space) -> tuple[np.ndarray, np.ndarray]:
-        """Ids as of `vectors`, and the mean probabilities of each track, float32 (n, classes)."""
-        return self._means(space, "probabilities")
-
-    def tags(self, space: Space, only: Iterable[int] | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Ids as of `vectors`, and the probabilities of the space's tags in each track, float32 (n, tags).
-
-        `only`: ids of the tracks; None for all.
-        """
-        return self._means(space, "tags", "<f2", only)
-
-    def _means(self, space: Space, column: str, stored_as: str = "<f4", only=None) -> tuple[np.ndarray, np.ndarray]:
-        source = "FROM tracks t JOIN vectors v ON v.space_id = ? AND v.audio_hash = t.audio_hash WHERE t.state = 'ok'"
-        values = (space.id,)
-        if only is not None:
-            source += " AND t.id IN (SELECT value FROM json_each(?))"
-            values = (space.id, json.dumps([int(track_id) for track_id in only]))
-        with self._reading():
-            (n,) = self._db.execute(f"SELECT count(*) {source}", values).fetchone()
-            ids, means = np.empty(n, "int64"), None
-            rows = self._db.execute(f"SELECT t.id, v.{column} {source} ORDER BY t.id", values)
-            for i, (track_id, blob) in enumerate(rows):
-                row = np.frombuffer(blob, stored_as)
-                means = np.empty((n, len(row)), "float32") if means is None else means
-                ids[i], means[i] = track_id, row
-        return ids, np.empty((0, 0), "float32") if means is None else means
-
-    def means_of(self, space: Space, track_id: int) -> tuple[np.ndarray, np.ndarray] | None:
-        """A track's row of `vectors` and of `probabilities`; None if there is no such track in the space."""
-        query = """SELECT v.mean, v.probabilities FROM tracks t
-            JOIN vectors v ON v.space_id = ? AND v.audio_hash = t.audio_hash WHERE t.state = 'ok' AND t.id = ?"""
-        row = self._db.execute(query, (space.id, int(track_id))).fetchone()
-        return None if row is None else (np.frombuffer(row[0], "<f4"), np.frombuffer(row[1], "<f4"))
-
-    def analysed(self, space: Space, ids: Iterable[int]) -> set[int]:
-        """The ids among these of usable tracks that have vectors in a space."""
-        query = """SELECT t.id FROM tracks t JOIN vectors v ON v.space_id = ? AND v.audio_hash = t.audio_hash
-            WHERE t.state = 'ok' AND t.id IN (SELECT value FROM json_each(?))"""
-        rows = self._db.execute(query, (space.id, json.dumps([int(track_id) for track_id in ids])))
-        return {track_id for (track_id,) in rows}
-
     def slices(self, space: Space, track_id: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Starts (slices,) in seconds, embeddings (slices, d), probabilities (slices, classes) of a track; float32.
 
@@ -202,15 +179,10 @@ class Library(ScanTables):
             KgenreError: no such track, or it is not analysed in this space.
         """
         self.path_of(track_id)
-        row = self._db.execute(_SLICES + " AND t.id = ?", (space.id, int(track_id))).fetchone()
-        if row is None:
+        found = next(self.all_slices(space, [track_id]), None)
+        if found is None:
             raise KgenreError(f"{self.path}: {space.name} has not analysed the track with the id {track_id}.")
-        return slices_from_row(*row[1:], len(space.labels))
-
-    def all_slices(self, space: Space) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
-        """Id, and starts, embeddings and probabilities as of `slices`, for each track in order of ids."""
-        for row in self._db.execute(_SLICES + " ORDER BY t.id", (space.id,)):
-            yield row[0], *slices_from_row(*row[1:], len(space.labels))
+        return found[1:]
 
     # The map, corrections, and values stored by name.
 
@@ -259,10 +231,6 @@ class Library(ScanTables):
         """Stores a JSON value under a name."""
         with self.writing():
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, json.dumps(value)))
-
-
-_SLICES = """SELECT t.id, s.starts, s.embeddings, s.probabilities FROM tracks t
-    JOIN slices s ON s.space_id = ? AND s.audio_hash = t.audio_hash WHERE t.state = 'ok'"""
 
 
 def _folder_namer(roots: list[str]):

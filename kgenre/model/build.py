@@ -11,6 +11,7 @@ from keras import layers
 from kgenre.archs import ARCHS, Arch, NetworkSettings
 from kgenre.archs.arch import FewFrames
 from kgenre.archs.dropout import Dropout
+from kgenre.archs.normalization import BatchNormalization  # noqa: F401  known to Keras, to load models
 from kgenre.audio.inputs import SPECTROGRAM
 from kgenre.audio.slicing import SliceSpec
 from kgenre.augment import AUGMENTS, build_augmentations

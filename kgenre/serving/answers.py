@@ -90,23 +90,28 @@ def record_json(record: dict, by_slice: bool) -> str:
     return json.dumps({name: value for name, value in record.items() if by_slice or name != "by_slice"}) + "\n"
 
 
-def records_csv(records: list[dict], labels: Sequence[str], by_slice: bool) -> str:
-    """A CSV table: path, genre, genres, seconds, slices, note, a column for each label and each tag.
+def records_table(records: list[dict], labels: Sequence[str], by_slice: bool) -> tuple[list[str], list[dict]]:
+    """Columns path, genre, genres, seconds, slices, note, one for each label and each tag; and the rows.
 
-    With `by_slice` it has a row a slice, its start after the slices; else a row a track.
+    With `by_slice` there is a row a slice, its start after the slices; else a row a track.
     """
     tags = sorted(records[0].get("tags", ())) if records else []
     columns = ["path", "genre", "genres", "seconds", "slices", "note", *(["start"] if by_slice else []), *labels]
+    parts = ((record, part) for record in records for part in (record["by_slice"] if by_slice else [record]))
+    return columns + [f"tag:{tag}" for tag in tags], [_row(record, part, tags) for record, part in parts]
+
+
+def records_csv(records: list[dict], labels: Sequence[str], by_slice: bool) -> str:
+    """The table of records as CSV."""
+    columns, rows = records_table(records, labels, by_slice)
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns + [f"tag:{tag}" for tag in tags], lineterminator="\n")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    for record in records:
-        parts = record["by_slice"] if by_slice else [record]
-        writer.writerows(_csv_row(record, part, tags) for part in parts)
+    writer.writerows(rows)
     return text.getvalue()
 
 
-def _csv_row(record: dict, part: dict, tags: Sequence[str]) -> dict:
+def _row(record: dict, part: dict, tags: Sequence[str]) -> dict:
     """`part`: the record itself, or one of its slices."""
     return {
         "path": record["path"],

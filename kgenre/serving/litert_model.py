@@ -60,6 +60,10 @@ class LitertModel(Model):
         self._of_thread = threading.local()
         self._threads = ThreadPoolExecutor(self.threads, thread_name_prefix="litert")
 
+    def limit_threads(self, threads: int) -> None:
+        self.threads = threads
+        self._begin()
+
     def in_background(self) -> "LitertModel":
         """With threads and interpreters of its own, started by the first call; see Model."""
         twin = copy.copy(self)

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from kgenre.audio.open_reader import Reader, open_reader
+from kgenre.audio.fetched import FetchingReader
+from kgenre.audio.open_reader import Reader
 from kgenre.audio.slicing import SliceSpec
 from kgenre.core.errors import KgenreError
 from kgenre.model.aggregate import SliceOutputs
@@ -56,6 +57,10 @@ class Mixture(Model):
             )
         return self.join([member(slices) for member in self.members])
 
+    def limit_threads(self, threads: int) -> None:
+        for member in self.members:
+            member.limit_threads(threads)
+
     def in_background(self) -> "Mixture":
         """The mixture of its members' background versions; see Model."""
         twin = copy.copy(self)
@@ -85,7 +90,7 @@ class Mixture(Model):
         """As `serving.predict.predict_tracks`, which calls it; each length of slices is read by itself."""
         readers = {self.slice_spec: reader}
         for member in self.members:
-            readers.setdefault(member.slice_spec, open_reader(member.slice_spec, policy=reader.policy))
+            readers.setdefault(member.slice_spec, FetchingReader(member.slice_spec, reader.policy))
         for batch in (paths[i : i + AT_A_TIME] for i in range(0, len(paths), AT_A_TIME)):
             found = [
                 {

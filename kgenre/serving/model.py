@@ -87,6 +87,9 @@ class Model(abc.ABC):
         """
         return self
 
+    def limit_threads(self, threads: int) -> None:  # noqa: B027  most models use those of the process
+        """Has it compute with this many threads, before its first call."""
+
     def confirm(self, check: Callable[[], None] = lambda: None) -> None:  # noqa: B027  most models cannot change
         """Raises ModelReplaced where the answers since it was opened may be those of another model."""
 

@@ -115,6 +115,20 @@ def predict_tracks(
         advance()
 
 
+def track_answers(
+    model: "Model", reader: Reader, paths: Sequence[str], workers: int = 2
+) -> Iterator[tuple[str, TrackPrediction | str]]:
+    """As `predict_tracks`, with the tracks that fail among the others: (path, prediction or why there is none)."""
+    told = 0
+    with contextlib.closing(predict_tracks(model, reader, paths, workers=workers)) as predictions:
+        for prediction in predictions:
+            failed = list(reader.failures.items())[told:]
+            told += len(failed)
+            yield from failed
+            yield prediction.path, prediction
+    yield from list(reader.failures.items())[told:]
+
+
 def predict_track(model: "Model", path, policy: ReadPolicy = DEFAULT_POLICY, batch_size: int = 32) -> TrackPrediction:
     """Predicts one file in this thread.
 

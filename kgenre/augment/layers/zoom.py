@@ -1,5 +1,7 @@
 """Random zoom of a spectrogram in frequency and time."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -33,8 +35,6 @@ class ZoomRange(keras.layers.Layer):
             raise KgenreError(f"`zoom_range` must be in [0, 1). Received: zoom_range={zoom_range}.")
         self.zoom_range, self.seed = zoom_range, seed
         self.generator = keras.random.SeedGenerator(seed)
-        # TensorFlow's kernel is 3-7 times as fast as gathers that XLA can compile (CPU), but XLA cannot.
-        self.supports_jit = keras.backend.backend() != "tensorflow"
 
     def call(self, image, training=False):
         if not training or not self.zoom_range:
@@ -53,10 +53,26 @@ class ZoomRange(keras.layers.Layer):
 
 
 def zoom(image, height_factors, width_factors):
-    """Zooms each spectrogram by its own two factors: (batch, height, width, channels), (batch,), (batch,)."""
-    height, width = image.shape[1:3]
-    zero = ops.zeros_like(height_factors)
-    down, right = (1 - height_factors) * (height - 1) / 2, (1 - width_factors) * (width - 1) / 2
-    # Rows of the affine matrix, x before y, as ops.image.affine_transform takes them.  # (batch, 8)
-    transform = ops.stack([width_factors, zero, right, zero, height_factors, down, zero, zero], axis=1)
-    return ops.image.affine_transform(image, transform, fill_mode="nearest", data_format="channels_last")
+    """Zooms each spectrogram by its own two factors: (batch, height, width, channels), (batch,), (batch,).
+
+    Linear interpolation in two directions is one after the other. Whole rows are taken, of the picture and of the
+    turned picture: 1.5 to 3 times as fast as TensorFlow's projective transform (CPU), and XLA can compile it.
+    """
+    image = ops.transpose(zoomed_rows(image, height_factors), (0, 2, 1, 3))  # (batch, width, height, channels)
+    return ops.transpose(zoomed_rows(image, width_factors), (0, 2, 1, 3))
+
+
+def zoomed_rows(image, factors):
+    """Zooms the second axis by a factor for each example: (batch, rows, n, channels), (batch,) -> the same shape."""
+    n_rows = image.shape[1]
+    rows = ops.reshape(image, (-1, math.prod(image.shape[2:])))  # (batch * rows, n * channels)
+    centre = (n_rows - 1) / 2
+    place = centre + factors[:, None] * (ops.arange(n_rows, dtype="float32") - centre)
+    place = ops.clip(place, 0.0, n_rows - 1.0)  # (batch, rows), where each row is read; outside, the edge
+    low = ops.floor(place)
+    share = ops.reshape(place - low, (-1, 1))  # of the upper row
+    first = ops.arange(ops.shape(image)[0], dtype="int32")[:, None] * n_rows  # of each example
+    lower = ops.cast(low, "int32")
+    upper = ops.minimum(lower + 1, n_rows - 1)
+    lower, upper = (ops.take(rows, ops.reshape(first + number, (-1,)), axis=0) for number in (lower, upper))
+    return ops.reshape(lower + share * (upper - lower), (-1, *image.shape[1:]))

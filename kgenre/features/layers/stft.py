@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 AMIN = 1e-10  # librosa's floor under the power before a logarithm
+CACHED_FRAMES = 320  # at once on a CPU: 2.6 MB of 2048 samples. 128 are as fast, 1292 take 1.35 times as long
 _CONVERTED = contextvars.ContextVar("converted", default=False)
 _QUANTIZED = contextvars.ContextVar("quantized", default=False)
 
@@ -84,7 +85,7 @@ def frame(waveform, n_fft: int, hop_length: int, n_frames: int, center: bool = T
 def by_frame(waveform, function, n_fft: int, hop_length: int, n_frames: int, center: bool = True):
     """Applies `function`, (n, n_fft) -> (n, bins), to all frames: (batch, samples) -> (batch, n_frames, bins).
 
-    On a CPU, TensorFlow takes one example at a time: its frames stay in the cache, 1.3 times as fast.
+    On a CPU, TensorFlow takes one example at a time, and some frames of it: they stay in the cache, 1.8 times as fast.
     """
     if runs_on_tensorflow_cpu() and not _CONVERTED.get():
         return _one_by_one(waveform, function, n_fft, hop_length, n_frames, center)
@@ -96,9 +97,12 @@ def by_frame(waveform, function, n_fft: int, hop_length: int, n_frames: int, cen
 def _one_by_one(waveform, function, n_fft: int, hop_length: int, n_frames: int, center: bool):
     import tensorflow as tf
 
+    parts = np.array_split(np.arange(n_frames), -(-n_frames // CACHED_FRAMES))
+
     def one(example):
         padded = tf.pad(example, [[n_fft // 2 if center else 0, n_fft]])
-        return function(tf.signal.frame(padded, n_fft, hop_length)[:n_frames])  # (frames, bins)
+        spans = [padded[part[0] * hop_length : part[-1] * hop_length + n_fft] for part in parts]
+        return tf.concat([function(tf.signal.frame(span, n_fft, hop_length)) for span in spans], axis=0)  # frames, bins
 
     return tf.map_fn(one, waveform)
 

@@ -41,7 +41,7 @@ def update_map(
     """
     stored = library.meta(_meta_name(space)) or {}
     method = method or stored.get("method", METHODS[0])
-    ids, vectors = library.vectors(space)
+    ids = library.ids(space)
     old_ids, old = library.positions(space)
     on_map = np.isin(old_ids, ids)
     old_ids, old = old_ids[on_map], old[on_map]
@@ -50,6 +50,7 @@ def update_map(
     all_again = remap or method != stored.get("method") or len(new) > len(kept)
     if not len(ids) or (not len(new) and not all_again and not refined and "quality" in stored):
         return _stored_quality(stored)
+    vectors = library.vectors_of(space, ids)
     if all_again:
         positions, changed = _lay_out(vectors, old, kept, method, workers, progress), np.arange(len(ids))
     else:

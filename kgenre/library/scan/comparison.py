@@ -1,6 +1,7 @@
 """The comparison of a folder with what a library knows of it: what is new, changed, moved, gone or there again."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from kgenre.audio.walk import Found
@@ -11,13 +12,42 @@ from kgenre.library.scan_tables import below
 from kgenre.library.store import Library
 
 
-def find_gone(place: Path, root: bytes, found: Found, known: dict[bytes, KnownFile]) -> dict[bytes, KnownFile]:
-    """What was known in the folder, by the library at `place`, and is not there now, or only as a link to nothing."""
+def drop_unchanged(
+    found: Found, files: Iterable[tuple[bytes, KnownFile]], retry: bool, first: bool, report: Report
+) -> dict[bytes, KnownFile]:
+    """What is known, but for the files that are as they were and need nothing: these are counted, and taken from
+    `found` too. They may be a million, which are then held once."""
+    known = {}
+    for path, held in files:
+        same = found.files.get(path) == (held.size, held.mtime_ns) and held.state != "removed"
+        if same and not _is_wanted(held, retry, first):
+            del found.files[path]
+            report.counts["unchanged"] += 1
+        else:
+            known[path] = held
+    return known
+
+
+def _is_wanted(held: KnownFile, retry: bool, first: bool) -> bool:
+    """Whether a file that has not changed is to be analysed, in a first pass or in one that completes."""
+    if held.analysed and (first or not held.provisional):
+        return False
+    return retry or not held.analysis_failed and held.audio_hash is not None
+
+
+def find_gone(
+    place: Path, root: bytes, found: Found, known: dict[bytes, KnownFile], unchanged: int
+) -> dict[bytes, KnownFile]:
+    """What was known in the folder, by the library at `place`, and is not there now, or only as a link to nothing.
+
+    Args:
+        known, unchanged: what `drop_unchanged` left, and how many it dropped.
+    """
     within = below(root)
     gone = {path: held for path, held in known.items() if path.startswith(within) and found.is_gone(path)}
     gone |= {path: known[path] for path in found.faults if path in known and known[path].audio_hash is not None}
     n_lost = sum(held.state == "ok" for held in gone.values())
-    if n_lost and not found.files and not found.closed:
+    if n_lost and not unchanged and not found.files and not found.closed:
         raise KgenreError(
             f"{os.fsdecode(root)}: holds no audio, but {n_lost} tracks of it are known. Is its drive there? "
             f"If the music is gone for good, delete {place}."
@@ -41,17 +71,14 @@ def find_lost(
 def paths_to_analyse(
     found: Found, known: dict[bytes, KnownFile], retry: bool, first: bool, report: Report
 ) -> list[bytes]:
-    """The paths to analyse, in a first pass or in one that completes; counts the others."""
+    """The paths to analyse, in a first pass or in one that completes; the others are counted, as there again."""
     todo = []
     for path, signature in found.files.items():
         held = known.get(path)
-        changed = held is None or (held.size, held.mtime_ns) != signature
-        untried = held is not None and not held.analysis_failed and held.audio_hash is not None
-        analysed = held is not None and held.analysed and (first or not held.provisional)
-        if changed or not analysed and (retry or untried):
+        if held is None or (held.size, held.mtime_ns) != signature or _is_wanted(held, retry, first):
             todo.append(path)
         else:
-            report.counts["returned" if held.state == "removed" else "unchanged"] += 1
+            report.counts["returned"] += 1
     return todo
 
 
@@ -77,7 +104,7 @@ def save_changes(library: Library, root: bytes, found: Found, known: dict, gone:
 def drop_roots(library: Library, space: Space) -> None:
     """Forgets folders that are gone, all of whose tracks are known elsewhere: they have another name now."""
     gone = [place for place in map(os.fsencode, library.roots()) if not os.path.isdir(place)]
-    used = [path for path, held in library.known_files(space).items() if held.state == "ok"] if gone else []
+    used = [path for path, held in library.known_files(space) if held.state == "ok"] if gone else []
     for place in gone:
         if not any(path.startswith(below(place)) for path in used):
             library.drop_root(place)

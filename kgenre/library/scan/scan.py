@@ -15,7 +15,14 @@ from kgenre.audio.walk import walk
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 from kgenre.library.head import save_rule
-from kgenre.library.scan.comparison import drop_roots, find_gone, find_lost, paths_to_analyse, save_changes
+from kgenre.library.scan.comparison import (
+    drop_roots,
+    drop_unchanged,
+    find_gone,
+    find_lost,
+    paths_to_analyse,
+    save_changes,
+)
 from kgenre.library.scan.protocol import Background, Settings
 from kgenre.library.scan.report import Report
 from kgenre.library.scan.results import AnalysisResults
@@ -70,8 +77,9 @@ def scan(
     retry = retry or any(one.policy.decoder != policy.decoder for one in library.spaces()[:1])  # another may read more
     space = library.open_space(model, policy, decoder_versions(policy.decoder))
     save_rule(library, space, model.unsure)
-    report, known = Report(space), library.known_files(space)
-    gone = find_gone(library.path, root, found, known)
+    report = Report(space)
+    known = drop_unchanged(found, library.known_files(space), retry, first, report)
+    gone = find_gone(library.path, root, found, known, report.counts["unchanged"])
     todo = paths_to_analyse(found, known, retry, first, report)
     save_changes(library, root, found, known, gone, report)
     lost = find_lost(root, found, known, gone) if todo else []

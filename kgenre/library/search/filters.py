@@ -73,15 +73,15 @@ def confidence(task: Task, probabilities: np.ndarray) -> np.ndarray:
     return np.take_along_axis(probabilities, task.main(probabilities)[:, None], axis=1)[:, 0]
 
 
-def song_table(library, prediction: Prediction) -> pd.DataFrame:
-    """Tracks of a library with their genres.
+def song_table(library, prediction: Prediction, only: Iterable[int] | None = None) -> pd.DataFrame:
+    """Tracks of a library with their genres: all, or some by their ids.
 
     The columns of `Library.tracks`, and `predicted`, `confidence`, `corrected` and `probability_column` of each label.
     `predicted` are all genres of the answer, joined as core.genres does, and `confidence` is the probability of the
     most probable one; where the model is unsure, `predicted` is UNSURE. For a track that the prediction lacks the
     probabilities are NaN and `predicted` is "".
     """
-    table, (task, ids, probabilities, unsure) = library.tracks(), prediction
+    table, (task, ids, probabilities, unsure) = library.tracks(only), prediction
     labels = task.labels
     probabilities = pd.DataFrame(probabilities.reshape(len(ids), len(labels)), index=ids)
     probabilities = probabilities.reindex(table.index).to_numpy("float32")

@@ -8,22 +8,23 @@ import pandas as pd
 
 from kgenre.core.errors import KgenreError, check_known
 from kgenre.core.text import one_line
-from kgenre.embeddings.neighbours import nearest
+from kgenre.embeddings.compact_vectors import CompactVectors
 from kgenre.library.head import load_head, predict
 from kgenre.library.records import Space
 from kgenre.library.search.filter_parser import NUMBERS, TEXTS, probability_column
 from kgenre.library.search.filters import filter_mask, song_table, tag_texts
 from kgenre.library.search.path import path_between
+from kgenre.library.search.vectors import first_copies, load_vectors, one_of_each
 from kgenre.library.store import Library
 
 MAX_NAMED = 5  # songs that an error names
 
 
 class Songs:
-    """A table of songs, and vectors in the same order.
+    """The songs of a library, in rows by ascending id; what a search does not need of them is not read.
 
     Attributes:
-        table: of `song_table`, a row a song; all copies of the same audio are in it.
+        ids: int64 (songs,); all copies of the same audio are in it.
         n_tracks: tracks of the library, analysed by this model or not.
         task: of the model, or of the retrained head if there is one.
         first_copy: for each row the row of the first copy of the same audio, int64 (songs,).
@@ -35,16 +36,13 @@ class Songs:
     def __init__(self, library: Library, space: Space):
         self.library, self.space = library, space
         library.begin_snapshot()  # a scan that runs meanwhile must not change the vectors after the table is read
-        prediction = predict(library, space, load_head(library, space))
-        self.task, table = prediction.task, song_table(library, prediction)
-        self.n_tracks, self.table = len(table), table[table["confidence"].notna()]
-        if self.table.empty:
+        self.head, self.ids, self.n_tracks = load_head(library, space), library.ids(space), library.n_tracks()
+        self.task = space.task if self.head is None else self.head.task
+        if not len(self.ids):
             raise KgenreError(
                 f"{library.path}: {space.name} has analysed no song that exists now. Run `kgenre explore DIR`."
             )
-        first_ids = library.copies()
-        rows = {track_id: row for row, track_id in enumerate(self.table.index)}
-        self.first_copy = np.array([rows[first_ids.get(track_id, track_id)] for track_id in rows], "int64")
+        self.first_copy = first_copies(library, self.ids)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -52,9 +50,23 @@ class Songs:
         return self.task.labels
 
     @functools.cached_property
-    def vectors(self) -> np.ndarray:
-        """Mean embeddings, float32 (songs, d); read on first use."""
-        return self.library.vectors(self.space)[1]
+    def table(self) -> pd.DataFrame:
+        """All songs, as of `song_table`; read on first use, which takes 3 kB of memory a song."""
+        prediction = predict(self.library, self.space, self.head)
+        return song_table(self.library, prediction).loc[self.ids]
+
+    def songs(self, rows: np.ndarray) -> pd.DataFrame:
+        """Some rows of `table`, in the given order; without reading the others."""
+        if "table" in vars(self):
+            return self.table.iloc[rows]
+        ids = self.ids[rows]
+        prediction = predict(self.library, self.space, self.head, ids)
+        return song_table(self.library, prediction, ids).loc[ids]
+
+    @functools.cached_property
+    def vectors(self) -> CompactVectors:
+        """Mean embeddings; read on first use."""
+        return load_vectors(self.library, self.space)[1]
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -75,28 +87,35 @@ class Songs:
         Raises:
             KgenreError: no song or several songs match.
         """
-        paths = self.table["path"].tolist()
         folder, last = os.path.split(os.path.abspath(name))
         for path in (os.path.abspath(name), os.path.join(os.path.realpath(folder), last), os.path.realpath(name)):
-            if path in paths:
-                return paths.index(path)
+            track_id = self.library.id_of(path)
+            row = int(np.searchsorted(self.ids, track_id)) if track_id is not None else len(self.ids)
+            if row < len(self.ids) and self.ids[row] == track_id:
+                return row
         if os.path.isfile(name):  # a folder of that name may be words of a song as well
             raise KgenreError(
                 f"{name}: not in {self.library.path}, or it failed. Run `kgenre explore DIR` to add new files."
             )
         rows = self._rows_with(name.casefold())
         if len({self.first_copy[row] for row in rows}) != 1:
-            named = "; ".join(one_line(paths[row]) for row in rows[:MAX_NAMED])
+            paths = [self.library.path_of(self.ids[row]) for row in rows[:MAX_NAMED]]
+            named = "; ".join(map(one_line, paths))
             more = "; ..." if len(rows) > MAX_NAMED else ""
-            found = f"{len(rows)} songs match: {named}{more}" if rows else "no song matches"
+            found = f"{len(rows)} songs match: {named}{more}" if len(rows) else "no song matches"
             raise KgenreError(f"{name}: {found}. Name a file, or words of one song's path, artist or title.")
-        return rows[0]
+        return int(rows[0])
 
-    def _rows_with(self, words: str) -> list[int]:
-        texts = self.table["path"] + " " + self.table["artist"] + " " + self.table["title"]
-        texts = [text.casefold() for text in texts]
-        rows = [row for row, text in enumerate(texts) if words in text]
-        return rows or [row for row, text in enumerate(texts) if all(word in text for word in words.split())]
+    def _rows_with(self, words: str) -> np.ndarray:
+        """Rows whose texts contain the words as they are, or else in any order: int64 (rows,)."""
+        together, apart, each = [], [], words.split()
+        for track_id, text in self.library.texts():
+            text = text.casefold()
+            if words in text:
+                together.append(track_id)
+            elif not together and all(word in text for word in each):
+                apart.append(track_id)
+        return np.flatnonzero(np.isin(self.ids, together or apart))
 
     def selected(self, where: str | None) -> np.ndarray:
         """One copy of each song that matches a filter, or of every song if `where` is None: bool (songs,).
@@ -104,7 +123,7 @@ class Songs:
         Raises:
             KgenreError: not a filter, or an unknown name.
         """
-        mask = np.ones(len(self.table), bool)
+        mask = np.ones(len(self.ids), bool)
         if where is not None:
             try:
                 mask = filter_mask(where, self.table, self.task, self.tags, lambda: self.tag_table)
@@ -113,11 +132,7 @@ class Songs:
                 if not others:
                     raise
                 raise KgenreError(f"{error} These are the names of {self.space.name}; see --model.") from error
-        rows = np.flatnonzero(mask)
-        _, one_each = np.unique(self.first_copy[rows], return_index=True)
-        mask = np.zeros(len(self.table), bool)
-        mask[rows[one_each]] = True
-        return mask
+        return one_of_each(self.first_copy, mask)
 
     def similar(self, name: str, n: int, max_distance: float | None, where: str | None) -> pd.DataFrame:
         """The rows of the songs nearest to one, nearest first, with their cosine `distance`.
@@ -133,9 +148,9 @@ class Songs:
         """
         row = self.find_row(name)
         allowed = self.selected(where) & (self.first_copy != self.first_copy[row])
-        (rows,), (distances,) = nearest(self.vectors, row, len(self.table))
-        chosen = allowed[rows] & (distances <= (2 if max_distance is None else max_distance))
-        return self._with_tags(self.table.iloc[rows[chosen][:n]].assign(distance=distances[chosen][:n]))
+        rows, distances = self.vectors.nearest(row, n, allowed)
+        chosen = distances <= (2 if max_distance is None else max_distance)
+        return self._with_tags(self.songs(rows[chosen]).assign(distance=distances[chosen]))
 
     def path(self, first: str, last: str, n: int, where: str | None) -> pd.DataFrame:
         """The rows of the songs on a path from one song to another, both included whether they match or not.
@@ -150,9 +165,7 @@ class Songs:
         """
         ends = [self.find_row(first), self.find_row(last)]
         between = self.selected(where) & ~np.isin(self.first_copy, self.first_copy[ends])  # no copies of the ends
-        rows = np.union1d(np.flatnonzero(between), ends)
-        start, end = np.searchsorted(rows, ends)
-        return self._with_tags(self.table.iloc[rows[path_between(self.vectors[rows], start, end, n)]])
+        return self._with_tags(self.songs(path_between(self.vectors, *ends, n, between)))
 
     def find(self, where: str, sort: str = "path", n: int | None = None) -> pd.DataFrame:
         """The rows of the songs that match a filter.
@@ -172,7 +185,8 @@ class Songs:
         """Rows of the table, with a column `tags` where the model has tags: as tag_texts gives them."""
         if not self.space.tags:
             return songs
-        return songs.assign(tags=tag_texts(self.space.tags, self.tag_table.loc[songs.index].to_numpy()))
+        ids, probabilities = self.library.tags(self.space, songs.index)
+        return songs.assign(tags=tag_texts(self.space.tags, probabilities[np.searchsorted(ids, songs.index)]))
 
     def _sorted(self, name: str) -> pd.DataFrame:
         check_known("name to sort by", name, [*TEXTS, *NUMBERS, *self.labels, *self.tags])

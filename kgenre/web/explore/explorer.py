@@ -8,13 +8,13 @@ import numpy as np
 
 from kgenre.core.base64_arrays import packed
 from kgenre.core.errors import KgenreError
-from kgenre.embeddings.neighbours import nearest
 from kgenre.library import head, retraining
 from kgenre.library.playlists import csv_text, m3u8
 from kgenre.library.records import Space
 from kgenre.library.refinement import Refinement
 from kgenre.library.search.filters import confidence, predicted_texts, tag_texts
 from kgenre.library.search.path import path_between
+from kgenre.library.search.vectors import first_copies, load_vectors, one_of_each
 from kgenre.library.store import Library
 from kgenre.model.aggregate import aggregate
 from kgenre.web.explore import media, payload
@@ -44,11 +44,16 @@ class Explorer:
         self._load()
 
     def _load(self) -> None:
-        before = self.ids.tolist()
-        self.ids, self.vectors = self.library.vectors(self.space)
-        self.gone = self.gone.union(before).difference(self.ids.tolist())
-        self.first, self.table = self.library.copies(), self.library.tracks()
-        self.known = dict(zip(self.table["path"], self.table.index.tolist()))
+        ids, vectors = load_vectors(self.library, self.space)
+        first = first_copies(self.library, ids)
+        gone = self.gone.union(np.setdiff1d(self.ids, ids).tolist()).difference(ids.tolist())
+        self.ids, self.vectors, self.first, self.gone, self.listed = (
+            ids,
+            vectors,
+            first,
+            gone,
+            _listed(ids, first, gone),
+        )
         kept = head.load_head(self.library, self.space)
         self.genres = GenresInUse(kept, head.predict(self.library, self.space, kept), len(self.refined))
 
@@ -69,7 +74,7 @@ class Explorer:
 
     def reload_tracks(self) -> None:
         """After tags in files have changed."""
-        self.table, self._version = self.library.tracks(), object()
+        self._version = object()
 
     def refine(self, folder, workers: int | None = None) -> Refinement:
         """What completes the first pass over a folder, not started yet; the page shows what it changes."""
@@ -82,14 +87,21 @@ class Explorer:
         """After the analyses of some files have changed, or failed."""
         with self.lock:  # the head that is in use must not change meanwhile
             names = [os.fsdecode(path) for path in paths]
-            found = [self.library.id_of(name) or self.known.get(name) for name in names]
-            held = self.library.analysed(self.space, (track for track in found if track is not None))
+            found = [track for track in map(self.library.id_of_any, names) if track is not None]
+            held = self.library.analysed(self.space, found)
             ids = [track for track in found if track in held]
-            self.vectors, genres = refreshed(self.library, self.space, self.ids, self.vectors, self.genres, ids)
-            self.gone = self.gone.union(track for track in found if track is not None) - held
+            genres = refreshed(self.library, self.space, self.ids, self.vectors, self.genres, ids)
+            shown = set(np.intersect1d(found, self.ids).tolist())
+            gone = self.gone.union(shown) - held
+            if gone != self.gone:
+                self.gone, self.listed = gone, _listed(self.ids, self.first, gone)
             self.refined.extend(ids)
             self.genres = genres._replace(version=len(self.refined))
             self._version = object()
+
+    def _others(self, *rows: int) -> np.ndarray:
+        """The listed tracks that are no copies of some: bool (tracks,)."""
+        return self.listed & ~np.isin(self.first, self.first[list(rows)])
 
     def reload(self) -> None:
         """After all analyses have changed, and new tracks have come."""
@@ -151,7 +163,7 @@ class Explorer:
         Raises:
             KgenreError: the selection is not empty, and none of its tracks can be used.
         """
-        of_use = self.library.analysed(self.space, tracks).intersection(self.ids.tolist(), self.table.index)
+        of_use = self.library.analysed(self.space, np.intersect1d(tracks, self.ids))
         held = [track for track in tracks if track in of_use]
         if tracks and not held:
             raise KgenreError(
@@ -177,7 +189,7 @@ class Explorer:
             "slice_probabilities": np.round(by_slice, 3).tolist(),
             "deciding_slice": int(by_slice[:, task.main(mean)].argmax()),
             "playable": media.audio_type(path) is not None,
-            "gain_db": payload.finite(self.table.at[track, "gain_db"]),
+            "gain_db": payload.finite(self.library.tracks([track]).at[track, "gain_db"]),
         }
 
     def neighbours(self, track: int, n: int, max_distance: float) -> list[list]:
@@ -186,27 +198,18 @@ class Explorer:
             raise KgenreError(
                 f"`n` must be in [1, {MAX_TRACKS}], `max_distance` in [0, 2]. Received: {n}, {max_distance}."
             )
-        wanted = min(n + len(self.first) + len(self.gone), len(self.ids))
-        rows, distances = nearest(self.vectors, self.row(track), wanted)
-        found, seen = [], {self.first.get(track, track)}
-        for other, distance in zip(self.ids[rows[0]].tolist(), distances[0].tolist()):
-            if distance <= max_distance and self.first.get(other, other) not in seen and other not in self.gone:
-                seen.add(self.first.get(other, other))
-                found.append([other, round(distance, 4)])
-        return found[:n]
+        row = self.row(track)
+        rows, distances = self.vectors.nearest(row, n, self._others(row))
+        near = distances <= max_distance
+        ids = self.ids[rows[near]].tolist()
+        return [[other, round(distance, 4)] for other, distance in zip(ids, distances[near].tolist())]
 
     def path(self, first: int, last: int, n: int) -> list[int]:
         """Ids of the tracks that lead from one to the other."""
         if not 2 <= n <= MAX_TRACKS:
             raise KgenreError(f"`n` must be in [2, {MAX_TRACKS}]. Received: {n}.")
-        ends = {self.row(first), self.row(last)}
-        rows = [i for i, track in enumerate(self.ids.tolist()) if i in ends or self._may_lead(track)]
-        place = {row: i for i, row in enumerate(rows)}
-        steps = path_between(self.vectors[rows], place[self.row(first)], place[self.row(last)], n)
-        return [int(self.ids[rows[step]]) for step in steps]
-
-    def _may_lead(self, track: int) -> bool:
-        return self.first.get(track, track) == track and track not in self.gone
+        ends = self.row(first), self.row(last)
+        return self.ids[path_between(self.vectors, *ends, n, self._others(*ends))].tolist()
 
     def songs(self, tracks: Sequence[int]):
         """A table as playlists take it, in the given order, with the genre in use."""
@@ -214,7 +217,8 @@ class Explorer:
             self.row(track)
         prediction = self.genres.prediction
         rows = np.searchsorted(prediction.ids, tracks)
-        task, known, table = prediction.task, prediction.probabilities[rows], self.table.loc[list(tracks)]
+        task, known = prediction.task, prediction.probabilities[rows]
+        table = self.library.tracks(tracks).loc[list(tracks)]
         return table.assign(
             predicted=predicted_texts(task, known, prediction.unsure[rows]), confidence=confidence(task, known)
         )
@@ -246,11 +250,11 @@ class Explorer:
     def retrain(self, use_tags: bool) -> dict:
         """Fits the head again, uses and keeps it: the report, and what the page shows of genres."""
         with self.lock:
-            labels = training_labels(self.table, self.library.corrections(), self.space.labels, use_tags)
-            copies = {track for track, first in self.first.items() if track != first}
-            labels = {track: genre for track, genre in labels.items() if track not in copies}
+            table = self.library.tracks()
+            labels = training_labels(table, self.library.corrections(), self.space.labels, use_tags)
+            copies = set(self.ids[self.first != np.arange(len(self.ids))].tolist())
             slices = (row for row in self.library.all_slices(self.space) if row[0] not in copies)
-            new, report = retraining.retrain(slices, self.space.task, labels, album_groups(self.table))
+            new, report = retraining.retrain(slices, self.space.task, labels, album_groups(table))
             return {**payload.retrain_report(report), **self._use(new)}
 
     def reset_head(self) -> dict:
@@ -266,3 +270,8 @@ class Explorer:
         self.genres, self._version = GenresInUse(new, prediction, len(self.refined)), object()
         genres, (ids, _) = self.genres, self.library.positions(self.space)
         return self._shown(genres, ids)
+
+
+def _listed(ids: np.ndarray, first: np.ndarray, gone: set[int]) -> np.ndarray:
+    """Which tracks may be in lists: those that are usable, and one of all copies; bool (tracks,)."""
+    return one_of_each(first, ~np.isin(ids, list(gone)))

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kgenre.embeddings.compact_vectors import CompactVectors
 from kgenre.library import head
 from kgenre.library.records import Space
 from kgenre.library.store import Library
@@ -25,28 +26,33 @@ class GenresInUse(NamedTuple):
 
 
 def refreshed(
-    library: Library, space: Space, ids: np.ndarray, vectors: np.ndarray, genres: GenresInUse, changed: Iterable[int]
-) -> tuple[np.ndarray, GenresInUse]:
-    """Vectors (n, d) of `ids`, and genres, with what the library now has of some tracks.
+    library: Library,
+    space: Space,
+    ids: np.ndarray,
+    vectors: CompactVectors,
+    genres: GenresInUse,
+    changed: Iterable[int],
+) -> GenresInUse:
+    """Genres with what the library now has of some tracks, whose `vectors`, of `ids`, are replaced too.
 
-    The given arrays stay as they are, for other threads may be reading them. Tracks that are in none of them are left
+    The given genres stay as they are, for other threads may be reading them. Tracks that are in none of them are left
     out.
     """
     before, rule = genres.prediction, head.load_rule(library, space) if genres.head is None else None
-    vectors, probabilities, unsure = vectors.copy(), before.probabilities.copy(), before.unsure.copy()
+    probabilities, unsure = before.probabilities.copy(), before.unsure.copy()
     for track in changed:
         means = library.means_of(space, track)
         if means is None:
             continue
-        _set_row(ids, vectors, track, means[0])
+        if (row := _row_of(ids, track)) is not None:
+            vectors.put([row], means[0][None])
         own = means[1] if genres.head is None else aggregate(genres.head(library.slices(space, track)[1]))
-        _set_row(before.ids, probabilities, track, own)
-        _set_row(before.ids, unsure, track, is_unsure(rule, own, means[0]))
-    return vectors, genres._replace(prediction=before._replace(probabilities=probabilities, unsure=unsure))
+        if (row := _row_of(before.ids, track)) is not None:
+            probabilities[row], unsure[row] = own, is_unsure(rule, own, means[0])
+    return genres._replace(prediction=before._replace(probabilities=probabilities, unsure=unsure))
 
 
-def _set_row(ids: np.ndarray, values: np.ndarray, track: int, row) -> None:
-    """Sets the row of a track, if it has one; `ids` are ascending."""
+def _row_of(ids: np.ndarray, track: int) -> int | None:
+    """The row of a track among ascending ids, if it has one."""
     at = int(np.searchsorted(ids, track))
-    if at < len(ids) and ids[at] == track:
-        values[at] = row
+    return at if at < len(ids) and ids[at] == track else None

@@ -30,8 +30,10 @@ def payload(library, space, quality, prediction: Prediction, offline: bool = Fal
     tracks = library.tracks()
     kept = np.isin(ids, tracks.index.to_numpy())
     ids, xy = ids[kept], xy[kept]
-    tracks = tracks.loc[ids]
-    corrections, rows = library.corrections(), {int(track): row for row, track in enumerate(ids)}
+    columns = _columns(tracks.loc[ids])
+    del tracks  # of a million it has some hundred MB, and so has what follows
+    corrections = library.corrections()
+    corrected = ids[np.isin(ids, list(corrections))].tolist()
     return {
         "name": " + ".join(root_name(root, offline) for root in library.roots()) or "library",
         "model": root_name(space.name, offline),
@@ -40,6 +42,18 @@ def payload(library, space, quality, prediction: Prediction, offline: bool = Fal
         "ids": packed(ids, "<i4"),
         "x": packed(xy[:, 0], "<f4"),
         "y": packed(xy[:, 1], "<f4"),
+        **columns,
+        "corrections": {int(np.searchsorted(ids, track)): corrections[track] for track in corrected},
+        "failures": [] if offline else failures(library, space),
+        **predictions(ids, prediction),
+        "tag_names": list(space.tags),
+        **({"tag_table": tag_table(library, space)} if offline else {}),
+    }
+
+
+def _columns(tracks: pd.DataFrame) -> dict:
+    """What files and their tags tell of tracks."""
+    return {
         "titles": titles(tracks),
         "year": packed(tracks["year"].fillna(0).clip(0, 9999), "<i2"),
         "seconds": packed(tracks["seconds"].fillna(0), "<f4"),
@@ -47,11 +61,6 @@ def payload(library, space, quality, prediction: Prediction, offline: bool = Fal
         "album": coded(tracks["album"]),
         "folder": coded(tracks["folder"]),
         "tag": coded(tracks["genre"]),
-        "corrections": {rows[track]: genre for track, genre in corrections.items() if track in rows},
-        "failures": [] if offline else failures(library, space),
-        **predictions(ids, prediction),
-        "tag_names": list(space.tags),
-        **({"tag_table": tag_table(library, space)} if offline else {}),
     }
 
 
@@ -139,5 +148,11 @@ def finite(value: float) -> float | None:
 
 
 def encoded(values) -> bytes:
-    """JSON in ASCII: safe in a script element too, for `<` is escaped."""
+    """JSON in ASCII: safe in a script element too, for `<` is escaped.
+
+    Of a dict one value after the other: what the whole takes in between is several times its size.
+    """
+    if isinstance(values, dict):
+        parts = (encoded(str(name)) + b":" + encoded(value) for name, value in values.items())
+        return b"{" + b",".join(parts) + b"}"
     return json.dumps(values, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c").encode()

@@ -141,7 +141,7 @@ def _moods(explorer: Explorer, tracks: Sequence[int]) -> dict[int, list[str]]:
 def _report(explorer: Explorer, written: retag.TagReport, failures: dict[str, str]) -> dict:
     """What the page is sent of files that were written, with the genre tag that each has now."""
     explorer.reload_tracks()
-    genres = explorer.table["genre"]
+    genres = explorer.library.tracks([one.track_id for one in written.changes])["genre"]
     tags = [[one.track_id, shown(genres.get(one.track_id, ""))] for one in written.changes]
     failed = _failures(failures | written.failures)
     return {"written": len(tags), "tags": tags, "failures": failed, "undo": _can_undo(explorer)}

@@ -1,0 +1,67 @@
+"""The flags of where a command computes: --engine, --part K/N and what belongs to them."""
+
+import argparse
+import contextlib
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from kgenre.cli.flags import add_settings_flags, settings_from
+from kgenre.core.errors import KgenreError
+from kgenre.engines.folder import PartsFolder, folder_beside
+from kgenre.engines.plan import Plan
+from kgenre.engines.settings import EngineSettings
+
+ENGINE_FLAGS = tuple(EngineSettings.model_fields)
+
+
+def add_engine_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds --engine, --part, --parts and the flags of workers."""
+    group = parser.add_argument_group("where it is computed")
+    add_settings_flags(group, EngineSettings, *ENGINE_FLAGS)
+
+
+def engine_settings(args: argparse.Namespace) -> EngineSettings:
+    """What the flags of `add_engine_flags` say.
+
+    Raises:
+        KgenreError: a value that is none, or a flag of Ray without it.
+    """
+    settings = settings_from(EngineSettings, args)
+    if settings.engine != "ray":
+        for name in ("address", "worker_cpus", "worker_gpus", "worker_memory_gib", "ray_log"):
+            if name in args:
+                flag = "--" + name.replace("_", "-")
+                raise KgenreError(
+                    f"{flag} applies to --engine ray. Received: --engine {settings.engine}. Leave it out."
+                )
+    settings.check()  # before the model is opened
+    return settings
+
+
+def parts_of(settings: EngineSettings, out: Path) -> str:
+    """The folder of the parts: that of --parts, or the hidden one beside the output."""
+    return settings.parts or folder_beside(out)
+
+
+@contextlib.contextmanager
+def stoppable(settings: EngineSettings, out: Path) -> Iterator[None]:
+    """Within it, Ctrl-C says how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        folder = parts_of(settings, out)
+        if PartsFolder(folder, "").has_plan:
+            print(f"What is done is kept in {folder}. To go on, repeat the command.", file=sys.stderr)
+        raise
+
+
+def print_part(settings: EngineSettings, out: Path, n_tracks: int) -> None:
+    """Says what a part K/N holds, and what comes when all are done."""
+    folder = parts_of(settings, out)
+    k, n = settings.fraction
+    print(f"part {k} of {n}: {n_tracks} tracks, in {folder}")
+    left = Plan.read(folder).missing(PartsFolder(folder, Plan.read(folder).suffix)) if n_tracks else []
+    if not left:
+        print(f"all parts are there; next: kgenre merge {shlex.quote(folder)} --out {shlex.quote(str(out))}")

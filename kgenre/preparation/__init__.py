@@ -1,0 +1,1 @@
+"""Prepared sets: which tracks go to which shard, and the writing of shards."""

@@ -1,0 +1,367 @@
+"""kgenre prepare: sets of real files, resumed, killed, damaged, changed; and training from them."""
+
+import json
+import os
+import resource
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import prepared_sets
+import pytest
+import small_run
+from audio_files import cut_short
+from prepared_sets import GENRES, RATE, contents, flip, kill_and_resume, prepare_apart, rounding_bound, write_collection
+
+from kgenre.__main__ import main
+from kgenre.audio.reader import TrackReader
+from kgenre.audio.slicing import SliceSpec
+from kgenre.collections import load_collection
+from kgenre.collections.settings import CollectionOptions
+from kgenre.core.errors import KgenreError
+from kgenre.core.files import locked
+from kgenre.core.progress import SILENT
+from kgenre.training.batches import training_batches
+from kgenre.training.plan import TrainingPlan
+from kgenre.training.run import Run
+from kgenre.training.settings import RunSettings
+from kgenre.training.start import begin
+
+OPTIONS = list(prepared_sets.OPTIONS)
+
+
+def prepare(*arguments, workers: str = "1") -> int:
+    return main(["prepare", *map(str, arguments), "--workers", workers])
+
+
+def refusal(capsys, *arguments) -> str:
+    """What the command says when it refuses, in one line."""
+    capsys.readouterr()
+    assert main(["prepare", *map(str, arguments), "--workers", "1"]) == 2
+    said = capsys.readouterr().err.strip()
+    assert "\n" not in said and said.startswith("kgenre: ")
+    return said
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """The manifest of 12 songs of six formats, and of one that is none."""
+    manifest = write_collection(tmp_path_factory.mktemp("prepare") / "music")
+    (manifest.parent / "words.mp3").write_text("no audio at all")
+    cut_short(manifest.parent / "song 3.wav", manifest.parent / "cut.wav")
+    with manifest.open("a") as rows:
+        rows.write("words.mp3,a,train,nobody,bad\ncut.wav,b,train,someone,cut\n")
+    return manifest
+
+
+@pytest.fixture(scope="module")
+def undisturbed(data, tmp_path_factory) -> tuple[Path, float]:
+    """The set of `data`, prepared in two processes, and the seconds that it took."""
+    folder, began = tmp_path_factory.mktemp("peace") / "set", time.monotonic()
+    status, said = prepare_apart(data, folder)
+    assert status == 0, said
+    return folder, time.monotonic() - began
+
+
+@pytest.fixture(scope="module")
+def peace(undisturbed) -> Path:
+    return undisturbed[0]
+
+
+@pytest.fixture
+def copy(peace, tmp_path) -> Path:
+    """A copy of the set, to be damaged."""
+    return Path(shutil.copytree(peace, tmp_path / "set"))
+
+
+# What is written
+def test_manifest_index_and_left_out_tell_what_is_there(data, peace):
+    manifest = json.loads((peace / "manifest.json").read_text())
+    assert manifest["tracks"] == 13 and manifest["files"] == 14 and manifest["left_out"] == 1
+    assert manifest["settings"]["sample_rate_hz"] == RATE and "libsndfile" in manifest["decoders"]
+    assert manifest["protocol"] == "split given by the manifest" and manifest["splits"]["train"] == 9
+    assert len(manifest["shards"]) == 4
+    table = pd.read_csv(peace / "tracks.csv", keep_default_na=False)
+    assert list(table["file"]) == [str(data.parent / name) for name in table["file"].map(os.path.basename)]
+    for shard in manifest["shards"]:
+        own = table[table["path"].str.startswith(shard["file"])]
+        assert len(own) == shard["tracks"] and own["samples"].sum() == shard["samples"]
+        assert list(own["first_sample"]) == [0, *own["samples"].cumsum()[:-1]]
+        assert (peace / shard["file"]).stat().st_size == shard["bytes"]
+    assert (peace / "left_out.csv").read_text().startswith(f"name,cause\n{data.parent}/words.mp3,")
+    assert not list(peace.glob(".*"))
+
+
+def test_prepared_set_is_the_collection_of_its_files(data, peace):
+    made, held = load_collection(str(data)), load_collection(str(peace))
+    usable = made.table[~made.table["path"].str.endswith("words.mp3")].reset_index(drop=True)
+    texts = ["genre", "genres", "split", "artist", "album", "track_id"]
+    pd.testing.assert_frame_equal(held.table[texts], usable[texts])
+    assert (held.protocol, held.task, held.leaky) == (made.protocol, made.task, made.leaky)
+    assert str(data.parent / "words.mp3") in held.left_out
+
+
+def test_set_can_be_moved(peace, tmp_path):
+    moved = Path(shutil.copytree(peace, tmp_path / "elsewhere"))
+    assert all(path.startswith(str(moved)) for path in load_collection(str(moved)).table["path"])
+
+
+def test_made_split_stays_and_another_can_be_made(tmp_path, collection):
+    assert prepare("--data", collection / "manifest.csv", "--to", tmp_path / "set", "--seed", "3") == 0
+    made = load_collection(str(collection / "manifest.csv"), seed=3)
+    held = load_collection(str(tmp_path / "set"), seed=0)
+    assert list(held.table["split"]) == list(made.table["split"]) and held.protocol == made.protocol
+    other = load_collection(str(tmp_path / "set"), seed=1, options=CollectionOptions(protocol="track"))
+    assert other.protocol == "split by track, artists ignored, the given split ignored, seed 1"
+    table = pd.read_csv(tmp_path / "set" / "tracks.csv", dtype="string", keep_default_na=False)
+    reread = load_collection(str(tmp_path / "set"), options=CollectionOptions(task="multi"))
+    assert list(reread.table["genres"]) == list(table["genres"]) and reread.task == "multi"
+
+
+def test_parts_of_files_are_parts_of_their_track(tmp_path, data):
+    rows = ["path,genre,split"]
+    for number in range(4):
+        for start, end in ((0, 2), (2, 4.5)):
+            rows.append(f"song {number}.flac#t={start},{end},{GENRES[number % 2]},{('train', 'test')[number // 2]}")
+    for number, name in enumerate(["song 2.flac", "song 8.flac", "song 3.wav", "song 9.wav"]):
+        shutil.copy(data.parent / name, tmp_path / f"song {number}.flac")
+    (tmp_path / "parts.csv").write_text("\n".join(rows) + "\n")
+    frame = pd.DataFrame([row.rsplit(",", 2) for row in rows[1:]], columns=["path", "genre", "split"])
+    frame.to_csv(tmp_path / "parts.csv", index=False)
+    assert prepare("--data", tmp_path / "parts.csv", "--to", tmp_path / "set", "--allow-leak") == 0
+    held = load_collection(str(tmp_path / "set"), options=CollectionOptions(allow_leak=True)).table
+    made = load_collection(str(tmp_path / "parts.csv"), options=CollectionOptions(allow_leak=True)).table
+    assert json.loads((tmp_path / "set" / "manifest.json").read_text())["shards"][0]["tracks"] == 4
+    spec = SliceSpec(RATE, RATE, RATE)
+    for own, path in zip(held["path"], made["path"]):
+        a, b = TrackReader(spec).crop(own, 0.5), TrackReader(spec, 1 << 30).crop(path, 0.5)
+        assert np.abs(a - b).max() <= rounding_bound(b) + 1e-7
+
+
+def test_two_songs_of_one_name_are_not_one_recording(tmp_path, data):
+    for genre, names in (("a", ("song 2.flac", "song 0.mp3")), ("b", ("song 8.flac", "song 6.mp3"))):
+        for album, name in zip("xy", names):
+            folder = tmp_path / "music" / genre / f"{genre}{album}"
+            folder.mkdir(parents=True)
+            shutil.copy(data.parent / name, folder / f"01 - Intro{Path(name).suffix}")
+    assert prepare("--data", tmp_path / "music", "--to", tmp_path / "set") == 0
+    table = load_collection(str(tmp_path / "set"), options=CollectionOptions(allow_leak=True)).table
+    assert set(table["track_id"]) == {f"{name}/01 - Intro" for name in ("ax", "ay", "bx", "by")}
+
+
+def test_copies_on_two_sides_leak_in_a_set_as_in_files(tmp_path, data):
+    (tmp_path / "music").mkdir()
+    rows = ["path,genre,split,track_id"]
+    for number, (name, split) in enumerate(
+        [("song 2.flac", "train"), ("song 2.flac", "test"), ("song 8.flac", "train")]
+    ):
+        shutil.copy(data.parent / name, tmp_path / "music" / f"{number}.flac")
+        rows.append(f"{number}.flac,{GENRES[number // 2]},{split},id {number}")
+    (tmp_path / "music" / "m.csv").write_text("\n".join(rows) + "\n")
+    assert prepare("--data", tmp_path / "music" / "m.csv", "--to", tmp_path / "set", "--allow-leak") == 0
+    assert "two sides: the same audio" in _load_fault(tmp_path / "set")
+    leaky = load_collection(str(tmp_path / "set"), options=CollectionOptions(allow_leak=True)).leaky
+    assert leaky.startswith("the split has tracks on two sides: the same audio, as ")
+
+
+# Resuming
+def test_one_process_and_two_write_equal_bytes(data, peace, tmp_path):
+    assert prepare("--data", data, "--to", tmp_path / "set", *OPTIONS) == 0
+    assert contents(tmp_path / "set") == contents(peace)
+
+
+def test_repeated_command_touches_no_shard(copy, capsys):
+    before = {path.name: path.stat().st_mtime_ns for path in copy.glob("shard-*")}
+    assert prepare("--to", copy, "--max-bad-share", "0.5") == 0
+    assert {path.name: path.stat().st_mtime_ns for path in copy.glob("shard-*")} == before
+    assert "13 tracks" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.soak)])
+def test_prepare_that_was_killed_ends_in_equal_bytes(data, undisturbed, tmp_path, kills):
+    peace, seconds = undisturbed
+    there = kill_and_resume(data, tmp_path / "set", kills, seconds)
+    assert contents(tmp_path / "set") == contents(peace), there
+
+
+def test_kill_between_two_shards_leaves_the_first_as_it_is(data, peace, tmp_path):
+    folder = tmp_path / "set"
+    running = prepared_sets.start(data, folder, "--workers", "1")
+    while len(list(folder.glob("shard-*.json"))) < 2 and running.poll() is None:
+        time.sleep(0.002)
+    running.kill()
+    running.communicate()
+    done = {path.with_suffix(".shard") for path in folder.glob("shard-*.json")}
+    assert 2 <= len(done) < 5
+    times = {path: path.stat().st_mtime_ns for path in done}
+    assert "not finished" in _load_fault(folder)
+    assert prepare("--to", folder, "--max-bad-share", "0.5") == 0
+    assert {path: path.stat().st_mtime_ns for path in done} == times and contents(folder) == contents(peace)
+
+
+def _load_fault(folder: Path) -> str:
+    with pytest.raises(KgenreError) as caught:
+        load_collection(str(folder))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_missing_or_cut_shard_is_named_and_written_again_alone(copy, peace, damage):
+    file = copy / "shard-00001.shard"
+    if damage == "cut":
+        os.truncate(file, 1000)
+    else:
+        file.unlink()
+    assert f"{file}: " in _load_fault(copy) and f"`kgenre prepare --to {copy}`" in _load_fault(copy)
+    before = {path: path.stat().st_mtime_ns for path in copy.glob("*.shard") if path != file}
+    assert prepare("--to", copy, "--max-bad-share", "0.5") == 0
+    assert contents(copy) == contents(peace)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_verify_writes_a_damaged_shard_again(copy, peace, capsys):
+    flip(copy / "shard-00002.shard", 12345)
+    assert prepare("--to", copy, "--max-bad-share", "0.5") == 0
+    assert contents(copy) != contents(peace)  # its size does not tell
+    assert prepare("--to", copy, "--max-bad-share", "0.5", "--verify") == 0
+    assert "shard-00002.shard is damaged" in capsys.readouterr().out
+    found = contents(copy)
+    found.pop("verified.json")
+    assert found == contents(peace)
+
+
+# Refusals
+def test_changed_collection_is_refused_with_the_next_step(data, tmp_path, capsys):
+    music = Path(shutil.copytree(data.parent, tmp_path / "music"))
+    manifest, folder = music / "manifest.csv", tmp_path / "set"
+    assert prepare("--data", manifest, "--to", folder, *OPTIONS) == 0
+    os.utime(music / "song 0.mp3", ns=(5, 5))
+    shutil.copy(music / "song 2.flac", music / "new.flac")
+    with manifest.open("a") as rows:
+        rows.write("new.flac,a,valid,another,new\n")
+    said = refusal(capsys, "--data", manifest, "--to", folder, "--max-bad-share", "0.5", "--allow-leak")
+    assert "was begun with allow_leak=False" in said
+    lines = [line for line in manifest.read_text().splitlines() if not line.startswith("song 2.flac")]
+    manifest.write_text("\n".join(lines) + "\n")
+    said = refusal(capsys, "--data", manifest, "--to", folder, "--max-bad-share", "0.5")
+    assert "1 changed, 1 gone, 1 new of 14 files" in said and "First: " in said
+    assert said.endswith("Name another folder with --to, or remove this one and prepare it again.")
+
+
+def test_genres_that_changed_need_no_decoding(data, tmp_path):
+    music = Path(shutil.copytree(data.parent, tmp_path / "music"))
+    assert prepare("--data", music / "manifest.csv", "--to", tmp_path / "set", *OPTIONS) == 0
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "set").glob("shard-*")}
+    text = (music / "manifest.csv").read_text()
+    (music / "manifest.csv").write_text(text.replace("song 0.mp3,a,", "song 0.mp3,b,"))
+    assert prepare("--to", tmp_path / "set", "--max-bad-share", "0.5") == 0
+    assert load_collection(str(tmp_path / "set")).table["genre"][0] == "b"
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_refusals_are_one_line_each(data, peace, copy, tmp_path, capsys):
+    assert "was begun with sample_rate_hz=22050. Received: 16000." in refusal(
+        capsys, "--to", copy, "--sample-rate-hz", "16000"
+    )
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file.txt").write_text("mine")
+    assert "holds file.txt, and no set" in refusal(capsys, "--data", data, "--to", tmp_path / "other")
+    assert "no set was begun in it. Name the tracks with --data." in refusal(capsys, "--to", tmp_path / "none")
+    many = refusal(capsys, "--data", data, "--to", tmp_path / "strict", "--max-bad-share", "0.01")
+    assert "1 of 14 files cannot be used" in many
+    plan = json.loads((copy / "plan.json").read_text())
+    (copy / "plan.json").write_text(json.dumps({**plan, "decoders": "libsndfile 0.1"}))
+    assert "was begun with libsndfile 0.1. Received: " in refusal(capsys, "--to", copy)
+    sliced = refusal(capsys, "--data", data, "--to", tmp_path / "s", "--protocol", "random-slice", "--allow-leak")
+    assert "Prepare them whole" in sliced
+    np.savez(tmp_path / "a.npz", mel=np.zeros((6, 4, 5)), genre=np.array(["a", "b"] * 3), split=["train", "test"] * 3)
+    assert "holds spectrograms" in refusal(capsys, "--data", tmp_path / "a.npz", "--to", tmp_path / "t")
+
+
+def test_second_run_into_a_folder_is_refused(copy, capsys):
+    with locked(copy / ".lock"):
+        assert "another `kgenre prepare` writes into it" in refusal(capsys, "--to", copy)
+    assert not (copy / ".lock").exists()
+
+
+def test_lack_of_space_is_told_before_anything_is_decoded(data, tmp_path, capsys, monkeypatch):
+    free = shutil.disk_usage(tmp_path)._replace(free=60 << 20)
+    monkeypatch.setattr("kgenre.core.published.shutil.disk_usage", lambda folder: free)
+    said = refusal(capsys, "--data", data, "--to", tmp_path / "set", *OPTIONS)
+    assert "the set (4 shards to write) needs 70.5 MB of free space. Received: 62.9 MB." in said
+    assert not list((tmp_path / "set").glob("*.shard"))
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_full_disk_leaves_nothing_half_written(data, peace, tmp_path, workers):
+    def full() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
+
+    folder = tmp_path / "set"
+    status, said = prepare_apart(data, folder, "--workers", workers, preexec_fn=full)
+    assert status == 2 and "cannot be written (File too large). Free space there" in said, said
+    assert not list(folder.glob("*.shard")) and not list(folder.glob(".part-*"))
+    assert prepare("--to", folder, "--max-bad-share", "0.5") == 0
+    assert contents(folder) == contents(peace)
+
+
+# Training
+def test_crops_of_a_plan_are_those_of_the_files(data, peace):
+    held, made = load_collection(str(peace)).table, load_collection(str(data)).table
+    made = made[~made["path"].str.endswith("words.mp3")].reset_index(drop=True)
+    same = ~made["path"].str.endswith((".m4a", "cut.wav")).to_numpy()  # whose headers state another length
+    spec, labels = SliceSpec(RATE, 2 * RATE, RATE), np.arange(same.sum())
+    plan = TrainingPlan(len(labels), 2, 4, seed=5)
+    found, wanted = (
+        [
+            tuple(map(np.array, batch))
+            for batch in training_batches(TrackReader(spec, 1 << 30), list(table["path"][same]), labels, plan)
+            .take(plan.steps)
+            .as_numpy_iterator()
+        ]
+        for table in (held, made)
+    )
+    for (a, own), (b, other) in zip(found, wanted):
+        np.testing.assert_array_equal(own, other)
+        assert np.abs(a - b).max() <= 2.0**-16 + 1e-6
+
+
+def test_network_trains_evaluates_and_reports_from_a_set(tmp_path, collection, capsys):
+    folder, run = tmp_path / "set", Run(tmp_path / "run")
+    assert prepare("--data", collection / "manifest.csv", "--to", folder) == 0
+    command = ["train", "--data", str(folder), "--out", str(run.folder), *small_run.SMALL, "--epochs", "1"]
+    assert main(command) == 0
+    assert "split by artist, seed 0" in capsys.readouterr().out
+    assert all("shard-00000.shard#" in path for path in run.load_tracks()["path"])
+    assert main(["report", "--model", str(run.folder), "--out", str(tmp_path / "page.html")]) == 0
+    song = run.load_tracks()["path"][0]
+    assert main(["report", "--model", str(run.folder), "--track", song, "--out", str(tmp_path / "song.html")]) == 0
+    assert main(["predict", "--model", str(run.folder), song]) == 0
+    assert main(["embed", "--model", str(run.folder), "--data", str(folder), "--out", str(tmp_path / "e.npz")]) == 0
+    capsys.readouterr()
+    flip(folder / "shard-00000.shard", 400_001)
+    again = [*command[:4], str(tmp_path / "damaged"), *command[5:]]
+    assert main(again) == 2
+    said = capsys.readouterr().err
+    assert "shard-00000.shard is damaged: its block" in said and f"`kgenre prepare --to {folder} --verify`" in said
+    assert not (tmp_path / "damaged").exists()
+
+
+def test_training_on_the_other_shards_leaves_a_damaged_one_out(copy, tmp_path):
+    flip(copy / "shard-00003.shard", 400_001)
+    names = pd.read_csv(copy / "tracks.csv")["path"]
+    bad = {str(copy / name) for name in names if name.startswith("shard-00003")}
+    run, settings = Run(tmp_path / "run"), {"data": str(copy), "max_bad_share": 0.5, "slice_seconds": 3.0}
+    begin(RunSettings.compose(settings), run, SILENT)
+    found = run.load_facts()["bad_files"]
+    assert set(found) == bad and all("shard-00003.shard is damaged" in cause for cause in found.values())
+    assert len(run.load_tracks()) == 13 - len(bad) and not bad & set(run.load_tracks()["path"])
+
+
+def test_describe_and_baseline_take_a_set(copy, tmp_path, capsys):
+    assert main(["datasets", str(copy), "--describe"]) == 0
+    assert "format: shard int16 (13)" in capsys.readouterr().out
+    assert main(["baseline", "--data", str(copy), "--on", "stats", "--out", str(tmp_path / "b")]) == 0
