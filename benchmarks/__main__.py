@@ -12,6 +12,7 @@ BENCHMARKS = {
     "input_wait": "what training waits for its input, from files and from shards",
     "library": "scans of music against its bare decoding, their memory, and of 100 000 unchanged tracks",
     "runtimes": "predict through LiteRT and TensorFlow: one song, a folder, quantized files",
+    "engines": "embedding by Ray against this process: rate on the same cores, memory",
     "shards": "shards against other forms and against the files: size, random slices a second, memory",
     "memory": "peak memory of training against the size of the collection",
 }
