@@ -11,6 +11,7 @@ BENCHMARKS = {
     "library": "scans of music against its bare decoding, their memory, and of 100 000 unchanged tracks",
     "runtimes": "predict through LiteRT and TensorFlow: one song, a folder, quantized files",
     "shards": "shards against other forms and against the files: size, random slices a second, memory",
+    "backends": "a training step on TensorFlow, JAX and PyTorch",
     "memory": "peak memory of training against the size of the collection",
 }
 
