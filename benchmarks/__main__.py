@@ -14,6 +14,7 @@ BENCHMARKS = {
     "runtimes": "predict through LiteRT and TensorFlow: one song, a folder, quantized files",
     "engines": "embedding by Ray against this process: rate on the same cores, memory",
     "shards": "shards against other forms and against the files: size, random slices a second, memory",
+    "backends": "a training step on TensorFlow, JAX and PyTorch",
     "memory": "peak memory of training against the size of the collection",
 }
 
