@@ -9,6 +9,7 @@ BENCHMARKS = {
     "logmel": "log-mel layer against librosa",
     "pipeline": "decode alone against decode, front end and convpool",
     "library": "scans of music against its bare decoding, their memory, and of 100 000 unchanged tracks",
+    "large_library": "a library of 10 000 invented tracks: size, nearest songs, re-scan, page, map",
     "runtimes": "predict through LiteRT and TensorFlow: one song, a folder, quantized files",
     "shards": "shards against other forms and against the files: size, random slices a second, memory",
     "memory": "peak memory of training against the size of the collection",
