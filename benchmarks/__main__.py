@@ -8,10 +8,14 @@ BENCHMARKS = {
     "decoding": "decoders against libsndfile, by format",
     "logmel": "log-mel layer against librosa",
     "pipeline": "decode alone against decode, front end and convpool",
+    "step": "a training step of convpool against the same network in PyTorch",
+    "input_wait": "what training waits for its input, from files and from shards",
     "library": "scans of music against its bare decoding, their memory, and of 100 000 unchanged tracks",
+    "large_library": "a library of 10 000 invented tracks: size, nearest songs, re-scan, page, map",
     "runtimes": "predict through LiteRT and TensorFlow: one song, a folder, quantized files",
     "engines": "embedding by Ray against this process: rate on the same cores, memory",
     "shards": "shards against other forms and against the files: size, random slices a second, memory",
+    "backends": "a training step on TensorFlow, JAX and PyTorch",
     "memory": "peak memory of training against the size of the collection",
 }
 

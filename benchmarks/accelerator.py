@@ -163,6 +163,9 @@ def fit_rate(case: Case, steps: int) -> float:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--arch", nargs="+", default=["convpool", "resnet50"], help="networks of those of the table")
+    parser.add_argument("--batch", nargs="+", type=int, default=[], help="slices a step, of those of the table")
+    parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
     parser.add_argument("--seconds", type=float, default=0.4, help="of a round")
     parser.add_argument("--limit", type=float, default=230, help="seconds after which no further row is begun")
     args = parser.parse_args(arguments)
@@ -176,9 +179,12 @@ def main(arguments: list[str] | None = None) -> None:
     roof = roofs(device, args.seconds)
     print(f"front end: TF32 changes a value by at most {rounding_of_tf32(device):.2g} dB")
     print("\n| " + " | ".join(HEAD) + " |\n|" + " --- |" * len(HEAD), flush=True)
-    cases = ON_GPU if device.is_gpu() else ON_CPU
+    cases = [case for case in (ON_GPU if device.is_gpu() else ON_CPU) if case.arch in args.arch]
+    cases = [case for case in cases if case.batch in args.batch or not args.batch]
+    if not cases:
+        parser.error("the table for this device has no such row")
     for case in cases:
-        for precision in PRECISIONS:
+        for precision in args.precision:
             if time.monotonic() > end:
                 print(f"\n{args.limit:.0f} s are over: {case.arch} in {precision} and what follows is left out")
                 return

@@ -1,9 +1,10 @@
-"""Peak resident memory of a training epoch over collections that are larger and larger than the cache."""
+"""Peak resident memory of a training over collections of files and of shards, all larger than the cache."""
 
 import os
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
+import itertools
 import resource
 import subprocess
 import sys
@@ -13,24 +14,40 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-RATE, SECONDS, CACHE_BYTES = 22050, 60, 32 * 2**20
-SIZES = (20, 80, 320)  # 0.1, 0.4 and 1.7 GB decoded
+from kgenre.preparation.plan import ShardPlan
+from kgenre.preparation.shard_writer import write_shard
+
+RATE, SECONDS, CACHE_BYTES, STEPS = 22050, 10, 32 * 2**20, 40
+SIZES = (1000, 20000)  # 0.8 and 16 GiB decoded
+TRACKS_A_SHARD = 500
 
 
-def write_tracks(folder: Path, n_tracks: int) -> list[str]:
-    """One minute of noise, linked under many names: what is decoded differs by name alone."""
-    source = folder / "source.wav"
-    if not source.exists():
-        soundfile.write(source, 0.1 * np.random.default_rng(0).standard_normal(RATE * SECONDS), RATE)
-    for number in range(n_tracks):
-        path = folder / f"{number}.wav"
-        if not path.exists():
-            os.link(source, path)
-    return [str(folder / f"{number}.wav") for number in range(n_tracks)]
+def write_files(folder: Path, n_tracks: int) -> list[str]:
+    """Ten seconds of noise, linked under many names: what is decoded differs by name alone."""
+    soundfile.write(folder / "0.wav", 0.1 * np.random.default_rng(0).standard_normal(RATE * SECONDS), RATE)
+    return [link(folder, "0.wav", f"{number}.wav") for number in range(n_tracks)]
+
+
+def write_shards(folder: Path, n_tracks: int) -> list[str]:
+    """A shard of that noise, linked likewise."""
+    (song,) = write_files(folder, 1)
+    plan = ShardPlan(str(folder), 0, tuple((i, song, 0) for i in range(TRACKS_A_SHARD)), RATE, "auto")
+    write_shard(plan)
+    shards = [link(folder, plan.file.name, f"{number}.shard") for number in range(-(-n_tracks // TRACKS_A_SHARD))]
+    return [f"{shards[number // TRACKS_A_SHARD]}#{number % TRACKS_A_SHARD}" for number in range(n_tracks)]
+
+
+def link(folder: Path, name: str, other: str) -> str:
+    if name != other:
+        os.link(folder / name, folder / other)
+    return str(folder / other)
+
+
+WRITERS = {"files": write_files, "shards": write_shards}
 
 
 def train(paths: list[str]) -> int:
-    """Trains an epoch and a validation over the tracks; peak resident memory in MiB."""
+    """Trains some steps of an epoch and validates some tracks; peak resident memory in MiB."""
     from kgenre.audio.reader import TrackReader
     from kgenre.model.tasks.single_label import SingleLabel
     from kgenre.serving.keras_model import KerasModel
@@ -44,7 +61,7 @@ def train(paths: list[str]) -> int:
     settings = RunSettings.compose({})
     reader = TrackReader(settings.audio.slice_spec, CACHE_BYTES)
     # The same number of steps for every size: what grows is the collection alone.
-    plan = TrainingPlan(len(paths), max(1, 640 // len(paths)), settings.training.batch_size, seed=0)
+    plan = TrainingPlan(len(paths), 4, settings.training.batch_size, seed=0, n_steps=STEPS)
     task = SingleLabel(("a", "b"))
     model = compiled_model(settings, task, plan.steps)
     dataset = training_batches(TrainingCrops(reader, paths, [i % 2 for i in range(len(paths))], plan))
@@ -57,20 +74,20 @@ def train(paths: list[str]) -> int:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        peaks = {}
-        for size in SIZES:
-            write_tracks(Path(folder), size)
-            command = [sys.executable, "-m", "benchmarks.memory", folder, str(size)]
-            peaks[size] = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        print(f"  convpool, cache of {CACHE_BYTES >> 20} MiB, tracks of {SECONDS} s")
-        for size, peak in peaks.items():
-            decoded, growth = size * SECONDS * RATE * 4 >> 20, peak / peaks[SIZES[0]]
-            print(f"  {size:4d} tracks, {decoded:5d} MiB decoded   peak {peak:5d} MiB   {growth:5.2f} x the smallest")
+    print(f"  convpool, {STEPS} steps, cache of {CACHE_BYTES >> 20} MiB, tracks of {SECONDS} s")
+    peaks = {}
+    for kind, size in itertools.product(WRITERS, SIZES):
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, "-m", "benchmarks.memory", folder, kind, str(size)]
+            peak = peaks[kind, size] = int(
+                subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+            )
+        growth = peak / peaks[kind, SIZES[0]]
+        print(f"  {size:6d} tracks in {kind:<7} peak {peak:5d} MiB   {growth:5.3f} x the smaller", flush=True)
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        print(train(write_tracks(Path(sys.argv[1]), int(sys.argv[2]))))
+        print(train(WRITERS[sys.argv[2]](Path(sys.argv[1]), int(sys.argv[3]))))
     else:
         main()

@@ -3,6 +3,7 @@
     python -m benchmarks.shards [FOLDER]
 
 FOLDER holds songs to measure with; without it there are composed ones, whose noise says little of the size of FLAC.
+Seconds are of CPU time, so that other work on the machine does not count.
 """
 
 import io
@@ -28,7 +29,8 @@ from kgenre.audio.walk import find_audio_files
 from kgenre.preparation.plan import ShardPlan
 from kgenre.preparation.shard_writer import write_shard
 
-RATE, SECONDS, SLICES, MOST_SONGS, MOST_SECONDS = 22050, (3, 6), 200, 100, 120
+RATE, SECONDS, SLICES, MOST_SONGS, MOST_SECONDS = 22050, (3, 6), 200, 100, 60
+MOST_PREPARED = 24  # songs that are compared with their shard
 RECORD = 10 * RATE  # samples of a record or a FLAC block
 SIZES, CROPS, TRACKS_A_SHARD = (1000, 20000), 4000, 190  # of 30 s, in a shard of 256 MB
 ARRAY_RECORDS = {
@@ -122,19 +124,20 @@ def compare_forms(folder: Path, songs: list[str]) -> None:
                 return sum(map(len, starts))
 
             print(f"  random slices of {seconds} s, {threads} thread{'s' if threads > 1 else ''}")
-            rates = best_rates({name: lambda one=one: run(one) for name, one in read.items()}, 3)
-            show(rates, "slices/s", "shard, int16, each block checked")
+            runs = {name: lambda one=one: run(one) for name, one in read.items()}
+            show(best_rates(runs, 3, time.process_time), "slices/s", "shard, int16, each block checked")
 
 
 def compare_with_files(folder: Path, songs: list[str]) -> None:
     """Random crops by the reader that training has, from the songs and from a shard of them."""
-    plan = ShardPlan(str(folder), 1, tuple((i, song, 0) for i, song in enumerate(songs)), RATE, "auto")
-    began = time.perf_counter()
+    sources = tuple((number, song, 0) for number, song in enumerate(songs[:MOST_PREPARED]))
+    plan = ShardPlan(str(folder), 1, sources, RATE, "auto")
+    began = time.process_time()
     facts = write_shard(plan)
-    spent = time.perf_counter() - began
+    spent = time.process_time() - began
     print(f"  prepared in one process at {facts['samples'] / RATE / spent:.0f} times real time")
     members = [f"{plan.file}#{index}" for index in range(len(facts["tracks"]))]
-    sources = [songs[number] for number, *_ in facts["tracks"]]
+    files = [songs[number] for number, *_ in facts["tracks"]]
     spec, rng = SliceSpec(RATE, round(5.94 * RATE), RATE), np.random.default_rng(0)
     positions = rng.random(50)
 
@@ -145,7 +148,8 @@ def compare_with_files(folder: Path, songs: list[str]) -> None:
 
     reader = TrackReader(spec)
     print("  random crops of 5.94 s by the reader, one thread, no cache")
-    show(best_rates({"files": lambda: crops(sources), "shards": lambda: crops(members)}, 3), "crops/s", "files")
+    runs = {"files": lambda: crops(files), "shards": lambda: crops(members)}
+    show(best_rates(runs, 3, time.process_time), "crops/s", "files")
 
 
 def read_many(folder: str, n_tracks: int) -> None:
@@ -178,6 +182,12 @@ def compare_memory(folder: Path) -> None:
         print(f"  {size:6d} tracks   peak {peak:6.1f} MiB   {peak / peaks[SIZES[0]]:5.2f} x the smallest")
 
 
+def composed(folder: Path) -> list[str]:
+    from benchmarks.pipeline import write_songs  # brings TensorFlow, which nothing here needs
+
+    return write_songs(folder)
+
+
 def usable(songs: list[str]) -> list[str]:
     """Those that can be decoded, MOST_SONGS of them at most."""
     found = []
@@ -193,13 +203,11 @@ def usable(songs: list[str]) -> list[str]:
 
 
 def main(folder: str | None = None) -> None:
-    from benchmarks.pipeline import write_songs  # brings TensorFlow, which is not what memory is measured of
-
     with tempfile.TemporaryDirectory() as place:
         parts = {name: Path(place) / name for name in ("songs", "forms", "files", "memory")}
         for part in parts.values():
             part.mkdir()
-        songs = usable([str(path) for path in find_audio_files(folder)]) if folder else write_songs(parts["songs"])
+        songs = usable([str(path) for path in find_audio_files(folder)]) if folder else composed(parts["songs"])
         compare_forms(parts["forms"], songs)
         compare_with_files(parts["files"], songs)
         compare_memory(parts["memory"])

@@ -73,9 +73,9 @@ def torch_step(shape, threads: int):
 STEPPERS = {"Keras, TensorFlow": keras_step, "PyTorch, channels last": torch_step}
 
 
-def work(name: str, shape, threads: int, pipe) -> None:
+def work(make_step, arguments: tuple, pipe) -> None:
     """Takes STEPS steps whenever it is asked: answers with seconds a step, of the clock and of the processor."""
-    step = STEPPERS[name](shape, threads)
+    step = make_step(*arguments)
     for _ in range(3):
         step()
     while pipe.recv():
@@ -85,12 +85,15 @@ def work(name: str, shape, threads: int, pipe) -> None:
         pipe.send(((time.perf_counter() - clock) / STEPS, (time.process_time() - processor) / STEPS))
 
 
-def best_steps(shape, threads: int) -> dict[str, np.ndarray]:
-    """{name: the least seconds a step, of the clock and of the processor}."""
+def best_steps(steppers: dict, *arguments) -> dict[str, np.ndarray]:
+    """{name: the least seconds a step, of the clock and of the processor}, for {name: function of a module}.
+
+    Each function is called with the arguments in a process of its own, and gives a call that takes a step.
+    """
     context, pipes, found = multiprocessing.get_context("spawn"), {}, {}
-    for name in STEPPERS:
+    for name, make_step in steppers.items():
         pipes[name], other = context.Pipe()
-        context.Process(target=work, args=(name, shape, threads, other), daemon=True).start()
+        context.Process(target=work, args=(make_step, arguments, other), daemon=True).start()
     for _ in range(ROUNDS):
         for name, pipe in pipes.items():
             pipe.send(True)
@@ -104,7 +107,7 @@ def main() -> None:
     """One thread first: with more, those of PyTorch wait for each other wherever other work takes a core from one."""
     for shape, threads in itertools.product(SHAPES, (1, os.cpu_count())):
         print(f"  {' x '.join(map(str, shape))}, float32, {threads} thread{'s' * (threads > 1)}")
-        found = best_steps(shape, threads)
+        found = best_steps(STEPPERS, shape, threads)
         base = found["PyTorch, channels last"]
         for name, (clock, processor) in found.items():
             ratios = f"{clock / base[0]:5.2f} x clock {processor / base[1]:5.2f} x processor, of PyTorch"

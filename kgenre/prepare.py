@@ -32,6 +32,7 @@ def main(argv=None) -> int:
     cli.add_settings_flags(parser, ReaderSettings, "decoder", "max_bad_share")
     cli.add_settings_flags(parser, TrainingSettings, "seed")
     cli.add_collection_flags(parser)
+    cli.add_engine_flags(parser)
     return cli.run(_prepare, parser.parse_args(argv))
 
 
@@ -50,8 +51,13 @@ def _prepare(args: argparse.Namespace) -> int:
         **cli.collection_options(args).model_dump(),
     }
     given = {name: value for name, value in vars(args).items() if name in (*values, "data") and value is not None}
-    progress, workers = cli.BarProgress(), shards.workers or os.cpu_count() or 1
-    done = prepare(Request(values, given), args.to, workers, reader.max_bad_share, args.verify, progress)
+    progress, workers, engine = cli.BarProgress(), shards.workers or os.cpu_count() or 1, cli.engine_settings(args)
+    with cli.stoppable(engine, args.to):
+        request = Request(values, given)
+        done = prepare(request, args.to, workers, reader.max_bad_share, args.verify, progress, engine)
+    if not engine.is_whole:
+        cli.print_part(engine, args.to, done, "shards")
+        return 0
     progress.failures(done.failures)
     print(
         f"{args.to}: {done.tracks} tracks, {done.seconds / 3600:.2f} hours, {done.bytes / 1e6:.0f} MB in {done.shards} "

@@ -93,7 +93,8 @@ def zeros(initializer, shape, dtype=None):
 def zoomed() -> np.ndarray:
     """Not its gradient: no weight lies before it, and TensorFlow's own is that of the inverse transform."""
     picture = np.random.default_rng(3).random((3, 24, 40, 1)).astype("float32")
-    return keras.ops.convert_to_numpy(zoom(picture, np.float32([0.7, 1.0, 1.3]), np.float32([1.2, 0.8, 1.0])))
+    tensors = map(keras.ops.convert_to_tensor, (picture, np.float32([0.7, 1.0, 1.3]), np.float32([1.2, 0.8, 1.0])))
+    return keras.ops.convert_to_numpy(zoom(*tensors))
 
 
 def saved_answer(path: Path) -> np.ndarray:

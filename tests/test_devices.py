@@ -14,6 +14,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from test_spectrograms import columns, write_npz
@@ -25,6 +26,7 @@ from kgenre.training import devices
 from kgenre.training.devices import start_devices
 from kgenre.training.run import Run
 from kgenre.training.settings import RunSettings
+from kgenre.training.start import resumed_settings
 
 SCRIPT = Path(__file__).parent / "devices_run.py"
 BACKENDS = ("tensorflow", "jax")
@@ -131,6 +133,16 @@ def test_architecture_has_no_random_layer_that_draws_for_a_share(path):
 def test_batch_that_the_devices_cannot_share_is_refused(size, n, step):
     with pytest.raises(KgenreError, match=f"multiple of `devices`.*batch_size={size}, devices={n}.*{step}"):
         RunSettings.compose({"batch_size": size, "devices": n})
+
+
+def test_resumed_run_takes_another_number_of_devices_unless_it_is_deterministic(tmp_path):
+    for deterministic in (False, True):
+        run = Run(tmp_path / str(deterministic))
+        settings = RunSettings.compose({"deterministic": deterministic})
+        run.save_setup(settings, ["a"], pd.DataFrame({"path": []}), {"asked": {}})
+    assert resumed_settings(Run(tmp_path / "False"), {"devices": 2}).training.devices == 2
+    with pytest.raises(KgenreError, match="`devices` of a run cannot change. Received: 2, begun with 1"):
+        resumed_settings(Run(tmp_path / "True"), {"devices": 2})
 
 
 def test_more_devices_than_there_are_are_refused_with_those_found(monkeypatch):

@@ -23,7 +23,7 @@ from kgenre.collections.settings import CollectionOptions
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import locked
 from kgenre.core.progress import SILENT
-from kgenre.training.batches import training_batches
+from kgenre.training.batches import TrainingCrops
 from kgenre.training.plan import TrainingPlan
 from kgenre.training.run import Run
 from kgenre.training.settings import RunSettings
@@ -233,6 +233,40 @@ def test_verify_writes_a_damaged_shard_again(copy, peace, capsys):
     assert found == contents(peace)
 
 
+# In parts
+def test_parts_and_their_merge_write_the_bytes_of_one_run(data, peace, tmp_path, capsys):
+    folder = tmp_path / "set"
+    for part in ("1/2", "2/2"):
+        assert not (folder / "manifest.json").exists()
+        assert prepare("--data", data, "--to", folder, *OPTIONS, "--part", part) == 0
+    *_, left, following = capsys.readouterr().out.splitlines()
+    assert left == f"part 2 of 2: 2 shards, in {tmp_path}/.set.parts"
+    command = f"kgenre merge {tmp_path}/.set.parts --out {folder}"
+    assert following == f"all parts are there; next: {command}"
+    assert main(command.split()[1:]) == 0
+    assert capsys.readouterr().out == f"{folder}: 4 shards\n"
+    assert contents(folder) == contents(peace) and os.listdir(tmp_path) == ["set"]
+
+
+def test_part_whose_shard_was_removed_writes_it_again(data, peace, tmp_path):
+    folder, command = tmp_path / "set", ("--data", data, "--to", tmp_path / "set", *OPTIONS, "--part", "1/2")
+    assert prepare(*command) == 0
+    first, *others = sorted(folder.glob("*.shard"))
+    first.unlink()
+    before = [path.stat().st_mtime_ns for path in others]
+    assert others and prepare(*command) == 0
+    assert first.read_bytes() == (peace / first.name).read_bytes()
+    assert [path.stat().st_mtime_ns for path in others] == before
+
+
+def test_parts_share_the_folder_with_each_other_and_not_with_a_whole_run(data, tmp_path, capsys):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    with locked(folder / ".lock", "busy", shared=True):
+        assert prepare("--data", data, "--to", folder, *OPTIONS, "--part", "1/2") == 0
+        assert "another `kgenre prepare` writes into it" in refusal(capsys, "--to", folder, "--max-bad-share", "0.5")
+
+
 # Refusals
 def test_changed_collection_is_refused_with_the_next_step(data, tmp_path, capsys):
     music = Path(shutil.copytree(data.parent, tmp_path / "music"))
@@ -316,17 +350,11 @@ def test_crops_of_a_plan_are_those_of_the_files(data, peace):
     spec, labels = SliceSpec(RATE, 2 * RATE, RATE), np.arange(same.sum())
     plan = TrainingPlan(len(labels), 2, 4, seed=5)
     found, wanted = (
-        [
-            tuple(map(np.array, batch))
-            for batch in training_batches(TrackReader(spec, 1 << 30), list(table["path"][same]), labels, plan)
-            .take(plan.steps)
-            .as_numpy_iterator()
-        ]
-        for table in (held, made)
+        TrainingCrops(TrackReader(spec, 1 << 30), list(table["path"][same]), labels, plan) for table in (held, made)
     )
-    for (a, own), (b, other) in zip(found, wanted):
-        np.testing.assert_array_equal(own, other)
-        assert np.abs(a - b).max() <= 2.0**-16 + 1e-6
+    for item in range(plan.steps * plan.batch_size):
+        (crop, label, _), (other, other_label, _) = found[item], wanted[item]
+        assert label == other_label and np.abs(crop - other).max() <= 2.0**-16 + 1e-6
 
 
 def test_network_trains_evaluates_and_reports_from_a_set(tmp_path, collection, capsys):

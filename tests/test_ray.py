@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import prepared_sets
 import pytest
 from audio_files import music, write_sound
 from engine_works import UnluckyEmbedding
 from recorded_progress import RecordedProgress
 
-from kgenre import embed
+from kgenre import embed, prepare
 from kgenre.audio.policy import DEFAULT_POLICY
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import Progress
@@ -106,6 +107,17 @@ def test_embeddings_are_those_of_this_process_and_ray_is_quiet(cluster, songs, l
     [line] = shown.err.splitlines()
     assert line.startswith(f"failed: {songs / '07b.mp3'}: ")
     assert os.listdir(tmp_path) == ["ray.parquet"] and not ray.is_initialized()
+
+
+def test_prepared_set_has_the_bytes_of_one_prepared_here(cluster, songs, tmp_path, capsys):
+    rows = [f"{songs}/{number:02d}.wav,{'ab'[number % 2]},train" for number in range(N_SONGS)]
+    (tmp_path / "manifest.csv").write_text("\n".join(["path,genre,split", *rows]) + "\n")
+    flags = ("--engine", "ray", "--address", cluster.address, "--worker-cpus", "3")
+    for name, own in (("here", ("--workers", "1")), ("there", flags)):
+        command = ["--data", str(tmp_path / "manifest.csv"), "--to", str(tmp_path / name), "--shard-mb", "1", *own]
+        assert prepare.main(command) == 0, capsys.readouterr().err
+    here, there = (prepared_sets.contents(tmp_path / name) for name in ("here", "there"))
+    assert here == there and sum(name.endswith(".shard") for name in here) > 1
 
 
 def test_killed_worker_is_replaced_and_no_track_is_lost_or_twice(cluster, songs, local, tmp_path):

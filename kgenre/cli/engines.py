@@ -57,11 +57,11 @@ def stoppable(settings: EngineSettings, out: Path) -> Iterator[None]:
         raise
 
 
-def print_part(settings: EngineSettings, out: Path, n_tracks: int) -> None:
+def print_part(settings: EngineSettings, out: Path, n_items: int, unit: str = "tracks") -> None:
     """Says what a part K/N holds, and what comes when all are done."""
     folder = parts_of(settings, out)
     k, n = settings.fraction
-    print(f"part {k} of {n}: {n_tracks} tracks, in {folder}")
-    left = Plan.read(folder).missing(PartsFolder(folder, Plan.read(folder).suffix)) if n_tracks else []
+    print(f"part {k} of {n}: {n_items} {unit}, in {folder}")
+    left = Plan.read(folder).missing(PartsFolder(folder, Plan.read(folder).suffix)) if n_items else []
     if not left:
         print(f"all parts are there; next: kgenre merge {shlex.quote(folder)} --out {shlex.quote(str(out))}")

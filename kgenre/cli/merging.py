@@ -10,11 +10,11 @@ from kgenre.engines.records import record_failures
 from kgenre.engines.run import Parts, collect
 
 
-def merge(url: str, out: Path) -> tuple[dict[str, str], int]:
+def merge(url: str, out: Path) -> tuple[dict[str, str], int, str]:
     """Merges all parts of a folder into a file or folder, and deletes them.
 
     Returns:
-        {path: cause} of the tracks that could not be used, and the number of all tracks.
+        {path: cause} of the tracks that could not be used, the number of all items, and what these are.
 
     Raises:
         KgenreError: parts are missing, with what to type; one is damaged; or the output cannot be written.
@@ -34,7 +34,7 @@ def merge(url: str, out: Path) -> tuple[dict[str, str], int]:
     parts = collect(read_failures, folder, plan.names(folder), n_items)
     write(plan, parts, out)
     folder.remove()
-    return parts.failures, n_items
+    return parts.failures, n_items, plan.about.get("unit", "tracks")
 
 
 def _vector_failures(path: Path) -> dict[str, str]:
@@ -62,9 +62,17 @@ def _features(plan: Plan, parts: Parts, out: Path) -> None:
     merge_features(plan, parts.failures, out)
 
 
+def _shards(plan: Plan, parts: Parts, out: Path) -> None:
+    from kgenre.preparation.prepare import prepare
+    from kgenre.preparation.request import Request
+
+    prepare(Request({}, {}), out, 1, plan.about["max_bad_share"])
+
+
 # {kind of a Work: (failures of a part as of Work, (plan, parts, out) -> None)}
 MERGES: dict[str, tuple[Callable, Callable[[Plan, Parts, Path], None]]] = {
     "vectors": (_vector_failures, _vectors),
     "predictions": (record_failures, _predictions),
     "features": (record_failures, _features),
+    "shards": (record_failures, _shards),
 }

@@ -52,11 +52,12 @@ def make_output_folder(folder, flag: str = "--out") -> Path:
 
 
 @contextlib.contextmanager
-def locked(part: Path, busy: str = "") -> Iterator[BinaryIO]:
+def locked(part: Path, busy: str = "", shared: bool = False) -> Iterator[BinaryIO]:
     """A part file, open to append, for this process alone; removed if it is empty in the end.
 
     Args:
         busy: what to tell the user where another process has it; "" to wait for that.
+        shared: with others who share it, alone of those who do not; the file then stays.
 
     Raises:
         KgenreError: `busy`.
@@ -66,7 +67,8 @@ def locked(part: Path, busy: str = "") -> Iterator[BinaryIO]:
     while True:
         with part.open("a+b") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))  # which a kill releases
+                kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+                fcntl.flock(file, kind | (fcntl.LOCK_NB if busy else 0))  # which a kill releases
             except BlockingIOError as error:
                 raise KgenreError(busy) from error
             # The process that held the lock may have renamed or removed the file that this one waited for.
@@ -75,6 +77,6 @@ def locked(part: Path, busy: str = "") -> Iterator[BinaryIO]:
             try:
                 yield file
             finally:
-                if part.exists() and not part.stat().st_size:
+                if not shared and part.exists() and not part.stat().st_size:
                     part.unlink()
             return

@@ -52,6 +52,7 @@ def compute(
     progress: Progress = SILENT,
     title: str = "computing",
     about: dict | None = None,
+    unit: str = "tracks",
 ) -> Parts:
     """Computes the parts that are missing of all items, or of a K-th of them.
 
@@ -61,6 +62,7 @@ def compute(
         items: {name: data}, in the order of the result.
         folder: of the parts; it is made where it is missing.
         about: what JSON takes, for whoever merges the parts (`engines.plan`).
+        unit: what the items are, for people.
 
     Raises:
         KgenreError: the folder holds parts of other settings, a part is damaged, or the work fails.
@@ -73,7 +75,7 @@ def compute(
     n_items, n_todo = (sum(len(chunk.items) for chunk in chunks) for chunks in (own, todo))
     if todo:
         plan.write(folder)
-        with progress.task(title, n_items, "tracks", n_items - n_todo) as advance:
+        with progress.task(title, n_items, unit, n_items - n_todo) as advance:
             engine = importlib.import_module(ENGINES[settings.engine].module)
             engine.run(work, todo, folder, settings, advance)
     there = folder.keys()

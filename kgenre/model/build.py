@@ -180,3 +180,7 @@ def reseed(model: keras.Model, seed: int, epoch: int) -> None:
     states = [variable for variable in model.variables if "seed_generator_state" in variable.path]
     for variable, state in zip(states, np.random.default_rng([seed, epoch]).integers(0, 2**31, (len(states), 2))):
         variable.assign(state.astype(variable.dtype))
+    if keras.backend.backend() == "torch":  # whose dropout draws from the process's own generator
+        import torch
+
+        torch.manual_seed(seed * 100_003 + epoch)

@@ -11,7 +11,7 @@ import numpy as np
 
 from kgenre.audio.slicing import SliceSpec, cut_slices
 from kgenre.core.errors import KgenreError, check_known
-from kgenre.core.files import write_beside, write_json
+from kgenre.core.files import write_beside
 from kgenre.core.packages import installed
 from kgenre.serving.exporters.verify import example_tracks, value_range
 from kgenre.serving.keras_model import KerasModel
@@ -77,10 +77,14 @@ def tensorflow_version() -> str:
 
 def add_backend(run: Run) -> None:
     """Adds the backend of this process to those that the run was trained on, in run.json."""
-    facts = run.load_facts()
-    known = facts["backends"]
-    if backend_version() not in known:
-        write_json(run / "run.json", {**facts, "backends": [*known, backend_version()]})
+    known = run.load_facts()["backends"]
+    if backend_version() != known[-1]:
+        run.add_facts(backends=[*known, backend_version()])
+
+
+def changes_backend(run: Run) -> bool:
+    """Whether the run was trained on another backend before."""
+    return run.load_facts()["backends"][-1].split()[0] != keras.backend.backend()
 
 
 def keep_answers(settings: RunSettings, run: Run) -> None:
@@ -111,7 +115,7 @@ def check_answers(settings: RunSettings, run: Run) -> None:
             f"{TOLERANCE:g}. Received: a difference of {difference:.1e}. Nothing was exported. Please report it with "
             "the run's config.json."
         )
-    write_json(run / "run.json", {**run.load_facts(), "backend_difference": difference})
+    run.add_facts(backend_difference=difference)
     (run / ANSWERS).unlink()
 
 

@@ -55,10 +55,13 @@ class TrainingCallback(keras.callbacks.Callback):
         self.statistics = BatchStatistics(self.model)
 
     def on_epoch_begin(self, epoch, logs=None):
-        reseed(self.model, self.training.seed, epoch)
-        self.began = time.monotonic()
+        self.epoch, self.began = epoch, time.monotonic()
         self.title = f"epoch {epoch + 1}/{self.training.epochs}"
         self.advance = self.shown.enter_context(self.progress.task(self.title, self.steps, "steps"))
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if batch == 0:  # not before: PyTorch's iterator draws from the same generator as its dropout
+            reseed(self.model, self.training.seed, self.epoch)
 
     def on_train_batch_end(self, batch, logs=None):
         loss = float(logs["loss"])

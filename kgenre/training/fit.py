@@ -12,7 +12,7 @@ from kgenre.core.progress import SILENT, Progress
 from kgenre.model.build import build_model, load_model
 from kgenre.model.tasks import Task
 from kgenre.model.transfer import copy_weights
-from kgenre.training.backend import add_backend
+from kgenre.training.backend import add_backend, changes_backend
 from kgenre.training.batches import TrainingCrops
 from kgenre.training.callback import TrainingCallback
 from kgenre.training.devices import device_callbacks, device_scope
@@ -44,11 +44,7 @@ def _fit_epochs(settings: RunSettings, run: Run, progress: Progress) -> Training
     targets = {split: task.targets(rows[split]) for split in rows}
     plan = training_plan(settings.training, task.strata(targets["train"]))
     state = TrainingState(run, task.metrics[0])
-    if state.epochs:
-        model = load_model(state.checkpoint(state.epochs), compile=True)
-        model.jit_compile = compiler()  # the checkpoint may be another backend's
-    else:
-        model = compiled_model(settings, task, plan.steps, positive_weights(settings, targets["train"]))
+    model = trainable_model(settings, task, plan.steps, positive_weights(settings, targets["train"]), state)
     if state.epochs < settings.training.epochs and not state.stopped:
         add_backend(run)
         train = (list(rows["train"]["path"]), targets["train"], plan)
@@ -68,6 +64,26 @@ def _fit_epochs(settings: RunSettings, run: Run, progress: Progress) -> Training
         progress.failures(reader.failures)
         run.add_bad_files(reader.failures)
     return state
+
+
+def trainable_model(settings: RunSettings, task: Task, steps: int, weights, state: TrainingState) -> keras.Model:
+    """The model that training goes on with: of the last epoch, whatever backend it ended on, or a new one.
+
+    Args:
+        weights: as `positive_weights` gives them.
+    """
+    if not state.epochs:
+        return compiled_model(settings, task, steps, weights)
+    kept = load_model(state.checkpoint(state.epochs), compile=True)
+    if not changes_backend(state.run):
+        return kept
+    # The optimizer of a checkpoint is of the class that its backend has.
+    model = compiled_model(settings.replace(init=None), task, steps, weights)
+    model.set_weights(kept.get_weights())
+    model.optimizer.build(model.trainable_variables)
+    for variable, value in zip(model.optimizer.variables, kept.optimizer.variables, strict=True):
+        variable.assign(keras.ops.convert_to_numpy(value))
+    return model
 
 
 def training_plan(settings: TrainingSettings, strata) -> TrainingPlan:
