@@ -1,7 +1,5 @@
 """Random zoom of a spectrogram in frequency and time."""
 
-import math
-
 import keras
 from keras import ops
 
@@ -65,14 +63,18 @@ def zoom(image, height_factors, width_factors):
 def zoomed_rows(image, factors):
     """Zooms the second axis by a factor for each example: (batch, rows, n, channels), (batch,) -> the same shape."""
     n_rows = image.shape[1]
-    rows = ops.reshape(image, (-1, math.prod(image.shape[2:])))  # (batch * rows, n * channels)
     centre = (n_rows - 1) / 2
     place = centre + factors[:, None] * (ops.arange(n_rows, dtype="float32") - centre)
     place = ops.clip(place, 0.0, n_rows - 1.0)  # (batch, rows), where each row is read; outside, the edge
     low = ops.floor(place)
-    share = ops.reshape(place - low, (-1, 1))  # of the upper row
-    first = ops.arange(ops.shape(image)[0], dtype="int32")[:, None] * n_rows  # of each example
+    share = (place - low)[:, :, None, None]  # of the upper row
     lower = ops.cast(low, "int32")
     upper = ops.minimum(lower + 1, n_rows - 1)
-    lower, upper = (ops.take(rows, ops.reshape(first + number, (-1,)), axis=0) for number in (lower, upper))
-    return ops.reshape(lower + share * (upper - lower), (-1, *image.shape[1:]))
+    # Example by example: where several devices divide a batch, none needs the rows of another.
+    lower, upper = (ops.vectorized_map(_taken, (image, number)) for number in (lower, upper))
+    return lower + share * (upper - lower)
+
+
+def _taken(example):
+    rows, numbers = example
+    return ops.take(rows, numbers, axis=0)
