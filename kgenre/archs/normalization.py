@@ -37,4 +37,5 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def _fuses(self, inputs) -> bool:
         """Whether the kernel computes what the layer does: images by their channels, on one device."""
         plain = self.center and self.scale and not self.renorm and not self.synchronized
-        return keras.backend.backend() == "tensorflow" and plain and len(inputs.shape) == 4 and self.axis in (-1, 3)
+        of_images = len(inputs.shape) == 4 and self.axis in (-1, 3) and self.variable_dtype == "float32"
+        return keras.backend.backend() == "tensorflow" and plain and of_images
