@@ -412,6 +412,7 @@ def test_baseline_of_several_genres_fits_a_classifier_a_label(run, songs, tmp_pa
 
 
 def test_library_of_several_genres_finds_by_any_of_them(run, songs, tmp_path, capsys):
+    from kgenre.library.search.filter_parser import probability_column
     from kgenre.library.search.songs import Songs
     from kgenre.library.store import Library
     from kgenre.web.explore.explorer import Explorer

@@ -50,9 +50,12 @@ def test_trains_whole_in_part_or_not_at_all(cache, unfreeze, moving):
     network = model.get_layer("musicnn")
     before = [variable.numpy() for variable in network.weights]
     model.train_on_batch(clip(2.98), np.array([0, 1]))
-    moved = [not np.array_equal(old, new) for old, new in zip(before, network.weights)]
+    # A shift before the pools is taken back by the batch normalisation behind them: it moves by rounding, if at all.
+    still = "batch_normalization_8/beta"
+    pairs = [(old, new) for old, new in zip(before, network.weights) if new.path != still]
+    moved = [not np.array_equal(old, new) for old, new in pairs]
     # The two on top are a dense layer (2 variables) and its batch normalisation (4, two of them statistics).
-    assert sum(moved) == {0: 0, 2: 6, -1: len(moved)}[unfreeze]
+    assert len(moved) == len(before) - 1 and sum(moved) == {0: 0, 2: 6, -1: len(moved)}[unfreeze]
 
 
 def test_frozen_network_gives_in_training_what_it_gives_at_inference(cache):

@@ -223,7 +223,7 @@ def test_retrained_head_is_never_unsure_and_a_rule_that_goes_is_forgotten(librar
 
 def test_tags_of_unsure_tracks_are_not_written_but_their_corrections_are(library):
     explorer = Explorer(library, library.space())
-    ids = {os.path.basename(path): int(track) for track, path in explorer.table["path"].items()}
+    ids = {os.path.basename(path): int(track) for track, path in library.tracks()["path"].items()}
     for several in (False, True):
         plan = tag_writing.preview(explorer, tag_writing.Wanted(ids=list(ids.values()), several=several))
         assert {os.path.basename(path): after for path, _, _, after in plan["changes"]} == {
