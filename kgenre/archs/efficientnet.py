@@ -136,7 +136,6 @@ def initializer():
 
 
 def norm(x, name: str):
-
     from kgenre.archs.normalization import BatchNormalization
 
     return BatchNormalization(epsilon=1e-3, name=name)(x)

@@ -13,7 +13,8 @@ from pathlib import Path
 from kgenre.audio.decode import check_length, probe
 from kgenre.audio.decoders import AudioError, decoder_versions
 from kgenre.audio.fragments import whole_file
-from kgenre.audio.inputs import SHARD, container
+from kgenre.audio.inputs import SHARD
+from kgenre.audio.signature import signature
 from kgenre.collections.prepared import FORMAT, PLAN
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_json
@@ -22,6 +23,7 @@ from kgenre.core.progress import SILENT, Progress
 
 VERSION = 1
 BYTES_PER_SAMPLE = 2
+MISSING = (-1, -1)  # size and time of change of a file that is not there
 GUESSED_BYTES_PER_SECOND = 16000  # 128 kbit/s, of a file that does not state its length
 
 
@@ -124,25 +126,16 @@ def make_plan(request: dict, paths: Sequence[str], workers: int, progress: Progr
             if used and used + samples > most:
                 shard, used = shard + 1, 0
             used += samples
-        sources.append(Source(file, *signature(file), samples, -1 if cause else shard, cause))
+        sources.append(Source(file, *(signature(file) or MISSING), samples, -1 if cause else shard, cause))
     return Plan(request, decoder_versions(decoder), tuple(sources))
-
-
-def signature(file: str) -> tuple[int, int]:
-    """Size and time of change; of a track of a shard, the shard's."""
-    try:
-        found = os.stat(container(file))
-    except OSError:
-        return -1, -1
-    return found.st_size, found.st_mtime_ns
 
 
 def check_unchanged(folder: Path, plan: Plan, paths: Sequence[str]) -> None:
     """Raises KgenreError where the files of the collection are others than those that a set was begun with."""
     planned = {source.file: (source.size, source.mtime_ns) for source in plan.sources}
-    now = {file: signature(file) for file in dict.fromkeys(map(whole_file, paths))}
+    now = {file: signature(file) or MISSING for file in dict.fromkeys(map(whole_file, paths))}
     kinds = {
-        file: "new" if file not in planned else "gone" if now.get(file, (-1, -1)) == (-1, -1) else "changed"
+        file: "new" if file not in planned else "gone" if now.get(file, MISSING) == MISSING else "changed"
         for file in {**planned, **now}
         if planned.get(file) != now.get(file)
     }

@@ -40,8 +40,12 @@ class ShardWork(RecordWork):
 
         def results(items: Items) -> Results:
             plans = [_plan_of(data, str(self.folder), request) for data in items.values()]
-            yield from ((plan.file.name, len(facts["tracks"])) for plan in plans if (facts := written_facts(plan)))
-            todo = [(plan,) for plan in plans if not written_facts(plan)]
+            todo = []
+            for plan in plans:
+                if facts := written_facts(plan):
+                    yield plan.file.name, len(facts["tracks"])
+                else:
+                    todo.append((plan,))
             try:
                 for (plan,), facts in map_in_processes(write_shard, todo, workers, BROKEN):
                     yield plan.file.name, len(facts["tracks"])
