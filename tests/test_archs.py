@@ -9,6 +9,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from applicable_settings import compose_applicable
 from keras import layers
 from numpy.lib.stride_tricks import sliding_window_view
@@ -284,8 +285,19 @@ def test_mixed_precision_gives_the_same_logits_in_float32(arch, precision, toler
     assert keras.config.dtype_policy().name == "float32"  # as it was before
     convolutions = [layer for layer in model._flatten_layers() if isinstance(layer, layers.Conv2D)]
     assert {layer.compute_dtype for layer in convolutions} == {precision.removeprefix("mixed_")}
+    if arch == "musicnn" and precision == "mixed_float16" and not float16_convolves_along_time():
+        pytest.skip("TensorFlow's float16 convolution along time is wrong on this processor")
     expected = full_logits(arch)
     np.testing.assert_allclose(mixed, expected, rtol=0, atol=tolerance * np.abs(expected).max())
+
+
+def float16_convolves_along_time() -> bool:
+    """Not in oneDNN's of TensorFlow 2.21 with AVX512-FP16, where the channels are not a multiple of 32."""
+    random = np.random.default_rng(0)
+    x, kernel = (random.standard_normal(shape).astype("float16") for shape in ((3, 135, 1, 561), (7, 1, 561, 64)))
+    found = tf.nn.conv2d(x, kernel, 1, "VALID")
+    expected = tf.nn.conv2d(x.astype("float32"), kernel.astype("float32"), 1, "VALID")
+    return np.allclose(found, expected, atol=0.01 * np.abs(expected).max())
 
 
 @pytest.fixture(scope="module")

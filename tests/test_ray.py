@@ -50,9 +50,11 @@ def cluster():
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # sockets lie there, whose paths must be short
     environment = pytest.MonkeyPatch()
     environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    environment.setenv("RAY_TMPDIR", folder)
+    os.mkdir(os.path.join(folder, "ray"))  # where the address is noted, which Ray does not make
     tests = Path(__file__).parent  # the work below is of a module there, which workers import
     environment.setenv("PYTHONPATH", os.pathsep.join((str(tests.parent), str(tests))))
-    head = {"num_cpus": 3, "object_store_memory": STORE_BYTES, "include_dashboard": False, "temp_dir": folder}
+    head = {"num_cpus": 3, "object_store_memory": STORE_BYTES, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args={**head, "_system_config": HEALTH})
     cluster.add_node(num_cpus=3, object_store_memory=STORE_BYTES)
     yield cluster
