@@ -59,8 +59,18 @@ def answered(file: bytes, slices: np.ndarray) -> np.ndarray:
     return np.concatenate([runner(waveform=one[None])["probabilities"] for one in slices])
 
 
-@pytest.mark.parametrize("feature", FEATURES)
-@pytest.mark.parametrize("quantization", QUANTIZATIONS)
+# Their layers, which cqt and chroma_stft have too, take longest to convert.
+SLOW_FEATURES = ("chroma_cqt", "chroma_cens")
+
+
+@pytest.mark.parametrize(
+    ("quantization", "feature"),
+    [
+        pytest.param(name, feature, marks=pytest.mark.soak if feature in SLOW_FEATURES and name != "none" else ())
+        for name in QUANTIZATIONS
+        for feature in FEATURES
+    ],
+)
 def test_feature_converted_keeps_its_values(feature, quantization):
     """In built-in operations, and with 8-bit weights too, for a feature's matrices are none of these.
 
@@ -77,7 +87,8 @@ def test_feature_converted_keeps_its_values(feature, quantization):
         assert difference.max() < TOLERANCE
 
 
-SLOW = ("resnet50", "resnet18")  # of layers that efficientnet_lite0 and tempcnn have too
+# Of layers that efficientnet_lite0, freqcnn, convpool and tagger_crnn have too.
+SLOW = ("resnet50", "resnet18", "squarecnn", "tempcnn", "convconvpool", "fcn")
 
 
 @pytest.mark.parametrize("arch", [pytest.param(arch, marks=pytest.mark.soak if arch in SLOW else ()) for arch in ARCHS])
