@@ -130,7 +130,7 @@ def mirrored(waveform, samples: int):
 
 def mel_filters(sample_rate, n_fft, n_mels, fmin, fmax, mel_scale="slaney") -> np.ndarray:
     """Mel filters, float32 (n_mels, n_fft // 2 + 1): by the name of the scale, as LogMel describes them."""
-    import librosa  # only its definitions, and only when a model is build_augmentations
+    import librosa  # only its definitions, and only when a model is built
 
     top = sample_rate / 2 if fmax is None else fmax
     if not 0 <= fmin < top <= sample_rate / 2:
