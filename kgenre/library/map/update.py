@@ -9,6 +9,7 @@ from kgenre.embeddings.layout import STEPS, layout
 from kgenre.library.map import METHODS
 from kgenre.library.map.placement import align, place_new_tracks
 from kgenre.library.map.quality import MapQuality, map_quality
+from kgenre.library.recordings import Recordings
 from kgenre.library.records import Space
 from kgenre.library.store import Library
 
@@ -24,9 +25,9 @@ def update_map(
     progress: Progress = SILENT,
     refined: bool = False,
 ) -> MapQuality:
-    """Gives every track of a space a position on its map.
+    """Gives every recording of a space a position on its map, which is that of all its files.
 
-    Tracks that were on the map stay where they are, unless most tracks are new, the method changes or `remap` is set.
+    Those that were on the map stay where they are, unless most are new, the method changes or `remap` is set.
 
     Args:
         library, space: whose map.
@@ -42,6 +43,7 @@ def update_map(
     stored = library.meta(_meta_name(space)) or {}
     method = method or stored.get("method", METHODS[0])
     ids = library.ids(space)
+    ids = ids[Recordings(library, ids).one_of_each()]
     old_ids, old = library.positions(space)
     on_map = np.isin(old_ids, ids)
     old_ids, old = old_ids[on_map], old[on_map]

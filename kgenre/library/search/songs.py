@@ -10,11 +10,12 @@ from kgenre.core.errors import KgenreError, check_known
 from kgenre.core.text import one_line
 from kgenre.embeddings.compact_vectors import CompactVectors
 from kgenre.library.head import load_head, predict
+from kgenre.library.recordings import Recordings
 from kgenre.library.records import Space
 from kgenre.library.search.filter_parser import NUMBERS, TEXTS, probability_column
 from kgenre.library.search.filters import filter_mask, song_table, tag_texts
 from kgenre.library.search.path import path_between
-from kgenre.library.search.vectors import first_copies, load_vectors, one_of_each
+from kgenre.library.search.vectors import load_vectors
 from kgenre.library.store import Library
 
 MAX_NAMED = 5  # songs that an error names
@@ -27,7 +28,7 @@ class Songs:
         ids: int64 (songs,); all copies of the same audio are in it.
         n_tracks: tracks of the library, analysed by this model or not.
         task: of the model, or of the retrained head if there is one.
-        first_copy: for each row the row of the first copy of the same audio, int64 (songs,).
+        recordings: which of the songs are copies of the same audio.
 
     Raises:
         KgenreError: the model has analysed no song that exists now.
@@ -42,7 +43,7 @@ class Songs:
             raise KgenreError(
                 f"{library.path}: {space.name} has analysed no song that exists now. Run `kgenre explore DIR`."
             )
-        self.first_copy = first_copies(library, self.ids)
+        self.recordings = Recordings(library, self.ids)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -98,7 +99,7 @@ class Songs:
                 f"{name}: not in {self.library.path}, or it failed. Run `kgenre explore DIR` to add new files."
             )
         rows = self._rows_with(name.casefold())
-        if len({self.first_copy[row] for row in rows}) != 1:
+        if len({self.recordings.of[row] for row in rows}) != 1:
             paths = [self.library.path_of(self.ids[row]) for row in rows[:MAX_NAMED]]
             named = "; ".join(map(one_line, paths))
             more = "; ..." if len(rows) > MAX_NAMED else ""
@@ -132,7 +133,7 @@ class Songs:
                 if not others:
                     raise
                 raise KgenreError(f"{error} These are the names of {self.space.name}; see --model.") from error
-        return one_of_each(self.first_copy, mask)
+        return self.recordings.one_of_each(mask)
 
     def similar(self, name: str, n: int, max_distance: float | None, where: str | None) -> pd.DataFrame:
         """The rows of the songs nearest to one, nearest first, with their cosine `distance`.
@@ -147,7 +148,8 @@ class Songs:
             KgenreError: no such song, or not a filter.
         """
         row = self.find_row(name)
-        allowed = self.selected(where) & (self.first_copy != self.first_copy[row])
+        of = self.recordings.of
+        allowed = self.selected(where) & (of != of[row])
         rows, distances = self.vectors.nearest(row, n, allowed)
         chosen = distances <= (2 if max_distance is None else max_distance)
         return self._with_tags(self.songs(rows[chosen]).assign(distance=distances[chosen]))
@@ -164,7 +166,8 @@ class Songs:
             KgenreError: no such song, the same song twice, `n` below 2, or not a filter.
         """
         ends = [self.find_row(first), self.find_row(last)]
-        between = self.selected(where) & ~np.isin(self.first_copy, self.first_copy[ends])  # no copies of the ends
+        of = self.recordings.of
+        between = self.selected(where) & ~np.isin(of, of[ends])  # no copies of the ends
         return self._with_tags(self.songs(path_between(self.vectors, *ends, n, between)))
 
     def find(self, where: str, sort: str = "path", n: int | None = None) -> pd.DataFrame:

@@ -21,26 +21,3 @@ def load_vectors(library: Library, space: Space) -> tuple[np.ndarray, CompactVec
             done = to.stop
     vectors.keep_first(done)
     return ids[:done], vectors
-
-
-def one_of_each(first: np.ndarray, usable: np.ndarray) -> np.ndarray:
-    """The first usable row of each audio: bool (tracks,).
-
-    Args:
-        first: int64 (tracks,), row of the first copy of the same audio.
-        usable: bool (tracks,).
-    """
-    rows = np.flatnonzero(usable)
-    _, found = np.unique(first[rows], return_index=True)
-    mask = np.zeros(len(first), bool)
-    mask[rows[found]] = True
-    return mask
-
-
-def first_copies(library: Library, ids: np.ndarray) -> np.ndarray:
-    """For each of ascending ids the row of the first copy of the same audio, its own if there is none: (tracks,)."""
-    first, copies = np.arange(len(ids)), library.copies()
-    pairs = np.array(list(copies.items()), "int64").reshape(-1, 2)
-    pairs = pairs[np.isin(pairs, ids).all(axis=1)]
-    first[np.searchsorted(ids, pairs[:, 0])] = np.searchsorted(ids, pairs[:, 1])
-    return first

@@ -10,11 +10,12 @@ from kgenre.core.base64_arrays import packed
 from kgenre.core.errors import KgenreError
 from kgenre.library import head, retraining
 from kgenre.library.playlists import csv_text, m3u8
+from kgenre.library.recordings import Recordings
 from kgenre.library.records import Space
 from kgenre.library.refinement import Refinement
 from kgenre.library.search.filters import confidence, predicted_texts, tag_texts
 from kgenre.library.search.path import path_between
-from kgenre.library.search.vectors import first_copies, load_vectors, one_of_each
+from kgenre.library.search.vectors import load_vectors
 from kgenre.library.store import Library
 from kgenre.model.aggregate import aggregate
 from kgenre.web.explore import media, payload
@@ -27,6 +28,8 @@ EVERY = -1  # in place of a track's id, in Explorer.refined: the genres of all t
 
 class Explorer:
     """A library in one space, with the retrained head if there is one. Any thread may use it.
+
+    A recording is asked for by the id of any of its files. The first one that can be used stands for it.
 
     Args:
         library, space: what is shown.
@@ -45,17 +48,19 @@ class Explorer:
 
     def _load(self) -> None:
         ids, vectors = load_vectors(self.library, self.space)
-        first = first_copies(self.library, ids)
         gone = self.gone.union(np.setdiff1d(self.ids, ids).tolist()).difference(ids.tolist())
-        self.ids, self.vectors, self.first, self.gone, self.listed = (
-            ids,
-            vectors,
-            first,
-            gone,
-            _listed(ids, first, gone),
-        )
+        self.ids, self.vectors, self.gone = ids, vectors, gone
+        self._group()
         kept = head.load_head(self.library, self.space)
         self.genres = GenresInUse(kept, head.predict(self.library, self.space, kept), len(self.refined))
+
+    def _group(self) -> None:
+        """Which files are of one recording, and which one stands for each in lists: bool (files,)."""
+        self.recordings = Recordings(self.library, self.ids)
+        self.listed = self._listed(self.gone)
+
+    def _listed(self, gone: set[int]) -> np.ndarray:
+        return self.recordings.one_of_each(~np.isin(self.ids, list(gone)))
 
     def data(self) -> bytes:
         """What the page begins with, as JSON; kept until something changes."""
@@ -69,11 +74,12 @@ class Explorer:
         return self._encoded[1]
 
     def tag_table(self) -> bytes:
-        """The model's tags of all tracks, as JSON."""
-        return payload.encoded(payload.tag_table(self.library, self.space))
+        """The model's tags of all recordings, as JSON."""
+        return payload.encoded(payload.tag_table(self.library, self.space, self.ids[self.listed]))
 
     def reload_tracks(self) -> None:
-        """After tags in files have changed."""
+        """After tags in files have changed, by which the files of a recording are in order."""
+        self._group()
         self._version = object()
 
     def refine(self, folder, workers: int | None = None) -> Refinement:
@@ -87,21 +93,22 @@ class Explorer:
         """After the analyses of some files have changed, or failed."""
         with self.lock:  # the head that is in use must not change meanwhile
             names = [os.fsdecode(path) for path in paths]
-            found = [track for track in map(self.library.id_of_any, names) if track is not None]
+            named = [track for track in map(self.library.id_of_any, names) if track is not None]
+            found = [track for one in named for track in self.recordings.files(one) or [one]]  # an analysis is of all
             held = self.library.analysed(self.space, found)
-            ids = [track for track in found if track in held]
+            ids = [track for track in dict.fromkeys(found) if track in held]
             genres = refreshed(self.library, self.space, self.ids, self.vectors, self.genres, ids)
             shown = set(np.intersect1d(found, self.ids).tolist())
             gone = self.gone.union(shown) - held
             if gone != self.gone:
-                self.gone, self.listed = gone, _listed(self.ids, self.first, gone)
+                self.gone, self.listed = gone, self._listed(gone)
             self.refined.extend(ids)
             self.genres = genres._replace(version=len(self.refined))
             self._version = object()
 
     def _others(self, *rows: int) -> np.ndarray:
-        """The listed tracks that are no copies of some: bool (tracks,)."""
-        return self.listed & ~np.isin(self.first, self.first[list(rows)])
+        """The listed files of other recordings than some: bool (files,)."""
+        return self.listed & ~np.isin(self.recordings.of, self.recordings.of[list(rows)])
 
     def reload(self) -> None:
         """After all analyses have changed, and new tracks have come."""
@@ -157,23 +164,46 @@ class Explorer:
             raise KgenreError(f"{self.space.name} has not analysed the track with the id {track}.")
         return row
 
-    def held(self, tracks: Sequence[int]) -> list[int]:
-        """Those of a selection that can still be used: files may fail in the second pass, or be removed.
+    def held(self, tracks: Sequence[int]) -> dict[int, list[int]]:
+        """{track: files of its recording} of those of a selection that can still be used, the file that stands for it
+        first: files may fail in the second pass, or be removed.
 
         Raises:
             KgenreError: the selection is not empty, and none of its tracks can be used.
         """
-        of_use = self.library.analysed(self.space, np.intersect1d(tracks, self.ids))
-        held = [track for track in tracks if track in of_use]
+        files = {track: self.recordings.files(track) for track in tracks}
+        of_use = self.library.analysed(self.space, (one for every in files.values() for one in every))
+        usable = {track: [one for one in every if one in of_use] for track, every in files.items()}
+        held = {track: every for track, every in usable.items() if every}
         if tracks and not held:
             raise KgenreError(
                 "A selection needs tracks that are in the library. Load the page again. "
-                f"Received: {len(tracks)} that are no longer there."
+                f"Received: {len(files)} that {'is' if len(files) == 1 else 'are'} no longer there."
             )
         return held
 
+    def files(self, track: int) -> list[int]:
+        """The usable files of a recording, the one that stands for it first.
+
+        Raises:
+            KgenreError: there is none.
+        """
+        of_use = self.library.analysed(self.space, every := self.recordings.files(track))
+        if not of_use:
+            raise KgenreError(f"No track of {self.space.name} has the id {track}. Load the page again.")
+        return [one for one in every if one in of_use]
+
+    def file(self, track: int) -> int:
+        """The file that stands for the recording of a track."""
+        return self.files(track)[0]
+
+    def path_of(self, track: int) -> str:
+        """The path of the file that stands for the recording of a track."""
+        return self.library.path_of(self.file(track))
+
     def track(self, track: int) -> dict:
-        """What the page shows of one track: path, all genres, and genres by slice with the deciding one."""
+        """What the page shows of one recording: its files, all genres, and genres by slice with the deciding one."""
+        track, *others = self.files(track)
         starts, embeddings, by_slice = self.library.slices(self.space, track)
         task, own = self.space.task, self.genres.head
         if own is not None:
@@ -182,6 +212,7 @@ class Explorer:
         path = self.library.path_of(track)
         return {
             "path": payload.shown(path),
+            "copies": self._places(others),
             "labels": list(task.labels),
             "chosen": task.chosen(mean).tolist(),
             "probabilities": np.round(mean, 4).tolist(),
@@ -192,13 +223,18 @@ class Explorer:
             "gain_db": payload.finite(self.library.tracks([track]).at[track, "gain_db"]),
         }
 
+    def _places(self, tracks: Sequence[int]) -> list[list[str]]:
+        """[path, folder] of files."""
+        table = self.library.tracks(tracks).loc[tracks]
+        return [[payload.shown(path), payload.shown(folder)] for path, folder in zip(table["path"], table["folder"])]
+
     def neighbours(self, track: int, n: int, max_distance: float) -> list[list]:
         """[id, cosine distance] of the nearest tracks, nearest first; copies of the same audio are left out."""
         if not (1 <= n <= MAX_TRACKS and 0 <= max_distance <= 2):
             raise KgenreError(
                 f"`n` must be in [1, {MAX_TRACKS}], `max_distance` in [0, 2]. Received: {n}, {max_distance}."
             )
-        row = self.row(track)
+        row = self.row(self.file(track))
         rows, distances = self.vectors.nearest(row, n, self._others(row))
         near = distances <= max_distance
         ids = self.ids[rows[near]].tolist()
@@ -208,7 +244,7 @@ class Explorer:
         """Ids of the tracks that lead from one to the other."""
         if not 2 <= n <= MAX_TRACKS:
             raise KgenreError(f"`n` must be in [2, {MAX_TRACKS}]. Received: {n}.")
-        ends = self.row(first), self.row(last)
+        ends = [self.row(self.file(end)) for end in (first, last)]
         return self.ids[path_between(self.vectors, *ends, n, self._others(*ends))].tolist()
 
     def songs(self, tracks: Sequence[int]):
@@ -252,7 +288,7 @@ class Explorer:
         with self.lock:
             table = self.library.tracks()
             labels = training_labels(table, self.library.corrections(), self.space.labels, use_tags)
-            copies = set(self.ids[self.first != np.arange(len(self.ids))].tolist())
+            copies = set(self.ids[~self.listed].tolist())
             slices = (row for row in self.library.all_slices(self.space) if row[0] not in copies)
             new, report = retraining.retrain(slices, self.space.task, labels, album_groups(table))
             return {**payload.retrain_report(report), **self._use(new)}
@@ -270,8 +306,3 @@ class Explorer:
         self.genres, self._version = GenresInUse(new, prediction, len(self.refined)), object()
         genres, (ids, _) = self.genres, self.library.positions(self.space)
         return self._shown(genres, ids)
-
-
-def _listed(ids: np.ndarray, first: np.ndarray, gone: set[int]) -> np.ndarray:
-    """Which tracks may be in lists: those that are usable, and one of all copies; bool (tracks,)."""
-    return one_of_each(first, ~np.isin(ids, list(gone)))

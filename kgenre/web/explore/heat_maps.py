@@ -18,6 +18,7 @@ def heat_map(explorer: Explorer, track: int, number: int, start: float | None = 
     """
     with explorer.lock:
         model = explorer.opened_model()
+    track = explorer.file(track)
     path = explorer.library.path_of(track)
     starts, _, by_slice = explorer.library.slices(explorer.space, track)
     if start is not None:

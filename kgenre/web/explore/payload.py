@@ -10,6 +10,7 @@ import pandas as pd
 
 from kgenre.core.base64_arrays import packed
 from kgenre.library.head import Prediction
+from kgenre.library.recordings import Recordings
 from kgenre.library.retraining import RetrainReport
 
 GENRES_PER_TRACK = 3  # that the page holds; the others are fetched with the track
@@ -17,7 +18,9 @@ MAX_GENRES_PER_TRACK = 12
 
 
 def payload(library, space, quality, prediction: Prediction, offline: bool = False) -> dict:
-    """All tracks that are on the map, a row each in order of ids.
+    """All recordings that are on the map, a row each in order of the ids of the files that stand for them.
+
+    Columns of what files and their tags tell go on with the other files: `copy_ids`, each of the row in `copy_of`.
 
     Args:
         library: Library.
@@ -29,8 +32,12 @@ def payload(library, space, quality, prediction: Prediction, offline: bool = Fal
     ids, xy = library.positions(space)
     tracks = library.tracks()
     kept = np.isin(ids, tracks.index.to_numpy())
-    ids, xy = ids[kept], xy[kept]
-    columns = _columns(tracks.loc[ids])
+    recordings, xy = Recordings(library, ids[kept]), xy[kept]
+    first = recordings.one_of_each()
+    ids, xy, copies = recordings.ids[first], xy[first], recordings.copies[~first[recordings.copies]]
+    copy_ids, copied = recordings.ids[copies], recordings.ids[recordings.of[copies]]
+    columns = _columns(tracks.loc[np.concatenate([ids, copy_ids])], offline)
+    seconds = tracks.loc[ids, "seconds"].fillna(0)
     del tracks  # of a million it has some hundred MB, and so has what follows
     corrections = library.corrections()
     corrected = ids[np.isin(ids, list(corrections))].tolist()
@@ -42,21 +49,24 @@ def payload(library, space, quality, prediction: Prediction, offline: bool = Fal
         "ids": packed(ids, "<i4"),
         "x": packed(xy[:, 0], "<f4"),
         "y": packed(xy[:, 1], "<f4"),
+        "seconds": packed(seconds, "<f4"),
+        "copy_ids": packed(copy_ids, "<i4"),
+        "copy_of": packed(np.searchsorted(ids, copied), "<i4"),
         **columns,
         "corrections": {int(np.searchsorted(ids, track)): corrections[track] for track in corrected},
         "failures": [] if offline else failures(library, space),
         **predictions(ids, prediction),
         "tag_names": list(space.tags),
-        **({"tag_table": tag_table(library, space)} if offline else {}),
+        **({"tag_table": tag_table(library, space, ids)} if offline else {}),
     }
 
 
-def _columns(tracks: pd.DataFrame) -> dict:
-    """What files and their tags tell of tracks."""
-    return {
+def _columns(tracks: pd.DataFrame, offline: bool) -> dict:
+    """What files and their tags tell. A page without a server has the files' names, too, which lie in their folders."""
+    names = {"files": [shown(PurePath(path).name) for path in tracks["path"]]} if offline else {}
+    return names | {
         "titles": titles(tracks),
         "year": packed(tracks["year"].fillna(0).clip(0, 9999), "<i2"),
-        "seconds": packed(tracks["seconds"].fillna(0), "<f4"),
         "artist": coded(tracks["artist"]),
         "album": coded(tracks["album"]),
         "folder": coded(tracks["folder"]),
@@ -64,13 +74,13 @@ def _columns(tracks: pd.DataFrame) -> dict:
     }
 
 
-def tag_table(library, space, only=None) -> dict:
+def tag_table(library, space, only) -> dict:
     """The probabilities of the model's tags as shares of 255, a row for each of `ids`, `tag_names` in their order.
 
     It is sent when the page first needs it: of 90 tags and 100 000 tracks it has 12 MB, as much as all else or more.
 
     Args:
-        only: ids of the tracks; None for all.
+        only: ids of the tracks.
     """
     ids, probabilities = library.tags(space, only)
     return {"ids": packed(ids, "<i4"), "values": packed(np.rint(probabilities * 255), "u1")}

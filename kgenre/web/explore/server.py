@@ -15,7 +15,7 @@ from kgenre.web.guard import Guard
 from kgenre.web.page_files import IMPORT_MAP, SERVED_HEAD, add_page_files, fill_page
 
 PACKAGE = "kgenre.web.explore"
-SKIPPED = "X-Kgenre-Skipped"  # tracks of a selection that are no longer in the library
+SKIPPED = "X-Kgenre-Skipped"  # recordings of a selection that are no longer in the library
 
 Ids = Annotated[list[int], Body()]
 
@@ -72,15 +72,21 @@ def _add_reading(app: FastAPI, explorer: Explorer) -> None:
 
     @app.post("/playlist")
     def playlist(ids: Ids, kind: Annotated[str, Body()]):
-        held = explorer.held(ids)
-        skipped = {SKIPPED: str(len(ids) - len(held))}
-        return Response(explorer.playlist(held, kind), media_type="application/octet-stream", headers=skipped)
+        held, skipped = _held(explorer, ids)
+        headers = {SKIPPED: str(skipped)}
+        return Response(explorer.playlist(held, kind), media_type="application/octet-stream", headers=headers)
+
+
+def _held(explorer: Explorer, ids: list[int]) -> tuple[list[int], int]:
+    """A file of each recording of a selection, and how many of the selection are no longer in the library."""
+    held = explorer.held(ids)
+    return list(dict.fromkeys(files[0] for files in held.values())), len(set(ids)) - len(held)
 
 
 def _add_media(app: FastAPI, explorer: Explorer) -> None:
     @app.get("/audio/{track}")
     def audio(track: int):  # FileResponse answers Range requests
-        path = explorer.library.path_of(track)
+        path = explorer.path_of(track)
         media_type = media.audio_type(path)
         if media_type is None:
             return JSONResponse({"error": "browsers do not play this format; /excerpt does"}, 415)
@@ -92,11 +98,11 @@ def _add_media(app: FastAPI, explorer: Explorer) -> None:
 
     @app.get("/excerpt/{track}")
     def excerpt(track: int, start: float = 0.0, seconds: float = 30.0):
-        return Response(media.excerpt(explorer.library.path_of(track), start, seconds), media_type="audio/wav")
+        return Response(media.excerpt(explorer.path_of(track), start, seconds), media_type="audio/wav")
 
     @app.get("/cover/{track}")
     def cover(track: int):
-        found = media.cover(explorer.library.path_of(track))
+        found = media.cover(explorer.path_of(track))
         # 204, not 404: most tracks have none, and a browser's console should not be full of errors.
         return Response(status_code=204) if found is None else Response(found[0], media_type=found[1])
 
@@ -104,8 +110,8 @@ def _add_media(app: FastAPI, explorer: Explorer) -> None:
 def _add_corrections(app: FastAPI, explorer: Explorer) -> None:
     @app.post("/corrections")
     def correct(ids: Ids, genre: Annotated[str | None, Body()] = None):
-        held = explorer.held(ids)
-        return {"genre": explorer.correct(held, genre), "skipped": len(ids) - len(held)}
+        held, skipped = _held(explorer, ids)
+        return {"genre": explorer.correct(held, genre), "skipped": skipped}
 
     @app.post("/head/retrain")
     def retrain(use_tags: Annotated[bool, Body(embed=True)] = False):

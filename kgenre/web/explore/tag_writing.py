@@ -24,28 +24,28 @@ UNSURE_REASON = "the model is unsure of its genre. Correct the genre first."
 
 
 class Wanted(BaseModel):
-    """What is to be written.
+    """What is to be written into all files of some recordings.
 
-    ids: tracks whose genre is. several: all genres of the answer, not only the first. mood_ids: tracks whose moods
-    are, where the file has none. overwrite_moods: also where it has. plan: as `preview` gave it; nothing is written
-    where the same would now change other tags than were shown.
+    ids: a file of each. several: all genres of the answer, not only the first. moods: moods, too. overwrite: also
+    where a file has a genre, and it was not corrected, or moods. plan: as `preview` gave it; nothing is written where
+    the same would now change other tags than were shown.
     """
 
     ids: list[int]
     several: bool = False
-    mood_ids: list[int] = []
-    overwrite_moods: bool = False
+    moods: bool = False
+    overwrite: bool = False
     plan: str = ""
 
 
 def preview(explorer: Explorer, wanted: Wanted) -> dict:
     """What writing would change: path, field, old and new values. Touches no file.
 
-    `skipped`: number of the tracks that are no longer in the library.
+    `files` and `recordings`: how many it would change. `skipped`: how many recordings are no longer in the library.
     """
     with explorer.lock:
-        wanted, skipped = _held(explorer, wanted)
-        planned = _plan(explorer, wanted)
+        files, skipped = _files(explorer, wanted)
+        planned = _plan(explorer, wanted, files)
         changes = [
             [shown(one.path), name, *("; ".join(part[name]) for part in (one.before, one.after))]
             for one in planned.changes
@@ -55,14 +55,14 @@ def preview(explorer: Explorer, wanted: Wanted) -> dict:
         failures = _failures(planned.failures)
         return {
             "changes": changes, "failures": failures, "undo": _can_undo(explorer), "plan": plan, "skipped": skipped,
+            **_counts(explorer, planned.changes),
         }  # fmt: skip
 
 
 def write(explorer: Explorer, wanted: Wanted) -> dict:
     """Writes what is wanted, so that `undo` can take it back."""
     with explorer.lock:
-        wanted, _ = _held(explorer, wanted)
-        planned = _plan(explorer, wanted)
+        planned = _plan(explorer, wanted, _files(explorer, wanted)[0])
         if wanted.plan and wanted.plan != _digest(planned.changes):
             raise KgenreError("What would be written has changed since it was shown. Open the window again and look.")
         return _report(explorer, retag.write(explorer.library, planned.changes), planned.failures)
@@ -74,12 +74,17 @@ def undo(explorer: Explorer) -> dict:
         return _report(explorer, retag.undo(explorer.library), {})
 
 
-def _held(explorer: Explorer, wanted: Wanted) -> tuple[Wanted, int]:
-    """What is wanted of the tracks that are still in the library, and the number of the others."""
-    asked = list(dict.fromkeys([*wanted.ids, *wanted.mood_ids]))
-    held = set(explorer.held(asked))
-    parts = {name: [track for track in getattr(wanted, name) if track in held] for name in ("ids", "mood_ids")}
-    return wanted.model_copy(update=parts), len(asked) - len(held)
+def _files(explorer: Explorer, wanted: Wanted) -> tuple[list[int], int]:
+    """All files of the recordings that are still in the library, and the number of the other recordings."""
+    held = explorer.held(wanted.ids)
+    files = dict.fromkeys(one for every in held.values() for one in every)
+    return list(files), len(set(wanted.ids)) - len(held)
+
+
+def _counts(explorer: Explorer, changes: Sequence[retag.Change]) -> dict[str, int]:
+    """How many files some changes are of, and how many recordings."""
+    recordings = {tuple(explorer.recordings.files(one.track_id)) or one.track_id for one in changes}
+    return {"files": len(changes), "recordings": len(recordings)}
 
 
 def _digest(changes: Sequence[retag.Change]) -> str:
@@ -87,10 +92,10 @@ def _digest(changes: Sequence[retag.Change]) -> str:
     return hashlib.sha256(json.dumps([asdict(change) for change in changes]).encode()).hexdigest()[:16]
 
 
-def _plan(explorer: Explorer, wanted: Wanted) -> retag.TagReport:
-    genres = _genres(explorer, wanted)
-    unsure = {explorer.library.path_of(track): UNSURE_REASON for track in wanted.ids if track not in genres}
-    planned = retag.plan(explorer.library, genres, _moods(explorer, wanted.mood_ids))
+def _plan(explorer: Explorer, wanted: Wanted, files: Sequence[int]) -> retag.TagReport:
+    genres, unsure = _genres(explorer, wanted, files)
+    unsure = {explorer.library.path_of(track): UNSURE_REASON for track in unsure}
+    planned = retag.plan(explorer.library, genres, _moods(explorer, files) if wanted.moods else {})
     planned.failures = unsure | planned.failures
     changes = (one.only(name for name in one.after if _is_wanted(one, name, wanted)) for one in planned.changes)
     planned.changes = [one for one in changes if one.after]
@@ -98,27 +103,32 @@ def _plan(explorer: Explorer, wanted: Wanted) -> retag.TagReport:
 
 
 def _is_wanted(change: retag.Change, name: str, wanted: Wanted) -> bool:
-    if name == MOOD and change.before[MOOD] and not wanted.overwrite_moods:
+    if name == MOOD and change.before[MOOD] and not wanted.overwrite:
         return False
     before, after = ({*map(plain, part[name])} for part in (change.before, change.after))
     return not after <= before  # Hip-Hop need not become hiphop
 
 
-def _genres(explorer: Explorer, wanted: Wanted) -> dict[int, list[str]]:
-    """The corrected genre, or else the predicted ones; a track that the model is unsure of is left out."""
-    table, corrections = explorer.songs(wanted.ids), explorer.library.corrections()
+def _genres(explorer: Explorer, wanted: Wanted, files: Sequence[int]) -> tuple[dict[int, list[str]], list[int]]:
+    """{file: its genres}, the corrected one or else the predicted ones, and the files that the model is unsure of.
+
+    A file that has a genre tag is in neither, unless it was corrected or `overwrite` is set.
+    """
+    table, corrections = explorer.songs(files), explorer.library.corrections()
     (task, known, probabilities, unsure), several = explorer.genres.prediction, wanted.several
-    genres = {}
-    for track, row in zip(wanted.ids, np.searchsorted(known, wanted.ids)):
+    genres, doubtful = {}, []
+    for track, row in zip(files, np.searchsorted(known, files)):
         if track in corrections:
             genres[track] = [corrections[track]]
-        elif unsure[row]:
+        elif table.at[track, "genre"] and not wanted.overwrite:
             continue
+        elif unsure[row]:
+            doubtful.append(track)
         elif several and not task.several:
             genres[track] = _likely(task, probabilities[row])
         else:
             genres[track] = split_genres(table.at[track, "predicted"])
-    return genres
+    return genres, doubtful
 
 
 def _likely(task: Task, probabilities: np.ndarray) -> list[str]:
@@ -144,7 +154,8 @@ def _report(explorer: Explorer, written: retag.TagReport, failures: dict[str, st
     genres = explorer.library.tracks([one.track_id for one in written.changes])["genre"]
     tags = [[one.track_id, shown(genres.get(one.track_id, ""))] for one in written.changes]
     failed = _failures(failures | written.failures)
-    return {"written": len(tags), "tags": tags, "failures": failed, "undo": _can_undo(explorer)}
+    counts = _counts(explorer, written.changes)
+    return {**counts, "tags": tags, "failures": failed, "undo": _can_undo(explorer)}
 
 
 def _can_undo(explorer: Explorer) -> bool:

@@ -1,7 +1,7 @@
 // The meaning of the colours, and which tracks are in colour: by legend, folder, tag and search. The rest is grey.
 
 /** @import { Page } from "page/core/types" */
-import { COLOURINGS } from "page/core/colourings.js";
+import { COLOURINGS, shownEntry } from "page/core/colourings.js";
 
 /** @param {Page} page @param {string} name one of COLOURINGS */
 export function setColouring({ store, tracks }, name) {
@@ -41,10 +41,10 @@ export function showOnlyEntry({ store }, entry, before) {
 
 /** Whether a track is in colour and can be pointed at. @param {Page} page @param {number} row */
 export function isShown({ store, tracks }, row) {
-  const { legend, hidden, folderCodes, hits, tagHits } = store.state;
+  const { legend, hidden, folderHits, hits, tagHits } = store.state;
   if (tracks.gone[row]) return false;
-  if (legend.kind === "categories" && hidden.has(legend.entryOf[row])) return false;
-  if (folderCodes && !folderCodes.has(tracks.columns.folder.codes[row])) return false;
+  if (legend.kind === "categories" && shownEntry(legend, hidden, row) < 0) return false;
+  if (folderHits && !folderHits[row]) return false;
   if (tagHits && !tagHits[row]) return false;
   return !hits || hits[row] === 1;
 }

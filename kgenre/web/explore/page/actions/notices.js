@@ -6,10 +6,10 @@ import { count } from "shared/text.js";
 /** @param {Page} page @param {string} text */
 export function say({ store }, text) { store.set({ message: { text } }); }
 
-/** The notice on tracks of a selection that are no longer in the library. @param {number} skipped */
+/** The notice on recordings of a selection that are no longer in the library. @param {number} skipped */
 export function leftOut(skipped) {
   if (!skipped) return "";
-  return ` ${count(skipped, "track")} ${skipped === 1 ? "is" : "are"} no longer in the library and ${skipped === 1 ? "was" : "were"} skipped.`;
+  return ` ${count(skipped, "recording")} ${skipped === 1 ? "is" : "are"} no longer in the library and ${skipped === 1 ? "was" : "were"} skipped.`;
 }
 
 /** Shows why something failed. @param {Page} page @param {Promise<unknown>} promise */

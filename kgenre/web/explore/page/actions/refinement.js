@@ -4,6 +4,7 @@
 import { refineLegend } from "page/actions/colouring.js";
 import { updateTags } from "page/actions/model_tags.js";
 import { say } from "page/actions/notices.js";
+import { setFolder } from "page/actions/search.js";
 import { dropGone } from "page/actions/selection.js";
 import { refreshTrack, showTrack } from "page/actions/tracks.js";
 import { bytes } from "page/core/base64.js";
@@ -44,17 +45,18 @@ async function takeChanges(page, { refinement, failures, gone, genres, tags }) {
   if (!fewer && !newer && !tags) return;
   refineLegend(page);
   if (store.state.query) store.set({ hits: page.tracks.search(store.state.query) });
+  if (fewer) setFolder(page, store.state.folder);
   await refreshTrack(page);
 }
 
-/** Removes tracks that can no longer be used from the map and all lists. @param {Page} page @param {Int32Array} ids @returns whether the set of tracks has changed */
+/** Removes recordings without a file that can be used from the map and all lists. @param {Page} page @param {Int32Array} ids of files @returns whether the set of files has changed */
 function takeGone(page, ids) {
-  const { store, tracks } = page, before = tracks.gone.slice();
+  const { store, tracks } = page, before = tracks.gone.slice(), files = tracks.fileGone.slice();
   tracks.setGone(ids);
   const left = tracks.gone.reduce((sum, one, row) => sum + (one && !before[row] ? 1 : 0), 0);
-  if (!left && before.every((one, row) => one === tracks.gone[row])) return false;
+  if (files.every((one, file) => one === tracks.fileGone[file])) return false;
   dropGone(page);
-  if (left) say(page, `${count(left, "track")} left the map: ${left === 1 ? "its file is" : "their files are"} gone or cannot be analysed completely.`);
+  if (left) say(page, `${count(left, "recording")} left the map: ${left === 1 ? "its file is" : "their files are"} gone or cannot be analysed completely.`);
   if (store.state.current >= 0 && tracks.gone[store.state.current]) showTrack(page, -1);
   return true;
 }

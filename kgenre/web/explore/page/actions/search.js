@@ -7,9 +7,9 @@ export function search({ store, tracks }, query) {
   store.set({ query, hits: tracks.search(query), sequence: null });
 }
 
-/** Shows a folder with those below it; "" shows all. @param {Page} page @param {string} folder */
+/** Shows the recordings with a file in a folder or below it; "" shows all. @param {Page} page @param {string} folder */
 export function setFolder({ store, tracks }, folder) {
   const within = (/** @type {string} */ name) => name === folder || name.startsWith(`${folder}/`);
-  const { names } = tracks.columns.folder;
-  store.set({ folder, folderCodes: folder ? new Set([...names.keys()].filter((code) => within(names[code]))) : null });
+  const { names, codes } = tracks.columns.folder, inside = names.map(within);
+  store.set({ folder, folderHits: folder ? tracks.rowsWith((file) => inside[codes[file]]) : null });
 }

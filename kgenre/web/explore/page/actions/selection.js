@@ -23,7 +23,7 @@ export function dropGone(page) {
   const isThere = (/** @type {number} */ row) => !tracks.gone[row];
   const kept = selection.filter(isThere);
   store.set({
-    gone: tracks.n - tracks.there, hover: hover && isThere(hover.row) ? hover : null,
+    gone: tracks.fileIds.length - tracks.filesThere, hover: hover && isThere(hover.row) ? hover : null,
     pathFrom: pathFrom >= 0 && isThere(pathFrom) ? pathFrom : -1, path: path.filter(isThere),
     neighbours: neighbours.filter(([row]) => isThere(row)), sequence: null,
     corrections: new Map([...store.state.corrections].filter(([row]) => isThere(row))),

@@ -1,9 +1,9 @@
 // What the colours of the map may mean: a table, each row a name and how a legend is made of the tracks.
 
-/** @import { Legend } from "page/core/types" */
+/** @import { CategoryLegend, Legend } from "page/core/types" */
 /** @import { Colour } from "shared/types" */
 import { NEUTRAL, labelColour, rampColour, rgb } from "shared/colours.js";
-import { percent, plain } from "shared/text.js";
+import { count, percent, plain } from "shared/text.js";
 import { AGREEMENT, Tracks, UNSURE } from "page/core/tracks.js";
 
 export const TAG_COLOURING = "model_tag";
@@ -27,12 +27,25 @@ export const COLOURINGS = {
   disagreement: { name: "Disagreement", legend: (t) => (
     categories(t, Int32Array.from({ length: t.n }, (_, i) => t.agreement(i)),
       (code) => AGREEMENT_ENTRIES.get(code)?.name ?? "", (code) => AGREEMENT_ENTRIES.get(code)?.colour ?? NEUTRAL)) },
-  year: { name: "Year", legend: (t) => ramp(t, t.year, (i) => t.year[i] > 0, String) },
-  folder: { name: "Folder", legend: (t) => (
-    categories(t, t.columns.folder.codes, (code) => t.columns.folder.names[code] || ".", (_, i) => labelColour(i))) },
+  year: { name: "Year", legend: (t) => (
+    ramp(t, Int16Array.from({ length: t.n }, (_, i) => t.yearOf(i)), (i) => t.yearOf(i) > 0, String)) },
+  folder: { name: "Folder", legend: (t) => categories(t, t.codes("folder"),
+    (code) => t.columns.folder.names[code] || ".", (_, i) => labelColour(i), foldersOfCopies(t)) },
   confidence: { name: "Confidence", legend: (t) => (
     ramp(t, Float32Array.from({ length: t.n }, (_, i) => t.confidence(i)), () => true, percent)) },
 };
+
+/** The number of the entry that a row has its colour of: its first one that is not hidden, -1 where all are. @param {CategoryLegend} legend @param {ReadonlySet<number>} hidden @param {number} row */
+export function shownEntry({ entryOf, others }, hidden, row) {
+  const first = entryOf[row];
+  return hidden.has(first) ? others.get(row)?.find((entry) => !hidden.has(entry)) ?? -1 : first;
+}
+
+/** The codes of the folders of rows with several files. @param {Tracks} tracks */
+function foldersOfCopies(tracks) {
+  const { codes } = tracks.columns.folder;
+  return new Map([...tracks.copies.keys()].map((row) => [row, tracks.files(row).map((file) => codes[file])]));
+}
 
 /** From 0 to the highest probability: many tags are never above a half. @param {Tracks} tracks @param {string} tag @returns {Legend} */
 function modelTagLegend(tracks, tag) {
@@ -42,13 +55,13 @@ function modelTagLegend(tracks, tag) {
 
 /** @param {Tracks} tracks @returns {Legend} */
 function tagLegend(tracks) {
-  const { names, codes } = tracks.columns.tag, first = new Map(), labels = tracks.labels.map(plain);
+  const { names } = tracks.columns.tag, first = new Map(), labels = tracks.labels.map(plain);
   const merged = names.map((name, code) => { // Rock and rock are one
     const key = plain(name) || name;
     if (!first.has(key)) first.set(key, code);
     return first.get(key);
   });
-  return categories(tracks, Int32Array.from(codes, (code) => merged[code]), (code) => names[code] || "no tag", (code, i) => {
+  return categories(tracks, tracks.codes("tag").map((code) => merged[code]), (code) => names[code] || "no tag", (code, i) => {
     const label = labels.indexOf(plain(names[code]));
     return !names[code] ? NEUTRAL : labelColour(label >= 0 ? label : tracks.labels.length + i);
   });
@@ -59,18 +72,30 @@ function tagLegend(tracks) {
  * @param {Int32Array} codes of the rows
  * @param {(code: number) => string} nameOf
  * @param {(code: number, entry: number) => Colour} colourOf
+ * @param {ReadonlyMap<number, number[]>} several all codes of rows that have several
  * @returns {Legend}
  */
-function categories({ gone }, codes, nameOf, colourOf) {
+function categories({ gone }, codes, nameOf, colourOf, several = new Map()) {
+  const counts = tally(gone, codes, several);
+  const sorted = [...counts].sort((a, b) => b[1] - a[1]), shown = sorted.slice(0, MAX_ENTRIES), rest = sorted.length - shown.length;
+  const entry = new Map(shown.map(([code], i) => [code, i])), of = (/** @type {number} */ code) => entry.get(code) ?? MAX_ENTRIES;
+  const entryOf = codes.map(of);
+  const others = new Map([...several].map(([row, all]) => [row, all.map(of).filter((one) => one !== entryOf[row])]));
+  const entries = shown.map(([code, number], i) => ({ name: nameOf(code), count: number, colour: colourOf(code, i) }));
+  const number = rest ? tally(gone, entryOf, new Map([...others].map(([row, all]) => [row, [entryOf[row], ...all]]))).get(MAX_ENTRIES) : 0;
+  if (number) entries.push({ name: count(rest, "other"), count: number, colour: NEUTRAL });
+  return { kind: "categories", entries, entryOf, others };
+}
+
+/** How many rows that are there have each code. @param {Uint8Array} gone @param {Int32Array} codes @param {ReadonlyMap<number, number[]>} several */
+function tally(gone, codes, several) {
   /** @type {Map<number, number>} */
   const counts = new Map();
-  codes.forEach((code, row) => { if (!gone[row]) counts.set(code, (counts.get(code) ?? 0) + 1); });
-  const sorted = [...counts].sort((a, b) => b[1] - a[1]), shown = sorted.slice(0, MAX_ENTRIES);
-  const entries = shown.map(([code, count], i) => ({ name: nameOf(code), count, colour: colourOf(code, i) }));
-  const rest = sorted.slice(MAX_ENTRIES).reduce((sum, [, count]) => sum + count, 0);
-  if (rest) entries.push({ name: `${sorted.length - MAX_ENTRIES} others`, count: rest, colour: NEUTRAL });
-  const entry = new Map(shown.map(([code], i) => [code, i]));
-  return { kind: "categories", entries, entryOf: Int32Array.from(codes, (code) => entry.get(code) ?? MAX_ENTRIES) };
+  codes.forEach((code, row) => {
+    if (gone[row]) return;
+    for (const one of several.has(row) ? new Set(several.get(row)) : [code]) counts.set(one, (counts.get(one) ?? 0) + 1);
+  });
+  return counts;
 }
 
 /**

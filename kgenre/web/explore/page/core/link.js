@@ -5,7 +5,7 @@ import { COLOURINGS, TAG_COLOURING } from "page/core/colourings.js";
 import { DEFAULT_COLOURING } from "page/core/state.js";
 import { Tracks } from "page/core/tracks.js";
 
-export const MAX_LINKED = 2000; // tracks of a selection
+export const MAX_LINKED = 2000; // recordings of a selection
 
 /** @param {State} state @param {Tracks} tracks */
 export function toHash({ selection, current, query, colouring, tag, tagFilter, sortByTag }, tracks) {
@@ -27,7 +27,7 @@ export function fromHash(hash, tracks) {
   const tag = known(given.get("tag")), filter = known(given.get("with")), least = Number(given.get("least"));
   const row = (/** @type {string} */ text) => tracks.rowOf.get(parseInt(text, 36));
   return {
-    selection: (given.get("sel") ?? "").split(".").flatMap((text) => row(text) ?? []),
+    selection: [...new Set((given.get("sel") ?? "").split(".").flatMap((text) => row(text) ?? []))], // copies are one
     current: row(given.get("track") ?? "") ?? -1,
     query: given.get("q") ?? "",
     colouring: Object.hasOwn(COLOURINGS, colouring) && (colouring !== TAG_COLOURING || tag) ? colouring : DEFAULT_COLOURING,

@@ -11,7 +11,7 @@ export function initialState(source, tracks) {
   return {
     colouring: DEFAULT_COLOURING, legend: COLOURINGS[DEFAULT_COLOURING].legend(tracks, ""), hidden: new Set(),
     tag: "", tagFilter: null, tagHits: null, sortByTag: false, tagTables: 0,
-    query: "", hits: null, folder: "", folderCodes: null, dark: false,
+    query: "", hits: null, folder: "", folderHits: null, dark: false,
     current: -1, details: null, slice: -1, selection: [], selected: null,
     neighbours: [], neighboursOf: -1, excluded: new Set(), maxDistance: 1,
     path: [], pathFrom: -1, sequence: null, heatMap: null, heatMapPending: null,

@@ -1,4 +1,7 @@
-// The library as columns, a row for each track, and the search in them.
+// The library as columns, a row for each recording, and the search in them.
+//
+// A recording may have several files, copies of the same audio. The number of its first file is that of its row; the
+// numbers of the other files follow the last row. Its first file that is there stands for it.
 
 /** @import { CodedColumn, GenreData, LibraryData } from "page/core/types" */
 /** @import { TagTable } from "page/core/tag_table.js" */
@@ -19,13 +22,22 @@ export class Tracks {
     this.model = data.model;
     this.sliceSeconds = data.slice_seconds;
     this.quality = data.quality;
-    this.ids = new Int32Array(bytes(data.ids).buffer);
+    this.ids = new Int32Array(bytes(data.ids).buffer); // of the files that stand for the recordings
     this.n = this.ids.length;
+    this.copyOf = new Int32Array(bytes(data.copy_of).buffer); // the row of each file after the first ones
+    this.fileIds = new Int32Array(this.n + this.copyOf.length);
+    this.fileIds.set(this.ids);
+    this.fileIds.set(new Int32Array(bytes(data.copy_ids).buffer), this.n);
+    /** @type {Map<number, number[]>} the files of the rows that have several */
+    this.copies = new Map();
+    this.copyOf.forEach((row, i) => this.copies.set(row, [...this.copies.get(row) ?? [row], this.n + i]));
+    this.standing = Int32Array.from(this.ids.keys()); // the file that stands for each row
     this.x = new Float32Array(bytes(data.x).buffer);
     this.y = new Float32Array(bytes(data.y).buffer);
     this.year = new Int16Array(bytes(data.year).buffer);
     this.seconds = new Float32Array(bytes(data.seconds).buffer);
     this.titles = data.titles;
+    this.fileNames = data.files; // of an offline page
     this.tagNames = data.tag_names; // of the model; none where it has no tags
     /** @type {TagTable | null} null until they are fetched */
     this.tags = null;
@@ -33,9 +45,10 @@ export class Tracks {
       { names: data[name].names, codes: new Int32Array(bytes(data[name].codes).buffer) });
     /** @type {Record<TextColumn, CodedColumn<Int32Array>>} */
     this.columns = { artist: coded("artist"), album: coded("album"), folder: coded("folder"), tag: coded("tag") };
-    /** @type {Map<number, number>} without the tracks that are gone */
+    /** @type {Map<number, number>} of the ids of all files, without the recordings that are gone */
     this.rowOf = new Map();
-    this.gone = new Uint8Array(this.n); // 1 for tracks that have left the library since the page was loaded
+    this.fileGone = new Uint8Array(this.fileIds.length); // 1 for files that have left the library since the page was loaded
+    this.gone = new Uint8Array(this.n); // 1 for recordings without any file
     this.version = -1; // of the genres
     this.setGone([]);
     /** @type {(Record<TextColumn, string[]> & { titles: string[] }) | null} */
@@ -52,17 +65,49 @@ export class Tracks {
     this.setGenres(data);
   }
 
-  /** Sets which tracks are gone; all others are there, or back again. @param {Iterable<number>} ids */
+  /** Sets which files are gone; all others are there, or back again. @param {Iterable<number>} ids */
   setGone(ids) {
     const gone = new Set(ids);
-    this.ids.forEach((id, row) => {
-      this.gone[row] = gone.has(id) ? 1 : 0;
+    this.fileIds.forEach((id, file) => { this.fileGone[file] = gone.has(id) ? 1 : 0; });
+    for (let row = 0; row < this.n; row++) {
+      const file = this.fileGone[row] ? this.copies.get(row)?.find((one) => !this.fileGone[one]) : row;
+      this.gone[row] = file === undefined ? 1 : 0;
+      this.standing[row] = file ?? row;
+      this.ids[row] = this.fileIds[this.standing[row]];
+    }
+    this.fileIds.forEach((id, file) => {
+      const row = this.rowOfFile(file);
       if (this.gone[row]) this.rowOf.delete(id); else this.rowOf.set(id, row);
     });
   }
 
-  /** How many tracks are there. */
-  get there() { return this.rowOf.size; }
+  /** How many recordings are there. */
+  get there() { return this.gone.reduce((sum, gone) => sum - gone, this.n); }
+
+  /** How many files are there. */
+  get filesThere() { return this.fileGone.reduce((sum, gone) => sum - gone, this.fileIds.length); }
+
+  /** @param {number} file */
+  rowOfFile(file) { return file < this.n ? file : this.copyOf[file - this.n]; }
+
+  /** The files of a recording that are there, the one that stands for it first. @param {number} row */
+  files(row) { return (this.copies.get(row) ?? [row]).filter((file) => !this.fileGone[file]); }
+
+  /** 1 for the recordings of which a file that is there fits. @param {(file: number) => boolean} fits @returns {Uint8Array} of the rows */
+  rowsWith(fits) {
+    const mask = new Uint8Array(this.n);
+    for (let file = 0; file < this.fileIds.length; file++) {
+      if (!this.fileGone[file] && fits(file)) mask[this.rowOfFile(file)] = 1;
+    }
+    return mask;
+  }
+
+  /** The path of a file below the library's folder; only the folder where the names are not known. @param {number} file */
+  path(file) {
+    const folder = this.columns.folder.names[this.columns.folder.codes[file]];
+    if (!this.fileNames) return folder;
+    return folder === "." ? this.fileNames[file] : `${folder}/${this.fileNames[file]}`;
+  }
 
   /** Whether these genres are older than the current ones: answers may arrive out of order. @param {GenreData} data */
   isOld({ version = 0 }) { return version < this.version; }
@@ -129,23 +174,32 @@ export class Tracks {
     this.genresPerTrack = each;
   }
 
-  /** @param {number} row @param {string} genre */
-  setTag(row, genre) {
+  /** @param {number} file @param {string} genre */
+  setTag(file, genre) {
     const { names, codes } = this.columns.tag;
     let code = names.indexOf(genre);
     if (code < 0) {
       code = names.push(genre) - 1;
       this.folded?.tag.push(fold(genre));
     }
-    codes[row] = code;
+    codes[file] = code;
   }
 
   /** @param {TextColumn} name @param {number} row */
-  text(name, row) { return this.columns[name].names[this.columns[name].codes[row]] || ""; }
+  text(name, row) { return this.columns[name].names[this.columns[name].codes[this.standing[row]]] || ""; }
+
+  /** The codes of the files that stand for the recordings. @param {TextColumn} name */
+  codes(name) { return this.standing.map((file) => this.columns[name].codes[file]); }
+
+  /** @param {number} row */
+  title(row) { return this.titles[this.standing[row]]; }
+
+  /** 0 where it is unknown. @param {number} row */
+  yearOf(row) { return this.year[this.standing[row]]; }
 
   /** Artist, album and year, as far as they are known. @param {number} row */
   credits(row) {
-    const year = this.year[row] ? String(this.year[row]) : "";
+    const year = this.yearOf(row) ? String(this.yearOf(row)) : "";
     return [this.text("artist", row), this.text("album", row), year].filter(Boolean);
   }
 
@@ -189,7 +243,7 @@ export class Tracks {
     return others.sort((a, b) => squares[a] - squares[b]).slice(0, n);
   }
 
-  /** Mask of the rows whose texts contain every word; null for an empty query. The genre of a track may be "unsure". @param {string} query */
+  /** Mask of the rows with every word in the texts of their files; null for an empty query. The genre of a track may be "unsure". @param {string} query */
   search(query) {
     const words = fold(query).split(/\s+/).filter(Boolean);
     if (!words.length) return null;
@@ -199,11 +253,10 @@ export class Tracks {
       const [artists, albums, folders, tags, labels] = [folded.artist, folded.album, folded.folder, folded.tag,
         this.labels.map(fold)].map((texts) => texts.map((text) => text.includes(word)));
       const unsure = UNSURE.includes(word);
-      for (let i = 0; i < this.n; i++) {
-        if (!mask[i]) continue;
-        const genre = this.unsure[i] ? unsure : labels[this.label(i)];
-        mask[i] = artists[artist.codes[i]] || albums[album.codes[i]] || folders[folder.codes[i]] || tags[tag.codes[i]] ||
-          genre || folded.titles[i].includes(word) || String(this.year[i]) === word ? 1 : 0;
+      const found = this.rowsWith((file) => artists[artist.codes[file]] || albums[album.codes[file]] ||
+        folders[folder.codes[file]] || tags[tag.codes[file]] || folded.titles[file].includes(word) || String(this.year[file]) === word);
+      for (let row = 0; row < this.n; row++) {
+        if (mask[row] && !found[row]) mask[row] = (this.unsure[row] ? unsure : labels[this.label(row)]) ? 1 : 0;
       }
     }
     return mask;

@@ -27,12 +27,18 @@ export interface GenreData {
   version?: number; // of two answers of the server, the one with the higher version is newer
 }
 
-/** What a source gives the page at the start: a row for each track, columns of numbers as base64. */
+/**
+ * What a source gives the page at the start: a row for each recording, columns of numbers as base64. Titles, years and
+ * coded columns are of files: of the one that stands for each row, then of the copies.
+ */
 export interface LibraryData extends GenreData {
   name: string;
   model: string;
   slice_seconds: number;
   quality: { trustworthiness: number | null; preservation: number | null } | null;
+  copy_ids: string; // of the other files of recordings
+  copy_of: string; // their rows
+  files?: string[]; // their names, of an offline page
   x: string;
   y: string;
   titles: string[];
@@ -66,12 +72,12 @@ export interface Changes {
   changes: number;
   refinement: RefinementStatus | null;
   failures: Failure[];
-  gone: string; // ids of all tracks that can no longer be used, base64
+  gone: string; // ids of all files that can no longer be used, base64
   genres: GenreData | null; // of the tracks whose analysis has changed, or of all
   tags: TagTableData | null; // of the tracks whose analysis has changed
 }
 
-/** What became of a selection: tracks that are no longer in the library were `skipped`. */
+/** What became of a selection: recordings that are no longer in the library were `skipped`. */
 export interface Corrected {
   genre: string | null;
   skipped: number;
@@ -88,9 +94,10 @@ export interface TagTableData {
   values: string;
 }
 
-/** One track: its genres as a whole and slice by slice. */
+/** One recording: its files, its genres as a whole and slice by slice. */
 export interface TrackDetails extends SliceGenres {
-  path: string;
+  path: string; // of the file that stands for it
+  copies: [path: string, folder: string][]; // its other files
   labels: string[];
   probabilities: number[];
   playable: boolean;
@@ -119,20 +126,26 @@ export interface TagPreview {
   failures: Failure[];
   undo: boolean;
   plan: string;
-  skipped: number; // tracks that are no longer in the library
+  files: number; // that would change
+  recordings: number;
+  skipped: number; // recordings that are no longer in the library
 }
 
-/** What is to be written into files: genres of `ids`, moods of `mood_ids`; only if it is still the `plan` that was shown. */
+/**
+ * What is to be written into all files of recordings: genres, corrected ones and those of files without a genre tag, and
+ * moods of files without one; all of them with `overwrite`. Only if it is still the `plan` that was shown.
+ */
 export interface WantedTags {
   ids: number[];
   several: boolean;
-  mood_ids: number[];
-  overwrite_moods: boolean;
+  moods: boolean;
+  overwrite: boolean;
   plan?: string;
 }
 
 export interface TagsWritten {
-  written: number;
+  files: number;
+  recordings: number;
   tags: [id: number, genre: string][];
   failures: Failure[];
   undo: boolean;
@@ -177,11 +190,12 @@ export interface DataSource {
   readonly failures?: Failure[];
 }
 
-/** Legend of named colours: `entryOf[row]` is the number of the row's entry. */
+/** Legend of named colours: `entryOf[row]` is the number of the row's entry; `others` has further ones of rows with several. */
 export interface CategoryLegend {
   kind: "categories";
   entries: { name: string; count: number; colour: Colour }[];
   entryOf: Int32Array;
+  others: ReadonlyMap<number, readonly number[]>;
 }
 
 /** Legend of a number, from low to high. */
@@ -211,7 +225,7 @@ export interface State {
   query: string;
   hits: Uint8Array | null;
   folder: string;
-  folderCodes: ReadonlySet<number> | null;
+  folderHits: Uint8Array | null;
   dark: boolean;
   // tracks
   current: number;
@@ -235,7 +249,7 @@ export interface State {
   useTags: boolean;
   refinement: RefinementStatus | null;
   failures: readonly Failure[];
-  gone: number; // tracks that have left the library since the page was loaded
+  gone: number; // files that have left the library since the page was loaded
   // sound
   clickPlays: boolean;
   playback: { row: number; slice: number; details: TrackDetails; paused: boolean; serial: number } | null;

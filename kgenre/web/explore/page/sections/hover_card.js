@@ -11,12 +11,13 @@ const GAP = 18, EDGE = 4; // pixels
 /** @param {Page} page @returns {Binding[]} */
 export function hoverCardSection(page) {
   const card = byId("card", HTMLElement), parent = /** @type {HTMLElement} */ (card.parentElement);
-  let heading = { row: -1, node: el("div") }; // kept, so that the cover does not flicker when genres change
+  let heading = { id: -1, node: el("div") }; // kept, so that the cover does not flicker when genres change
   page.store.subscribe(["hover", "genres", "tagTables"], ({ hover }) => {
     card.hidden = !hover;
     if (!hover) return;
     if (!page.tracks.tags) attempt(page, loadTags(page));
-    if (heading.row !== hover.row) heading = { row: hover.row, node: trackHeading(page, hover.row) };
+    const id = page.tracks.ids[hover.row];
+    if (heading.id !== id) heading = { id, node: trackHeading(page, hover.row) };
     card.replaceChildren(...present([heading.node, ...genreBars(page, hover.row), tagChips(page, hover.row, null)]));
     const right = hover.x + GAP, fits = right + card.offsetWidth <= parent.clientWidth;
     const left = fits ? right : hover.x - GAP - card.offsetWidth;

@@ -5,6 +5,7 @@ import { isShown } from "page/actions/colouring.js";
 import { select, toggleSelected } from "page/actions/selection.js";
 import { pick } from "page/actions/tracks.js";
 import { MapView } from "page/map/map_view.js";
+import { shownEntry } from "page/core/colourings.js";
 import { byId } from "shared/dom.js";
 
 const GREY = { light: [188, 193, 198, 140], dark: [88, 95, 103, 150] };
@@ -22,7 +23,7 @@ export function mapSection(page) {
     click: (row, add) => { if (add && row >= 0 && store.state.pathFrom < 0) toggleSelected(page, row); else pick(page, row); },
   });
   store.subscribe(["tool"], ({ tool }) => { map.setTool(tool); element.dataset.tool = tool; });
-  store.subscribe(["legend", "hidden", "folderCodes", "hits", "tagHits", "selected", "dark"], (state) => paint(page, map, state));
+  store.subscribe(["legend", "hidden", "folderHits", "hits", "tagHits", "selected", "dark"], (state) => paint(page, map, state));
   store.subscribe(["current", "neighbours", "path", "dark"], ({ current, neighbours, path }) => (
     map.mark({ current, path, neighbours: neighbours.map(([row]) => row) })));
   store.subscribe(["reveal"], ({ reveal }) => { if (reveal?.rows) map.show(reveal.rows); else if (reveal) map.fit(); });
@@ -30,11 +31,11 @@ export function mapSection(page) {
 }
 
 /** @param {Page} page @param {MapView} map @param {State} state */
-function paint(page, map, { legend, selected, dark }) {
+function paint(page, map, { legend, hidden, selected, dark }) {
   const { n } = page.tracks, grey = dark ? GREY.dark : GREY.light;
   const colours = new Uint8Array(4 * n), front = new Uint8Array(n);
   const colourOf = legend.kind === "ramp" ? (/** @type {number} */ row) => legend.colourOf(row, dark)
-    : (/** @type {number} */ row) => legend.entries[legend.entryOf[row]].colour;
+    : (/** @type {number} */ row) => legend.entries[shownEntry(legend, hidden, row)].colour;
   for (let i = 0; i < n; i++) {
     front[i] = isShown(page, i) && (!selected || selected[i]) ? 1 : 0;
     const colour = front[i] ? colourOf(i) : grey;

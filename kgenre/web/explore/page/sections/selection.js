@@ -65,14 +65,14 @@ function buttons(page) {
 function save(page, kind) {
   const { length } = page.store.state.selection;
   attempt(page, exportSelection(page, kind).then(({ file, skipped }) => {
-    download(file, `kgenre ${count(length - skipped, "track")}.${kind}`);
-    say(page, `Saved ${count(length - skipped, "track")} as ${kind}.${leftOut(skipped)}`);
+    download(file, `kgenre ${count(length - skipped, "recording")}.${kind}`);
+    say(page, `Saved ${count(length - skipped, "recording")} as ${kind}.${leftOut(skipped)}`);
   }));
 }
 
 /** @param {Page} page */
 function copyLink(page) {
-  if (page.store.state.selection.length > MAX_LINKED) return say(page, `A link holds at most ${MAX_LINKED} tracks.`);
+  if (page.store.state.selection.length > MAX_LINKED) return say(page, `A link holds at most ${count(MAX_LINKED, "recording")}.`);
   navigator.clipboard.writeText(location.href).then(() => say(page, "Link copied."),
     () => say(page, "Copy the link from the address bar."));
 }

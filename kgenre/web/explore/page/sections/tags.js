@@ -23,13 +23,13 @@ async function preview(page, rows, choices) {
   const { tags } = page.source, wanted = wantedTags(page, rows, choices);
   if (!tags) return;
   /** @type {TagPreview} */
-  const plan = wanted.ids.length + wanted.mood_ids.length ? await tags.preview(wanted) : { changes: [], failures: [], undo: false, plan: "", skipped: 0 };
+  const plan = await tags.preview(wanted);
   const write = button(`Write ${count(plan.changes.length, "tag")}`, "Change the files; the old tags are kept for Undo",
-    () => change(page, write, () => tags.write({ ...wanted, plan: plan.plan }), "Tags written", "Files changed"),
+    () => change(page, write, () => tags.write({ ...wanted, plan: plan.plan }), "Tags written", "were changed"),
     { class: "main", id: "write-tags", disabled: !plan.changes.length });
   const moods = choices.moods ? ", and the moods among the tags that the model finds likely," : "";
   openDialog("Tags of files: nothing is written yet",
-    el("p", { class: "soft", text: `The corrected genre, or else the predicted one${moods} would be written into these files:` }),
+    el("p", { class: "soft", text: `The corrected genre, or else the predicted one${moods} would be written into ${filesOf(plan)}:` }),
     changeTable(plan.changes, choices.moods), ...boxes(page, rows, choices),
     el("p", { class: "row" }, write, plan.undo ? undoButton(page) : null), failed(plan.failures),
     plan.skipped ? el("p", { class: "bad", text: leftOut(plan.skipped) }) : null);
@@ -56,10 +56,13 @@ function changeTable(changes, named) {
   return el("table", {}, ...rows, moreRow(changes.length - MAX_ROWS));
 }
 
+/** @param {{ files: number, recordings: number }} counts */
+function filesOf({ files, recordings }) { return `${count(files, "file")} of ${count(recordings, "recording")}`; }
+
 /** @param {Page} page */
 function undoButton(page) {
   const undo = button("Undo", "Restore the old tags of the files that were written last",
-    () => change(page, undo, async () => page.source.tags?.undo(), "Undone", "Files with their old tags again"),
+    () => change(page, undo, async () => page.source.tags?.undo(), "Undone", "have their old tags again"),
     { id: "undo-tags" });
   return undo;
 }
@@ -70,7 +73,7 @@ function change(page, pressed, write, title, text) {
   return attempt(page, write().then((written) => {
     if (!written) return;
     takeTags(page, written);
-    openDialog(title, el("p", { text: `${text}: ${written.written.toLocaleString()}.` }), failed(written.failures),
+    openDialog(title, el("p", { text: `${filesOf(written)} ${text}.` }), failed(written.failures),
       written.undo ? undoButton(page) : null);
   }));
 }

@@ -8,7 +8,7 @@ import { colourByTag } from "page/actions/model_tags.js";
 import { attempt } from "page/actions/notices.js";
 import { startPath } from "page/actions/path.js";
 import { playSlice } from "page/actions/playback.js";
-import { duration } from "shared/text.js";
+import { count, duration } from "shared/text.js";
 import { correctionForm } from "page/ui/correction_form.js";
 import { button, byId, el, isTyping, redraw } from "shared/dom.js";
 import { heatMap } from "page/ui/heat_map.js";
@@ -22,11 +22,12 @@ const SHOWN = ["current", "details", "slice", "corrections", "sounding", "pathFr
 /** @param {Page} page @returns {Binding[]} */
 export function trackSection(page) {
   const { source } = page, section = byId("track", HTMLElement);
-  let heading = { row: -1, node: el("div") }; // kept, so that the cover is loaded once
+  let heading = { id: -1, node: el("div") }; // kept, so that the cover is loaded once
   page.store.subscribe(SHOWN, (state) => {
     section.hidden = state.current < 0;
     if (state.current < 0) return redraw(section, []);
-    if (heading.row !== state.current) heading = { row: state.current, node: trackHeading(page, state.current) };
+    const id = page.tracks.ids[state.current];
+    if (heading.id !== id) heading = { id, node: trackHeading(page, state.current) };
     redraw(section, [heading.node, ...content(page, state)]);
   });
   return [
@@ -40,12 +41,19 @@ export function trackSection(page) {
 /** @param {Page} page @param {State} state */
 function content(page, state) {
   const { source, tracks } = page, { current: row, details, corrections } = state;
-  const place = `${details ? details.path : tracks.text("folder", row)} · ${duration(tracks.seconds[row])}`;
+  const paths = details ? [details.path, ...details.copies.map(([path]) => path)] : tracks.files(row).map((file) => tracks.path(file));
   const form = source.corrections ? correctionForm({ id: "genre", of: `track ${row}`, rows: [row], corrections,
     correct: (rows, genre) => { attempt(page, correct(page, rows, genre)); } }) : null;
   const chips = tagChips(page, row, (tag) => { attempt(page, colourByTag(page, tag)); });
-  return [...genreBars(page, row), chips, el("div", { class: "soft small", text: place }),
+  return [...genreBars(page, row), chips, files(paths, duration(tracks.seconds[row])),
     ...(details ? analysis(page, state, details) : []), form];
+}
+
+/** The one file, or all files of the recording. @param {string[]} paths @param {string} length */
+function files(paths, length) {
+  if (paths.length === 1) return el("div", { class: "soft small", text: `${paths[0]} · ${length}` });
+  return el("div", { class: "soft small", id: "files", title: "Copies of the same audio: playlists name the first one" },
+    el("div", { text: `${count(paths.length, "file")} · ${length}` }), ...paths.map((text) => el("div", { text })));
 }
 
 /** @param {Page} page @param {State} state @param {TrackDetails} details */

@@ -25,11 +25,11 @@ function table(data, ids) {
   const named = tracks.tagNames.length > 0;
   const cells = ids.map((id) => {
     const row = /** @type {number} */ (tracks.rowOf.get(id));
-    return [tracks.titles[row], tracks.text("artist", row), tracks.text("album", row), tracks.year[row] || "",
+    return [tracks.path(tracks.standing[row]), tracks.title(row), tracks.text("artist", row), tracks.text("album", row), tracks.yearOf(row) || "",
       tracks.text("tag", row), tracks.unsure[row] ? UNSURE : tracks.answer(row).join("|"),
       ...(named ? [tags.top(row, tracks.tagNames.length, MIN_TAG, new Set()).map(({ name }) => name).join("|")] : [])];
   });
   const quoted = (/** @type {string | number} */ cell) => `"${String(cell).replace(/"/g, '""')}"`;
-  const lines = [["title", "artist", "album", "year", "genre", "predicted", ...(named ? ["tags"] : [])], ...cells];
+  const lines = [["path", "title", "artist", "album", "year", "genre", "predicted", ...(named ? ["tags"] : [])], ...cells];
   return lines.map((line) => `${line.map(quoted).join(",")}\n`).join("");
 }

@@ -1,9 +1,10 @@
 // What is shown of a track in several places: its heading, its genres, a list of tracks.
 
 /** @import { Page } from "page/core/types" */
+/** @import { Tracks } from "page/core/tracks.js" */
 /** @import { Child } from "shared/dom.js" */
 import { NEUTRAL, css, labelColour } from "shared/colours.js";
-import { duration, percent } from "shared/text.js";
+import { count, duration, percent } from "shared/text.js";
 import { AGREEMENT } from "page/core/tracks.js";
 import { el } from "shared/dom.js";
 import { genreBar } from "shared/genre_bar.js";
@@ -13,10 +14,15 @@ const MAX_CHIPS = 5, MIN_TAG = 0.05; // tags of a track that are shown
 const MIN_PROBABILITY = 0.004; // of a genre that is shown
 const UNSURE = "Unsure: none of these may fit";
 
+/** How many recordings there are, and of how many files. @param {Tracks} tracks */
+export function sizeOf({ there, filesThere }) {
+  return [count(there, "recording"), ...(filesThere > there ? [count(filesThere, "file")] : [])].join(", ");
+}
+
 /** Cover, title, artist, album. @param {Page} page @param {number} row */
 export function trackHeading({ tracks, source }, row) {
   const [artist, ...rest] = tracks.credits(row);
-  const head = el("div", { class: "head" }, el("div", {}, el("div", { class: "title", text: tracks.titles[row] }),
+  const head = el("div", { class: "head" }, el("div", {}, el("div", { class: "title", text: tracks.title(row) }),
     el("div", { class: "soft", text: artist || tracks.text("folder", row) }),
     el("div", { class: "soft small", text: rest.join(" · ") })));
   if (source.coverUrl) {
@@ -71,7 +77,7 @@ export function trackList({ tracks, store }, rows, click, options = {}) {
     const credits = tracks.credits(row).slice(0, 2).join(" · ") || tracks.text("folder", row);
     return el("li", { class: row === store.state.current ? "current" : "", on: { click: () => click(row) } },
       before(row), dot,
-      el("div", { class: "text" }, el("div", { text: tracks.titles[row] }), el("div", { class: "soft small", text: credits })),
+      el("div", { class: "text" }, el("div", { text: tracks.title(row) }), el("div", { class: "soft small", text: credits })),
       el("span", { class: "aside", text: after(row) }));
   });
   const hidden = rows.length - items.length;
