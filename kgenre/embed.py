@@ -17,6 +17,7 @@ from kgenre import cli
 from kgenre.audio.settings import ReaderSettings
 from kgenre.cli.output import read_output
 from kgenre.core.errors import KgenreError
+from kgenre.core.text import count
 from kgenre.training.settings import TrainingSettings
 
 FORMATS = ("npz", "parquet")
@@ -62,7 +63,7 @@ def _embed(args: argparse.Namespace) -> int:
         policy = cli.read_policy(args)
         failures, new = embed(model, rows, out, workers, policy, progress, engine=engine, source=source)
     if engine.is_whole:
-        print(f"{out}: {len(rows) - len(failures)} tracks, {new} of them new")
+        print(f"{out}: {count(len(rows) - len(failures), 'track')}, {new} of them new")
     else:
         cli.print_part(engine, out, new)
     progress.failures(failures, "failed")

@@ -19,6 +19,7 @@ from kgenre import cli
 from kgenre.cli.library import positive
 from kgenre.cli.output import read_output
 from kgenre.core.errors import KgenreError
+from kgenre.core.text import count
 from kgenre.library.map import METHODS
 
 
@@ -71,6 +72,7 @@ def _explore(args: argparse.Namespace) -> int:
 
 def _update(library, args: argparse.Namespace, model, policy):
     from kgenre.library.build import update_library
+    from kgenre.library.recordings import size_text
 
     progress = cli.BarProgress()
     try:
@@ -88,7 +90,7 @@ def _update(library, args: argparse.Namespace, model, policy):
     failed_before = set(library.failures(report.space, args.folder)["path"]) - report.failures.keys()
     if failed_before:
         print(f"{len(failed_before)} of the unchanged files failed before; --retry tries them again", file=sys.stderr)
-    print(f"{library.n_tracks()} tracks on the map; {update.quality.summary}", file=sys.stderr)
+    print(f"{size_text(library)} on the map; {update.quality.summary}", file=sys.stderr)
     return update
 
 
@@ -106,7 +108,7 @@ def _serve(library, space, quality, model, listening, args: argparse.Namespace, 
     address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
     print(f"{address}   (Ctrl-C stops)", flush=True)
     if left:
-        print(f"{left} tracks are analysed whole in the background; the page shows the progress", file=sys.stderr)
+        print(f"{count(left, 'track')} left to analyse whole; the page shows the progress", file=sys.stderr)
     if not args.no_browser:
         webbrowser.open(address)
     serve_library(library, space, quality, model, listening, args.folder if left else None, args.workers)

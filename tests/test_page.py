@@ -246,12 +246,12 @@ def test_tags_preview_write_undo_restores_the_file(client, token, place):
     stale = client.post("/tags/write", json={"ids": [song], "plan": "of other answers"}, headers=token)
     assert stale.status_code == 400 and "has changed since it was shown" in stale.text
     assert (place / "song.ogg").read_bytes() == before
-    written = {"written": 1, "tags": [[song, "jazz"]], "failures": [], "undo": True}
+    written = {"files": 1, "recordings": 1, "tags": [[song, "jazz"]], "failures": [], "undo": True}
     some = client.post("/tags/preview", json={"ids": [song, 99999]}, headers=token).json()
     assert some == plan | {"skipped": 1} and plan["skipped"] == 0
     assert client.post("/tags/write", json={"ids": [song], "plan": plan["plan"]}, headers=token).json() == written
     assert mutagen.File(place / "song.ogg")["genre"] == ["jazz"]
-    undone = {"written": 1, "tags": [[song, ""]], "failures": [], "undo": False}
+    undone = {"files": 1, "recordings": 1, "tags": [[song, ""]], "failures": [], "undo": False}
     assert client.post("/tags/undo", json={}, headers=token).json() == undone
     assert "genre" not in mutagen.File(place / "song.ogg")
     assert client.post("/tags/undo", json={}, headers=token).status_code == 400
@@ -640,11 +640,11 @@ def test_tags_dialog_written_tags_are_shown_at_once(server, tab, place):
     tab.click("#tags")
     tab.wait_for_selector("text=1 file cannot be written")  # the invented track has no file
     tab.click("#write-tags")
-    tab.wait_for_selector("text=Files changed: 1")
+    tab.wait_for_selector("text=Changed: 1 file of 1 recording.")
     row = row_of(tab, place, "song.ogg")
     assert tab.evaluate(f"kgenre.tracks.text('tag', {row})") == "jazz"
     tab.click("#undo-tags")
-    tab.wait_for_selector("text=old tags again: 1")
+    tab.wait_for_selector("text=old tags again: 1 file of 1 recording.")
     assert tab.evaluate(f"kgenre.tracks.text('tag', {row})") == ""
 
 

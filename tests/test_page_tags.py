@@ -314,12 +314,12 @@ def test_tags_dialog_writes_several_genres_and_moods_and_takes_them_back(server,
     shot(tab, "dialog")
     assert "mood" not in mutagen.File(place / "song.flac")
     tab.click("#write-tags")
-    tab.wait_for_selector("text=Files changed: 2")
+    tab.wait_for_selector("text=Changed: 2 files of 2 recordings.")
     written = mutagen.File(place / "song.flac")
     assert (written["genre"], written["mood"]) == (["jazz", "hip-hop"], ["Mellow", "Happy"])
     assert mutagen.File(place / "song.mp3")["TMOO"].text == ["Mellow", "Happy"]
     tab.click("#undo-tags")
-    tab.wait_for_selector("text=old tags again: 2")
+    tab.wait_for_selector("text=old tags again: 2 files of 2 recordings.")
     assert not {"genre", "mood"} & {*mutagen.File(place / "song.flac").keys()}
 
 
@@ -339,7 +339,7 @@ def test_tag_table_of_100000_tracks_is_compact(tmp_path):
         def tags(self, space, only):
             return np.arange(100_000), np.full((100_000, 90), 0.5, "float32")
 
-    table = tag_table(Full(), None)
+    table = tag_table(Full(), None, None)
     assert sum(map(len, table.values())) < 12.7e6  # 9.4 MB in base64
 
 
@@ -350,8 +350,11 @@ def test_explorer_moods_of_files_that_have_one_are_overwritten_only_if_wanted(pl
     with Library(place / "library.sqlite") as library:
         explorer, track = Explorer(library, library.space()), library.id_of(place / "song.mp3")
         set_fields(place / "song.mp3", {"mood": ["Mine"]})
-        assert preview(explorer, Wanted(ids=[], mood_ids=[track]))["changes"] == []
-        wanted = Wanted(ids=[], mood_ids=[track], overwrite_moods=True)
-        assert preview(explorer, wanted)["changes"] == [[str(place / "song.mp3"), "mood", "Mine", "Mellow; Happy"]]
+        changes = preview(explorer, Wanted(ids=[track], moods=True))["changes"]
+        assert [field for _, field, *_ in changes] == ["genre"]
+        changes = preview(explorer, Wanted(ids=[track], moods=True, overwrite=True))["changes"]
+        assert [change for change in changes if change[1] == "mood"] == [
+            [str(place / "song.mp3"), "mood", "Mine", "Mellow; Happy"]
+        ]
         set_fields(place / "song.mp3", {"mood": []})
         assert read_fields(place / "song.mp3", ("mood",)) == {"mood": []} and LABELS[3] == "jazz"

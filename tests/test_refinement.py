@@ -231,7 +231,7 @@ def test_track_that_fails_in_the_second_pass_is_gone_and_left_out_of_selections(
             changes = explorer.changes(0)
             assert unpacked(changes["gone"], "<i4").tolist() == [lost]
             assert unpacked(changes["genres"]["ids"], "<i4").tolist() == rest
-            assert explorer.held(ids) == rest and explorer.held([]) == []
+            assert list(explorer.held(ids)) == rest and explorer.held([]) == {}
             with pytest.raises(KgenreError, match="Received: 2 that are no longer there"):
                 explorer.held([lost, 999])
             assert lost not in [track for track, _ in explorer.neighbours(rest[0], 20, 2.0)]
@@ -414,7 +414,7 @@ def test_find_in_a_library_of_a_first_pass_tells_so_in_a_line(tmp_path, capsys):
         update_library(library, folder, LevelModel(), workers=1, only_first=True)
     assert find.main(["quiet", "--library", str(tmp_path / "library.sqlite")]) == 0
     said = capsys.readouterr()
-    assert "3 of 3 tracks are known by a first pass over some of their slices." in said.err and TURNING in said.out
+    assert "3 of 3 tracks known by a first pass over some of their slices." in said.err and TURNING in said.out
 
 
 def test_policy_of_a_first_pass_without_slices_is_refused():
@@ -608,12 +608,12 @@ def test_page_track_that_fails_in_the_second_pass_leaves_map_selection_and_table
         counted = (
             "[...document.querySelectorAll('#scale .count')].reduce((sum, one) => sum + Number(one.textContent), 0)"
         )
-        assert tab.inner_text("#foot").startswith("6 tracks") and tab.evaluate(counted) == 6
+        assert tab.inner_text("#foot").startswith("6 recordings") and tab.evaluate(counted) == 6
         tab.click("#pause-refinement")
         until(tab, f"kgenre.tracks.gone[{row}] === 1")
         tab.wait_for_selector("#selection:has-text('5 selected')")
-        assert "1 track left the map" in tab.inner_text("#message")
-        assert tab.inner_text("#foot").startswith("5 tracks") and tab.evaluate(counted) == 5
+        assert "1 recording left the map" in tab.inner_text("#message")
+        assert tab.inner_text("#foot").startswith("5 recordings") and tab.evaluate(counted) == 5
         assert tab.evaluate("kgenre.state.current") == -1 and tab.locator("#track").is_hidden()
         shoot(tab, "gone")
         colour = f"kgenre.map.points.colours[4 * {row} + 3]"

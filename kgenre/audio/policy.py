@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from kgenre.core.errors import KgenreError
+from kgenre.core.text import count
 
 SLICES_PER_TRACK = 1200
 AUTO = "auto"  # of decoders: those of the table that are not optional, in order
@@ -35,8 +36,8 @@ class ReadPolicy:
     def text(self) -> str:
         """For people: "all slices of each track", "at most 3 slices of each track, read by ffmpeg"."""
         n_slices = self.slices_per_track
-        amount = "all slices" if n_slices is None else f"at most {n_slices} slice{'s' if n_slices > 1 else ''}"
-        first = f"first {self.first_slices} slices, then " if self.first_slices else ""
+        amount = "all slices" if n_slices is None else f"at most {count(n_slices, 'slice')}"
+        first = f"first {count(self.first_slices, 'slice')}, then " if self.first_slices else ""
         return f"{first}{amount} of each track" + (f", read by {self.decoder}" if self.decoder != AUTO else "")
 
     def __post_init__(self):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kgenre.cli.output import Output, add_output_flags, read_output
 from kgenre.core.errors import KgenreError
+from kgenre.core.text import count
 
 FORMATS = ("m3u8", "csv", "json")
 
@@ -56,12 +57,12 @@ def open_songs(args: argparse.Namespace, near: str = "."):
     library = Library(args.library or find_library(near if os.path.exists(near) else "."), create=False)
     songs = Songs(library, library.space(args.model))
     if len(songs.ids) < songs.n_tracks:
-        analysed = f"{len(songs.ids)} of {songs.n_tracks} tracks are analysed"
+        analysed = f"{len(songs.ids)} of {count(songs.n_tracks, 'track')} analysed"
         model = f"{songs.space.name}, {songs.space.policy.text}"
         print(f"{analysed} ({model}). Run `kgenre explore DIR` to continue.", file=sys.stderr)
     provisional = library.provisional_tracks(songs.space)
     if provisional:
-        known = f"{provisional} of {songs.n_tracks} tracks are known by a first pass over some of their slices"
+        known = f"{provisional} of {count(songs.n_tracks, 'track')} known by a first pass over some of their slices"
         print(f"{known}. `kgenre explore DIR` completes it.", file=sys.stderr)
     return songs
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from kgenre.cli.flags import check_file
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_beside
+from kgenre.core.text import count
 
 # The file endings of each format that a command may have; the first one is the usual one.
 ENDINGS = {
@@ -43,10 +44,10 @@ class Output:
         else:
             self.write(lambda path: path.write_text(text, encoding="utf-8", errors="surrogateescape"))
 
-    def report_songs(self, count: int) -> None:
+    def report_songs(self, songs: int) -> None:
         """Says on standard error how many songs the file holds, if there is a file."""
         if self.path is not None:
-            print(f"{self.path}: {count} {'song' if count == 1 else 'songs'}", file=sys.stderr)
+            print(f"{self.path}: {count(songs, 'song')}", file=sys.stderr)
 
     def write(self, write: Callable[[Path], object]) -> None:
         """Calls `write` with a path beside the file, then renames it: the file is complete or unchanged."""

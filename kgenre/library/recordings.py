@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kgenre.core.text import count
 from kgenre.library.store import TEXTS, Library
 
 
@@ -48,6 +49,12 @@ class Recordings:
         mask[copies] = False
         mask[copies[found]] = True
         return mask
+
+
+def size_text(library: Library) -> str:
+    """How many recordings a library has, and of how many files."""
+    recordings, files = library.n_recordings(), library.n_tracks()
+    return count(recordings, "recording") + (f", {count(files, 'file')}" if files > recordings else "")
 
 
 def _ordered_copies(library: Library, ids: np.ndarray) -> list[list[int]]:

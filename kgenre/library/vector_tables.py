@@ -29,6 +29,10 @@ class VectorTables(Database):
         """Tracks that can be used, analysed or not."""
         return self._db.execute("SELECT count(*) FROM tracks WHERE state = 'ok'").fetchone()[0]
 
+    def n_recordings(self) -> int:
+        """Recordings that these tracks are of: copies of the same audio count once."""
+        return self._db.execute("SELECT count(DISTINCT audio_hash) FROM tracks WHERE state = 'ok'").fetchone()[0]
+
     def vectors(self, space: Space) -> tuple[np.ndarray, np.ndarray]:
         """Ids int64 (n,), ascending, and the mean embedding of each track, float32 (n, d). Copies have equal rows."""
         return self._means(space, "mean")

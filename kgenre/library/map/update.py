@@ -5,6 +5,7 @@ import logging
 import numpy as np
 
 from kgenre.core.progress import SILENT, Progress
+from kgenre.core.text import count
 from kgenre.embeddings.layout import STEPS, layout
 from kgenre.library.map import METHODS
 from kgenre.library.map.placement import align, place_new_tracks
@@ -66,7 +67,8 @@ def update_map(
 
 
 def _lay_out(vectors, old, kept, method: str, workers: int, progress: Progress) -> np.ndarray:
-    log.info("laying out the map of %d tracks%s", len(vectors), ", aligned with the old map" if len(kept) else "")
+    aligned = ", aligned with the old map" if len(kept) else ""
+    log.info("laying out the map of %s%s", count(len(vectors), "recording"), aligned)
     with progress.task("laying out the map", STEPS, "steps") as advance:
         return align(layout(vectors, 0, method, workers, advance), old, kept)
 
@@ -75,7 +77,7 @@ def _add(vectors, old, kept, new, method: str) -> np.ndarray:
     positions = np.empty((len(vectors), 2), "float32")
     positions[kept] = old
     if len(new):
-        log.info("placing %d new tracks among %d tracks, which keep their positions", len(new), len(kept))
+        log.info("placing %s; the other %d keep their positions", count(len(new), "new recording"), len(kept))
         positions[new] = place_new_tracks(vectors[new], vectors[kept], old, method)
     return positions
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kgenre.audio.walk import Found
 from kgenre.core.errors import KgenreError
+from kgenre.core.text import count
 from kgenre.library.records import KnownFile, Space
 from kgenre.library.scan.report import Report
 from kgenre.library.scan_tables import below
@@ -49,7 +50,7 @@ def find_gone(
     n_lost = sum(held.state == "ok" for held in gone.values())
     if n_lost and not unchanged and not found.files and not found.closed:
         raise KgenreError(
-            f"{os.fsdecode(root)}: holds no audio, but {n_lost} tracks of it are known. Is its drive there? "
+            f"{os.fsdecode(root)}: holds no audio, and had {count(n_lost, 'track')} before. Is its drive there? "
             f"If the music is gone for good, delete {place}."
         )
     return gone

@@ -14,6 +14,7 @@ from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.walk import walk
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
+from kgenre.core.text import count
 from kgenre.library.head import save_rule
 from kgenre.library.scan.comparison import (
     drop_roots,
@@ -85,7 +86,8 @@ def scan(
     lost = find_lost(root, found, known, gone) if todo else []
     settings = Settings(model.slice_spec, policy.first if first else policy, background.niceness)
     processes = min(workers or os.cpu_count() or 1, len(todo))
-    with progress.task(f"first {policy.first_slices} slices" if first else "analysing", len(todo), "tracks") as advance:
+    title = f"first {count(policy.first_slices, 'slice')}" if first else "analysing"
+    with progress.task(title, len(todo), "tracks") as advance:
         results = AnalysisResults(library, space, model, known, lost, report, advance, first, background.changed)
         with Workers(processes, settings, limit_seconds, analyser) as pool:
             for worker, job, message in pool.messages(results.jobs(todo, found.files), background.check):

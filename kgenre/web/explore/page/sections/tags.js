@@ -25,7 +25,7 @@ async function preview(page, rows, choices) {
   /** @type {TagPreview} */
   const plan = await tags.preview(wanted);
   const write = button(`Write ${count(plan.changes.length, "tag")}`, "Change the files; the old tags are kept for Undo",
-    () => change(page, write, () => tags.write({ ...wanted, plan: plan.plan }), "Tags written", "were changed"),
+    () => change(page, write, () => tags.write({ ...wanted, plan: plan.plan }), "Tags written", "Changed"),
     { class: "main", id: "write-tags", disabled: !plan.changes.length });
   const moods = choices.moods ? ", and the moods among the tags that the model finds likely," : "";
   openDialog("Tags of files: nothing is written yet",
@@ -62,7 +62,7 @@ function filesOf({ files, recordings }) { return `${count(files, "file")} of ${c
 /** @param {Page} page */
 function undoButton(page) {
   const undo = button("Undo", "Restore the old tags of the files that were written last",
-    () => change(page, undo, async () => page.source.tags?.undo(), "Undone", "have their old tags again"),
+    () => change(page, undo, async () => page.source.tags?.undo(), "Undone", "With their old tags again"),
     { id: "undo-tags" });
   return undo;
 }
@@ -73,7 +73,7 @@ function change(page, pressed, write, title, text) {
   return attempt(page, write().then((written) => {
     if (!written) return;
     takeTags(page, written);
-    openDialog(title, el("p", { text: `${filesOf(written)} ${text}.` }), failed(written.failures),
+    openDialog(title, el("p", { text: `${text}: ${filesOf(written)}.` }), failed(written.failures),
       written.undo ? undoButton(page) : null);
   }));
 }
