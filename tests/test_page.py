@@ -241,15 +241,18 @@ def test_tags_preview_write_undo_restores_the_file(client, token, place):
     song = track_id(place, "song.ogg")
     before = (place / "song.ogg").read_bytes()
     plan = client.post("/tags/preview", json={"ids": [song]}, headers=token).json()
+    assert plan["changes"] == []  # the library knows a genre tag of it
+    wanted = {"ids": [song], "overwrite": True}
+    plan = client.post("/tags/preview", json=wanted, headers=token).json()
     assert plan["changes"] == [[str(place / "song.ogg"), "genre", "", "jazz"]] and not plan["undo"]
     assert (place / "song.ogg").read_bytes() == before
-    stale = client.post("/tags/write", json={"ids": [song], "plan": "of other answers"}, headers=token)
+    stale = client.post("/tags/write", json=wanted | {"plan": "of other answers"}, headers=token)
     assert stale.status_code == 400 and "has changed since it was shown" in stale.text
     assert (place / "song.ogg").read_bytes() == before
     written = {"files": 1, "recordings": 1, "tags": [[song, "jazz"]], "failures": [], "undo": True}
-    some = client.post("/tags/preview", json={"ids": [song, 99999]}, headers=token).json()
+    some = client.post("/tags/preview", json=wanted | {"ids": [song, 99999]}, headers=token).json()
     assert some == plan | {"skipped": 1} and plan["skipped"] == 0
-    assert client.post("/tags/write", json={"ids": [song], "plan": plan["plan"]}, headers=token).json() == written
+    assert client.post("/tags/write", json=wanted | {"plan": plan["plan"]}, headers=token).json() == written
     assert mutagen.File(place / "song.ogg")["genre"] == ["jazz"]
     undone = {"files": 1, "recordings": 1, "tags": [[song, ""]], "failures": [], "undo": False}
     assert client.post("/tags/undo", json={}, headers=token).json() == undone
