@@ -166,7 +166,7 @@ def test_embed_of_other_songs_keeps_those_of_the_earlier_call(run, manifest):
     assert run(Level(), folder / "a.wav", data=False)[0] == 0
     assert run(Level(), folder / "b.wav", folder / "a.wav", folder / "b.wav", data=False)[0] == 0
     status, text, _ = run(Level(), folder / "c.flac", data=False)
-    assert status == 0 and "1 tracks, 1 of them new" in text
+    assert status == 0 and "1 track, 1 of them new" in text
     table = read_embeddings(folder / "out.npz").table
     assert table["track_id"].tolist() == ["a", "b", "c"] and set(table["genre"]) == {""}
 
