@@ -14,7 +14,7 @@ from benchmarks.invented_library import InventedModel as Scanned
 from benchmarks.invented_library import fill
 from benchmarks.peak import peak_mib
 from kgenre.embeddings.compact_vectors import CompactVectors
-from kgenre.library.head import Head, predict, save_head, save_rule
+from kgenre.library.head import Head, predict, save_heads, save_rule
 from kgenre.library.map.update import update_map
 from kgenre.library.scan.scan import scan
 from kgenre.library.search.path import COPY_DISTANCE, COPY_SHARE, MAX_DETOUR, MIN_ARC, path_between
@@ -154,8 +154,8 @@ def test_predict_of_some_tracks_equals_that_of_all(library, kind):
         probable, far = library.probabilities(space)[1].max(axis=1), distance(library.vectors(space)[1])
         save_rule(library, space, UnsureRule(float(np.median(probable - 0.05 * far)), 0.05, distance))
     if kind == "head":
-        head = Head(space.labels, rng.normal(size=(16, 6)).astype("f4"), np.zeros(6, "f4"))
-        save_head(library, space, head)
+        head = Head(space.labels, rng.normal(size=(16, 6)).astype("f4"), np.zeros(6, "f4"), 1)
+        save_heads(library, space, [head])
     every, rows = predict(library, space, head), [3, 50, 199]
     some = predict(library, space, head, every.ids[rows])
     assert some.ids.tolist() == every.ids[rows].tolist() and some.unsure.tolist() == every.unsure[rows].tolist()

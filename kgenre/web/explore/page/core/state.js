@@ -15,7 +15,7 @@ export function initialState(source, tracks) {
     current: -1, details: null, slice: -1, selection: [], selected: null,
     neighbours: [], neighboursOf: -1, excluded: new Set(), maxDistance: 1,
     path: [], pathFrom: -1, sequence: null, heatMap: null, heatMapPending: null,
-    genres: 0, retrained: Boolean(source.data.retrained), useTags: false,
+    genres: 0, heads: source.data.heads ?? [], retraining: null, useTags: false,
     refinement: null, failures: source.failures ?? [], gone: 0,
     corrections: new Map(Object.entries(source.data.corrections).map(([row, genre]) => [Number(row), genre])),
     clickPlays: true, playback: null, sounding: false, queue: null,

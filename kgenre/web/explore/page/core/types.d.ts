@@ -23,7 +23,7 @@ export interface GenreData {
   top: string;
   chosen: string;
   probabilities: string;
-  retrained?: boolean;
+  heads?: number[]; // of the retrained heads, the last in use: how many tracks each learned from; none for the model's own
   version?: number; // of two answers of the server, the one with the higher version is newer
 }
 
@@ -114,7 +114,10 @@ export interface HeatMap {
   spectrogram_shape: [bands: number, frames: number];
 }
 
-export interface RetrainReport extends GenreData {
+/** A head that was fitted to the corrections and is not in use yet: the tracks whose genre it would change. */
+export interface RetrainPlan {
+  plan: number;
+  changes: [id: number, before: string, after: string][]; // corrected tracks first
   labelled_tracks: number;
   evaluated_tracks: number;
   accuracy_before: number | null;
@@ -175,8 +178,11 @@ export interface DataSource {
   readonly corrections?: {
     /** The genre as it was stored, in the spelling that the library already uses; null removes the correction. */
     correct(ids: number[], genre: string | null): Promise<Corrected>;
-    retrain(useTags: boolean): Promise<RetrainReport>;
-    resetHead(): Promise<GenreData>;
+    /** Fits a head, which is not used before `retrain` is called with its plan. */
+    preview(useTags: boolean): Promise<RetrainPlan>;
+    retrain(plan: number): Promise<GenreData>;
+    /** Back to the head that was in use before the last retraining. */
+    undo(): Promise<GenreData>;
   };
   readonly tags?: {
     preview(wanted: WantedTags): Promise<TagPreview>;
@@ -245,7 +251,8 @@ export interface State {
   // genres
   genres: number; // counts the changes of genres and tags in Tracks
   corrections: ReadonlyMap<number, string>;
-  retrained: boolean;
+  heads: readonly number[];
+  retraining: RetrainPlan | null; // shown, and not applied yet
   useTags: boolean;
   refinement: RefinementStatus | null;
   failures: readonly Failure[];

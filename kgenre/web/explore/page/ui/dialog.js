@@ -14,6 +14,8 @@ export function openDialog(title, ...content) {
   if (!dialog.open) dialog.showModal();
 }
 
+export function closeDialog() { byId("dialog", HTMLDialogElement).close(); }
+
 /** @param {readonly Failure[]} failures */
 export function failureTable(failures) {
   const rows = failures.slice(0, MAX_ROWS).map(([path, reason]) => (
