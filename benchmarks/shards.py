@@ -107,7 +107,7 @@ def compare_forms(folder: Path, songs: list[str]) -> None:
     with soundfile.SoundFile(stream, "w", RATE, 1) as file:
         for song in songs:
             file.write(decode(song, RATE, seconds=MOST_SECONDS).samples)
-    plan = ShardPlan(str(folder), 0, ((0, str(stream), 0),), RATE, "auto")
+    plan = ShardPlan.of_files(folder, 0, [stream], RATE)
     hours = write_shard(plan)["samples"] / RATE / 3600
     read, files = forms(folder, plan.file)
     print(f"  {hours:.2f} hours at {RATE} Hz, mono")

@@ -29,7 +29,7 @@ SPEC = SliceSpec(RATE, 2 * RATE, RATE)
 
 def write(folder, *files, rate: int = RATE) -> ShardPlan:
     """A shard of files in a folder; what it says of itself is in its JSON file."""
-    plan = ShardPlan(str(folder), 0, tuple((number, str(file), 0) for number, file in enumerate(files)), rate, "auto")
+    plan = ShardPlan.of_files(folder, 0, files, rate)
     write_shard(plan)
     return plan
 
@@ -142,7 +142,7 @@ def test_flipped_byte_anywhere_is_found(tmp_path):
     write_sound(tmp_path / "a.wav", music(4.0, RATE, 1), RATE)
     plan = write(tmp_path, tmp_path / "a.wav", tmp_path / "a.wav")
     size, rng = plan.file.stat().st_size, np.random.default_rng(0)
-    tables = range(size - TRAILER.size - 3 * 8 - 5 * len(open_shard(str(plan.file)).sums), size)
+    tables = range(size - TRAILER.size - 5 * 8 - 5 * len(open_shard(str(plan.file)).sums), size)
     for place in [*rng.integers(0, size, 60), *tables]:
         flip(plan.file, int(place))
         with pytest.raises(AudioError) as caught:
