@@ -33,7 +33,7 @@ ROUNDS, STEPS, SKIPPED = 3, 8, 3  # SKIPPED: of a round, in which the queues fil
 
 def write_set(folder: Path, songs: list[str], rate: int) -> list[str]:
     """The songs in one shard: their paths there."""
-    plan = ShardPlan(str(folder), 0, tuple((i, song, 0) for i, song in enumerate(songs)), rate, "auto")
+    plan = ShardPlan.of_files(folder, 0, songs, rate)
     return [f"{plan.file}#{index}" for index in range(len(write_shard(plan)["tracks"]))]
 
 

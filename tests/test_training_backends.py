@@ -80,7 +80,7 @@ def test_grain_batches_are_those_of_tf_data(tracks, workers):
     tf_data = arrays(training_batches(crops[1], workers, "tf.data"))
     assert len(grain[0]) == (2 * plan.steps + 1) * plan.batch_size
     assert 0 < (grain[1] > 0).sum(axis=1).mean() <= 2 and grain[0].std() > 0.01
-    assert not grain[1][:, 2].any()  # the next track is in its place
+    assert not grain[1][:, 2].any()  # another track is in its place
     for one, other in zip(grain, tf_data):
         assert one.dtype == other.dtype == np.float32
         np.testing.assert_array_equal(one, other)

@@ -162,7 +162,7 @@ def network_of(init: str | None) -> dict:
 def remove_parts(folder) -> None:
     """Removes what writers of a run that were killed left beside their files."""
     for directory in (Path(folder), Path(folder) / "checkpoints"):
-        for part in directory.glob(".part-[0-9]*-*"):
+        for part in directory.glob(".part-*-*"):
             part.unlink(missing_ok=True)
     for part in (Path(folder) / "saved_model").glob(".export-*"):
         shutil.rmtree(part, ignore_errors=True)
