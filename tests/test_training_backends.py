@@ -22,11 +22,12 @@ from kgenre.audio.slicing import SliceSpec
 from kgenre.augment.mixup import Mixup
 from kgenre.augment.stretch import Tempo
 from kgenre.core.errors import KgenreError
+from kgenre.core.files import write_json
 from kgenre.evaluation.evaluate import run_collection
 from kgenre.evaluation.finish import finish_with_tensorflow
 from kgenre.serving.catalogue import open_model
 from kgenre.serving.predict import predict_tracks
-from kgenre.training.backend import ANSWERS, check_answers, keep_answers
+from kgenre.training.backend import ANSWERS, add_backend, check_answers, keep_answers
 from kgenre.training.batches import TrainingCrops
 from kgenre.training.loaders import training_batches
 from kgenre.training.plan import TrainingPlan
@@ -244,8 +245,8 @@ def test_board_has_the_scalars_of_every_epoch(folder):
 
 @pytest.fixture
 def copied(base, tmp_path) -> Run:
-    shutil.copytree(base.folder, tmp_path / "run")
-    return Run(tmp_path / "run")
+    shutil.copytree(base.folder, tmp_path / "a run")
+    return Run(tmp_path / "a run")
 
 
 def test_other_answers_of_tensorflow_are_an_error(copied):
@@ -263,8 +264,36 @@ def test_other_answers_of_tensorflow_are_an_error(copied):
 
 def test_training_without_tensorflow_installed_says_where_to_go_on(copied, monkeypatch):
     monkeypatch.setattr("kgenre.evaluation.finish.installed", lambda name: False)
-    with pytest.raises(KgenreError, match=r"is trained .*need TensorFlow, which is not installed here.*=tensorflow kg"):
+    step = r"is trained .*need TensorFlow, which is not installed here.* set KERAS_BACKEND=tensorflow and go on with: "
+    with pytest.raises(KgenreError, match=f"{step}kgenre train --resume --out '{copied.folder}'"):
         finish_with_tensorflow(copied)
+    with pytest.raises(KgenreError, match=f"{step}the same command"):
+        finish_with_tensorflow(copied, again="the same command")
+
+
+@pytest.mark.parametrize(
+    ("program", "cause"),
+    [
+        ("exit 2", "failed: see above. "),
+        ("kill -9 $$", "failed: its process was ended by SIGKILL, perhaps out of memory. "),
+        ("kill -15 $$", "failed: its process was ended by SIGTERM. "),
+    ],
+)
+def test_what_ended_the_process_with_tensorflow_is_named(program, cause, copied, tmp_path, monkeypatch):
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\n{program}\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(KgenreError, match=rf"{cause}Set KERAS_BACKEND=tensorflow and go on with: the same command"):
+        finish_with_tensorflow(copied, again="the same command")
+
+
+def test_run_of_before_other_backends_goes_on_as_one_of_tensorflow(copied):
+    facts = copied.load_facts()
+    del facts["backends"]
+    write_json(copied / "run.json", facts)
+    add_backend(copied)
+    assert copied.backends == [f"tensorflow {tf.__version__}"] and "backends" not in copied.load_facts()
 
 
 def test_run_goes_on_with_another_backend(collection, tmp_path):
