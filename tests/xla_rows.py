@@ -44,12 +44,15 @@ def make_row(name: str, seconds: float = 1.5) -> tuple[Callable, list[np.ndarray
 
 
 def program(function: Callable, inputs: list) -> str:
-    """The HLO text that XLA is given for a function, on TensorFlow a tf.function; what cannot be compiled raises."""
+    """The HLO text that XLA is given for a function; what cannot be compiled raises."""
     if keras.backend.backend() == "jax":
         import jax
 
         return jax.jit(function).lower(*inputs).as_text(dialect="hlo")
-    return function.experimental_get_compiler_ir(*inputs)(stage="hlo")
+    import tensorflow as tf
+
+    inputs = [tf.constant(x) for x in inputs]
+    return tf.function(function, jit_compile=True).experimental_get_compiler_ir(*inputs)(stage="hlo")
 
 
 def operations(text: str) -> set[str]:
