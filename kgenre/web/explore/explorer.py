@@ -15,7 +15,7 @@ from kgenre.library.records import Space
 from kgenre.library.refinement import Refinement
 from kgenre.library.search.filters import confidence, predicted_texts, tag_texts
 from kgenre.library.search.path import path_between
-from kgenre.library.search.vectors import load_vectors
+from kgenre.library.search.vectors import load_vectors, nearest_songs, row_of
 from kgenre.library.store import Library
 from kgenre.model.aggregate import aggregate
 from kgenre.web.explore import media, payload
@@ -161,8 +161,8 @@ class Explorer:
     def row(self, track: int) -> int:
         """Raises KgenreError if this space does not hold the track."""
         self.library.path_of(track)
-        row = int(np.searchsorted(self.ids, track))
-        if row >= len(self.ids) or self.ids[row] != track:
+        row = row_of(self.ids, track)
+        if row is None:
             raise KgenreError(f"{self.space.name} has not analysed the track with the id {track}.")
         return row
 
@@ -237,7 +237,8 @@ class Explorer:
                 f"`n` must be in [1, {MAX_TRACKS}], `max_distance` in [0, 2]. Received: {n}, {max_distance}."
             )
         row = self.row(self.file(track))
-        rows, distances = self.vectors.nearest(row, n, self._others(row))
+        name = payload.shown(self.library.path_of(track))
+        rows, distances = nearest_songs(self.vectors, row, n, self._others(row), name)
         near = distances <= max_distance
         ids = self.ids[rows[near]].tolist()
         return [[other, round(distance, 4)] for other, distance in zip(ids, distances[near].tolist())]

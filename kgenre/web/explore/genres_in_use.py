@@ -8,6 +8,7 @@ import numpy as np
 from kgenre.embeddings.compact_vectors import CompactVectors
 from kgenre.library import head
 from kgenre.library.records import Space
+from kgenre.library.search.vectors import row_of
 from kgenre.library.store import Library
 from kgenre.model.aggregate import aggregate
 from kgenre.model.unsure import is_unsure
@@ -55,16 +56,10 @@ def refreshed(
         means = library.means_of(space, track)
         if means is None:
             continue
-        if (row := _row_of(ids, track)) is not None:
+        if (row := row_of(ids, track)) is not None:
             vectors.put([row], means[0][None])
         answer = means[1] if in_use is None else aggregate(in_use(*library.slices(space, track)[1:]))
-        if (row := _row_of(before.ids, track)) is not None:
+        if (row := row_of(before.ids, track)) is not None:
             doubt = is_unsure(rule, answer, means[0]) & head.is_same_answer(space, means[1], answer)
             probabilities[row], unsure[row] = answer, doubt
     return genres._replace(prediction=before._replace(probabilities=probabilities, unsure=unsure))
-
-
-def _row_of(ids: np.ndarray, track: int) -> int | None:
-    """The row of a track among ascending ids, if it has one."""
-    at = int(np.searchsorted(ids, track))
-    return at if at < len(ids) and ids[at] == track else None
