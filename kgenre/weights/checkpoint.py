@@ -4,13 +4,15 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from kgenre.core.packages import check_installed
 
+if TYPE_CHECKING:  # `kgenre train --help` imports this by its architectures
+    import numpy as np
 
-def read_checkpoint(prefix: str) -> dict[str, np.ndarray]:
+
+def read_checkpoint(prefix: str) -> dict[str, "np.ndarray"]:
     """The float32 variables of a checkpoint by name.
 
     Args:
@@ -19,6 +21,8 @@ def read_checkpoint(prefix: str) -> dict[str, np.ndarray]:
     Raises:
         ValueError: it cannot be read.
     """
+    import numpy as np
+
     check_installed("tensorflow")
     if "tensorflow" in sys.modules:
         return _variables(prefix)
@@ -33,7 +37,7 @@ def read_checkpoint(prefix: str) -> dict[str, np.ndarray]:
             return dict(arrays)
 
 
-def _variables(prefix: str) -> dict[str, np.ndarray]:
+def _variables(prefix: str) -> dict[str, "np.ndarray"]:
     import tensorflow as tf
 
     try:
@@ -45,4 +49,6 @@ def _variables(prefix: str) -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
+    import numpy as np
+
     np.savez(sys.argv[2], **_variables(sys.argv[1]))
