@@ -1,8 +1,8 @@
 // What the colours of the map may mean: a table, each row a name and how a legend is made of the tracks.
 
 /** @import { CategoryLegend, Legend } from "page/core/types" */
-/** @import { Colour } from "shared/types" */
-import { NEUTRAL, labelColour, rampColour, rgb } from "shared/colours.js";
+/** @import { Shades } from "shared/types" */
+import { NEUTRAL, labelShades, rampColour, rgb } from "shared/colours.js";
 import { count, percent, plain } from "shared/text.js";
 import { AGREEMENT, Tracks, UNSURE } from "page/core/tracks.js";
 
@@ -11,17 +11,17 @@ const MAX_ENTRIES = 24; // of a legend; rarer ones share an entry
 const NO_LABEL = -1; // in place of a label's number where the model is unsure
 const AGREEMENT_ENTRIES = new Map([
   [AGREEMENT.noTag, { name: "no genre tag", colour: NEUTRAL }],
-  [AGREEMENT.unknownTag, { name: "tag is none of the labels", colour: rgb("#8fa3b8") }],
-  [AGREEMENT.agree, { name: "tag and model agree", colour: rgb("#2fa35a") }],
-  [AGREEMENT.disagree, { name: "tag and model disagree", colour: rgb("#e0454f") }],
-  [AGREEMENT.unsure, { name: "model is unsure", colour: rgb("#c9b37a") }],
+  [AGREEMENT.unknownTag, { name: "tag is none of the labels", colour: { light: rgb("#6d8299"), dark: rgb("#8fa3b8") } }],
+  [AGREEMENT.agree, { name: "tag and model agree", colour: { light: rgb("#1a954d"), dark: rgb("#2fa35a") } }],
+  [AGREEMENT.disagree, { name: "tag and model disagree", colour: { light: rgb("#e0454f"), dark: rgb("#e0454f") } }],
+  [AGREEMENT.unsure, { name: "model is unsure", colour: { light: rgb("#8d7a35"), dark: rgb("#c9b37a") } }],
 ]);
 
 /** The tag is of those that the model gives. @type {Record<string, { name: string, legend: (tracks: Tracks, tag: string) => Legend }>} */
 export const COLOURINGS = {
   prediction: { name: "Predicted genre", legend: (t) => (
     categories(t, Int32Array.from({ length: t.n }, (_, i) => (t.unsure[i] ? NO_LABEL : t.label(i))),
-      (code) => t.labels[code] ?? UNSURE, (code) => (code === NO_LABEL ? NEUTRAL : labelColour(code)))) },
+      (code) => t.labels[code] ?? UNSURE, (code) => (code === NO_LABEL ? NEUTRAL : labelShades(code)))) },
   tag: { name: "Genre tag", legend: tagLegend },
   [TAG_COLOURING]: { name: "Predicted tag", legend: modelTagLegend },
   disagreement: { name: "Disagreement", legend: (t) => (
@@ -30,7 +30,7 @@ export const COLOURINGS = {
   year: { name: "Year", legend: (t) => (
     ramp(t, Int16Array.from({ length: t.n }, (_, i) => t.yearOf(i)), (i) => t.yearOf(i) > 0, String)) },
   folder: { name: "Folder", legend: (t) => categories(t, t.codes("folder"),
-    (code) => t.columns.folder.names[code] || ".", (_, i) => labelColour(i), foldersOfCopies(t)) },
+    (code) => t.columns.folder.names[code] || ".", (_, i) => labelShades(i), foldersOfCopies(t)) },
   confidence: { name: "Confidence", legend: (t) => (
     ramp(t, Float32Array.from({ length: t.n }, (_, i) => t.confidence(i)), () => true, percent)) },
 };
@@ -63,7 +63,7 @@ function tagLegend(tracks) {
   });
   return categories(tracks, tracks.codes("tag").map((code) => merged[code]), (code) => names[code] || "no tag", (code, i) => {
     const label = labels.indexOf(plain(names[code]));
-    return !names[code] ? NEUTRAL : labelColour(label >= 0 ? label : tracks.labels.length + i);
+    return !names[code] ? NEUTRAL : labelShades(label >= 0 ? label : tracks.labels.length + i);
   });
 }
 
@@ -71,7 +71,7 @@ function tagLegend(tracks) {
  * @param {Tracks} tracks
  * @param {Int32Array} codes of the rows
  * @param {(code: number) => string} nameOf
- * @param {(code: number, entry: number) => Colour} colourOf
+ * @param {(code: number, entry: number) => Shades} colourOf
  * @param {ReadonlyMap<number, number[]>} several all codes of rows that have several
  * @returns {Legend}
  */
@@ -114,6 +114,6 @@ function ramp({ gone }, values, known, text, from = Infinity) {
   if (low > high) { low = 0; high = 1; }
   return {
     kind: "ramp", low: text(low), middle: text(Math.round(50 * (low + high)) / 100), high: text(high), most: high,
-    colourOf: (row, dark) => (known(row) ? rampColour((values[row] - low) / (high - low || 1), dark) : NEUTRAL),
+    colourOf: (row, dark) => (known(row) ? rampColour((values[row] - low) / (high - low || 1), dark) : dark ? NEUTRAL.dark : NEUTRAL.light),
   };
 }

@@ -1,0 +1,44 @@
+// Names of the map's places, and covers where there is room for them.
+
+/** @import { Binding, Page } from "page/core/types" */
+/** @import { Terms } from "page/core/terms.js" */
+/** @import { MapView } from "page/map/map_view.js" */
+import { loadTags } from "page/actions/model_tags.js";
+import { attempt } from "page/actions/notices.js";
+import { findPlaces } from "page/core/places.js";
+import { termLevels } from "page/core/terms.js";
+import { NEUTRAL, labelShades, themedCss } from "shared/colours.js";
+import { byId } from "shared/dom.js";
+
+const LEVELS = [2, 6]; // zooms where the names are those of parts of the map, and of a few tracks
+const CELL = 20; // pixels, of the cells that places are made of: up to twice as many
+const MARGIN = 0.25; // share of the view around it that has names too, which a move brings in
+const MAX_REGIONS = 12; // that the text for screen readers names
+
+/** @param {Page} page @param {MapView} map @returns {Binding[]} */
+export function namesSection(page, map) {
+  const { store, tracks } = page, summary = byId("map-summary", HTMLElement);
+  /** @type {Terms[][] | null} */
+  let terms = null;
+  const colourOf = (/** @type {number} */ row) => themedCss(tracks.unsure[row] ? NEUTRAL : labelShades(tracks.label(row)));
+  const lay = () => {
+    const { view, floating, names, covers } = map, zoom = view.pixels / view.whole, level = LEVELS.filter((least) => zoom >= least).length;
+    if (level > 0 && !tracks.tags) attempt(page, loadTags(page));
+    terms ??= termLevels(tracks, store.state.colouring, store.state.legend);
+    const side = 2 ** Math.ceil(Math.log2(CELL / view.pixels)); // of few sizes, so that names stay while one zooms a little
+    const places = findPlaces(map.seen(MARGIN), tracks, side, terms[level]);
+    names.show(places, level, covers.show(map.seen(0), colourOf));
+    floating.settle();
+    if (level === 0) summary.textContent = description(places);
+  };
+  store.subscribe(["legend", "genres", "tagTables", "gone"], () => { terms = null; });
+  store.subscribe(["tagTables"], ({ tagTables }) => { if (tagTables) lay(); });
+  map.whenSettled(lay);
+  return [];
+}
+
+/** @param {readonly { name: string, count: number }[]} places */
+function description(places) {
+  const named = places.slice(0, MAX_REGIONS).map((place) => `${place.name} (${place.count.toLocaleString()})`);
+  return named.length ? `Places of the map: ${named.join(", ")}.` : "No part of the map has a name.";
+}
