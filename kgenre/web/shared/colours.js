@@ -14,7 +14,7 @@ const DARKER = [0, 0.38, 0.2], LIGHTER = [0, 0.3, 0.55]; // shares of black on l
 // From low to high, at least three to one against the page behind it.
 const RAMPS = {
   light: ["#3b0f70", "#8c2981", "#de4968", "#cf5f24", "#a57b00"].map(rgb),
-  dark: ["#7b4fc9", "#c44f9f", "#f0605d", "#fe9f6d", "#f6e98f"].map(rgb),
+  dark: ["#8a60d4", "#c44f9f", "#f0605d", "#fe9f6d", "#f6e98f"].map(rgb),
 };
 
 /** @type {Shades} */

@@ -12,7 +12,7 @@ export class Grid {
     this.x = x;
     this.y = y;
     this.bounds = boundsOf(x, y);
-    const { low, high } = this.core = coreOf(x, y, this.bounds); // points beyond it are in the cells at its edge
+    const { low, high } = this.core = coreOf(x, y); // points beyond it are in the cells at its edge
     this.low = low;
     this.cell = [(high[0] - low[0]) / CELLS || 1, (high[1] - low[1]) / CELLS || 1];
     const cells = Uint32Array.from(x, (_, i) => this.column(x[i]) + CELLS * this.line(y[i]));
@@ -95,14 +95,18 @@ export class Grid {
   boundsOf(rows) { return boundsOf(rows.map((row) => this.x[row]), rows.map((row) => this.y[row])); }
 }
 
-/** Where nearly all points lie: some far ones do not make the others small. @param {Float32Array} x @param {Float32Array} y @param {Bounds} bounds @returns {Bounds} */
-function coreOf(x, y, { low, high }) {
-  const ends = [x, y].map((values) => {
-    const sorted = values.toSorted(), left = Math.min(Math.ceil(TAIL * sorted.length), sorted.length >> 2);
-    const from = sorted[left] ?? 0, to = sorted[sorted.length - 1 - left] ?? 1, room = ROOM * (to - from);
-    return [from - room, to + room];
-  });
-  return { low: [Math.max(low[0], ends[0][0]), Math.max(low[1], ends[1][0])], high: [Math.min(high[0], ends[0][1]), Math.min(high[1], ends[1][1])] };
+/** Where nearly all points lie: some far ones do not make the others small. @param {Float32Array} x @param {Float32Array} y @returns {Bounds} */
+function coreOf(x, y) {
+  const [across, up] = [coreOfAxis(x), coreOfAxis(y)];
+  return across && up ? { low: [across.low, up.low], high: [across.high, up.high] } : boundsOf(x, y);
+}
+
+/** The ends of the values that lie near the central ones. @param {Float32Array} values */
+function coreOfAxis(values) {
+  const sorted = values.toSorted(), tail = Math.min(Math.ceil(TAIL * sorted.length), sorted.length >> 2);
+  const from = sorted[tail], to = sorted[sorted.length - 1 - tail], room = ROOM * (to - from);
+  const low = sorted.find((value) => value >= from - room), high = sorted.findLast((value) => value <= to + room);
+  return low === undefined || high === undefined ? null : { low, high };
 }
 
 /** @param {ArrayLike<number>} x @param {ArrayLike<number>} y @returns {Bounds} */

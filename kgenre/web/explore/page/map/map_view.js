@@ -2,6 +2,7 @@
 
 /** @import { Tool } from "page/core/types" */
 /** @import { Tracks } from "page/core/tracks.js" */
+/** @import { Box } from "page/map/floating.js" */
 /** @import { Marks, Shape } from "page/map/overlay.js" */
 import { Covers } from "page/map/covers.js";
 import { Floating } from "page/map/floating.js";
@@ -105,6 +106,13 @@ export class MapView {
     this.moved = true;
     if (rows.length > 1) this.view.fit(this.grid.boundsOf(rows), false);
     else this.view.centre(x[rows[0]], y[rows[0]]);
+  }
+
+  /** Where elements lie in the view. @param {HTMLElement[]} elements @returns {Box[]} */
+  boxesOf(elements) {
+    const { left: x, top: y } = this.element.getBoundingClientRect();
+    return elements.map((element) => element.getBoundingClientRect())
+      .map(({ left, top, right, bottom }) => ({ left: left - x, top: top - y, right: right - x, bottom: bottom - y }));
   }
 
   /** The row nearest to the middle of the view. */
