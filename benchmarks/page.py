@@ -1,4 +1,4 @@
-"""The library's page in Chromium without a graphics card: seconds until it is ready, and pictures a second while moving.
+"""The library's page in Chromium without a graphics card: seconds until it is ready, and frames a second.
 
     python -m benchmarks.page --tracks 100000 --size 1200 800
     python -m benchmarks.page --tracks 2000 --out map.html
@@ -28,20 +28,20 @@ ROUNDS = 3
 FLAGS = ("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
          "--ignore-gpu-blocklist")  # fmt: skip
 
-# Drags the map in circles, a step a picture, and answers with the pictures a second.
+# Drags the map in circles, a step a frame, and answers with the frames a second.
 DRAG = """([seconds, shown]) => new Promise((done) => {
     const { map } = kgenre, begun = performance.now();
-    let pictures = 0;
+    let frames = 0;
     map.floating.box.hidden = !shown;
     map.points.hold(true);
     const step = (now) => {
         if (now - begun > 1000 * seconds) {
             map.points.hold(false);
-            return done(1000 * pictures / (now - begun));
+            return done(1000 * frames / (now - begun));
         }
         const angle = (now - begun) / 250;
         map.move(() => map.view.pan(12 * Math.cos(angle), 12 * Math.sin(angle)));
-        pictures++;
+        frames++;
         requestAnimationFrame(step);
     };
     requestAnimationFrame(step);
@@ -57,7 +57,7 @@ SETTLE = """() => [1, 3, 10].map((zoom) => {
 
 
 def invented_data(n: int, outliers: int = 0, seed: int = 0) -> dict:
-    """What a page without a server is given of `n` invented tracks, ten an album, of which some lie far from the others.
+    """What a page without a server is given of `n` invented tracks, ten an album, of which some are far away.
 
     A style has a place, a genre, and three tags; an artist has three albums side by side.
     """
@@ -75,6 +75,7 @@ def invented_data(n: int, outliers: int = 0, seed: int = 0) -> dict:
     for k in range(3):
         tags[np.arange(n), (style[artists] * 3 + k) % len(TAGS)] += rng.integers(20, 180, n)
     ids = packed(np.arange(1, n + 1), "<i4")
+    folders = [f"{GENRES[s % len(GENRES)]}/Artist {i}" for i, s in enumerate(style)]
     columns = {"artist": ("Artist {}", artists), "album": ("Album {}", albums), "tag": ("{}", genre)}
     return {
         "name": "Music", "model": "invented", "slice_seconds": 5.0, "quality": None, "ids": ids,
@@ -82,7 +83,7 @@ def invented_data(n: int, outliers: int = 0, seed: int = 0) -> dict:
         "copy_ids": "", "copy_of": "", "files": [f"{i}.mp3" for i in range(n)],
         "titles": [f"Title of song {i}" for i in range(n)], "year": packed(1960 + albums % 60, "<i2"),
         **{name: _column(form, codes, GENRES if name == "tag" else None) for name, (form, codes) in columns.items()},
-        "folder": _column("{}/Artist {}", artists, [f"{GENRES[s % len(GENRES)]}/Artist {i}" for i, s in enumerate(style)]),
+        "folder": _column("", artists, folders),
         "corrections": {}, "failures": [], "labels": list(GENRES), "genres_per_track": 3, "several": False,
         "unsure": packed(rng.random(n) < 0.03, "u1"), "top": packed(top, "<u2"),
         "chosen": packed(np.tile([1, 0, 0], (n, 1)), "u1"),
@@ -131,7 +132,7 @@ def _measure(args: argparse.Namespace) -> int:
             tab.wait_for_timeout(1000)
             rates = [[tab.evaluate(DRAG, [args.seconds, shown]) for shown in (True, False)] for _ in range(ROUNDS)]
             on, off = np.median(rates, axis=0)
-            print(f"  {f'pictures a second, zoom {zoom}, names on and off':<44} {on:.1f}, {off:.1f}", flush=True)
+            print(f"  {f'frames a second, zoom {zoom}, names on and off':<44} {on:.1f}, {off:.1f}", flush=True)
         browser.close()
     return 0
 
