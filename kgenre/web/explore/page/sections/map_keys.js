@@ -46,6 +46,7 @@ export function mapKeysSection(page, map) {
     cursor = current;
     map.mark({ cursor: -1 }); // it has a ring of its own
   });
+  glass.addEventListener("focus", () => { if (cursor >= 0) goTo(cursor); });
   glass.addEventListener("blur", () => map.mark({ cursor: -1 }));
   return [{ label: "Tab  arrows  Enter", text: "on the map: from track to track, Shift moves the map; Enter as a click, Shift+Enter selects" }];
 }
