@@ -252,7 +252,7 @@ def test_colours_have_three_to_one_against_the_page(address, browser, scheme):
         const shade = (colour) => colour[dark ? "dark" : "light"];
         const legends = Object.entries(COLOURINGS).map(([name, { legend }]) => [name, legend(kgenre.tracks, "")]);
         return {
-            label: Array.from({ length: 36 }, (_, i) => labelColour(i, dark)), neutral: [shade(NEUTRAL)],
+            label: Array.from({ length: 36 }, (_, i) => shade(labelColour(i))), neutral: [shade(NEUTRAL)],
             ramp: Array.from({ length: 21 }, (_, i) => rampColour(i / 20, dark)),
             ...Object.fromEntries(legends.filter(([, { kind }]) => kind === "categories")
                 .map(([name, { entries }]) => [name, entries.map(({ colour }) => shade(colour))])),

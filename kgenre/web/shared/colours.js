@@ -23,21 +23,21 @@ export const NEUTRAL = { light: [124, 124, 124], dark: [140, 140, 140] };
 /** @param {string} hex @returns {Colour} */
 export function rgb(hex) { return [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16)); }
 
-/** @param {Colour} colour */
-export function css(colour) { return `rgb(${colour.map(Math.round).join(" ")})`; }
-
-/** @param {number} i number of the label @param {boolean} dark whether the page is @returns {Colour} */
-export function labelColour(i, dark) {
-  const palette = dark ? PALETTE.dark : PALETTE.light, shares = dark ? LIGHTER : DARKER, end = dark ? 255 : 0;
-  const share = shares[Math.floor(i / palette.length) % shares.length];
-  return palette[i % palette.length].map((value) => value + share * (end - value));
+/** A colour in CSS; of shades the one of the page's theme. @param {Colour | Shades} colour @returns {string} */
+export function css(colour) {
+  return "light" in colour ? `light-dark(${css(colour.light)}, ${css(colour.dark)})` : `rgb(${colour.map(Math.round).join(" ")})`;
 }
 
-/** @param {number} i number of the label @returns {Shades} */
-export function labelShades(i) { return { light: labelColour(i, false), dark: labelColour(i, true) }; }
+/** @param {Shades} shades @param {boolean} dark whether the page is */
+export function shadeOf({ light, dark: onDark }, dark) { return dark ? onDark : light; }
 
-/** A colour of elements that follows the theme. @param {Shades} shades */
-export function themedCss({ light, dark }) { return `light-dark(${css(light)}, ${css(dark)})`; }
+/** @param {number} i number of the label @returns {Shades} */
+export function labelColour(i) {
+  const n = PALETTE.light.length, again = Math.floor(i / n) % DARKER.length;
+  const mixed = (/** @type {Colour} */ colour, /** @type {number} */ share, /** @type {number} */ end) => (
+    colour.map((value) => value + share * (end - value)));
+  return { light: mixed(PALETTE.light[i % n], DARKER[again], 0), dark: mixed(PALETTE.dark[i % n], LIGHTER[again], 255) };
+}
 
 /** @param {number} share 0 to 1 @param {boolean} dark @returns {Colour} */
 export function rampColour(share, dark) {

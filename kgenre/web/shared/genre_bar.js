@@ -1,6 +1,6 @@
 // A genre, or a tag, with its probability as a bar.
 
-import { labelShades, themedCss } from "shared/colours.js";
+import { css, labelColour } from "shared/colours.js";
 import { el } from "shared/dom.js";
 import { percent } from "shared/text.js";
 
@@ -8,7 +8,7 @@ import { percent } from "shared/text.js";
 export function genreBar(name, share, label, chosen) {
   const filled = el("i");
   filled.style.width = `${100 * share}%`;
-  filled.style.background = themedCss(labelShades(label));
+  filled.style.background = css(labelColour(label));
   const title = chosen ? `${name}: one of this track's genres` : name;
   return el("div", { class: chosen ? "genre chosen" : "genre" }, el("span", { text: name, title }), el("span", { class: "meter" }, filled),
     el("span", { text: percent(share) }));

@@ -1,7 +1,7 @@
 // Genres of each slice as stacked columns.
 
 /** @import { SliceGenres } from "shared/types" */
-import { css, labelColour } from "shared/colours.js";
+import { css, labelColour, shadeOf } from "shared/colours.js";
 import { sharpContext } from "shared/canvas.js";
 import { el } from "shared/dom.js";
 import { isOnDark } from "shared/theme.js";
@@ -77,7 +77,7 @@ function draw(canvas, details, columns, end, chosen) {
     context.globalAlpha = i === chosen ? 1 : 0.72;
     shares.forEach((share, label) => {
       const h = (share / whole) * (height - TOP); // several genres may add up to more than one
-      context.fillStyle = css(labelColour(label, dark));
+      context.fillStyle = css(shadeOf(labelColour(label), dark));
       context.fillRect(x, y - h, Math.max(1, to - x - gap), h);
       y -= h;
     });

@@ -2,7 +2,7 @@
 
 /** @import { Answer, ModelAnswer, SliceGenres } from "page/types" */
 import { timeAxis } from "page/axis.js";
-import { labelShades, themedCss } from "shared/colours.js";
+import { css, labelColour } from "shared/colours.js";
 import { el } from "shared/dom.js";
 import { duration, percent } from "shared/text.js";
 import { columnAt, sliceColumns, timeline, timelineEnd } from "shared/timeline.js";
@@ -62,7 +62,7 @@ function legend({ slice_probabilities: rows }, labels, named) {
   return el("div", { class: "legend soft small" }, el("span", { text: "Also, in parts:" }),
     el("ul", { "aria-label": "Genres of parts of the song" }, ...others.map(({ name, i }) => {
       const dot = el("span", { class: "dot" });
-      dot.style.background = themedCss(labelShades(i));
+      dot.style.background = css(labelColour(i));
       return el("li", {}, dot, el("span", { text: name }));
     })));
 }

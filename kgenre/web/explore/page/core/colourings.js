@@ -2,7 +2,7 @@
 
 /** @import { CategoryLegend, Legend } from "page/core/types" */
 /** @import { Shades } from "shared/types" */
-import { NEUTRAL, labelShades, rampColour, rgb } from "shared/colours.js";
+import { NEUTRAL, labelColour, rampColour, rgb, shadeOf } from "shared/colours.js";
 import { count, percent, plain } from "shared/text.js";
 import { AGREEMENT, Tracks, UNSURE } from "page/core/tracks.js";
 
@@ -21,7 +21,7 @@ const AGREEMENT_ENTRIES = new Map([
 export const COLOURINGS = {
   prediction: { name: "Predicted genre", legend: (t) => (
     categories(t, Int32Array.from({ length: t.n }, (_, i) => (t.unsure[i] ? NO_LABEL : t.label(i))),
-      (code) => t.labels[code] ?? UNSURE, (code) => (code === NO_LABEL ? NEUTRAL : labelShades(code)))) },
+      (code) => t.labels[code] ?? UNSURE, (code) => (code === NO_LABEL ? NEUTRAL : labelColour(code)))) },
   tag: { name: "Genre tag", legend: tagLegend },
   [TAG_COLOURING]: { name: "Predicted tag", legend: modelTagLegend },
   disagreement: { name: "Disagreement", legend: (t) => (
@@ -30,7 +30,7 @@ export const COLOURINGS = {
   year: { name: "Year", legend: (t) => (
     ramp(t, Int16Array.from({ length: t.n }, (_, i) => t.yearOf(i)), (i) => t.yearOf(i) > 0, String)) },
   folder: { name: "Folder", legend: (t) => categories(t, t.codes("folder"),
-    (code) => t.columns.folder.names[code] || ".", (_, i) => labelShades(i), foldersOfCopies(t)) },
+    (code) => t.columns.folder.names[code] || ".", (_, i) => labelColour(i), foldersOfCopies(t)) },
   confidence: { name: "Confidence", legend: (t) => (
     ramp(t, Float32Array.from({ length: t.n }, (_, i) => t.confidence(i)), () => true, percent)) },
 };
@@ -63,7 +63,7 @@ function tagLegend(tracks) {
   });
   return categories(tracks, tracks.codes("tag").map((code) => merged[code]), (code) => names[code] || "no tag", (code, i) => {
     const label = labels.indexOf(plain(names[code]));
-    return !names[code] ? NEUTRAL : labelShades(label >= 0 ? label : tracks.labels.length + i);
+    return !names[code] ? NEUTRAL : labelColour(label >= 0 ? label : tracks.labels.length + i);
   });
 }
 
@@ -114,6 +114,6 @@ function ramp({ gone }, values, known, text, from = Infinity) {
   if (low > high) { low = 0; high = 1; }
   return {
     kind: "ramp", low: text(low), middle: text(Math.round(50 * (low + high)) / 100), high: text(high), most: high,
-    colourOf: (row, dark) => (known(row) ? rampColour((values[row] - low) / (high - low || 1), dark) : dark ? NEUTRAL.dark : NEUTRAL.light),
+    colourOf: (row, dark) => (known(row) ? rampColour((values[row] - low) / (high - low || 1), dark) : shadeOf(NEUTRAL, dark)),
   };
 }

@@ -5,7 +5,7 @@ import { showOnlyEntry, toggleEntry } from "page/actions/colouring.js";
 import { filterByTag } from "page/actions/model_tags.js";
 import { attempt } from "page/actions/notices.js";
 import { TAG_COLOURING } from "page/core/colourings.js";
-import { css, rampColour, themedCss } from "shared/colours.js";
+import { css, rampColour } from "shared/colours.js";
 import { context2d } from "shared/canvas.js";
 import { button, byId, el, redraw } from "shared/dom.js";
 import { percent } from "shared/text.js";
@@ -51,7 +51,7 @@ function filter(page, { tagFilter }) {
 function entries(legend, { colouring, hidden }, click) {
   return legend.entries.map(({ name, count, colour }, i) => {
     const dot = el("span", { class: "dot" });
-    dot.style.background = themedCss(colour);
+    dot.style.background = css(colour);
     const short = colouring === "folder" && name.length > MAX_FOLDER ? `…${name.slice(1 - MAX_FOLDER)}` : name;
     return el("button", { title: `${name}\nClick: hide or show. Double click: only this`,
       "aria-pressed": String(!hidden.has(i)), on: { click: (event) => click(i, event) } },

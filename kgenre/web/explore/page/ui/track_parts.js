@@ -3,7 +3,7 @@
 /** @import { Page } from "page/core/types" */
 /** @import { Tracks } from "page/core/tracks.js" */
 /** @import { Child } from "shared/dom.js" */
-import { NEUTRAL, labelShades, themedCss } from "shared/colours.js";
+import { NEUTRAL, css, labelColour } from "shared/colours.js";
 import { count, duration, percent } from "shared/text.js";
 import { AGREEMENT } from "page/core/tracks.js";
 import { el } from "shared/dom.js";
@@ -73,7 +73,7 @@ export function trackList({ tracks, store }, rows, click, options = {}) {
   const { before = () => null, after = (row) => duration(tracks.seconds[row]) } = options;
   const items = rows.slice(0, MAX_ROWS).map((row) => {
     const dot = el("span", { class: "dot" });
-    dot.style.background = themedCss(tracks.unsure[row] ? NEUTRAL : labelShades(tracks.label(row)));
+    dot.style.background = css(tracks.unsure[row] ? NEUTRAL : labelColour(tracks.label(row)));
     const credits = tracks.credits(row).slice(0, 2).join(" · ") || tracks.text("folder", row);
     return el("li", { class: row === store.state.current ? "current" : "", "data-row": row, on: { click: () => click(row) } },
       before(row), dot,
