@@ -697,6 +697,10 @@ def test_covers_are_shown_where_few_tracks_have_room_and_fetched_then(server, ta
     assert tab.locator("#covers img:not([hidden])").count() == sum(
         int(url.rsplit("/", 1)[1]) % 5 > 0 for url in fetched
     )
+    frame = "getComputedStyle(document.querySelector('#covers img')).borderColor"
+    before = tab.evaluate(frame)
+    tab.select_option("#colouring", "year")
+    until(tab, f"{frame} !== {before!r}")  # in the colour of its point
     box = tab.locator("#covers img").first.bounding_box()
     center = np.array([box["x"] + box["width"] / 2, box["y"] + box["height"] / 2])
     seen = tab.evaluate("[...kgenre.map.seen(0)]")

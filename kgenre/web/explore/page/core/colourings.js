@@ -41,6 +41,12 @@ export function shownEntry({ entryOf, others }, hidden, row) {
   return hidden.has(first) ? others.get(row)?.find((entry) => !hidden.has(entry)) ?? -1 : first;
 }
 
+/** The colour of a row that is not hidden. @param {Legend} legend @param {ReadonlySet<number>} hidden @param {boolean} dark @param {number} row */
+export function rowColour(legend, hidden, dark, row) {
+  if (legend.kind === "ramp") return legend.colourOf(row, dark);
+  return shadeOf(legend.entries[shownEntry(legend, hidden, row)].colour, dark);
+}
+
 /** The codes of the folders of rows with several files. @param {Tracks} tracks */
 function foldersOfCopies(tracks) {
   const { codes } = tracks.columns.folder;

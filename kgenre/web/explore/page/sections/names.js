@@ -5,9 +5,10 @@
 /** @import { MapView } from "page/map/map_view.js" */
 import { loadTags } from "page/actions/model_tags.js";
 import { attempt } from "page/actions/notices.js";
+import { rowColour } from "page/core/colourings.js";
 import { findPlaces } from "page/core/places.js";
 import { termLevels } from "page/core/terms.js";
-import { NEUTRAL, css, labelColour } from "shared/colours.js";
+import { css } from "shared/colours.js";
 import { byId } from "shared/dom.js";
 
 const LEVELS = [2, 6]; // zooms where the names are those of parts of the map, and of a few tracks
@@ -21,7 +22,7 @@ export function namesSection(page, map) {
   const others = [byId("legend", HTMLElement), byId("bottom", HTMLElement)]; // that lie over the map
   /** @type {Terms[][] | null} */
   let terms = null;
-  const colourOf = (/** @type {number} */ row) => css(tracks.unsure[row] ? NEUTRAL : labelColour(tracks.label(row)));
+  const colourOf = (/** @type {number} */ row) => css(rowColour(store.state.legend, store.state.hidden, store.state.dark, row));
   const lay = () => {
     const { view, floating, names, covers } = map, zoom = view.pixels / view.whole, level = LEVELS.filter((least) => zoom >= least).length;
     if (level > 0 && !tracks.tags) attempt(page, loadTags(page));
