@@ -170,7 +170,7 @@ def test_places_are_found_in_milliseconds_among_100000_tracks(tab, tmp_path):
         for (const listener of kgenre.map.listeners) listener();
         return performance.now() - begun;
     }))"""
-    assert tab.evaluate(took) < 200  # 22 ms on two cores that others use, too
+    assert tab.evaluate(took) < 300  # 22 ms on two cores that others use, too
 
 
 # Fit.
