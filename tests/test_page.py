@@ -674,6 +674,41 @@ def test_neighbours_distance_without_tracks_can_be_raised_again(server, tab):
     assert tab.evaluate("document.activeElement.id") == "max-distance"  # for the next press of a key
 
 
+def test_covers_are_shown_where_few_tracks_have_room_and_fetched_then(server, tab):
+    picture = base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    )
+    fetched = []
+
+    def answer(route):
+        fetched.append(route.request.url)
+        without = int(route.request.url.rsplit("/", 1)[1]) % 5 == 0
+        route.fulfill(status=404) if without else route.fulfill(body=picture, content_type="image/png")
+
+    tab.route("**/cover/*", answer)
+    opened(tab, server)
+    tab.evaluate("window.settled = 0; kgenre.map.whenSettled(() => { window.settled++; })")
+    until(tab, "window.settled > 0")
+    assert fetched == []  # on the whole map there is no room
+    tab.evaluate("kgenre.map.view.centre(kgenre.tracks.x[5], kgenre.tracks.y[5]); kgenre.map.view.zoom(300)")
+    until(tab, "document.querySelectorAll('#covers img:not([hidden])').length")
+    tab.wait_for_timeout(300)
+    assert 1 <= len(fetched) <= 36
+    assert tab.locator("#covers img:not([hidden])").count() == sum(
+        int(url.rsplit("/", 1)[1]) % 5 > 0 for url in fetched
+    )
+    frame = "getComputedStyle(document.querySelector('#covers img')).borderColor"
+    before = tab.evaluate(frame)
+    tab.select_option("#colouring", "year")
+    until(tab, f"{frame} !== {before!r}")  # in the colour of its point
+    box = tab.locator("#covers img").first.bounding_box()
+    center = np.array([box["x"] + box["width"] / 2, box["y"] + box["height"] / 2])
+    seen = tab.evaluate("[...kgenre.map.seen(0)]")
+    assert min(np.abs(center - pixel_of(tab, row)).max() for row in seen) < 1.5
+    tab.evaluate("kgenre.map.fit()")
+    until(tab, "!document.querySelector('#covers img')")
+
+
 def test_redraw_typed_text_stays_in_its_field(server, tab):
     opened(tab, f"{server}/#track=b&sel=1.2.3")
     tab.wait_for_selector("#neighbours li")
@@ -718,7 +753,7 @@ def test_legend_double_click_shows_one_entry_then_all(server, tab):
 
 def test_folder_choice_includes_folders_below(server, tab):
     opened(tab, server)
-    shown = "kgenre.map.points.colours.filter((value, i) => i % 4 === 3 && value === 225).length"
+    shown = "kgenre.map.points.colours.filter((value, i) => i % 4 === 3 && value === 255).length"
     tab.select_option("#folder", "metal")
     metal = tab.evaluate(
         "kgenre.tracks.titles.filter((_, i) => kgenre.tracks.text('folder', i).startsWith('metal/')).length"

@@ -14,8 +14,12 @@ import { keyboardSection } from "page/sections/keyboard.js";
 import { legendSection } from "page/sections/legend.js";
 import { linkSection } from "page/sections/link.js";
 import { mapSection } from "page/sections/map.js";
+import { mapKeysSection } from "page/sections/map_keys.js";
 import { messageSection } from "page/sections/message.js";
+import { namesSection } from "page/sections/names.js";
 import { neighboursSection } from "page/sections/neighbours.js";
+import { outsideSection } from "page/sections/outside.js";
+import { pointedSection } from "page/sections/pointed.js";
 import { refinementSection } from "page/sections/refinement.js";
 import { searchSection } from "page/sections/search.js";
 import { selectionSection } from "page/sections/selection.js";
@@ -37,7 +41,8 @@ async function start() {
   const rest = [welcomeSection, soundSection, neighboursSection, selectionSection, correctionsSection, trackSection,
     colouringSection, failuresSection, folderSection, legendSection, hoverCardSection, footerSection, messageSection,
     refinementSection, tagsSection, linkSection].flatMap((section) => section(page));
-  keyboardSection(page, [...others, ...bindings, ...rest, ...theme]);
+  const ofMap = [mapKeysSection, namesSection, outsideSection, pointedSection].flatMap((section) => section(page, map));
+  keyboardSection(page, [...others, ...bindings, ...ofMap, ...rest, ...theme]);
   Object.assign(window, { kgenre: { ...page, map, get state() { return page.store.state; } } }); // to look inside
   document.documentElement.dataset.ready = String(Math.round(performance.now()));
 }

@@ -1,8 +1,8 @@
 // What the colours of the map may mean: a table, each row a name and how a legend is made of the tracks.
 
 /** @import { CategoryLegend, Legend } from "page/core/types" */
-/** @import { Colour } from "shared/types" */
-import { NEUTRAL, labelColour, rampColour, rgb } from "shared/colours.js";
+/** @import { Shades } from "shared/types" */
+import { NEUTRAL, labelColour, rampColour, rgb, shadeOf } from "shared/colours.js";
 import { count, percent, plain } from "shared/text.js";
 import { AGREEMENT, Tracks, UNSURE } from "page/core/tracks.js";
 
@@ -11,10 +11,10 @@ const MAX_ENTRIES = 24; // of a legend; rarer ones share an entry
 const NO_LABEL = -1; // in place of a label's number where the model is unsure
 const AGREEMENT_ENTRIES = new Map([
   [AGREEMENT.noTag, { name: "no genre tag", colour: NEUTRAL }],
-  [AGREEMENT.unknownTag, { name: "tag is none of the labels", colour: rgb("#8fa3b8") }],
-  [AGREEMENT.agree, { name: "tag and model agree", colour: rgb("#2fa35a") }],
-  [AGREEMENT.disagree, { name: "tag and model disagree", colour: rgb("#e0454f") }],
-  [AGREEMENT.unsure, { name: "model is unsure", colour: rgb("#c9b37a") }],
+  [AGREEMENT.unknownTag, { name: "tag is none of the labels", colour: { light: rgb("#6d8299"), dark: rgb("#8fa3b8") } }],
+  [AGREEMENT.agree, { name: "tag and model agree", colour: { light: rgb("#1a954d"), dark: rgb("#2fa35a") } }],
+  [AGREEMENT.disagree, { name: "tag and model disagree", colour: { light: rgb("#e0454f"), dark: rgb("#e0454f") } }],
+  [AGREEMENT.unsure, { name: "model is unsure", colour: { light: rgb("#8d7a35"), dark: rgb("#c9b37a") } }],
 ]);
 
 /** The tag is of those that the model gives. @type {Record<string, { name: string, legend: (tracks: Tracks, tag: string) => Legend }>} */
@@ -39,6 +39,12 @@ export const COLOURINGS = {
 export function shownEntry({ entryOf, others }, hidden, row) {
   const first = entryOf[row];
   return hidden.has(first) ? others.get(row)?.find((entry) => !hidden.has(entry)) ?? -1 : first;
+}
+
+/** The colour of a row that is not hidden. @param {Legend} legend @param {ReadonlySet<number>} hidden @param {boolean} dark @param {number} row */
+export function rowColour(legend, hidden, dark, row) {
+  if (legend.kind === "ramp") return legend.colourOf(row, dark);
+  return shadeOf(legend.entries[shownEntry(legend, hidden, row)].colour, dark);
 }
 
 /** The codes of the folders of rows with several files. @param {Tracks} tracks */
@@ -71,7 +77,7 @@ function tagLegend(tracks) {
  * @param {Tracks} tracks
  * @param {Int32Array} codes of the rows
  * @param {(code: number) => string} nameOf
- * @param {(code: number, entry: number) => Colour} colourOf
+ * @param {(code: number, entry: number) => Shades} colourOf
  * @param {ReadonlyMap<number, number[]>} several all codes of rows that have several
  * @returns {Legend}
  */
@@ -114,6 +120,6 @@ function ramp({ gone }, values, known, text, from = Infinity) {
   if (low > high) { low = 0; high = 1; }
   return {
     kind: "ramp", low: text(low), middle: text(Math.round(50 * (low + high)) / 100), high: text(high), most: high,
-    colourOf: (row, dark) => (known(row) ? rampColour((values[row] - low) / (high - low || 1), dark) : NEUTRAL),
+    colourOf: (row, dark) => (known(row) ? rampColour((values[row] - low) / (high - low || 1), dark) : shadeOf(NEUTRAL, dark)),
   };
 }

@@ -2,7 +2,7 @@
 
 import type { Store } from "page/core/store.js";
 import type { Tracks } from "page/core/tracks.js";
-import type { Colour, SliceGenres } from "shared/types";
+import type { Colour, Shades, SliceGenres } from "shared/types";
 
 export type Failure = [path: string, reason: string];
 export type Neighbour = [row: number, distance: number | null]; // null: nearest on the map, without a distance
@@ -199,7 +199,7 @@ export interface DataSource {
 /** Legend of named colours: `entryOf[row]` is the number of the row's entry; `others` has further ones of rows with several. */
 export interface CategoryLegend {
   kind: "categories";
-  entries: { name: string; count: number; colour: Colour }[];
+  entries: { name: string; count: number; colour: Shades }[];
   entryOf: Int32Array;
   others: ReadonlyMap<number, readonly number[]>;
 }

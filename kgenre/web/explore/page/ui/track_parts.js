@@ -75,7 +75,7 @@ export function trackList({ tracks, store }, rows, click, options = {}) {
     const dot = el("span", { class: "dot" });
     dot.style.background = css(tracks.unsure[row] ? NEUTRAL : labelColour(tracks.label(row)));
     const credits = tracks.credits(row).slice(0, 2).join(" · ") || tracks.text("folder", row);
-    return el("li", { class: row === store.state.current ? "current" : "", on: { click: () => click(row) } },
+    return el("li", { class: row === store.state.current ? "current" : "", "data-row": row, on: { click: () => click(row) } },
       before(row), dot,
       el("div", { class: "text" }, el("div", { text: tracks.title(row) }), el("div", { class: "soft small", text: credits })),
       el("span", { class: "aside", text: after(row) }));
