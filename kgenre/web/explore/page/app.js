@@ -15,28 +15,31 @@ import { legendSection } from "page/sections/legend.js";
 import { linkSection } from "page/sections/link.js";
 import { mapSection } from "page/sections/map.js";
 import { messageSection } from "page/sections/message.js";
+import { moreSection } from "page/sections/more.js";
 import { neighboursSection } from "page/sections/neighbours.js";
 import { refinementSection } from "page/sections/refinement.js";
 import { searchSection } from "page/sections/search.js";
 import { selectionSection } from "page/sections/selection.js";
 import { soundSection } from "page/sections/sound.js";
+import { startSection } from "page/sections/start.js";
 import { tagsSection } from "page/sections/tags.js";
 import { themeSection } from "page/sections/theme.js";
 import { toolsSection } from "page/sections/tools.js";
 import { trackSection } from "page/sections/track.js";
-import { welcomeSection } from "page/sections/welcome.js";
 import { openSource } from "page/sources/open.js";
+import { byId } from "shared/dom.js";
 
 async function start() {
   const source = await openSource(), tracks = new Tracks(source.data);
   /** @type {Page} */
   const page = { source, tracks, store: new Store(initialState(source, tracks)) };
+  byId("library-name", HTMLElement).textContent = tracks.name;
   document.title = `${tracks.name} · kgenre`;
   const theme = themeSection(page), { map, bindings } = mapSection(page); // colours first, for all that is drawn
   const others = [searchSection, toolsSection].flatMap((section) => section(page));
-  const rest = [welcomeSection, soundSection, neighboursSection, selectionSection, correctionsSection, trackSection,
+  const rest = [startSection, soundSection, neighboursSection, selectionSection, correctionsSection, trackSection,
     colouringSection, failuresSection, folderSection, legendSection, hoverCardSection, footerSection, messageSection,
-    refinementSection, tagsSection, linkSection].flatMap((section) => section(page));
+    refinementSection, tagsSection, linkSection, moreSection].flatMap((section) => section(page));
   keyboardSection(page, [...others, ...bindings, ...rest, ...theme]);
   Object.assign(window, { kgenre: { ...page, map, get state() { return page.store.state; } } }); // to look inside
   document.documentElement.dataset.ready = String(Math.round(performance.now()));
