@@ -4,13 +4,14 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from audio_files import music, write_sound
 from chromium import new_tab, opened, until
-from libraries import LABELS, make_library
+from libraries import LABELS, invented_track, make_library
 
 from kgenre.library.head import load_head, predict
 from kgenre.library.map.update import update_map
@@ -56,7 +57,7 @@ def place(tmp_path_factory) -> Path:
             digest = name.ljust(16).encode()
             about = {"title": title, "artist": artist, "album": "Late", "seconds": 10.0}
             library.save([Track(bytes(folder / name), 1, 1, digest, digest, **about)])
-            probabilities = np.eye(len(LABELS))[[3, 3, 4, 3, 3]] * 0.5 + 0.05
+            probabilities = np.eye(len(LABELS))[[3, 3, 3, 4, 3]] * 0.5 + 0.05
             probabilities[2] *= 1.5  # this slice decides
             starts = 2.0 * np.arange(5)
             library.save_analysis(
@@ -145,7 +146,7 @@ def test_search_hits_are_listed_by_what_holds_the_words(server, tab):
     credits = tab.locator("#hits-of-1 ~ [role=option] .small").all_inner_texts()
     assert credits and all(one.startswith("Artist 3 ·") for one in credits)
     hits = tab.evaluate("kgenre.state.hits.reduce((sum, hit) => sum + hit, 0)")
-    assert tab.inner_text("#hits") == f"{hits} hits" and tab.get_attribute("#hits", "role") == "status"
+    assert tab.inner_text("#hits").split() == [str(hits), "hits"] and tab.get_attribute("#hits", "role") == "status"
 
 
 def test_search_title_that_begins_with_the_words_is_first(server, tab):
@@ -212,7 +213,7 @@ def test_search_without_hits_says_so(server, tab):
     opened(tab, server)
     type_search(tab, "zzz")
     tab.wait_for_selector("#more-hits:has-text('Nothing found')")
-    assert tab.inner_text("#hits") == "0 hits"
+    assert tab.inner_text("#hits").split() == ["0", "hits"]
     tab.keyboard.press("Enter")
     tab.wait_for_selector("#message.shown:has-text('No hits')")
 
@@ -251,7 +252,7 @@ def test_legend_counts_follow_search_and_folder(server, tab):
 def test_selection_outside_of_a_search_is_counted_and_shown_again(server, tab):
     opened(tab, f"{server}/#sel=1.2.3.4.5.6.7.8.9.a.b.c")
     assert tab.locator("#outside").count() == 0
-    tab.fill("#search", "album 0")
+    tab.fill("#search", "album 1")
     hits = tab.evaluate("kgenre.state.selection.filter((row) => kgenre.state.hits[row]).length")
     assert 0 < hits < 12
     tab.wait_for_selector(f"#outside:has-text('{12 - hits} outside of the search')")
@@ -275,8 +276,8 @@ def test_legend_shift_and_enter_shows_one_entry_alone(server, tab):
 
 def test_colourings_that_tell_nothing_apart_are_not_offered(tab, tmp_path):
     with make_library(tmp_path / "library.sqlite", 30) as library:
-        with library.writing() as connection:
-            connection.execute("UPDATE tracks SET genre = '', year = 1999")
+        genres = [(number // 10) % len(LABELS) for number in range(30)]
+        library.save(replace(invented_track(number, genre), genre="", year=1999) for number, genre in enumerate(genres))
         address = offline_page(library, tmp_path)
     opened(tab, f"{address}#colour=year")
     offered = tab.locator("#colouring option").evaluate_all("(all) => all.map(({ value }) => value)")
@@ -433,8 +434,8 @@ def test_start_surprise_plays_a_recording_from_its_deciding_slice(server, tab):
     tab.click("#sound")  # even where a click plays nothing
     tab.click("#surprise")
     until(tab, "kgenre.state.playback !== null")
-    state = tab.evaluate("({ row: kgenre.state.playback.row, current: kgenre.state.current, "
-                         "slice: kgenre.state.playback.slice, deciding: kgenre.state.details.deciding_slice })")  # fmt: skip
+    state = tab.evaluate("""() => { const { playback, current, details } = kgenre.state;
+        return { row: playback.row, current, slice: playback.slice, deciding: details.deciding_slice }; }""")
     assert state["row"] == state["current"] and state["slice"] == state["deciding"]
 
 
@@ -461,7 +462,8 @@ def test_start_and_menu_show_files_that_could_not_be_used(server, tab):
         tab.click(opener)
         tab.wait_for_selector("#dialog[open]:has-text('empty file')")
         tab.keyboard.press("Escape")
-        until(tab, f"'#' + document.activeElement.id === {opener!r}")
+        back = "start-failures" if opener == "#start-failures" else "more-button"
+        until(tab, f"document.activeElement.id === {back!r}")
 
 
 # The keyboard.
@@ -557,7 +559,8 @@ def test_dialog_is_named_by_its_heading_and_gives_the_focus_back(server, tab):
     heading = tab.get_attribute("#dialog", "aria-labelledby")
     assert focused(tab) == heading and tab.inner_text(f"#{heading}").startswith("Tags of files")
     tab.check("#write-moods")
-    until(tab, "document.activeElement.id === 'write-moods'")  # the dialog was drawn again
+    tab.wait_for_selector("#dialog:has-text(', and the moods')")
+    assert focused(tab) == "write-moods"  # though the dialog was drawn again
     tab.evaluate("kgenre.store.set({ genres: kgenre.state.genres + 1 })")  # and so was the panel below it
     tab.keyboard.press("Escape")
     until(tab, "document.activeElement.id === 'tags'")
@@ -647,9 +650,21 @@ def track(tab):
     tab.click("#legend button >> nth=1")
 
 
-VIEWS = {"start": ("", lambda tab: None), "track": ("track={song}", track),
-         "selection": ("sel=1.2.3.4&q=album 0", lambda tab: None), "search": ("", search_list), "menu": ("", menu), "help": ("", help_dialog), "failures": ("", failure_dialog),
-         "reliability": ("", reliability_dialog), "tags": ("sel=1.2.3", tag_dialog)}  # fmt: skip
+def nothing(tab):
+    pass
+
+
+VIEWS = {
+    "start": ("", nothing),
+    "track": ("track={song}", track),
+    "selection": ("sel=1.2.3.4&q=album 1", nothing),
+    "search": ("", search_list),
+    "menu": ("", menu),
+    "help": ("", help_dialog),
+    "failures": ("", failure_dialog),
+    "reliability": ("", reliability_dialog),
+    "tags": ("sel=1.2.3", tag_dialog),
+}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

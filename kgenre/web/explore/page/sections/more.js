@@ -13,6 +13,11 @@ export function moreSection(page) {
     opener.setAttribute("aria-expanded", String(shown));
   };
   opener.addEventListener("click", () => open(Boolean(items.hidden)));
+  items.addEventListener("click", ({ target }) => { // before what the button does: a dialog gives the focus back to the opener
+    if (!(target instanceof HTMLButtonElement)) return;
+    open(false);
+    opener.focus();
+  }, true);
   byId("copy-view", HTMLButtonElement).addEventListener("click", () => copyLink(page));
   menu.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || items.hidden) return;

@@ -8,7 +8,6 @@ import { search, selectHits } from "page/actions/search.js";
 import { pickAndReveal } from "page/actions/tracks.js";
 import { rankedHits } from "page/core/search.js";
 import { rowParts } from "page/ui/track_parts.js";
-import { count } from "shared/text.js";
 import { byId, el } from "shared/dom.js";
 
 const MAX_LISTED = 50;
@@ -17,7 +16,7 @@ const PAUSE_MS = 120; // between two searches while one types: at once at the fi
 /** @param {Page} page @returns {Binding[]} */
 export function searchSection(page) {
   const field = byId("search", HTMLInputElement), hitCount = byId("hits", HTMLElement), list = hitList(page, field);
-  const { now, soon } = typing(() => search(page, field.value));
+  const { now, soon, isDue } = typing(() => search(page, field.value));
   field.addEventListener("input", () => { list.open(true); soon(); });
   field.addEventListener("focus", () => list.open(field.value !== ""));
   field.addEventListener("blur", () => { now(); list.open(false); });
@@ -26,13 +25,16 @@ export function searchSection(page) {
     list.press(event);
   });
   page.store.subscribe(["query", "hits"], ({ query, hits }) => {
-    if (field.value !== query) field.value = query;
-    hitCount.textContent = hits ? count(hits.reduce((sum, hit) => sum + hit, 0), "hit") : "";
+    if (field.value !== query && !isDue()) field.value = query; // more may have been typed since
+    hitCount.replaceChildren(...(hits ? numberOfHits(hits.reduce((sum, hit) => sum + hit, 0)) : []));
   });
   setTimeout(() => page.tracks.index(), 300); // so that the first letter typed is answered as quickly as the second
   return [{ label: "/", text: "search as you type: titles, artists, albums, folders, genres or unsure, a year; Enter selects all hits",
     keys: ["/"], run: () => field.focus() }];
 }
+
+/** The number to be seen, and what it is of to be heard. @param {number} n */
+function numberOfHits(n) { return [n.toLocaleString(), el("span", { class: "spoken", text: n === 1 ? " hit" : " hits" })]; }
 
 /** Calls at once, then not before a pause has passed; `now` tells whether a call was due. @param {() => void} call */
 function typing(call) {
@@ -51,7 +53,7 @@ function typing(call) {
     const left = last + PAUSE_MS - performance.now();
     if (left <= 0) now(); else timer = setTimeout(now, left);
   };
-  return { now, soon };
+  return { now, soon, isDue: () => waits };
 }
 
 /** The list of hits below the field: the focus stays in the field, which names the chosen row. @param {Page} page @param {HTMLInputElement} field */

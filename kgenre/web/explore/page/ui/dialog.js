@@ -26,6 +26,8 @@ export function openDialog(title, ...content) {
   dialog.addEventListener("close", () => returnFocus(opener), { once: true });
 }
 
+export function isDialogOpen() { return byId("dialog", HTMLDialogElement).open; }
+
 /** To a button that may have been drawn again. @param {Element | null} opener */
 function returnFocus(opener) {
   const again = opener?.isConnected || !opener?.id ? opener : document.getElementById(opener.id);
