@@ -180,6 +180,17 @@ def test_search_enter_on_a_row_shows_and_plays_that_recording(server, tab, songs
     assert not tab.is_visible("#results") and tab.input_value("#search") == "blue"
 
 
+def test_search_row_that_is_chosen_at_once_stays_chosen(server, tab):
+    opened(tab, server)
+    tab.click("#search")
+    tab.keyboard.type("album 1")
+    press(tab, "ArrowDown", "ArrowDown")  # before the last letters were searched for
+    tab.evaluate("kgenre.store.set({ genres: kgenre.state.genres + 1 })")
+    tab.wait_for_timeout(200)
+    assert tab.evaluate("kgenre.state.query") == "album 1"
+    assert tab.locator("#search-hits [role=option]").nth(1).get_attribute("aria-selected") == "true"
+
+
 def test_search_click_on_a_row_shows_that_recording(server, tab, songs):
     opened(tab, server)
     type_search(tab, "hands")
@@ -405,7 +416,7 @@ def test_header_control_that_moves_into_the_menu_and_back_works(server, tab):
 
 def test_header_names_the_library_as_its_heading(server, tab, place):
     opened(tab, server)
-    assert tab.locator("h1").all_inner_texts() == [tab.evaluate("kgenre.tracks.name")]
+    assert tab.locator("h1").all_inner_texts() == [place.name]
     assert "could not be used" not in tab.inner_text("#bar")
 
 

@@ -29,11 +29,14 @@ import { trackSection } from "page/sections/track.js";
 import { openSource } from "page/sources/open.js";
 import { byId } from "shared/dom.js";
 
+/** Folders without those that they are in. @param {string} name of the library */
+function shortName(name) { return name.split(" + ").map((folder) => folder.split("/").pop() || folder).join(" + "); }
+
 async function start() {
   const source = await openSource(), tracks = new Tracks(source.data);
   /** @type {Page} */
   const page = { source, tracks, store: new Store(initialState(source, tracks)) };
-  byId("library-name", HTMLElement).textContent = tracks.name;
+  Object.assign(byId("library-name", HTMLElement), { textContent: shortName(tracks.name), title: tracks.name });
   document.title = `${tracks.name} · kgenre`;
   const theme = themeSection(page), { map, bindings } = mapSection(page); // colours first, for all that is drawn
   const others = [searchSection, toolsSection].flatMap((section) => section(page));

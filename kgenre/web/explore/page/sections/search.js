@@ -8,6 +8,7 @@ import { search, selectHits } from "page/actions/search.js";
 import { pickAndReveal } from "page/actions/tracks.js";
 import { rankedHits } from "page/core/search.js";
 import { rowParts } from "page/ui/track_parts.js";
+import { count } from "shared/text.js";
 import { byId, el } from "shared/dom.js";
 
 const MAX_LISTED = 50;
@@ -34,7 +35,10 @@ export function searchSection(page) {
 }
 
 /** The number to be seen, and what it is of to be heard. @param {number} n */
-function numberOfHits(n) { return [n.toLocaleString(), el("span", { class: "spoken", text: n === 1 ? " hit" : " hits" })]; }
+function numberOfHits(n) {
+  const [number, noun] = count(n, "hit").split(" ");
+  return [number, el("span", { class: "spoken", text: ` ${noun}` })];
+}
 
 /** Calls at once, then not before a pause has passed; `now` tells whether a call was due. @param {() => void} call */
 function typing(call) {
@@ -61,7 +65,7 @@ function hitList(page, field) {
   const popup = byId("results", HTMLElement), box = byId("search-hits", HTMLElement), more = byId("more-hits", HTMLElement);
   /** @type {HTMLElement[]} */
   let options = [];
-  let active = -1, isOpen = false;
+  let active = -1, isOpen = false, drawnQuery = "";
   const pick = (/** @type {number} */ row) => {
     field.blur();
     attempt(page, Promise.resolve(pickAndReveal(page, row)));
@@ -79,10 +83,12 @@ function hitList(page, field) {
     field.setAttribute("aria-expanded", String(shown));
     if (!shown) return activate(-1);
     const found = hits.reduce((sum, hit) => sum + hit, 0), groups = rankedHits(page.tracks, query, hits, MAX_LISTED);
+    const chosen = query === drawnQuery ? options[active]?.id : undefined; // the hits of a search may change meanwhile
+    drawnQuery = query;
     box.replaceChildren(...groups.map((group, i) => groupElement(page, group, i, pick)));
     options = /** @type {HTMLElement[]} */ ([...box.querySelectorAll("[role=option]")]);
     more.textContent = foot(found, options.length, page);
-    activate(-1);
+    activate(options.findIndex(({ id }) => id === chosen));
   };
   page.store.subscribe(["query", "hits", "genres"], () => { if (isOpen) draw(); });
   popup.addEventListener("pointerdown", (event) => event.preventDefault()); // the focus stays in the field
