@@ -206,6 +206,7 @@ def test_search_enter_in_the_field_selects_all_hits_and_brings_them_into_view(se
     tab.keyboard.press("Enter")
     hits = tab.evaluate("[...kgenre.state.hits.keys()].filter((row) => kgenre.state.hits[row])")
     assert tab.evaluate("kgenre.state.selection") == hits and len(hits) == 40
+    tab.wait_for_selector("#message.shown:has-text('40 recordings selected')")
     until(tab, "kgenre.state.reveal === null || kgenre.state.selection.every((row) => kgenre.map.view.contains("
                "...kgenre.map.view.toPixels(kgenre.tracks.x[row], kgenre.tracks.y[row]), 0))")  # fmt: skip
     assert not tab.is_visible("#results")
@@ -262,15 +263,15 @@ def test_legend_counts_follow_search_and_folder(server, tab):
 
 def test_selection_outside_of_a_search_is_counted_and_shown_again(server, tab):
     opened(tab, f"{server}/#sel=1.2.3.4.5.6.7.8.9.a.b.c")
-    assert tab.locator("#outside").count() == 0
+    assert tab.locator("#selection-outside").count() == 0
     tab.fill("#search", "album 1")
     hits = tab.evaluate("kgenre.state.selection.filter((row) => kgenre.state.hits[row]).length")
     assert 0 < hits < 12
-    tab.wait_for_selector(f"#outside:has-text('{12 - hits} outside of the search')")
+    tab.wait_for_selector(f"#selection-outside:has-text('{12 - hits} outside of the search')")
     tab.select_option("#folder", "jazz")
-    tab.wait_for_selector("#outside:has-text('12 outside of the filters')")
+    tab.wait_for_selector("#selection-outside:has-text('12 outside of the filters')")
     tab.click("#show-all")
-    until(tab, "document.getElementById('outside') === null")
+    until(tab, "document.getElementById('selection-outside') === null")
     assert tab.input_value("#search") == "" and tab.input_value("#folder") == ""
     assert tab.evaluate("kgenre.state.selection.length") == 12
 
@@ -351,6 +352,7 @@ def test_nearest_distance_lists_more_than_twenty_up_to_its_end(server, tab):
     within = sum(one <= distance for one in near)
     tab.wait_for_selector(f"#near-count:has-text('{within} recordings')")
     assert tab.locator("#neighbours li").count() == within and focused(tab) == "max-distance"
+    assert tab.get_attribute("#max-distance", "aria-valuetext") == f"{distance:.2f}: {within} recordings"
     tab.keyboard.press("End")
     tab.wait_for_selector("#near-count:has-text('200 recordings, all that are listed')")
     assert tab.locator("#neighbours li").count() == len(near) == 200

@@ -5,6 +5,7 @@ import { shownRows } from "page/actions/colouring.js";
 import { filterByTag } from "page/actions/model_tags.js";
 import { say } from "page/actions/notices.js";
 import { select } from "page/actions/selection.js";
+import { count } from "shared/text.js";
 
 /** @param {Page} page @param {string} query */
 export function search({ store, tracks }, query) {
@@ -24,6 +25,7 @@ export function selectHits(page) {
   if (!rows.length) return say(page, "No hits to select.");
   select(page, rows);
   page.store.set({ reveal: { rows } });
+  say(page, `${count(rows.length, "recording")} selected.`);
 }
 
 /** Ends the search and every filter, so that all recordings are in colour. @param {Page} page */

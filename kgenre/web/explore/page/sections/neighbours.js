@@ -31,8 +31,8 @@ function content(page, { current, near, neighbours, maxDistance }) {
     el("h2", {}, el("span", { text: exact ? "Nearest" : "Nearest on the map" }), el("span", { class: "soft" }),
       button("Select", "Select this recording and the ticked ones", () => select(page, [current, ...included()])),
       button("Add", "Add the ticked ones to the selection", () => select(page, included(), true))),
-    exact && near.length ? distanceRow(page, near, maxDistance ?? distances.get(rows[rows.length - 1]) ?? 0) : null,
-    exact ? el("p", { id: "near-count", class: "soft small", role: "status", text: found(near, rows.length) }) : null,
+    exact && near.length ? distanceRow(page, near, rows.length, maxDistance ?? distances.get(rows[rows.length - 1]) ?? 0) : null,
+    exact ? el("p", { id: "near-count", class: "soft small", text: found(near, rows.length) }) : null,
     rows.length ? orderRow(page, (sorted) => { attempt(page, setTagOrder(page, sorted)); }) : null,
     trackList(page, inOrder(page, rows), (row) => { pickAndReveal(page, row); },
       { label: "Nearest", before: (row) => tick(page, row), after: tagAside(page) ?? ((row) => distances.get(row)?.toFixed(2) ?? "") }),
@@ -46,11 +46,11 @@ function found(near, listed) {
   return listed < near.length ? count(listed, "recording") : `${count(listed, "recording")}, all that are listed`;
 }
 
-/** From 0 to the farthest that can be listed. @param {Page} page @param {readonly Neighbour[]} near @param {number} distance */
-function distanceRow(page, near, distance) {
+/** From 0 to the farthest that can be listed. @param {Page} page @param {readonly Neighbour[]} near @param {number} listed @param {number} distance */
+function distanceRow(page, near, listed, distance) {
   const farthest = up(near[near.length - 1][1] ?? 0), value = Math.min(farthest, up(distance));
   const range = el("input", { id: "max-distance", type: "range", min: 0, max: farthest, step: STEP,
-    title: "Only recordings nearer than this", "aria-label": "Largest distance",
+    title: "Only recordings nearer than this", "aria-label": "Largest distance", "aria-valuetext": `${value.toFixed(2)}: ${found(near, listed)}`,
     on: { input: () => setMaxDistance(page, Number(range.value)) } });
   range.value = String(value); // after its ends, which would cut it
   return el("div", { class: "row small soft" }, "within", range, value.toFixed(2));

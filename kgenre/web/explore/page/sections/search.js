@@ -37,7 +37,7 @@ export function searchSection(page) {
 /** The number to be seen, and what it is of to be heard. @param {number} n */
 function numberOfHits(n) {
   const [number, noun] = count(n, "hit").split(" ");
-  return [number, el("span", { class: "spoken", text: ` ${noun}` })];
+  return [number, el("span", { class: "unseen", text: ` ${noun}` })];
 }
 
 /** Calls at once, then not before a pause has passed; `now` tells whether a call was due. @param {() => void} call */

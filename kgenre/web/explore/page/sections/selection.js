@@ -55,7 +55,7 @@ function outside(page, selection) {
   if (!hidden) return null;
   const { query, hits, folderHits, tagHits, hidden: entries } = page.store.state;
   const by = query && hits && !folderHits && !tagHits && !entries.size ? "search" : "filters";
-  return el("div", { class: "row small", id: "outside" }, el("span", { text: `${hidden.toLocaleString()} outside of the ${by}` }),
+  return el("div", { class: "row small", id: "selection-outside" }, el("span", { text: `${hidden.toLocaleString()} outside of the ${by}` }),
     button("Show all", "End the search and all filters", () => showAll(page), { id: "show-all" }));
 }
 

@@ -91,5 +91,5 @@ export function rowParts(tracks, row) {
   dot.style.background = css(unsure ? NEUTRAL : labelColour(tracks.label(row)));
   const credits = tracks.credits(row).slice(0, 2).join(" · ") || tracks.text("folder", row);
   return [dot, el("span", { class: "text" }, el("span", { text: tracks.title(row) }), el("span", { class: "soft small", text: credits }),
-    el("span", { class: "spoken", text: genre }))];
+    el("span", { class: "unseen", text: genre }))];
 }
