@@ -667,7 +667,7 @@ def test_neighbours_distance_without_tracks_can_be_raised_again(server, tab):
     opened(tab, f"{server}/#track=3")
     tab.wait_for_selector("#neighbours li")
     tab.fill("#max-distance", "0")
-    tab.wait_for_selector("#neighbours:has-text('No track is within this distance')")
+    tab.wait_for_selector("#neighbours:has-text('No recording is within this distance')")
     tab.focus("#max-distance")
     tab.keyboard.press("End")
     tab.wait_for_selector("#neighbours li")
