@@ -17,23 +17,58 @@ const AGREEMENT_ENTRIES = new Map([
   [AGREEMENT.unsure, { name: "model is unsure", colour: { light: rgb("#8d7a35"), dark: rgb("#c9b37a") } }],
 ]);
 
-/** The tag is of those that the model gives. @type {Record<string, { name: string, legend: (tracks: Tracks, tag: string) => Legend }>} */
+const MIN_KNOWN = 0.05; // share of the recordings that must have a value for their colours to say something
+
+/**
+ * The tag is of those that the model gives. `isOffered`: whether the colours tell recordings apart; always if it is missing.
+ *
+ * @type {Record<string, { name: string, isOffered?: (tracks: Tracks) => boolean, legend: (tracks: Tracks, tag: string) => Legend }>}
+ */
 export const COLOURINGS = {
   prediction: { name: "Predicted genre", legend: (t) => (
     categories(t, Int32Array.from({ length: t.n }, (_, i) => (t.unsure[i] ? NO_LABEL : t.label(i))),
       (code) => t.labels[code] ?? UNSURE, (code) => (code === NO_LABEL ? NEUTRAL : labelColour(code)))) },
-  tag: { name: "Genre tag", legend: tagLegend },
-  [TAG_COLOURING]: { name: "Predicted tag", legend: modelTagLegend },
-  disagreement: { name: "Disagreement", legend: (t) => (
+  tag: { name: "Genre tag", isOffered: hasGenreTags, legend: tagLegend },
+  [TAG_COLOURING]: { name: "Predicted tag", isOffered: (t) => t.tagNames.length > 0, legend: modelTagLegend },
+  disagreement: { name: "Disagreement", isOffered: hasGenreTags, legend: (t) => (
     categories(t, Int32Array.from({ length: t.n }, (_, i) => t.agreement(i)),
       (code) => AGREEMENT_ENTRIES.get(code)?.name ?? "", (code) => AGREEMENT_ENTRIES.get(code)?.colour ?? NEUTRAL)) },
-  year: { name: "Year", legend: (t) => (
+  year: { name: "Year", isOffered: (t) => differ(t, (row) => t.yearOf(row)), legend: (t) => (
     ramp(t, Int16Array.from({ length: t.n }, (_, i) => t.yearOf(i)), (i) => t.yearOf(i) > 0, String)) },
-  folder: { name: "Folder", legend: (t) => categories(t, t.codes("folder"),
+  folder: { name: "Folder", isOffered: (t) => differ(t, (row) => t.text("folder", row) || "."), legend: (t) => categories(t, t.codes("folder"),
     (code) => t.columns.folder.names[code] || ".", (_, i) => labelColour(i), foldersOfCopies(t)) },
   confidence: { name: "Confidence", legend: (t) => (
     ramp(t, Float32Array.from({ length: t.n }, (_, i) => t.confidence(i)), () => true, percent)) },
 };
+
+/** The names of the colourings that tell recordings apart. @param {Tracks} tracks */
+export function offeredColourings(tracks) {
+  return Object.keys(COLOURINGS).filter((name) => COLOURINGS[name].isOffered?.(tracks) ?? true);
+}
+
+/** @param {Tracks} tracks */
+function hasGenreTags(tracks) { return differ(tracks, (row) => plain(tracks.text("tag", row))); }
+
+/** Whether enough recordings have a value and not all the same one. @param {Tracks} tracks @param {(row: number) => string | number} valueOf falsy where it is unknown */
+function differ({ n, gone, there }, valueOf) {
+  const values = new Set();
+  let known = 0;
+  for (let row = 0; row < n; row++) {
+    const value = gone[row] ? "" : valueOf(row);
+    if (value) { known++; values.add(value); }
+  }
+  return values.size > 1 && known >= MIN_KNOWN * there;
+}
+
+/** How many rows that fit each entry of a legend has. @param {CategoryLegend} legend @param {(row: number) => boolean} fits */
+export function entryCounts({ entries, entryOf, others }, fits) {
+  const counts = new Uint32Array(entries.length);
+  entryOf.forEach((entry, row) => {
+    if (!fits(row)) return;
+    for (const one of others.has(row) ? new Set([entry, ...others.get(row) ?? []]) : [entry]) counts[one]++;
+  });
+  return counts;
+}
 
 /** The number of the entry that a row has its colour of: its first one that is not hidden, -1 where all are. @param {CategoryLegend} legend @param {ReadonlySet<number>} hidden @param {number} row */
 export function shownEntry({ entryOf, others }, hidden, row) {

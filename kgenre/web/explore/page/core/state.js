@@ -13,7 +13,7 @@ export function initialState(source, tracks) {
     tag: "", tagFilter: null, tagHits: null, sortByTag: false, tagTables: 0,
     query: "", hits: null, folder: "", folderHits: null, dark: false,
     current: -1, details: null, slice: -1, selection: [], selected: null,
-    neighbours: [], neighboursOf: -1, excluded: new Set(), maxDistance: 1,
+    near: [], neighbours: [], neighboursOf: -1, excluded: new Set(), maxDistance: null,
     path: [], pathFrom: -1, sequence: null, heatMap: null, heatMapPending: null,
     genres: 0, heads: source.data.heads ?? [], retraining: null, useTags: false,
     refinement: null, failures: source.failures ?? [], gone: 0,

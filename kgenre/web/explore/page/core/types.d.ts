@@ -239,10 +239,11 @@ export interface State {
   slice: number;
   selection: readonly number[];
   selected: Uint8Array | null;
-  neighbours: readonly Neighbour[];
+  near: readonly Neighbour[]; // nearest first, as many as may be listed
+  neighbours: readonly Neighbour[]; // those that are listed
   neighboursOf: number;
   excluded: ReadonlySet<number>;
-  maxDistance: number;
+  maxDistance: number | null; // null until one is chosen
   path: readonly number[];
   pathFrom: number;
   sequence: readonly number[] | null;
