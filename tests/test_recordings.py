@@ -306,7 +306,7 @@ def test_page_lasso_around_copies_saves_one_file_of_each_recording(served, tab):
     place, address = served
     opened(tab, address)
     assert tab.inner_text("#foot").startswith(f"{RECORDINGS} recordings, {FILES} files · ")
-    assert f"{RECORDINGS} recordings, {FILES} files" in tab.inner_text("#welcome")
+    assert f"{RECORDINGS} recordings, {FILES} files" in tab.inner_text("#start")
     lasso_all(tab)
     tab.wait_for_selector(f"#selection:has-text('{RECORDINGS} selected')")
     lines = saved(tab, "#save").splitlines()
