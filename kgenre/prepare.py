@@ -54,7 +54,7 @@ def _prepare(args: argparse.Namespace) -> int:
     share = reader.max_bad_share if "max_bad_share" in args else None
     given = {name: value for name, value in vars(args).items() if name in (*values, "data") and value is not None}
     progress, workers, engine = cli.BarProgress(), shards.workers or os.cpu_count() or 1, cli.engine_settings(args)
-    with cli.stoppable(engine, args.to):
+    with cli.stoppable(engine, args.to, args.to):
         request = Request(values, given, share)
         done = prepare(request, args.to, workers, args.verify, progress, engine)
     if not engine.is_whole:

@@ -361,11 +361,13 @@ def test_work_in_a_process_of_another_folder_reads_the_same_files(songs, monkeyp
 
 def test_merge_with_parts_missing_says_which_and_what_to_type(songs, tmp_path, capsys):
     out = tmp_path / "out.npz"
+    capsys.readouterr()
     run(embed, songs, "--out", out, "--part", "2/3")
     parts = tmp_path / ".out.npz.parts"
+    assert f"to come: --part K/3 for K=1,3, then kgenre merge {parts} --out {out}" in capsys.readouterr().out
     assert run(merge, parts, "--out", out) == 2 and not out.exists()
     err = capsys.readouterr().err
-    assert "6 of 9 parts are missing. Repeat the command" in err and "--part K/3 for K=1,3;" in err
+    assert "6 of 9 chunks are missing. Give the command" in err and "--part K/3 for K=1,3;" in err
     assert run(merge, tmp_path, "--out", out) == 2
     assert f"{tmp_path}: holds no {PLAN}" in capsys.readouterr().err
 

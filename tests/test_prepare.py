@@ -231,7 +231,11 @@ def test_verify_writes_a_damaged_shard_again(copy, peace, capsys):
     assert prepare("--to", copy, "--max-bad-share", "0.5") == 0
     assert contents(copy) != contents(peace)  # its size does not tell
     assert prepare("--to", copy, "--max-bad-share", "0.5", "--verify") == 0
-    assert "shard-00002.shard is damaged" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "shard-00002.shard is damaged" in said and "written again: shard-00002.shard\n" in said
+    assert "--verify" not in said
+    assert prepare("--to", copy, "--verify") == 0
+    assert "shards that are there are whole" in capsys.readouterr().out
     found = contents(copy)
     found.pop("verified.json")
     assert found == contents(peace)
@@ -554,6 +558,7 @@ def test_network_trains_evaluates_and_reports_from_a_set(tmp_path, collection, c
     assert main(again) == 2
     said = capsys.readouterr().err
     assert "shard-00000.shard is damaged: its block" in said and f"`kgenre prepare --to {folder} --verify`" in said
+    assert said.count("left out: ") == 1 and " more: shard-00000.shard" in said and "raise --max" not in said
     assert not (tmp_path / "damaged").exists()
 
 

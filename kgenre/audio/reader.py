@@ -232,7 +232,5 @@ def check_bad_share(failures: dict[str, str], n_files: int, max_bad_share: float
         rule = (
             "so nothing is left" if len(failures) == n_files else f"more than `max_bad_share`={max_bad_share:g} allows"
         )
-        raise KgenreError(
-            f"{len(failures)} of {n_files} files cannot be used, {rule}. "
-            f"First: {path}: {cause} Fix or remove these files, or raise --max-bad-share."
-        )
+        step = "" if is_in_shard(path) else " Fix or remove these files, or raise --max-bad-share."
+        raise KgenreError(f"{len(failures)} of {n_files} files cannot be used, {rule}. First: {path}: {cause}{step}")

@@ -40,13 +40,16 @@ OPEN_SHARDS = 256  # that a process keeps open, with 50 KiB of tables each
 READ_BLOCKS = 256  # 8 MiB, where a shard is read to check it
 
 
+NOT_USED = "; none of its tracks is used. "
+
+
 class ShardError(AudioError):
     """A shard that cannot be used; `cause` names it and the next step. `verify`: whether its size does not tell."""
 
     def __init__(self, file, rule: str, verify: bool = False):
         flag = " --verify" if verify else ""
         step = f"`kgenre prepare --to {Path(file).parent}{flag}` writes it again."
-        super().__init__(file, f"{Path(file).name} {rule}; none of its tracks is used. {step}")
+        super().__init__(file, f"{Path(file).name} {rule}{NOT_USED}{step}")
 
 
 class Shard:

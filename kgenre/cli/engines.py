@@ -46,14 +46,14 @@ def parts_of(settings: EngineSettings, out: Path) -> str:
 
 
 @contextlib.contextmanager
-def stoppable(settings: EngineSettings, out: Path) -> Iterator[None]:
-    """Within it, Ctrl-C says how to go on."""
+def stoppable(settings: EngineSettings, out: Path, kept: Path | None = None) -> Iterator[None]:
+    """Within it, Ctrl-C says how to go on; `kept` is where the results are, if not in the folder of parts."""
     try:
         yield
     except KeyboardInterrupt:
         folder = parts_of(settings, out)
         if PartsFolder(folder, "").has_plan:
-            print(f"What is done is kept in {folder}. To go on, repeat the command.", file=sys.stderr)
+            print(f"What is done is kept in {kept or folder}. To go on, repeat the command.", file=sys.stderr)
         raise
 
 
@@ -65,5 +65,8 @@ def print_part(settings: EngineSettings, out: Path, n_items: int, unit: str = "t
     if not PartsFolder(folder, "").has_plan:  # it has no chunk, and others have not begun
         return
     plan = Plan.read(folder)
-    if not plan.missing(PartsFolder(folder, plan.suffix)):
-        print(f"all parts are there; next: kgenre merge {shlex.quote(folder)} --out {shlex.quote(str(out))}")
+    merge = f"kgenre merge {shlex.quote(folder)} --out {shlex.quote(str(out))}"
+    if missing := plan.missing(PartsFolder(folder, plan.suffix)):
+        print(f"to come: --part K/{plan.n_parts} for K={','.join(map(str, missing))}, then {merge}")
+    else:
+        print(f"all parts are there; next: {merge}")

@@ -32,8 +32,8 @@ def merge(url: str, out: Path) -> tuple[dict[str, str], int, str]:
         n_chunks = sum(chunk.key not in there for chunk in plan.chunks)
         given = f"--part K/{plan.n_parts} for K={','.join(map(str, missing))}" if plan.n_parts > 1 else "all flags"
         raise KgenreError(
-            f"{url}: {n_chunks} of {len(plan.chunks)} parts are missing. Repeat the command that computes them, "
-            f"with {given}; it continues where it stopped."
+            f"{url}: {n_chunks} of {len(plan.chunks)} chunks are missing. Give the command that computes them, with "
+            f"{given}; what was begun continues where it stopped."
         )
     failures, n_merged = MERGES[plan.kind](plan, folder, out)
     return failures, n_merged, plan.about.get("unit", "tracks")

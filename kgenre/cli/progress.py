@@ -4,6 +4,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
+from kgenre.audio.inputs import container, is_in_shard
 from kgenre.core.progress import Progress
 from kgenre.core.text import one_line
 
@@ -38,8 +39,12 @@ class BarProgress(Progress):
         print(text, flush=True)  # rich, where its bars are up, moves it above them
 
     def failures(self, failures: Mapping[str, str], word: str = "left out") -> None:
-        for path, cause in failures.items():
-            print(f"{word}: {one_line(path)}: {cause}", file=sys.stderr)
+        alike: dict[tuple[str, str], list[str]] = {}
+        for path, cause in failures.items():  # the tracks of a damaged shard in one line
+            alike.setdefault((cause, str(container(path)) if is_in_shard(path) else path), []).append(path)
+        for (cause, _), paths in alike.items():
+            more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+            print(f"{word}: {one_line(paths[0])}{more}: {cause}", file=sys.stderr)
 
 
 def _bars():

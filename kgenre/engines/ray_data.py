@@ -151,7 +151,10 @@ def _connect(ray, settings: EngineSettings) -> None:
     except Exception as error:  # Ray's own is no narrower where a node does not start in time
         cause = (str(error) or type(error).__name__).splitlines()[0]
         if not address:
-            raise KgenreError(f"Ray does not start on this machine: {cause} --ray-log shows more.") from error
+            raise KgenreError(
+                f"Ray does not start on this machine: {cause} Repeat the command when the machine is less busy, or "
+                "take --engine local; --ray-log shows more."
+            ) from error
         raise KgenreError(
             f"No Ray cluster at {address}: {cause}. Start one with `ray start --head`, and name its address with "
             "--address HOST:PORT."

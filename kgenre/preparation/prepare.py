@@ -6,6 +6,7 @@ from pathlib import Path
 from kgenre.audio.inputs import is_spectrogram
 from kgenre.audio.reader import check_bad_share
 from kgenre.audio.settings import ReaderSettings
+from kgenre.audio.shards import NOT_USED
 from kgenre.audio.verified import damaged_shards
 from kgenre.collections import load_collection, read_tracks
 from kgenre.collections.prepared import MANIFEST, PLAN, is_prepared, read_manifest_of
@@ -79,7 +80,10 @@ def prepare(
             return n_shards
         remove_parts(folder)
         facts = {shard.number: written_facts(shard) for shard in shards}
-        return write_index(folder, plan, facts, tracks, collection)
+        found = write_index(folder, plan, facts, tracks, collection)
+        if damaged:
+            progress.line(f"written again: {', '.join(shard.file.name for shard in damaged)}")
+        return found
 
 
 def _what_is_there(folder: Path, plan: Plan) -> PreparedSet | None:
@@ -200,7 +204,9 @@ def _damaged(shards: list[ShardPlan], folder: Path, workers: int, progress: Prog
     found = {facts[file][0]: cause for file, cause in damaged.items()}
     if (folder / MANIFEST).is_file():
         others = [shard for shard in shards if str(shard.file) not in facts]
-        found |= {shard: f"{shard.file.name} is missing, or is not the one that was written." for shard in others}
+        found |= {shard: f"{shard.file.name} is missing, or is not the one that was written" for shard in others}
     for cause in found.values():
-        progress.line(cause)
+        progress.line(cause.partition(NOT_USED)[0])  # the next step is this command
+    if not found:
+        progress.line(f"all {len(facts)} shards that are there are whole")
     return found
