@@ -50,7 +50,7 @@ def test_map_keeps_no_result_that_was_taken():
     for number, (_, result) in enumerate(map_in_processes(UserList, [([each],) for each in range(40)], 2, BROKEN)):
         del result
         if number == 39:
-            assert sum(isinstance(each, UserList) for each in gc.get_objects()) <= 1
+            assert sum(type(each) is UserList for each in gc.get_objects()) <= 1
 
 
 def test_map_processes_leave_ctrl_c_to_this_one():
