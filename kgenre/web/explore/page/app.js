@@ -15,7 +15,10 @@ import { legendSection } from "page/sections/legend.js";
 import { linkSection } from "page/sections/link.js";
 import { mapSection } from "page/sections/map.js";
 import { messageSection } from "page/sections/message.js";
+import { mediaSessionSection } from "page/sections/media_session.js";
 import { neighboursSection } from "page/sections/neighbours.js";
+import { playerSection } from "page/sections/player.js";
+import { queueSection } from "page/sections/queue.js";
 import { refinementSection } from "page/sections/refinement.js";
 import { searchSection } from "page/sections/search.js";
 import { selectionSection } from "page/sections/selection.js";
@@ -34,11 +37,12 @@ async function start() {
   document.title = `${tracks.name} · kgenre`;
   const theme = themeSection(page), { map, bindings } = mapSection(page); // colours first, for all that is drawn
   const others = [searchSection, toolsSection].flatMap((section) => section(page));
-  const rest = [welcomeSection, soundSection, neighboursSection, selectionSection, correctionsSection, trackSection,
+  const { sound, bindings: listening } = soundSection(page);
+  const rest = [playerSection, queueSection, mediaSessionSection, welcomeSection, neighboursSection, selectionSection, correctionsSection, trackSection,
     colouringSection, failuresSection, folderSection, legendSection, hoverCardSection, footerSection, messageSection,
     refinementSection, tagsSection, linkSection].flatMap((section) => section(page));
-  keyboardSection(page, [...others, ...bindings, ...rest, ...theme]);
-  Object.assign(window, { kgenre: { ...page, map, get state() { return page.store.state; } } }); // to look inside
+  keyboardSection(page, [...others, ...bindings, ...listening, ...rest, ...theme]);
+  Object.assign(window, { kgenre: { ...page, map, sound, get state() { return page.store.state; } } }); // to look inside
   document.documentElement.dataset.ready = String(Math.round(performance.now()));
 }
 

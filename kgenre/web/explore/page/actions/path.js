@@ -3,6 +3,7 @@
 /** @import { Page } from "page/core/types" */
 import { say } from "page/actions/notices.js";
 import { select } from "page/actions/selection.js";
+import { queueOf } from "page/core/queue.js";
 
 const LENGTH = 12; // tracks, with both ends
 
@@ -21,5 +22,6 @@ export async function finishPath(page, row) {
   const ids = await source.path(tracks.ids[from], tracks.ids[row], LENGTH);
   const path = ids.flatMap((id) => tracks.rowOf.get(id) ?? []);
   select(page, path);
-  store.set({ path, neighbours: [], neighboursOf: -1, reveal: { rows: path } });
+  const queue = queueOf("path", `Path to ${tracks.titles[row]}`, path);
+  store.set({ path, queue, drift: null, neighbours: [], neighboursOf: -1, reveal: { rows: path } });
 }

@@ -1,10 +1,12 @@
 // The search and the folder.
 
 /** @import { Page } from "page/core/types" */
+import { lasting } from "page/core/queue.js";
 
 /** @param {Page} page @param {string} query */
 export function search({ store, tracks }, query) {
-  store.set({ query, hits: tracks.search(query), sequence: null });
+  const hits = tracks.search(query);
+  store.set({ query, hits, queue: hits ? lasting(store.state.queue) : store.state.queue });
 }
 
 /** Shows the recordings with a file in a folder or below it; "" shows all. @param {Page} page @param {string} folder */

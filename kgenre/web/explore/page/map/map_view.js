@@ -7,6 +7,7 @@ import { Gestures } from "page/map/gestures.js";
 import { Grid } from "page/map/grid.js";
 import { Overlay } from "page/map/overlay.js";
 import { Points } from "page/map/points.js";
+import { Pulse } from "page/map/pulse.js";
 import { Viewport } from "page/map/viewport.js";
 
 const REACH = 12; // pixels within which a track is meant; twice as many for a finger
@@ -31,7 +32,8 @@ export class MapView {
     this.view = new Viewport(() => this.points?.request());
     this.grid = new Grid(tracks.x, tracks.y);
     this.overlay = new Overlay(canvas("#overlay"), tracks, this.view, () => this.points.pointSize());
-    this.points = new Points(canvas("#points"), tracks.x, tracks.y, this.view, () => this.overlay.draw());
+    this.points = new Points(canvas("#points"), tracks.x, tracks.y, this.view, () => { this.overlay.draw(); this.pulsing.draw(); });
+    this.pulsing = new Pulse(element, tracks, this.view);
     this.gestures = new Gestures(/** @type {HTMLElement} */ (element.querySelector("#glass")), this);
     new ResizeObserver(() => this.#resize()).observe(element);
     this.#resize();
@@ -60,6 +62,9 @@ export class MapView {
     Object.assign(this.overlay.marks, marks);
     this.overlay.draw();
   }
+
+  /** Marks what is played. @param {number} row -1 is none @param {boolean} sounds */
+  pulse(row, sounds) { this.pulsing.mark(row, sounds); }
 
   /** Brings rows into view if they are not. @param {readonly number[]} rows */
   show(rows) {
