@@ -1,6 +1,6 @@
 // Drift: a queue without an end, in which the nearest recording that was not yet chosen comes next.
 
-/** @import { Page } from "page/core/types" */
+/** @import { Drift, Page } from "page/core/types" */
 import { say } from "page/actions/notices.js";
 import { isPlaying, setPaused } from "page/actions/playback.js";
 import { showTrack } from "page/actions/tracks.js";
@@ -29,13 +29,15 @@ function randomRow({ tracks }) {
   return rows.length ? rows[Math.floor(Math.random() * rows.length)] : -1;
 }
 
-/** @type {WeakMap<Page, Promise<void>>} */
+/** @type {WeakMap<Drift, Promise<void>>} what is being chosen for a state of Drift */
 const choosing = new WeakMap();
 
 /** Chooses the next track, at the end of the queue; nothing where all have been chosen. @param {Page} page */
 export function choose(page) {
-  const begun = choosing.get(page) ?? chooseOnce(page).finally(() => choosing.delete(page));
-  choosing.set(page, begun);
+  const { drift } = page.store.state;
+  if (!drift) return Promise.resolve();
+  const begun = choosing.get(drift) ?? chooseOnce(page).finally(() => choosing.delete(drift));
+  choosing.set(drift, begun);
   return begun;
 }
 
@@ -55,10 +57,24 @@ async function chooseOnce(page) {
   store.set({ queue: { ...now.queue, rows: [...now.queue.rows, row] }, drift: { ...drift, chosen: [...drift.chosen, row] } });
 }
 
-/** From now on leaves out what is nearer to this track than to the one that Drift is at; what was chosen to come is dropped. @param {Page} page */
-export function avoid({ store }) {
+/** How many tracks away the next one is; what was chosen to come is chosen again. @param {Page} page @param {number} jump */
+export function setJump(page, jump) {
+  page.store.set({ jump });
+  forgetChosen(page);
+}
+
+/** From now on leaves out what is nearer to this track than to the one that Drift is at. @param {Page} page */
+export function avoid(page) {
+  forgetChosen(page);
+  const { queue, drift } = page.store.state;
+  if (queue && drift && queue.at >= 0) page.store.set({ drift: { ...drift, avoided: [...drift.avoided, queue.rows[queue.at]] } });
+}
+
+/** Drops what comes after the present track. @param {Page} page */
+function forgetChosen({ store }) {
   const { queue, drift } = store.state;
-  if (!queue || !drift || queue.at < 0) return;
+  if (!queue || !drift) return;
+  const dropped = new Set(queue.rows.slice(queue.at + 1));
   store.set({ upcoming: null, queue: { ...queue, rows: queue.rows.slice(0, queue.at + 1) },
-    drift: { ...drift, avoided: [...drift.avoided, queue.rows[queue.at]] } });
+    drift: { ...drift, chosen: drift.chosen.filter((row) => !dropped.has(row)) } });
 }

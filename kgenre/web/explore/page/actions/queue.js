@@ -8,6 +8,7 @@ import { attempt, say } from "page/actions/notices.js";
 import { detailsOf, isPlaying, playRow, startOf } from "page/actions/playback.js";
 import { exportRows } from "page/actions/selection.js";
 import { showTrack } from "page/actions/tracks.js";
+import { NoAnswer } from "page/core/no_answer.js";
 import { placedAt, queueOf, withoutRows } from "page/core/queue.js";
 import { isTyping } from "shared/dom.js";
 
@@ -73,10 +74,15 @@ function follows({ current, playback, drift }) {
 
 /** @param {Page} page @param {Queue} queue @param {number} at @param {{ show: boolean, play: boolean }} what */
 async function goTo(page, queue, at, { show, play }) {
-  const row = queue.rows[at];
-  page.store.set({ queue: { ...queue, at }, ...(show ? { reveal: { rows: [row] } } : {}) });
-  const playing = play ? playRow(page, row) : null; // first, so that both ask for the details once
-  await Promise.all([playing, show ? showTrack(page, row) : null]);
+  const { store } = page, row = queue.rows[at], there = { ...queue, at };
+  store.set({ queue: there });
+  try { if (play) await playRow(page, row); } catch (error) {
+    if (error instanceof NoAnswer && store.state.queue === there) store.set({ queue }); // it will be tried again
+    throw error;
+  }
+  if (!show || store.state.queue?.rows[store.state.queue.at] !== row) return; // another one was chosen meanwhile
+  store.set({ reveal: { rows: [row] } });
+  await showTrack(page, row);
 }
 
 /** Plays a track of the queue. @param {Page} page @param {number} place */
@@ -120,9 +126,6 @@ export function clearQueue({ store }) { store.set({ queue: null, drift: null, up
 
 /** @param {Page} page @param {boolean} wholeTracks */
 export function setWholeTracks({ store }, wholeTracks) { store.set({ wholeTracks, upcoming: null }); }
-
-/** @param {Page} page @param {number} jump */
-export function setJump({ store }, jump) { store.set({ jump }); }
 
 /** The queue as a playlist. @param {Page} page */
 export async function exportQueue(page) {

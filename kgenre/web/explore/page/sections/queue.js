@@ -1,9 +1,9 @@
 // The queue, in the panel: what was played, what comes, and what else could be played.
 
 /** @import { Binding, Page, Queue, State } from "page/core/types" */
-import { JUMPS } from "page/actions/drift.js";
+import { JUMPS, setJump } from "page/actions/drift.js";
 import { attempt, leftOut, say } from "page/actions/notices.js";
-import { clearQueue, exportQueue, jumpTo, lessLikeThis, playQueue, queuesAtHand, removeFromQueue, setJump, setWholeTracks } from "page/actions/queue.js";
+import { clearQueue, exportQueue, jumpTo, lessLikeThis, playQueue, queuesAtHand, removeFromQueue, setWholeTracks } from "page/actions/queue.js";
 import { button, byId, el, redraw } from "shared/dom.js";
 import { download } from "shared/download.js";
 import { count } from "shared/text.js";
