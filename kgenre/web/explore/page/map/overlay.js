@@ -58,7 +58,7 @@ export class Overlay {
   #trail(colour) {
     const c = this.context, places = this.marks.trail.map(this.at);
     c.strokeStyle = c.fillStyle = colour;
-    c.lineWidth = 2;
+    c.lineWidth = 3;
     places.forEach((place, i) => {
       c.globalAlpha = (i + 1) / places.length;
       c.beginPath();

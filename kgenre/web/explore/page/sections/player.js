@@ -9,6 +9,7 @@ import { showPlayed, skip } from "page/actions/queue.js";
 import { showTrack } from "page/actions/tracks.js";
 import { button, byId, el } from "shared/dom.js";
 import { duration } from "shared/text.js";
+import { icon } from "page/ui/icons.js";
 import { scrubber } from "page/ui/scrubber.js";
 
 const KEY = "kgenre volume";
@@ -64,13 +65,13 @@ function buttons(page) {
   const toggle = button("", "", () => attempt(page, Promise.resolve(togglePlayback(page))), { id: "toggle", class: "main" });
   page.store.subscribe(["playback"], (state) => {
     const playing = isPlaying(state);
-    toggle.textContent = playing ? "❚❚" : "▶";
+    toggle.replaceChildren(icon(playing ? "pause" : "play"));
     toggle.title = playing ? "Pause (Space)" : "Play (Space)";
     toggle.setAttribute("aria-label", playing ? "Pause" : "Play");
   });
   return el("div", { class: "controls" },
-    button("⏮\ufe0e", "Previous (P)", go(-1), { id: "previous", "aria-label": "Previous" }), toggle,
-    button("⏭\ufe0e", "Next (N)", go(1), { id: "next", "aria-label": "Next" }));
+    el("button", { id: "previous", title: "Previous (P)", "aria-label": "Previous", on: { click: go(-1) } }, icon("previous")), toggle,
+    el("button", { id: "next", title: "Next (N)", "aria-label": "Next", on: { click: go(1) } }, icon("next")));
 }
 
 /** @param {Page} page */
@@ -100,7 +101,7 @@ function sound(page) {
     on: { input: () => setVolume(page, Number(range.value)) } });
   store.subscribe(["volume", "muted"], ({ volume, muted }) => {
     const silent = muted || volume === 0;
-    mute.textContent = silent ? "🔇\ufe0e" : "🔊\ufe0e";
+    mute.replaceChildren(icon(silent ? "mute" : "sound"));
     mute.title = silent ? "Sound on" : "Mute";
     mute.setAttribute("aria-label", "Mute");
     mute.setAttribute("aria-pressed", String(silent));
