@@ -7,20 +7,21 @@ export class FileVoice {
   #audio = new Audio();
   #from;
   #playing = false;
+  #closing = new AbortController();
 
   /** @param {AudioContext} context @param {string} url @param {number} seconds where to begin @param {VoiceEvents} on */
   constructor(context, url, seconds, on) {
-    const audio = this.#audio;
+    const audio = this.#audio, { signal } = this.#closing;
     this.#from = seconds;
     this.on = on;
     this.output = context.createMediaElementSource(audio);
     audio.addEventListener("loadedmetadata", () => {
       audio.currentTime = this.#from;
       if (this.#playing) this.play();
-    });
-    audio.addEventListener("playing", on.started);
-    audio.addEventListener("ended", on.ended);
-    audio.addEventListener("error", () => on.failed(new Error("This file cannot be played.")));
+    }, { signal });
+    audio.addEventListener("playing", on.started, { signal });
+    audio.addEventListener("ended", on.ended, { signal });
+    audio.addEventListener("error", () => on.failed(new Error("This file cannot be played.")), { signal });
     audio.preload = "auto";
     audio.src = url;
   }
@@ -47,8 +48,8 @@ export class FileVoice {
   }
 
   close() {
-    this.#audio.pause();
-    this.on = { started() {}, ended() {}, failed() {}, refused() {} };
+    this.#closing.abort();
+    this.pause();
     this.output.disconnect();
     this.#audio.removeAttribute("src");
     this.#audio.load();

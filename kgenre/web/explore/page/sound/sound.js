@@ -69,10 +69,9 @@ export class Sound {
 
   /** @param {Deck} deck @param {boolean} wasPaused */
   #replace(deck, wasPaused) {
+    if (wasPaused || !deck.sounded) return this.#close(deck); // the one before it, if it still sounds, goes on
     if (this.#old) this.#close(this.#old);
-    this.#old = null;
-    if (wasPaused || !deck.sounded) this.#close(deck);
-    else this.#old = deck;
+    this.#old = deck;
   }
 
   play() {
