@@ -22,6 +22,6 @@ export async function finishPath(page, row) {
   const ids = await source.path(tracks.ids[from], tracks.ids[row], LENGTH);
   const path = ids.flatMap((id) => tracks.rowOf.get(id) ?? []);
   select(page, path);
-  const queue = queueOf("path", `Path to ${tracks.titles[row]}`, path);
+  const queue = queueOf("path", `Path to ${tracks.title(row)}`, path);
   store.set({ path, queue, drift: null, neighbours: [], neighboursOf: -1, reveal: { rows: path } });
 }

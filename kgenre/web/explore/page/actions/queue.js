@@ -16,12 +16,12 @@ import { isTyping } from "shared/dom.js";
 export function queuesAtHand(page, provisional = false) {
   const { current, selection, path, hits, neighbours } = page.store.state, { tracks } = page, queues = [];
   const isPath = path.length > 0 && path.length === selection.length;
-  if (isPath) queues.push(queueOf("path", `Path to ${tracks.titles[path[path.length - 1]]}`, inOrder(page, selection), provisional));
+  if (isPath) queues.push(queueOf("path", `Path to ${tracks.title(path[path.length - 1])}`, inOrder(page, selection), provisional));
   else if (selection.length) queues.push(queueOf("selection", "Selection", inOrder(page, selection), provisional));
   const found = hits ? shownRows(page) : [];
   if (found.length) queues.push(queueOf("hits", `Hits of ${page.store.state.query.trim()}`, found, provisional));
   if (current >= 0 && neighbours.length) {
-    queues.push(queueOf("nearest", `Nearest to ${tracks.titles[current]}`,
+    queues.push(queueOf("nearest", `Nearest to ${tracks.title(current)}`,
       [current, ...inOrder(page, neighbours.map(([row]) => row))], provisional));
   }
   return queues;

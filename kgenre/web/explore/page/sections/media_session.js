@@ -30,5 +30,5 @@ export function mediaSessionSection(page) {
 /** @param {Page} page @param {number} row */
 function metadata({ tracks, source }, row) {
   const artwork = source.coverUrl ? [{ src: source.coverUrl(tracks.ids[row]) }] : [];
-  return new MediaMetadata({ title: tracks.titles[row], artist: tracks.text("artist", row), album: tracks.text("album", row), artwork });
+  return new MediaMetadata({ title: tracks.title(row), artist: tracks.text("artist", row), album: tracks.text("album", row), artwork });
 }

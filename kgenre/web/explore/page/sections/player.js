@@ -39,7 +39,7 @@ function now(page) {
   store.subscribe(["playback", "wanted", "current", "selection", "hits", "queue", "path", "neighbours", "tagHits", "folder"], (state) => {
     const first = state.playback || state.wanted >= 0 ? null : firstToPlay(page);
     const row = state.wanted >= 0 ? state.wanted : state.playback?.row ?? first?.row ?? -1;
-    title.textContent = row >= 0 ? tracks.titles[row] : first?.text ?? "";
+    title.textContent = row >= 0 ? tracks.title(row) : first?.text ?? "";
     artist.textContent = row >= 0 ? tracks.credits(row).slice(0, 1).join("") || tracks.text("folder", row) : "Nothing is played yet";
     node.disabled = row < 0;
     if (row === covered || (!state.playback && state.wanted < 0)) return; // a cover is asked for where a track is played

@@ -15,7 +15,7 @@ export function queueList(page, { rows, at }, play, remove) {
 
 /** @param {Page} page @param {number} row @param {number} place @param {number} at @param {(place: number) => void} play @param {(place: number) => void} remove */
 function item({ tracks }, row, place, at, play, remove) {
-  const title = tracks.titles[row], dot = el("span", { class: "dot" });
+  const title = tracks.title(row), dot = el("span", { class: "dot" });
   dot.style.background = css(tracks.unsure[row] ? NEUTRAL : labelColour(tracks.label(row)));
   const credits = tracks.credits(row).slice(0, 2).join(" · ") || tracks.text("folder", row);
   const current = place === at ? { "aria-current": "true" } : {};
