@@ -476,9 +476,7 @@ def test_click_on_a_track_plays_the_deciding_slice(server, tab, place, name):
     tab.fill("#search", "real" if name == "song.ogg" else "unplayable")  # its twins lie in the same place
     tab.mouse.click(*pixel_of(tab, row))
     tab.wait_for_selector("#play:has-text('Pause')", timeout=10000)
-    state = tab.evaluate(
-        "({current: kgenre.state.current, slice: kgenre.state.slice, at: kgenre.sound.seconds})"
-    )
+    state = tab.evaluate("({current: kgenre.state.current, slice: kgenre.state.slice, at: kgenre.sound.seconds})")
     assert (state["current"], state["slice"]) == (row, 1)
     assert 2.0 <= state["at"] < 4.0
     until(tab, "kgenre.sound.inside.deck.sounded")
@@ -864,7 +862,20 @@ def test_offline_page_hides_and_names_what_the_source_cannot_do(place, tab, tmp_
     tab.wait_for_selector("#neighbours li")
     tab.keyboard.press("a")
     tab.wait_for_selector("#csv")
-    for lacking in ("sound", "player", "queue", "failures", "play", "path", "why", "genre", "genre-all", "save", "tags", "retrain"):
+    for lacking in (
+        "sound",
+        "player",
+        "queue",
+        "failures",
+        "play",
+        "path",
+        "why",
+        "genre",
+        "genre-all",
+        "save",
+        "tags",
+        "retrain",
+    ):
         assert tab.locator(f"#{lacking}").filter(visible=True).count() == 0, lacking
     tab.keyboard.press("?")
     assert "retrain" not in tab.inner_text("#dialog") and "as a table" in tab.inner_text("#dialog")

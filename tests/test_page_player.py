@@ -118,7 +118,9 @@ def play(tab, name: str) -> None:
 
 
 def select(tab, *names: str) -> None:
-    codes = ".".join(np.base_repr(tab.evaluate(f"kgenre.tracks.ids[{row_of(tab, name)}]"), 36).lower() for name in names)
+    codes = ".".join(
+        np.base_repr(tab.evaluate(f"kgenre.tracks.ids[{row_of(tab, name)}]"), 36).lower() for name in names
+    )
     tab.evaluate(f"location.hash = '#sel={codes}'")
     until(tab, f"kgenre.state.selection.length === {len(names)}")
 
@@ -170,7 +172,11 @@ def test_path_stays_drawn_and_queued_while_it_is_listened_through(server, tab):
     until(tab, f"kgenre.state.playback.row === {path[1]}")
     tab.keyboard.press("Escape")
     tab.keyboard.press("Escape")
-    assert tab.evaluate("[kgenre.state.queue.kind, kgenre.state.queue.rows, kgenre.state.queue.at]") == ["path", path, 1]
+    assert tab.evaluate("[kgenre.state.queue.kind, kgenre.state.queue.rows, kgenre.state.queue.at]") == [
+        "path",
+        path,
+        1,
+    ]
 
 
 def test_list_of_the_selection_follows_n_and_p(server, tab):
@@ -464,7 +470,9 @@ def test_drift_by_keyboard_goes_to_the_nearest_that_was_not_played(server, tab):
     tab.keyboard.press("End")
     sounds(tab, "Song 4")  # by itself
     assert title(tab, "kgenre.state.current") == "Song 4"  # the map and the panel follow
-    x, y = tab.evaluate("kgenre.map.view.toPixels(kgenre.tracks.x[kgenre.state.current], kgenre.tracks.y[kgenre.state.current])")
+    x, y = tab.evaluate(
+        "kgenre.map.view.toPixels(kgenre.tracks.x[kgenre.state.current], kgenre.tracks.y[kgenre.state.current])"
+    )
     assert tab.evaluate("document.getElementById('pulse').style.transform").startswith(f"translate({x:g}"[:14])
     assert tab.evaluate("getComputedStyle(document.getElementById('pulse'), '::after').animationName") == "pulse"
     tab.keyboard.press("j")
@@ -532,13 +540,14 @@ def test_media_session_knows_the_track_and_its_keys_work(server, browser):
     with new_tab(browser) as tab:
         tab.add_init_script("""window.handlers = {};
             const set = navigator.mediaSession.setActionHandler.bind(navigator.mediaSession);
-            navigator.mediaSession.setActionHandler = (name, handler) => { window.handlers[name] = handler; set(name, handler); };
+            navigator.mediaSession.setActionHandler = (name, handler) => {
+                window.handlers[name] = handler; set(name, handler); };
             navigator.mediaSession.setPositionState = (state) => { window.position = state; };""")
         opened(tab, server)
         select(tab, "Song 1", "Song 2")
         tab.click("#play-all")
         sounds(tab, "Song 1")
-        about = "[navigator.mediaSession.metadata.title, navigator.mediaSession.metadata.artist, navigator.mediaSession.playbackState]"
+        about = "(({ metadata: m, playbackState }) => [m.title, m.artist, playbackState])(navigator.mediaSession)"
         assert tab.evaluate(about) == ["Song 1", "The Testers", "playing"]
         assert "/cover/" in tab.evaluate("navigator.mediaSession.metadata.artwork[0].src")
         assert tab.evaluate("window.position.duration") == SECONDS and tab.evaluate("window.position.position") == 2
