@@ -12,6 +12,7 @@ BENCHMARKS = {
     "input_wait": "what training waits for its input, from files and from shards",
     "library": "scans of music against its bare decoding, their memory, and of 100 000 unchanged tracks",
     "large_library": "a library of 10 000 invented tracks: size, nearest songs, re-scan, page, map",
+    "page": "the library's page with 100 000 invented tracks: ready, names, frames a second",
     "runtimes": "predict through LiteRT and TensorFlow: one song, a folder, quantized files",
     "engines": "embedding by Ray against this process: rate on the same cores, memory",
     "shards": "shards against other forms and against the files: size, random slices a second, memory",

@@ -138,10 +138,12 @@ def row(device: Device, case: Case, precision: str, roof: float, seconds: float)
     return cells
 
 
-def fit_rate(case: Case, steps: int) -> float:
+def fit_rate(device: Device, case: Case, precision: str, steps: int) -> float:
     """Clips a second of `model.fit` over batches in the memory of the machine, copied to the device step by step."""
+    policy, tf32 = PRECISIONS[precision]
+    device.allow_tf32(tf32)
     settings = ModelSettings.compose({"arch": case.arch, **dict(case.settings)})
-    model = build_model(settings, N_CLASSES, {"zoom": AUGMENTS["zoom"].settings()})
+    model = build_model(settings, N_CLASSES, {"zoom": AUGMENTS["zoom"].settings()}, precision=policy)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(), loss, metrics=["accuracy"])
     rng = np.random.default_rng(0)
@@ -190,8 +192,9 @@ def main(arguments: list[str] | None = None) -> None:
                 return
             print("| " + " | ".join(row(device, case, precision, roof[precision], args.seconds)) + " |", flush=True)
             gc.collect()  # a model's cycles hold memory of the device
-    rate = fit_rate(cases[0], 100 if device.is_gpu() else 5)
-    print(f"\nmodel.fit, {cases[0].arch} in TF32, batches of {cases[0].batch} in memory: {rate:.0f} clips/s")
+    fitted = "TF32" if "TF32" in args.precision else args.precision[-1]
+    rate = fit_rate(device, cases[0], fitted, 100 if device.is_gpu() else 5)
+    print(f"\nmodel.fit, {cases[0].arch} in {fitted}, batches of {cases[0].batch} in memory: {rate:.0f} clips/s")
 
 
 if __name__ == "__main__":

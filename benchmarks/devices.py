@@ -1,5 +1,6 @@
 """What the accelerator's benchmark needs of each Keras backend: data placed, functions compiled, steps, waiting."""
 
+import abc
 from collections.abc import Callable
 from typing import Protocol
 
@@ -97,7 +98,17 @@ class Jax:
         return call
 
 
-class Torch:
+class Stateful(abc.ABC):
+    """A backend whose models keep their weights themselves, so that a function of no arguments can be compiled."""
+
+    @abc.abstractmethod
+    def compiled(self, function): ...
+
+    def answering(self, model, slices):
+        return self.compiled(lambda: model(slices, training=False))
+
+
+class Torch(Stateful):
     def __init__(self):
         import torch
 
@@ -126,9 +137,6 @@ class Torch:
     def compiled(self, function):
         return self.torch.no_grad()(function)
 
-    def answering(self, model, slices):
-        return self.compiled(lambda: model(slices, training=False))
-
     def training(self, model, slices, labels):
         optimizer, loss_of = keras.optimizers.Adam(), loss_function()
         optimizer.build(model.trainable_variables)
@@ -145,7 +153,7 @@ class Torch:
         return call
 
 
-class TensorFlow:
+class TensorFlow(Stateful):
     def __init__(self):
         import tensorflow as tf
 
@@ -172,9 +180,6 @@ class TensorFlow:
 
     def compiled(self, function):
         return self.tf.function(function)
-
-    def answering(self, model, slices):
-        return self.compiled(lambda: model(slices, training=False))
 
     def training(self, model, slices, labels):
         optimizer, loss_of = keras.optimizers.Adam(), loss_function()

@@ -10,6 +10,7 @@ import os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import functools
+import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -33,7 +34,7 @@ ROUNDS, STEPS, SKIPPED = 3, 8, 3  # SKIPPED: of a round, in which the queues fil
 
 def write_set(folder: Path, songs: list[str], rate: int) -> list[str]:
     """The songs in one shard: their paths there."""
-    plan = ShardPlan(str(folder), 0, tuple((i, song, 0) for i, song in enumerate(songs)), rate, "auto")
+    plan = ShardPlan.of_files(folder, 0, songs, rate)
     return [f"{plan.file}#{index}" for index in range(len(write_shard(plan)["tracks"]))]
 
 
@@ -68,24 +69,25 @@ def waited(model, batches) -> tuple[float, float]:
 
 
 def processor_seconds(run: Callable) -> float:
-    """Of a call: the least of some rounds."""
+    """Of a call: the median of some rounds; not of the first one, which takes what lay ready in queues."""
     found = []
-    for _ in range(ROUNDS):
+    for _ in range(1 + ROUNDS):
         began = time.process_time()
         for _ in range(STEPS):
             run()
         found.append((time.process_time() - began) / STEPS)
-    return min(found)
+    return statistics.median(found[1:])
 
 
-def main() -> None:
-    settings = RunSettings.compose({})
+def main(given: dict | None = None) -> None:
+    """Measures with the settings of a run, the defaults but for those given."""
+    settings = RunSettings.compose(given or {})
     model = compiled_model(settings, SingleLabel(("a", "b")), 100)
     with tempfile.TemporaryDirectory() as place:
         running = {name: make() for name, make in sources(Path(place), settings).items()}
         one = next(running["shards, tf.data"])
         step = processor_seconds(lambda: float(model.train_on_batch(*one)[0]))
-        print(f"  convpool, batches of {len(one[0])} crops of {settings.audio.slice_seconds} s, zoom, float32")
+        print(f"  {settings.arch}, batches of {len(one[0])} crops of {settings.audio.slice_seconds} s, zoom, float32")
         print(f"  a step alone takes {1000 * step:.1f} ms of the processor")
         for name, batches in running.items():
             wait, took = min((waited(model, batches) for _ in range(ROUNDS)), key=sum)

@@ -31,7 +31,7 @@ def write_files(folder: Path, n_tracks: int) -> list[str]:
 def write_shards(folder: Path, n_tracks: int) -> list[str]:
     """A shard of that noise, linked likewise."""
     (song,) = write_files(folder, 1)
-    plan = ShardPlan(str(folder), 0, tuple((i, song, 0) for i in range(TRACKS_A_SHARD)), RATE, "auto")
+    plan = ShardPlan.of_files(folder, 0, [song] * TRACKS_A_SHARD, RATE)
     write_shard(plan)
     shards = [link(folder, plan.file.name, f"{number}.shard") for number in range(-(-n_tracks // TRACKS_A_SHARD))]
     return [f"{shards[number // TRACKS_A_SHARD]}#{number % TRACKS_A_SHARD}" for number in range(n_tracks)]

@@ -107,7 +107,7 @@ def compare_forms(folder: Path, songs: list[str]) -> None:
     with soundfile.SoundFile(stream, "w", RATE, 1) as file:
         for song in songs:
             file.write(decode(song, RATE, seconds=MOST_SECONDS).samples)
-    plan = ShardPlan(str(folder), 0, ((0, str(stream), 0),), RATE, "auto")
+    plan = ShardPlan.of_files(folder, 0, [stream], RATE)
     hours = write_shard(plan)["samples"] / RATE / 3600
     read, files = forms(folder, plan.file)
     print(f"  {hours:.2f} hours at {RATE} Hz, mono")
@@ -130,8 +130,7 @@ def compare_forms(folder: Path, songs: list[str]) -> None:
 
 def compare_with_files(folder: Path, songs: list[str]) -> None:
     """Random crops by the reader that training has, from the songs and from a shard of them."""
-    sources = tuple((number, song, 0) for number, song in enumerate(songs[:MOST_PREPARED]))
-    plan = ShardPlan(str(folder), 1, sources, RATE, "auto")
+    plan = ShardPlan.of_files(folder, 1, songs[:MOST_PREPARED], RATE)
     began = time.process_time()
     facts = write_shard(plan)
     spent = time.process_time() - began
@@ -169,9 +168,7 @@ def read_many(folder: str, n_tracks: int) -> None:
 
 def compare_memory(folder: Path) -> None:
     soundfile.write(folder / "one.wav", 0.1 * np.random.default_rng(0).standard_normal(30 * RATE), RATE)
-    plan = ShardPlan(
-        str(folder), 0, tuple((i, str(folder / "one.wav"), 0) for i in range(TRACKS_A_SHARD)), RATE, "auto"
-    )
+    plan = ShardPlan.of_files(folder, 0, [folder / "one.wav"] * TRACKS_A_SHARD, RATE)
     write_shard(plan)
     plan.file.rename(folder / "0.shard")
     peaks = {}

@@ -29,8 +29,8 @@ def _merge(args: argparse.Namespace) -> int:
     from kgenre.cli.merging import merge
 
     progress = cli.BarProgress()
-    failures, n_items, unit = merge(args.parts, args.out)
-    print(f"{args.out}: {n_items - len(failures)} {unit}")
+    failures, n_merged, unit = merge(args.parts, args.out)
+    print(f"{args.out}: {n_merged} {unit}")
     progress.failures(failures, "failed")
     return 1 if failures else 0
 

@@ -43,6 +43,7 @@ def _prepare(args: argparse.Namespace) -> int:
 
     reader, shards = cli.settings_from(ReaderSettings, args), cli.settings_from(ShardSettings, args)
     check_decoder(reader.decoder)
+    cli.check_local(args.to, "--to")
     values = {
         "seed": cli.settings_from(TrainingSettings, args).seed,
         "sample_rate_hz": cli.settings_from(AudioSettings, args).sample_rate_hz,
@@ -50,11 +51,12 @@ def _prepare(args: argparse.Namespace) -> int:
         "decoder": reader.decoder,
         **cli.collection_options(args).model_dump(),
     }
+    share = reader.max_bad_share if "max_bad_share" in args else None
     given = {name: value for name, value in vars(args).items() if name in (*values, "data") and value is not None}
     progress, workers, engine = cli.BarProgress(), shards.workers or os.cpu_count() or 1, cli.engine_settings(args)
     with cli.stoppable(engine, args.to):
-        request = Request(values, given)
-        done = prepare(request, args.to, workers, reader.max_bad_share, args.verify, progress, engine)
+        request = Request(values, given, share)
+        done = prepare(request, args.to, workers, args.verify, progress, engine)
     if not engine.is_whole:
         cli.print_part(engine, args.to, done, "shards")
         return 0

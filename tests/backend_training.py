@@ -2,7 +2,8 @@
 
 step-losses OUT SETTINGS: losses of the steps of the first epoch, with the weights of the run that SETTINGS name.
 fit OUT SETTINGS: a whole training.
-killed OUT SETTINGS: a training that is killed in the middle of its third epoch.
+killed OUT SETTINGS: a training that is killed in the middle of its third epoch. OUT.npz: what it was after the second.
+resume OUT SETTINGS: goes on with a training, up to what TensorFlow does.
 command ARGUMENTS...: `kgenre ARGUMENTS`.
 """
 
@@ -11,6 +12,8 @@ import os
 import signal
 import sys
 from pathlib import Path
+
+import numpy as np
 
 KILLED_AFTER = 2  # epochs
 
@@ -61,21 +64,45 @@ def fit(out: Path, given: dict) -> None:
     train(settings, run)
 
 
+def resume(out: Path, given: dict) -> None:
+    from kgenre.training.run import Run
+    from kgenre.training.start import resumed_settings, train
+
+    train(resumed_settings(Run(out), {}), Run(out))
+
+
 def killed(out: Path, given: dict) -> None:
     from kgenre.training.callback import TrainingCallback
 
-    ends = TrainingCallback.on_train_batch_end
+    ends, ends_epoch = TrainingCallback.on_train_batch_end, TrainingCallback.on_epoch_end
 
     def end(self, batch, logs=None):
         ends(self, batch, logs)
         if self.state.epochs == KILLED_AFTER and batch == 1:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    TrainingCallback.on_train_batch_end = end
+    def end_epoch(self, epoch, logs=None):
+        ends_epoch(self, epoch, logs)
+        if self.state.epochs == KILLED_AFTER:
+            np.savez(f"{out}.npz", **arrays_of(self.model))
+
+    TrainingCallback.on_train_batch_end, TrainingCallback.on_epoch_end = end, end_epoch
     fit(out, given)
 
 
-JOBS = {"step-losses": step_losses, "fit": fit, "killed": killed}
+def arrays_of(model) -> dict[str, np.ndarray]:
+    """Weights and the optimizer's variables, in their order."""
+    import keras
+
+    parts = {"weight": model.weights, "optimizer": model.optimizer.variables}
+    return {
+        f"{name} {number}": keras.ops.convert_to_numpy(variable.value)
+        for name, variables in parts.items()
+        for number, variable in enumerate(variables)
+    }
+
+
+JOBS = {"step-losses": step_losses, "fit": fit, "killed": killed, "resume": resume}
 
 
 def main(arguments: list[str]) -> int:

@@ -1,10 +1,11 @@
-"""Trains a run on so many devices, in a process of its own, and keeps the loss of each step.
+"""Trains runs on so many devices, in a process of its own, and keeps the loss of each step.
 
-    KERAS_BACKEND=... python tests/devices_run.py FILE OUT RUN SETTINGS [EPOCHS]
+    KERAS_BACKEND=... python tests/devices_run.py JOB...
 
-FILE is a collection, OUT the JSON file of the losses, [[epoch, step, mean loss of the epoch so far], ...], RUN the run
-folder, SETTINGS a JSON table. A run that is there already goes on, with the settings as what is given beside --resume.
-After EPOCHS the process ends as if it were killed.
+A job is a JSON list [FILE, OUT, RUN, SETTINGS, EPOCHS]; that on most devices comes first. FILE is a collection, OUT the
+JSON file of the losses, [[epoch, step, mean loss of the epoch so far], ...], RUN the run folder, SETTINGS a table. A
+run that is there already goes on, with the settings as what is given beside --resume. After EPOCHS, if they are not 0,
+the process ends as if it were killed.
 """
 
 import json
@@ -23,7 +24,7 @@ class Lines(Progress):
         print(text)
 
 
-def main(file: str, out: str, folder: str, given: dict, epochs: int = 0) -> None:
+def main(file: str, out: str, folder: str, given: dict, epochs: int) -> None:
     run, progress = Run(folder), Lines()
     if run.begun:
         settings = resumed_settings(run, given)
@@ -34,9 +35,9 @@ def main(file: str, out: str, folder: str, given: dict, epochs: int = 0) -> None
 
     from kgenre.training import fit as training
 
-    losses = []
+    losses, plain = [], training.TrainingCallback
 
-    class Recorded(training.TrainingCallback):
+    class Recorded(plain):
         def on_epoch_begin(self, epoch, logs=None):
             self.epoch = epoch
             super().on_epoch_begin(epoch, logs)
@@ -53,8 +54,10 @@ def main(file: str, out: str, folder: str, given: dict, epochs: int = 0) -> None
 
     training.TrainingCallback = Recorded
     training.fit(settings, run, progress)
+    training.TrainingCallback = plain
     Path(out).write_text(json.dumps(losses))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4], json.loads(sys.argv[4]), *map(int, sys.argv[5:]))
+    for job in sys.argv[1:]:
+        main(*json.loads(job))

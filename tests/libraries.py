@@ -15,6 +15,7 @@ from kgenre.model.tasks.single_label import SingleLabel
 from kgenre.model.unsure import UnsureRule
 from kgenre.serving.model import Model
 from kgenre.serving.tags import TagLayer
+from kgenre.web.explore import head_plan
 
 LABELS = ("blues", "classical", "hip-hop", "jazz", "metal", "vocal")
 SINGLE = SingleLabel(LABELS)
@@ -100,6 +101,11 @@ def make_library(
         for number in range(0, n, 50):
             library.save_failure(f"{root}/broken/{number}.mp3".encode(), 1, 1, "empty file: 0 bytes. Replace the file.")
     return library
+
+
+def retrained(explorer) -> dict:
+    """Retrains the head of an Explorer on its corrections, as the page does: what is then shown of genres."""
+    return head_plan.apply(explorer, head_plan.preview(explorer, False)["plan"])
 
 
 def invented_track(number: int, genre: int, root: str = "/music") -> Track:

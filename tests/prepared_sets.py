@@ -55,15 +55,20 @@ def prepare_apart(data: Path, folder: Path, *options: str, **process) -> tuple[i
 
 
 def kill_and_resume(data: Path, folder: Path, kills: int, seconds: float, seed: int = 0) -> list[int]:
-    """Prepares with as many kills of the command alone, at random points; the shards that were there at each.
+    """Prepares with as many kills of the command alone; the shards that were there at each.
+
+    The first is when the first shard is there, the others at random points.
 
     Args:
         seconds: that it takes in peace.
     """
     rng, there = random.Random(seed), []
-    for _ in range(kills):
+    for kill in range(kills):
         running = start(data, folder)
-        time.sleep(rng.uniform(0.1, 1.0) * seconds)
+        if kill:
+            time.sleep(rng.uniform(0.1, 1.0) * seconds)
+        while not any(folder.glob("*.shard")) and not kill and running.poll() is None:
+            time.sleep(0.002)
         os.kill(running.pid, signal.SIGKILL)  # its workers must end by themselves
         running.communicate()
         there.append(len(list(folder.glob("*.shard"))))

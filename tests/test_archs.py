@@ -9,7 +9,6 @@ import itertools
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from applicable_settings import compose_applicable
 from keras import layers
 from numpy.lib.stride_tricks import sliding_window_view
@@ -293,6 +292,8 @@ def test_mixed_precision_gives_the_same_logits_in_float32(arch, precision, toler
 
 def float16_convolves_along_time() -> bool:
     """Not in oneDNN's of TensorFlow 2.21 with AVX512-FP16, where the channels are not a multiple of 32."""
+    import tensorflow as tf  # not above: processes without TensorFlow import this file
+
     random = np.random.default_rng(0)
     x, kernel = (random.standard_normal(shape).astype("float16") for shape in ((3, 135, 1, 561), (7, 1, 561, 64)))
     found = tf.nn.conv2d(x, kernel, 1, "VALID")

@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 
 from kgenre.archs import ARCHS
+from kgenre.cli.run import run
+from kgenre.core.errors import KgenreError
+from kgenre.core.keras_backends import training_backend
 from kgenre.features import FEATURES
 from kgenre.training.fit import untrained_model
 
@@ -178,11 +181,50 @@ def of_row(row: str, arrays: dict, gradients: bool) -> list[str]:
     return names
 
 
+@pytest.mark.parametrize(
+    ("variable", "file", "expected"),
+    [
+        (None, None, "tensorflow"),
+        (None, '{"backend": "jax"}', "jax"),
+        ("", '{"backend": "jax"}', "jax"),
+        ("torch", '{"backend": "jax"}', "torch"),
+        (None, "no table", "tensorflow"),
+    ],
+)
+def test_training_backend_is_that_of_keras(variable, file, expected, monkeypatch, tmp_path):
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    if variable is not None:
+        monkeypatch.setenv("KERAS_BACKEND", variable)
+    if file is not None:
+        (tmp_path / "keras.json").write_text(file)
+    assert training_backend() == expected
+
+
+def test_training_backend_of_a_file_that_does_not_train_names_the_file(monkeypatch, tmp_path):
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    (tmp_path / "keras.json").write_text('{"backend": "numpy"}')
+    with pytest.raises(KgenreError, match=r"keras.json: unknown KERAS_BACKEND 'numpy'.*jax, tensorflow, torch"):
+        training_backend()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_grain_that_is_missing_is_brought_by_the_extra_of_the_backend(backend, monkeypatch, capsys):
+    def command(args):
+        raise ModuleNotFoundError("No module named 'grain'", name="grain")
+
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    assert run(command, None, pandas=False) == 2
+    assert f"pip install 'kgenre[{backend}]'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["distill --teacher musicnn --data music --out", "export --model run --out"])
 def test_commands_that_need_tensorflow_say_so(command, collection, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr("keras.backend.backend", lambda: "jax")
     command = command.replace("music ", f"{collection} ")
     name, *arguments = [*command.split(), str(tmp_path / "out")]
     assert importlib.import_module(f"kgenre.{name}").main(arguments) == 2
-    assert "need Keras's TensorFlow backend. Received: jax. Set KERAS_BACKEND=tensorflow" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Export and distillation need Keras's TensorFlow backend. Received: jax. Set KERAS_BACKEND=tensorf" in said
     assert not (tmp_path / "out").exists()

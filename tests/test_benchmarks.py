@@ -1,26 +1,40 @@
 """The benchmarks that compare networks, models and their tags, and that of scans: the commands on little."""
 
 import json
+import re
 import shutil
+import time
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
+from audio_files import music, write_sound
 from scipy.stats import spearmanr
 from sklearn.neighbors import KNeighborsClassifier
+from slept_steps import step as slept_step
 
 from benchmarks import (
+    accelerator,
     architectures,
+    backends,
     calibration,
+    engines,
+    input_wait,
+    large_library,
     library,
     models,
     peak,
+    pipeline,
     planted_labels,
     purity,
+    shards,
     shipped_heads,
+    step,
     tag_agreement,
     teachers,
 )
+from benchmarks.devices import DEVICES
 from benchmarks.peak import peak_mib
 from kgenre.baselines.default_head import FITS, HeadFit
 from kgenre.baselines.linear_head import logistic
@@ -321,3 +335,91 @@ def test_planted_labels_are_counted_among_the_first_tenth(tmp_path, monkeypatch,
     assert all(row.count("100.0 ± 0.0") >= 2 for row in rows)
     assert planted_labels.main([*command[:2], "genre", *command[3:]]) == 2
     assert "must name an array of a vector a track. Received: genre." in capsys.readouterr().err
+
+
+# A network and slices so small that it is built and compiled in a second or two.
+TINY = {"arch": "convconvpool", "sample_rate_hz": 8000, "slice_seconds": 0.5, "n_fft": 512, "hop_length": 128,
+        "n_mels": 32, "image_height": 40, "image_width": 40}  # fmt: skip
+
+
+@pytest.mark.parametrize("benchmark", [accelerator, engines, large_library], ids=lambda module: module.__name__)
+def test_help_of_benchmark_is_its_description(benchmark, capsys):
+    with pytest.raises(SystemExit) as end:
+        benchmark.main(["--help"])
+    assert end.value.code == 0
+    assert benchmark.__doc__.split("\n")[0][:60] in capsys.readouterr().out
+
+
+def test_accelerator_measures_a_row_and_says_how_fit_was_set(monkeypatch, capsys):
+    case = accelerator.Case("convconvpool", 2, tuple(item for item in TINY.items() if item[0] != "arch"))
+    monkeypatch.setattr(accelerator, "ON_CPU", (case,))
+    monkeypatch.setattr(accelerator, "ROUNDS", 1)
+    monkeypatch.setattr(accelerator, "PRECISIONS", {"float32": accelerator.PRECISIONS["float32"]})
+    allowed, device = [], DEVICES["tensorflow"]
+    monkeypatch.setattr(device, "allow_tf32", lambda self, value: allowed.append(value))
+    command = ["--arch", "convconvpool", "--seconds", "0.001", "--precision"]
+    accelerator.main([*command, "float32"])
+    said = capsys.readouterr().out
+    row = next(line for line in said.splitlines() if line.startswith("| convconvpool"))
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[1:4] == ["40 x 40 x 1", "float32", "2"] and all(float(cells[i]) > 0 for i in (4, 8))
+    assert re.search(r"model.fit, convconvpool in float32, batches of 2 in memory: [1-9]\d* clips/s", said)
+    assert allowed[-1] is False
+
+
+def test_devices_take_steps_that_learn():
+    device = DEVICES["tensorflow"]()
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    x, y = device.place(np.eye(3)), device.place([0, 1, 0], "int32")
+    answer, train = device.answering(model, x), device.training(model, x, y)
+    np.testing.assert_allclose(answer(), model(x), rtol=1e-5)
+    losses = [float(train()) for _ in range(20)]
+    assert losses == sorted(losses, reverse=True) and losses[-1] < losses[0]
+
+
+def test_input_wait_measures_each_source(monkeypatch, capsys):
+    for name, value in (("ROUNDS", 1), ("STEPS", 2), ("SKIPPED", 1)):
+        monkeypatch.setattr(input_wait, name, value)
+    monkeypatch.setattr(pipeline, "TRACKS", 4)
+    monkeypatch.setattr(pipeline, "SECONDS", 2)
+    input_wait.main({**TINY, "augment": ["none"], "batch_size": 4})
+    said = capsys.readouterr().out
+    assert "convconvpool, batches of 4 crops of 0.5 s" in said
+    assert len(re.findall(r"waits +\d+\.\d ms beside +\d+\.\d of a step", said)) == 4
+
+
+def test_processor_seconds_leave_out_what_lay_ready():
+    calls = []
+
+    def run():
+        calls.append(len(calls))
+        end = time.process_time() + (0.002 if len(calls) > input_wait.STEPS else 0)
+        while time.process_time() < end:
+            pass
+
+    assert input_wait.processor_seconds(run) >= 0.002
+
+
+@pytest.mark.parametrize("benchmark", [step, backends], ids=lambda module: module.__name__)
+def test_steps_of_processes_are_compared(benchmark, monkeypatch, capsys):
+    monkeypatch.setattr(step, "STEPPERS", dict.fromkeys(step.STEPPERS, slept_step))
+    monkeypatch.setattr(step, "SHAPES", step.SHAPES[:1])
+    monkeypatch.setattr(backends, "backend_step", slept_step)
+    benchmark.main()
+    said = capsys.readouterr().out
+    lines = [line for line in said.splitlines() if " x clock" in line]
+    assert len(lines) >= 2 and all(float(re.search(r"([\d.]+) ms", line)[1]) >= 1 for line in lines)
+    assert any("1.00 x clock  1.00 x processor" in line for line in lines)
+
+
+def test_shards_are_compared_with_other_forms_and_with_files(tmp_path, monkeypatch, capsys):
+    for number in range(2):
+        write_sound(tmp_path / f"{number}.wav", music(8.0, 22050, 1, seed=number), 22050)
+    for name, value in (("SLICES", 4), ("SIZES", (3, 6)), ("TRACKS_A_SHARD", 6)):
+        monkeypatch.setattr(shards, name, value)
+    shards.main(str(tmp_path))
+    said = capsys.readouterr().out
+    assert "random slices of 6 s, 2 threads" in said and "prepared in one process" in said
+    assert len(re.findall(r"[36] tracks   peak +\d+\.\d MiB", said)) == 2
+    assert len(re.findall(r"shard, int16, each block checked .* 158\.\d MB an hour", said)) == 1

@@ -169,6 +169,7 @@ def _half(n: int) -> int:
 def test_calls_in_a_process_give_results_errors_and_early_ends():
     found = [str(value) for value in call_in_process(_half, [(4,), (7,), (9,), (6,)])]
     assert found == ["2", "7 is odd.", ENDED, "3"]
+    assert list(call_in_process(os.getenv, [("KERAS_BACKEND",)], KERAS_BACKEND="tensorflow")) == ["tensorflow"]
 
 
 # --- table ------------------------------------------------------------------------------------------

@@ -1,11 +1,14 @@
 """Work in parts: division, resumption, parts K/N, what is damaged or does not belong together; without Ray."""
 
+import errno
+import json
 import os
 import pickle
 import signal
 import subprocess
 import sys
 import threading
+import zipfile
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -15,16 +18,24 @@ import pandas as pd
 import pytest
 from audio_files import music, write_sound
 from engine_works import ITEMS, Squares, expected
+from prepared_sets import flip
 
 from kgenre import baseline, embed, merge, predict
+from kgenre.audio.decode import decode
+from kgenre.audio.fetched import FetchingReader
+from kgenre.audio.local_file import local_file
 from kgenre.audio.policy import DEFAULT_POLICY
+from kgenre.audio.slicing import SliceSpec
 from kgenre.core.errors import KgenreError
+from kgenre.core.files import write_beside, write_text
+from kgenre.core.urls import local_copy
 from kgenre.embeddings.files import read_embeddings
 from kgenre.engines.chunks import LARGEST, chunk_size, make_chunks, part_of
 from kgenre.engines.folder import PLAN, PartsFolder
 from kgenre.engines.plan import Plan
-from kgenre.engines.records import SUFFIX, read_records
-from kgenre.engines.run import compute
+from kgenre.engines.ray_data import _connect, _Worker
+from kgenre.engines.records import SUFFIX, RecordWork, read_records
+from kgenre.engines.run import compute, computed
 from kgenre.engines.settings import EngineSettings
 from kgenre.engines.work import Failure
 from kgenre.serving.catalogue import open_model
@@ -158,6 +169,97 @@ def test_another_list_is_refused_for_a_part_and_continued_by_a_whole_run(place):
     assert len(place[1].read_text().splitlines()) <= len(more) + 2 * chunk_size(300)
 
 
+class Unsteady(RecordWork):
+    """Items that fail for `cause`, as long as there is one; a file of each is in `folder`."""
+
+    kind, settings = "unsteady", {}
+
+    def __init__(self, folder: Path, cause: str = ""):
+        self.folder, self.cause = folder, cause
+
+    def open(self, threads=None):
+        return self.results
+
+    def results(self, items):
+        for name in items:
+            (self.folder / Path(name).name).touch()
+            yield name, Failure(self.cause) if self.cause else 1
+
+    def lost(self, items):
+        return [name for name in items if not (self.folder / Path(name).name).exists()]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "cause", "passes"),
+    [("http://host/", "HTTP 503", True), ("/disk/", "cannot be opened: gone.", True), ("/disk/", "no audio", False)],
+)
+def test_failures_of_the_moment_are_tried_again_and_others_are_kept(place, tmp_path, prefix, cause, passes):
+    items, engine = {f"{prefix}{number}.mp3": [0, 0] for number in range(6)}, EngineSettings(part="1/2")
+    failures = [compute(Unsteady(tmp_path, each), items, place[0], engine).failures for each in (cause, "")]
+    assert list(map(len, failures)) == [3, 0 if passes else 3]
+
+
+def test_item_whose_file_was_removed_is_computed_again(place, tmp_path):
+    items = dict.fromkeys("abcdef", [1])
+    compute(Unsteady(tmp_path), items, place[0], EngineSettings(part="1/1"))
+    (tmp_path / "c").unlink()
+    compute(Unsteady(tmp_path), items, place[0], EngineSettings(part="1/1"))
+    assert (tmp_path / "c").exists()
+
+
+def test_runs_that_share_a_folder_keep_the_parts_of_each_other(place):
+    others = {f"other {number}": [number] for number in range(20)}
+    compute(Squares(place[1]), ITEMS, place[0], EngineSettings(part="1/2"))
+    before = set(place[0].keys())
+    with computed(Squares(place[1]), others, place[0], EngineSettings()) as parts:
+        assert values_of(parts) == expected(others)
+        with pytest.raises(KgenreError, match="another command has its parts here"):
+            with computed(Squares(place[1]), others, place[0], EngineSettings()):
+                pass
+    assert set(place[0].keys()) == before
+
+
+def test_parts_that_another_process_removed_are_told_of(place, monkeypatch):
+    monkeypatch.setattr("kgenre.engines.local.run", lambda *arguments: None)
+    with pytest.raises(KgenreError, match="parts that workers wrote are not there. Another process has removed them"):
+        compute(Squares(place[1]), ITEMS, place[0], EngineSettings())
+
+
+def test_full_disk_of_a_worker_is_a_line_and_no_exception(place):
+    work = Squares(place[1])
+    work.write = lambda *arguments: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device"))
+    [chunk, *_] = make_chunks(ITEMS, {})
+    text = json.dumps([chunk.number, dict(chunk.items), chunk.key])
+    told = _Worker(work, place[0], 1)({"chunk": [text]})
+    assert told["items"] == [len(chunk.items)] and "No space left on device" in told["fault"][0]
+
+
+@pytest.mark.parametrize(
+    ("address", "rule"), [(None, "Ray does not start on"), ("ray://x", "No Ray cluster at ray://x")]
+)
+def test_ray_that_does_not_start_is_one_line_and_joins_no_cluster_unasked(address, rule, monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    asked = []
+
+    class Ray:
+        def init(self, address, **more):
+            asked.append(address)
+            raise Exception("The current node timed out during startup.\nMore.")
+
+    with pytest.raises(KgenreError, match=f"^{rule}.*timed out during startup") as caught:
+        _connect(Ray(), EngineSettings(engine="ray", address=address))
+    assert "\n" not in str(caught.value) and asked == [address or "local"]
+
+
+def test_two_writers_of_equal_process_numbers_write_beside_each_other(tmp_path):
+    def both(part):
+        write_text(tmp_path / "a", "inner")
+        part.write_text("outer")
+
+    write_beside(tmp_path / "a", both)
+    assert (tmp_path / "a").read_text() == "outer" and os.listdir(tmp_path) == ["a"]
+
+
 def test_folder_at_a_url_holds_the_same_parts_and_is_removed(tmp_path):
     pytest.importorskip("fsspec", reason="fsspec is not installed")
     folder = PartsFolder("memory://engines/parts", SUFFIX)
@@ -166,14 +268,14 @@ def test_folder_at_a_url_holds_the_same_parts_and_is_removed(tmp_path):
         compute(Squares(tmp_path / "log"), ITEMS, folder, EngineSettings(part=f"{k}/2"))
     parts = compute(Squares(tmp_path / "log"), ITEMS, folder, EngineSettings())
     assert values_of(parts) == expected() and len((tmp_path / "log").read_text().splitlines()) == len(ITEMS)
-    folder.remove()
+    folder.remove(parts.names)
     assert folder.keys() == {} and not folder.has_plan
 
 
 def test_removal_leaves_files_that_are_not_of_the_parts(place):
-    compute(Squares(place[1]), ITEMS, place[0], EngineSettings())
+    parts = compute(Squares(place[1]), ITEMS, place[0], EngineSettings())
     (Path(place[0].url) / f"mine{SUFFIX}").write_text("mine")
-    place[0].remove()
+    place[0].remove(parts.names)
     assert os.listdir(place[0].url) == [f"mine{SUFFIX}"]
 
 
@@ -219,6 +321,32 @@ def test_embeddings_of_parts_are_those_of_one_run(songs, tmp_path, capsys):
     pd.testing.assert_frame_equal(one.table, other.table)
     np.testing.assert_array_equal(one.slice_embeddings, other.slice_embeddings)
     assert one.table["path"].tolist() == [str(songs / f"{number}.wav") for number in range(8)]
+
+
+def test_flipped_byte_of_a_part_of_vectors_costs_that_part(songs, tmp_path, capsys):
+    out, few = tmp_path / "out.npz", [songs / "0.wav", songs / "1.wav"]
+    assert run(embed, *few, "--out", out, "--part", "1/2") == 0
+    (part,) = (tmp_path / ".out.npz.parts").glob("*.npz")
+    with zipfile.ZipFile(part) as file:
+        flip(part, file.getinfo("slice_embeddings.npy").header_offset + 500)
+    assert run(embed, *few, "--out", out) == 2
+    said = capsys.readouterr().err
+    assert f"{part}: not a readable" in said and "deleted; repeat the command" in said and not part.exists()
+    assert run(embed, *few, "--out", out) == 0 and len(read_embeddings(out).table) == 2
+
+
+def test_song_that_is_named_twice_is_predicted_twice(songs, tmp_path, monkeypatch):
+    monkeypatch.chdir(songs)
+    assert run(predict, "0.wav", songs / "0.wav", "--out", tmp_path / "x.csv") == 0
+    table = pd.read_csv(tmp_path / "x.csv")
+    assert sorted(table["path"]) == sorted(["0.wav", str(songs / "0.wav")]) and table["genre"].nunique() == 1
+
+
+def test_output_at_a_url_is_refused(songs, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(embed, songs, "--out", "memory://x.npz") == 2
+    assert "a URL, where a folder or file of this machine is written" in capsys.readouterr().err
+    assert not os.listdir(tmp_path)
 
 
 def test_work_in_a_process_of_another_folder_reads_the_same_files(songs, monkeypatch):
@@ -308,6 +436,22 @@ def test_songs_at_urls_have_the_vectors_of_the_files(songs, server, tmp_path, ca
     one, other = read_embeddings(tmp_path / "urls.npz"), read_embeddings(tmp_path / "files.npz")
     np.testing.assert_array_equal(one.mean, other.mean)
     assert one.table["path"].tolist() == [urls[0], urls[1], urls[4]]
+
+
+def test_part_of_a_file_at_a_url_is_that_part(songs, server):
+    with local_file(f"{server}/0.wav#t=1,2.5") as copy:
+        np.testing.assert_array_equal(decode(copy, RATE).samples, decode(f"{songs}/0.wav#t=1,2.5", RATE).samples)
+    reader = FetchingReader(SliceSpec(RATE, RATE, RATE))
+    slices = [list(reader.slices(f"{place}/0.wav#t=1,2.5")) for place in (server, songs)]
+    assert [one.start for one in slices[0]] == [one.start for one in slices[1]] and len(slices[0]) == 2
+
+
+def test_name_of_a_copy_is_as_long_as_a_file_system_takes():
+    fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed")
+    name = "音" * 96 + ".wav"
+    fsspec.filesystem("memory").pipe(f"/long/{name}", b"x")
+    with local_copy(f"memory://long/{name}") as copy:
+        assert copy.endswith("音.wav") and Path(copy).read_bytes() == b"x"
 
 
 def test_manifest_of_urls_is_a_collection(songs, server, tmp_path):

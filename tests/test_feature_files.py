@@ -104,3 +104,52 @@ def test_file_names_keep_what_a_track_has_and_number_the_others():
     assert list(fresh.values()) == ["Rock/a.npy", "Rock/A-2.npy", "Rock/a-3.npy", "several genres/b.npy"]
     held = file_names(table, ".npy", {"Rock/a.npy": "/z/a.mp3", "Rock/a-x.npy": "/x/a.mp3", "Pop/b.npy": "/z/b.mp3"})
     assert [held[path] for path in paths] == ["Rock/a-2.npy", "Rock/A-3.npy", "Rock/a.npy", "several genres/b.npy"]
+
+
+# In parts
+def part_of(source: Path, out: Path, part: str, *more: str) -> int:
+    settings = "--sample-rate-hz 8000 --n-mels 40 --workers 1".split()
+    return main(["features", str(source), "--out", str(out), *settings, "--part", part, *more])
+
+
+def test_file_of_a_part_that_was_removed_is_computed_again(tmp_path):
+    source, out = write_folder(tmp_path / "in", 300), tmp_path / "out"
+    out.mkdir()
+    (out / ".part-9-spectrograms.json").write_text("{")  # of another part, which is being written
+    assert part_of(source, out, "1/2") == 0
+    first, *_ = out.rglob("*.npy")
+    first.unlink()
+    assert part_of(source, out, "1/2") == 0 and first.is_file()
+
+
+def test_features_that_workers_wrote_elsewhere_are_missed(tmp_path, capsys, monkeypatch):
+    source = write_folder(tmp_path / "in", 300)
+    monkeypatch.setattr("kgenre.collections.feature_files._write_feature", lambda *arguments: None)
+    assert features(source, tmp_path / "out") == 2
+    assert "6 of 6 files that workers wrote are not there." in capsys.readouterr().err
+    assert not (tmp_path / "out" / "manifest.csv").exists()
+
+
+def test_merge_of_features_takes_their_folder_and_settings_alone(tmp_path, capsys):
+    source = write_folder(tmp_path / "in", 300)
+    assert features(source, tmp_path / "other") == 0
+    for part in ("1/2", "2/2"):
+        assert part_of(source, tmp_path / "out", part) == 0
+    parts = str(tmp_path / ".out.parts")
+    capsys.readouterr()
+    assert main(["merge", parts, "--out", str(tmp_path / "other")]) == 2
+    assert f"holds parts of {tmp_path}/out. Received: --out {tmp_path}/other." in capsys.readouterr().err
+    facts = tmp_path / "out" / "spectrograms.json"
+    text = facts.read_text()
+    facts.write_text(text.replace('"n_mels": 40', '"n_mels": 41'))
+    assert main(["merge", parts, "--out", str(tmp_path / "out")]) == 2
+    assert "holds spectrograms with n_mels=41. Received: n_mels=40." in capsys.readouterr().err
+    facts.write_text(text)
+    assert main(["merge", parts, "--out", str(tmp_path / "out")]) == 0 and (tmp_path / "out" / "manifest.csv").is_file()
+
+
+def test_features_at_a_url_are_refused(tmp_path, capsys, monkeypatch):
+    source = write_folder(tmp_path / "in", 300)
+    monkeypatch.chdir(tmp_path)
+    assert main(["features", str(source), "--out", "memory://mels"]) == 2
+    assert "a URL, where a folder or file" in capsys.readouterr().err and os.listdir(tmp_path) == ["in"]

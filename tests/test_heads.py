@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from kgenre.core.errors import KgenreError
-from kgenre.core.heads import fit_logistic, fit_standardized
+from kgenre.core.heads import fit_change, fit_logistic, fit_standardized
 
 
 def samples(classes: int, n: int = 200, d: int = 6) -> tuple[np.ndarray, np.ndarray]:
@@ -55,3 +55,23 @@ def test_fit_logistic_absent_classes_get_probability_zero():
 def test_fit_logistic_one_class_is_refused():
     with pytest.raises(KgenreError, match="at least 2 classes. Received: 1"):
         fit_logistic(np.eye(3), np.zeros(3, int), n_classes=2)
+
+
+def test_fit_change_without_a_wish_is_exactly_nothing():
+    x, _ = samples(3)
+    scores = np.random.default_rng(1).normal(size=(len(x), 3))
+    kernel, bias = fit_change(x, softmax(scores, axis=1), np.ones(len(x)), scores=scores, penalty=0.1)
+    assert kernel.shape == (6, 3) and not kernel.any() and not bias.any()
+
+
+def test_fit_change_of_equal_scores_equals_scikit_learn_with_the_same_penalty():
+    x, y = samples(3)
+    x = (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-9)
+    weights = np.where(y == 1, 2.0, 1.0)
+    change = fit_change(x, np.eye(3)[y], weights, scores=np.full((len(x), 3), 0.7), penalty=0.5, max_iterations=2000)
+    # Columns over the root of d, and one of ones for the bias: so scikit-learn penalizes what fit_change does.
+    columns = np.column_stack([x / np.sqrt(6), np.ones(len(x))])
+    model = LogisticRegression(C=1 / 0.5, fit_intercept=False, tol=1e-8, max_iter=2000).fit(columns, y, weights)
+    np.testing.assert_allclose(
+        softmax(x @ change.kernel + change.bias, axis=1), model.predict_proba(columns), atol=1e-3
+    )

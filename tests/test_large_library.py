@@ -13,8 +13,9 @@ from benchmarks import large_library
 from benchmarks.invented_library import InventedModel as Scanned
 from benchmarks.invented_library import fill
 from benchmarks.peak import peak_mib
+from kgenre.core.errors import KgenreError
 from kgenre.embeddings.compact_vectors import CompactVectors
-from kgenre.library.head import Head, predict, save_head, save_rule
+from kgenre.library.head import Head, predict, save_heads, save_rule
 from kgenre.library.map.update import update_map
 from kgenre.library.scan.scan import scan
 from kgenre.library.search.path import COPY_DISTANCE, COPY_SHARE, MAX_DETOUR, MIN_ARC, path_between
@@ -22,6 +23,7 @@ from kgenre.library.search.songs import Songs
 from kgenre.library.search.vectors import load_vectors
 from kgenre.library.store import Library
 from kgenre.model.unsure import Distance, UnsureRule
+from kgenre.web.explore.explorer import Explorer
 
 RNG = np.random.default_rng(7)
 CENTRES = RNG.normal(size=(8, 40))
@@ -77,8 +79,50 @@ def test_compact_vectors_replaced_vector_is_found_and_a_lost_one_is_far():
     rows, distances = compact.nearest(5, 3)
     assert rows[0] == 99 and distances[0] < 1e-6
     assert compact.nearest(5, 0)[0].shape == (0,) and compact.nearest(5, 9999)[0].shape == (2999,)
-    gone = CompactVectors(3, 40, lambda rows: np.zeros((0, 0)))
-    assert gone.nearest(1, 2)[1].tolist() == [1, 1]
+    gone = CompactVectors(3, 40, lambda rows: np.ones((1, 40)) if rows.tolist() == [0] else np.zeros((0, 0)))
+    gone.put([0, 1], np.ones((2, 40)))
+    assert gone.nearest(0, 2)[1].tolist() == [1, 1]
+
+
+def test_compact_vectors_nearest_of_a_zero_vector_is_nothing_and_reads_nothing():
+    vectors, read = CLOUDS["everywhere"].copy(), []
+    vectors[7] = 0
+    compact = CompactVectors(3000, 40, lambda rows: read.append(len(rows)) or vectors[rows])
+    compact.put(slice(0, 3000), vectors)
+    assert [len(array) for array in compact.nearest(7, 5)] == [0, 0] and sum(read) == 1
+
+
+def replaced_elsewhere() -> tuple[np.ndarray, CompactVectors]:
+    """Vectors of which the 60 nearest to the first were stored anew, far from it, and not put."""
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(3000, 40))
+    vectors[1:101] = vectors[0] + 0.4 * rng.normal(size=(100, 40))
+    compact = CompactVectors(3000, 40, lambda rows: vectors[rows])
+    compact.put(slice(0, 3000), vectors)
+    vectors[compact.nearest(0, 60)[0]] = rng.normal(size=(60, 40))
+    return vectors, compact
+
+
+def test_compact_vectors_nearest_follow_vectors_that_were_replaced_where_they_are_stored():
+    vectors, compact = replaced_elsewhere()
+    rows, distances = compact.nearest(0, 30)
+    exact = units(vectors)
+    expected = np.argsort(1 - exact @ exact[0])[1:31]
+    assert rows.tolist() == expected.tolist() and distances.max() < 0.5
+
+
+def test_path_follows_vectors_that_were_replaced_where_they_are_stored():
+    vectors, compact = replaced_elsewhere()
+    assert path_between(compact, 0, 2500, 12).tolist() == plain_path(vectors, 0, 2500, 12)
+
+
+def test_path_reads_so_many_vectors_at_a_time(monkeypatch):
+    vectors, read = CLOUDS["almost equal"], []
+    compact = CompactVectors(3000, 40, lambda rows: read.append(len(rows)) or vectors[rows])
+    compact.put(slice(0, 3000), vectors)
+    monkeypatch.setattr("kgenre.embeddings.compact_vectors.EXACT_ROWS", 100)
+    assert path_between(compact, 17, 2500, 5).tolist() == plain_path(vectors, 17, 2500, 5)
+    assert max(read) == 100 and sum(read) > 1000
 
 
 def plain_path(vectors: np.ndarray, first: int, last: int, n: int) -> list[int]:
@@ -146,6 +190,33 @@ def test_similar_and_path_read_no_table_of_all_songs(library):
         assert near.equals(Songs(again, again.space()).similar(first, 5, None, "seconds > 0"))
 
 
+def test_find_row_overlooks_songs_that_are_not_analysed(library):
+    space = library.space()
+    ids = library.ids(space)
+    for row, title, artist in ((3, "So What", "Miles Davis"), (9, "Live: What So", "Davis Miles")):
+        library._db.execute("UPDATE tracks SET title = ?, artist = ? WHERE id = ?", (title, artist, int(ids[row])))
+    with Library(library.path) as again:
+        assert Songs(again, space).find_row("so what") == 3
+    library._db.execute("DELETE FROM vectors WHERE audio_hash = (SELECT audio_hash FROM tracks WHERE id = ?)",
+                        (int(ids[3]),))  # fmt: skip
+    songs = Songs(library, space)
+    assert songs.ids[songs.find_row("so what")] == ids[9]
+
+
+def test_song_whose_vector_is_zero_has_no_neighbours(library):
+    songs = Songs(library, library.space())
+    path = library.path_of(int(songs.ids[5]))
+    library._db.execute(
+        "UPDATE vectors SET mean = zeroblob(length(mean)) "
+        "WHERE audio_hash = (SELECT audio_hash FROM tracks WHERE id = ?)",
+        (int(songs.ids[5]),),
+    )
+    with pytest.raises(KgenreError, match="no song is near to it, for its vector is zero"):
+        songs.similar(path, 5, None, None)
+    with pytest.raises(KgenreError, match="no song is near to it, for its vector is zero"):
+        Explorer(library, songs.space).neighbours(int(songs.ids[5]), 5, 2.0)
+
+
 @pytest.mark.parametrize("kind", ["model", "rule of distances", "head"])
 def test_predict_of_some_tracks_equals_that_of_all(library, kind):
     space, rng, head = library.space(), np.random.default_rng(0), None
@@ -154,8 +225,8 @@ def test_predict_of_some_tracks_equals_that_of_all(library, kind):
         probable, far = library.probabilities(space)[1].max(axis=1), distance(library.vectors(space)[1])
         save_rule(library, space, UnsureRule(float(np.median(probable - 0.05 * far)), 0.05, distance))
     if kind == "head":
-        head = Head(space.labels, rng.normal(size=(16, 6)).astype("f4"), np.zeros(6, "f4"))
-        save_head(library, space, head)
+        head = Head(space.labels, rng.normal(size=(16, 6)).astype("f4"), np.zeros(6, "f4"), 1)
+        save_heads(library, space, [head])
     every, rows = predict(library, space, head), [3, 50, 199]
     some = predict(library, space, head, every.ids[rows])
     assert some.ids.tolist() == every.ids[rows].tolist() and some.unsure.tolist() == every.unsure[rows].tolist()

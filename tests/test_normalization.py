@@ -46,6 +46,16 @@ def test_fused_normalisation_equals_that_of_keras(shape, training):
         np.testing.assert_allclose(ours[name], expected, rtol=0, atol=TOLERANCE * scale, err_msg=name)
 
 
+def test_normalisation_over_devices_keeps_a_variance_that_is_small_beside_the_mean():
+    """On one device, whose share is the batch; tests/test_devices.py adds over devices."""
+    x = 1000 + 0.1 * np.random.default_rng(0).standard_normal((8, 6, 5, 3), dtype="float32")
+    layer = BatchNormalization(momentum=0.0)
+    layer.synchronized = True
+    found, exact = values(layer, x, training=True), x.astype("float64")
+    np.testing.assert_allclose(found["variance"], exact.var(axis=(0, 1, 2)), rtol=1e-3)
+    np.testing.assert_allclose(found["mean"], exact.mean(axis=(0, 1, 2)), rtol=1e-6)
+
+
 def test_fused_normalisation_equals_its_definition():
     x = 3 + 2 * np.random.default_rng(0).standard_normal((4, 6, 5, 3), dtype="float32")
     layer = BatchNormalization(momentum=0.8, epsilon=1e-2)

@@ -15,16 +15,18 @@ import numpy as np
 import pytest
 from audio_files import music, write_sound
 from chromium import new_tab, opened, until
-from libraries import LABELS, LevelModel, make_library
+from libraries import LABELS, LevelModel, make_library, retrained
 
 import kgenre.web.explore
 from kgenre import explore
 from kgenre.core.errors import KgenreError
+from kgenre.library.head import Prediction, load_head, predict
 from kgenre.library.map.update import update_map
 from kgenre.library.records import Track, TrackAnalysis
 from kgenre.library.store import Library
 from kgenre.model.tasks import chosen_labels
 from kgenre.model.tasks.multi_label import MultiLabel
+from kgenre.web.explore import head_plan
 from kgenre.web.explore import payload as payload_module
 from kgenre.web.explore.corrections import tagged
 from kgenre.web.explore.explorer import Explorer
@@ -148,8 +150,9 @@ def test_guard_link_from_another_site_opens_the_page_alone(client):
 CHANGES = {
     "/playlist": {"ids": [1], "kind": "csv"},
     "/corrections": {"ids": [1], "genre": "evil"},
-    "/head/retrain": {"use_tags": True},
-    "/head/reset": {},
+    "/head/preview": {"use_tags": True},
+    "/head/retrain": {"plan": 1},
+    "/head/undo": {},
     "/tags/preview": {"ids": [1]},
     "/tags/write": {"ids": [1]},
     "/tags/undo": {},
@@ -318,13 +321,62 @@ def test_data_retraining_while_a_tab_loads_leaves_no_old_genres(tmp_path, monkey
         def page(*arguments):
             found = real(*arguments)
             if not slow:
-                slow.append(explorer.retrain(False))  # in the middle of the first tab's loading
+                slow.append(retrained(explorer))  # in the middle of the first tab's loading
             return found
 
         monkeypatch.setattr(payload_module, "payload", page)
         first, second = json.loads(explorer.data()), json.loads(explorer.data())
-        assert not first["retrained"] and "bebop" not in first["labels"]
-        assert second["retrained"] and "bebop" in second["labels"] and second["ids"] == slow[0]["ids"]
+        assert not first["heads"] and "bebop" not in first["labels"]
+        assert second["heads"] == [20] and "bebop" in second["labels"] and second["ids"] == slow[0]["ids"]
+
+
+def test_head_plan_preview_changes_nothing_and_undo_restores_the_head_before_bit_by_bit(tmp_path):
+    with make_library(tmp_path / "library.sqlite", 120) as library:
+        space = library.space()
+        explorer, ids = Explorer(library, space), library.tracks().index.tolist()
+
+        def state() -> tuple:
+            genres, used = explorer.genres, load_head(library, space)
+            return genres.prediction.probabilities.tobytes(), genres.learned_from, used and used.kernel.tobytes()
+
+        states = [state()]
+        for number, genre in ((3, "bebop"), (7, "jazz")):
+            explorer.correct(ids[:number], genre)
+            plan = head_plan.preview(explorer, False)
+            assert state() == states[-1]
+            head_plan.apply(explorer, plan["plan"])
+            after = explorer.genres.prediction
+            assert {track for track, *_ in plan["changes"]} == changed(states[-1][0], after)
+            assert plan["changes"][0][0] in ids[:number], "the corrected tracks are listed first"
+            states.append(state())
+        assert [learned_from for _, learned_from, _ in states] == [[], [3], [3, 7]]
+        for before in states[1::-1]:
+            head_plan.undo(explorer)
+            assert state() == before
+            assert Explorer(library, space).genres.prediction.probabilities.tobytes() == before[0]
+        with Library(tmp_path / "library.sqlite") as untouched:
+            assert predict(untouched, space, None).probabilities.tobytes() == states[0][0]
+
+
+def changed(before: bytes, after: Prediction) -> set[int]:
+    """The tracks whose genre differs; `before` are probabilities of the genres of `after`, or of the first of them."""
+    old = np.frombuffer(before, "float32").reshape(len(after.ids), -1)
+    return set(after.ids[old.argmax(axis=1) != after.probabilities.argmax(axis=1)].tolist())
+
+
+def test_head_plan_of_other_corrections_is_refused(tmp_path):
+    with make_library(tmp_path / "library.sqlite", 60) as library:
+        explorer = Explorer(library, library.space())
+        ids = explorer.ids.tolist()
+        explorer.correct(ids[:2], "bebop")
+        first, second = (head_plan.preview(explorer, False)["plan"] for _ in range(2))
+        with pytest.raises(KgenreError, match="Retrain again"):
+            head_plan.apply(explorer, first)
+        plan = head_plan.preview(explorer, False)["plan"]
+        explorer.correct(ids[2:3], "bebop")
+        with pytest.raises(KgenreError, match="Retrain again"):
+            head_plan.apply(explorer, plan)
+        assert explorer.genres.heads == () and second < plan
 
 
 def test_explore_folder_of_music_becomes_an_offline_page(songs, tmp_path, monkeypatch, capsys):
@@ -452,7 +504,7 @@ def test_page_html_in_tags_is_shown_as_text(server, tab, place):
     opened(tab, server)
     row = row_of(tab, place, "evil.ogg")
     tab.fill("#search", "onerror")
-    assert tab.inner_text("#hits") == "3"
+    assert tab.inner_text("#hits").split() == ["3", "hits"]
     tab.evaluate(f"kgenre.map.show([{row}])")
     tab.mouse.move(*pixel_of(tab, row))
     tab.wait_for_selector("#card:not([hidden])")
@@ -488,7 +540,8 @@ def test_click_on_a_track_plays_the_deciding_slice(server, tab, place, name):
     tab.wait_for_selector("canvas.heat")
 
 
-def test_retrain_corrected_album_is_learned_and_accuracy_is_shown(server, tab):
+def correct_album(tab, server, genre: str) -> list[int]:
+    """Corrects all tracks of the blues albums to a genre, with the mouse: their rows."""
     opened(tab, server)
     tab.select_option("#colouring", "prediction")
     rows = tab.evaluate(
@@ -499,18 +552,90 @@ def test_retrain_corrected_album_is_learned_and_accuracy_is_shown(server, tab):
     tab.keyboard.press("a")
     assert tab.evaluate("kgenre.state.selection") == rows
     assert tab.input_value("#search") == "blues/album"  # what is searched for stays to be seen
-    tab.fill("#genre-all", "Delta blues")
+    tab.fill("#genre-all", genre)
     tab.click("#correct-all")
     tab.wait_for_selector("#retrain")
+    return rows
+
+
+def remove_corrections(tab) -> None:
+    tab.click("#remove-corrections")
+    until(tab, "kgenre.state.corrections.size === 0")
+
+
+def test_retrain_preview_changes_nothing_apply_is_kept_and_undo_goes_back(server, tab):
+    rows = correct_album(tab, server, "Delta blues")
+    genres = "kgenre.tracks.ids.map((_, row) => kgenre.tracks.top[row * kgenre.tracks.genresPerTrack]).join()"
+    before = tab.evaluate(genres)
     tab.click("#retrain")
-    tab.wait_for_selector("#accuracy", timeout=20000)
-    assert re.search(r"0\.0 % were right before, 100\.0 % are right after", tab.inner_text("#accuracy"))
-    tab.keyboard.press("Escape")
-    assert "Delta blues" in tab.inner_text("#legend")
+    tab.wait_for_selector("#changed-genres", timeout=20000)
+    assert re.search(r"0\.0 % are right before, (100|9\d)\.\d % after", tab.inner_text("#accuracy"))
+    assert tab.inner_text("#would-change") == f"{len(rows)} tracks would have another genre."
+    assert tab.locator("#changed-genres tr").count() == len(rows)
+    first = tab.locator("#changed-genres tr").first.inner_text()
+    assert "corrected" in first and first.endswith("blues → Delta blues")
+    assert tab.evaluate(genres) == before and "Delta blues" not in tab.inner_text("#legend")
+    tab.click("#changed-genres button >> nth=2")  # shows the track; what is previewed stays pending
+    until(tab, "kgenre.state.current === kgenre.tracks.rowOf.get(kgenre.state.retraining.changes[2][0])")
+    assert not tab.evaluate("document.getElementById('dialog').open")
+    tab.wait_for_selector("#corrections:has-text('would have another genre')")
+    tab.click("#cancel-retraining")
+    until(tab, "kgenre.state.retraining === null")
+    assert tab.locator("#apply-retraining").count() == 0 and tab.evaluate("kgenre.state.heads.length") == 0
+    tab.click("#retrain")
+    tab.click("#apply-retraining-in-dialog")
+    tab.wait_for_selector("#legend:has-text('Delta blues')")
     opened(tab, server)
     assert "Delta blues" in tab.inner_text("#legend")  # and it is kept
-    tab.click("#reset-head")
+    assert "the genres of the original model" in tab.get_attribute("#undo-retraining", "title")
+    tab.click("#undo-retraining")
     tab.wait_for_selector("#legend:not(:has-text('Delta blues'))")
+    assert "original model" in tab.inner_text("#message") and tab.evaluate(genres) == before
+    tab.fill("#search", "blues/album")
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("a")
+    remove_corrections(tab)
+
+
+def test_retrain_by_keyboard_alone_and_undo_names_the_retraining_before(server, tab):
+    rows = correct_album(tab, server, "Chicago")
+    press = tab.keyboard.press
+    focused = "document.activeElement.id"
+
+    def tab_to(name: str) -> None:
+        for _ in range(60):
+            press("Tab")
+            if tab.evaluate(focused) == name:
+                return
+        raise AssertionError(f"Tab does not reach {name}")
+
+    tab.evaluate("document.activeElement.blur()")
+    for heads in (1, 2):
+        press("r")
+        tab.wait_for_selector("#would-change", timeout=20000)
+        tab_to("apply-retraining-in-dialog")
+        press("Tab")
+        press("Tab")
+        if heads == 1:  # the first of the list: to the map, and back to the list
+            assert tab.evaluate("document.activeElement.closest('table').id") == "changed-genres"
+            press("Enter")
+            until(tab, "kgenre.state.current === kgenre.tracks.rowOf.get(kgenre.state.retraining.changes[0][0])")
+            press("r")
+            tab_to("apply-retraining-in-dialog")
+        else:
+            tab_to("apply-retraining-in-dialog")
+        press("Enter")
+        until(tab, f"kgenre.state.heads.length === {heads}")
+    tab_to("undo-retraining")
+    press("Enter")
+    until(tab, "kgenre.state.heads.length === 1")
+    assert f"the retraining before, which learned from {len(rows)} tracks" in tab.inner_text("#message")
+    assert "Chicago" in tab.inner_text("#legend")
+    tab_to("undo-retraining")
+    press("Enter")
+    until(tab, "kgenre.state.heads.length === 0")
+    assert "Chicago" not in tab.inner_text("#legend")
+    remove_corrections(tab)
 
 
 def walked(tab, keys: str) -> list[int]:
@@ -542,11 +667,46 @@ def test_neighbours_distance_without_tracks_can_be_raised_again(server, tab):
     opened(tab, f"{server}/#track=3")
     tab.wait_for_selector("#neighbours li")
     tab.fill("#max-distance", "0")
-    tab.wait_for_selector("#neighbours:has-text('No track is within this distance')")
+    tab.wait_for_selector("#neighbours:has-text('No recording is within this distance')")
     tab.focus("#max-distance")
     tab.keyboard.press("End")
     tab.wait_for_selector("#neighbours li")
     assert tab.evaluate("document.activeElement.id") == "max-distance"  # for the next press of a key
+
+
+def test_covers_are_shown_where_few_tracks_have_room_and_fetched_then(server, tab):
+    picture = base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    )
+    fetched = []
+
+    def answer(route):
+        fetched.append(route.request.url)
+        without = int(route.request.url.rsplit("/", 1)[1]) % 5 == 0
+        route.fulfill(status=404) if without else route.fulfill(body=picture, content_type="image/png")
+
+    tab.route("**/cover/*", answer)
+    opened(tab, server)
+    tab.evaluate("window.settled = 0; kgenre.map.whenSettled(() => { window.settled++; })")
+    until(tab, "window.settled > 0")
+    assert fetched == []  # on the whole map there is no room
+    tab.evaluate("kgenre.map.view.centre(kgenre.tracks.x[5], kgenre.tracks.y[5]); kgenre.map.view.zoom(300)")
+    until(tab, "document.querySelectorAll('#covers img:not([hidden])').length")
+    tab.wait_for_timeout(300)
+    assert 1 <= len(fetched) <= 36
+    assert tab.locator("#covers img:not([hidden])").count() == sum(
+        int(url.rsplit("/", 1)[1]) % 5 > 0 for url in fetched
+    )
+    frame = "getComputedStyle(document.querySelector('#covers img')).borderColor"
+    before = tab.evaluate(frame)
+    tab.select_option("#colouring", "year")
+    until(tab, f"{frame} !== {before!r}")  # in the colour of its point
+    box = tab.locator("#covers img").first.bounding_box()
+    center = np.array([box["x"] + box["width"] / 2, box["y"] + box["height"] / 2])
+    seen = tab.evaluate("[...kgenre.map.seen(0)]")
+    assert min(np.abs(center - pixel_of(tab, row)).max() for row in seen) < 1.5
+    tab.evaluate("kgenre.map.fit()")
+    until(tab, "!document.querySelector('#covers img')")
 
 
 def test_redraw_typed_text_stays_in_its_field(server, tab):
@@ -593,7 +753,7 @@ def test_legend_double_click_shows_one_entry_then_all(server, tab):
 
 def test_folder_choice_includes_folders_below(server, tab):
     opened(tab, server)
-    shown = "kgenre.map.points.colours.filter((value, i) => i % 4 === 3 && value === 225).length"
+    shown = "kgenre.map.points.colours.filter((value, i) => i % 4 === 3 && value === 255).length"
     tab.select_option("#folder", "metal")
     metal = tab.evaluate(
         "kgenre.tracks.titles.filter((_, i) => kgenre.tracks.text('folder', i).startsWith('metal/')).length"

@@ -1,8 +1,10 @@
 """Maps over processes and threads: their results, their order, and what fails in the middle."""
 
+import gc
 import os
 import signal
 import time
+from collections import UserList
 
 import pytest
 
@@ -42,6 +44,13 @@ def test_map_with_two_workers_gives_each_result_with_its_arguments():
     results = dict(map_in_processes(power, [(base, 2) for base in range(6)], 2, BROKEN))
     assert {arguments: value for arguments, (value, _) in results.items()} == {(b, 2): b * b for b in range(6)}
     assert os.getpid() not in {pid for _, pid in results.values()}
+
+
+def test_map_keeps_no_result_that_was_taken():
+    for number, (_, result) in enumerate(map_in_processes(UserList, [([each],) for each in range(40)], 2, BROKEN)):
+        del result
+        if number == 39:
+            assert sum(isinstance(each, UserList) for each in gc.get_objects()) <= 1
 
 
 def test_map_processes_leave_ctrl_c_to_this_one():

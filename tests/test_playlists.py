@@ -298,7 +298,7 @@ def test_find_and_similar_use_the_retrained_head(tmp_path, capsys):
         space, paths = library.space(), library.tracks()["path"]
         known = {int(track): "bebop" for track in paths.index[paths.str.contains("/jazz/")]}
         taught, _ = retraining.retrain(library.all_slices(space), space.task, known, {})
-        head.save_head(library, space, taught)
+        head.save_heads(library, space, [taught])
     flags, jazz = ["--library", tmp_path / "library.sqlite"], sorted(paths[list(known)])
     assert listed(find, ["predicted = bebop", *flags], capsys) == jazz and len(jazz) == 20
     assert sorted(listed(find, ["bebop", "--sort", "bebop", *flags], capsys)) == jazz

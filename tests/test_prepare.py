@@ -12,17 +12,20 @@ import pandas as pd
 import prepared_sets
 import pytest
 import small_run
-from audio_files import cut_short
+from audio_files import cut_short, music, write_sound
 from prepared_sets import GENRES, RATE, contents, flip, kill_and_resume, prepare_apart, rounding_bound, write_collection
 
 from kgenre.__main__ import main
 from kgenre.audio.reader import TrackReader
+from kgenre.audio.shards import member_digest
 from kgenre.audio.slicing import SliceSpec
 from kgenre.collections import load_collection
 from kgenre.collections.settings import CollectionOptions
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import locked
 from kgenre.core.progress import SILENT
+from kgenre.preparation import work
+from kgenre.preparation.request import Request
 from kgenre.training.batches import TrainingCrops
 from kgenre.training.plan import TrainingPlan
 from kgenre.training.run import Run
@@ -184,6 +187,7 @@ def test_prepare_that_was_killed_ends_in_equal_bytes(data, undisturbed, tmp_path
     peace, seconds = undisturbed
     there = kill_and_resume(data, tmp_path / "set", kills, seconds)
     assert contents(tmp_path / "set") == contents(peace), there
+    assert any(0 < number < 4 for number in there), there  # of shards: kills in the middle
 
 
 def test_kill_between_two_shards_leaves_the_first_as_it_is(data, peace, tmp_path):
@@ -243,8 +247,11 @@ def test_parts_and_their_merge_write_the_bytes_of_one_run(data, peace, tmp_path,
     assert left == f"part 2 of 2: 2 shards, in {tmp_path}/.set.parts"
     command = f"kgenre merge {tmp_path}/.set.parts --out {folder}"
     assert following == f"all parts are there; next: {command}"
-    assert main(command.split()[1:]) == 0
-    assert capsys.readouterr().out == f"{folder}: 4 shards\n"
+    assert main(["merge", f"{tmp_path}/.set.parts", "--out", f"{tmp_path}/wrong"]) == 2
+    assert f"holds parts of {folder}. Received: --out {tmp_path}/wrong." in capsys.readouterr().err
+    assert main(command.split()[1:]) == 1
+    merged = capsys.readouterr()
+    assert merged.out == f"{folder}: 4 shards\n" and f"failed: {data.parent}/words.mp3: not an audio" in merged.err
     assert contents(folder) == contents(peace) and os.listdir(tmp_path) == ["set"]
 
 
@@ -267,6 +274,168 @@ def test_parts_share_the_folder_with_each_other_and_not_with_a_whole_run(data, t
         assert "another `kgenre prepare` writes into it" in refusal(capsys, "--to", folder, "--max-bad-share", "0.5")
 
 
+def test_parts_are_removed_by_to_alone_and_a_part_without_shards_says_nothing_of_the_others(plain, tmp_path, capsys):
+    command = ("--data", plain / "m.csv", "--to", tmp_path / "set", *PLAIN)
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / ".part-99-plan.json").write_text("{")  # of a writer that was killed
+    assert prepare(*command, "--part", "5/5") == 0
+    assert capsys.readouterr().out == f"part 5 of 5: 0 shards, in {tmp_path}/.set.parts\n"
+    for part in ("1/2", "2/2"):
+        assert prepare(*command, "--part", part) == 0
+    assert (tmp_path / ".set.parts").is_dir() and prepare("--to", tmp_path / "set") == 0
+    assert os.listdir(tmp_path) == ["set"] and not list((tmp_path / "set").glob(".*"))
+
+
+# Files and workers that are not there
+PLAIN = ("--sample-rate-hz", "8000", "--shard-mb", "1")
+
+
+@pytest.fixture
+def plain(tmp_path_factory) -> Path:
+    """Four songs of a shard each, and m.csv."""
+    folder = tmp_path_factory.mktemp("plain")
+    for number in range(4):
+        write_sound(folder / f"{number}.wav", music(32.5, 8000, 1, seed=number), 8000)
+    rows = [f"{number}.wav,{'ab'[number % 2]},{('train', 'test')[number // 2]}" for number in range(4)]
+    (folder / "m.csv").write_text("\n".join(["path,genre,split", *rows]) + "\n")
+    return folder
+
+
+def at_shard(monkeypatch, number: int, change) -> None:
+    """Calls `change` before the shard of this number is written."""
+    write = work.write_shard
+
+    def changing(plan):
+        change() if plan.number == number else None
+        return write(plan)
+
+    monkeypatch.setattr(work, "write_shard", changing)
+
+
+def test_disk_that_goes_away_leaves_the_other_shards_to_be_written(plain, tmp_path, capsys, monkeypatch):
+    folder, away = tmp_path / "set", plain.with_name("away")
+    at_shard(monkeypatch, 2, lambda: plain.rename(away))
+    said = refusal(capsys, "--data", plain / "m.csv", "--to", folder, *PLAIN, "--max-bad-share", "0.9")
+    assert f"{plain}/2.wav: has changed since the set was begun, or is gone." in said
+    assert len(list(folder.glob("*.shard"))) == 2
+    away.rename(plain)
+    monkeypatch.undo()
+    assert prepare("--to", folder) == 0 and len(load_collection(str(folder)).table) == 4
+    assert not (folder / "left_out.csv").exists()
+
+
+def test_file_that_changes_while_it_is_prepared_is_not_in_the_set(plain, tmp_path, capsys, monkeypatch):
+    at_shard(monkeypatch, 3, lambda: write_sound(plain / "3.wav", music(9.0, 8000, 1, seed=9), 8000))
+    said = refusal(capsys, "--data", plain / "m.csv", "--to", tmp_path / "set", *PLAIN)
+    assert "3.wav: has changed since the set was begun" in said
+    assert "1 changed of 4 files" in refusal(capsys, "--to", tmp_path / "set")
+    for number in range(4):
+        (plain / f"{number}.wav").unlink()
+    said = refusal(capsys, "--to", tmp_path / "set")
+    assert "4 gone of 4 files" in said and said.endswith("Bring the files back and repeat the command.")
+
+
+def test_file_that_was_not_there_is_taken_when_it_comes(plain, tmp_path):
+    song, folder = (plain / "3.wav").rename(plain / "away"), tmp_path / "set"
+    assert prepare("--data", plain / "m.csv", "--to", folder, *PLAIN, "--max-bad-share", "0.5") == 0
+    assert len(load_collection(str(folder)).table) == 3 and "3.wav,cannot" in (folder / "left_out.csv").read_text()
+    song.rename(plain / "3.wav")
+    assert prepare("--to", folder) == 0
+    assert len(load_collection(str(folder)).table) == 4 and not (folder / "left_out.csv").exists()
+
+
+def test_share_of_bad_files_is_kept_until_another_is_named(plain, tmp_path, capsys):
+    (plain / "3.wav").write_text("no")
+    assert prepare("--data", plain / "m.csv", "--to", tmp_path / "set", *PLAIN, "--max-bad-share", "0.5") == 0
+    assert prepare("--to", tmp_path / "set") == 0
+    assert "1 of 4 files cannot be used" in refusal(capsys, "--to", tmp_path / "set", "--max-bad-share", "0.1")
+
+
+def test_shards_that_workers_wrote_elsewhere_are_missed(plain, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(work, "write_shard", lambda plan: {"tracks": [[0, 0, 1]]})
+    said = refusal(capsys, "--data", plain / "m.csv", "--to", tmp_path / "set", *PLAIN)
+    assert "4 of 4 files that workers wrote are not there." in said and "need a folder that all share" in said
+    monkeypatch.undo()
+    assert prepare("--to", tmp_path / "set") == 0
+
+
+def test_names_of_data_are_kept_with_their_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"tags:music": f"tags:{tmp_path}/music", "demo": f"demo:{tmp_path}/data/demo"}
+    assert {name: Request({}, {"data": name}).given["data"] for name in names} == names
+
+
+def test_manifest_of_urls_is_prepared_as_its_files_are(plain, tmp_path):
+    pytest.importorskip("fsspec", reason="fsspec is not installed")
+    text = (plain / "m.csv").read_text()
+    (plain / "urls.csv").write_text("".join(f"file://{plain}/{row}\n" for row in text.splitlines()[1:]))
+    (plain / "urls.csv").write_text("path,genre,split\n" + (plain / "urls.csv").read_text())
+    for name in ("m", "urls"):
+        assert prepare("--data", plain / f"{name}.csv", "--to", tmp_path / name, *PLAIN) == 0
+    one, other = (load_collection(str(tmp_path / name)).table["path"] for name in ("m", "urls"))
+    assert len(one) == 4 and [*map(member_digest, one)] == [*map(member_digest, other)]
+
+
+# What is in the folder of a set, and is not what was written
+@pytest.fixture
+def held(plain, tmp_path) -> Path:
+    assert prepare("--data", plain / "m.csv", "--to", tmp_path / "set", *PLAIN) == 0
+    return tmp_path / "set"
+
+
+def test_shards_that_changed_places_are_refused_and_written_again(held, capsys):
+    before, first, second = contents(held), held / "shard-00000.shard", held / "shard-00001.shard"
+    first.rename(held / "x")
+    second.rename(first)
+    (held / "x").rename(second)
+    assert "shard-00000.shard is not the shard of its name, but number 1" in _load_fault(held)
+    capsys.readouterr()
+    assert prepare("--to", held, "--verify") == 0
+    assert "shard-00000.shard is missing, or is not the one that was written" in capsys.readouterr().out
+    assert {**contents(held), "verified.json": b""} == {**before, "verified.json": b""}
+
+
+def test_shard_of_another_set_is_refused(plain, held, tmp_path):
+    assert prepare("--data", plain / "m.csv", "--to", tmp_path / "other", *PLAIN, "--seed", "7") == 0
+    shutil.copy(tmp_path / "other" / "shard-00002.shard", held)
+    assert "shard-00002.shard: is a shard of another set" in _load_fault(held)
+
+
+def test_facts_of_a_shard_that_were_edited_are_not_trusted(held):
+    before, file = contents(held), held / "shard-00002.json"
+    facts = json.loads(file.read_text())
+    file.write_text(json.dumps({**facts, "tracks": [[3, *facts["tracks"][0][1:]]]}))
+    assert prepare("--to", held) == 0
+    assert contents(held) == before
+
+
+@pytest.mark.parametrize("name", ["../0.wav", "/etc/hostname", "http://127.0.0.1:9/x.wav", "shard-00000.shard#1"])
+def test_index_that_names_what_is_no_track_of_the_set_is_refused(held, name):
+    text = (held / "tracks.csv").read_text()
+    (held / "tracks.csv").write_text(text.replace("shard-00000.shard#0", name))
+    assert "is no track of this set" in _load_fault(held)
+
+
+def test_set_of_another_version_is_not_read(held):
+    text = (held / "manifest.json").read_text()
+    (held / "manifest.json").write_text(text.replace('"version": 2', '"version": 1'))
+    assert "a set of version 1. This kgenre reads version 2." in _load_fault(held)
+
+
+def test_copy_of_a_set_is_verified_without_its_files(plain, held, tmp_path, capsys):
+    copy = Path(shutil.copytree(held, tmp_path / "copy"))
+    plain.rename(plain.with_name("gone"))
+    capsys.readouterr()
+    assert prepare("--to", copy, "--verify") == 0
+    assert "4 tracks, 0.04 hours" in capsys.readouterr().out
+    flip(copy / "shard-00000.shard", 5000)
+    capsys.readouterr()
+    assert main(["prepare", "--to", str(copy), "--verify", "--workers", "1"]) == 2
+    found = capsys.readouterr()
+    assert "shard-00000.shard is damaged" in found.out and "1 shards cannot be written again." in found.err
+    assert "emove" not in found.err and (copy / "shard-00000.json").exists()
+
+
 # Refusals
 def test_changed_collection_is_refused_with_the_next_step(data, tmp_path, capsys):
     music = Path(shutil.copytree(data.parent, tmp_path / "music"))
@@ -281,7 +450,7 @@ def test_changed_collection_is_refused_with_the_next_step(data, tmp_path, capsys
     lines = [line for line in manifest.read_text().splitlines() if not line.startswith("song 2.flac")]
     manifest.write_text("\n".join(lines) + "\n")
     said = refusal(capsys, "--data", manifest, "--to", folder, "--max-bad-share", "0.5")
-    assert "1 changed, 1 gone, 1 new of 14 files" in said and "First: " in said
+    assert "1 changed, 1 new, 1 not listed of 14 files" in said and "First: " in said
     assert said.endswith("Name another folder with --to, or remove this one and prepare it again.")
 
 
@@ -304,11 +473,21 @@ def test_refusals_are_one_line_each(data, peace, copy, tmp_path, capsys):
     (tmp_path / "other" / "file.txt").write_text("mine")
     assert "holds file.txt, and no set" in refusal(capsys, "--data", data, "--to", tmp_path / "other")
     assert "no set was begun in it. Name the tracks with --data." in refusal(capsys, "--to", tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+    for url in ("memory://set", "s3://bucket/set"):
+        assert "a URL, where a folder or file of this machine is written" in refusal(
+            capsys, "--data", data, "--to", url
+        )
     many = refusal(capsys, "--data", data, "--to", tmp_path / "strict", "--max-bad-share", "0.01")
     assert "1 of 14 files cannot be used" in many
     plan = json.loads((copy / "plan.json").read_text())
     (copy / "plan.json").write_text(json.dumps({**plan, "decoders": "libsndfile 0.1"}))
     assert "was begun with libsndfile 0.1. Received: " in refusal(capsys, "--to", copy)
+    (copy / "plan.json").write_text(json.dumps({**plan, "version": 1}))
+    assert "a set of version 1. This kgenre writes version 2." in refusal(capsys, "--to", copy)
+    for text in (json.dumps({**plan, "sources": [[1]]}), json.dumps(plan)[:-9]):
+        (copy / "plan.json").write_text(text)
+        assert f"{copy}/plan.json: damaged (" in refusal(capsys, "--to", copy)
     sliced = refusal(capsys, "--data", data, "--to", tmp_path / "s", "--protocol", "random-slice", "--allow-leak")
     assert "Prepare them whole" in sliced
     np.savez(tmp_path / "a.npz", mel=np.zeros((6, 4, 5)), genre=np.array(["a", "b"] * 3), split=["train", "test"] * 3)

@@ -19,7 +19,7 @@ import pytest
 import soundfile
 from audio_files import cut_short, music, write_sound
 from chromium import new_tab
-from libraries import DoubtingModel, LevelModel
+from libraries import DoubtingModel, LevelModel, retrained
 from scan_kills import check_whole, contents, differences
 
 from kgenre import find
@@ -33,6 +33,7 @@ from kgenre.library.scan.protocol import Background
 from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library
 from kgenre.serving.catalogue import open_model
+from kgenre.web.explore import head_plan
 from kgenre.web.explore.explorer import Explorer
 
 httpx = pytest.importorskip("httpx", reason="httpx is not installed")
@@ -255,7 +256,7 @@ def test_retraining_sends_the_genres_of_all_tracks_and_no_tags(tmp_path):
         assert json.loads(explorer.data())["version"] == version
         explorer.correct(explorer.ids[:2].tolist(), "loud")
         explorer.correct(explorer.ids[2:].tolist(), "quiet")
-        assert explorer.retrain(False)["version"] == version + 1
+        assert retrained(explorer)["version"] == version + 1
         changes = explorer.changes(began)
         assert unpacked(changes["genres"]["ids"], "<i4").tolist() == explorer.ids.tolist() and changes["tags"] is None
         assert changes["genres"]["version"] == version + 1
@@ -323,7 +324,7 @@ def test_explorer_refreshed_tracks_have_new_genres_with_and_without_a_retrained_
     with explored(tmp_path, 6, LevelModel) as (folder, library, explorer):
         turning = library.id_of(folder / TURNING)
         explorer.correct(explorer.ids[:2].tolist(), "third")
-        explorer.retrain(False)
+        retrained(explorer)
         began, before = explorer.changes(0)["changes"], explorer.genres.prediction.probabilities.copy()
         assert explorer.changes(began)["genres"] is None
         paths = []
@@ -340,7 +341,7 @@ def test_explorer_refreshed_tracks_have_new_genres_with_and_without_a_retrained_
                                    atol=1e-6)  # fmt: skip
         changes = explorer.changes(began)
         assert changes["changes"] == began + len(paths) and changes["genres"]["labels"][-1] == "third"
-        explorer.reset_head()
+        head_plan.undo(explorer)
         assert explorer.track(turning)["labels"] == ["loud", "quiet"]
         every = explorer.changes(changes["changes"])["genres"]  # of all tracks, for other tabs
         assert len(every["ids"]) == len(explorer.changes(0)["genres"]["ids"])
@@ -661,18 +662,19 @@ def test_page_answer_of_before_a_retraining_does_not_overwrite_the_new_genres(se
         client.post("/refinement", json={"paused": True}, headers=token)
         wait_for(lambda: [status(), time.sleep(1.0), status()][::2] == [status()] * 2)
         tab.keyboard.press("r")
-        tab.wait_for_selector("#accuracy")
+        tab.click("#apply-retraining-in-dialog")
+        until(tab, "kgenre.state.heads.length === 1")
         shown = "[kgenre.tracks.top, kgenre.tracks.probabilities].map((values) => values.join()).join()"
-        retrained = tab.evaluate(shown)
+        after = tab.evaluate(shown)
         route, response = kept[0]
         assert response.json()["genres"]["labels"] == tab.evaluate("kgenre.tracks.labels")
         route.fulfill(response=response)
         tab.wait_for_timeout(1000)
-        assert tab.evaluate(shown) == retrained and tab.evaluate("kgenre.state.retrained")
+        assert tab.evaluate(shown) == after and tab.evaluate("kgenre.state.heads.length")
         with tab.expect_response("**/changes*"):  # the next answer is of the new head
             tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # asks at once, not in four seconds
         tab.wait_for_timeout(500)
-        assert tab.evaluate(shown) == retrained
+        assert tab.evaluate(shown) == after
 
 
 def test_page_pause_survives_a_reload_and_a_hidden_page_asks_nothing(served, tab):

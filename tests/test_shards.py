@@ -1,5 +1,6 @@
 """Shards: samples against their source, checksums, readers, memory."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -29,7 +30,7 @@ SPEC = SliceSpec(RATE, 2 * RATE, RATE)
 
 def write(folder, *files, rate: int = RATE) -> ShardPlan:
     """A shard of files in a folder; what it says of itself is in its JSON file."""
-    plan = ShardPlan(str(folder), 0, tuple((number, str(file), 0) for number, file in enumerate(files)), rate, "auto")
+    plan = ShardPlan.of_files(folder, 0, files, rate)
     write_shard(plan)
     return plan
 
@@ -129,7 +130,10 @@ def test_file_that_fails_leaves_nothing_in_the_shard(tmp_path, faulty, songs):
         tmp_path / "mixed", *(faulty / name for name in bad[:4]), good[0], *(faulty / n for n in bad[4:]), good[1]
     )
     clean = write(tmp_path / "clean", *good)
-    assert mixed.file.read_bytes() == clean.file.read_bytes()
+    size = 2 * int(open_shard(clean.file).starts[-1])
+    assert mixed.file.read_bytes()[:size] == clean.file.read_bytes()[:size]
+    np.testing.assert_array_equal(open_shard(mixed.file).sums, open_shard(clean.file).sums)
+    assert open_shard(mixed.file).sources.tolist() == [4, 8]
     facts = json.loads(mixed.facts_file.read_text())
     assert [number for number, *_ in facts["tracks"]] == [4, 8]
     assert set(facts["failures"]) == {"0", "1", "2", "3", "5", "6", "7"}
@@ -142,7 +146,7 @@ def test_flipped_byte_anywhere_is_found(tmp_path):
     write_sound(tmp_path / "a.wav", music(4.0, RATE, 1), RATE)
     plan = write(tmp_path, tmp_path / "a.wav", tmp_path / "a.wav")
     size, rng = plan.file.stat().st_size, np.random.default_rng(0)
-    tables = range(size - TRAILER.size - 3 * 8 - 5 * len(open_shard(str(plan.file)).sums), size)
+    tables = range(size - TRAILER.size - 5 * 8 - 5 * len(open_shard(str(plan.file)).sums), size)
     for place in [*rng.integers(0, size, 60), *tables]:
         flip(plan.file, int(place))
         with pytest.raises(AudioError) as caught:
@@ -200,12 +204,45 @@ def test_verified_shards_are_not_read_again_until_they_change(tmp_path, shard, m
     file = tmp_path / "shard-00000.shard"
     shutil.copy(shard.file, file)
     read = []
-    monkeypatch.setattr(Shard, "verify", lambda own: read.append(own.path))
+    monkeypatch.setattr(Shard, "verify", lambda own, sha256: read.append(own.path))
     for again in (False, False, True):
         assert damaged_shards([str(file)], 2, again) == {}
     assert len(read) == 2  # at first, and when asked again
     os.utime(file, ns=(5, 5))
     assert damaged_shards([str(file)], 2) == {} and len(read) == 3
+
+
+def test_verified_list_that_is_none_is_read_again(tmp_path, shard):
+    file = tmp_path / "shard-00000.shard"
+    shutil.copy(shard.file, file)
+    (tmp_path / "verified.json").write_text("[]")
+    assert damaged_shards([str(file)], 1) == {}
+    assert json.loads((tmp_path / "verified.json").read_text()).keys() == {file.name}
+
+
+def test_shard_under_the_name_of_another_is_refused(tmp_path, shard):
+    file = tmp_path / "shard-00003.shard"
+    shutil.copy(shard.file, file)
+    with pytest.raises(AudioError, match="is not the shard of its name, but number 0"):
+        open_shard(file)
+
+
+def test_shard_of_another_digest_is_not_the_one_that_was_written(tmp_path, shard):
+    file = tmp_path / "shard-00000.shard"
+    shutil.copy(shard.file, file)
+    own = json.loads(shard.facts_file.read_text())["sha256"]
+    assert damaged_shards([str(file)], 1, again=True, digests={str(file): own}) == {}
+    (cause,) = damaged_shards([str(file)], 1, again=True, digests={str(file): "0" * 64}).values()
+    assert "is not the file that was written: its SHA-256 is another" in cause
+
+
+def test_length_that_is_guessed_is_not_what_a_header_says(tmp_path):
+    write_sound(tmp_path / "a.wav", music(1.0, RATE, 1), RATE)
+    plan = ShardPlan.of_files(tmp_path, 0, [tmp_path / "a.wav"], RATE)
+    for is_stated in (False, True):
+        source = dataclasses.replace(plan.sources[0][1], samples=5 * RATE, is_stated=is_stated)
+        facts = write_shard(dataclasses.replace(plan, sources=((0, source),)))
+        assert bool(facts["notes"]) == is_stated
 
 
 def test_check_files_names_the_shard_with_a_flipped_byte(tmp_path, shard):

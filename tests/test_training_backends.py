@@ -1,5 +1,6 @@
 """Training on JAX and PyTorch without TensorFlow in the process: as on TensorFlow, and to the same exports."""
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -9,30 +10,36 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
 from audio_files import music, write_sound
-from backend_training import KILLED_AFTER, losses_of
+from backend_training import KILLED_AFTER, arrays_of, fit, losses_of
 
-from kgenre import export
+from kgenre import export, prepare
+from kgenre.__main__ import main
 from kgenre.audio.reader import TrackReader
 from kgenre.audio.slicing import SliceSpec
 from kgenre.augment.mixup import Mixup
 from kgenre.augment.stretch import Tempo
 from kgenre.core.errors import KgenreError
+from kgenre.core.files import write_json
 from kgenre.evaluation.evaluate import run_collection
 from kgenre.evaluation.finish import finish_with_tensorflow
 from kgenre.serving.catalogue import open_model
 from kgenre.serving.predict import predict_tracks
-from kgenre.training.backend import ANSWERS, check_answers, keep_answers
+from kgenre.training.backend import ANSWERS, add_backend, check_answers, keep_answers
 from kgenre.training.batches import TrainingCrops
+from kgenre.training.fit import trainable_model
 from kgenre.training.loaders import training_batches
 from kgenre.training.plan import TrainingPlan
 from kgenre.training.run import Run
+from kgenre.training.state import TrainingState
 
 BACKENDS = ("jax", "torch")
+WITH_TENSORFLOW_APART = "jax"  # whose process starts one of TensorFlow in the end; that of the other is this process
 SCRIPT = Path(__file__).parent / "backend_training.py"
 TINY = {
     "arch": "convconvpool", "sample_rate_hz": 8000, "slice_seconds": 0.5, "n_fft": 512, "hop_length": 128,
@@ -43,6 +50,8 @@ TRAINING = {
     **TINY, "augment": EVERY_PLACE, "deterministic": True, "epochs": 8, "patience": 2, "learning_rate": 0.05,
     "schedule": "constant", "seed": 5,
 }  # fmt: skip
+# JAX's three trainings of one network, in two processes, compile their steps once.
+JAX_CACHE = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
 # Adam divides by the root of a gradient's square: what rounding leaves of a small one is a whole step elsewhere.
 LOSS_TOLERANCE = 1e-3
 
@@ -80,7 +89,7 @@ def test_grain_batches_are_those_of_tf_data(tracks, workers):
     tf_data = arrays(training_batches(crops[1], workers, "tf.data"))
     assert len(grain[0]) == (2 * plan.steps + 1) * plan.batch_size
     assert 0 < (grain[1] > 0).sum(axis=1).mean() <= 2 and grain[0].std() > 0.01
-    assert not grain[1][:, 2].any()  # the next track is in its place
+    assert not grain[1][:, 2].any()  # another track is in its place
     for one, other in zip(grain, tf_data):
         assert one.dtype == other.dtype == np.float32
         np.testing.assert_array_equal(one, other)
@@ -109,7 +118,8 @@ def test_mixup_is_what_tensorflow_computes():
 
 
 def start(backend: str, *arguments: str, log: Path) -> subprocess.Popen:
-    environment = {**os.environ, "KERAS_BACKEND": backend}
+    environment = {**os.environ, "KERAS_BACKEND": backend, **JAX_CACHE}
+    environment["JAX_COMPILATION_CACHE_DIR"] = str(log.parent / "compiled")
     with log.open("w") as stream:
         return subprocess.Popen(
             [sys.executable, str(SCRIPT), *arguments], env=environment, stdout=stream, stderr=stream
@@ -124,10 +134,8 @@ def wait(process: subprocess.Popen, expected: int, log: Path) -> str:
 @pytest.fixture(scope="module")
 def base(collection, tmp_path_factory) -> Run:
     """A run whose weights others begin with, made by TensorFlow here."""
-    import backend_training
-
     folder = tmp_path_factory.mktemp("base") / "run"
-    backend_training.fit(folder, {**TINY, "data": str(collection / "manifest.csv"), "epochs": 1})
+    fit(folder, {**TINY, "data": str(collection / "manifest.csv"), "epochs": 1})
     return Run(folder)
 
 
@@ -138,9 +146,14 @@ def same_start(base: Run) -> dict:
 
 @pytest.fixture(scope="module")
 def trained(collection, base, tmp_path_factory) -> dict[str, Path]:
-    """{backend: folder} with losses.json, whole/, and killed/, which has been resumed by `kgenre train`."""
-    folders, running = {}, {}
-    given = {**TRAINING, "data": str(collection / "manifest.csv")}
+    """{backend: folder} with losses.json, whole/, and killed/, which has been resumed by `kgenre train`.
+
+    The steps of losses.json were on audio files, the others on a prepared set. other/ is killed/ before it was resumed.
+    """
+    folders, running, prepared = {}, {}, tmp_path_factory.mktemp("prepared") / "set"
+    rate = ["--sample-rate-hz", str(TINY["sample_rate_hz"])]
+    assert prepare.main(["--data", str(collection / "manifest.csv"), "--to", str(prepared), *rate]) == 0
+    given = {**TRAINING, "data": str(prepared)}
     for backend in BACKENDS:
         if importlib.util.find_spec(backend) is None:
             continue
@@ -155,12 +168,24 @@ def trained(collection, base, tmp_path_factory) -> dict[str, Path]:
         wait(process, -signal.SIGKILL, folders[backend] / "log")
         state = json.loads((folders[backend] / "killed" / "state.json").read_text())
         assert len(state["history"]) == KILLED_AFTER
+        shutil.copytree(folders[backend] / "killed", folders[backend] / "other")
     for backend, folder in folders.items():
-        resume = ["command", "train", "--resume", "--out", str(folder / "killed")]
+        resume = ["command", *resumed(folder)]
+        if backend != WITH_TENSORFLOW_APART:
+            resume = [json.dumps([{"job": "resume", "out": str(folder / "killed"), "given": {}}])]
         running[backend] = start(backend, *resume, log=folder / "resumed.log")
     for backend, process in running.items():
         wait(process, 0, folders[backend] / "resumed.log")
+        if backend != WITH_TENSORFLOW_APART:
+            run = Run(folders[backend] / "killed")  # of which nothing is left to be determined
+            run.save_settings(run.load_settings().replace(deterministic=False))
+            with (folders[backend] / "resumed.log").open("a") as log, contextlib.redirect_stdout(log):
+                assert main(resumed(folders[backend])) == 0
     return folders
+
+
+def resumed(folder: Path) -> list[str]:
+    return ["train", "--resume", "--out", str(folder / "killed")]
 
 
 @pytest.fixture(params=BACKENDS)
@@ -170,8 +195,13 @@ def folder(request, trained) -> Path:
     return trained[request.param]
 
 
-def test_steps_of_first_epoch_lose_as_on_tensorflow(folder, base):
-    expected, found = losses_of(same_start(base)), json.loads((folder / "losses.json").read_text())
+@pytest.fixture(scope="module")
+def expected_losses(base) -> list[float]:
+    return losses_of(same_start(base))
+
+
+def test_steps_of_first_epoch_lose_as_on_tensorflow(folder, expected_losses):
+    expected, found = expected_losses, json.loads((folder / "losses.json").read_text())
     assert len(expected) == len(found) >= 3 and len(set(expected)) == len(expected)
     np.testing.assert_allclose(found, expected, rtol=0, atol=LOSS_TOLERANCE)
 
@@ -244,8 +274,8 @@ def test_board_has_the_scalars_of_every_epoch(folder):
 
 @pytest.fixture
 def copied(base, tmp_path) -> Run:
-    shutil.copytree(base.folder, tmp_path / "run")
-    return Run(tmp_path / "run")
+    shutil.copytree(base.folder, tmp_path / "a run")
+    return Run(tmp_path / "a run")
 
 
 def test_other_answers_of_tensorflow_are_an_error(copied):
@@ -263,22 +293,58 @@ def test_other_answers_of_tensorflow_are_an_error(copied):
 
 def test_training_without_tensorflow_installed_says_where_to_go_on(copied, monkeypatch):
     monkeypatch.setattr("kgenre.evaluation.finish.installed", lambda name: False)
-    with pytest.raises(KgenreError, match=r"is trained .*need TensorFlow, which is not installed here.*=tensorflow kg"):
+    step = r"is trained .*need TensorFlow, which is not installed here.* set KERAS_BACKEND=tensorflow and go on with: "
+    with pytest.raises(KgenreError, match=f"{step}kgenre train --resume --out '{copied.folder}'"):
         finish_with_tensorflow(copied)
+    with pytest.raises(KgenreError, match=f"{step}the same command"):
+        finish_with_tensorflow(copied, again="the same command")
 
 
-def test_run_goes_on_with_another_backend(collection, tmp_path):
-    """Begun on PyTorch, killed, gone on with by TensorFlow; run.json names both."""
-    import backend_training
+@pytest.mark.parametrize(
+    ("program", "cause"),
+    [
+        ("exit 2", "failed: see above. "),
+        ("kill -9 $$", "failed: its process was ended by SIGKILL, perhaps out of memory. "),
+        ("kill -15 $$", "failed: its process was ended by SIGTERM. "),
+    ],
+)
+def test_what_ended_the_process_with_tensorflow_is_named(program, cause, copied, tmp_path, monkeypatch):
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\n{program}\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(KgenreError, match=rf"{cause}Set KERAS_BACKEND=tensorflow and go on with: the same command"):
+        finish_with_tensorflow(copied, again="the same command")
 
-    pytest.importorskip("torch")
-    given = {**TRAINING, "deterministic": False, "data": str(collection / "manifest.csv"), "epochs": 4}
-    job = [{"job": "killed", "out": str(tmp_path / "run"), "given": given}]
-    wait(start("torch", json.dumps(job), log=tmp_path / "log"), -signal.SIGKILL, tmp_path / "log")
-    backend_training.fit(tmp_path / "run", {})
-    run = Run(tmp_path / "run")
-    assert [name.split()[0] for name in run.load_facts()["backends"]] == ["torch", "tensorflow"]
-    assert KILLED_AFTER < len(pd.read_csv(run / "history.csv")) <= 4 and run.load_trained()
+
+def test_run_of_before_other_backends_goes_on_as_one_of_tensorflow(copied):
+    facts = copied.load_facts()
+    del facts["backends"]
+    write_json(copied / "run.json", facts)
+    add_backend(copied)
+    assert copied.backends == [f"tensorflow {tf.__version__}"] and "backends" not in copied.load_facts()
+
+
+def test_run_goes_on_with_another_backend(folder):
+    """Begun on another one, killed, gone on with by TensorFlow; run.json names both."""
+    run = Run(folder / "other")
+    settings = run.load_settings().replace(deterministic=False, epochs=KILLED_AFTER + 1)
+    run.save_settings(settings)
+    with np.load(folder / "killed.npz") as kept:
+        kept = dict(kept)
+    for killed_since in (False, True):
+        if killed_since:  # in the first epoch after the change, which run.json tells by then
+            add_backend(run)
+        model = trainable_model(settings, run.load_task(), 5, None, TrainingState(run, "accuracy"))
+        assert type(model.optimizer) is keras.optimizers.Adam and not model.jit_compile
+        found = arrays_of(model)
+        assert found.keys() == kept.keys() and found["optimizer 0"] > 0  # its iterations
+        for name, expected in kept.items():
+            np.testing.assert_array_equal(found[name], expected, err_msg=name)
+    fit(run.folder, {})
+    backend = folder.name.rstrip("0123456789")
+    assert [name.split()[0] for name in run.backends] == [backend, "tensorflow"]
+    assert len(pd.read_csv(run / "history.csv")) == KILLED_AFTER + 1 and run.load_trained()
 
 
 @pytest.mark.soak

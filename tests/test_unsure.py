@@ -15,7 +15,7 @@ from sklearn.covariance import ledoit_wolf
 from kgenre import find, predict
 from kgenre.baselines.unsure import fit_distance, fit_unsure
 from kgenre.core.errors import KgenreError
-from kgenre.library.head import Head, save_head
+from kgenre.library.head import Head, save_heads
 from kgenre.library.scan.scan import scan
 from kgenre.library.search.songs import Songs
 from kgenre.library.store import Library
@@ -210,12 +210,16 @@ def predicted(path) -> list[str]:
     return sorted(Songs(library, library.space()).table["predicted"])
 
 
-def test_retrained_head_is_never_unsure_and_a_rule_that_goes_is_forgotten(library, music):
-    space = library.space()
+def test_retrained_head_is_unsure_where_it_answers_as_the_model_and_a_rule_that_goes_is_forgotten(library, music):
+    space, nothing = library.space(), np.zeros((3, 2), "float32")
     assert predicted(library.path) == ["loud", "quiet", "unsure"]
-    save_head(library, space, Head(("loud", "quiet"), np.zeros((3, 2), "float32"), np.zeros(2, "float32")))
-    assert predicted(library.path) == ["loud", "loud", "loud"]
-    save_head(library, space, None)
+    save_heads(library, space, [Head(("loud", "quiet"), nothing, np.zeros(2, "float32"), 1)])
+    assert predicted(library.path) == ["loud", "quiet", "unsure"]
+    save_heads(library, space, [Head(("loud", "quiet"), nothing, np.array([0, 0.2], "float32"), 1)])
+    assert predicted(library.path) == ["loud", "quiet", "quiet"]  # another answer than the model's, of 53 %
+    save_heads(library, space, [Head(("loud", "quiet"), nothing, np.array([0, 9], "float32"), 1)])
+    assert predicted(library.path) == ["quiet", "quiet", "quiet"]
+    save_heads(library, space, [])
     assert predicted(library.path) == ["loud", "quiet", "unsure"]
     scan(library, music, LevelModel(), workers=1)
     assert predicted(library.path) == ["loud", "loud", "quiet"]

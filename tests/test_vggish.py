@@ -6,6 +6,7 @@ import importlib
 import io
 import logging
 import shutil
+import sys
 import tarfile
 
 import keras
@@ -280,6 +281,20 @@ def test_check_embeddings_reversed_kernels_raises(weights, expected, tmp_path):
     backbone = vggish.vggish_backbone(WIDTH)
     vggish.load_module(backbone, saved(tmp_path / "turned", turned))
     assert "not the weights of VGGish" in refusal(vggish.check_embeddings, backbone, "turned", expected)
+
+
+def test_module_is_read_without_tensorflow_in_the_process(module, weights, tmp_path, monkeypatch):
+    """As on JAX and PyTorch: by another process."""
+    backbone, cut = vggish.vggish_backbone(WIDTH), tmp_path / "cut"
+    shutil.copytree(module, cut)
+    next((cut / "variables").glob("*data*")).write_bytes(b"")
+    monkeypatch.delitem(sys.modules, "tensorflow")
+    vggish.load_module(backbone, module)
+    text = refusal(vggish.load_module, backbone, str(cut))
+    assert "tensorflow" not in sys.modules
+    assert f"{cut}: the module's variables cannot be read (ValueError: " in text
+    for weight, (_, expected) in zip(backbone.weights, weights, strict=True):
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(weight), expected)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from kgenre.archs.pretrained import freeze, resolve_weights
 from kgenre.core.errors import KgenreError
 from kgenre.features.mel import VGGISH_MEL
 from kgenre.weights import WEIGHTS, fetch, weights_help
+from kgenre.weights.checkpoint import read_checkpoint
 
 HUB = WEIGHTS["vggish-hub"]
 FRAMES, BANDS = 96, 64  # of a patch: 0.96 s
@@ -165,19 +166,15 @@ def load_module(backbone, path: str) -> None:
     Raises:
         KgenreError: no checkpoint, or variables of another number or other shapes.
     """
-    import tensorflow as tf
-
     try:
-        checkpoint = tf.train.load_checkpoint(str(Path(path) / "variables" / "variables"))
-        shapes = checkpoint.get_variable_to_shape_map()
-        names = sorted((name for name in shapes if name.endswith("/VARIABLE_VALUE")), key=_with_numbers)
-        found, needed = [tuple(shapes[name]) for name in names], [tuple(weight.shape) for weight in backbone.weights]
-        if found != needed:
-            raise KgenreError(f"{path}: not a module of VGGish ({_difference(found, needed)}). {NEXT}")
-        backbone.set_weights([checkpoint.get_tensor(name) for name in names])
-    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:  # the last of a file cut short
-        cause = str(error).splitlines()[0][:200]
-        raise KgenreError(f"{path}: the module's variables cannot be read ({cause}). {NEXT}") from error
+        variables = read_checkpoint(str(Path(path) / "variables" / "variables"))
+    except ValueError as error:
+        raise KgenreError(f"{path}: the module's variables cannot be read ({str(error)[:200]}). {NEXT}") from error
+    names = sorted((name for name in variables if name.endswith("/VARIABLE_VALUE")), key=_with_numbers)
+    found, needed = [variables[name].shape for name in names], [tuple(weight.shape) for weight in backbone.weights]
+    if found != needed:
+        raise KgenreError(f"{path}: not a module of VGGish ({_difference(found, needed)}). {NEXT}")
+    backbone.set_weights([variables[name] for name in names])
 
 
 def _with_numbers(name: str) -> list:

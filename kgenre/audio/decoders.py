@@ -13,7 +13,7 @@ from pathlib import Path
 from kgenre.audio.errors import AudioError
 from kgenre.audio.inputs import is_in_shard, is_spectrogram
 from kgenre.audio.policy import AUTO
-from kgenre.core.errors import check_known
+from kgenre.core.errors import UNREACHABLE, check_known
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def open_source(path, decoder: str = AUTO):
         size = path.stat().st_size
         path.open("rb").close()
     except OSError as error:
-        raise AudioError(path, f"cannot be opened: {error.strerror}.") from error
+        raise AudioError(path, f"{UNREACHABLE}: {error.strerror}.") from error
     if not path.is_file():
         raise AudioError(path, "is not a file.")
     if size == 0:

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from kgenre.audio.local_file import local_file
 from kgenre.audio.open_reader import Reader, open_reader
 from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.audio.track import Slice
 from kgenre.core.errors import KgenreError
-from kgenre.core.urls import is_url, local_copy
+from kgenre.core.urls import is_url
 
 if TYPE_CHECKING:
     from kgenre.audio.slicing import SliceSpec
@@ -28,7 +29,7 @@ class FetchingReader:
             return
         reader = open_reader(self.spec, policy=self.policy)  # of its own, for the copy's name is not the track's
         try:
-            with local_copy(path) as file:
+            with local_file(path) as file:
                 yield from reader.slices(file)
         except KgenreError as error:
             self.failures[path] = str(error)

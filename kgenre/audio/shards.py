@@ -7,7 +7,9 @@ of each block of BLOCK samples an exponent and a CRC-32. A track begins a block,
     int64   starts      (tracks + 1,) the first sample of each track, and the end of the last
     int8    exponents   (blocks,) the least with which the block's peak fits, at most 0
     uint32  sums        (blocks,) CRC-32 of the block's bytes
-    trailer             rate, samples a block, tracks, blocks, CRC-32 of all behind the samples; MAGIC
+    int64   sources     (tracks,) number of each track's file in the plan of the set
+    trailer             id of the set, number of the shard in it, rate, samples a block, tracks, blocks, CRC-32 of all
+                        behind the samples; MAGIC
 
 All is little-endian. Rounding changes a sample by 2 ** -16 of full scale at most, 2 ** -15 where it is +1.0, and by
 less where a block is quiet: at most 2 ** -15 of its peak. 16-bit audio at the shard's rate comes back to the bit.
@@ -18,6 +20,7 @@ Files are read, not mapped: a mapping of a file that is cut, or of a disk that f
 
 import functools
 import os
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -27,10 +30,12 @@ import numpy as np
 
 from kgenre.audio.errors import AudioError
 from kgenre.audio.inputs import split_shard
+from kgenre.core.published import file_digest
 
 BLOCK = 1 << 14  # 32 KiB; 0.7 s at 22 050 Hz: a crop of 6 s reads a tenth more than it needs
-MAGIC = b"kgshard1"
-TRAILER = struct.Struct("<IIQQI8s")
+MAGIC = b"kgshard2"
+TRAILER = struct.Struct("<16sIIIQQI8s")
+NAME = re.compile(r"shard-(\d{5,})\.shard")  # in a set; another name has no number
 OPEN_SHARDS = 256  # that a process keeps open, with 50 KiB of tables each
 READ_BLOCKS = 256  # 8 MiB, where a shard is read to check it
 
@@ -48,21 +53,26 @@ class Shard:
     """An open shard.
 
     Attributes:
+        set_id, number: 16 bytes of the set that it is of, and its number in it.
         sample_rate: Hz.
         starts: int64 (tracks + 1,).
+        sources: int64 (tracks,), the number of each track's file in the plan of the set.
         fault: why none of it is used any more; None until a damaged block was found.
     """
 
     def __init__(self, file: str):
         self.path, self.fault = file, None
         self.file = open(file, "rb", buffering=0)
-        self.sample_rate, block, n_tracks, n_blocks, tables = self._read_trailer()
-        sizes = [8 * (n_tracks + 1), n_blocks]
-        if block != BLOCK or len(tables) != sum(sizes) + 4 * n_blocks:
+        self.set_id, self.number, self.sample_rate, block, n_tracks, n_blocks, tables = self._read_trailer()
+        sizes = [8 * (n_tracks + 1), n_blocks, 4 * n_blocks]
+        if block != BLOCK or len(tables) != sum(sizes) + 8 * n_tracks:
             raise ShardError(file, "is not a shard of this version", verify=True)
+        if (name := NAME.fullmatch(Path(file).name)) and int(name[1]) != self.number:
+            raise ShardError(file, f"is not the shard of its name, but number {self.number}", verify=True)
         self.starts = np.frombuffer(tables, "<i8", n_tracks + 1)
         self.exponents = np.frombuffer(tables, "i1", n_blocks, sizes[0])
-        self.sums = np.frombuffer(tables, "<u4", n_blocks, sum(sizes))
+        self.sums = np.frombuffer(tables, "<u4", n_blocks, sum(sizes[:2]))
+        self.sources = np.frombuffer(tables, "<i8", n_tracks, sum(sizes))
         self.first_blocks = np.concatenate([[0], np.cumsum(-(-np.diff(self.starts) // BLOCK))])
 
     def __len__(self) -> int:
@@ -99,11 +109,20 @@ class Shard:
         blocks = slice(*self.first_blocks[index : index + 2])
         return self.sums[blocks].tobytes() + self.exponents[blocks].tobytes()
 
-    def verify(self) -> None:
-        """Reads all of it. Raises ShardError where a block is damaged."""
+    @property
+    def tracks(self) -> list[list[int]]:
+        """[number of its file in the plan, first sample, samples] of each track."""
+        return np.stack([self.sources, self.starts[:-1], np.diff(self.starts)], axis=1).tolist()
+
+    def verify(self, sha256: str = "") -> None:
+        """Reads all of it. Raises ShardError where a block is damaged, or the file has not this digest, if given."""
+        if sha256 and file_digest(Path(self.path)) == sha256:
+            return
         for index in range(len(self)):
             for first in range(0, self.count(index), READ_BLOCKS * BLOCK):
                 self.read(index, first, first + READ_BLOCKS * BLOCK)
+        if sha256:
+            raise self._failed("is not the file that was written: its SHA-256 is another", True)
 
     def _check(self, block: int, data: memoryview) -> None:
         if zlib.crc32(data) != self.sums[block]:
@@ -113,12 +132,12 @@ class Shard:
         self.fault = ShardError(self.path, rule, verify)
         return self.fault
 
-    def _read_trailer(self) -> tuple[int, int, int, int, bytes]:
-        """Rate, samples a block, tracks, blocks, and the tables."""
+    def _read_trailer(self) -> tuple[bytes, int, int, int, int, int, bytes]:
+        """Id of the set, number, rate, samples a block, tracks, blocks, and the tables."""
         size = os.fstat(self.file.fileno()).st_size
         trailer = self._read_at(size - TRAILER.size, TRAILER.size) if size > TRAILER.size else b"\0" * TRAILER.size
-        rate, block, n_tracks, n_blocks, checksum, magic = TRAILER.unpack(trailer)
-        length = 8 * (n_tracks + 1) + 5 * n_blocks
+        set_id, number, rate, block, n_tracks, n_blocks, checksum, magic = TRAILER.unpack(trailer)
+        length = 8 * (2 * n_tracks + 1) + 5 * n_blocks
         if magic != MAGIC or length > size:
             raise ShardError(self.path, "is cut, or no shard: it does not end as one does", verify=True)
         tables = self._read_at(size - TRAILER.size - length, length)
@@ -126,7 +145,7 @@ class Shard:
             raise ShardError(self.path, "is damaged: its tables are not what their checksum says", verify=True)
         if 2 * int.from_bytes(tables[8 * n_tracks : 8 * n_tracks + 8], "little") != size - TRAILER.size - length:
             raise ShardError(self.path, "is cut: it holds fewer samples than its tables say", verify=True)
-        return rate, block, n_tracks, n_blocks, tables
+        return set_id, number, rate, block, n_tracks, n_blocks, tables
 
     def _read_at(self, place: int, length: int) -> bytes:
         try:
@@ -138,10 +157,12 @@ class Shard:
         return data
 
 
-def write_tables(sample_rate: int, starts: list[int], exponents: list[int], sums: list[int]) -> bytes:
-    """What follows the samples of a shard, as Shard reads it."""
-    tables = np.array(starts, "<i8").tobytes() + np.array(exponents, "i1").tobytes() + np.array(sums, "<u4").tobytes()
-    head = TRAILER.pack(sample_rate, BLOCK, len(starts) - 1, len(sums), 0, MAGIC)[:-12]
+def write_tables(set_id: bytes, number: int, sample_rate: int, columns: dict[str, list[int]]) -> bytes:
+    """What follows the samples of a shard, as Shard reads it. columns: starts, exponents, sums, sources."""
+    types = {"starts": "<i8", "exponents": "i1", "sums": "<u4", "sources": "<i8"}
+    tables = b"".join(np.array(columns[name], type).tobytes() for name, type in types.items())
+    n_tracks, n_blocks = len(columns["sources"]), len(columns["sums"])
+    head = TRAILER.pack(set_id, number, sample_rate, BLOCK, n_tracks, n_blocks, 0, MAGIC)[:-12]
     return tables + head + struct.pack("<I", zlib.crc32(head, zlib.crc32(tables))) + MAGIC
 
 

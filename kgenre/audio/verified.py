@@ -7,7 +7,7 @@ on the disk without these is found where it is read (audio.shards).
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from kgenre.audio.errors import AudioError
@@ -19,7 +19,11 @@ FILE = "verified.json"  # {name of a shard: [bytes, time of change in ns]}
 
 
 def damaged_shards(
-    files: Iterable[str], workers: int, again: bool = False, done: Callable[[str], object] = lambda file: None
+    files: Iterable[str],
+    workers: int,
+    again: bool = False,
+    done: Callable[[str], object] = lambda file: None,
+    digests: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """{file: cause} of the shards that cannot be used.
 
@@ -27,6 +31,7 @@ def damaged_shards(
         workers: reading threads.
         again: read those, too, that were found whole before.
         done: is called with each file, from any thread.
+        digests: {file: its SHA-256}, which are compared, too.
     """
     files = list(files)
     known = {} if again else {folder: _read(folder) for folder in {Path(file).parent for file in files}}
@@ -36,7 +41,7 @@ def damaged_shards(
             found = os.stat(file)
             signature = (found.st_size, found.st_mtime_ns)
             if known.get(Path(file).parent, {}).get(Path(file).name) != list(signature):
-                open_shard(file).verify()
+                open_shard(file).verify((digests or {}).get(file, ""))
             return signature
         except OSError:
             return _cause(file)
@@ -60,7 +65,8 @@ def _cause(file: str) -> str:
 
 def _read(folder: Path) -> dict:
     try:
-        return json.loads((folder / FILE).read_text(encoding="utf-8"))
+        found = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) else {}
     except (OSError, ValueError):  # none yet, or not to be trusted
         return {}
 

@@ -14,12 +14,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from kgenre.audio.decoders import AudioError, decoder_versions
+from kgenre.audio.local_file import local_file
 from kgenre.audio.policy import AUTO
 from kgenre.audio.slicing import repeat_to_length
 from kgenre.audio.track import read_samples
 from kgenre.core.errors import KgenreError
 from kgenre.core.parallel import map_in_processes
-from kgenre.core.urls import local_copy
 from kgenre.embeddings.store import TrackVectors, make_header
 
 CONFIG = {"sample_rate_hz": 22050, "n_fft": 2048, "hop_length": 512, "max_seconds": 300.0, "min_seconds": 2.0}
@@ -127,7 +127,7 @@ def of_tracks(paths: Sequence[str], workers: int, decoder: str = AUTO) -> Iterat
 def _of_track(path: str, decoder: str) -> TrackVectors | str:
     """The statistics of a file, or why there are none. Of a longer file they are those of its first 300 s."""
     try:
-        with local_copy(path) as file:
+        with local_file(path) as file:
             decoded = read_samples(file, CONFIG["sample_rate_hz"], CONFIG["max_seconds"], decoder)
     except AudioError as error:
         return error.cause

@@ -4,6 +4,7 @@ from kgenre.cli.engines import ENGINE_FLAGS, add_engine_flags, engine_settings, 
 from kgenre.cli.flags import (
     add_settings_flags,
     check_file,
+    check_local,
     parse_applicable,
     settings_from,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "add_unsure_flag",
     "read_policy",
     "check_file",
+    "check_local",
     "collection_options",
     "engine_settings",
     "make_parser",

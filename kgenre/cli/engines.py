@@ -62,6 +62,8 @@ def print_part(settings: EngineSettings, out: Path, n_items: int, unit: str = "t
     folder = parts_of(settings, out)
     k, n = settings.fraction
     print(f"part {k} of {n}: {n_items} {unit}, in {folder}")
-    left = Plan.read(folder).missing(PartsFolder(folder, Plan.read(folder).suffix)) if n_items else []
-    if not left:
+    if not PartsFolder(folder, "").has_plan:  # it has no chunk, and others have not begun
+        return
+    plan = Plan.read(folder)
+    if not plan.missing(PartsFolder(folder, plan.suffix)):
         print(f"all parts are there; next: kgenre merge {shlex.quote(folder)} --out {shlex.quote(str(out))}")

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,8 +98,18 @@ def _default(setting: Setting) -> str:
     return "its own" if setting.default is None else str(setting.default)
 
 
+def check_local(path: Path, flag: str) -> None:
+    """Raises KgenreError where an output is a URL, of which Path has made one slash of two."""
+    if re.match(r"[a-z][a-z0-9+.-]+:/", str(path), re.IGNORECASE) and not Path(path.parts[0]).exists():
+        raise KgenreError(
+            f"{path}: a URL, where a folder or file of this machine is written. Name one with {flag}, on a disk that "
+            "all workers share where there are several."
+        )
+
+
 def check_file(path: Path, flag: str) -> None:
     """Raises KgenreError for a file that cannot be written: now, rather than after the work."""
+    check_local(path, flag)
     if path.is_dir() or not path.parent.is_dir():
         rule = "is a folder" if path.is_dir() else f"no such folder: {path.parent}"
         raise KgenreError(f"{path}: {rule}. Name a file in a folder that exists with {flag}.")

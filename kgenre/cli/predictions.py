@@ -11,7 +11,7 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.parquet import check_parquet, check_utf8
 from kgenre.engines.folder import PartsFolder, folder_beside
 from kgenre.engines.plan import Plan
-from kgenre.engines.run import Parts, compute
+from kgenre.engines.run import Parts, computed
 from kgenre.engines.settings import EngineSettings
 from kgenre.serving.answers import record_json, record_text, records_csv, records_table, track_record
 
@@ -114,11 +114,10 @@ def compute_predictions(
 
     folder = PartsFolder(engine.parts or folder_beside(output.path), work.suffix)
     items, labels = {path: list(signature(path) or ()) for path in paths}, list(work.source.open().task.labels)
-    parts = compute(work, items, folder, engine, progress, "analysing", {"labels": labels})
-    if engine.is_whole:
-        with parts.local_files() as files:
-            write_records(records_of(files), output, labels, work.answering.by_slice)
-        folder.remove()
+    with computed(work, items, folder, engine, progress, "analysing", {"labels": labels}) as parts:
+        if engine.is_whole:
+            with parts.local_files() as files:
+                write_records(records_of(files), output, labels, work.answering.by_slice)
     return parts.failures, parts.items - len(parts.failures)
 
 

@@ -12,13 +12,14 @@ from kgenre.cli.flags import parse_applicable
 from kgenre.cli.parser import Parser
 from kgenre.cli.stderr_filter import filtered_stderr
 from kgenre.core.errors import KgenreError
+from kgenre.core.keras_backends import training_backend
 from kgenre.core.settings import Applicable, Setting
 
 NEEDS = {  # what the plain install lacks, and the extra that brings it
     **dict.fromkeys(("tensorflow", "keras", "librosa", "matplotlib", "xgboost", "tensorflow_hub"), "train"),
     **dict.fromkeys(("jinja2", "markupsafe", "cleanlab"), "train"),
     **dict.fromkeys(("grpc", "google"), "client"),
-    **{"jax": "jax", "torch": "torch", "grain": "jax"},
+    **{"jax": "jax", "torch": "torch"},
 }
 
 
@@ -40,9 +41,10 @@ def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace, 
             return 2
         except ModuleNotFoundError as error:
             name = (error.name or "").partition(".")[0]
-            if name not in NEEDS:
+            extra = training_backend() if name == "grain" else NEEDS.get(name)  # which two of them bring
+            if extra is None:
                 raise
-            step = f"pip install 'kgenre[{NEEDS[name]}]'"
+            step = f"pip install 'kgenre[{extra}]'"
             print(f"kgenre: {name} is not installed, which this needs. Install it: {step}", file=sys.stderr)
             return 2
         except KeyboardInterrupt:

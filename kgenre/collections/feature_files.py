@@ -11,6 +11,7 @@ import pandas as pd
 
 from kgenre.audio.decoders import AudioError, decoder_versions
 from kgenre.audio.inputs import is_spectrogram
+from kgenre.audio.local_file import local_file
 from kgenre.audio.policy import AUTO
 from kgenre.audio.signature import signature
 from kgenre.audio.track import read_samples
@@ -19,14 +20,13 @@ from kgenre.collections.feature_names import file_names, keep_own, read_sources,
 from kgenre.collections.spectrogram_facts import FACTS, IMAGE_RANGE, MANIFEST
 from kgenre.collections.splits import Collection
 from kgenre.core.errors import KgenreError
-from kgenre.core.files import make_output_folder, write_beside, write_json, write_text
+from kgenre.core.files import is_part, make_output_folder, remove_parts, write_beside, write_json, write_text
 from kgenre.core.parallel import map_in_processes
 from kgenre.core.progress import SILENT, Progress
-from kgenre.core.urls import local_copy
 from kgenre.engines.folder import PartsFolder, folder_beside
 from kgenre.engines.plan import Plan
 from kgenre.engines.records import RecordWork
-from kgenre.engines.run import compute, own_items
+from kgenre.engines.run import computed, own_items
 from kgenre.engines.settings import EngineSettings
 from kgenre.engines.work import Failure, Items, Results
 from kgenre.features import FEATURES
@@ -106,6 +106,9 @@ class FeatureWork(RecordWork):
 
         return results
 
+    def lost(self, items: Items) -> list[str]:
+        return [str(self.out / name) for name, *_ in items.values() if not (self.out / name).is_file()]
+
 
 def write_features(
     collection: Collection,
@@ -145,11 +148,13 @@ def write_features(
     keep_own(out, own, {**sources, **{name: path for path, name in names.items() if path not in own}})
     for directory in {out / Path(name).parent for name in names.values()}:
         make_output_folder(directory)
-    about = {"table": {name: list(table[name].astype(object)) for name in table}, "name": collection.name}
-    parts = compute(work, items, folder, engine, progress, files.feature, about)
-    if engine.is_whole:
-        _finish(table, names, parts.failures, out, collection.name)
-        folder.remove()
+    rows = {name: list(table[name].astype(object)) for name in table}
+    about = {"table": rows, "name": collection.name, "out": str(out.resolve())}
+    with computed(work, items, folder, engine, progress, files.feature, about) as parts:
+        if engine.is_whole:
+            _finish(table, names, parts.failures, out, collection.name)
+            for directory in {out, *((out / name).parent for name in names.values())}:
+                remove_parts(directory)
     return parts.failures, parts.items - len(parts.failures)
 
 
@@ -163,6 +168,7 @@ def merge_features(plan: Plan, failures: dict[str, str], out: Path) -> None:
     names = {path: data[0] for path, data in plan.items.items()}
     if not (out / FACTS).is_file():
         raise KgenreError(f"{out}: holds no {FACTS}. Name the --out of `kgenre features`.")
+    _check_held(out, plan.settings)
     _finish(table, names, failures, out, plan.about["name"])
 
 
@@ -190,21 +196,26 @@ def _prepare(out: Path, facts: dict) -> None:
     make_output_folder(out)
     file = out / FACTS
     if file.is_file():
-        try:
-            held = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise KgenreError(f"{file}: not readable ({error}). Name another folder with --out.") from error
-        changed = [name for name in {**held, **facts} if held.get(name) != facts.get(name) and name != TREE]
-        if changed:
-            name = changed[0]
+        _check_held(out, facts)
+    elif not all(map(is_part, out.iterdir())):
+        raise KgenreError(f"{out}: is not empty, and holds no {FACTS} of `kgenre features`. Name another --out.")
+    (out / MANIFEST).unlink(missing_ok=True)  # it tells that all is there
+    write_json(file, facts)
+
+
+def _check_held(out: Path, facts: dict) -> None:
+    """Raises KgenreError where the spectrograms of a folder are of other settings."""
+    file = out / FACTS
+    try:
+        held = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise KgenreError(f"{file}: not readable ({error}). Name another folder with --out.") from error
+    for name in {**held, **facts}:
+        if held.get(name) != facts.get(name) and name != TREE:
             raise KgenreError(
                 f"{out}: holds spectrograms with {name}={held.get(name)}. Received: {name}={facts.get(name)}. "
                 "Name another folder with --out."
             )
-    elif any(out.iterdir()):
-        raise KgenreError(f"{out}: is not empty, and holds no {FACTS} of `kgenre features`. Name another --out.")
-    (out / MANIFEST).unlink(missing_ok=True)  # it tells that all is there
-    write_json(file, facts)
 
 
 def _is_written(path: str, file: Path) -> bool:
@@ -215,7 +226,7 @@ def _is_written(path: str, file: Path) -> bool:
 def _write_feature(path: str, file: str, files: FeatureFiles) -> str | None:
     """Writes one file; why it could not, or None. Run in a process of its own."""
     try:
-        with local_copy(path) as copy:
+        with local_file(path) as copy:
             samples = read_samples(copy, files.sample_rate, MAX_SECONDS, files.decoder).samples
     except AudioError as error:
         return error.cause

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from kgenre.audio.inputs import split_shard
+from kgenre.audio.shards import open_shard
 from kgenre.collections.datasets.dataset import Tracks
 from kgenre.collections.tables import read_manifest
 from kgenre.core.errors import KgenreError
 
 MANIFEST, TRACKS, LEFT_OUT, PLAN = "manifest.json", "tracks.csv", "left_out.csv", "plan.json"
-FORMAT = "kgenre prepared set"
+FORMAT, VERSION = "kgenre prepared set", 2
 
 
 def is_prepared(folder: Path) -> bool:
@@ -31,7 +33,7 @@ def read_prepared(folder: Path) -> Tracks:
     """The tracks of a prepared set, in the split that they had.
 
     Raises:
-        KgenreError: it is not finished, or a shard is missing or cut.
+        KgenreError: it is not finished, a shard is missing, cut or of another set, or a track is none of its shards.
     """
     again = f"Give `kgenre prepare --to {folder}`"
     if not (folder / MANIFEST).is_file():
@@ -42,7 +44,14 @@ def read_prepared(folder: Path) -> Tracks:
         if (size := file_size(file)) != shard["bytes"]:
             found = "missing" if size is None else f"{size} bytes, where it had {shard['bytes']}"
             raise KgenreError(f"{file}: {found}. {again}: it writes this shard again.")
+        if open_shard(file).set_id.hex() != manifest["set"]:
+            raise KgenreError(f"{file}: is a shard of another set. {again}: it writes this shard again.")
     table = read_manifest(folder / TRACKS)
+    counts = {str((folder / shard["file"]).resolve()): shard["tracks"] for shard in manifest["shards"]}
+    for path in table["path"]:
+        file, index = split_shard(path)
+        if index is None or index >= counts.get(file, 0):
+            raise KgenreError(f"{folder / TRACKS}: {path} is no track of this set. {again}: it writes the table again.")
     given = manifest["protocol"].removeprefix("split ")
     return Tracks(table, manifest["parents"], _left_out(folder / LEFT_OUT), given)
 
@@ -51,10 +60,15 @@ def read_manifest_of(folder: Path) -> dict:
     """What manifest.json says; it is there.
 
     Raises:
-        KgenreError: it is damaged.
+        KgenreError: it is damaged, or of another version.
     """
     manifest = _read(folder / MANIFEST)
-    if not {"shards", "parents", "protocol"} <= manifest.keys():
+    if manifest.get("format") == FORMAT and manifest.get("version") != VERSION:
+        raise KgenreError(
+            f"{folder}: a set of version {manifest.get('version')}. This kgenre reads version {VERSION}. "
+            "Prepare the collection again in another folder."
+        )
+    if not {"format", "set", "shards", "parents", "protocol"} <= manifest.keys():
         raise KgenreError(f"{folder / MANIFEST}: not readable. Remove it, and give `kgenre prepare --to {folder}`.")
     return manifest
 

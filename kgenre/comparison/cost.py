@@ -52,7 +52,7 @@ class Cost:
 def estimate_costs(
     settings: dict[str, RunSettings], collection: Collection, progress: Progress = SILENT
 ) -> tuple[dict[str, Cost], dict[str, str]]:
-    """The cost of each configuration, measured one after the other in a process that ends with it.
+    """The cost of each configuration, measured one after the other in a process that ends with it, on TensorFlow.
 
     Args:
         settings: of a row of each configuration.
@@ -63,7 +63,8 @@ def estimate_costs(
     """
     with progress.task("estimating", len(settings), "networks") as advance:
         found = {}
-        measured = call_in_process(measure_cost, [(own, collection) for own in settings.values()])
+        each = [(own, collection) for own in settings.values()]
+        measured = call_in_process(measure_cost, each, KERAS_BACKEND="tensorflow")  # whose graph is counted
         for name, cost in zip(settings, measured):
             found[name] = cost
             advance()

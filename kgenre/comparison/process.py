@@ -1,6 +1,7 @@
 """Calls in a process of their own, so that the memory of this one stays small and clean."""
 
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -12,8 +13,11 @@ from kgenre.core.errors import KgenreError
 ENDED = "the process ended early, as it does when memory runs out"
 
 
-def call_in_process(function: Callable, arguments: Sequence[tuple]) -> Iterator:
+def call_in_process(function: Callable, arguments: Sequence[tuple], **environment: str) -> Iterator:
     """The results of a function of a module for each tuple of arguments, in order, all in one other process.
+
+    Args:
+        environment: variables that it has beside those of this process.
 
     Yields:
         What the function gives, or the KgenreError that it raises; of a call in which the process ends early a
@@ -23,7 +27,7 @@ def call_in_process(function: Callable, arguments: Sequence[tuple]) -> Iterator:
     while waiting:
         context = get_context("spawn")  # not forked: this process has threads
         receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_work, args=(sender, function, waiting), daemon=True)
+        process = context.Process(target=_work, args=(sender, function, waiting, environment), daemon=True)
         process.start()
         sender.close()
         try:
@@ -40,7 +44,8 @@ def call_in_process(function: Callable, arguments: Sequence[tuple]) -> Iterator:
             receiver.close()
 
 
-def _work(sender, function: Callable, arguments: Sequence[tuple]) -> None:
+def _work(sender, function: Callable, arguments: Sequence[tuple], environment: dict) -> None:
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it reaches the other process too, which ends this one
     for each in arguments:
         try:

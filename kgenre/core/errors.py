@@ -3,12 +3,23 @@
 import difflib
 from collections.abc import Iterable
 
+# Causes that begin so are of the moment, a disk that is not mounted, and never a property of the file.
+UNREACHABLE = "cannot be opened"
+
 
 class KgenreError(Exception):
     """A fault in the input: one line that names the value, the rule and the next step.
 
     The command line prints the line and exits with 2; no traceback.
     """
+
+
+class DamagedFile(KgenreError):
+    """A file that kgenre wrote and that is not as it was written. path: of the file."""
+
+    def __init__(self, path, text: str):
+        super().__init__(text)
+        self.path = str(path)
 
 
 def check_known(kind: str, name: str, known: Iterable[str], where: str = "") -> None:

@@ -3,17 +3,31 @@
 import contextlib
 import json
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from kgenre.core.errors import KgenreError
 
+PART = ".part-"  # begins the name of what is being written
+
+
+def is_part(path: Path) -> bool:
+    """Whether a file is being written beside its name, or was when its writer was killed."""
+    return path.name.startswith(PART)
+
+
+def remove_parts(folder: Path) -> None:
+    """Removes what writers that were killed left beside their files; no other process may be writing there."""
+    for part in folder.glob(f"{PART}*"):
+        part.unlink(missing_ok=True)
+
 
 def write_beside(path, write: Callable[[Path], object]) -> None:
     """Calls `write` with a path beside `path`, of the same suffix, then renames it into place."""
     path = Path(path)
-    part = path.with_name(f".part-{os.getpid()}-{path.name}")
+    part = path.with_name(f"{PART}{uuid.uuid4().hex[:16]}-{path.name}")  # containers have equal process numbers
     try:
         write(part)
         with part.open("rb") as file:

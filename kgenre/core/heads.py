@@ -1,6 +1,6 @@
-"""Linear heads: logistic regression as a kernel and a bias.
+"""Linear heads: logistic regression as a kernel and a bias, and changes of a head that is given by its scores.
 
-Pure functions of arrays; scikit-learn does the fitting. A head is applied as softmax(x @ kernel + bias).
+Pure functions of arrays; scikit-learn and SciPy do the fitting. A head is applied as softmax(x @ kernel + bias).
 """
 
 from collections.abc import Callable
@@ -62,6 +62,49 @@ def fit_logistic(
     return LinearHead(kernel, bias)
 
 
+def fit_change(
+    x: np.ndarray,
+    targets: np.ndarray,
+    weights: np.ndarray,
+    *,
+    scores: np.ndarray,
+    penalty: float,
+    max_iterations: int = 200,
+) -> LinearHead:
+    """Multinomial logistic regression on top of given scores: the kernel and the bias with the smallest
+
+        sum(weights * cross_entropy(targets, softmax(scores + x @ kernel + bias)))
+        + penalty / 2 * (d * |kernel|**2 + |bias|**2)
+
+    Where all targets are softmax(scores) they are 0, so samples of such targets hold the head where it is. With the
+    factor d, a penalty means the same for standardized columns, however many there are.
+
+    Args:
+        x: float (samples, d).
+        targets: float (samples, classes), shares of 1.
+        weights: float (samples,).
+        scores: float (samples, classes), of the head that is changed.
+        penalty: of the kernel and the bias.
+        max_iterations: when the solver stops.
+    """
+    from scipy.optimize import minimize
+    from scipy.special import log_softmax
+
+    root = np.sqrt(x.shape[1])
+    columns = np.column_stack([x / root, np.ones(len(x))])
+    shape = columns.shape[1], targets.shape[1]
+
+    def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
+        change = values.reshape(shape)
+        logs = log_softmax(scores + columns @ change, axis=1)
+        slope = columns.T @ (weights[:, None] * (np.exp(logs) - targets)) + penalty * change
+        return -np.sum(weights[:, None] * targets * logs) + penalty / 2 * values @ values, slope.ravel()
+
+    found = minimize(loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options={"maxiter": max_iterations})
+    *kernel, bias = found.x.reshape(shape)
+    return LinearHead(np.array(kernel) / root, bias)
+
+
 def fit_standardized(fit: Fit, x: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> LinearHead:
     """A head fitted to standardized columns, as a head of the columns as they are.
 
@@ -70,7 +113,7 @@ def fit_standardized(fit: Fit, x: np.ndarray, y: np.ndarray, weights: np.ndarray
     Args:
         fit: called with standardized x, y and weights.
         x: float (samples, d). A constant column keeps its scale.
-        y: int (samples,).
+        y: (samples,) or (samples, classes), as `fit` takes it.
         weights: float (samples,), of the means and deviations too.
     """
     from sklearn.preprocessing import StandardScaler

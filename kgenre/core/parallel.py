@@ -42,7 +42,9 @@ def map_in_processes(
     try:
         jobs = {pool.submit(function, *each): each for each in arguments}
         for job in as_completed(jobs):
-            yield jobs[job], job.result()
+            each, result = jobs.pop(job), job.result()
+            del job  # or each result would be kept until the end
+            yield each, result
     except BrokenProcessPool as error:
         raise KgenreError(broken) from error
     finally:

@@ -65,7 +65,7 @@ def local_copy(name: str) -> Iterator[str]:
         return
     base = posixpath.basename(unquote(urlsplit(name).path)) or "file"
     with tempfile.TemporaryDirectory(prefix="kgenre-") as folder:
-        file = Path(folder) / base[-100:]
+        file = Path(folder) / base.encode()[-100:].decode(errors="ignore")  # a name is limited in bytes
         if name.lower().startswith(("http://", "https://")):
             download(name, file)
         else:

@@ -7,7 +7,7 @@ step: docs/scaling.md has what other ways take.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -23,11 +23,16 @@ class CompactVectors:
 
     Args:
         n, d: vectors and their values.
-        exact: rows int64 (m,), ascending -> the vectors themselves, float (m, d), of any length.
+        exact: rows int64 (m,), ascending -> the vectors themselves, float (m, d), of any length. They may be newer
+            than what was put: those that a search reads are then put, and it begins again.
+
+    Attributes:
+        version: another one after each change.
     """
 
     def __init__(self, n: int, d: int, exact: Callable[[np.ndarray], np.ndarray]):
         self.codes, self.exact, self._lock = np.zeros((n, d), "int16"), exact, threading.Lock()
+        self.version = 0
 
     @classmethod
     def of(cls, vectors: np.ndarray) -> "CompactVectors":
@@ -59,6 +64,7 @@ class CompactVectors:
         codes = np.rint(unit_vectors(vectors) * LARGEST)
         with self._lock:  # no search sees half of a vector
             self.codes[rows] = codes
+            self.version += 1
 
     def units(self, rows: np.ndarray) -> np.ndarray:
         """The exact vectors of ascending rows, scaled to length 1: float64 (m, d); zeros of what is gone by now."""
@@ -79,11 +85,29 @@ class CompactVectors:
                 np.dot(block[: len(codes)], scaled, out=cosines[start : start + len(codes)])
         return cosines
 
+    def compared(
+        self, rows: np.ndarray, direction: np.ndarray, cosines: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Ascending rows in parts of EXACT_ROWS, their `units`, and the exact cosines of these with a direction.
+
+        Args:
+            cosines: what `cosines` gave for all. A vector that is farther from it than `error` was replaced where it is
+                stored; it is put.
+        """
+        for start in range(0, len(rows), EXACT_ROWS):
+            part = rows[start : start + EXACT_ROWS]
+            units = self.units(part)
+            exact = units @ direction
+            replaced = np.abs(exact - cosines[part]) > self.error
+            if replaced.any():
+                self.put(part[replaced], units[replaced])
+            yield part, units, exact
+
     def nearest(self, row: int, n: int, allowed: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """The exact nearest others of a row by cosine distance, in ascending order of distance, then of row.
 
         If a_n is the n-th largest of the rounded cosines, n true ones are at least a_n - error, so none of the n
-        nearest has a rounded one below a_n - 2 error: those are compared as they are.
+        nearest has a rounded one below a_n - 2 error: those are compared as they are. A zero vector is near to none.
 
         Args:
             row: whose neighbours are wanted.
@@ -94,6 +118,15 @@ class CompactVectors:
             Rows int64 and distances float32 in [0, 2], both (m,) with m <= n.
         """
         direction = self.units([row])[0]
+        if not direction.any():
+            return np.empty(0, "int64"), np.empty(0, "float32")
+        version, found = None, None
+        while version != self.version:
+            version, found = self.version, self._nearest(row, direction, n, allowed)
+        return found
+
+    def _nearest(self, row, direction, n, allowed) -> tuple[np.ndarray, np.ndarray]:
+        """`nearest` as long as no vector changes."""
         cosines = self.cosines(direction)
         if allowed is not None:
             cosines[~allowed] = -np.inf
@@ -103,8 +136,8 @@ class CompactVectors:
             return np.empty(0, "int64"), np.empty(0, "float32")
         least = np.partition(cosines, len(cosines) - n)[len(cosines) - n]
         rows = np.flatnonzero(cosines >= least - 2 * self.error)
-        parts = [rows[start : start + EXACT_ROWS] for start in range(0, len(rows), EXACT_ROWS)]
         # float64 rounded to float32: equal vectors have equal distances, wherever they are.
-        distances = np.concatenate([1 - self.units(part) @ direction for part in parts]).astype("float32")
+        parts = [1 - exact for _, _, exact in self.compared(rows, direction, cosines)]
+        distances = np.concatenate(parts).astype("float32")
         order = np.lexsort((rows, distances))[:n]
         return rows[order], np.maximum(distances[order], 0)

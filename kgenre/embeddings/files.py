@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kgenre.core.errors import KgenreError
+from kgenre.core.errors import DamagedFile, KgenreError
 from kgenre.core.parquet import check_parquet, check_utf8
 from kgenre.embeddings import npz, parquet
 from kgenre.embeddings.columns import COLUMNS, NUMBERS, TEXTS, SliceVectors
@@ -140,6 +140,6 @@ def _read(path, read: Callable[[Format], object]):
         raise _unreadable(path, error) from error
 
 
-def _unreadable(path, error: Exception) -> KgenreError:
+def _unreadable(path, error: Exception) -> DamagedFile:
     cause = getattr(error, "strerror", None) or (str(error) or type(error).__name__).splitlines()[0]
-    return KgenreError(f"{path}: not a readable embedding file ({cause}).")
+    return DamagedFile(path, f"{path}: not a readable embedding file ({cause}).")

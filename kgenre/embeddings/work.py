@@ -15,7 +15,7 @@ from kgenre.embeddings.files import FORMATS, read_header
 from kgenre.embeddings.store import MUST_AGREE, Store, TrackVectors
 from kgenre.engines.folder import PartsFolder, folder_beside
 from kgenre.engines.plan import Plan
-from kgenre.engines.run import compute
+from kgenre.engines.run import computed
 from kgenre.engines.settings import EngineSettings
 from kgenre.engines.work import Failure, Items, Results, Work
 
@@ -99,15 +99,14 @@ def compute_vectors(
     folder = PartsFolder(engine.parts or folder_beside(store.path), work.suffix)
     rows = {name: list(store.rows[name].astype(object)) for name in TEXTS}
     about = {"header": work.header, "rows": rows}
-    parts = compute(work, store.missing, folder, engine, progress, title, about)
-    if engine.is_whole:
-        try:
-            with parts.local_files() as files:
-                store.finish(files)
-        except KgenreError:
-            progress.failures(parts.failures, "failed")
-            raise
-        folder.remove()
+    with computed(work, store.missing, folder, engine, progress, title, about) as parts:
+        if engine.is_whole:
+            try:
+                with parts.local_files() as files:
+                    store.finish(files)
+            except KgenreError:
+                progress.failures(parts.failures, "failed")
+                raise
     return parts.failures, parts.items - len(parts.failures)
 
 

@@ -12,18 +12,20 @@ import posixpath
 import re
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from kgenre.core.errors import KgenreError
+from kgenre.core.files import locked, make_output_folder
 from kgenre.core.urls import is_url
 from kgenre.engines.chunks import Chunk
 
-PLAN = "plan.json.gz"
+PLAN, LOCK = "plan.json.gz", ".lock"
 # Names of parts, and of what was being written when a worker was killed; another file of the folder is not ours.
 PART = re.compile(r"\d{6,}-([0-9a-f]{16})")
 BESIDE = re.compile(r"\.[0-9a-f]{32}-")
+BESIDE_OUTPUT = re.compile(r"\..+\.parts")
 # Where a put shows the whole object or none; elsewhere a file is put beside and renamed.
 ATOMIC_PUT = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "memory"}
 
@@ -93,13 +95,34 @@ class PartsFolder:
             else:
                 self._fs().rm_file(self._path(name))
 
-    def remove(self) -> None:
-        """Deletes the parts and the plan, what was being written when a worker was killed, and the empty folder."""
+    @contextlib.contextmanager
+    def locked(self, shared: bool) -> Iterator[None]:
+        """Keeps other runs out of a local folder, but for those that share it; it is removed if it is empty in the end.
+
+        Raises:
+            KgenreError: another run has it.
+        """
+        if not self.is_local:
+            yield
+            return
+        folder = make_output_folder(self.url, "--parts")
+        busy = f"{self}: another command has its parts here. Wait for it to end, or name another folder with --parts."
+        try:
+            with locked(folder / LOCK, busy, shared=shared):
+                yield
+        finally:
+            with contextlib.suppress(OSError):  # it is not empty
+                folder.rmdir()
+
+    def remove(self, names: Collection[str]) -> None:
+        """Deletes these parts; and, where no others are left, the plan and what was being written at a kill.
+
+        In a folder beside an output all parts are of that: what is left there of another list of tracks goes, too.
+        """
         parts = set(self.keys().values())
-        self.delete([name for name in self._names() if name in parts or name == PLAN or BESIDE.match(name)])
-        if self.is_local and Path(self.url).is_dir():
-            with contextlib.suppress(OSError):  # something else is in it
-                Path(self.url).rmdir()
+        own = parts if BESIDE_OUTPUT.fullmatch(Path(self.url).name) else parts & set(names)
+        rest = [name for name in self._names() if name == PLAN or BESIDE.match(name)] if own == parts else []
+        self.delete([*own, *rest])
 
     @property
     def has_plan(self) -> bool:

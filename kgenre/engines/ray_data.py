@@ -41,6 +41,8 @@ class _Worker:
             self._compute(chunk)
         except KgenreError as error:  # as a value: an exception would be taken for a lost worker's, and tried again
             fault = f"{error}"
+        except OSError as error:
+            fault = f"{socket.gethostname()}: {error}. Make room there, or repair it, and repeat the command."
         return {"items": [len(chunk.items)], "fault": [fault]}
 
     def _compute(self, chunk: Chunk) -> None:
@@ -89,6 +91,9 @@ def run(
             raise KgenreError(
                 f"A worker cannot start: {cause[-1]}. Install the same version of kgenre[ray] on every node."
             ) from error
+        except ray.exceptions.RayError as error:
+            last = str(error).strip().splitlines()[-1]
+            raise KgenreError(f"Ray has ended the work: {last} Repeat the command; --ray-log shows more.") from error
 
 
 def workers_of(nodes: Sequence[dict], settings: EngineSettings) -> int:
@@ -139,11 +144,17 @@ def _connect(ray, settings: EngineSettings) -> None:
     try:
         if address and (match := HOST_PORT.fullmatch(address)):  # which Ray itself tries for ten minutes
             socket.create_connection((match[1], int(match[2])), timeout=CONNECT_SECONDS).close()
-        ray.init(address=address, logging_level=level, log_to_driver=settings.ray_log, include_dashboard=False)
-    except (OSError, ValueError, RuntimeError) as error:
+        # Without an address Ray would join whatever cluster its folder of temporary files names.
+        ray.init(
+            address=address or "local", logging_level=level, log_to_driver=settings.ray_log, include_dashboard=False
+        )
+    except Exception as error:  # Ray's own is no narrower where a node does not start in time
+        cause = (str(error) or type(error).__name__).splitlines()[0]
+        if not address:
+            raise KgenreError(f"Ray does not start on this machine: {cause} --ray-log shows more.") from error
         raise KgenreError(
-            f"No Ray cluster at {address}: {str(error).splitlines()[0]}. Start one with `ray start --head`, and name "
-            "its address with --address HOST:PORT."
+            f"No Ray cluster at {address}: {cause}. Start one with `ray start --head`, and name its address with "
+            "--address HOST:PORT."
         ) from error
 
 

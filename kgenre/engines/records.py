@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from kgenre.core.errors import KgenreError
+from kgenre.core.errors import DamagedFile
 from kgenre.engines.work import Failure, Items, Work
 
 SUFFIX = ".jsonl"
@@ -24,16 +24,16 @@ def read_records(path: Path) -> dict[str, object]:
     """What `write_records` wrote.
 
     Raises:
-        KgenreError: the file cannot be read, or is damaged.
+        DamagedFile: it cannot be read, or is damaged.
     """
     try:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         found = {row["name"]: Failure(row["cause"]) if "cause" in row else row["value"] for row in rows[:-1]}
         whole = rows[-1] == {"end": len(found)}
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise KgenreError(f"{path}: a damaged part ({error}).") from error
+        raise DamagedFile(path, f"{path}: a damaged part ({error}).") from error
     if not whole:
-        raise KgenreError(f"{path}: a damaged part (its end is missing).")
+        raise DamagedFile(path, f"{path}: a damaged part (its end is missing).")
     return found
 
 

@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kgenre.core.errors import UNREACHABLE
+from kgenre.core.urls import is_url
+
 Items = Mapping[str, object]  # {name: what JSON takes: all that belongs to the item}
 
 
@@ -54,5 +57,14 @@ class Work(abc.ABC):
         """{name: cause} of the items of a part that have no value.
 
         Raises:
-            KgenreError: the part is damaged.
+            DamagedFile: the part is damaged.
         """
+
+    def lost(self, items: Items) -> list[str]:
+        """The files beside the parts that these items have, by their parts, and that are not there."""
+        return []
+
+
+def may_pass(name: str, cause: str) -> bool:
+    """Whether a failure of an item may be of the moment: a disk that was not mounted, a server that did not answer."""
+    return is_url(name) or cause.startswith(UNREACHABLE)

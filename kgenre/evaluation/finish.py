@@ -1,6 +1,7 @@
 """From the settings of a run to its metrics: training on any backend, and what follows it, which is TensorFlow's."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ from kgenre.core.packages import installed
 from kgenre.core.progress import SILENT, Progress
 from kgenre.evaluation.evaluate import evaluate_run
 from kgenre.training.backend import EXPORTING
-from kgenre.training.run import Run
+from kgenre.training.run import Run, resume_command
 from kgenre.training.settings import RunSettings
 from kgenre.training.start import train
 
@@ -31,19 +32,31 @@ def train_and_evaluate(
     if keras.backend.backend() == EXPORTING:
         evaluate_run(run, progress)
     else:
-        finish_with_tensorflow(run, progress)
+        finish_with_tensorflow(run, progress, again)
 
 
-def finish_with_tensorflow(run: Run, progress: Progress = SILENT) -> None:
+def finish_with_tensorflow(run: Run, progress: Progress = SILENT, again: str | None = None) -> None:
     """Calibrates, exports and evaluates a trained run in a process whose backend is TensorFlow."""
-    step = f"KERAS_BACKEND=tensorflow kgenre train --resume --out {run.folder}"
+    again = again or resume_command(run.folder)
     if not installed(EXPORTING):
         raise KgenreError(
             f"The run is trained ({run / 'model.keras'}), but its calibration, export and evaluation need TensorFlow, "
-            f"which is not installed here. Where it is, with the same tracks: {step}"
+            f"which is not installed here. Where it is, with the same tracks, set KERAS_BACKEND={EXPORTING} and go on "
+            f"with: {again}"
         )
     progress.line("calibrating, exporting and evaluating in a process with TensorFlow")
     command = [sys.executable, "-m", "kgenre", "train", "--resume", "--out", str(run.folder)]
     environment = {**os.environ, "KERAS_BACKEND": EXPORTING}
-    if subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False).returncode:
-        raise KgenreError(f"The run is trained, but what follows with TensorFlow failed: see above. Go on with: {step}")
+    status = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False).returncode
+    if status:
+        raise KgenreError(
+            f"The run is trained, but what follows with TensorFlow failed: {_cause(status)}. Set "
+            f"KERAS_BACKEND={keras.backend.backend()} and go on with: {again}"
+        )
+
+
+def _cause(status: int) -> str:
+    if status > 0:
+        return "see above"
+    name = signal.Signals(-status).name
+    return f"its process was ended by {name}" + (", perhaps out of memory" if name == "SIGKILL" else "")

@@ -20,7 +20,7 @@ from kgenre.core.progress import SILENT, Progress
 from kgenre.evaluation.evaluate import read_metrics, release_memory
 from kgenre.evaluation.finish import train_and_evaluate
 from kgenre.model.tasks import TASKS
-from kgenre.training.run import Run
+from kgenre.training.run import Run, resume_command
 from kgenre.training.settings import RunSettings
 from kgenre.training.spectrograms import spec_to_cut
 from kgenre.training.start import CHANGEABLE_ON_RESUME, resumed_settings
@@ -111,7 +111,7 @@ def _train(settings: RunSettings, run: Run, fold: Run, collection: Collection, p
     if fold.begun:
         own = settings.values()
         settings = resumed_settings(fold, {name: own[name] for name in CHANGEABLE_ON_RESUME})
-    train_and_evaluate(settings, fold, progress, collection, f"kgenre train --resume --out {run.folder}")
+    train_and_evaluate(settings, fold, progress, collection, resume_command(run.folder))
     release_memory()
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 from kgenre.core.errors import KgenreError
 from kgenre.evaluation.predictions import Predictions, read_predictions
 from kgenre.model.tasks import make_task
-from kgenre.training.run import Run
+from kgenre.training.run import Run, resume_command
 
 
 def has_folds(run: Run) -> bool:
@@ -25,9 +25,7 @@ def pooled_predictions(run: Run) -> Predictions:
     facts = run.load_facts()
     folds = [run / f"fold-{number}" for number in range(1, facts["folds"] + 1)]
     if unfinished := [folder.name for folder in folds if not Run(folder).finished]:
-        raise KgenreError(
-            f"{run.folder}: not finished: {', '.join(unfinished)}. `kgenre train --resume --out {run.folder}`."
-        )
+        raise KgenreError(f"{run.folder}: not finished: {', '.join(unfinished)}. `{resume_command(run.folder)}`.")
     parts = [read_predictions(folder) for folder in folds]
     first = parts[0].task
     if any(part.task.labels != first.labels for part in parts):

@@ -104,6 +104,7 @@ def _write(args: argparse.Namespace, given: dict) -> int:
     chosen = _settings(given)
     if args.out is None:
         raise KgenreError(f"{args.source}: a collection needs a folder for its spectrograms. Name it with --out DIR.")
+    cli.check_local(args.out, "--out")
 
     from kgenre.collections import load_collection
     from kgenre.collections.feature_files import FeatureFiles, write_features

@@ -1,11 +1,12 @@
 """The genre head of a space: the model's own, or one that was retrained on corrections and is stored in the library."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from kgenre.core.base64_arrays import packed, unpacked
 from kgenre.library.records import Space
 from kgenre.library.store import Library
 from kgenre.model.aggregate import aggregate_tracks
@@ -13,27 +14,40 @@ from kgenre.model.tasks import DEFAULT_TASK, Task, make_task
 from kgenre.model.unsure import UnsureRule, is_unsure, rule_from
 
 ROWS_AT_ONCE = 8192  # slices that a head is applied to in one product
+LEAST_PROBABILITY = 1e-4  # of the model, for any genre: no correction has to overcome a score of -27
+UNKNOWN_PROBABILITY = 0.01  # that a genre begins with which the model does not know
 
 
 @dataclass(frozen=True)
 class Head:
-    """Genre probabilities of embeddings, one genre a track: of the scores embeddings @ kernel + bias.
+    """A change of the model's own head, one genre a track. Its scores: log(probabilities) + embeddings @ kernel + bias.
 
-    labels: names of the genres. kernel: float32 (d, classes). bias: float32 (classes,), -inf for a genre that no
-    slice had.
+    labels: names of the genres: the model's, and then those that it does not know. kernel: float32 (d, classes).
+    bias: float32 (classes,). learned_from: how many tracks it was fitted to.
     """
 
     labels: tuple[str, ...]
     kernel: np.ndarray
     bias: np.ndarray
+    learned_from: int
 
-    def __call__(self, embeddings: np.ndarray) -> np.ndarray:
-        """Embeddings (..., d) -> probabilities (..., classes), float32."""
-        return self.task.probabilities(embeddings @ self.kernel + self.bias)
+    def __call__(self, embeddings: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+        """Embeddings (slices, d) and the model's probabilities (slices, its classes) -> (slices, classes), float32."""
+        return self.probabilities(embeddings, own_scores(probabilities, len(self.labels)))
+
+    def probabilities(self, embeddings: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """The same of the model's scores, as of `own_scores`."""
+        return self.task.probabilities(own + embeddings @ self.kernel + self.bias)
 
     @property
     def task(self) -> Task:
         return make_task(DEFAULT_TASK, self.labels)
+
+
+def own_scores(probabilities: np.ndarray, n_classes: int) -> np.ndarray:
+    """Logarithms of a model's probabilities (slices, its classes), and of further genres': (slices, n_classes)."""
+    further = np.full((len(probabilities), n_classes - probabilities.shape[1]), UNKNOWN_PROBABILITY)
+    return np.log(np.column_stack([np.maximum(probabilities, LEAST_PROBABILITY), further])).astype("float32")
 
 
 class Prediction(NamedTuple):
@@ -57,17 +71,26 @@ class Prediction(NamedTuple):
 def predict(library: Library, space: Space, head: Head | None, only: Collection[int] | None = None) -> Prediction:
     """The genres of all tracks by a head, or by the model itself where `head` is None.
 
-    A retrained head is never unsure: the model's rule is of the model's own probabilities.
-
     Args:
         only: ids of the tracks; None for all.
     """
-    if head is None:
-        with library.reading():
-            ids, probabilities = library.probabilities(space, only)
-            return Prediction(space.task, ids, probabilities, _unsure(library, space, probabilities, only))
-    ids, probabilities = track_probabilities(head, library.all_slices(space, only))
-    return Prediction(head.task, ids, probabilities, np.zeros(len(ids), bool))
+    with library.reading():
+        ids, own = library.probabilities(space, only)
+        if head is None:
+            return Prediction(space.task, ids, own, _unsure(library, space, own, only))
+        ids, probabilities = track_probabilities(head, library.all_slices(space, only))
+        unsure = _unsure(library, space, probabilities, only) & is_same_answer(space, own, probabilities)
+        return Prediction(head.task, ids, probabilities, unsure)
+
+
+def is_same_answer(space: Space, own: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Whether a retrained head's genre is the model's, bool (...,): only there its answer may be unsure as the model's.
+
+    Args:
+        own: of the model, (..., its classes).
+        probabilities: of the head, (..., classes), the model's first.
+    """
+    return space.task.main(own) == space.task.main(probabilities)
 
 
 def _unsure(library: Library, space: Space, probabilities: np.ndarray, only) -> np.ndarray:
@@ -111,12 +134,13 @@ def track_probabilities(head: Head, slices: Iterable[tuple]) -> tuple[np.ndarray
     def apply_to_batch() -> None:
         if not batch:
             return
-        means.append(aggregate_tracks(head(np.concatenate(batch)), [len(part) for part in batch]))
+        embeddings, probabilities = (np.concatenate(parts) for parts in zip(*batch))
+        means.append(aggregate_tracks(head(embeddings, probabilities), [len(part) for part, _ in batch]))
         batch.clear()
 
-    for track, _, embeddings, _ in slices:
+    for track, _, embeddings, probabilities in slices:
         ids.append(track)
-        batch.append(embeddings)
+        batch.append((embeddings, probabilities))
         rows += len(embeddings)
         if rows >= ROWS_AT_ONCE:
             apply_to_batch()
@@ -125,22 +149,34 @@ def track_probabilities(head: Head, slices: Iterable[tuple]) -> tuple[np.ndarray
     return np.array(ids, "int64"), np.concatenate(means or [np.zeros((0, len(head.labels)), "float32")])
 
 
-def save_head(library: Library, space: Space, head: Head | None) -> None:
-    """Stores the head to use for a space; None goes back to the model's own."""
-    values = None
-    if head is not None:
-        bias = [None if np.isinf(value) else float(value) for value in head.bias]  # JSON has no infinity
-        values = {"labels": list(head.labels), "kernel": head.kernel.tolist(), "bias": bias}
-    library.set_meta(_meta_name(space), values)
+def save_heads(library: Library, space: Space, heads: Sequence[Head]) -> None:
+    """Stores the retrained heads of a space, the last in use; none for the model's own."""
+    kept = [
+        {
+            "labels": list(head.labels),
+            "kernel": packed(head.kernel, "<f4"),
+            "bias": packed(head.bias, "<f4"),
+            "learned_from": head.learned_from,
+        }
+        for head in heads
+    ]
+    library.set_meta(_meta_name(space), kept)
+
+
+def load_heads(library: Library, space: Space) -> tuple[Head, ...]:
+    """The retrained heads of a space, oldest first: the last is in use, the others are what undoing goes back to."""
+    return tuple(_head(values) for values in library.meta(_meta_name(space), []))
 
 
 def load_head(library: Library, space: Space) -> Head | None:
-    """The retrained head of a space; None if the model's own is in use."""
-    values = library.meta(_meta_name(space))
-    if values is None:
-        return None
-    bias = [-np.inf if value is None else value for value in values["bias"]]
-    return Head(tuple(values["labels"]), np.array(values["kernel"], "float32"), np.array(bias, "float32"))
+    """The retrained head that is in use; None for the model's own."""
+    return next(reversed(load_heads(library, space)), None)
+
+
+def _head(values: dict) -> Head:
+    bias = unpacked(values["bias"], "<f4")
+    kernel = unpacked(values["kernel"], "<f4").reshape(-1, len(bias))
+    return Head(tuple(values["labels"]), kernel, bias, values["learned_from"])
 
 
 def _rule_name(space: Space) -> str:
@@ -148,4 +184,4 @@ def _rule_name(space: Space) -> str:
 
 
 def _meta_name(space: Space) -> str:
-    return f"head of space {space.id}"
+    return f"heads of space {space.id}"

@@ -24,12 +24,12 @@ from kgenre.model.tasks import TASKS, Task
 
 
 def check_backend() -> None:
-    """Raises KgenreError where Keras's backend is not TensorFlow, whose graphs are trained and exported."""
+    """Raises KgenreError where Keras's backend is not TensorFlow, whose graphs are exported."""
     backend = keras.backend.backend()
     if backend != "tensorflow":
         raise KgenreError(
-            f"Training and export need Keras's TensorFlow backend. Received: {backend}. "
-            "Set KERAS_BACKEND=tensorflow for this command; the model.keras that it leaves loads under any backend."
+            f"Export and distillation need Keras's TensorFlow backend. Received: {backend}. "
+            "Set KERAS_BACKEND=tensorflow for this command."
         )
 
 

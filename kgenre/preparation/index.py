@@ -1,7 +1,5 @@
 """The index of a prepared set: tracks.csv, left_out.csv and manifest.json, made of the plan and of what was written."""
 
-import hashlib
-import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +11,11 @@ from kgenre.audio.reader import check_bad_share
 from kgenre.collections.datasets.dataset import Tracks
 from kgenre.collections.feature_names import utf8
 from kgenre.collections.left_out import write_left_out
-from kgenre.collections.prepared import FORMAT, LEFT_OUT, MANIFEST, TRACKS
+from kgenre.collections.prepared import FORMAT, LEFT_OUT, MANIFEST, TRACKS, VERSION
 from kgenre.collections.splits import Collection
 from kgenre.collections.tables import COLUMNS
 from kgenre.core.files import write_json, write_text
-from kgenre.preparation.plan import VERSION, Plan, ShardPlan
+from kgenre.preparation.plan import Plan, ShardPlan
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class PreparedSet:
 
 
 def write_index(
-    folder: Path, plan: Plan, facts: dict[int, dict], tracks: Tracks, collection: Collection, max_bad_share: float
+    folder: Path, plan: Plan, facts: dict[int, dict], tracks: Tracks, collection: Collection
 ) -> PreparedSet:
     """Writes the files beside the shards, the manifest last.
 
@@ -45,7 +43,7 @@ def write_index(
         KgenreError: too many files cannot be used; the shards stay, for a higher --max-bad-share.
     """
     failures = _failures(plan, facts)
-    check_bad_share(failures, len(plan.sources), max_bad_share)
+    check_bad_share(failures, len(plan.sources), plan.max_bad_share)
     shards = {shard.number: shard for shard in plan.shards(folder)}
     table = _table(plan, facts, shards, tracks, collection)
     write_text(folder / TRACKS, table.to_csv(index=False))
@@ -53,12 +51,17 @@ def write_index(
     write_left_out(folder / LEFT_OUT, {**collection.left_out, **failures})
     manifest = _manifest(plan, facts, shards, table, tracks, collection)
     write_json(folder / MANIFEST, manifest)
+    return what_is_prepared(plan, facts, manifest)
+
+
+def what_is_prepared(plan: Plan, facts: dict[int, dict], manifest: dict) -> PreparedSet:
+    """What `write_index` returned; `manifest` is what it wrote."""
     total = sum(own["bytes"] for own in facts.values())
-    return PreparedSet(len(table), len(facts), manifest["seconds"], total, failures)
+    return PreparedSet(manifest["tracks"], len(facts), manifest["seconds"], total, _failures(plan, facts))
 
 
 def _failures(plan: Plan, facts: dict[int, dict]) -> dict[str, str]:
-    failed = {source.file: source.cause for source in plan.sources if source.cause}
+    failed = {source.file: source.cause for source in plan.sources if source.shard < 0}
     for _, own in sorted(facts.items()):
         failed |= {plan.sources[int(number)].file: cause for number, cause in own["failures"].items()}
     return failed
@@ -107,13 +110,12 @@ def _track_ids(table: pd.DataFrame) -> list[str]:
 
 
 def _manifest(plan: Plan, facts, shards, table: pd.DataFrame, tracks: Tracks, collection: Collection) -> dict:
-    request = json.dumps([VERSION, plan.request, plan.decoders], sort_keys=True)
     samples = sum(own["samples"] for own in facts.values())
     return {
         "format": FORMAT,
         "version": VERSION,
         "settings": plan.request,
-        "settings_hash": hashlib.sha256(request.encode()).hexdigest(),
+        "set": plan.set_id.hex(),
         "decoders": plan.decoders,
         "protocol": collection.protocol,
         "leaky": collection.leaky,

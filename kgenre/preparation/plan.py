@@ -3,25 +3,28 @@
 It is written first and never changes, so that a run that was killed ends in the bytes of one that was not.
 """
 
+import functools
+import hashlib
+import json
 import math
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from kgenre.audio.decode import check_length, probe
 from kgenre.audio.decoders import AudioError, decoder_versions
 from kgenre.audio.fragments import whole_file
 from kgenre.audio.inputs import SHARD
+from kgenre.audio.local_file import local_file
 from kgenre.audio.signature import signature
-from kgenre.collections.prepared import FORMAT, PLAN
-from kgenre.core.errors import KgenreError
+from kgenre.collections.prepared import FORMAT, PLAN, VERSION
+from kgenre.core.errors import UNREACHABLE, KgenreError
 from kgenre.core.files import write_json
 from kgenre.core.parallel import map_in_order
 from kgenre.core.progress import SILENT, Progress
 
-VERSION = 1
 BYTES_PER_SAMPLE = 2
 MISSING = (-1, -1)  # size and time of change of a file that is not there
 GUESSED_BYTES_PER_SECOND = 16000  # 128 kbit/s, of a file that does not state its length
@@ -31,9 +34,10 @@ GUESSED_BYTES_PER_SECOND = 16000  # 128 kbit/s, of a file that does not state it
 class Source:
     """A file of the collection.
 
-    size, mtime_ns: by which a changed file is recognised; -1 of one that is not there.
-    samples: at the set's rate, as its header states.
+    size, mtime_ns: by which a changed file is recognised; -1 of one that was not there when the plan was made.
+    samples: at the set's rate, as its header states; a guess where it does not say, 0 where it could not be opened.
     shard: its number; -1 of a file that cannot be used, for `cause`.
+    is_stated: whether the header states its length.
     """
 
     file: str
@@ -42,24 +46,38 @@ class Source:
     samples: int
     shard: int
     cause: str = ""
+    is_stated: bool = True
 
     @property
-    def signature(self) -> tuple[str, int, int]:
-        return self.file, self.size, self.mtime_ns
+    def signature(self) -> tuple[int, int]:
+        return self.size, self.mtime_ns
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the file is another one now, or is gone; one that was not there may come."""
+        return self.signature not in (MISSING, signature(self.file) or MISSING)
 
 
 @dataclass(frozen=True)
 class ShardPlan:
     """What one shard is written from; all that the process that writes it needs.
 
-    sources: (number in the plan, file, stated samples) of each file, in order.
+    sources: (number in the plan, Source) of each file, in order.
+    set_id: of the plan, as in `Plan`.
     """
 
     folder: str
     number: int
-    sources: tuple[tuple[int, str, int], ...]
+    sources: tuple[tuple[int, Source], ...]
     sample_rate_hz: int
     decoder: str
+    set_id: bytes = bytes(16)
+
+    @staticmethod
+    def of_files(folder, number: int, files: Sequence, sample_rate_hz: int) -> "ShardPlan":
+        """A shard of no set."""
+        sources = [Source(str(file), *(signature(file) or MISSING), 0, number) for file in files]
+        return ShardPlan(str(folder), number, tuple(enumerate(sources)), sample_rate_hz, "auto")
 
     @property
     def file(self) -> Path:
@@ -73,34 +91,68 @@ class ShardPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """request: {name: value} of what was asked for. decoders: with versions. sources: in the collection's order."""
+    """What a set is to be.
+
+    request: {name: value} of what was asked for.
+    decoders: with versions.
+    sources: in the collection's order.
+    max_bad_share: of the files, that which was named last.
+    """
 
     request: dict
     decoders: str
     sources: tuple[Source, ...]
+    max_bad_share: float
+
+    @functools.cached_property
+    def set_id(self) -> bytes:
+        """16 bytes that every shard of this set holds."""
+        text = json.dumps([self.request, self.decoders, self._rows], sort_keys=True)
+        return hashlib.sha256(text.encode()).digest()[:16]
+
+    @property
+    def _rows(self) -> list[list]:
+        # Without the names of fields: a million rows have them a million times.
+        return [list(astuple(source)) for source in self.sources]
 
     def shards(self, folder: Path) -> list[ShardPlan]:
         """The plans of all shards, in order."""
         found: dict[int, list] = {}
         for number, source in enumerate(self.sources):
             if source.shard >= 0:
-                found.setdefault(source.shard, []).append((number, source.file, source.samples))
-        own = self.request["sample_rate_hz"], self.request["decoder"]
+                found.setdefault(source.shard, []).append((number, source))
+        own = self.request["sample_rate_hz"], self.request["decoder"], self.set_id
         return [ShardPlan(str(folder), number, tuple(sources), *own) for number, sources in sorted(found.items())]
 
     def save(self, folder: Path) -> None:
-        # Without the names of fields: a million rows have them a million times.
-        rows = [list(asdict(source).values()) for source in self.sources]
-        head = {"format": FORMAT, "version": VERSION, "request": self.request, "decoders": self.decoders}
-        write_json(folder / PLAN, {**head, "sources": rows}, indent=None)
+        head = {"format": FORMAT, "version": VERSION, "max_bad_share": self.max_bad_share}
+        body = {"request": self.request, "decoders": self.decoders, "sources": self._rows}
+        write_json(folder / PLAN, {**head, **body}, indent=None)
 
 
-def load_plan(held: dict) -> Plan:
-    """The plan that plan.json holds."""
-    return Plan(held["request"], held["decoders"], tuple(Source(*row) for row in held["sources"]))
+def read_plan(folder: Path) -> Plan:
+    """The plan that plan.json of a set holds.
+
+    Raises:
+        KgenreError: it is damaged, or of another version.
+    """
+    file = folder / PLAN
+    try:
+        held = json.loads(file.read_text(encoding="utf-8"))
+        if held["version"] != VERSION:
+            raise KgenreError(
+                f"{folder}: a set of version {held['version']}. This kgenre writes version {VERSION}. Name another "
+                "folder with --to."
+            )
+        sources = tuple(Source(*row) for row in held["sources"])
+        return Plan(dict(held["request"]), held["decoders"], sources, held["max_bad_share"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise KgenreError(f"{file}: damaged ({error}). Name another folder with --to.") from error
 
 
-def make_plan(request: dict, paths: Sequence[str], workers: int, progress: Progress = SILENT) -> Plan:
+def make_plan(
+    request: dict, paths: Sequence[str], workers: int, max_bad_share: float, progress: Progress = SILENT
+) -> Plan:
     """Deals the files that these tracks are, or are parts of, to shards in their order.
 
     Args:
@@ -110,48 +162,53 @@ def make_plan(request: dict, paths: Sequence[str], workers: int, progress: Progr
     files = list(dict.fromkeys(map(whole_file, paths)))
     rate, decoder = request["sample_rate_hz"], request["decoder"]
 
-    def header(file: str) -> tuple[int, str]:
+    def header(file: str) -> tuple[int, bool, str]:
         try:
-            return _stated_samples(file, rate, decoder), ""
-        except AudioError as error:
-            return 0, error.cause
+            return *_samples(file, rate, decoder), ""
+        except KgenreError as error:
+            return 0, True, error.cause if isinstance(error, AudioError) else f"{UNREACHABLE}: {error}"
         finally:
             advance()
 
     with progress.task("reading headers", len(files), "files") as advance:
         headers = list(map_in_order(header, files, workers))
     most, shard, used, sources = request["shard_mb"] * 10**6 // BYTES_PER_SAMPLE, 0, 0, []
-    for file, (samples, cause) in zip(files, headers):
-        if not cause:
+    for file, (samples, is_stated, cause) in zip(files, headers):
+        usable = not cause or cause.startswith(UNREACHABLE)  # it is tried again when its shard is written
+        if usable:
             if used and used + samples > most:
                 shard, used = shard + 1, 0
             used += samples
-        sources.append(Source(file, *(signature(file) or MISSING), samples, -1 if cause else shard, cause))
-    return Plan(request, decoder_versions(decoder), tuple(sources))
+        found = MISSING if cause and usable else signature(file) or MISSING
+        sources.append(Source(file, *found, samples, shard if usable else -1, cause, is_stated))
+    return Plan(request, decoder_versions(decoder), tuple(sources), max_bad_share)
 
 
 def check_unchanged(folder: Path, plan: Plan, paths: Sequence[str]) -> None:
     """Raises KgenreError where the files of the collection are others than those that a set was begun with."""
-    planned = {source.file: (source.size, source.mtime_ns) for source in plan.sources}
-    now = {file: signature(file) or MISSING for file in dict.fromkeys(map(whole_file, paths))}
-    kinds = {
-        file: "new" if file not in planned else "gone" if now.get(file, MISSING) == MISSING else "changed"
-        for file in {**planned, **now}
-        if planned.get(file) != now.get(file)
-    }
+    planned, now = {source.file: source for source in plan.sources}, dict.fromkeys(map(whole_file, paths))
+    kinds = {file: "new" if file not in planned else "not listed" for file in planned.keys() ^ now.keys()}
+    for source in plan.sources:
+        if source.file in now and source.is_changed:
+            kinds[source.file] = "gone" if signature(source.file) is None else "changed"
     if kinds:
         counts = ", ".join(f"{count} {kind}" for kind, count in sorted(Counter(kinds.values()).items()))
-        first, kind = next(iter(kinds.items()))
+        first = next(file for file in [*planned, *now] if file in kinds)
+        step = "Name another folder with --to, or remove this one and prepare it again."
+        if "gone" in kinds.values():
+            step = "Bring the files back and repeat the command."
         raise KgenreError(
             f"{folder}: the collection is not the one that this set was begun with: {counts} of {len(now)} files. "
-            f"First: {first} ({kind}). Name another folder with --to, or remove this one and prepare it again."
+            f"First: {first} ({kinds[first]}). {step}"
         )
 
 
-def _stated_samples(file: str, rate: int, decoder: str) -> int:
-    seconds = probe(file, decoder).seconds
-    if math.isnan(seconds):
-        return round(os.stat(file).st_size / GUESSED_BYTES_PER_SECOND * rate)
+def _samples(file: str, rate: int, decoder: str) -> tuple[int, bool]:
+    """The samples of a file, and whether its header states them."""
+    with local_file(file) as copy:
+        seconds = probe(copy, decoder).seconds
+        if math.isnan(seconds):
+            return round(os.stat(copy).st_size / GUESSED_BYTES_PER_SECOND * rate), False
     samples = int(seconds * rate + 0.500001)
     check_length(file, samples, rate)
-    return samples
+    return samples, True

@@ -1,6 +1,7 @@
 """The writing of shards as work for an engine; its parts tell which shards are written."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from pathlib import Path
 
 from kgenre.audio.decoders import decoder_versions
@@ -8,7 +9,7 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.parallel import map_in_processes
 from kgenre.engines.records import RecordWork
 from kgenre.engines.work import Items, Results
-from kgenre.preparation.plan import Plan, ShardPlan
+from kgenre.preparation.plan import Plan, ShardPlan, Source
 from kgenre.preparation.shard_writer import write_shard, written_facts
 
 BROKEN = (
@@ -30,17 +31,15 @@ class ShardWork(RecordWork):
 
     def __init__(self, plan: Plan, folder: Path, workers: int):
         self.folder, self.workers = folder.absolute(), workers
-        self.settings = {"request": plan.request, "decoders": plan.decoders}
+        self.settings = {"request": plan.request, "decoders": plan.decoders, "set": plan.set_id.hex()}
 
     def open(self, threads: int | None = None) -> Callable[[Items], Results]:
-        request = self.settings["request"]
-        if (own := decoder_versions(request["decoder"])) != self.settings["decoders"]:
+        if (own := decoder_versions(self.settings["request"]["decoder"])) != self.settings["decoders"]:
             raise KgenreError(f"A worker has another decoder: {own}. Install the same versions there.")
         workers = 1 if threads else self.workers
 
         def results(items: Items) -> Results:
-            plans = [_plan_of(data, str(self.folder), request) for data in items.values()]
-            todo = []
+            plans, todo = map(self._plan_of, items.values()), []
             for plan in plans:
                 if facts := written_facts(plan):
                     yield plan.file.name, len(facts["tracks"])
@@ -57,13 +56,21 @@ class ShardWork(RecordWork):
 
         return results
 
+    def lost(self, items: Items) -> list[str]:
+        plans = map(self._plan_of, items.values())
+        return [str(plan.file) for plan in plans if not written_facts(plan)]
+
+    def _plan_of(self, data: list) -> ShardPlan:
+        number, rows = data
+        sources = tuple((place, Source(*row)) for place, row in rows)
+        request = self.settings["request"]
+        own = request["sample_rate_hz"], request["decoder"], bytes.fromhex(self.settings["set"])
+        return ShardPlan(str(self.folder), number, sources, *own)
+
 
 def shard_items(shards: Sequence[ShardPlan]) -> Items:
     """{name of a shard: what it is written from}."""
-    return {shard.file.name: [shard.number, [list(source) for source in shard.sources]] for shard in shards}
-
-
-def _plan_of(data: list, folder: str, request: dict) -> ShardPlan:
-    number, sources = data
-    own = request["sample_rate_hz"], request["decoder"]
-    return ShardPlan(folder, number, tuple(tuple(source) for source in sources), *own)
+    return {
+        shard.file.name: [shard.number, [[number, list(astuple(source))] for number, source in shard.sources]]
+        for shard in shards
+    }

@@ -57,10 +57,12 @@ class PredictWork(RecordWork):
 
         def results(items: Items) -> Results:
             reader = FetchingReader(model.slice_spec, answering.policy)
-            names = {name if is_url(name) else os.path.join(self.folder, name): name for name in items}
+            names: dict[str, list[str]] = {}  # a song may be named twice, relative and absolute
+            for name in items:
+                names.setdefault(name if is_url(name) else os.path.join(self.folder, name), []).append(name)
             for path, answer in track_answers(model, reader, list(names), threads or self.workers):
-                name = names[path]
-                yield name, Failure(answer) if isinstance(answer, str) else _record(model, answer, answering, name)
+                for name in names[path]:
+                    yield name, Failure(answer) if isinstance(answer, str) else _record(model, answer, answering, name)
 
         return results
 

@@ -77,14 +77,9 @@ def tensorflow_version() -> str:
 
 def add_backend(run: Run) -> None:
     """Adds the backend of this process to those that the run was trained on, in run.json."""
-    known = run.load_facts()["backends"]
+    known = run.backends
     if backend_version() != known[-1]:
         run.add_facts(backends=[*known, backend_version()])
-
-
-def changes_backend(run: Run) -> bool:
-    """Whether the run was trained on another backend before."""
-    return run.load_facts()["backends"][-1].split()[0] != keras.backend.backend()
 
 
 def keep_answers(settings: RunSettings, run: Run) -> None:

@@ -5,9 +5,9 @@ Shuffling is done by the plan on pairs of (track, position), so it holds no audi
 """
 
 import functools
-import itertools
 import sys
 import threading
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from kgenre.audio.open_reader import Reader
 from kgenre.training.plan import TrainingPlan
 
 ENDLESS = sys.maxsize  # items, of a source without an end: 300 000 years at a million crops a second
+DRAWN_SUBSTITUTES = 64  # where so many fail, nearly all do, and any other will do
 EPOCHS_KEPT = 2  # whose order is in memory: at its end an epoch is read together with the next one
 
 
@@ -24,7 +25,7 @@ class TrainingCrops:
 
     crop: float32, of a slice's shape. label: int32 (), or float32 (classes,). The values drawn: float64 (changes,).
     What item k is depends on the plan alone, not on what was asked before nor by how many threads. Where a file fails,
-    the next track of the table takes its place and `reader.failures` names it.
+    tracks that are drawn from the epoch for item k take its place, and `reader.failures` names it.
 
     Args:
         labels: whole numbers (tracks,), or shares of the classes (tracks, classes), which `of_batch` asks for. Of
@@ -59,7 +60,8 @@ class TrainingCrops:
         with self.lock:  # or each thread would draw a new epoch for itself
             tracks, positions, drawn = self.kept_epoch(self.first_epoch + epoch)
         of_crop, of_batch = np.split(drawn[place], [len(self.of_crop)])
-        crop, label = self._crop(int(tracks[place]), float(positions[place]), of_crop)
+        order = _with_substitutes(tracks, place, [self.plan.seed, self.first_epoch + epoch, place], len(self.paths))
+        crop, label = self._crop(order, float(positions[place]), of_crop)
         return crop, label, of_batch
 
     def changed_batch(self, slices: np.ndarray, labels: np.ndarray, drawn: np.ndarray) -> tuple:
@@ -71,9 +73,10 @@ class TrainingCrops:
     def _epoch(self, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return *self.plan.epoch(epoch), self.plan.draws(epoch, {**self.of_crop, **self.of_batch})
 
-    def _crop(self, index: int, position: float, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _crop(self, order: Iterable[int], position: float, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The crop of the first track, in this order, that can be read."""
         changes = list(zip(self.of_crop.values(), drawn))
-        for number in itertools.chain(range(index, len(self.paths)), range(index)):
+        for number in order:
             path = self.paths[number]
             if path in self.reader.failures:
                 continue
@@ -83,6 +86,18 @@ class TrainingCrops:
                 self.reader.failures[path] = error.cause
         # None can be read: the epoch's end reports it.
         return np.zeros(self.reader.spec.shape, "float32"), np.zeros_like(self.example)
+
+
+def _with_substitutes(tracks: np.ndarray, place: int, seed: list[int], n_tracks: int) -> Iterator[int]:
+    """The track of a place of an epoch, then those that may take its place; each track at least once.
+
+    They are drawn from the whole epoch: where a shard is lost, no song stands for all of its tracks, and genres keep
+    their shares.
+    """
+    yield int(tracks[place])
+    rng = np.random.default_rng(seed)
+    yield from tracks[rng.integers(len(tracks), size=DRAWN_SUBSTITUTES)].tolist()
+    yield from rng.permutation(n_tracks).tolist()
 
 
 def _of_tracks(labels):

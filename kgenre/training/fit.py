@@ -12,7 +12,7 @@ from kgenre.core.progress import SILENT, Progress
 from kgenre.model.build import build_model, load_model
 from kgenre.model.tasks import Task
 from kgenre.model.transfer import copy_weights
-from kgenre.training.backend import add_backend, changes_backend
+from kgenre.training.backend import add_backend
 from kgenre.training.batches import TrainingCrops
 from kgenre.training.callback import TrainingCallback
 from kgenre.training.devices import device_callbacks, device_scope
@@ -74,14 +74,12 @@ def trainable_model(settings: RunSettings, task: Task, steps: int, weights, stat
     """
     if not state.epochs:
         return compiled_model(settings, task, steps, weights)
-    kept = load_model(state.checkpoint(state.epochs), compile=True)
-    if not changes_backend(state.run):
-        return kept
-    # The optimizer of a checkpoint is of the class that its backend has.
-    model = compiled_model(settings.replace(init=None), task, steps, weights)
-    model.set_weights(kept.get_weights())
+    model = load_model(state.checkpoint(state.epochs), compile=True)
+    kept = model.optimizer.variables
+    # The optimizer of a checkpoint is of the class that its backend has, and so is whether XLA compiles the step.
+    compile_model(model, settings, task, steps, weights)
     model.optimizer.build(model.trainable_variables)
-    for variable, value in zip(model.optimizer.variables, kept.optimizer.variables, strict=True):
+    for variable, value in zip(model.optimizer.variables, kept, strict=True):
         variable.assign(keras.ops.convert_to_numpy(value))
     return model
 
@@ -126,8 +124,16 @@ def positive_weights(settings: RunSettings, targets: np.ndarray) -> np.ndarray |
 def compiled_model(
     settings: RunSettings, task: Task, steps: int, positive_weights: np.ndarray | None = None
 ) -> keras.Model:
-    """A new model with Adam and the task's loss and metric; of shares where an augmentation mixes labels."""
+    """A new model, compiled."""
     model = initial_model(settings, task)
+    compile_model(model, settings, task, steps, positive_weights)
+    return model
+
+
+def compile_model(
+    model: keras.Model, settings: RunSettings, task: Task, steps: int, positive_weights: np.ndarray | None
+) -> None:
+    """Gives a model a new Adam, and the task's loss and metric; of shares where an augmentation mixes labels."""
     mixed = bool(augmentations_of(settings, "batch"))
     model.compile(
         optimizer_of(settings.training, steps),
@@ -135,7 +141,6 @@ def compiled_model(
         metrics=[task.slice_metric(mixed)],
         jit_compile=compiler(),
     )
-    return model
 
 
 def optimizer_of(training: TrainingSettings, steps: int) -> keras.optimizers.Optimizer:

@@ -1,6 +1,7 @@
 """The run folder: what a training leaves behind, each file written beside and then renamed."""
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -93,6 +94,12 @@ class Run:
         """By which the logits of the trained model are divided, one for each label where there are several a track."""
         return self.load_facts().get("temperature", 1.0)
 
+    @property
+    def backends(self) -> list[str]:
+        """What it was trained on, such as "jax 0.10.2", in that order; before 0.2 there was TensorFlow alone."""
+        facts = self.load_facts()
+        return facts.get("backends", [f"tensorflow {facts['tensorflow']}"])
+
     def told(self) -> dict:
         """What an export tells of the run's model beside its task, as export_model takes it."""
         return {"leaky": self.leaky, "unsure": self.unsure, "temperature": self.temperature}
@@ -117,7 +124,7 @@ class Run:
         if not path.is_file():
             if (self / "fold-1").is_dir():
                 raise KgenreError(f"{self.folder}: has no model, only its folds. Name one of them, {self / 'fold-1'}.")
-            raise KgenreError(f"{path}: missing: the run is not finished. `kgenre train --resume --out {self.folder}`.")
+            raise KgenreError(f"{path}: missing: the run is not finished. `{resume_command(self.folder)}`.")
         return load_model(path)
 
     def save_setup(self, settings: RunSettings, labels: list[str], tracks: pd.DataFrame, facts: dict) -> None:
@@ -154,6 +161,11 @@ def _read_table(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype="string", keep_default_na=False, encoding_errors="surrogateescape")
 
 
+def resume_command(folder, command: str = "train") -> str:
+    """What the user types to go on with a run."""
+    return f"kgenre {command} --resume --out {shlex.quote(str(folder))}"
+
+
 def network_of(init: str | None) -> dict:
     """The settings of the network of the run that `init` names, from waveform to embedding; {} for None."""
     return ModelSettings.values(Run(init).load_settings()) if init is not None else {}
@@ -162,7 +174,7 @@ def network_of(init: str | None) -> dict:
 def remove_parts(folder) -> None:
     """Removes what writers of a run that were killed left beside their files."""
     for directory in (Path(folder), Path(folder) / "checkpoints"):
-        for part in directory.glob(".part-[0-9]*-*"):
+        for part in directory.glob(".part-*-*"):
             part.unlink(missing_ok=True)
     for part in (Path(folder) / "saved_model").glob(".export-*"):
         shutil.rmtree(part, ignore_errors=True)

@@ -11,7 +11,7 @@ from kgenre.augment import listed
 from kgenre.collections.splits import trainable_genres
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
-from kgenre.training.run import Run, network_of, remove_parts
+from kgenre.training.run import Run, network_of, remove_parts, resume_command
 from kgenre.training.settings import RunSettings
 
 # Not epochs: the learning rate's schedule is laid out over them.
@@ -68,8 +68,7 @@ def resumed_settings(run: Run, given: dict, command: str = "train") -> RunSettin
     asked, begun_by = facts["asked"], facts.get("command", "train")
     if begun_by != command:
         raise KgenreError(
-            f"{run.folder}: was begun by `kgenre {begun_by}`. "
-            f"Go on with `kgenre {begun_by} --resume --out {run.folder}`."
+            f"{run.folder}: was begun by `kgenre {begun_by}`. Go on with `{resume_command(run.folder, begun_by)}`."
         )
     remove_parts(run.folder)
     values = before.values()
@@ -108,8 +107,7 @@ def train(
         start_backend(settings)
     else:
         settings = begin(settings, run, progress, collection)
-    again = again or f"kgenre train --resume --out {run.folder}"
-    progress.line(f"run folder {run.folder}; if stopped, go on with: {again}")
+    progress.line(f"run folder {run.folder}; if stopped, go on with: {again or resume_command(run.folder)}")
 
     import keras
 

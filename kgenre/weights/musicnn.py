@@ -8,6 +8,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from kgenre.weights.checkpoint import read_checkpoint
+
 TAGS = {
     "msd": (
         "rock,pop,alternative,indie,electronic,female vocalists,dance,00s,alternative rock,jazz,beautiful,metal,"
@@ -42,8 +44,5 @@ def _read(wheel: Path, name: str) -> dict:
 
 def _read_checkpoint(directory: Path) -> dict:
     """The network's variables in a TensorFlow 1 checkpoint, without the optimizer's."""
-    import tensorflow as tf
-
-    reader = tf.compat.v1.train.NewCheckpointReader(f"{directory}/")
-    names = [name for name in reader.get_variable_to_shape_map() if "Adam" not in name and "power" not in name]
-    return {name: reader.get_tensor(name) for name in names}
+    found = read_checkpoint(f"{directory}/")
+    return {name: array for name, array in found.items() if "Adam" not in name and "power" not in name}

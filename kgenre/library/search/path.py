@@ -54,32 +54,44 @@ class _Corridor:
     """The songs that may be on a path: by rounded cosines those that surely or possibly may, and exactly on demand."""
 
     def __init__(self, vectors: CompactVectors, ends: np.ndarray, allowed: np.ndarray):
-        self.vectors, self.ends, error = vectors, ends, vectors.error
+        self.vectors, self.ends, self.allowed = vectors, ends, allowed
         arc = np.arccos(np.clip(ends[0] @ ends[1], -1, 1))
         self.below = 1 - min(COPY_DISTANCE, COPY_SHARE * (1 - np.cos(arc)))
         self.least = np.cos(min(MAX_DETOUR * max(arc, MIN_ARC), np.pi))
-        cosines = np.stack([vectors.cosines(end) for end in ends], axis=1)  # (songs, 2)
-        self.surely, self.possibly = (allowed & self._fits(cosines, slack) for slack in (-error, error))
+        self._divide()
+
+    def _divide(self) -> None:
+        self.version, error = self.vectors.version, self.vectors.error
+        cosines = np.stack([self.vectors.cosines(end) for end in self.ends], axis=1)  # (songs, 2)
+        self.surely, self.possibly = (self.allowed & self._fits(cosines, slack) for slack in (-error, error))
 
     def _fits(self, cosines: np.ndarray, slack: float) -> np.ndarray:
         return ((cosines < self.below + slack) & (cosines >= self.least - slack)).all(axis=1)
 
     def drop(self, row: int) -> None:
         """Leaves a song out from now on."""
-        self.surely[row] = self.possibly[row] = False
+        self.allowed[row] = self.surely[row] = self.possibly[row] = False
 
     def nearest(self, waypoint: np.ndarray) -> tuple[int | None, np.ndarray]:
         """The song nearest to a waypoint, and its angles with the two ends; None where there is none left."""
+        found = self._nearest(waypoint)
+        while self.version != self.vectors.version:  # vectors were replaced meanwhile
+            self._divide()
+            found = self._nearest(waypoint)
+        return found
+
+    def _nearest(self, waypoint: np.ndarray) -> tuple[int | None, np.ndarray]:
         cosines = self.vectors.cosines(waypoint)
         least = cosines[self.surely].max(initial=-np.inf) - 2 * self.vectors.error
         rows = np.flatnonzero(self.possibly & (cosines >= least))
-        units = self.vectors.units(rows)
-        with_ends = units @ self.ends.T
-        fits = np.flatnonzero(self._fits(with_ends, 0.0))
-        if not len(fits):
-            return None, np.zeros(2)
-        best = fits[np.argmax(units[fits] @ waypoint)]
-        return int(rows[best]), np.arccos(np.clip(with_ends[best], -1, 1))
+        row, angles, largest = None, np.zeros(2), -np.inf
+        for part, units, exact in self.vectors.compared(rows, waypoint, cosines):
+            with_ends = units @ self.ends.T
+            exact[~self._fits(with_ends, 0.0)] = -np.inf
+            best = int(np.argmax(exact))
+            if exact[best] > largest:
+                row, angles, largest = int(part[best]), np.arccos(np.clip(with_ends[best], -1, 1)), exact[best]
+        return row, angles
 
 
 def _arc(a: np.ndarray, b: np.ndarray, n: int) -> np.ndarray:

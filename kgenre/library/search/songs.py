@@ -15,7 +15,7 @@ from kgenre.library.records import Space
 from kgenre.library.search.filter_parser import NUMBERS, TEXTS, probability_column
 from kgenre.library.search.filters import filter_mask, song_table, tag_texts
 from kgenre.library.search.path import path_between
-from kgenre.library.search.vectors import load_vectors
+from kgenre.library.search.vectors import load_vectors, nearest_songs, row_of
 from kgenre.library.store import Library
 
 MAX_NAMED = 5  # songs that an error names
@@ -91,8 +91,7 @@ class Songs:
         folder, last = os.path.split(os.path.abspath(name))
         for path in (os.path.abspath(name), os.path.join(os.path.realpath(folder), last), os.path.realpath(name)):
             track_id = self.library.id_of(path)
-            row = int(np.searchsorted(self.ids, track_id)) if track_id is not None else len(self.ids)
-            if row < len(self.ids) and self.ids[row] == track_id:
+            if track_id is not None and (row := row_of(self.ids, track_id)) is not None:
                 return row
         if os.path.isfile(name):  # a folder of that name may be words of a song as well
             raise KgenreError(
@@ -113,10 +112,14 @@ class Songs:
         for track_id, text in self.library.texts():
             text = text.casefold()
             if words in text:
-                together.append(track_id)
+                found = together
             elif not together and all(word in text for word in each):
-                apart.append(track_id)
-        return np.flatnonzero(np.isin(self.ids, together or apart))
+                found = apart
+            else:
+                continue
+            if (row := row_of(self.ids, track_id)) is not None:  # it has been analysed
+                found.append(row)
+        return np.sort(np.array(together or apart, "int64"))
 
     def selected(self, where: str | None) -> np.ndarray:
         """One copy of each song that matches a filter, or of every song if `where` is None: bool (songs,).
@@ -150,7 +153,7 @@ class Songs:
         row = self.find_row(name)
         of = self.recordings.of
         allowed = self.selected(where) & (of != of[row])
-        rows, distances = self.vectors.nearest(row, n, allowed)
+        rows, distances = nearest_songs(self.vectors, row, n, allowed, name)
         chosen = distances <= (2 if max_distance is None else max_distance)
         return self._with_tags(self.songs(rows[chosen]).assign(distance=distances[chosen]))
 

@@ -22,7 +22,7 @@ from kgenre.serving.catalogue import MIX, open_model
 from kgenre.serving.model import Model
 from kgenre.training.distillation.settings import DEFAULTS, DistillationSettings, divided
 from kgenre.training.distillation.songs import load_songs, split_songs
-from kgenre.training.run import Run, remove_parts
+from kgenre.training.run import Run, remove_parts, resume_command
 from kgenre.training.settings import RunSettings
 from kgenre.training.start import new_run, resumed_settings
 
@@ -104,7 +104,7 @@ def distill(work: Distillation, progress: Progress = SILENT) -> None:
     else:
         work = begin(work, progress)
     run = work.run
-    progress.line(f"run folder {run.folder}; if stopped, go on with: kgenre distill --resume --out {run.folder}")
+    progress.line(f"run folder {run.folder}; if stopped, go on with: {resume_command(run.folder, COMMAND)}")
     from kgenre.serving.exporters import export_model
 
     if not (run / "model.keras").is_file():

@@ -8,18 +8,18 @@ import numpy as np
 
 from kgenre.core.base64_arrays import packed
 from kgenre.core.errors import KgenreError
-from kgenre.library import head, retraining
+from kgenre.library import head
 from kgenre.library.playlists import csv_text, m3u8
 from kgenre.library.recordings import Recordings
 from kgenre.library.records import Space
 from kgenre.library.refinement import Refinement
 from kgenre.library.search.filters import confidence, predicted_texts, tag_texts
 from kgenre.library.search.path import path_between
-from kgenre.library.search.vectors import load_vectors
+from kgenre.library.search.vectors import load_vectors, nearest_songs, row_of
 from kgenre.library.store import Library
 from kgenre.model.aggregate import aggregate
 from kgenre.web.explore import media, payload
-from kgenre.web.explore.corrections import album_groups, checked_genre, training_labels
+from kgenre.web.explore.corrections import checked_genre
 from kgenre.web.explore.genres_in_use import GenresInUse, refreshed
 
 MAX_TRACKS = 500  # of an answer
@@ -42,6 +42,7 @@ class Explorer:
         self.lock, self._model = threading.Lock(), None
         self._version, self._encoded = object(), None  # a new version for each change; what the page was sent of one
         self.refinement: Refinement | None = None  # what changes analyses while the page is used
+        self.plan = None  # head_plan.Plan of what was previewed last and is not applied
         self.refined: list[int] = []  # ids in the order in which their analyses changed, or EVERY
         self.ids, self.gone = np.zeros(0, "int64"), set()  # gone: ids that an open page may have, no longer usable
         self._load()
@@ -51,8 +52,9 @@ class Explorer:
         gone = self.gone.union(np.setdiff1d(self.ids, ids).tolist()).difference(ids.tolist())
         self.ids, self.vectors, self.gone = ids, vectors, gone
         self._group()
-        kept = head.load_head(self.library, self.space)
-        self.genres = GenresInUse(kept, head.predict(self.library, self.space, kept), len(self.refined))
+        heads = head.load_heads(self.library, self.space)
+        prediction = head.predict(self.library, self.space, heads[-1] if heads else None)
+        self.genres = GenresInUse(heads, prediction, len(self.refined))
 
     def _group(self) -> None:
         """Which files are of one recording, and which one stands for each in lists: bool (files,)."""
@@ -68,7 +70,7 @@ class Explorer:
         if encoded is not None and encoded[0] is version:
             return encoded[1]
         page = payload.payload(self.library, self.space, self.quality, genres.prediction)
-        page |= {"retrained": genres.head is not None, "heat_map": self.open_model is not None}
+        page |= {"heads": genres.learned_from, "heat_map": self.open_model is not None}
         page |= {"refines": self.refinement is not None, "changes": genres.version, "version": genres.version}
         self._encoded = (version, payload.encoded(page))  # if the version is old by now, it is not used again
         return self._encoded[1]
@@ -133,14 +135,14 @@ class Explorer:
             "refinement": status,
             "failures": payload.failures(self.library, self.space),
             "gone": packed(sorted(self.gone), "<i4"),
-            "genres": self._shown(genres, ids) if len(ids) else None,
+            "genres": self.shown(ids, genres) if len(ids) else None,
             "tags": payload.tag_table(self.library, self.space, analysed) if len(analysed) else None,
         }
 
-    def _shown(self, genres: GenresInUse, ids: np.ndarray) -> dict:
+    def shown(self, ids: np.ndarray, genres: GenresInUse) -> dict:
         """What the page shows of the genres of some tracks."""
         page = payload.predictions(ids, genres.prediction)
-        return page | {"ids": packed(ids, "<i4"), "retrained": genres.head is not None, "version": genres.version}
+        return page | {"ids": packed(ids, "<i4"), "heads": genres.learned_from, "version": genres.version}
 
     def pause(self, paused: bool) -> dict:
         """Pauses the refinement, or goes on with it: its status."""
@@ -159,8 +161,8 @@ class Explorer:
     def row(self, track: int) -> int:
         """Raises KgenreError if this space does not hold the track."""
         self.library.path_of(track)
-        row = int(np.searchsorted(self.ids, track))
-        if row >= len(self.ids) or self.ids[row] != track:
+        row = row_of(self.ids, track)
+        if row is None:
             raise KgenreError(f"{self.space.name} has not analysed the track with the id {track}.")
         return row
 
@@ -207,7 +209,7 @@ class Explorer:
         starts, embeddings, by_slice = self.library.slices(self.space, track)
         task, own = self.space.task, self.genres.head
         if own is not None:
-            task, by_slice = own.task, own(embeddings)
+            task, by_slice = own.task, own(embeddings, by_slice)
         mean = aggregate(by_slice)
         path = self.library.path_of(track)
         return {
@@ -242,9 +244,10 @@ class Explorer:
                 f"`n` must be in [1, {MAX_TRACKS}], `max_distance` in [0, 2]. Received: {n}, {max_distance}."
             )
         row = self.row(self.file(track))
+        name = payload.shown(self.library.path_of(track))
         avoided = np.flatnonzero(np.isin(self.ids, avoid))
         allowed = self._others(row, *np.flatnonzero(np.isin(self.ids, exclude)), *avoided)
-        rows, distances = self.vectors.nearest(row, MAX_TRACKS if len(avoided) else n, allowed)
+        rows, distances = nearest_songs(self.vectors, row, MAX_TRACKS if len(avoided) else n, allowed, name)
         near = distances <= max_distance
         if len(avoided):
             near &= distances <= self._distances(rows, avoided)
@@ -302,26 +305,12 @@ class Explorer:
         self._version = object()
         return genre
 
-    def retrain(self, use_tags: bool) -> dict:
-        """Fits the head again, uses and keeps it: the report, and what the page shows of genres."""
-        with self.lock:
-            table = self.library.tracks()
-            labels = training_labels(table, self.library.corrections(), self.space.labels, use_tags)
-            copies = set(self.ids[~self.listed].tolist())
-            slices = (row for row in self.library.all_slices(self.space) if row[0] not in copies)
-            new, report = retraining.retrain(slices, self.space.task, labels, album_groups(table))
-            return {**payload.retrain_report(report), **self._use(new)}
+    def use(self, heads: Sequence[head.Head], prediction: head.Prediction) -> dict:
+        """Puts the last of some heads in use, or the model's own, and keeps them: what the page then shows of genres.
 
-    def reset_head(self) -> dict:
-        """Back to the model's own head."""
-        with self.lock:
-            return self._use(None)
-
-    def _use(self, new: head.Head | None) -> dict:
-        """Puts a head in use and keeps it; what the page then shows of genres."""
-        prediction = head.predict(self.library, self.space, new)
-        head.save_head(self.library, self.space, new)
+        The caller holds the lock.
+        """
+        head.save_heads(self.library, self.space, heads)
         self.refined.append(EVERY)  # other tabs have the genres of another head
-        self.genres, self._version = GenresInUse(new, prediction, len(self.refined)), object()
-        genres, (ids, _) = self.genres, self.library.positions(self.space)
-        return self._shown(genres, ids)
+        self.genres, self._version = GenresInUse(tuple(heads), prediction, len(self.refined)), object()
+        return self.shown(self.library.positions(self.space)[0], self.genres)

@@ -9,7 +9,7 @@ from fastapi import Body, FastAPI, Query
 from fastapi.responses import FileResponse, JSONResponse, Response
 
 from kgenre.core.errors import KgenreError
-from kgenre.web.explore import heat_maps, media, tag_writing
+from kgenre.web.explore import head_plan, heat_maps, media, tag_writing
 from kgenre.web.explore.explorer import MAX_TRACKS, Explorer
 from kgenre.web.guard import Guard
 from kgenre.web.page_files import IMPORT_MAP, SERVED_HEAD, add_page_files, fill_page
@@ -114,13 +114,17 @@ def _add_corrections(app: FastAPI, explorer: Explorer) -> None:
         held, skipped = _held(explorer, ids)
         return {"genre": explorer.correct(held, genre), "skipped": skipped}
 
-    @app.post("/head/retrain")
-    def retrain(use_tags: Annotated[bool, Body(embed=True)] = False):
-        return explorer.retrain(use_tags)
+    @app.post("/head/preview")
+    def preview_head(use_tags: Annotated[bool, Body(embed=True)] = False):
+        return head_plan.preview(explorer, use_tags)
 
-    @app.post("/head/reset")
-    def reset_head():
-        return explorer.reset_head()
+    @app.post("/head/retrain")
+    def apply_head(plan: Annotated[int, Body(embed=True)]):
+        return head_plan.apply(explorer, plan)
+
+    @app.post("/head/undo")
+    def undo_head():
+        return head_plan.undo(explorer)
 
 
 def _add_tags(app: FastAPI, explorer: Explorer) -> None:

@@ -70,7 +70,7 @@ export function redraw(box, content) {
   box.querySelectorAll(".list").forEach((list, i) => { list.scrollTop = places[i] ?? 0; });
   box.scrollTop = scrollTop;
   if (!active) return;
-  const again = [...box.querySelectorAll("input, button, select")].find((other) => isSame(other, active));
+  const again = [...box.querySelectorAll("input, button, select, [tabindex]")].find((other) => isSame(other, active));
   if (again instanceof HTMLElement) again.focus({ preventScroll: true });
   if (range && again instanceof HTMLInputElement) again.setSelectionRange(...range);
 }
@@ -83,5 +83,11 @@ function draftKey(field) { return field.id + field.dataset.of; }
 
 /** @param {Element} one @param {Element} other */
 function isSame(one, other) {
-  return one.tagName === other.tagName && (other.id ? one.id === other.id : one.textContent === other.textContent);
+  if (one.tagName !== other.tagName) return false;
+  if (other.id) return one.id === other.id;
+  const [place, before] = [one, other].map((element) => element.closest(".list")?.getAttribute("aria-label"));
+  return place === before && key(one) === key(other);
 }
+
+/** What an element without an id is found again by. @param {Element} element */
+function key(element) { return element.getAttribute("data-row") ?? element.getAttribute("aria-label") ?? element.textContent; }

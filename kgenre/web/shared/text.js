@@ -28,3 +28,9 @@ export function timeLeft(seconds) {
   const minutes = Math.round(seconds / 60);
   return minutes < 90 ? `${minutes} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
+
+/** How much music, in words. @param {number} seconds */
+export function musicLength(seconds) {
+  const minutes = Math.round(seconds / 60);
+  return minutes < 120 ? count(minutes, "minute") : count(Math.round(seconds / 3600), "hour");
+}

@@ -25,6 +25,9 @@ export function followTheme(show) {
   };
 }
 
+/** Whether what is drawn in this element is on a dark page. @param {Element} element */
+export function isOnDark(element) { return getComputedStyle(element).colorScheme === "dark"; }
+
 /** @param {string} theme */
 function save(theme) { try { localStorage.setItem(KEY, theme); } catch { /* a private window */ } }
 function load() { try { return localStorage.getItem(KEY); } catch { return null; } }

@@ -1,9 +1,10 @@
 // Genres of each slice as stacked columns.
 
 /** @import { SliceGenres } from "shared/types" */
-import { css, labelColour } from "shared/colours.js";
+import { css, labelColour, shadeOf } from "shared/colours.js";
 import { sharpContext } from "shared/canvas.js";
 import { el } from "shared/dom.js";
+import { isOnDark } from "shared/theme.js";
 
 const TOP = 12; // pixels above the columns, for the mark of the deciding slice
 const MIN_COLUMN = 8; // pixels; slices that lie far apart are drawn where they are, wide enough to be clicked
@@ -65,7 +66,7 @@ export function columnAt(columns, seconds) {
  * @param {number} chosen
  */
 export function drawTimeline(canvas, details, columns, end, chosen) {
-  const { context, width, height } = sharpContext(canvas), gap = columns.length < 100 ? 1 : 0;
+  const { context, width, height } = sharpContext(canvas), gap = columns.length < 100 ? 1 : 0, dark = isOnDark(canvas);
   context.textAlign = "center";
   context.font = "11px system-ui";
   columns.forEach(({ left, right }, i) => {
@@ -76,7 +77,7 @@ export function drawTimeline(canvas, details, columns, end, chosen) {
     context.globalAlpha = i === chosen ? 1 : 0.72;
     shares.forEach((share, label) => {
       const h = (share / whole) * (height - TOP); // several genres may add up to more than one
-      context.fillStyle = css(labelColour(label));
+      context.fillStyle = css(shadeOf(labelColour(label), dark));
       context.fillRect(x, y - h, Math.max(1, to - x - gap), h);
       y -= h;
     });

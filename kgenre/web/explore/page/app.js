@@ -14,34 +14,45 @@ import { keyboardSection } from "page/sections/keyboard.js";
 import { legendSection } from "page/sections/legend.js";
 import { linkSection } from "page/sections/link.js";
 import { mapSection } from "page/sections/map.js";
+import { mapKeysSection } from "page/sections/map_keys.js";
 import { messageSection } from "page/sections/message.js";
 import { mediaSessionSection } from "page/sections/media_session.js";
+import { moreSection } from "page/sections/more.js";
+import { namesSection } from "page/sections/names.js";
 import { neighboursSection } from "page/sections/neighbours.js";
+import { outsideSection } from "page/sections/outside.js";
 import { playerSection } from "page/sections/player.js";
+import { pointedSection } from "page/sections/pointed.js";
 import { queueSection } from "page/sections/queue.js";
 import { refinementSection } from "page/sections/refinement.js";
 import { searchSection } from "page/sections/search.js";
 import { selectionSection } from "page/sections/selection.js";
 import { soundSection } from "page/sections/sound.js";
+import { startSection } from "page/sections/start.js";
 import { tagsSection } from "page/sections/tags.js";
 import { themeSection } from "page/sections/theme.js";
 import { toolsSection } from "page/sections/tools.js";
 import { trackSection } from "page/sections/track.js";
-import { welcomeSection } from "page/sections/welcome.js";
 import { openSource } from "page/sources/open.js";
+import { byId } from "shared/dom.js";
+
+/** Folders without those that they are in. @param {string} name of the library */
+function shortName(name) { return name.split(" + ").map((folder) => folder.split("/").pop() || folder).join(" + "); }
 
 async function start() {
   const source = await openSource(), tracks = new Tracks(source.data);
   /** @type {Page} */
   const page = { source, tracks, store: new Store(initialState(source, tracks)) };
+  Object.assign(byId("library-name", HTMLElement), { textContent: shortName(tracks.name), title: tracks.name });
   document.title = `${tracks.name} · kgenre`;
   const theme = themeSection(page), { map, bindings } = mapSection(page); // colours first, for all that is drawn
   const others = [searchSection, toolsSection].flatMap((section) => section(page));
   const { sound, bindings: listening } = soundSection(page);
-  const rest = [playerSection, queueSection, mediaSessionSection, welcomeSection, neighboursSection, selectionSection, correctionsSection, trackSection,
-    colouringSection, failuresSection, folderSection, legendSection, hoverCardSection, footerSection, messageSection,
-    refinementSection, tagsSection, linkSection].flatMap((section) => section(page));
-  keyboardSection(page, [...others, ...bindings, ...listening, ...rest, ...theme]);
+  const rest = [playerSection, queueSection, mediaSessionSection, startSection, neighboursSection, selectionSection,
+    correctionsSection, trackSection, colouringSection, failuresSection, folderSection, legendSection, hoverCardSection,
+    footerSection, messageSection, refinementSection, tagsSection, linkSection, moreSection].flatMap((section) => section(page));
+  const ofMap = [mapKeysSection, namesSection, outsideSection, pointedSection].flatMap((section) => section(page, map));
+  keyboardSection(page, [...others, ...bindings, ...ofMap, ...listening, ...rest, ...theme]);
   Object.assign(window, { kgenre: { ...page, map, sound, get state() { return page.store.state; } } }); // to look inside
   document.documentElement.dataset.ready = String(Math.round(performance.now()));
 }

@@ -1,6 +1,6 @@
 // The meaning of the colours, and which tracks are in colour: by legend, folder, tag and search. The rest is grey.
 
-/** @import { Page } from "page/core/types" */
+/** @import { Page, State } from "page/core/types" */
 import { COLOURINGS, shownEntry } from "page/core/colourings.js";
 
 /** @param {Page} page @param {string} name one of COLOURINGS */
@@ -19,8 +19,15 @@ export function refineLegend(page) {
   updateLegend(page);
   const { legend } = page.store.state;
   if (before.kind !== "categories" || legend.kind !== "categories" || !hidden.size) return;
-  const names = new Set([...hidden].map((entry) => before.entries[entry].name));
-  page.store.set({ hidden: new Set([...legend.entries.keys()].filter((entry) => names.has(legend.entries[entry].name))) });
+  hideEntries(page, [...hidden].map((entry) => before.entries[entry].name));
+}
+
+/** Hides the entries with these names, and no others. @param {Page} page @param {readonly string[]} names */
+export function hideEntries({ store }, names) {
+  const { legend } = store.state;
+  if (legend.kind !== "categories") return;
+  const numbers = [...legend.entries.keys()].filter((entry) => names.includes(legend.entries[entry].name));
+  store.set({ hidden: new Set(numbers) });
 }
 
 /** Hides an entry of the legend, or shows it again. @param {Page} page @param {number} entry */
@@ -39,17 +46,25 @@ export function showOnlyEntry({ store }, entry, before) {
   store.set({ hidden: new Set(alone ? [] : others) });
 }
 
-/** Whether a track is in colour and can be pointed at. @param {Page} page @param {number} row */
-export function isShown({ store, tracks }, row) {
-  const { legend, hidden, folderHits, hits, tagHits } = store.state;
-  if (tracks.gone[row]) return false;
-  if (legend.kind === "categories" && shownEntry(legend, hidden, row) < 0) return false;
-  if (folderHits && !folderHits[row]) return false;
-  if (tagHits && !tagHits[row]) return false;
-  return !hits || hits[row] === 1;
+/** What isFound depends on. @type {(keyof State)[]} */
+export const FILTERS = ["hits", "folderHits", "tagHits", "gone"];
+
+/** Whether a recording is in the folder, has the tag, and is a hit of the search. @param {Page} page @param {number} row */
+export function isFound({ store, tracks }, row) {
+  const { folderHits, hits, tagHits } = store.state;
+  return !tracks.gone[row] && (!folderHits || folderHits[row] === 1) && (!tagHits || tagHits[row] === 1) && (!hits || hits[row] === 1);
+}
+
+/** Whether a recording is in colour and can be pointed at. @param {Page} page @param {number} row */
+export function isShown(page, row) {
+  const { legend, hidden } = page.store.state;
+  return isFound(page, row) && (legend.kind !== "categories" || shownEntry(legend, hidden, row) >= 0);
 }
 
 /** @param {Page} page */
 export function shownRows(page) {
   return Array.from(page.tracks.ids.keys()).filter((row) => isShown(page, row));
 }
+
+/** @param {readonly number[]} rows */
+export function randomOf(rows) { return rows[Math.floor(Math.random() * rows.length)]; }

@@ -14,25 +14,45 @@ export async function correct(page, rows, genre) {
   const { genre: stored, skipped } = await source.corrections.correct(rows.map((row) => tracks.ids[row]), genre);
   const corrections = new Map(store.state.corrections), number = rows.length - skipped;
   for (const row of rows) { if (stored) corrections.set(row, stored); else corrections.delete(row); }
-  store.set({ corrections });
+  store.set({ corrections, retraining: null });
   say(page, (stored ? `${count(number, "track")} corrected to ${stored}. Retrain to update the others.` : "Correction removed.") + leftOut(skipped));
 }
 
-/** Fits the head to the corrections. @param {Page} page @returns the report */
-export async function retrain(page) {
+/** Fits a head to the corrections; the genres stay as they are until it is applied. @param {Page} page */
+export async function planRetraining(page) {
   const { source, store } = page;
   if (!source.corrections || !store.state.corrections.size) throw new Error("Correct some tracks first: retraining learns from them.");
   say(page, "Retraining…");
-  const report = await source.corrections.retrain(store.state.useTags);
-  takeGenres(page, report);
-  return report;
+  const retraining = await source.corrections.preview(store.state.useTags);
+  store.set({ retraining });
+  return retraining;
 }
 
 /** @param {Page} page */
-export async function resetHead(page) {
+export async function applyRetraining(page) {
+  const { source, store } = page, { retraining } = store.state;
+  if (!source.corrections || !retraining) return;
+  store.set({ retraining: null }); // also where it fails: the corrections have changed since
+  takeGenres(page, await source.corrections.retrain(retraining.plan));
+  say(page, `Retrained. ${count(retraining.changes.length, "track")} changed.`);
+}
+
+/** @param {Page} page */
+export function cancelRetraining(page) { page.store.set({ retraining: null }); }
+
+/** Back to the head before the last retraining. @param {Page} page */
+export async function undoRetraining(page) {
   if (!page.source.corrections) return;
-  takeGenres(page, await page.source.corrections.resetHead());
-  say(page, "Back to the genres of the original model.");
+  const text = headBefore(page.store.state.heads);
+  takeGenres(page, await page.source.corrections.undo());
+  page.store.set({ retraining: null });
+  say(page, `Back to ${text}.`);
+}
+
+/** What an undoing goes back to, in words. @param {readonly number[]} heads */
+export function headBefore(heads) {
+  const before = heads.at(-2);
+  return before === undefined ? "the genres of the original model" : `the retraining before, which learned from ${count(before, "track")}`;
 }
 
 /** @param {Page} page @param {GenreData} data */
@@ -40,7 +60,7 @@ function takeGenres(page, data) {
   const { store, tracks } = page;
   if (tracks.isOld(data)) return; // an answer on the refinement came first, with these genres or newer ones
   tracks.setGenres(data);
-  store.set({ retrained: Boolean(data.retrained), hidden: new Set() });
+  store.set({ heads: data.heads ?? [], hidden: new Set() });
   updateLegend(page);
   search(page, store.state.query);
   if (store.state.current >= 0) showTrack(page, store.state.current);

@@ -1,7 +1,7 @@
 // Drift: a queue without an end, in which the nearest recording that was not yet chosen comes next.
 
 /** @import { Drift, Page } from "page/core/types" */
-import { say } from "page/actions/notices.js";
+import { attempt, say } from "page/actions/notices.js";
 import { isPlaying, setPaused } from "page/actions/playback.js";
 import { showTrack } from "page/actions/tracks.js";
 import { queueOf } from "page/core/queue.js";
@@ -10,10 +10,19 @@ const MAX_EXCLUDED = 500, MAX_AVOIDED = 50; // that the source is asked to leave
 const FAR = 500; // tracks away: where Drift goes on if its only track is to be avoided
 export const JUMPS = /** @type {const} */ ([[1, "near"], [4, "farther"], [16, "far"]]);
 
-/** Begins with what is played, the current track, or one at random; ends where it had begun. @param {Page} page */
-export async function toggleDrift(page) {
-  const { store } = page, { drift } = store.state;
-  if (drift) return store.set({ drift: null });
+/** Ends where it had begun. @param {Page} page */
+export function toggleDrift(page) {
+  return page.store.state.drift ? page.store.set({ drift: null }) : begin(page);
+}
+
+/** Begins with what is played, the current track, or one at random. @param {Page} page */
+export function startDrift(page) {
+  if (!page.store.state.drift) attempt(page, begin(page));
+}
+
+/** @param {Page} page */
+async function begin(page) {
+  const { store } = page;
   if (!page.source.neighbours || !page.source.audio) return say(page, `Not possible here: ${page.source.limits}.`);
   const { playback, current, clock } = store.state, row = playback?.row ?? (current >= 0 ? current : randomRow(page));
   if (row < 0) return say(page, "No track is there to begin with.");

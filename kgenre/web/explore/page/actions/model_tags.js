@@ -4,7 +4,7 @@
 /** @import { Tracks } from "page/core/tracks.js" */
 import { setColouring } from "page/actions/colouring.js";
 import { attempt } from "page/actions/notices.js";
-import { COLOURINGS, TAG_COLOURING } from "page/core/colourings.js";
+import { TAG_COLOURING, offeredColourings } from "page/core/colourings.js";
 import { lasting } from "page/core/queue.js";
 import { TagTable } from "page/core/tag_table.js";
 
@@ -38,7 +38,7 @@ export function chooseColouring(page, name) {
 
 /** @param {Page} page */
 export function nextColouring(page) {
-  const names = Object.keys(COLOURINGS).filter((name) => name !== TAG_COLOURING || page.tracks.tagNames.length);
+  const names = offeredColourings(page.tracks);
   chooseColouring(page, names[(names.indexOf(page.store.state.colouring) + 1) % names.length]);
 }
 

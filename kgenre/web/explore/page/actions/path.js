@@ -1,6 +1,7 @@
 // The path from one track to another.
 
 /** @import { Page } from "page/core/types" */
+import { randomOf, shownRows } from "page/actions/colouring.js";
 import { say } from "page/actions/notices.js";
 import { select } from "page/actions/selection.js";
 import { queueOf } from "page/core/queue.js";
@@ -24,4 +25,14 @@ export async function finishPath(page, row) {
   select(page, path);
   const queue = queueOf("path", `Path to ${tracks.title(row)}`, path);
   store.set({ path, queue, drift: null, neighbours: [], neighboursOf: -1, reveal: { rows: path } });
+}
+
+/** A path between a random recording and the one that lies farthest from it on the map. @param {Page} page */
+export async function showAnyPath(page) {
+  const { tracks, store } = page, rows = shownRows(page), from = randomOf(rows);
+  if (rows.length < 2) return say(page, "A path needs two recordings.");
+  const distance = (/** @type {number} */ row) => Math.hypot(tracks.x[row] - tracks.x[from], tracks.y[row] - tracks.y[from]);
+  const farthest = rows.reduce((far, row) => (distance(row) > distance(far) ? row : far), from);
+  store.set({ pathFrom: from });
+  await finishPath(page, farthest);
 }

@@ -70,7 +70,7 @@ function takeGenres(page, genres) {
     tracks.setGenres(genres);
     store.set({ hidden: new Set() });
   }
-  store.set({ retrained: Boolean(genres.retrained) });
+  store.set({ heads: genres.heads ?? [] });
   return true;
 }
 

@@ -21,13 +21,14 @@ export function toggleSelected(page, row) {
 
 /** Removes the tracks that are gone from the state, and nothing else. @param {Page} page */
 export function dropGone(page) {
-  const { store, tracks } = page, { selection, selected, hover, pathFrom, neighbours, path, queue } = store.state;
+  const { store, tracks } = page, { selection, selected, hover, pathFrom, near, neighbours, path, queue } = store.state;
   const isThere = (/** @type {number} */ row) => !tracks.gone[row];
   const kept = selection.filter(isThere);
   store.set({
     gone: tracks.fileIds.length - tracks.filesThere, hover: hover && isThere(hover.row) ? hover : null,
     pathFrom: pathFrom >= 0 && isThere(pathFrom) ? pathFrom : -1, path: path.filter(isThere),
-    neighbours: neighbours.filter(([row]) => isThere(row)), queue: queue && withoutRows(queue, isThere),
+    near: near.filter(([row]) => isThere(row)), neighbours: neighbours.filter(([row]) => isThere(row)),
+    queue: queue && withoutRows(queue, isThere),
     corrections: new Map([...store.state.corrections].filter(([row]) => isThere(row))),
     selection: kept, selected: kept.length ? selected?.map((one, row) => (isThere(row) ? one : 0)) ?? null : null,
   });
@@ -44,4 +45,12 @@ export async function exportSelection(page, kind) {
 export function exportRows({ source, tracks }, rows, kind) {
   const ids = rows.map((row) => tracks.ids[row]);
   return kind === "m3u8" && source.playlist ? source.playlist(ids) : source.csv(ids);
+}
+
+/** Selects all recordings with a predicted genre, and brings them into view. @param {Page} page @param {number} label -1: those of which the model is unsure */
+export function selectGenre(page, label) {
+  const { tracks, store } = page;
+  const rows = Array.from(tracks.ids.keys()).filter((row) => !tracks.gone[row] && (tracks.unsure[row] ? -1 : tracks.label(row)) === label);
+  select(page, rows);
+  store.set({ reveal: { rows } });
 }

@@ -1,13 +1,16 @@
 // The current track: its details and its neighbours.
 
 /** @import { Neighbour, Page } from "page/core/types" */
+import { randomOf, shownRows } from "page/actions/colouring.js";
 import { loadTags } from "page/actions/model_tags.js";
-import { attempt } from "page/actions/notices.js";
+import { attempt, say } from "page/actions/notices.js";
 import { finishPath } from "page/actions/path.js";
 import { detailsOf, playRow } from "page/actions/playback.js";
 import { placedAt } from "page/core/queue.js";
 
-const NEIGHBOURS = 20;
+const NEAR = 200; // recordings that are asked for
+const NEIGHBOURS = 20; // that are listed until a distance is chosen
+const MAX_DISTANCE = 2; // of opposite vectors
 
 /** A click on a track, on the map or in a list. @param {Page} page @param {number} row */
 export function pick(page, row) {
@@ -26,7 +29,9 @@ export function pickAndReveal(page, row) {
 
 /** Makes a track the current one; -1 leaves none. @param {Page} page @param {number} row @param {boolean} play */
 export async function showTrack(page, row, play = false) {
-  page.store.set({ current: row, details: null, slice: -1, neighbours: [], neighboursOf: -1, excluded: new Set() });
+  const { path } = page.store.state;
+  page.store.set({ current: row, details: null, slice: -1, near: [], neighbours: [], neighboursOf: -1,
+    path: path.includes(row) ? path : [], excluded: new Set() });
   if (row < 0) return;
   const playing = play ? playRow(page, row) : null;
   await attempt(page, Promise.all([loadDetails(page, row), loadNeighbours(page), loadTags(page), playing]));
@@ -61,25 +66,40 @@ function nearestSlice(starts, seconds) {
   return distances.indexOf(Math.min(...distances));
 }
 
-/** The nearest tracks: for the model where the source knows, else on the map. @param {Page} page */
+/** The nearest recordings: for the model where the source knows, else on the map. @param {Page} page */
 async function loadNeighbours({ source, store, tracks }) {
-  const { current, maxDistance } = store.state;
+  const { current } = store.state;
   /** @type {Neighbour[]} */
-  const neighbours = [];
+  const near = [];
   if (source.neighbours) {
-    for (const [id, distance] of await source.neighbours(tracks.ids[current], NEIGHBOURS, maxDistance)) {
+    for (const [id, distance] of await source.neighbours(tracks.ids[current], NEAR, MAX_DISTANCE)) {
       const row = tracks.rowOf.get(id);
-      if (row !== undefined) neighbours.push([row, distance]);
+      if (row !== undefined) near.push([row, distance]);
     }
   } else {
-    for (const row of tracks.nearestOnMap(current, NEIGHBOURS)) neighbours.push([row, null]);
+    for (const row of tracks.nearestOnMap(current, NEIGHBOURS)) near.push([row, null]);
   }
-  const now = store.state; // another track or distance may have been chosen meanwhile
-  if (now.current === current && now.maxDistance === maxDistance) store.set({ neighbours, neighboursOf: current });
+  const now = store.state; // another track may have been chosen meanwhile
+  if (now.current === current) store.set({ near, neighbours: within(near, now.maxDistance), neighboursOf: current });
+}
+
+/** Those that are listed. @param {readonly Neighbour[]} near nearest first @param {number | null} maxDistance null until one is chosen */
+function within(near, maxDistance) {
+  return maxDistance === null ? near.slice(0, NEIGHBOURS) : near.filter(([, distance]) => distance === null || distance <= maxDistance);
 }
 
 /** @param {Page} page @param {number} maxDistance */
-export function setMaxDistance(page, maxDistance) {
-  page.store.set({ maxDistance });
-  return attempt(page, loadNeighbours(page));
+export function setMaxDistance({ store }, maxDistance) {
+  store.set({ maxDistance, neighbours: within(store.state.near, maxDistance) });
+}
+
+/** Chooses a slice of the current track, and plays nothing. @param {Page} page @param {number} slice */
+export function chooseSlice({ store }, slice) { store.set({ slice }); }
+
+/** Plays the deciding slice of any recording that is shown. @param {Page} page */
+export function surprise(page) {
+  const row = randomOf(shownRows(page));
+  if (row === undefined) return say(page, "No recording is shown.");
+  page.store.set({ queue: placedAt(page.store.state.queue, row), reveal: { rows: [row] } });
+  return showTrack(page, row, true);
 }

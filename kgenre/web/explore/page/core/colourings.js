@@ -1,8 +1,8 @@
 // What the colours of the map may mean: a table, each row a name and how a legend is made of the tracks.
 
 /** @import { CategoryLegend, Legend } from "page/core/types" */
-/** @import { Colour } from "shared/types" */
-import { NEUTRAL, labelColour, rampColour, rgb } from "shared/colours.js";
+/** @import { Shades } from "shared/types" */
+import { NEUTRAL, labelColour, rampColour, rgb, shadeOf } from "shared/colours.js";
 import { count, percent, plain } from "shared/text.js";
 import { AGREEMENT, Tracks, UNSURE } from "page/core/tracks.js";
 
@@ -11,34 +11,75 @@ const MAX_ENTRIES = 24; // of a legend; rarer ones share an entry
 const NO_LABEL = -1; // in place of a label's number where the model is unsure
 const AGREEMENT_ENTRIES = new Map([
   [AGREEMENT.noTag, { name: "no genre tag", colour: NEUTRAL }],
-  [AGREEMENT.unknownTag, { name: "tag is none of the labels", colour: rgb("#8fa3b8") }],
-  [AGREEMENT.agree, { name: "tag and model agree", colour: rgb("#2fa35a") }],
-  [AGREEMENT.disagree, { name: "tag and model disagree", colour: rgb("#e0454f") }],
-  [AGREEMENT.unsure, { name: "model is unsure", colour: rgb("#c9b37a") }],
+  [AGREEMENT.unknownTag, { name: "tag is none of the labels", colour: { light: rgb("#6d8299"), dark: rgb("#8fa3b8") } }],
+  [AGREEMENT.agree, { name: "tag and model agree", colour: { light: rgb("#1a954d"), dark: rgb("#2fa35a") } }],
+  [AGREEMENT.disagree, { name: "tag and model disagree", colour: { light: rgb("#e0454f"), dark: rgb("#e0454f") } }],
+  [AGREEMENT.unsure, { name: "model is unsure", colour: { light: rgb("#8d7a35"), dark: rgb("#c9b37a") } }],
 ]);
 
-/** The tag is of those that the model gives. @type {Record<string, { name: string, legend: (tracks: Tracks, tag: string) => Legend }>} */
+const MIN_KNOWN = 0.05; // share of the recordings that must have a value for their colours to say something
+
+/**
+ * The tag is of those that the model gives. `isOffered`: whether the colours tell recordings apart; always if it is missing.
+ *
+ * @type {Record<string, { name: string, isOffered?: (tracks: Tracks) => boolean, legend: (tracks: Tracks, tag: string) => Legend }>}
+ */
 export const COLOURINGS = {
   prediction: { name: "Predicted genre", legend: (t) => (
     categories(t, Int32Array.from({ length: t.n }, (_, i) => (t.unsure[i] ? NO_LABEL : t.label(i))),
       (code) => t.labels[code] ?? UNSURE, (code) => (code === NO_LABEL ? NEUTRAL : labelColour(code)))) },
-  tag: { name: "Genre tag", legend: tagLegend },
-  [TAG_COLOURING]: { name: "Predicted tag", legend: modelTagLegend },
-  disagreement: { name: "Disagreement", legend: (t) => (
+  tag: { name: "Genre tag", isOffered: hasGenreTags, legend: tagLegend },
+  [TAG_COLOURING]: { name: "Predicted tag", isOffered: (t) => t.tagNames.length > 0, legend: modelTagLegend },
+  disagreement: { name: "Disagreement", isOffered: hasGenreTags, legend: (t) => (
     categories(t, Int32Array.from({ length: t.n }, (_, i) => t.agreement(i)),
       (code) => AGREEMENT_ENTRIES.get(code)?.name ?? "", (code) => AGREEMENT_ENTRIES.get(code)?.colour ?? NEUTRAL)) },
-  year: { name: "Year", legend: (t) => (
+  year: { name: "Year", isOffered: (t) => differ(t, (row) => t.yearOf(row)), legend: (t) => (
     ramp(t, Int16Array.from({ length: t.n }, (_, i) => t.yearOf(i)), (i) => t.yearOf(i) > 0, String)) },
-  folder: { name: "Folder", legend: (t) => categories(t, t.codes("folder"),
+  folder: { name: "Folder", isOffered: (t) => differ(t, (row) => t.text("folder", row) || "."), legend: (t) => categories(t, t.codes("folder"),
     (code) => t.columns.folder.names[code] || ".", (_, i) => labelColour(i), foldersOfCopies(t)) },
   confidence: { name: "Confidence", legend: (t) => (
     ramp(t, Float32Array.from({ length: t.n }, (_, i) => t.confidence(i)), () => true, percent)) },
 };
 
+/** The names of the colourings that tell recordings apart. @param {Tracks} tracks */
+export function offeredColourings(tracks) {
+  return Object.keys(COLOURINGS).filter((name) => COLOURINGS[name].isOffered?.(tracks) ?? true);
+}
+
+/** @param {Tracks} tracks */
+function hasGenreTags(tracks) { return differ(tracks, (row) => plain(tracks.text("tag", row))); }
+
+/** Whether enough recordings have a value and not all the same one. @param {Tracks} tracks @param {(row: number) => string | number} valueOf falsy where it is unknown */
+function differ({ n, gone, there }, valueOf) {
+  const values = new Set();
+  let known = 0;
+  for (let row = 0; row < n; row++) {
+    const value = gone[row] ? "" : valueOf(row);
+    if (value) { known++; values.add(value); }
+  }
+  return values.size > 1 && known >= MIN_KNOWN * there;
+}
+
+/** How many rows that fit each entry of a legend has. @param {CategoryLegend} legend @param {(row: number) => boolean} fits */
+export function entryCounts({ entries, entryOf, others }, fits) {
+  const counts = new Uint32Array(entries.length);
+  entryOf.forEach((entry, row) => {
+    if (!fits(row)) return;
+    for (const one of others.has(row) ? new Set([entry, ...others.get(row) ?? []]) : [entry]) counts[one]++;
+  });
+  return counts;
+}
+
 /** The number of the entry that a row has its colour of: its first one that is not hidden, -1 where all are. @param {CategoryLegend} legend @param {ReadonlySet<number>} hidden @param {number} row */
 export function shownEntry({ entryOf, others }, hidden, row) {
   const first = entryOf[row];
   return hidden.has(first) ? others.get(row)?.find((entry) => !hidden.has(entry)) ?? -1 : first;
+}
+
+/** The colour of a row that is not hidden. @param {Legend} legend @param {ReadonlySet<number>} hidden @param {boolean} dark @param {number} row */
+export function rowColour(legend, hidden, dark, row) {
+  if (legend.kind === "ramp") return legend.colourOf(row, dark);
+  return shadeOf(legend.entries[shownEntry(legend, hidden, row)].colour, dark);
 }
 
 /** The codes of the folders of rows with several files. @param {Tracks} tracks */
@@ -71,7 +112,7 @@ function tagLegend(tracks) {
  * @param {Tracks} tracks
  * @param {Int32Array} codes of the rows
  * @param {(code: number) => string} nameOf
- * @param {(code: number, entry: number) => Colour} colourOf
+ * @param {(code: number, entry: number) => Shades} colourOf
  * @param {ReadonlyMap<number, number[]>} several all codes of rows that have several
  * @returns {Legend}
  */
@@ -114,6 +155,6 @@ function ramp({ gone }, values, known, text, from = Infinity) {
   if (low > high) { low = 0; high = 1; }
   return {
     kind: "ramp", low: text(low), middle: text(Math.round(50 * (low + high)) / 100), high: text(high), most: high,
-    colourOf: (row, dark) => (known(row) ? rampColour((values[row] - low) / (high - low || 1), dark) : NEUTRAL),
+    colourOf: (row, dark) => (known(row) ? rampColour((values[row] - low) / (high - low || 1), dark) : shadeOf(NEUTRAL, dark)),
   };
 }

@@ -2,7 +2,7 @@
 
 import type { Store } from "page/core/store.js";
 import type { Tracks } from "page/core/tracks.js";
-import type { Colour, SliceGenres } from "shared/types";
+import type { Colour, Shades, SliceGenres } from "shared/types";
 
 export type Failure = [path: string, reason: string];
 export type Neighbour = [row: number, distance: number | null]; // null: nearest on the map, without a distance
@@ -23,7 +23,7 @@ export interface GenreData {
   top: string;
   chosen: string;
   probabilities: string;
-  retrained?: boolean;
+  heads?: number[]; // of the retrained heads, the last in use: how many tracks each learned from; none for the model's own
   version?: number; // of two answers of the server, the one with the higher version is newer
 }
 
@@ -114,7 +114,10 @@ export interface HeatMap {
   spectrogram_shape: [bands: number, frames: number];
 }
 
-export interface RetrainReport extends GenreData {
+/** A head that was fitted to the corrections and is not in use yet: the tracks whose genre it would change. */
+export interface RetrainPlan {
+  plan: number;
+  changes: [id: number, before: string, after: string][]; // corrected tracks first
   labelled_tracks: number;
   evaluated_tracks: number;
   accuracy_before: number | null;
@@ -178,8 +181,11 @@ export interface DataSource {
   readonly corrections?: {
     /** The genre as it was stored, in the spelling that the library already uses; null removes the correction. */
     correct(ids: number[], genre: string | null): Promise<Corrected>;
-    retrain(useTags: boolean): Promise<RetrainReport>;
-    resetHead(): Promise<GenreData>;
+    /** Fits a head, which is not used before `retrain` is called with its plan. */
+    preview(useTags: boolean): Promise<RetrainPlan>;
+    retrain(plan: number): Promise<GenreData>;
+    /** Back to the head that was in use before the last retraining. */
+    undo(): Promise<GenreData>;
   };
   readonly tags?: {
     preview(wanted: WantedTags): Promise<TagPreview>;
@@ -196,7 +202,7 @@ export interface DataSource {
 /** Legend of named colours: `entryOf[row]` is the number of the row's entry; `others` has further ones of rows with several. */
 export interface CategoryLegend {
   kind: "categories";
-  entries: { name: string; count: number; colour: Colour }[];
+  entries: { name: string; count: number; colour: Shades }[];
   entryOf: Int32Array;
   others: ReadonlyMap<number, readonly number[]>;
 }
@@ -258,10 +264,11 @@ export interface State {
   slice: number;
   selection: readonly number[];
   selected: Uint8Array | null;
-  neighbours: readonly Neighbour[];
+  near: readonly Neighbour[]; // nearest first, as many as may be listed
+  neighbours: readonly Neighbour[]; // those that are listed
   neighboursOf: number;
   excluded: ReadonlySet<number>;
-  maxDistance: number;
+  maxDistance: number | null; // null until one is chosen
   path: readonly number[];
   pathFrom: number;
   heatMap: { row: number; slice: number; answer: HeatMap } | null;
@@ -269,7 +276,8 @@ export interface State {
   // genres
   genres: number; // counts the changes of genres and tags in Tracks
   corrections: ReadonlyMap<number, string>;
-  retrained: boolean;
+  heads: readonly number[];
+  retraining: RetrainPlan | null; // shown, and not applied yet
   useTags: boolean;
   refinement: RefinementStatus | null;
   failures: readonly Failure[];

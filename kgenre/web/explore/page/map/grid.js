@@ -3,13 +3,16 @@
 /** @typedef {{ low: [x: number, y: number], high: [x: number, y: number] }} Bounds */
 
 const CELLS = 256; // a side: at 100 000 points one or two points a cell
+const TAIL = 0.005; // share of the points at either end of an axis that do not set the scale
+const ROOM = 0.15; // of the others' span, on either side, where points still count as near them
 
 export class Grid {
   /** @param {Float32Array} x @param {Float32Array} y */
   constructor(x, y) {
     this.x = x;
     this.y = y;
-    const { low, high } = this.bounds = boundsOf(x, y);
+    this.bounds = boundsOf(x, y);
+    const { low, high } = this.core = coreOf(x, y); // points beyond it are in the cells at its edge
     this.low = low;
     this.cell = [(high[0] - low[0]) / CELLS || 1, (high[1] - low[1]) / CELLS || 1];
     const cells = Uint32Array.from(x, (_, i) => this.column(x[i]) + CELLS * this.line(y[i]));
@@ -54,6 +57,24 @@ export class Grid {
     return best;
   }
 
+  /**
+   * The nearest allowed row in a direction from another: within 45 degrees of it, those straight ahead first. -1 is none.
+   *
+   * @param {number} from @param {[right: number, up: number]} direction one of the four @param {(row: number) => boolean} allowed
+   */
+  next(from, [right, up], allowed) {
+    const { low, high } = this.bounds, end = Math.max(high[0] - low[0], high[1] - low[1]);
+    for (let reach = 2 * Math.max(...this.cell); ; reach *= 2) {
+      let best = -1, least = reach; // further ones may lie nearer outside of this square
+      this.within({ low: [this.x[from] - reach, this.y[from] - reach], high: [this.x[from] + reach, this.y[from] + reach] }, (i) => {
+        const dx = this.x[i] - this.x[from], dy = this.y[i] - this.y[from];
+        const ahead = dx * right + dy * up, aside = Math.abs(dx * up) + Math.abs(dy * right), length = ahead + aside;
+        if (ahead > 0 && aside <= ahead && length <= least && allowed(i)) { least = length; best = i; }
+      });
+      if (best >= 0 || reach > 2 * end) return best;
+    }
+  }
+
   /** Rows inside a polygon, by counting crossings. @param {[x: number, y: number][]} polygon */
   inside(polygon) {
     const xs = polygon.map(([x]) => x), ys = polygon.map(([, y]) => y);
@@ -72,6 +93,20 @@ export class Grid {
 
   /** @param {readonly number[]} rows */
   boundsOf(rows) { return boundsOf(rows.map((row) => this.x[row]), rows.map((row) => this.y[row])); }
+}
+
+/** Where nearly all points lie: some far ones do not make the others small. @param {Float32Array} x @param {Float32Array} y @returns {Bounds} */
+function coreOf(x, y) {
+  const [across, up] = [coreOfAxis(x), coreOfAxis(y)];
+  return across && up ? { low: [across.low, up.low], high: [across.high, up.high] } : boundsOf(x, y);
+}
+
+/** The ends of the values that lie near the central ones. @param {Float32Array} values */
+function coreOfAxis(values) {
+  const sorted = values.toSorted(), tail = Math.min(Math.ceil(TAIL * sorted.length), sorted.length >> 2);
+  const from = sorted[tail], to = sorted[sorted.length - 1 - tail], room = ROOM * (to - from);
+  const low = sorted.find((value) => value >= from - room), high = sorted.findLast((value) => value <= to + room);
+  return low === undefined || high === undefined ? null : { low, high };
 }
 
 /** @param {ArrayLike<number>} x @param {ArrayLike<number>} y @returns {Bounds} */

@@ -2,15 +2,21 @@
 
 /** @import { Tool } from "page/core/types" */
 /** @import { Tracks } from "page/core/tracks.js" */
+/** @import { Box } from "page/map/floating.js" */
 /** @import { Marks, Shape } from "page/map/overlay.js" */
+import { Covers } from "page/map/covers.js";
+import { Floating } from "page/map/floating.js";
 import { Gestures } from "page/map/gestures.js";
 import { Grid } from "page/map/grid.js";
+import { Names } from "page/map/names.js";
 import { Overlay } from "page/map/overlay.js";
 import { Points } from "page/map/points.js";
 import { Pulse } from "page/map/pulse.js";
+import { Shading } from "page/map/shading.js";
 import { Viewport } from "page/map/viewport.js";
 
 const REACH = 12; // pixels within which a track is meant; twice as many for a finger
+const SETTLED_MS = 160; // after the last change of what is seen
 const EDGE = 20; // pixels at the edge where a track counts as out of view
 
 /**
@@ -22,8 +28,9 @@ const EDGE = 20; // pixels at the edge where a track counts as out of view
  */
 
 export class MapView {
-  /** @param {HTMLElement} element @param {Tracks} tracks @param {Handlers} on */
-  constructor(element, tracks, on) {
+  /** @param {HTMLElement} element @param {Tracks} tracks @param {((id: number) => string) | undefined} coverUrl @param {Handlers} on */
+  constructor(element, tracks, coverUrl, on) {
+    const box = (/** @type {string} */ name) => /** @type {HTMLElement} */ (element.querySelector(name));
     const canvas = (/** @type {string} */ name) => /** @type {HTMLCanvasElement} */ (element.querySelector(name));
     this.element = element;
     this.tracks = tracks;
@@ -32,12 +39,33 @@ export class MapView {
     this.view = new Viewport(() => this.points?.request());
     this.grid = new Grid(tracks.x, tracks.y);
     this.overlay = new Overlay(canvas("#overlay"), tracks, this.view, () => this.points.pointSize());
-    this.points = new Points(canvas("#points"), tracks.x, tracks.y, this.view, () => { this.overlay.draw(); this.pulsing.draw(); });
+    this.floating = new Floating(box("#floating"), this.view);
+    this.covers = new Covers(box("#covers"), tracks, this.view, coverUrl);
+    this.names = new Names(box("#names"), this.view);
     this.pulsing = new Pulse(element, tracks, this.view);
-    this.gestures = new Gestures(/** @type {HTMLElement} */ (element.querySelector("#glass")), this);
+    this.settling = 0;
+    /** @type {(() => void)[]} */
+    this.listeners = [];
+    this.points = new Points(canvas("#points"), tracks.x, tracks.y, this.view, new Shading(this.grid), () => this.#frame());
+    this.gestures = new Gestures(box("#glass"), this);
     new ResizeObserver(() => this.#resize()).observe(element);
     this.#resize();
   }
+
+  #frame() {
+    this.overlay.draw();
+    this.pulsing.draw();
+    this.floating.follow();
+    this.#settle();
+  }
+
+  #settle() {
+    clearTimeout(this.settling);
+    this.settling = setTimeout(() => { if (this.points.held) this.#settle(); else for (const listener of this.listeners) listener(); }, SETTLED_MS);
+  }
+
+  /** The listener is called when something was drawn, and then nothing for a while, and no finger is down. @param {() => void} listener */
+  whenSettled(listener) { this.listeners.push(listener); }
 
   #resize() {
     this.points.resize();
@@ -45,8 +73,19 @@ export class MapView {
     if (!this.moved) this.fit();
   }
 
-  /** Shows the whole map. */
-  fit() { this.view.fit(this.grid.bounds, true); }
+  /** Shows the whole map, without tracks that lie far from all others. */
+  fit() { this.view.fit(this.grid.core, true); }
+
+  /** Shows all tracks. */
+  fitAll() { this.move(() => this.view.fit(this.grid.bounds, false)); }
+
+  /** The rows that are seen and can be pointed at. @param {number} margin share of the view that is added on each side */
+  seen(margin) {
+    /** @type {number[]} */
+    const rows = [];
+    this.grid.within(this.view.bounds(margin), (row) => { if (this.on.isShown(row)) rows.push(row); });
+    return Uint32Array.from(rows);
+  }
 
   /** @param {() => void} change of the view, by hand */
   move(change) {
@@ -73,6 +112,19 @@ export class MapView {
     this.moved = true;
     if (rows.length > 1) this.view.fit(this.grid.boundsOf(rows), false);
     else this.view.centre(x[rows[0]], y[rows[0]]);
+  }
+
+  /** Where elements lie in the view. @param {HTMLElement[]} elements @returns {Box[]} */
+  boxesOf(elements) {
+    const { left: x, top: y } = this.element.getBoundingClientRect();
+    return elements.map((element) => element.getBoundingClientRect())
+      .map(({ left, top, right, bottom }) => ({ left: left - x, top: top - y, right: right - x, bottom: bottom - y }));
+  }
+
+  /** The row nearest to the middle of the view. */
+  middle() {
+    const { x, y, width, height, pixels } = this.view;
+    return this.grid.nearest([x, y], Math.hypot(width, height) / 2 / pixels, this.on.isShown);
   }
 
   /** @param {number} px @param {number} py */

@@ -1,8 +1,9 @@
 // The point renderer: positions and colours in two buffers, pan and zoom by one uniform. WebGL 2, nothing else.
 // 100 000 points are one draw call; a recolouring uploads four bytes a point.
 
+/** @import { Shading } from "page/map/shading.js" */
 /** @import { Viewport } from "page/map/viewport.js" */
-import { COLOUR, POSITION, useProgram } from "page/map/shaders.js";
+import { COLOUR, POSITION, pointProgram } from "page/map/shaders.js";
 
 const MARGIN = 0.3; // of the view that is drawn beyond each edge, so that a pan can be shown by moving the canvas
 const WHOLE = 1 + 2 * MARGIN;
@@ -16,14 +17,16 @@ export class Points {
    * @param {Float32Array} x
    * @param {Float32Array} y
    * @param {Viewport} view
+   * @param {Shading} shading beneath the points
    * @param {() => void} onFrame called after each drawing
    * @throws {Error} the browser has no WebGL 2
    */
-  constructor(canvas, x, y, view, onFrame) {
+  constructor(canvas, x, y, view, shading, onFrame) {
     const gl = canvas.getContext("webgl2", { antialias: false, alpha: false });
     if (!gl) throw new Error("no WebGL 2");
     this.canvas = canvas;
     this.view = view;
+    this.shading = shading;
     this.onFrame = onFrame;
     this.gl = gl;
     this.drawn = this.frames = this.costMs = 0;
@@ -45,7 +48,8 @@ export class Points {
   /** Uploads everything: at the start, and when the browser lost the context. */
   #prepare() {
     const gl = this.gl;
-    this.uniforms = useProgram(gl);
+    this.points = pointProgram(gl);
+    this.shading.prepare(gl);
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     this.#buffer(gl.ARRAY_BUFFER, this.positions);
@@ -71,6 +75,7 @@ export class Points {
     for (let i = this.n - 1; i >= 0; i--) if (front[i]) this.order[--end] = i;
     for (let i = 0; i < this.n; i++) if (!front[i]) this.order[back++] = i;
     this.colours = colours;
+    this.shading.count(front);
     const gl = this.gl;
     gl.bindBuffer(gl.ARRAY_BUFFER, this.colourBuffer ?? null);
     gl.bufferSubData(gl.ARRAY_BUFFER, 0, colours);
@@ -140,14 +145,18 @@ export class Points {
   }
 
   #draw() {
-    const gl = this.gl, { width, height } = this.canvas, { view, uniforms = useProgram(gl) } = this;
+    const gl = this.gl, { width, height } = this.canvas, { view, points } = this;
+    if (!points) return;
     const scale = [width, height].map((side) => (2 * view.pixels * this.ratio) / side);
     gl.viewport(0, 0, width, height);
-    gl.clearColor(...background(this.canvas), 1);
+    const { backgroundColor, color } = getComputedStyle(this.canvas);
+    gl.clearColor(...components(backgroundColor), 1);
     gl.clear(gl.COLOR_BUFFER_BIT);
-    gl.uniform2f(uniforms.scale, scale[0], scale[1]);
-    gl.uniform2f(uniforms.shift, -view.x * scale[0], -view.y * scale[1]);
-    gl.uniform1f(uniforms.size, this.pointSize() * this.ratio);
+    this.shading.draw(view, scale, components(color));
+    gl.useProgram(points.program);
+    gl.uniform2f(points.scale, scale[0], scale[1]);
+    gl.uniform2f(points.shift, -view.x * scale[0], -view.y * scale[1]);
+    gl.uniform1f(points.size, this.pointSize() * this.ratio);
     gl.drawElements(gl.POINTS, this.n, gl.UNSIGNED_INT, 0);
     if (this.drawn < 3 || this.drawn % 50 === 0) this.#measure();
     this.drawn++;
@@ -165,12 +174,12 @@ export class Points {
 }
 
 /**
- * The page's colour, opaque: one layer less to blend where there is no graphics card.
+ * The page's colour is opaque: one layer less to blend where there is no graphics card.
  *
- * @param {HTMLCanvasElement} canvas
+ * @param {string} colour in CSS
  * @returns {[red: number, green: number, blue: number]} 0 to 1
  */
-function background(canvas) {
-  const [red, green, blue] = (getComputedStyle(canvas).backgroundColor.match(/[\d.]+/g) ?? []).map((value) => Number(value) / 255);
+function components(colour) {
+  const [red, green, blue] = (colour.match(/[\d.]+/g) ?? []).map((value) => Number(value) / 255);
   return [red, green, blue];
 }

@@ -1,4 +1,4 @@
-// The program that draws points as discs. WebGL 2.
+// Programs of the graphics card. The points are discs. WebGL 2.
 
 const VERTEX = `#version 300 es
 in vec2 position;
@@ -26,10 +26,10 @@ void main() {
 
 export const POSITION = 0, COLOUR = 1; // numbers of the attributes
 
-/** @param {WebGL2RenderingContext} gl */
-export function useProgram(gl) {
+/** @param {WebGL2RenderingContext} gl @param {string} vertex @param {string} fragment */
+export function link(gl, vertex, fragment) {
   const program = gl.createProgram();
-  for (const [kind, text] of /** @type {[number, string][]} */ ([[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]])) {
+  for (const [kind, text] of /** @type {[number, string][]} */ ([[gl.VERTEX_SHADER, vertex], [gl.FRAGMENT_SHADER, fragment]])) {
     const shader = /** @type {WebGLShader} */ (gl.createShader(kind));
     gl.shaderSource(shader, text);
     gl.compileShader(shader);
@@ -41,7 +41,11 @@ export function useProgram(gl) {
   if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost()) {
     throw new Error(gl.getProgramInfoLog(program) ?? "the shaders cannot be linked");
   }
-  gl.useProgram(program);
-  const uniform = (/** @type {string} */ name) => gl.getUniformLocation(program, name);
-  return { scale: uniform("scale"), shift: uniform("shift"), size: uniform("size") };
+  return program;
+}
+
+/** @param {WebGL2RenderingContext} gl */
+export function pointProgram(gl) {
+  const program = link(gl, VERTEX, FRAGMENT), uniform = (/** @type {string} */ name) => gl.getUniformLocation(program, name);
+  return { program, scale: uniform("scale"), shift: uniform("shift"), size: uniform("size") };
 }

@@ -13,6 +13,7 @@ export class Viewport {
     this.x = this.y = 0;
     this.pixels = 1; // of a unit of the map
     this.whole = 1; // pixels of a unit where the whole map is seen
+    this.least = Infinity; // pixels of a unit where all tracks were shown, far ones too
     this.width = this.height = 1;
   }
 
@@ -22,6 +23,7 @@ export class Viewport {
     const pixels = MARGIN_SHARE * Math.min(across, down);
     if (whole) this.whole = pixels;
     this.pixels = Math.min(pixels, MAX_FIT * this.whole);
+    this.least = Math.min(this.least, pixels);
     this.centre((low[0] + high[0]) / 2, (low[1] + high[1]) / 2);
   }
 
@@ -38,7 +40,7 @@ export class Viewport {
   /** Zooms about a place in the view. @param {number} factor @param {number} px @param {number} py */
   zoom(factor, px = this.width / 2, py = this.height / 2) {
     const [x, y] = this.toMap(px, py);
-    this.pixels = Math.max(this.whole / ZOOM_OUT, Math.min(this.whole * ZOOM_IN, this.pixels * factor));
+    this.pixels = Math.max(Math.min(this.least, this.whole / ZOOM_OUT), Math.min(this.whole * ZOOM_IN, this.pixels * factor));
     const [nx, ny] = this.toMap(px, py);
     this.centre(this.x + x - nx, this.y + y - ny);
   }
@@ -51,6 +53,13 @@ export class Viewport {
   /** @param {number} x @param {number} y @returns {[px: number, py: number]} */
   toPixels(x, y) {
     return [this.width / 2 + (x - this.x) * this.pixels, this.height / 2 - (y - this.y) * this.pixels];
+  }
+
+  /** The part of the map that is seen, and more of it on each side. @param {number} margin share of the view @returns {Bounds} */
+  bounds(margin = 0) {
+    const [left, top] = this.toMap(-margin * this.width, -margin * this.height);
+    const [right, bottom] = this.toMap((1 + margin) * this.width, (1 + margin) * this.height);
+    return { low: [left, bottom], high: [right, top] };
   }
 
   /** @param {number} px @param {number} py @param {number} margin */

@@ -3,17 +3,19 @@
 /** @import { Binding, Page } from "page/core/types" */
 import { chooseColouring, colourByTag, nextColouring } from "page/actions/model_tags.js";
 import { attempt, say } from "page/actions/notices.js";
-import { COLOURINGS, TAG_COLOURING } from "page/core/colourings.js";
+import { COLOURINGS, TAG_COLOURING, offeredColourings } from "page/core/colourings.js";
 import { byId, el } from "shared/dom.js";
 import { plain } from "shared/text.js";
 
 /** @param {Page} page @returns {Binding[]} */
 export function colouringSection(page) {
   const list = byId("colouring", HTMLSelectElement), { tagNames } = page.tracks;
-  list.append(...Object.entries(COLOURINGS).filter(([value]) => value !== TAG_COLOURING || tagNames.length)
-    .map(([value, { name }]) => el("option", { value, text: name })));
   list.addEventListener("change", () => chooseColouring(page, list.value));
-  page.store.subscribe(["colouring"], ({ colouring }) => { list.value = colouring; });
+  page.store.subscribe(["colouring", "genres", "gone"], ({ colouring }) => { // tags that are written make a colouring of use
+    const offered = offeredColourings(page.tracks), names = offered.includes(colouring) ? offered : [...offered, colouring];
+    list.replaceChildren(...names.map((value) => el("option", { value, text: COLOURINGS[value].name })));
+    list.value = colouring;
+  });
   const focusTag = tagField(page);
   return [{ label: "C", text: "next meaning of the colours", keys: ["c"], run: () => nextColouring(page) },
     ...(tagNames.length ? [{ label: "T", text: "colour by a tag: type its name", keys: ["t"], run: focusTag }] : [])];

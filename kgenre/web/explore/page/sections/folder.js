@@ -12,6 +12,7 @@ export function folderSection(page) {
   list.append(el("option", { value: "", text: "all" }),
     ...folders.slice(0, MAX_FOLDERS).map((text) => el("option", { value: text, text })));
   list.addEventListener("change", () => setFolder(page, list.value));
+  page.store.subscribe(["folder"], ({ folder }) => { list.value = folder; });
   return [];
 }
 

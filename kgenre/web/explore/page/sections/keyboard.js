@@ -1,4 +1,4 @@
-// The keys, and the help that lists them.
+// The keys, and the help that lists them and switches those of one character off.
 
 /** @import { Binding, Page } from "page/core/types" */
 import { goBack } from "page/actions/back.js";
@@ -6,17 +6,21 @@ import { say } from "page/actions/notices.js";
 import { openDialog } from "page/ui/dialog.js";
 import { byId, el } from "shared/dom.js";
 
+const SETTING = "kgenre character keys"; // of this browser
+
 /** @param {Page} page @param {Binding[]} others of the other sections, in the order of the help */
 export function keyboardSection(page, others) {
-  const help = () => openDialog("Keys", el("table", {}, ...bindings.filter(isAvailable).map(helpRow)), el("p", { class: "soft",
-    text: "On a touch screen two fingers move and zoom. A click on the legend hides a colour, a double click shows it alone. ▼ marks the slice that decided." }));
+  let characters = loadSetting();
+  const set = (/** @type {boolean} */ on) => { characters = on; saveSetting(on); };
+  const help = () => openDialog("Keys", switchRow(characters, set), el("table", {}, ...bindings.filter(isAvailable).map(helpRow)), el("p", { class: "soft",
+    text: "On a touch screen two fingers move and zoom. A click on the legend hides a colour, a double click, or Shift with a click or Enter, shows it alone. ▼ marks the slice that decided." }));
   /** @type {Binding[]} */
   const bindings = [...others, { label: "Esc", text: "close, clear", keys: ["escape"], run: () => goBack(page) },
     { label: "?", text: "this help", keys: ["?"], run: help }];
   const bindingOf = new Map(bindings.flatMap((binding) => (binding.keys ?? []).map((key) => [key, binding])));
   byId("help", HTMLButtonElement).addEventListener("click", help);
   document.addEventListener("keydown", (event) => {
-    if (!isForPage(event)) return;
+    if (!isForPage(event) || (!characters && event.key.length === 1)) return;
     const key = event.key.toLowerCase(), binding = bindingOf.get(key);
     if (!binding) return;
     if (!isAvailable(binding)) return say(page, `Not possible here: ${page.source.limits}.`);
@@ -34,9 +38,20 @@ function helpRow({ label, text }) {
   return el("tr", {}, el("td", {}, ...label.split("  ").flatMap((key) => [el("kbd", { text: key }), " "])), el("td", { text }));
 }
 
+/** What switches the keys of one character off, for those who press them by accident or speak to the computer. @param {boolean} on @param {(on: boolean) => void} set */
+function switchRow(on, set) {
+  const box = el("input", { type: "checkbox", id: "character-keys", checked: on, on: { change: () => set(box.checked) } });
+  return el("p", {}, el("label", {}, box, " Letters, digits, signs and Space are keys of the page"));
+}
+
+function loadSetting() { try { return localStorage.getItem(SETTING) !== "off"; } catch { return true; } }
+/** @param {boolean} on */
+function saveSetting(on) { try { localStorage.setItem(SETTING, on ? "on" : "off"); } catch { /* a private window */ } }
+
 /** Whether a key is the page's and not of what has the focus. @param {KeyboardEvent} event */
 function isForPage(event) {
   const target = /** @type {HTMLElement} */ (event.target), { key } = event;
+  if (event.defaultPrevented) return false; // a list or a timeline has taken it
   if (event.ctrlKey || event.metaKey || event.altKey || byId("dialog", HTMLDialogElement).open) return false;
   if (target.matches("input[type=range]")) return key.length === 1; // Space too, which does nothing there
   if (target.matches("input[type=checkbox]")) return key.length === 1 && key !== " ";

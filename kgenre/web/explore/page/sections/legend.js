@@ -1,10 +1,10 @@
-// What the colours mean. A click hides a colour, a double click shows it alone.
+// What the colours mean, and how many recordings have each. A click hides a colour, a double click shows it alone.
 
 /** @import { Binding, CategoryLegend, Page, RampLegend, State } from "page/core/types" */
-import { showOnlyEntry, toggleEntry } from "page/actions/colouring.js";
+import { FILTERS, isFound, showOnlyEntry, toggleEntry } from "page/actions/colouring.js";
 import { filterByTag } from "page/actions/model_tags.js";
 import { attempt } from "page/actions/notices.js";
-import { TAG_COLOURING } from "page/core/colourings.js";
+import { TAG_COLOURING, entryCounts } from "page/core/colourings.js";
 import { css, rampColour } from "shared/colours.js";
 import { context2d } from "shared/canvas.js";
 import { button, byId, el, redraw } from "shared/dom.js";
@@ -19,13 +19,14 @@ export function legendSection(page) {
   /** @type {ReadonlySet<number>} */
   let before = new Set(); // what was hidden before the first click of a double click
   const click = (/** @type {number} */ entry, /** @type {MouseEvent} */ event) => {
+    if (event.shiftKey) return showOnlyEntry(page, entry, page.store.state.hidden);
     if (event.detail > 1) return showOnlyEntry(page, entry, before);
     before = page.store.state.hidden;
     toggleEntry(page, entry);
   };
-  page.store.subscribe(["legend", "hidden", "dark", "tag", "tagFilter"], (state) => {
+  page.store.subscribe(["legend", "hidden", "dark", "tag", "tagFilter", ...FILTERS], (state) => {
     const { legend } = state;
-    redraw(box, [...(legend.kind === "ramp" ? scale(page, legend, state) : entries(legend, state, click)), filter(page, state)]);
+    redraw(box, [...(legend.kind === "ramp" ? scale(page, legend, state) : entries(page, legend, state, click)), filter(page, state)]);
   });
   return [];
 }
@@ -47,15 +48,17 @@ function filter(page, { tagFilter }) {
     () => filterByTag(page, "", 0), { id: "tag-filter" });
 }
 
-/** @param {CategoryLegend} legend @param {State} state @param {(entry: number, event: MouseEvent) => void} click */
-function entries(legend, { colouring, hidden }, click) {
+/** @param {Page} page @param {CategoryLegend} legend @param {State} state @param {(entry: number, event: MouseEvent) => void} click */
+function entries(page, legend, { colouring, hidden, hits, folderHits, tagHits }, click) {
+  const found = hits || folderHits || tagHits ? entryCounts(legend, (row) => isFound(page, row)) : null;
   return legend.entries.map(({ name, count, colour }, i) => {
     const dot = el("span", { class: "dot" });
     dot.style.background = css(colour);
     const short = colouring === "folder" && name.length > MAX_FOLDER ? `…${name.slice(1 - MAX_FOLDER)}` : name;
-    return el("button", { title: `${name}\nClick: hide or show. Double click: only this`,
-      "aria-pressed": String(!hidden.has(i)), on: { click: (event) => click(i, event) } },
-    dot, el("span", { class: "name", text: short }), el("span", { class: "count", text: count.toLocaleString() }));
+    const number = found ? `${found[i].toLocaleString()} / ${count.toLocaleString()}` : count.toLocaleString();
+    return el("button", { title: `${name}\nClick: hide or show. Double click, or Shift: only this`,
+      "aria-pressed": String(!hidden.has(i)), "data-row": i, class: found && !found[i] ? "none" : "", on: { click: (event) => click(i, event) } },
+    dot, el("span", { class: "name", text: short }), el("span", { class: "count", text: number }));
   });
 }
 

@@ -6,11 +6,12 @@ import { isPlaying } from "page/actions/playback.js";
 import { select, toggleSelected } from "page/actions/selection.js";
 import { pick } from "page/actions/tracks.js";
 import { MapView } from "page/map/map_view.js";
-import { shownEntry } from "page/core/colourings.js";
+import { rowColour } from "page/core/colourings.js";
 import { byId } from "shared/dom.js";
 
+// Of points that are filtered out: fainter than others on purpose, for they tell only that something is there.
 const GREY = { light: [188, 193, 198, 140], dark: [88, 95, 103, 150] };
-const OPACITY = 225; // of the points in colour
+const OPACITY = 255; // of the points in colour: less would cost contrast
 const PAN = 80; // pixels
 const ZOOM = 1.4;
 const TRAIL = 12; // tracks of Drift that are drawn
@@ -18,7 +19,7 @@ const TRAIL = 12; // tracks of Drift that are drawn
 /** @param {Page} page @returns {{ map: MapView, bindings: Binding[] }} */
 export function mapSection(page) {
   const element = byId("map", HTMLElement), { store, tracks } = page;
-  const map = new MapView(element, tracks, {
+  const map = new MapView(element, tracks, page.source.coverUrl, {
     isShown: (row) => isShown(page, row),
     hover: (row, x = 0, y = 0) => store.set({ hover: row < 0 ? null : { row, x, y } }),
     select: (rows, add) => select(page, rows, add),
@@ -39,11 +40,9 @@ export function mapSection(page) {
 function paint(page, map, { legend, hidden, selected, dark }) {
   const { n } = page.tracks, grey = dark ? GREY.dark : GREY.light;
   const colours = new Uint8Array(4 * n), front = new Uint8Array(n);
-  const colourOf = legend.kind === "ramp" ? (/** @type {number} */ row) => legend.colourOf(row, dark)
-    : (/** @type {number} */ row) => legend.entries[shownEntry(legend, hidden, row)].colour;
   for (let i = 0; i < n; i++) {
     front[i] = isShown(page, i) && (!selected || selected[i]) ? 1 : 0;
-    const colour = front[i] ? colourOf(i) : grey;
+    const colour = front[i] ? rowColour(legend, hidden, dark, i) : grey;
     colours[4 * i] = colour[0];
     colours[4 * i + 1] = colour[1];
     colours[4 * i + 2] = colour[2];

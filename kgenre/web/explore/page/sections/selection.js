@@ -1,14 +1,15 @@
 // The selected tracks and what they are for.
 
 /** @import { Binding, Page, State } from "page/core/types" */
-import { shownRows } from "page/actions/colouring.js";
+import { FILTERS, isShown, shownRows } from "page/actions/colouring.js";
 import { correct } from "page/actions/corrections.js";
+import { copyLink } from "page/actions/link.js";
 import { inOrder, setTagOrder } from "page/actions/model_tags.js";
 import { attempt, leftOut, say } from "page/actions/notices.js";
 import { playQueue, queuesAtHand } from "page/actions/queue.js";
+import { showAll } from "page/actions/search.js";
 import { exportSelection, select } from "page/actions/selection.js";
 import { pickAndReveal } from "page/actions/tracks.js";
-import { MAX_LINKED } from "page/core/link.js";
 import { count, duration } from "shared/text.js";
 import { correctionForm } from "page/ui/correction_form.js";
 import { button, byId, el, redraw } from "shared/dom.js";
@@ -20,7 +21,7 @@ import { followCurrent, trackList } from "page/ui/track_parts.js";
 export function selectionSection(page) {
   const section = byId("selection", HTMLElement), { playlist } = page.source;
   let before = -1; // the track that was the current one
-  page.store.subscribe(["selection", "current", "corrections", "genres", "tag", "sortByTag", "tagTables"], (state) => {
+  page.store.subscribe(["selection", "current", "corrections", "genres", "tag", "sortByTag", "tagTables", "legend", "hidden", ...FILTERS], (state) => {
     section.hidden = !state.selection.length;
     redraw(section, section.hidden ? [] : content(page, state));
     if (state.current !== before) followCurrent(section);
@@ -42,11 +43,22 @@ function content(page, { selection, corrections }) {
     el("h2", {}, el("span", { text: `${selection.length.toLocaleString()} selected` }),
       el("span", { class: "soft", text: duration(seconds) }),
       button("Clear", "Select nothing (Esc)", () => select(page, []))),
+    outside(page, selection),
     el("div", { class: "row" }, ...buttons(page)),
     form,
     orderRow(page, (sorted) => { attempt(page, setTagOrder(page, sorted)); }),
-    trackList(page, inOrder(page, selection), (row) => { pickAndReveal(page, row); }, { after: tagAside(page) }),
+    trackList(page, inOrder(page, selection), (row) => { pickAndReveal(page, row); }, { label: "Selection", after: tagAside(page) }),
   ];
+}
+
+/** How many of the selection are grey, and what shows them. @param {Page} page @param {readonly number[]} selection */
+function outside(page, selection) {
+  const hidden = selection.filter((row) => !isShown(page, row)).length;
+  if (!hidden) return null;
+  const { query, hits, folderHits, tagHits, hidden: entries } = page.store.state;
+  const by = query && hits && !folderHits && !tagHits && !entries.size ? "search" : "filters";
+  return el("div", { class: "row small", id: "selection-outside" }, el("span", { text: `${hidden.toLocaleString()} outside of the ${by}` }),
+    button("Show all", "End the search and all filters", () => showAll(page), { id: "show-all" }));
 }
 
 /** @param {Page} page */
@@ -57,7 +69,7 @@ function buttons(page) {
   const csv = button("⤓ CSV", "Save titles, artists, albums, genres and tags as a table", () => save(page, "csv"), { id: "csv" });
   const play = source.audio && button("▶ Play all", "One after the other, whole or the parts that decided: see Queue",
     () => attempt(page, playQueue(page, queuesAtHand(page)[0])), { id: "play-all" });
-  const link = button("Copy link", "Copy a link to this selection", () => copyLink(page), { id: "copy-link" });
+  const link = button("Copy link", "Copy a link to this selection and what else is shown", () => copyLink(page), { id: "copy-link" });
   const tags = source.tags && button("Tags…", "Write genres and moods into the files: shows first what would change",
     () => store.set({ tagDialog: { rows: selection } }), { id: "tags" });
   return [playlist, csv, play, link, tags];
@@ -70,11 +82,4 @@ function save(page, kind) {
     download(file, `kgenre ${count(length - skipped, "recording")}.${kind}`);
     say(page, `Saved ${count(length - skipped, "recording")} as ${kind}.${leftOut(skipped)}`);
   }));
-}
-
-/** @param {Page} page */
-function copyLink(page) {
-  if (page.store.state.selection.length > MAX_LINKED) return say(page, `A link holds at most ${count(MAX_LINKED, "recording")}.`);
-  navigator.clipboard.writeText(location.href).then(() => say(page, "Link copied."),
-    () => say(page, "Copy the link from the address bar."));
 }

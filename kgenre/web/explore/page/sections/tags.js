@@ -5,7 +5,7 @@
 import { attempt, leftOut } from "page/actions/notices.js";
 import { takeTags, wantedTags } from "page/actions/tags.js";
 import { count } from "shared/text.js";
-import { failureTable, moreRow, openDialog } from "page/ui/dialog.js";
+import { failureTable, isDialogOpen, moreRow, openDialog } from "page/ui/dialog.js";
 import { button, el } from "shared/dom.js";
 
 const MAX_ROWS = 500;
@@ -18,12 +18,13 @@ export function tagsSection(page) {
   return [];
 }
 
-/** @param {Page} page @param {readonly number[]} rows @param {TagChoices} choices */
-async function preview(page, rows, choices) {
+/** @param {Page} page @param {readonly number[]} rows @param {TagChoices} choices @param {boolean} again for the dialog that is open */
+async function preview(page, rows, choices, again = false) {
   const { tags } = page.source, wanted = wantedTags(page, rows, choices);
   if (!tags) return;
   /** @type {TagPreview} */
   const plan = await tags.preview(wanted);
+  if (again && !isDialogOpen()) return; // it was closed meanwhile
   const write = button(`Write ${count(plan.changes.length, "tag")}`, "Change the files; the old tags are kept for Undo",
     () => change(page, write, () => tags.write({ ...wanted, plan: plan.plan }), "Tags written", "Changed"),
     { class: "main", id: "write-tags", disabled: !plan.changes.length });
@@ -40,7 +41,7 @@ function boxes(page, rows, choices) {
   const { several, tagNames } = page.tracks;
   const box = (/** @type {string} */ id, /** @type {keyof TagChoices} */ name, /** @type {string} */ text) => {
     const input = el("input", { type: "checkbox", id, checked: choices[name],
-      on: { change: () => attempt(page, preview(page, rows, { ...choices, [name]: input.checked })) } });
+      on: { change: () => attempt(page, preview(page, rows, { ...choices, [name]: input.checked }, true)) } });
     return el("p", {}, el("label", {}, input, ` ${text}`));
   };
   return [several ? null : box("several-genres", "several", "several genres, where further ones have at least 20\u00a0%"),

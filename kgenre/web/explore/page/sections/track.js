@@ -8,11 +8,12 @@ import { colourByTag } from "page/actions/model_tags.js";
 import { attempt } from "page/actions/notices.js";
 import { startPath } from "page/actions/path.js";
 import { isPlaying, playSlice } from "page/actions/playback.js";
+import { chooseSlice } from "page/actions/tracks.js";
 import { count, duration } from "shared/text.js";
 import { correctionForm } from "page/ui/correction_form.js";
 import { button, byId, el, redraw } from "shared/dom.js";
 import { heatMap } from "page/ui/heat_map.js";
-import { timeline } from "shared/timeline.js";
+import { trackTimeline } from "page/ui/track_timeline.js";
 import { genreBars, tagChips, trackHeading } from "page/ui/track_parts.js";
 
 /** @type {(keyof State)[]} */
@@ -59,7 +60,8 @@ function files(paths, length) {
 /** @param {Page} page @param {State} state @param {TrackDetails} details */
 function analysis(page, { current: row, slice, heatMap: heat, heatMapPending }, details) {
   const { tracks } = page, isThis = heat && heat.row === row && heat.slice === slice;
-  const line = timeline(details, tracks.sliceSeconds, tracks.seconds[row], slice, (chosen) => playSlice(page, row, details, chosen));
+  const line = trackTimeline(tracks, row, details, slice,
+    { choose: (chosen) => chooseSlice(page, chosen), play: (chosen) => playSlice(page, row, details, chosen) });
   return [line, el("div", { class: "row" }, ...buttons(page, heatMapPending?.row === row && heatMapPending.slice === slice)),
     isThis ? heatMap(heat.answer) : null];
 }

@@ -45,8 +45,9 @@ function serverSource(data, get, post, postJson) {
     },
     corrections: {
       correct: (ids, genre) => postJson("/corrections", { ids, genre }),
-      retrain: (useTags) => postJson("/head/retrain", { use_tags: useTags }),
-      resetHead: () => postJson("/head/reset"),
+      preview: (useTags) => postJson("/head/preview", { use_tags: useTags }),
+      retrain: (plan) => postJson("/head/retrain", { plan }),
+      undo: () => postJson("/head/undo"),
     },
     tags: {
       preview: (wanted) => postJson("/tags/preview", wanted),

@@ -12,12 +12,20 @@ const MIN_LOSS = 0.02; // of a cell that is worth naming
 
 /** @param {HeatMap} answer */
 export function heatMap(answer) {
-  const canvas = el("canvas", { class: "heat" }), largest = Math.max(...answer.probability_loss.flat());
+  const canvas = el("canvas", { class: "heat", role: "img", "aria-label": description(answer) }), largest = Math.max(...answer.probability_loss.flat());
   requestAnimationFrame(() => draw(canvas, answer, largest));
   const text = largest < MIN_LOSS
     ? `No single cell decides: without any one of them the genre stays ${answer.genre}.`
     : `Without the brightest cell the probability of ${answer.genre} falls from ${percent(answer.probability)} to ${percent(answer.probability - largest)}.`;
   return el("section", {}, canvas, el("div", { class: "small soft", text }));
+}
+
+/** Which cell matters most. @param {HeatMap} answer */
+function description({ genre, probability_loss: losses, band_edges_hz: edges }) {
+  const largest = Math.max(...losses.flat()), band = losses.findIndex((row) => row.includes(largest)), part = losses[band].indexOf(largest);
+  const [low, high] = [edges[band], edges[band + 1]].map((hz) => Math.round(hz));
+  return "Spectrogram of the slice with the cells that matter: " + (largest < MIN_LOSS ? "none stands out"
+    : `most for ${genre} from ${low} to ${high} Hz, in part ${part + 1} of ${losses[band].length} of its time`);
 }
 
 /** @param {HTMLCanvasElement} canvas @param {HeatMap} answer @param {number} largest loss */

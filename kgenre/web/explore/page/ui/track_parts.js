@@ -5,8 +5,9 @@
 /** @import { Child } from "shared/dom.js" */
 import { NEUTRAL, css, labelColour } from "shared/colours.js";
 import { count, duration, percent } from "shared/text.js";
-import { AGREEMENT } from "page/core/tracks.js";
+import { AGREEMENT, UNSURE as UNSURE_NAME } from "page/core/tracks.js";
 import { el } from "shared/dom.js";
+import { rovingRows } from "shared/roving.js";
 import { genreBar } from "shared/genre_bar.js";
 
 const MAX_ROWS = 200;
@@ -71,25 +72,33 @@ export function followCurrent(section) {
 }
 
 /**
- * A list of tracks, as far as it is of use.
+ * A list of recordings, as far as it is of use: one stop of the Tab key, within which the arrows move.
  *
  * @param {Page} page
  * @param {readonly number[]} rows
  * @param {(row: number) => void} click
- * @param {{ before?: (row: number) => Child, after?: (row: number) => string }} options what stands beside a track
+ * @param {{ label: string, before?: (row: number) => Child, after?: (row: number) => string }} options its name, and what stands beside a recording
  */
-export function trackList({ tracks, store }, rows, click, options = {}) {
-  const { before = () => null, after = (row) => duration(tracks.seconds[row]) } = options;
+export function trackList({ tracks, store }, rows, click, { label, before = () => null, after = (row) => duration(tracks.seconds[row]) }) {
   const items = rows.slice(0, MAX_ROWS).map((row) => {
-    const dot = el("span", { class: "dot" });
-    dot.style.background = css(tracks.unsure[row] ? NEUTRAL : labelColour(tracks.label(row)));
-    const credits = tracks.credits(row).slice(0, 2).join(" · ") || tracks.text("folder", row);
-    return el("li", { class: row === store.state.current ? "current" : "", on: { click: () => click(row) } },
-      before(row), dot,
-      el("div", { class: "text" }, el("div", { text: tracks.title(row) }), el("div", { class: "soft small", text: credits })),
-      el("span", { class: "aside", text: after(row) }));
+    const current = row === store.state.current;
+    const pick = el("button", { class: "pick", "data-row": row, on: { click: () => click(row) } },
+      ...rowParts(tracks, row), el("span", { class: "aside", text: after(row) }));
+    if (current) pick.setAttribute("aria-current", "true");
+    return el("li", { class: current ? "current" : "" }, before(row), pick);
   });
   const hidden = rows.length - items.length;
   const more = hidden > 0 ? el("li", { class: "soft", text: `and ${hidden.toLocaleString()} more` }) : null;
-  return el("ul", { class: "list" }, ...items, more);
+  const list = el("ul", { class: "list", role: "list", "aria-label": label }, ...items, more);
+  rovingRows(list, "li", "button, input");
+  return list;
+}
+
+/** A recording in a line: its genre as a dot, title, artist and album. @param {Tracks} tracks @param {number} row */
+export function rowParts(tracks, row) {
+  const unsure = tracks.unsure[row], genre = unsure ? UNSURE_NAME : tracks.genre(row), dot = el("span", { class: "dot", title: genre });
+  dot.style.background = css(unsure ? NEUTRAL : labelColour(tracks.label(row)));
+  const credits = tracks.credits(row).slice(0, 2).join(" · ") || tracks.text("folder", row);
+  return [dot, el("span", { class: "text" }, el("span", { text: tracks.title(row) }), el("span", { class: "soft small", text: credits }),
+    el("span", { class: "unseen", text: genre }))];
 }
