@@ -664,6 +664,22 @@ def track(tab):
     tab.click("#legend button >> nth=1")
 
 
+def player(tab):
+    tab.click("#play-all")
+    until(tab, "kgenre.state.playback !== null && kgenre.state.details !== null")
+    tab.click("#queue-button")
+    tab.wait_for_selector("#queue li.current")
+    tab.click("#toggle")
+
+
+def drift(tab):
+    tab.click("#drift")
+    until(tab, "kgenre.state.playback !== null")
+    tab.click("#toggle")
+    tab.click("#queue-button")
+    tab.wait_for_selector("#less-like-this")
+
+
 def nothing(tab):
     pass
 
@@ -678,15 +694,18 @@ VIEWS = {
     "failures": ("", failure_dialog),
     "reliability": ("", reliability_dialog),
     "tags": ("sel=1.2.3", tag_dialog),
+    "player": ("sel={song}.{other}", player),
+    "drift": ("track={song}", drift),
 }
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("view", VIEWS)
 def test_view_has_no_accessibility_fault(server, browser, songs, view, scheme):
+    ids = {name.removesuffix(".ogg"): base36(track) for name, track in songs.items()}
     context = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme=scheme)
     tab, (address, prepare) = context.new_page(), VIEWS[view]
-    opened(tab, f"{server}/#{address.format(song=base36(songs['song.ogg']))}")
+    opened(tab, f"{server}/#{address.format(**ids)}")
     prepare(tab)
     tab.wait_for_timeout(100)
     if SHOTS:

@@ -62,7 +62,7 @@ async function chooseOnce(page) {
   const now = store.state; // Drift may have been ended meanwhile, or begun again
   const row = found.map(([id]) => tracks.rowOf.get(id)).findLast((one) => one !== undefined);
   if (now.drift !== drift || !now.queue) return;
-  if (row === undefined) return say(page, "Drift ends here: all other recordings were played, or are to be avoided.");
+  if (row === undefined) return;
   store.set({ queue: { ...now.queue, rows: [...now.queue.rows, row] }, drift: { ...drift, chosen: [...drift.chosen, row] } });
 }
 

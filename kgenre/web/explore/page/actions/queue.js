@@ -54,7 +54,11 @@ export async function skip(page, by) {
 async function placeBeside(page, by) {
   const { queue, drift } = page.store.state;
   if (!queue) return -1;
-  if (by > 0 && drift) return nextPlace(page);
+  if (by > 0 && drift) {
+    const place = await nextPlace(page);
+    if (place < 0) sayEnd(page);
+    return place;
+  }
   if (queue.at < 0) return by > 0 ? 0 : queue.rows.length - 1;
   return drift ? Math.max(0, queue.at + by) : (queue.at + by + queue.rows.length) % queue.rows.length;
 }
@@ -65,6 +69,11 @@ async function nextPlace(page) {
   if (page.store.state.drift && isLast(page.store.state.queue)) await choose(page);
   const { queue } = page.store.state;
   return queue && !isLast(queue) ? queue.at + 1 : -1;
+}
+
+/** Where Drift has nothing left. @param {Page} page */
+function sayEnd(page) {
+  if (page.store.state.drift) say(page, "Drift ends here: all other recordings were played, or are to be avoided.");
 }
 
 /** Whether the panel and the map go along with what is played: not where another track is looked at, or a text is typed. @param {State} state */
@@ -95,7 +104,10 @@ export function jumpTo(page, place) {
 export async function goOn(page) {
   const { playback } = page.store.state, place = await nextPlace(page), { queue } = page.store.state;
   if (page.store.state.playback !== playback) return true; // another one was chosen meanwhile
-  if (!queue || place < 0) return false;
+  if (!queue || place < 0) {
+    sayEnd(page);
+    return false;
+  }
   await goTo(page, queue, place, { show: follows(page.store.state), play: true });
   return true;
 }

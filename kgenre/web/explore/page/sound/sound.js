@@ -86,12 +86,15 @@ export class Sound {
     if (this.#old) this.#close(this.#old);
     this.#old = null;
     this.#deck?.voice.pause();
+    this.#context?.suspend(); // it would keep the sound device awake
   }
 
   /** @param {number} volume 0 to 1, as it is heard */
   setVolume(volume) {
     this.#volume = volume ** 2; // loudness is no straight line
-    if (this.#context) this.#master?.gain.setTargetAtTime(this.#volume, this.#context.currentTime, 0.01);
+    const gain = this.#master?.gain;
+    if (gain && this.#paused) gain.value = this.#volume; // no time passes that it could change in
+    else if (this.#context) gain?.setTargetAtTime(this.#volume, this.#context.currentTime, 0.01);
   }
 
   #graph() {
