@@ -447,10 +447,11 @@ def test_start_surprise_plays_a_recording_from_its_deciding_slice(server, tab):
     opened(tab, server)
     tab.click("#sound")  # even where a click plays nothing
     tab.click("#surprise")
-    until(tab, "kgenre.state.playback !== null")
+    until(tab, "kgenre.state.playback !== null && kgenre.state.details !== null")
     state = tab.evaluate("""() => { const { playback, current, details } = kgenre.state;
-        return { row: playback.row, current, slice: playback.slice, deciding: details.deciding_slice }; }""")
-    assert state["row"] == state["current"] and state["slice"] == state["deciding"]
+        const deciding = details.slice_starts[details.deciding_slice];
+        return { row: playback.row, current, from: playback.seconds, deciding }; }""")
+    assert state["row"] == state["current"] and state["from"] == state["deciding"]
 
 
 def test_start_path_leads_between_two_far_recordings(server, tab):
@@ -532,7 +533,7 @@ def test_timeline_arrows_choose_a_slice_and_enter_plays_it(server, tab, songs):
     assert re.fullmatch(r"0:08: jazz \d+\s%", tab.get_attribute("#timeline", "aria-valuetext"))
     assert tab.get_attribute("#timeline", "aria-valuenow") == "5"
     press(tab, "ArrowRight", "ArrowLeft", "Enter")
-    until(tab, "kgenre.state.playback !== null && kgenre.state.playback.slice === 3")
+    until(tab, "kgenre.state.playback?.seconds === 6")
     press(tab, "Home")
     until(tab, "kgenre.state.slice === 0")
 
