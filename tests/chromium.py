@@ -24,9 +24,9 @@ def chromium():
 
 
 @contextlib.contextmanager
-def new_tab(browser):
+def new_tab(browser, **options):
     """A new tab; the test fails if a script does."""
-    page, errors = browser.new_page(viewport={"width": 1200, "height": 800}), []
+    page, errors = browser.new_page(viewport={"width": 1200, "height": 800}, **options), []
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
     page.close()

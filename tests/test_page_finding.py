@@ -447,10 +447,11 @@ def test_start_surprise_plays_a_recording_from_its_deciding_slice(server, tab):
     opened(tab, server)
     tab.click("#sound")  # even where a click plays nothing
     tab.click("#surprise")
-    until(tab, "kgenre.state.playback !== null")
+    until(tab, "kgenre.state.playback !== null && kgenre.state.details !== null")
     state = tab.evaluate("""() => { const { playback, current, details } = kgenre.state;
-        return { row: playback.row, current, slice: playback.slice, deciding: details.deciding_slice }; }""")
-    assert state["row"] == state["current"] and state["slice"] == state["deciding"]
+        const deciding = details.slice_starts[details.deciding_slice];
+        return { row: playback.row, current, from: playback.seconds, deciding }; }""")
+    assert state["row"] == state["current"] and state["from"] == state["deciding"]
 
 
 def test_start_path_leads_between_two_far_recordings(server, tab):
@@ -532,7 +533,7 @@ def test_timeline_arrows_choose_a_slice_and_enter_plays_it(server, tab, songs):
     assert re.fullmatch(r"0:08: jazz \d+\s%", tab.get_attribute("#timeline", "aria-valuetext"))
     assert tab.get_attribute("#timeline", "aria-valuenow") == "5"
     press(tab, "ArrowRight", "ArrowLeft", "Enter")
-    until(tab, "kgenre.state.playback !== null && kgenre.state.playback.slice === 3")
+    until(tab, "kgenre.state.playback?.seconds === 6")
     press(tab, "Home")
     until(tab, "kgenre.state.slice === 0")
 
@@ -664,6 +665,22 @@ def track(tab):
     tab.click("#legend button >> nth=1")
 
 
+def player(tab):
+    tab.click("#play-all")
+    until(tab, "kgenre.state.playback !== null && kgenre.state.details !== null")
+    tab.click("#queue-button")
+    tab.wait_for_selector("#queue li.current")
+    tab.click("#toggle")
+
+
+def drift(tab):
+    tab.click("#drift")
+    until(tab, "kgenre.state.playback !== null")
+    tab.click("#toggle")
+    tab.click("#queue-button")
+    tab.wait_for_selector("#less-like-this")
+
+
 def nothing(tab):
     pass
 
@@ -678,15 +695,18 @@ VIEWS = {
     "failures": ("", failure_dialog),
     "reliability": ("", reliability_dialog),
     "tags": ("sel=1.2.3", tag_dialog),
+    "player": ("sel={song}.{other}", player),
+    "drift": ("track={song}", drift),
 }
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("view", VIEWS)
 def test_view_has_no_accessibility_fault(server, browser, songs, view, scheme):
+    ids = {name.removesuffix(".ogg"): base36(track) for name, track in songs.items()}
     context = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme=scheme)
     tab, (address, prepare) = context.new_page(), VIEWS[view]
-    opened(tab, f"{server}/#{address.format(song=base36(songs['song.ogg']))}")
+    opened(tab, f"{server}/#{address.format(**ids)}")
     prepare(tab)
     tab.wait_for_timeout(100)
     if SHOTS:

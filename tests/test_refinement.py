@@ -550,7 +550,7 @@ def test_page_refined_track_changes_its_genre_tags_and_doubt_and_nothing_else(se
     tab.mouse.move(box["x"] + 1, box["y"] + 1)  # the card is hidden by a click, until another point was pointed at
     tab.mouse.move(box["x"] + x, box["y"] + y)
     tab.wait_for_selector("#card:not([hidden])")
-    until(tab, "kgenre.state.sounding")
+    until(tab, "kgenre.sound.inside.deck?.sounded")
     kept = """JSON.stringify([[...kgenre.tracks.x], [...kgenre.tracks.y], kgenre.state.selection,
         kgenre.state.hover])"""
     before = tab.evaluate(kept)
@@ -575,7 +575,9 @@ def test_page_refined_track_changes_its_genre_tags_and_doubt_and_nothing_else(se
         assert "Unsure: none of these may fit" in text and "noisy" in text
     assert tab.evaluate(f"kgenre.tracks.unsure[{row}]") == 1 and tab.evaluate(colour) != quiet_colour
     assert tab.evaluate("kgenre.state.playback.serial === 1 && kgenre.state.current") == row
-    deciding, shown = tab.evaluate("[kgenre.state.playback, kgenre.state].map((s) => s.details.slice_starts[s.slice])")
+    deciding, shown = tab.evaluate(
+        "[kgenre.state.playback.seconds, kgenre.state.details.slice_starts[kgenre.state.slice]]"
+    )
     assert abs(deciding - shown) <= 0.5  # the slice that was chosen is the nearest in time
     until(tab, "document.getElementById('refinement').hidden")
     shoot(tab, "done")

@@ -17,9 +17,10 @@ ALLOWED = {
         "core": {"core"},
         "sources": {"core", "sources"},
         "map": {"core", "map"},
+        "sound": {"core", "sound"},
         "ui": {"core", "ui"},
         "actions": {"core", "actions"},
-        "sections": {"core", "map", "ui", "actions"},
+        "sections": {"core", "map", "sound", "ui", "actions"},
         "app.js": {"core", "sources", "sections"},
     },
     "classify": {

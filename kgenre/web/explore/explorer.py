@@ -230,18 +230,37 @@ class Explorer:
         table = self.library.tracks(tracks).loc[tracks]
         return [[payload.shown(path), payload.shown(folder)] for path, folder in zip(table["path"], table["folder"])]
 
-    def neighbours(self, track: int, n: int, max_distance: float) -> list[list]:
-        """[id, cosine distance] of the nearest tracks, nearest first; copies of the same audio are left out."""
+    def neighbours(
+        self, track: int, n: int, max_distance: float, exclude: Sequence[int] = (), avoid: Sequence[int] = ()
+    ) -> list[list]:
+        """[id, cosine distance] of the nearest tracks, nearest first; copies of the same audio are left out.
+
+        Args:
+            exclude: ids that are left out, with their copies.
+            avoid: ids; so is what is nearer to one of them than to the track, of the MAX_TRACKS nearest.
+        """
         if not (1 <= n <= MAX_TRACKS and 0 <= max_distance <= 2):
             raise KgenreError(
                 f"`n` must be in [1, {MAX_TRACKS}], `max_distance` in [0, 2]. Received: {n}, {max_distance}."
             )
         row = self.row(self.file(track))
         name = payload.shown(self.library.path_of(track))
-        rows, distances = nearest_songs(self.vectors, row, n, self._others(row), name)
+        avoided = np.flatnonzero(np.isin(self.ids, avoid))
+        allowed = self._others(row, *np.flatnonzero(np.isin(self.ids, exclude)), *avoided)
+        rows, distances = nearest_songs(self.vectors, row, MAX_TRACKS if len(avoided) else n, allowed, name)
         near = distances <= max_distance
-        ids = self.ids[rows[near]].tolist()
-        return [[other, round(distance, 4)] for other, distance in zip(ids, distances[near].tolist())]
+        if len(avoided):
+            near &= distances <= self._distances(rows, avoided)
+        ids = self.ids[rows[near][:n]].tolist()
+        return [[other, round(distance, 4)] for other, distance in zip(ids, distances[near][:n].tolist())]
+
+    def _distances(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """Of each row, the cosine distance of the nearest of ascending others: (rows,)."""
+        order = np.argsort(rows)
+        cosines = self.vectors.units(rows[order]) @ self.vectors.units(others).T  # (rows, others)
+        nearest = np.empty(len(rows))
+        nearest[order] = 1 - cosines.max(axis=1)
+        return nearest
 
     def path(self, first: int, last: int, n: int) -> list[int]:
         """Ids of the tracks that lead from one to the other."""

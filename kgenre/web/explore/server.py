@@ -5,12 +5,12 @@ import secrets
 import socket
 from typing import Annotated
 
-from fastapi import Body, FastAPI
+from fastapi import Body, FastAPI, Query
 from fastapi.responses import FileResponse, JSONResponse, Response
 
 from kgenre.core.errors import KgenreError
 from kgenre.web.explore import head_plan, heat_maps, media, tag_writing
-from kgenre.web.explore.explorer import Explorer
+from kgenre.web.explore.explorer import MAX_TRACKS, Explorer
 from kgenre.web.guard import Guard
 from kgenre.web.page_files import IMPORT_MAP, SERVED_HEAD, add_page_files, fill_page
 
@@ -18,6 +18,7 @@ PACKAGE = "kgenre.web.explore"
 SKIPPED = "X-Kgenre-Skipped"  # recordings of a selection that are no longer in the library
 
 Ids = Annotated[list[int], Body()]
+FewIds = Annotated[list[int], Query(max_length=MAX_TRACKS)]
 
 
 def make_app(explorer: Explorer, port: int, token: str | None = None):
@@ -59,8 +60,8 @@ def _add_reading(app: FastAPI, explorer: Explorer) -> None:
         return explorer.track(track)
 
     @app.get("/neighbours/{track}")
-    def neighbours(track: int, n: int = 30, max_distance: float = 2.0):
-        return explorer.neighbours(track, n, max_distance)
+    def neighbours(track: int, n: int = 30, max_distance: float = 2.0, exclude: FewIds = (), avoid: FewIds = ()):
+        return explorer.neighbours(track, n, max_distance, exclude, avoid)
 
     @app.get("/path/{first}/{last}")
     def path(first: int, last: int, n: int = 12):

@@ -20,13 +20,5 @@ export function playFrom(audio, url, seconds, failed) {
   audio.load();
 }
 
-/** Plays a short clip from its beginning. @param {HTMLAudioElement} audio @param {string} url @param {() => void} failed */
-export function playClip(audio, url, failed) {
-  audio.onloadedmetadata = null;
-  audio.onerror = failed;
-  audio.src = url;
-  startPlaying(audio);
-}
-
 /** @param {HTMLAudioElement} audio */
 export function startPlaying(audio) { audio.play().catch(() => {}); } // it was paused, or another file was chosen meanwhile

@@ -19,7 +19,7 @@ const MIN_COLUMN = 8; // pixels; slices that lie far apart are drawn where they 
 export function timeline(details, sliceSeconds, seconds, chosen, click) {
   const canvas = el("canvas", { class: "timeline", title: "Genres slice by slice; click to play from there" });
   const end = timelineEnd(details.slice_starts, sliceSeconds, seconds), columns = sliceColumns(details.slice_starts, sliceSeconds, end);
-  requestAnimationFrame(() => draw(canvas, details, columns, end, chosen));
+  requestAnimationFrame(() => drawTimeline(canvas, details, columns, end, chosen));
   canvas.addEventListener("click", (event) => {
     const box = canvas.getBoundingClientRect();
     click(columnAt(columns, ((event.clientX - box.left) / box.width) * end));
@@ -59,13 +59,13 @@ export function columnAt(columns, seconds) {
 }
 
 /**
- * @param {HTMLCanvasElement} canvas
+ * @param {HTMLCanvasElement} canvas already in the page
  * @param {SliceGenres} details
  * @param {{ left: number, right: number }[]} columns
  * @param {number} end
  * @param {number} chosen
  */
-function draw(canvas, details, columns, end, chosen) {
+export function drawTimeline(canvas, details, columns, end, chosen) {
   const { context, width, height } = sharpContext(canvas), gap = columns.length < 100 ? 1 : 0, dark = isOnDark(canvas);
   context.textAlign = "center";
   context.font = "11px system-ui";

@@ -16,11 +16,14 @@ import { linkSection } from "page/sections/link.js";
 import { mapSection } from "page/sections/map.js";
 import { mapKeysSection } from "page/sections/map_keys.js";
 import { messageSection } from "page/sections/message.js";
+import { mediaSessionSection } from "page/sections/media_session.js";
 import { moreSection } from "page/sections/more.js";
 import { namesSection } from "page/sections/names.js";
 import { neighboursSection } from "page/sections/neighbours.js";
 import { outsideSection } from "page/sections/outside.js";
+import { playerSection } from "page/sections/player.js";
 import { pointedSection } from "page/sections/pointed.js";
+import { queueSection } from "page/sections/queue.js";
 import { refinementSection } from "page/sections/refinement.js";
 import { searchSection } from "page/sections/search.js";
 import { selectionSection } from "page/sections/selection.js";
@@ -44,12 +47,13 @@ async function start() {
   document.title = `${tracks.name} · kgenre`;
   const theme = themeSection(page), { map, bindings } = mapSection(page); // colours first, for all that is drawn
   const others = [searchSection, toolsSection].flatMap((section) => section(page));
-  const rest = [startSection, soundSection, neighboursSection, selectionSection, correctionsSection, trackSection,
-    colouringSection, failuresSection, folderSection, legendSection, hoverCardSection, footerSection, messageSection,
-    refinementSection, tagsSection, linkSection, moreSection].flatMap((section) => section(page));
+  const { sound, bindings: listening } = soundSection(page);
+  const rest = [playerSection, queueSection, mediaSessionSection, startSection, neighboursSection, selectionSection,
+    correctionsSection, trackSection, colouringSection, failuresSection, folderSection, legendSection, hoverCardSection,
+    footerSection, messageSection, refinementSection, tagsSection, linkSection, moreSection].flatMap((section) => section(page));
   const ofMap = [mapKeysSection, namesSection, outsideSection, pointedSection].flatMap((section) => section(page, map));
-  keyboardSection(page, [...others, ...bindings, ...ofMap, ...rest, ...theme]);
-  Object.assign(window, { kgenre: { ...page, map, get state() { return page.store.state; } } }); // to look inside
+  keyboardSection(page, [...others, ...bindings, ...ofMap, ...listening, ...rest, ...theme]);
+  Object.assign(window, { kgenre: { ...page, map, sound, get state() { return page.store.state; } } }); // to look inside
   document.documentElement.dataset.ready = String(Math.round(performance.now()));
 }
 

@@ -7,7 +7,7 @@ import { showTrack } from "page/actions/tracks.js";
 export function goBack(page) {
   const { store } = page, { pathFrom, selection, query, tagFilter } = store.state;
   if (pathFrom >= 0) store.set({ pathFrom: -1 });
-  else if (selection.length) { select(page, []); store.set({ path: [] }); }
+  else if (selection.length) select(page, []);
   else if (query) search(page, "");
   else if (tagFilter) filterByTag(page, "", 0);
   else showTrack(page, -1);

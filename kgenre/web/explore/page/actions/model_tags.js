@@ -5,6 +5,7 @@
 import { setColouring } from "page/actions/colouring.js";
 import { attempt } from "page/actions/notices.js";
 import { TAG_COLOURING, offeredColourings } from "page/core/colourings.js";
+import { lasting } from "page/core/queue.js";
 import { TagTable } from "page/core/tag_table.js";
 
 /** @type {WeakMap<Page, Promise<void>>} */
@@ -44,9 +45,9 @@ export function nextColouring(page) {
 /** Leaves only tracks in colour in which a tag has at least this probability; 0 leaves all. @param {Page} page @param {string} tag @param {number} least */
 export async function filterByTag(page, tag, least) {
   const { store, tracks } = page;
-  if (!(least > 0)) return store.set({ tagFilter: null, tagHits: null, sequence: null });
+  if (!(least > 0)) return store.set({ tagFilter: null, tagHits: null });
   await loadTags(page);
-  store.set({ tagFilter: { tag, least }, tagHits: hits(tracks, { tag, least }), sequence: null });
+  store.set({ tagFilter: { tag, least }, tagHits: hits(tracks, { tag, least }), queue: lasting(store.state.queue) });
 }
 
 /** @param {Tracks} tracks @param {{ tag: string, least: number }} filter */
@@ -65,7 +66,7 @@ export async function updateTags(page, data) {
 /** Whether lists are in the order of a tag. @param {Page} page @param {boolean} sortByTag */
 export async function setTagOrder(page, sortByTag) {
   await loadTags(page);
-  page.store.set({ sortByTag, sequence: null });
+  page.store.set({ sortByTag, queue: lasting(page.store.state.queue) });
 }
 
 /** Rows in the order of the tag where lists have it, else as they are. @param {Page} page @param {readonly number[]} rows */

@@ -4,6 +4,7 @@
 import { randomOf, shownRows } from "page/actions/colouring.js";
 import { say } from "page/actions/notices.js";
 import { select } from "page/actions/selection.js";
+import { queueOf } from "page/core/queue.js";
 
 const LENGTH = 12; // tracks, with both ends
 
@@ -22,7 +23,8 @@ export async function finishPath(page, row) {
   const ids = await source.path(tracks.ids[from], tracks.ids[row], LENGTH);
   const path = ids.flatMap((id) => tracks.rowOf.get(id) ?? []);
   select(page, path);
-  store.set({ path, neighbours: [], neighboursOf: -1, reveal: { rows: path } });
+  const queue = queueOf("path", `Path to ${tracks.title(row)}`, path);
+  store.set({ path, queue, drift: null, neighbours: [], neighboursOf: -1, reveal: { rows: path } });
 }
 
 /** A path between a random recording and the one that lies farthest from it on the map. @param {Page} page */

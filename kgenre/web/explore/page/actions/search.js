@@ -5,11 +5,13 @@ import { shownRows } from "page/actions/colouring.js";
 import { filterByTag } from "page/actions/model_tags.js";
 import { say } from "page/actions/notices.js";
 import { select } from "page/actions/selection.js";
+import { lasting } from "page/core/queue.js";
 import { count } from "shared/text.js";
 
 /** @param {Page} page @param {string} query */
 export function search({ store, tracks }, query) {
-  store.set({ query, hits: tracks.search(query), sequence: null });
+  const hits = tracks.search(query);
+  store.set({ query, hits, queue: hits ? lasting(store.state.queue) : store.state.queue });
 }
 
 /** Shows the recordings with a file in a folder or below it; "" shows all. @param {Page} page @param {string} folder */

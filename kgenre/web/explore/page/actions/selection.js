@@ -2,13 +2,15 @@
 
 /** @import { Page } from "page/core/types" */
 import { inOrder } from "page/actions/model_tags.js";
+import { lasting, withoutRows } from "page/core/queue.js";
 
 /** @param {Page} page @param {readonly number[]} rows @param {boolean} add to those that are selected */
 export function select({ store, tracks }, rows, add = false) {
   const selection = add ? [...new Set([...store.state.selection, ...rows])] : rows;
   const selected = selection.length ? new Uint8Array(tracks.n) : null;
   for (const row of selection) if (selected) selected[row] = 1;
-  store.set({ selection, selected, sequence: null });
+  const { queue } = store.state;
+  store.set({ selection, selected, path: [], queue: selection.length ? lasting(queue) : queue });
 }
 
 /** @param {Page} page @param {number} row */
@@ -19,13 +21,14 @@ export function toggleSelected(page, row) {
 
 /** Removes the tracks that are gone from the state, and nothing else. @param {Page} page */
 export function dropGone(page) {
-  const { store, tracks } = page, { selection, selected, hover, pathFrom, near, neighbours, path } = store.state;
+  const { store, tracks } = page, { selection, selected, hover, pathFrom, near, neighbours, path, queue } = store.state;
   const isThere = (/** @type {number} */ row) => !tracks.gone[row];
   const kept = selection.filter(isThere);
   store.set({
     gone: tracks.fileIds.length - tracks.filesThere, hover: hover && isThere(hover.row) ? hover : null,
     pathFrom: pathFrom >= 0 && isThere(pathFrom) ? pathFrom : -1, path: path.filter(isThere),
-    near: near.filter(([row]) => isThere(row)), neighbours: neighbours.filter(([row]) => isThere(row)), sequence: null,
+    near: near.filter(([row]) => isThere(row)), neighbours: neighbours.filter(([row]) => isThere(row)),
+    queue: queue && withoutRows(queue, isThere),
     corrections: new Map([...store.state.corrections].filter(([row]) => isThere(row))),
     selection: kept, selected: kept.length ? selected?.map((one, row) => (isThere(row) ? one : 0)) ?? null : null,
   });
@@ -33,8 +36,14 @@ export function dropGone(page) {
 
 /** @param {Page} page @param {"csv" | "m3u8"} kind */
 export async function exportSelection(page, kind) {
-  const { store, source, tracks } = page, ids = inOrder(page, store.state.selection).map((row) => tracks.ids[row]);
-  if (!ids.length) throw new Error("Select tracks first: Lasso or Box, then draw around them.");
+  const rows = inOrder(page, page.store.state.selection);
+  if (!rows.length) throw new Error("Select tracks first: Lasso or Box, then draw around them.");
+  return exportRows(page, rows, kind);
+}
+
+/** @param {Page} page @param {readonly number[]} rows in the order of the file @param {"csv" | "m3u8"} kind */
+export function exportRows({ source, tracks }, rows, kind) {
+  const ids = rows.map((row) => tracks.ids[row]);
   return kind === "m3u8" && source.playlist ? source.playlist(ids) : source.csv(ids);
 }
 

@@ -1,11 +1,12 @@
-// The current track: its details, its neighbours, the next and the previous one.
+// The current track: its details and its neighbours.
 
 /** @import { Neighbour, Page } from "page/core/types" */
-import { isShown, randomOf, shownRows } from "page/actions/colouring.js";
-import { inOrder, loadTags } from "page/actions/model_tags.js";
+import { randomOf, shownRows } from "page/actions/colouring.js";
+import { loadTags } from "page/actions/model_tags.js";
 import { attempt, say } from "page/actions/notices.js";
 import { finishPath } from "page/actions/path.js";
-import { playSlice } from "page/actions/playback.js";
+import { detailsOf, playRow } from "page/actions/playback.js";
+import { placedAt } from "page/core/queue.js";
 
 const NEAR = 200; // recordings that are asked for
 const NEIGHBOURS = 20; // that are listed until a distance is chosen
@@ -13,10 +14,11 @@ const MAX_DISTANCE = 2; // of opposite vectors
 
 /** A click on a track, on the map or in a list. @param {Page} page @param {number} row */
 export function pick(page, row) {
-  const { pathFrom, clickPlays } = page.store.state;
+  const { pathFrom, clickPlays, queue } = page.store.state;
   if (pathFrom >= 0) return attempt(page, finishPath(page, row));
-  page.store.set({ queue: null, sequence: null });
-  return showTrack(page, row, clickPlays);
+  if (!clickPlays || row < 0) return showTrack(page, row);
+  page.store.set({ queue: placedAt(queue, row) });
+  return showTrack(page, row, true);
 }
 
 /** A click in a list: the map goes there too. @param {Page} page @param {number} row */
@@ -27,17 +29,18 @@ export function pickAndReveal(page, row) {
 
 /** Makes a track the current one; -1 leaves none. @param {Page} page @param {number} row @param {boolean} play */
 export async function showTrack(page, row, play = false) {
-  page.store.set({ current: row, details: null, slice: -1, near: [], neighbours: [], neighboursOf: -1, path: [], excluded: new Set() });
-  if (row >= 0) await attempt(page, Promise.all([loadDetails(page, row, play), loadNeighbours(page), loadTags(page)]));
+  const { path } = page.store.state;
+  page.store.set({ current: row, details: null, slice: -1, near: [], neighbours: [], neighboursOf: -1,
+    path: path.includes(row) ? path : [], excluded: new Set() });
+  if (row < 0) return;
+  const playing = play ? playRow(page, row) : null;
+  await attempt(page, Promise.all([loadDetails(page, row), loadNeighbours(page), loadTags(page), playing]));
 }
 
-/** @param {Page} page @param {number} row @param {boolean} play */
-async function loadDetails(page, row, play) {
-  const { source, store, tracks } = page;
-  const details = await source.track?.(tracks.ids[row]);
-  if (!details || store.state.current !== row) return;
-  store.set({ details, slice: details.deciding_slice });
-  if (play) playSlice(page, row, details, details.deciding_slice);
+/** @param {Page} page @param {number} row */
+async function loadDetails(page, row) {
+  const { store } = page, details = await detailsOf(page, row);
+  if (details && store.state.current === row) store.set({ details, slice: details.deciding_slice });
 }
 
 /**
@@ -97,24 +100,6 @@ export function chooseSlice({ store }, slice) { store.set({ slice }); }
 export function surprise(page) {
   const row = randomOf(shownRows(page));
   if (row === undefined) return say(page, "No recording is shown.");
-  page.store.set({ queue: null, sequence: null, reveal: { rows: [row] } });
+  page.store.set({ queue: placedAt(page.store.state.queue, row), reveal: { rows: [row] } });
   return showTrack(page, row, true);
-}
-
-/** Goes through the selection, the hits, or a track and its neighbours. @param {Page} page @param {1 | -1} by */
-export function step(page, by) {
-  const { current, clickPlays } = page.store.state;
-  const rows = page.store.state.sequence ?? newSequence(page), at = rows.indexOf(current);
-  if (!rows.length) return say(page, "Select or search tracks first; N and P go through them.");
-  const next = at < 0 ? (by > 0 ? 0 : rows.length - 1) : (at + by + rows.length) % rows.length;
-  page.store.set({ sequence: rows, queue: null, reveal: { rows: [rows[next]] } });
-  return showTrack(page, rows[next], clickPlays);
-}
-
-/** Kept while one goes through it: each track has other neighbours. @param {Page} page */
-function newSequence(page) {
-  const { current, selection, hits, neighbours } = page.store.state;
-  if (selection.length) return inOrder(page, selection);
-  if (hits) return Array.from(hits.keys()).filter((row) => isShown(page, row));
-  return neighbours.length ? [current, ...inOrder(page, neighbours.map(([row]) => row))] : [];
 }

@@ -14,11 +14,12 @@ export function initialState(source, tracks) {
     query: "", hits: null, folder: "", folderHits: null, dark: false,
     current: -1, details: null, slice: -1, selection: [], selected: null,
     near: [], neighbours: [], neighboursOf: -1, excluded: new Set(), maxDistance: null,
-    path: [], pathFrom: -1, sequence: null, heatMap: null, heatMapPending: null,
+    path: [], pathFrom: -1, heatMap: null, heatMapPending: null,
     genres: 0, heads: source.data.heads ?? [], retraining: null, useTags: false,
     refinement: null, failures: source.failures ?? [], gone: 0,
     corrections: new Map(Object.entries(source.data.corrections).map(([row, genre]) => [Number(row), genre])),
-    clickPlays: true, playback: null, sounding: false, queue: null,
+    clickPlays: true, playback: null, wanted: -1, upcoming: null, clock: { seconds: 0, end: 0 }, queue: null, queueShown: false,
+    wholeTracks: false, drift: null, jump: 1, volume: 1, muted: false,
     tool: "pan", hover: null, reveal: null, message: null, tagDialog: null,
   };
 }

@@ -167,13 +167,16 @@ export interface DataSource {
   tagTable(): Promise<TagTableData>;
   playlist?(ids: number[]): Promise<Exported>;
   track?(id: number): Promise<TrackDetails>;
-  neighbours?(id: number, count: number, maxDistance: number): Promise<[id: number, distance: number][]>;
+  /** The nearest but those of `exclude`, and those that are nearer to one of `avoid` than to this one. */
+  neighbours?(id: number, count: number, maxDistance: number, exclude?: number[], avoid?: number[]):
+    Promise<[id: number, distance: number][]>;
   path?(first: number, last: number, count: number): Promise<number[]>;
   heatMap?(id: number, slice: number, start: number): Promise<HeatMap>;
   coverUrl?(id: number): string;
   readonly audio?: {
     fileUrl(id: number): string;
-    excerptUrl(id: number, start: number): string;
+    /** PART_SECONDS of the file, from `start` on, as WAV of PART_RATE. */
+    excerpt(id: number, start: number): Promise<ArrayBuffer>;
   };
   readonly corrections?: {
     /** The genre as it was stored, in the spelling that the library already uses; null removes the correction. */
@@ -217,6 +220,28 @@ export interface RampLegend {
 export type Legend = CategoryLegend | RampLegend;
 export type Tool = "pan" | "lasso" | "box";
 
+/** What is played one after the other. A provisional one was made by N or P: other hits or another selection replace it. */
+export interface Queue {
+  kind: "path" | "selection" | "hits" | "nearest" | "drift";
+  title: string;
+  rows: readonly number[];
+  at: number; // place in `rows`; -1 before the first
+  provisional: boolean;
+}
+
+/** On to the nearest that was not chosen yet, and that is not nearer to one of `avoided`. */
+export interface Drift {
+  chosen: readonly number[];
+  avoided: readonly number[];
+}
+
+/** A track that sounds, or is to sound next, from `seconds` on. */
+export interface Playing {
+  row: number;
+  details: TrackDetails;
+  seconds: number;
+}
+
 /** What the page shows at the moment. Rows are positions in the columns of Tracks; -1 is none. */
 export interface State {
   // colours and filters
@@ -246,7 +271,6 @@ export interface State {
   maxDistance: number | null; // null until one is chosen
   path: readonly number[];
   pathFrom: number;
-  sequence: readonly number[] | null;
   heatMap: { row: number; slice: number; answer: HeatMap } | null;
   heatMapPending: { row: number; slice: number } | null;
   // genres
@@ -260,9 +284,17 @@ export interface State {
   gone: number; // files that have left the library since the page was loaded
   // sound
   clickPlays: boolean;
-  playback: { row: number; slice: number; details: TrackDetails; paused: boolean; serial: number } | null;
-  sounding: boolean;
-  queue: { rows: readonly number[] } | null;
+  playback: (Playing & { paused: boolean; serial: number }) | null; // another serial: it is to be played from `seconds`
+  wanted: number; // is to be played as soon as its details are there
+  upcoming: Playing | null; // is loaded already
+  clock: { seconds: number; end: number }; // of what is played
+  queue: Queue | null;
+  queueShown: boolean;
+  wholeTracks: boolean; // of a queue; else the parts that decided
+  drift: Drift | null;
+  jump: number; // of Drift: how many tracks away the next one is
+  volume: number; // 0 to 1
+  muted: boolean;
   // requests to a section, each a new object
   tool: Tool;
   hover: { row: number; x: number; y: number } | null;

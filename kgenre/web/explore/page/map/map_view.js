@@ -11,6 +11,7 @@ import { Grid } from "page/map/grid.js";
 import { Names } from "page/map/names.js";
 import { Overlay } from "page/map/overlay.js";
 import { Points } from "page/map/points.js";
+import { Pulse } from "page/map/pulse.js";
 import { Shading } from "page/map/shading.js";
 import { Viewport } from "page/map/viewport.js";
 
@@ -41,6 +42,7 @@ export class MapView {
     this.floating = new Floating(box("#floating"), this.view);
     this.covers = new Covers(box("#covers"), tracks, this.view, coverUrl);
     this.names = new Names(box("#names"), this.view);
+    this.pulsing = new Pulse(element, tracks, this.view);
     this.settling = 0;
     /** @type {(() => void)[]} */
     this.listeners = [];
@@ -52,6 +54,7 @@ export class MapView {
 
   #frame() {
     this.overlay.draw();
+    this.pulsing.draw();
     this.floating.follow();
     this.#settle();
   }
@@ -98,6 +101,9 @@ export class MapView {
     Object.assign(this.overlay.marks, marks);
     this.overlay.draw();
   }
+
+  /** Marks what is played. @param {number} row -1 is none @param {boolean} sounds */
+  pulse(row, sounds) { this.pulsing.mark(row, sounds); }
 
   /** Brings rows into view if they are not. @param {readonly number[]} rows */
   show(rows) {

@@ -3,7 +3,10 @@
 /** @import { Tracks } from "page/core/tracks.js" */
 /** @import { Viewport } from "page/map/viewport.js" */
 /** @typedef {[x: number, y: number][]} Shape of a lasso or box, on the map */
-/** @typedef {{ current: number, hover: number, pointed: number, cursor: number, neighbours: readonly number[], path: readonly number[] }} Marks rows */
+/**
+ * @typedef {{ current: number, hover: number, pointed: number, cursor: number, neighbours: readonly number[],
+ *   path: readonly number[], trail: readonly number[] }} Marks rows
+ */
 
 export class Overlay {
   /** @param {HTMLCanvasElement} canvas @param {Tracks} tracks @param {Viewport} view @param {() => number} pointSize */
@@ -15,7 +18,7 @@ export class Overlay {
     /** @param {number} row @returns {[number, number]} */
     this.at = (row) => view.toPixels(tracks.x[row], tracks.y[row]);
     /** @type {Marks} */
-    this.marks = { current: -1, hover: -1, pointed: -1, cursor: -1, neighbours: [], path: [] };
+    this.marks = { current: -1, hover: -1, pointed: -1, cursor: -1, neighbours: [], path: [], trail: [] };
     /** @type {Shape | null} */
     this.shape = null;
   }
@@ -27,8 +30,8 @@ export class Overlay {
   }
 
   draw() {
-    const { current, hover, pointed, cursor, path } = this.marks;
-    const empty = Math.max(current, hover, pointed, cursor) < 0 && !path.length && !this.shape;
+    const { current, hover, pointed, cursor, path, trail } = this.marks;
+    const empty = Math.max(current, hover, pointed, cursor) < 0 && !path.length && !trail.length && !this.shape;
     this.canvas.hidden = empty; // an empty canvas costs a third of a frame where there is no graphics card
     if (empty) return;
     const ratio = window.devicePixelRatio || 1, style = getComputedStyle(document.documentElement);
@@ -38,6 +41,7 @@ export class Overlay {
     this.context.strokeStyle = accent;
     this.context.lineWidth = 1.5;
     if (current >= 0) this.#neighbours();
+    this.#trail(accent);
     if (path.length) this.#path(accent, style.getPropertyValue("--panel"));
     this.#ring(hover, style.getPropertyValue("--text"), 3);
     this.#ring(pointed, style.getPropertyValue("--text"), 8);
@@ -52,6 +56,21 @@ export class Overlay {
     c.beginPath();
     for (const row of this.marks.neighbours) { c.moveTo(...from); c.lineTo(...this.at(row)); }
     c.stroke();
+    c.globalAlpha = 1;
+  }
+
+  /** Where Drift came from: the older, the fainter. @param {string} colour */
+  #trail(colour) {
+    const c = this.context, places = this.marks.trail.map(this.at);
+    c.strokeStyle = c.fillStyle = colour;
+    c.lineWidth = 3;
+    places.forEach((place, i) => {
+      c.globalAlpha = (i + 1) / places.length;
+      c.beginPath();
+      if (i) { c.moveTo(...places[i - 1]); c.lineTo(...place); c.stroke(); c.beginPath(); }
+      c.arc(...place, 4, 0, 7);
+      c.fill();
+    });
     c.globalAlpha = 1;
   }
 

@@ -53,7 +53,8 @@ function isForPage(event) {
   const target = /** @type {HTMLElement} */ (event.target), { key } = event;
   if (event.defaultPrevented) return false; // a list or a timeline has taken it
   if (event.ctrlKey || event.metaKey || event.altKey || byId("dialog", HTMLDialogElement).open) return false;
-  if (target.matches("input[type=range], input[type=checkbox]")) return key.length === 1 && key !== " ";
+  if (target.matches("input[type=range]")) return key.length === 1; // Space too, which does nothing there
+  if (target.matches("input[type=checkbox]")) return key.length === 1 && key !== " ";
   if (target.matches("button")) return key !== " " && key !== "Enter";
   if (!target.matches("input, select, textarea")) return true;
   if (key === "Escape") { // leaves the field; the text stays: some browsers would empty a search and say nothing of it

@@ -2,6 +2,7 @@
 
 /** @import { Binding, Page, State } from "page/core/types" */
 import { isShown } from "page/actions/colouring.js";
+import { isPlaying } from "page/actions/playback.js";
 import { select, toggleSelected } from "page/actions/selection.js";
 import { pick } from "page/actions/tracks.js";
 import { MapView } from "page/map/map_view.js";
@@ -13,6 +14,7 @@ const GREY = { light: [188, 193, 198, 140], dark: [88, 95, 103, 150] };
 const OPACITY = 255; // of the points in colour: less would cost contrast
 const PAN = 80; // pixels
 const ZOOM = 1.4;
+const TRAIL = 12; // tracks of Drift that are drawn
 
 /** @param {Page} page @returns {{ map: MapView, bindings: Binding[] }} */
 export function mapSection(page) {
@@ -27,6 +29,9 @@ export function mapSection(page) {
   store.subscribe(["legend", "hidden", "folderHits", "hits", "tagHits", "selected", "dark"], (state) => paint(page, map, state));
   store.subscribe(["current", "neighbours", "path", "dark"], ({ current, neighbours, path }) => (
     map.mark({ current, path, neighbours: neighbours.map(([row]) => row) })));
+  store.subscribe(["queue", "drift"], ({ queue, drift }) => (
+    map.mark({ trail: queue && drift ? queue.rows.slice(Math.max(0, queue.at + 1 - TRAIL), queue.at + 1) : [] })));
+  store.subscribe(["playback"], (state) => map.pulse(state.playback?.row ?? -1, isPlaying(state)));
   store.subscribe(["reveal"], ({ reveal }) => { if (reveal?.rows) map.show(reveal.rows); else if (reveal) map.fit(); });
   return { map, bindings: bindings(map) };
 }

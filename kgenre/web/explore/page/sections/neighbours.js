@@ -2,9 +2,10 @@
 
 /** @import { Binding, Neighbour, Page, State } from "page/core/types" */
 import { attempt } from "page/actions/notices.js";
+import { step } from "page/actions/queue.js";
 import { select } from "page/actions/selection.js";
 import { inOrder, setTagOrder } from "page/actions/model_tags.js";
-import { pickAndReveal, setMaxDistance, step } from "page/actions/tracks.js";
+import { pickAndReveal, setMaxDistance } from "page/actions/tracks.js";
 import { button, byId, el, redraw } from "shared/dom.js";
 import { count } from "shared/text.js";
 import { orderRow, tagAside } from "page/ui/tag_order.js";
@@ -19,8 +20,8 @@ export function neighboursSection(page) {
     section.hidden = state.current < 0 || state.neighboursOf !== state.current;
     redraw(section, section.hidden ? [] : content(page, state));
   });
-  return [{ label: "N  P", text: "next and previous of the selection, the hits or the nearest", keys: ["n", "p"],
-    run: (key) => { step(page, key === "n" ? 1 : -1); } }];
+  return [{ label: "N  P", text: "next and previous of the queue; without one, of the selection, the hits or the nearest", keys: ["n", "p"],
+    run: (key) => { attempt(page, step(page, key === "n" ? 1 : -1)); } }];
 }
 
 /** @param {Page} page @param {State} state */

@@ -4,26 +4,28 @@
 import { FILTERS, isShown, shownRows } from "page/actions/colouring.js";
 import { correct } from "page/actions/corrections.js";
 import { copyLink } from "page/actions/link.js";
-import { playSelection } from "page/actions/listening.js";
 import { inOrder, setTagOrder } from "page/actions/model_tags.js";
 import { attempt, leftOut, say } from "page/actions/notices.js";
-import { stopQueue } from "page/actions/playback.js";
+import { playQueue, queuesAtHand } from "page/actions/queue.js";
 import { showAll } from "page/actions/search.js";
 import { exportSelection, select } from "page/actions/selection.js";
 import { pickAndReveal } from "page/actions/tracks.js";
 import { count, duration } from "shared/text.js";
 import { correctionForm } from "page/ui/correction_form.js";
-import { button, byId, el, isTyping, redraw } from "shared/dom.js";
+import { button, byId, el, redraw } from "shared/dom.js";
 import { download } from "shared/download.js";
 import { orderRow, tagAside } from "page/ui/tag_order.js";
-import { trackList } from "page/ui/track_parts.js";
+import { followCurrent, trackList } from "page/ui/track_parts.js";
 
 /** @param {Page} page @returns {Binding[]} */
 export function selectionSection(page) {
   const section = byId("selection", HTMLElement), { playlist } = page.source;
-  page.store.subscribe(["selection", "current", "corrections", "queue", "genres", "tag", "sortByTag", "tagTables", "legend", "hidden", ...FILTERS], (state) => {
+  let before = -1; // the track that was the current one
+  page.store.subscribe(["selection", "current", "corrections", "genres", "tag", "sortByTag", "tagTables", "legend", "hidden", ...FILTERS], (state) => {
     section.hidden = !state.selection.length;
     redraw(section, section.hidden ? [] : content(page, state));
+    if (state.current !== before) followCurrent(section);
+    before = state.current;
   });
   return [
     { label: "A", text: "select all that is shown in colour", keys: ["a"], run: () => select(page, shownRows(page)) },
@@ -61,12 +63,12 @@ function outside(page, selection) {
 
 /** @param {Page} page */
 function buttons(page) {
-  const { source, store } = page, { queue, selection } = store.state;
+  const { source, store } = page, { selection } = store.state;
   const playlist = source.playlist && button("⤓ Playlist", "Save as .m3u8 for VLC, mpv, foobar2000 and others (S)",
     () => save(page, "m3u8"), { class: "main", id: "save" });
   const csv = button("⤓ CSV", "Save titles, artists, albums, genres and tags as a table", () => save(page, "csv"), { id: "csv" });
-  const play = source.audio && button(queue ? "■ Stop" : "▶ Play all", "The deciding slices one after the other",
-    () => { if (queue) stopQueue(page); else attempt(page, playSelection(page, isTyping)); }, { id: "play-all" });
+  const play = source.audio && button("▶ Play all", "One after the other, whole or the parts that decided: see Queue",
+    () => attempt(page, playQueue(page, queuesAtHand(page)[0])), { id: "play-all" });
   const link = button("Copy link", "Copy a link to this selection and what else is shown", () => copyLink(page), { id: "copy-link" });
   const tags = source.tags && button("Tags…", "Write genres and moods into the files: shows first what would change",
     () => store.set({ tagDialog: { rows: selection } }), { id: "tags" });

@@ -72,9 +72,9 @@ function genreCounts({ tracks }) {
 
 /** @param {Page} page */
 function invitations(page) {
-  const { source } = page, begin = startDrift;
+  const { source } = page;
   return el("div", { class: "row" },
-    source.audio && begin ? button("Drift", "Play on by itself, from one recording to the nearest", () => begin(page), { id: "drift", class: "main" }) : null,
+    source.audio ? button("Drift", "Play on by itself, from one recording to the nearest", () => startDrift(page), { id: "start-drift", class: "main" }) : null,
     button("Surprise me", source.audio ? "Play any recording from the slice that decided its genre" : "Show any recording",
       () => attempt(page, Promise.resolve(surprise(page))), { id: "surprise" }),
     source.path ? button("Try a path", "Recordings that lead from one end of the map to another",

@@ -3,21 +3,21 @@
 /** @import { Binding, Page, State, TrackDetails } from "page/core/types" */
 import { correct } from "page/actions/corrections.js";
 import { explainGenre } from "page/actions/heat_map.js";
-import { togglePlayback } from "page/actions/listening.js";
+import { toggleCurrent } from "page/actions/listening.js";
 import { colourByTag } from "page/actions/model_tags.js";
 import { attempt } from "page/actions/notices.js";
 import { startPath } from "page/actions/path.js";
-import { playSlice } from "page/actions/playback.js";
+import { isPlaying, playSlice } from "page/actions/playback.js";
 import { chooseSlice } from "page/actions/tracks.js";
 import { count, duration } from "shared/text.js";
 import { correctionForm } from "page/ui/correction_form.js";
-import { button, byId, el, isTyping, redraw } from "shared/dom.js";
+import { button, byId, el, redraw } from "shared/dom.js";
 import { heatMap } from "page/ui/heat_map.js";
 import { trackTimeline } from "page/ui/track_timeline.js";
 import { genreBars, tagChips, trackHeading } from "page/ui/track_parts.js";
 
 /** @type {(keyof State)[]} */
-const SHOWN = ["current", "details", "slice", "corrections", "sounding", "pathFrom", "heatMap", "heatMapPending", "genres", "dark",
+const SHOWN = ["current", "details", "slice", "corrections", "playback", "pathFrom", "heatMap", "heatMapPending", "genres", "dark",
   "tag", "tagTables"];
 
 /** @param {Page} page @returns {Binding[]} */
@@ -68,9 +68,10 @@ function analysis(page, { current: row, slice, heatMap: heat, heatMapPending }, 
 
 /** @param {Page} page @param {boolean} pending whether the model is asked about this slice */
 function buttons(page, pending) {
-  const { source, store } = page, { sounding, pathFrom, heatMapPending } = store.state;
-  const play = source.audio && button(sounding ? "❚❚ Pause" : "▶ Play", "Play or pause (Space)",
-    () => attempt(page, Promise.resolve(togglePlayback(page, isTyping))), { class: "main", id: "play" });
+  const { source, store } = page, { current, playback, pathFrom, heatMapPending } = store.state;
+  const sounds = isPlaying(store.state) && playback?.row === current;
+  const play = source.audio && button(sounds ? "❚❚ Pause" : "▶ Play", "Play or pause this track",
+    () => attempt(page, Promise.resolve(toggleCurrent(page))), { class: "main", id: "play" });
   const path = source.path && button(pathFrom >= 0 ? "Now click the other track…" : "Path to…",
     "Tracks that lead from this one to the next one clicked (W)", () => startPath(page), { id: "path" });
   const why = source.heatMap && button(pending ? "Analysing…" : "Why this genre?",

@@ -1,8 +1,8 @@
 // The data source of a page that `kgenre explore` serves: everything is asked from the server.
 
 /** @import { DataSource, LibraryData } from "page/core/types" */
-
-const EXCERPT_SECONDS = 30;
+import { NoAnswer } from "page/core/no_answer.js";
+import { PART_SECONDS } from "page/core/parts.js";
 
 /** @param {string} token that only our own page knows; the server changes nothing without it */
 export async function openServerSource(token) {
@@ -33,13 +33,15 @@ function serverSource(data, get, post, postJson) {
     playlist: (ids) => exported("m3u8", ids),
     tagTable: () => get("/tag-table"),
     track: (id) => get(`/track/${id}`),
-    neighbours: (id, count, maxDistance) => get(`/neighbours/${id}?n=${count}&max_distance=${maxDistance}`),
+    neighbours: (id, count, maxDistance, exclude = [], avoid = []) => (
+      get(`/neighbours/${id}?${new URLSearchParams([["n", String(count)], ["max_distance", String(maxDistance)],
+        ...exclude.map((one) => ["exclude", String(one)]), ...avoid.map((one) => ["avoid", String(one)])])}`)),
     path: (first, last, count) => get(`/path/${first}/${last}?n=${count}`),
     heatMap: data.heat_map ? (id, slice, start) => get(`/heat-map/${id}/${slice}?start=${start}`) : undefined,
     coverUrl: (id) => `/cover/${id}`,
     audio: {
       fileUrl: (id) => `/audio/${id}`,
-      excerptUrl: (id, start) => `/excerpt/${id}?start=${start}&seconds=${EXCERPT_SECONDS}`,
+      excerpt: async (id, start) => (await request(`/excerpt/${id}?start=${start}&seconds=${PART_SECONDS}`)).arrayBuffer(),
     },
     corrections: {
       correct: (ids, genre) => postJson("/corrections", { ids, genre }),
@@ -64,7 +66,7 @@ function serverSource(data, get, post, postJson) {
 async function request(path, options) {
   let response;
   try { response = await fetch(path, options); } catch {
-    throw new Error("kgenre does not respond. Is it still running in the terminal?");
+    throw new NoAnswer("kgenre does not respond. Is it still running in the terminal?");
   }
   if (!response.ok) throw new Error((await response.json().catch(() => ({}))).error || `error ${response.status}`);
   return response;

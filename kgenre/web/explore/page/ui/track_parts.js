@@ -62,6 +62,15 @@ export function tagChips({ tracks, store }, row, click) {
   }));
 }
 
+/** Scrolls a list to its current track, and the panel where the list is in sight. @param {HTMLElement} section */
+export function followCurrent(section) {
+  const item = section.querySelector(".list .current"), list = item?.closest(".list"), panel = section.closest("#panel");
+  if (!item || !list || !panel) return;
+  const box = list.getBoundingClientRect(), place = item.getBoundingClientRect(), seen = panel.getBoundingClientRect();
+  if (box.top < seen.bottom && box.bottom > seen.top) return item.scrollIntoView({ block: "nearest" });
+  list.scrollTop += Math.min(0, place.top - box.top) + Math.max(0, place.bottom - box.bottom);
+}
+
 /**
  * A list of recordings, as far as it is of use: one stop of the Tab key, within which the arrows move.
  *
