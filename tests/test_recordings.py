@@ -292,7 +292,7 @@ def lasso_all(tab) -> None:
     tab.click("#tool-lasso")
     tab.mouse.move(left + 300, top)
     tab.mouse.down()
-    for x, y in ((right, top), (right, bottom), (left, bottom), (left, top + 400), (left + 300, top + 2)):
+    for x, y in ((right, top), (right, bottom), (left, bottom), (left, top), (left + 300, top)):
         tab.mouse.move(x, y, steps=3)
     tab.mouse.up()
 
