@@ -543,6 +543,7 @@ def test_page_refined_track_changes_its_genre_tags_and_doubt_and_nothing_else(se
     tab.keyboard.press("Enter")
     until(tab, "kgenre.state.colouring === 'model_tag'")
     tab.keyboard.press("a")
+    tab.evaluate(f"kgenre.map.view.centre(kgenre.tracks.x[{row}], kgenre.tracks.y[{row}])")  # beside the legend
     x, y = tab.evaluate(f"kgenre.map.view.toPixels(kgenre.tracks.x[{row}], kgenre.tracks.y[{row}])")
     box = tab.locator("#map").bounding_box()
     tab.mouse.click(box["x"] + x, box["y"] + y)
