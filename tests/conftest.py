@@ -117,6 +117,15 @@ def browser():
         yield browser
 
 
+@pytest.fixture
+def tab(browser):
+    """A new tab; the test fails if a script of its page does."""
+    from chromium import new_tab
+
+    with new_tab(browser) as tab:
+        yield tab
+
+
 @pytest.fixture(autouse=True)
 def quiet_logger():
     """A command that ran in this process has set the logger's level, which is not this test's concern."""

@@ -7,15 +7,14 @@ import io
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from audio_files import music, write_sound
-from chromium import new_tab, opened, until
+from chromium import opened, until
 from libraries import LABELS, LevelModel, make_library, retrained
+from page_server import served
 
 import kgenre.web.explore
 from kgenre import explore
@@ -38,31 +37,6 @@ httpx = pytest.importorskip("httpx", reason="httpx is not installed")
 
 EVIL = "<img src=x onerror='window.pwned=1'><script>window.pwned=1</script>"
 TRACKS = 120
-
-# The server's process: the invented library, and a model that knows only how loud a slice is.
-SERVE = """
-import sys
-import numpy as np
-from libraries import InventedModel
-from kgenre.library.map.update import update_map
-from kgenre.library.store import Library
-from kgenre.model.tasks import chosen_labels
-from kgenre.model.tasks.multi_label import MultiLabel
-from kgenre.web.explore.explorer import Explorer
-from kgenre.web.explore.server import serve
-from kgenre.web.guard import listen
-
-class Model(InventedModel):
-    def __call__(self, slices):
-        level = np.clip(np.abs(slices).mean(axis=1, keepdims=True), 0, 1)
-        return np.repeat(level, 6, axis=1) / 6, None
-
-library = Library(sys.argv[1], create=False)
-space = library.space()
-listening = listen(0)
-print(listening.getsockname()[1], flush=True)
-serve(Explorer(library, space, update_map(library, space), Model), listening)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -88,13 +62,8 @@ def place(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def server(place):
     """The address of a server in its own process."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(place / "library.sqlite")], stdout=subprocess.PIPE, text=True,
-        cwd=Path(__file__).parent,
-    )  # fmt: skip
-    yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-    process.terminate()
-    process.wait(10)
+    with served(place, "LoudModel") as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -443,12 +412,6 @@ def test_explore_without_windows_repeats_the_last_choice(songs, tmp_path, monkey
 
 
 # In a browser.
-
-
-@pytest.fixture
-def tab(browser):
-    with new_tab(browser) as tab:
-        yield tab
 
 
 def pixel_of(tab, row: int) -> tuple[float, float]:

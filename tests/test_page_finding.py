@@ -2,16 +2,15 @@
 
 import os
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from audio_files import music, write_sound
-from chromium import new_tab, opened, until
+from chromium import opened, until
 from libraries import LABELS, invented_track, make_library
+from page_server import served
 
 from kgenre.library.head import load_head, predict
 from kgenre.library.map.update import update_map
@@ -23,27 +22,6 @@ from kgenre.web.explore.payload import payload
 SHOTS = os.environ.get("KGENRE_SCREENSHOTS")  # a folder to look at the page's pictures in
 INVENTED = 240
 SONGS = {"song.ogg": ("Artist 3 alive", "The Jazz Hands"), "other.ogg": ("Blue hour", "Nobody")}
-
-SERVE = """
-import sys
-from libraries import InventedModel
-from kgenre.library.map.update import update_map
-from kgenre.library.store import Library
-from kgenre.web.explore.explorer import Explorer
-from kgenre.web.explore.server import serve
-from kgenre.web.guard import listen
-
-class Model(InventedModel):
-    def __call__(self, slices):
-        level = abs(slices).mean(axis=1, keepdims=True).clip(0, 1)
-        return level.repeat(6, axis=1) / 6, None
-
-library = Library(sys.argv[1], create=False)
-space = library.space()
-listening = listen(0)
-print(listening.getsockname()[1], flush=True)
-serve(Explorer(library, space, update_map(library, space), Model), listening)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -69,19 +47,9 @@ def place(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(place):
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(place / "library.sqlite")], stdout=subprocess.PIPE, text=True,
-        cwd=Path(__file__).parent,
-    )  # fmt: skip
-    yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-    process.terminate()
-    process.wait(10)
-
-
-@pytest.fixture
-def tab(browser):
-    with new_tab(browser) as tab:
-        yield tab
+    """The address of a server in its own process."""
+    with served(place, "LoudModel") as address:
+        yield address
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from chromium import new_tab, opened, until
+from chromium import opened, until
 
 from benchmarks.page import invented_data
 from kgenre.web.explore.offline import page_html
@@ -34,12 +34,6 @@ def address(tmp_path_factory) -> str:
     file = tmp_path_factory.mktemp("page") / "map.html"
     file.write_text(page_html(invented_data(TRACKS, FAR)), encoding="utf-8")
     return file.as_uri()
-
-
-@pytest.fixture
-def tab(browser):
-    with new_tab(browser) as tab:
-        yield tab
 
 
 def shot(tab, name: str) -> None:

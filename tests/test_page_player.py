@@ -1,8 +1,6 @@
 """The player of the page, in a real browser with sound: bar, queue, Drift, what the browser cannot decode."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
@@ -11,6 +9,7 @@ import pytest
 from audio_files import music, tone, write_sound
 from chromium import new_tab, opened, until
 from libraries import LABELS, InventedModel
+from page_server import served
 
 from kgenre.library.map.update import update_map
 from kgenre.library.records import Track, TrackAnalysis
@@ -22,20 +21,6 @@ SONGS = 14
 SECONDS = 7.0
 TONE_SECONDS = 65.0
 HZ = 441.0
-SERVE = """
-import sys
-from kgenre.library.map.update import update_map
-from kgenre.library.store import Library
-from kgenre.web.explore.explorer import Explorer
-from kgenre.web.explore.server import serve
-from kgenre.web.guard import listen
-
-library = Library(sys.argv[1], create=False)
-space = library.space()
-listening = listen(int(sys.argv[2]))
-print(listening.getsockname()[1], flush=True)
-serve(Explorer(library, space, update_map(library, space)), listening)
-"""
 
 
 def add(library, space, path: Path, angle: float, seconds: float, starts, title: str, gain_db: float = -6.0) -> None:
@@ -71,26 +56,11 @@ def place(tmp_path_factory) -> Path:
     return folder
 
 
-def serving(place, port: int = 0):
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(place / "library.sqlite"), str(port)], stdout=subprocess.PIPE, text=True,
-        cwd=Path(__file__).parent,
-    )  # fmt: skip
-    return process, f"http://127.0.0.1:{int(process.stdout.readline())}"
-
-
 @pytest.fixture(scope="module")
 def server(place):
-    process, address = serving(place)
-    yield address
-    process.terminate()
-    process.wait(10)
-
-
-@pytest.fixture
-def tab(browser):
-    with new_tab(browser) as tab:
-        yield tab
+    """The address of a server in its own process."""
+    with served(place) as address:
+        yield address
 
 
 def row_of(tab, title: str) -> int:
@@ -605,27 +575,19 @@ def test_media_session_knows_the_track_and_its_keys_work(server, browser):
 
 
 def test_server_that_is_gone_is_told_once_and_music_goes_on_when_it_is_back(place, tab):
-    process, address = serving(place)
-    try:
+    with served(place) as address:
         opened(tab, address)
         select(tab, "Song 1", "Song 2", "Song 3", "Song 4")
         tab.click("#play-all")
         sounds(tab, "Song 1")
         tab.evaluate("""() => { window.told = []; kgenre.store.subscribe(["message"], ({ message }) => {
             if (message) window.told.push(message.text); }); window.told.length = 0; }""")
-    finally:
-        process.terminate()
-        process.wait(10)
     tab.focus("#seek")
     tab.keyboard.press("End")
     until(tab, "kgenre.state.playback.paused")
     tab.wait_for_timeout(500)
     told = tab.evaluate("window.told")
     assert told == ["kgenre does not respond. Is it still running in the terminal?"]
-    process, _ = serving(place, int(address.rsplit(":", 1)[1]))
-    try:
+    with served(place, port=int(address.rsplit(":", 1)[1])):
         tab.keyboard.press("n")
         sounds(tab, "Song 2")
-    finally:
-        process.terminate()
-        process.wait(10)

@@ -4,16 +4,15 @@ import base64
 import csv
 import io
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import mutagen
 import numpy as np
 import pytest
 from audio_files import music, write_sound
-from chromium import new_tab, opened, until
+from chromium import opened, until
 from libraries import LABELS, make_library
+from page_server import served
 
 from kgenre.library.head import load_head, predict
 from kgenre.library.map.update import update_map
@@ -26,21 +25,6 @@ from kgenre.web.explore.payload import payload, tag_table
 SHOTS = os.environ.get("KGENRE_SCREENSHOTS")  # a folder to look at the page's pictures in
 TAGS = ("female vocalists", "jazz", "happy", "mellow", "<b>loud", *(f"tag {number}" for number in range(85)))
 N = 120
-
-SERVE = """
-import sys
-from kgenre.library.map.update import update_map
-from kgenre.library.store import Library
-from kgenre.web.explore.explorer import Explorer
-from kgenre.web.explore.server import serve
-from kgenre.web.guard import listen
-
-library = Library(sys.argv[1], create=False)
-space = library.space()
-listening = listen(0)
-print(listening.getsockname()[1], flush=True)
-serve(Explorer(library, space, update_map(library, space)), listening)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -71,19 +55,9 @@ def stored(place) -> dict[int, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def server(place):
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(place / "library.sqlite")], stdout=subprocess.PIPE, text=True,
-        cwd=Path(__file__).parent,
-    )  # fmt: skip
-    yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-    process.terminate()
-    process.wait(10)
-
-
-@pytest.fixture
-def tab(browser):
-    with new_tab(browser) as tab:
-        yield tab
+    """The address of a server in its own process."""
+    with served(place) as address:
+        yield address
 
 
 def shot(tab, name: str) -> None:

@@ -5,15 +5,14 @@ import io
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import mutagen
 import numpy as np
+import page_server
 import pytest
 from audio_files import music, write_sound
-from chromium import new_tab, opened, until
+from chromium import opened, until
 from libraries import LevelModel
 
 from kgenre import explore
@@ -35,22 +34,6 @@ RATE = 16000
 KINDS = (".flac", ".mp3", ".ogg", ".wav")
 SINGLES = 8
 RECORDINGS, FILES = len(KINDS) + SINGLES, 2 * len(KINDS) + SINGLES
-
-SERVE = """
-import sys
-from libraries import LevelModel
-from kgenre.library.map.update import update_map
-from kgenre.library.store import Library
-from kgenre.web.explore.explorer import Explorer
-from kgenre.web.explore.server import serve
-from kgenre.web.guard import listen
-
-library = Library(sys.argv[1], create=False)
-space = library.space()
-listening = listen(0)
-print(listening.getsockname()[1], flush=True)
-serve(Explorer(library, space, update_map(library, space), LevelModel), listening)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -257,19 +240,8 @@ def test_explore_tells_recordings_and_files(original, tmp_path, monkeypatch, cap
 @pytest.fixture
 def served(place):
     """The folder, and the address of its server, a process."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(place / "library.sqlite")], stdout=subprocess.PIPE, text=True,
-        cwd=Path(__file__).parent,
-    )  # fmt: skip
-    yield place, f"http://127.0.0.1:{int(process.stdout.readline())}"
-    process.terminate()
-    process.wait(10)
-
-
-@pytest.fixture
-def tab(browser):
-    with new_tab(browser) as tab:
-        yield tab
+    with page_server.served(place, "LevelModel") as address:
+        yield place, address
 
 
 def base36(track: int) -> str:

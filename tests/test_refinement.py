@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -18,8 +17,8 @@ import numpy as np
 import pytest
 import soundfile
 from audio_files import cut_short, music, write_sound
-from chromium import new_tab
 from libraries import DoubtingModel, LevelModel, retrained
+from page_server import started
 from scan_kills import check_whole, contents, differences
 
 from kgenre import find
@@ -433,17 +432,9 @@ def wait_for(holds) -> None:
         time.sleep(0.05)
 
 
-@contextlib.contextmanager
 def serving(folder: Path, model: str):
     """The server's process, of a model of libraries, and its address."""
-    process = subprocess.Popen([sys.executable, "-c", SERVE, str(folder), model], stdout=subprocess.PIPE, text=True,
-                               cwd=Path(__file__).parent)  # fmt: skip
-    try:
-        yield process, f"http://127.0.0.1:{int(process.stdout.readline())}"
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    return started("-c", SERVE, str(folder), model)
 
 
 @pytest.fixture
@@ -514,11 +505,10 @@ def test_explore_ended_while_refining_loses_the_tracks_in_flight_alone(served, e
 
 
 @pytest.fixture
-def tab(browser):
-    """A new tab; the test fails if a script of its page does."""
-    with new_tab(browser) as tab:
-        tab.set_default_timeout(1000 * WAIT_SECONDS)
-        yield tab
+def tab(tab):
+    """It waits longer than others."""
+    tab.set_default_timeout(1000 * WAIT_SECONDS)
+    return tab
 
 
 def until(tab, holds: str) -> None:
