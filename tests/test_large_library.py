@@ -93,7 +93,7 @@ def test_compact_vectors_nearest_of_a_zero_vector_is_nothing_and_reads_nothing()
 
 
 def replaced_elsewhere() -> tuple[np.ndarray, CompactVectors]:
-    """Vectors of which the 60 nearest to the first were stored anew, far from it, and not put."""
+    """Vectors of which the 60 nearest to the first were stored again, far from it, and not put."""
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(3000, 40))
     vectors[1:101] = vectors[0] + 0.4 * rng.normal(size=(100, 40))

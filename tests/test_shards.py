@@ -232,8 +232,8 @@ def test_shard_of_another_digest_is_not_the_one_that_was_written(tmp_path, shard
     shutil.copy(shard.file, file)
     own = json.loads(shard.facts_file.read_text())["sha256"]
     assert damaged_shards([str(file)], 1, again=True, digests={str(file): own}) == {}
-    (cause,) = damaged_shards([str(file)], 1, again=True, digests={str(file): "0" * 64}).values()
-    assert "is not the file that was written: its SHA-256 is another" in cause
+    (error,) = damaged_shards([str(file)], 1, again=True, digests={str(file): "0" * 64}).values()
+    assert "is not the file that was written: its SHA-256 is another" in error.cause
 
 
 def test_length_that_is_guessed_is_not_what_a_header_says(tmp_path):

@@ -201,8 +201,8 @@ def check_files(
     def fault(path: str) -> str | None:
         try:
             part = find_part(path)
-            if damaged and (cause := damaged.get(str(container(path)))):
-                return cause
+            if damaged and (error := damaged.get(str(container(path)))):
+                return error.cause
             info = probe(part.file)
             if not np.isnan(info.seconds):
                 audio.check_length(path, round(part.seconds(info.seconds) * info.sample_rate), info.sample_rate)

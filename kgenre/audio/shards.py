@@ -40,16 +40,17 @@ OPEN_SHARDS = 256  # that a process keeps open, with 50 KiB of tables each
 READ_BLOCKS = 256  # 8 MiB, where a shard is read to check it
 
 
-NOT_USED = "; none of its tracks is used. "
-
-
 class ShardError(AudioError):
-    """A shard that cannot be used; `cause` names it and the next step. `verify`: whether its size does not tell."""
+    """A shard that cannot be used.
+
+    `cause` names it and the next step, `fault` names it without that. `verify`: whether its size does not tell.
+    """
 
     def __init__(self, file, rule: str, verify: bool = False):
         flag = " --verify" if verify else ""
         step = f"`kgenre prepare --to {Path(file).parent}{flag}` writes it again."
-        super().__init__(file, f"{Path(file).name} {rule}{NOT_USED}{step}")
+        self.fault = f"{Path(file).name} {rule}"
+        super().__init__(file, f"{self.fault}; none of its tracks is used. {step}")
 
 
 class Shard:

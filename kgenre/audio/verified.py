@@ -10,8 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from kgenre.audio.errors import AudioError
-from kgenre.audio.shards import open_shard
+from kgenre.audio.shards import ShardError, open_shard
 from kgenre.core.files import write_json
 from kgenre.core.parallel import map_in_order
 
@@ -24,8 +23,8 @@ def damaged_shards(
     again: bool = False,
     done: Callable[[str], object] = lambda file: None,
     digests: Mapping[str, str] | None = None,
-) -> dict[str, str]:
-    """{file: cause} of the shards that cannot be used.
+) -> dict[str, ShardError]:
+    """{file: its error} of the shards that cannot be used.
 
     Args:
         workers: reading threads.
@@ -36,7 +35,7 @@ def damaged_shards(
     files = list(files)
     known = {} if again else {folder: _read(folder) for folder in {Path(file).parent for file in files}}
 
-    def fault(file: str) -> str | tuple[int, int]:
+    def checked(file: str) -> ShardError | tuple[int, int] | None:
         try:
             found = os.stat(file)
             signature = (found.st_size, found.st_mtime_ns)
@@ -44,23 +43,23 @@ def damaged_shards(
                 open_shard(file).verify((digests or {}).get(file, ""))
             return signature
         except OSError:
-            return _cause(file)
-        except AudioError as error:
-            return error.cause
+            return _error(file)
+        except ShardError as error:
+            return error
         finally:
             done(file)
 
-    found = dict(zip(files, map_in_order(fault, files, workers)))
-    _keep({file: signature for file, signature in found.items() if not isinstance(signature, str)}, known)
-    return {file: cause for file, cause in found.items() if isinstance(cause, str)}
+    found = dict(zip(files, map_in_order(checked, files, workers)))
+    _keep({file: signature for file, signature in found.items() if isinstance(signature, tuple)}, known)
+    return {file: error for file, error in found.items() if isinstance(error, ShardError)}
 
 
-def _cause(file: str) -> str:
+def _error(file: str) -> ShardError | None:
     try:
         open_shard(file)
-    except AudioError as error:
-        return error.cause
-    return ""  # it is there again
+    except ShardError as error:
+        return error
+    return None  # it is there again
 
 
 def _read(folder: Path) -> dict:

@@ -6,7 +6,6 @@ from pathlib import Path
 from kgenre.audio.inputs import is_spectrogram
 from kgenre.audio.reader import check_bad_share
 from kgenre.audio.settings import ReaderSettings
-from kgenre.audio.shards import NOT_USED
 from kgenre.audio.verified import damaged_shards
 from kgenre.collections import load_collection, read_tracks
 from kgenre.collections.prepared import MANIFEST, PLAN, is_prepared, read_manifest_of
@@ -194,19 +193,19 @@ def _recovered(shards: list[ShardPlan], workers: int, progress: Progress) -> lis
 
 
 def _damaged(shards: list[ShardPlan], folder: Path, workers: int, progress: Progress) -> dict[ShardPlan, str]:
-    """{shard: cause} of those that are there and are not what was written."""
+    """{shard: its fault} of those that are there and are not what was written."""
     facts = {str(shard.file): (shard, own) for shard in shards if (own := written_facts(shard))}
     digests = {file: own["sha256"] for file, (_, own) in facts.items()}
     if (folder / MANIFEST).is_file():
         digests |= {str(folder / own["file"]): own["sha256"] for own in read_manifest_of(folder)["shards"]}
     with progress.task("verifying", len(facts), "shards") as advance:
         damaged = damaged_shards(facts, workers, again=True, done=lambda file: advance(), digests=digests)
-    found = {facts[file][0]: cause for file, cause in damaged.items()}
+    found = {facts[file][0]: error.fault for file, error in damaged.items()}
     if (folder / MANIFEST).is_file():
         others = [shard for shard in shards if str(shard.file) not in facts]
         found |= {shard: f"{shard.file.name} is missing, or is not the one that was written" for shard in others}
-    for cause in found.values():
-        progress.line(cause.partition(NOT_USED)[0])  # the next step is this command
+    for fault in found.values():
+        progress.line(fault)
     if not found:
         progress.line(f"all {len(facts)} shards that are there are whole")
     return found

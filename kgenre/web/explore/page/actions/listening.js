@@ -42,7 +42,7 @@ export function toggleCurrent(page) {
 const misses = new WeakMap();
 
 /** A track sounds: those before it that did not are forgotten. @param {Page} page */
-export function heard(page) { misses.delete(page); }
+export function forgetMisses(page) { misses.delete(page); }
 
 /** At the end of a track, or of the part of it that is played. @param {Page} page */
 export async function atEnd(page) {

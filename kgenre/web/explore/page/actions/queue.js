@@ -7,7 +7,7 @@ import { inOrder } from "page/actions/model_tags.js";
 import { attempt, say } from "page/actions/notices.js";
 import { detailsOf, isPlaying, playRow, startOf } from "page/actions/playback.js";
 import { exportRows } from "page/actions/selection.js";
-import { showTrack } from "page/actions/tracks.js";
+import { revealTrack } from "page/actions/tracks.js";
 import { NoAnswer } from "page/core/no_answer.js";
 import { placedAt, queueOf, withoutRows } from "page/core/queue.js";
 import { isTyping } from "shared/dom.js";
@@ -90,8 +90,7 @@ async function goTo(page, queue, at, { show, play }) {
     throw error;
   }
   if (!show || store.state.queue?.rows[store.state.queue.at] !== row) return; // another one was chosen meanwhile
-  store.set({ reveal: { rows: [row] } });
-  await showTrack(page, row);
+  await revealTrack(page, row);
 }
 
 /** Plays a track of the queue. @param {Page} page @param {number} place */
@@ -149,7 +148,5 @@ export async function exportQueue(page) {
 /** Shows the track that is played, on the map too. @param {Page} page */
 export function showPlayed(page) {
   const { playback } = page.store.state;
-  if (!playback) return;
-  page.store.set({ reveal: { rows: [playback.row] } });
-  return attempt(page, showTrack(page, playback.row));
+  if (playback) return attempt(page, revealTrack(page, playback.row));
 }

@@ -21,6 +21,12 @@ export function pick(page, row) {
   return showTrack(page, row, true);
 }
 
+/** Makes a track the current one, on the map too. @param {Page} page @param {number} row */
+export function revealTrack(page, row) {
+  page.store.set({ reveal: { rows: [row] } });
+  return showTrack(page, row);
+}
+
 /** A click in a list: the map goes there too. @param {Page} page @param {number} row */
 export function pickAndReveal(page, row) {
   page.store.set({ reveal: { rows: [row] } });

@@ -68,12 +68,12 @@ export class Shading {
 
   /** @param {Viewport} view @param {number[]} scale from units of the map to those of WebGL @param {number[]} colour 0 to 1 */
   draw(view, scale, colour) {
-    const { gl } = this, zoom = view.pixels / view.whole, strength = STRONGEST * Math.min(1, 2 * (1 - zoom / MAX_ZOOM));
-    if (!gl || strength <= 0) return;
+    const { gl } = this, zoom = view.pixels / view.whole, opacity = STRONGEST * Math.min(1, 2 * (1 - zoom / MAX_ZOOM));
+    if (!gl || opacity <= 0) return;
     gl.useProgram(this.program ?? null);
     gl.uniform4f(this.box ?? null, (this.low[0] - view.x) * scale[0], (this.low[1] - view.y) * scale[1],
       SIDE * this.side * scale[0], SIDE * this.side * scale[1]);
-    gl.uniform4f(this.tint ?? null, colour[0], colour[1], colour[2], strength);
+    gl.uniform4f(this.tint ?? null, colour[0], colour[1], colour[2], opacity);
     gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
   }
 }

@@ -6,7 +6,7 @@ import { firstToPlay, togglePlayback } from "page/actions/listening.js";
 import { attempt } from "page/actions/notices.js";
 import { isPlaying, seek, setVolume, toggleMuted } from "page/actions/playback.js";
 import { showPlayed, skip } from "page/actions/queue.js";
-import { showTrack } from "page/actions/tracks.js";
+import { revealTrack } from "page/actions/tracks.js";
 import { button, byId, el } from "shared/dom.js";
 import { duration } from "shared/text.js";
 import { icon } from "page/ui/icons.js";
@@ -54,9 +54,7 @@ function now(page) {
 function showWhatPlays(page) {
   if (page.store.state.playback) return showPlayed(page);
   const { row } = firstToPlay(page);
-  if (row < 0) return;
-  page.store.set({ reveal: { rows: [row] } });
-  showTrack(page, row);
+  if (row >= 0) revealTrack(page, row);
 }
 
 /** @param {Page} page */

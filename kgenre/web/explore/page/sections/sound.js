@@ -1,7 +1,7 @@
 // What is played, as the state has it, and whether a click plays.
 
 /** @import { Binding, Page, Playing, State } from "page/core/types" */
-import { atEnd, cannotPlay, heard, togglePlayback } from "page/actions/listening.js";
+import { atEnd, cannotPlay, forgetMisses, togglePlayback } from "page/actions/listening.js";
 import { attempt } from "page/actions/notices.js";
 import { isPlaying, isQueued, setPaused } from "page/actions/playback.js";
 import { prepareNext } from "page/actions/queue.js";
@@ -32,7 +32,7 @@ export function soundSection(page) {
 function follow(page, files) {
   const { store } = page;
   const sound = new Sound(files, {
-    started: () => heard(page), ended: () => atEnd(page), refused: () => setPaused(page, true),
+    started: () => forgetMisses(page), ended: () => atEnd(page), refused: () => setPaused(page, true),
     failed: (error) => cannotPlay(page, error, isQueued(store.state, store.state.playback?.row ?? -1)),
   });
   let serial = 0; // of what was loaded
