@@ -3,13 +3,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := models/demo
+# Those that `make test` runs; `make soak` runs all.
+NOTEBOOKS := notebooks/01_train_and_evaluate.ipynb notebooks/04_library_map.ipynb
 
 .PHONY: demo test soak bench lint tfio kserve clean help
 
 help:
 	@echo "make demo   install, compose the demo collection, train, evaluate, export, predict a song"
-	@echo "make test   install with the test tools, run all tests"
-	@echo "make soak   the long forms of heavy tests, and a wheel in an empty environment"
+	@echo "make test   install with the test tools, run the tests"
+	@echo "make soak   the long forms of heavy tests, all notebooks, and a wheel in an empty environment"
 	@echo "make bench  measure speed and memory, as ratios within one run"
 	@echo "make lint   ruff and import-linter; make test runs them too"
 	@echo "make tfio   an environment of its own for --decoder tfio (docs/decoding.md)"
@@ -28,10 +30,11 @@ demo: .venv/installed
 
 # In the order of names: xdist would start with the files of many tests, and end with a few long tests on one worker.
 test: .venv/installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --nbmake notebooks tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --nbmake $(NOTEBOOKS) tests
 
 soak: .venv/installed-test
 	$(BIN)/python -m pytest -m soak tests
+	$(BIN)/python -m pytest --nbmake notebooks
 
 bench: .venv/installed-test
 	$(BIN)/python -m benchmarks

@@ -39,8 +39,11 @@ np.savez(sys.argv[3], **backend_answers.answers(Path(sys.argv[2]), rows, differe
 # What the arithmetic of float32 leaves between two orders of summation: 3e-6 of the largest value in the networks
 # and 2e-5 in a constant-Q bin 80 dB under the loudest, as measured; a wrong padding or gate is off by 1e-2 and more.
 TOLERANCE = 1e-4
-# Whose layers other networks have, too: resnet18, freqcnn, convpool, crnn and bbnn, and short_fcn.
-LIKE_OTHERS = ("resnet50", "squarecnn", "tempcnn", "convconvpool", "crnn_parallel", "tagger_crnn", "fcn")
+# Whose layers other networks have, too: resnet18, convpool, crnn and bbnn, and short_fcn.
+LIKE_OTHERS = (
+    *("resnet50", "freqcnn", "squarecnn", "tempcnn", "convconvpool", "melcrop"),
+    *("crnn_parallel", "tagger_crnn", "fcn"),
+)
 # To differentiate takes seconds a network, of JAX to compile: those whose layers between them are of every kind.
 DIFFERENTIATED = (*FEATURES, "convpool", "musicnn", "crnn", "bandattn")
 ROWS = [

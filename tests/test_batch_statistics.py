@@ -45,7 +45,13 @@ def test_measure_gives_the_mean_over_batches_of_mean_and_variance_also_in_a_nest
     assert {layer.momentum for layer in statistics.layers} == {0.99}
 
 
-@pytest.mark.parametrize("arch", ARCHS)
+# With normalisation of every kind: frozen in part, in branches, recurrent, of one dimension.
+EVERY_KIND = ("convpool", "efficientnet_lite0", "bbnn", "crnn", "musicnn", "short_fcn")
+
+
+@pytest.mark.parametrize(
+    "arch", [pytest.param(arch, marks=pytest.mark.soak if arch not in EVERY_KIND else ()) for arch in ARCHS]
+)
 def test_network_measured_on_a_batch_normalises_that_batch(arch):
     trained = {"unfreeze": -1} if "unfreeze" in small_config(arch).values() else {}
     config = small_config(arch, augment=(), **trained)

@@ -187,8 +187,15 @@ def test_uncalibrated_divides_a_temperature_out_again(name):
 # --- networks and exports
 
 
-@pytest.mark.parametrize("format", ["saved_model", "litert"])
-@pytest.mark.parametrize("temperature", [2.5, [0.5, 1.5, 4.0]], ids=["single", "multi"])
+@pytest.mark.parametrize(
+    ("temperature", "format"),
+    [
+        pytest.param(2.5, "saved_model", id="single-saved_model"),
+        pytest.param([0.5, 1.5, 4.0], "litert", id="multi-litert"),
+        pytest.param(2.5, "litert", id="single-litert", marks=pytest.mark.soak),
+        pytest.param([0.5, 1.5, 4.0], "saved_model", id="multi-saved_model", marks=pytest.mark.soak),
+    ],
+)
 def test_export_of_a_calibrated_network_gives_its_logits_divided_by_the_temperature(format, temperature, tmp_path):
     several = isinstance(temperature, list)
     model, spec = network(), ModelSettings.compose(SETTINGS).slice_spec

@@ -425,7 +425,8 @@ def stopped_after(function):
     return both
 
 
-@pytest.mark.parametrize("precision", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
 def test_every_precision_trains_resumes_and_exports(collection, tmp_path, precision, monkeypatch):
     out = tmp_path / "run"
     flags = ["--data", str(collection / "manifest.csv"), *SMALL, "--epochs", "2", "--precision", precision]

@@ -186,6 +186,7 @@ def test_tags_of_drawn_weights_are_the_mean_logits_of_the_members(cached):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.soak
 def test_commands_with_drawn_weights_answer_from_the_cache(cached, song, tmp_path, capsys):
     assert predict.main([song, "--model", "best", "--format", "json", "--tags"]) == 0
     row = json.loads(capsys.readouterr().out)
@@ -229,6 +230,7 @@ def fetched(tmp_path, monkeypatch):
         shutil.copy(file, tmp_path / "kgenre")
 
 
+@pytest.mark.soak
 def test_network_of_published_weights_equals_the_mixture(fetched):
     assert_same_as_mixture(np.stack([music(29.0), 0.01 * music(29.0)[::-1]]))
 

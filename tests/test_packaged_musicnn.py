@@ -126,6 +126,7 @@ def test_embed_with_musicnn(ready, song, tmp_path, capsys):
     assert written.slice_embeddings.shape == (4, 200)
 
 
+@pytest.mark.soak
 def test_export_with_musicnn(cache, exported, tmp_path, capsys):
     assert export.main(["--model", "musicnn", "--out", str(tmp_path / "serve")]) == 0
     assert capsys.readouterr().out.startswith(str(tmp_path / "serve" / "1"))
