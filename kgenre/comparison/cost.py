@@ -93,9 +93,8 @@ def measure_cost(settings: RunSettings, collection: Collection) -> Cost:
     task = collection.make_task(trainable_genres(collection.table, collection.name))
     targets = task.targets(rows["train"])
     paths = list(rows["train"]["path"])
-    plan = training_plan(
-        settings, task.strata(targets), open_reader(settings.slice_spec, policy=settings.reader.policy), paths
-    )
+    reader = open_reader(settings.slice_spec, policy=settings.reader.policy)
+    plan = training_plan(settings, task.strata(targets), reader, paths)
     read_seconds, slices = _reading(settings, paths)
     began = time.monotonic()
     try:

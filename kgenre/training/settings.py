@@ -86,11 +86,11 @@ class RunSelection(ModelSelection, CollectionSettings):
         json_schema_extra={"metavar": "RUN"},
     )
     augment: tuple[Literal[*AUGMENTS], ...] = Field(("zoom",), description="what is changed at random in training")
-    # Random: each epoch shows others, and a network that has seen all places of a song learns its genre best.
+    # Random: each epoch shows others, at a cost that does not grow with the length of the tracks.
     crops: Literal[*CROP_SETTINGS] = Field(
         RANDOM,
-        description="what an epoch shows of a track: slices at random places, or the fixed ones that it is cut into when "
-        "it is classified (--slice-overlap), each once",
+        description="what an epoch shows of a track: slices at random places, or the fixed ones that it is cut into "
+        "when it is classified (--slice-overlap), each once",
     )
     optimizer: Literal[*OPTIMIZERS] = Field("adam", description="rule by which gradients change the weights")
 

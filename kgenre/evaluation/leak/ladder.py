@@ -118,13 +118,10 @@ def _collection(name: str, sources: _Sources):
 
 def _budget(settings: RunSettings, source: Source, progress: Progress) -> RunSettings:
     """The settings with the steps of the honest split, and no early stop."""
-    training = settings.training
-    paths, reader = (
-        list(source.honest.rows("train")["path"]),
-        open_reader(source.slice_spec, policy=settings.reader.policy),
-    )
+    paths = list(source.honest.rows("train")["path"])
+    reader = open_reader(source.slice_spec, policy=settings.reader.policy)
     plan = training_plan(settings, [0] * len(paths), reader, paths, progress)
-    return settings.replace(steps_per_epoch=plan.steps, patience=training.epochs)
+    return settings.replace(steps_per_epoch=plan.steps, patience=settings.training.epochs)
 
 
 def _checked(settings: RunSettings, out: Path) -> RunSettings:

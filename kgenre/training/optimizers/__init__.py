@@ -1,7 +1,7 @@
 """The table of optimizers.
 
-To add one, declare it in a file of this folder (its settings, how it is built) and give it a line here. Flags, `--help`,
-the table in docs/training.md and the tests follow from the table.
+To add one, declare it in a file of this folder (its settings, how it is built) and give it a line here. Flags,
+`--help`, the table in docs/training.md and the tests follow from the table.
 """
 
 from kgenre.training.optimizers.adam import ADAM, ADAMW

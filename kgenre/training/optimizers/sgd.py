@@ -8,7 +8,7 @@ from kgenre.training.optimizers.optimizer import LearningRate, Optimizer, Optimi
 class SgdSettings(OptimizerSettings):
     """Of stochastic gradient descent."""
 
-    learning_rate: LearningRate = 1e-2  # Keras's and PyTorch's examples'
+    learning_rate: LearningRate = 1e-2  # Keras's
     # The usual one: ten updates' gradients.
     momentum: float = Field(0.9, ge=0, le=0.999, description="share of the last update that the next one repeats")
     # Off: it must be chosen together with learning rate and momentum.
@@ -18,8 +18,8 @@ class SgdSettings(OptimizerSettings):
 def sgd(settings: SgdSettings, learning_rate, **options):
     """w -= rate * weight_decay * w; m = momentum * m - rate * g; w += m, of gradient g and weights w.
 
-    The momentum is not Nesterov's. PyTorch adds the decay to the gradient instead, so that the momentum repeats it: at a
-    constant rate that is 1 / (1 - momentum) times the decay here.
+    The momentum is not Nesterov's. PyTorch adds the decay to the gradient instead, so that the momentum repeats it: at
+    a constant rate that is 1 / (1 - momentum) times the decay here.
     """
     import keras
 
