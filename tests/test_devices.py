@@ -172,7 +172,7 @@ def test_resumed_run_takes_another_number_of_devices_unless_it_is_deterministic(
 
 
 def test_more_devices_than_there_are_are_refused_with_those_found(monkeypatch):
-    table = {"tensorflow": devices.Parallel(lambda n: ["GPU:0", "GPU:1"], None)}
+    table = {"tensorflow": devices.Parallel(lambda n: ["GPU:0", "GPU:1"], None, True)}
     monkeypatch.setattr(devices, "BACKENDS", table)
     with pytest.raises(KgenreError, match="devices=3, found GPU:0, GPU:1. Set --devices 2"):
         start_devices(3)
