@@ -78,7 +78,8 @@ def by_hand(name: str, weights: list[np.ndarray], x: np.ndarray, y: np.ndarray, 
                 continue
             first[place] = 0.9 * first[place] + 0.1 * gradient
             second[place] = 0.999 * second[place] + 0.001 * gradient**2
-            one -= rate * first[place] / (1 - 0.9**t) / (np.sqrt(second[place] / (1 - 0.999**t)) + 1e-7)
+            corrected = rate * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+            one -= corrected * first[place] / (np.sqrt(second[place]) + 1e-7)
     return [kernel, bias]
 
 

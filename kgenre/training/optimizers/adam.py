@@ -19,9 +19,10 @@ class AdamWSettings(AdamSettings):
 
 
 def adam(settings: AdamSettings, learning_rate, **options):
-    """m = 0.9 m + 0.1 g; v = 0.999 v + 0.001 g^2; w -= rate * m' / (sqrt(v') + 1e-7), of gradient g and weights w.
+    """m = 0.9 m + 0.1 g; v = 0.999 v + 0.001 g^2; w -= rate * c * m / (sqrt(v) + 1e-7), of gradient g and weights w.
 
-    m' = m / (1 - 0.9^t) and v' = v / (1 - 0.999^t) at update t, from 1.
+    c = sqrt(1 - 0.999^t) / (1 - 0.9^t) at update t, from 1. It is the second form of the paper's section 2, whose
+    epsilon is beside the uncorrected v.
     """
     import keras
 
