@@ -3,6 +3,7 @@
 They run on every backend of Keras: `KERAS_BACKEND=jax pytest tests/test_optimizers.py`.
 """
 
+import shutil
 import types
 
 import keras
@@ -145,8 +146,9 @@ def test_weights_change_at_the_last_step_of_an_update_alone():
     assert [bool((one != other).any()) for one, other in zip(seen, seen[1:])] == 2 * [False, False, True]
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize(
+    ("name", "precision"), [*((name, "float32") for name in OPTIMIZERS), ("adamw", "mixed_float16")]
+)
 def test_training_resumed_between_the_steps_of_an_update_goes_on_as_if_it_had_not_stopped(name, precision, tmp_path):
     """As it ends an epoch where a step of half precision was left out."""
     dtype = "mixed_float16" if precision == "mixed_float16" else "float32"
@@ -200,17 +202,16 @@ def test_run_with_every_new_setting_stopped_and_resumed_is_the_undisturbed_one(c
     from backend_training import fit
 
     given = {**RUN, "data": str(collection / "manifest.csv")}
-    fit(tmp_path / "whole", given)
     ends = TrainingCallback.on_epoch_end
 
     def end(self, epoch, logs=None):
         ends(self, epoch, logs)
-        raise KeyboardInterrupt
+        if epoch == 0:  # what a kill here would leave behind
+            shutil.copytree(tmp_path / "whole", tmp_path / "stopped")
 
     with monkeypatch.context() as patch:
         patch.setattr(TrainingCallback, "on_epoch_end", end)
-        with pytest.raises(KeyboardInterrupt):
-            fit(tmp_path / "stopped", given)
+        fit(tmp_path / "whole", given)
     fit(tmp_path / "stopped", {})
     losses = [(tmp_path / name / "history.csv").read_text().splitlines() for name in ("whole", "stopped")]
     rows = [np.array([line.split(",")[1:5] for line in text[1:]], float) for text in losses]
