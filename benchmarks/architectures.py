@@ -43,8 +43,9 @@ from kgenre.model.build import reseed
 from kgenre.model.tasks.single_label import SingleLabel
 from kgenre.serving.keras_model import KerasModel
 from kgenre.training.batch_statistics import BatchStatistics
-from kgenre.training.fit import batches, compiled_model, training_plan, unaugmented_slices
-from kgenre.training.settings import RunSettings, TrainingSettings
+from kgenre.training.fit import batches, compiled_model, unaugmented_slices
+from kgenre.training.plan import training_plan
+from kgenre.training.settings import RunSettings
 from kgenre.training.validation import validate
 
 
@@ -134,9 +135,10 @@ class Tracks:
 class Budget(keras.callbacks.Callback):
     """Stops training at the first step that ends after `seconds`, and takes the time of every step."""
 
-    def __init__(self, training: TrainingSettings, seconds: float):
+    def __init__(self, settings: RunSettings, seconds: float):
         super().__init__()
-        self.training, self.seconds, self.ends, self.loss = training, seconds, [], math.nan
+        self.training, self.rate = settings.training, settings.optimization.learning_rate
+        self.seconds, self.ends, self.loss = seconds, [], math.nan
 
     def on_epoch_begin(self, epoch, logs=None):
         reseed(self.model, self.training.seed, epoch)
@@ -146,9 +148,7 @@ class Budget(keras.callbacks.Callback):
         self.loss = float(logs["loss"])
         share = self.trained / self.seconds
         if self.training.schedule == "cosine":
-            self.model.optimizer.learning_rate = (
-                self.training.learning_rate * (1 + math.cos(math.pi * min(1, share))) / 2
-            )
+            self.model.optimizer.learning_rate = self.rate * (1 + math.cos(math.pi * min(1, share))) / 2
         self.model.stop_training = share >= 1 or not math.isfinite(self.loss)
 
     @property
@@ -167,10 +167,10 @@ def train_for(settings: RunSettings, tracks: Tracks, seconds: float) -> dict:
     keras.utils.clear_session()
     gc.collect()
     reader, train = tracks.reader(settings), tracks.numbers["train"]
-    plan = training_plan(settings.training, list(train.values()))
+    plan = training_plan(settings, list(train.values()), reader, list(train))
     model = compiled_model(settings.replace(schedule="constant"), tracks.task, plan.steps)
     dataset = batches(settings, tracks.task, reader, list(train), list(train.values()), plan)
-    budget = Budget(settings.training, seconds)
+    budget = Budget(settings, seconds)
     model.fit(dataset, epochs=10**6, steps_per_epoch=plan.steps, callbacks=[budget], shuffle=False, verbose=0)
     slices = unaugmented_slices(reader, list(train), list(train.values()), plan, settings.reader.workers, epoch=0)
     BatchStatistics(model).measure(slices)

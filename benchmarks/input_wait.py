@@ -42,7 +42,7 @@ def sources(folder: Path, settings: RunSettings) -> dict:
     """{name: () -> an iterator of batches}."""
     songs = write_songs(folder)
     members = write_set(folder, songs, settings.audio.sample_rate_hz)
-    plan = TrainingPlan(len(songs), settings.training.crops_per_track, settings.training.batch_size, seed=0)
+    plan = TrainingPlan(len(songs), settings.cropping.crops_per_track, settings.training.batch_size, seed=0)
     labels = [number % 2 for number in range(len(songs))]
 
     def batches(paths: list[str], loader: str, cache_bytes: int):

@@ -26,7 +26,8 @@ def losses_of(given: dict) -> list[float]:
     import keras
 
     from kgenre.audio.open_reader import open_reader
-    from kgenre.training.fit import batches, compiled_model, training_plan
+    from kgenre.training.fit import batches, compiled_model
+    from kgenre.training.plan import training_plan
     from kgenre.training.run import Run
     from kgenre.training.settings import RunSettings
 
@@ -35,9 +36,9 @@ def losses_of(given: dict) -> list[float]:
     task, tracks = run.load_task(), run.load_tracks()
     tracks = tracks[tracks["split"] == "train"]
     targets = task.targets(tracks)
-    plan = training_plan(settings.training, task.strata(targets))
-    model = compiled_model(settings, task, plan.steps)
     reader, means = open_reader(settings.slice_spec, 1 << 30), []
+    plan = training_plan(settings, task.strata(targets), reader, list(tracks["path"]))
+    model = compiled_model(settings, task, plan.steps)
     callback = keras.callbacks.LambdaCallback(on_train_batch_end=lambda step, logs: means.append(float(logs["loss"])))
     dataset = batches(settings, task, reader, list(tracks["path"]), targets, plan)
     model.fit(dataset, steps_per_epoch=plan.steps, callbacks=[callback], shuffle=False, verbose=0)

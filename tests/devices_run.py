@@ -28,7 +28,7 @@ def main(file: str, out: str, folder: str, given: dict, epochs: int) -> None:
     run, progress = Run(folder), Lines()
     if run.begun:
         settings = resumed_settings(run, given)
-        restart_devices(settings.training.devices, run, progress)
+        restart_devices(settings.training.devices, run, progress, settings.training.accumulate)
     else:
         settings, run = new_run({"data": file, **given}, folder, again=False)
         settings = begin(settings, run, progress)

@@ -40,16 +40,17 @@ OTHER = {
     "zoom_range": 0.1, "epochs": 7, "patience": 3, "batch_size": 5, "crops_per_track": 3, "balanced": True,
     "learning_rate": 1e-5, "schedule": "constant", "precision": "mixed_float16", "seed": 12, "cache_gib": 0.5,
     "workers": 1, "max_bad_share": 0.3, "decoder": "ffmpeg", "deterministic": True, "devices": 5,
-    "positive_weights": True, "protocol": "album", "allow_leak": True, "steps_per_epoch": 17, "unsure_below": 0.4,
+    "positive_weights": True, "protocol": "album", "allow_leak": True, "steps_per_epoch": 18, "unsure_below": 0.4,
+    "accumulate": 3, "momentum": 0.5, "weight_decay": 5e-3,
 }  # fmt: skip
 # Between them, all settings that there are.
 RUNS = [
     {"arch": "crnn_parallel", "feature": "logmel", "augment": tuple(AUGMENTS)},
     {"arch": "resnet50", "feature": "cqt", "augment": ()},
-    {"arch": "vggish", "augment": ("zoom",)},
+    {"arch": "vggish", "augment": ("zoom",), "crops": "fixed", "optimizer": "sgd"},
     {"arch": "convpool", "input": "spectrogram", "augment": ("mixup", "noise")},
 ]
-SELECTED = {"arch", "input", "feature", "augment"}  # what says which other settings there are
+SELECTED = {"arch", "input", "feature", "augment", "crops", "optimizer"}  # what says which other settings there are
 
 
 def parsed(*arguments: str) -> dict:
@@ -104,6 +105,7 @@ def test_name_has_one_owner_among_the_components_of_a_run():
         for feature in ARCHS[arch].features or FEATURES:
             run = RunSettings.compose({"arch": arch, "feature": feature, "augment": list(AUGMENTS)})
             parts = [run.collection, run.audio, run.spectrogram, run.image, run.network, run.training, run.reader]
+            parts += [run.cropping, run.optimization]
             names = [name for part in [*parts, *run.augmentations.values()] for name, _ in part]
             assert len(names) == len(set(names)) and not {"data", "init", *SELECTED} & set(names)
 
@@ -112,7 +114,9 @@ def test_name_has_one_owner_among_the_components_of_a_run():
 def test_defaults_come_from_the_classes():
     run = RunSettings.compose({})
     assert (run.data, run.arch, run.feature, tuple(run.augmentations)) == ("demo", "convpool", "logmel", ("zoom",))
+    assert (run.crops, run.optimizer) == ("random", "adam")
     parts = [run.collection, run.audio, run.spectrogram, run.image, run.network, run.training, run.reader]
+    parts += [run.cropping, run.optimization]
     assert all(part == type(part)() for part in [*parts, *run.augmentations.values()])
 
 
@@ -132,7 +136,7 @@ def test_architecture_beats_default_and_file_beats_architecture():
         values = RunSettings.compose(file_values, flags).values()
         assert values == {**values, **own}
     run = RunSettings.compose({"arch": "resnet50", "zoom_range": 0.05}, {"learning_rate": 0.5})
-    assert (run.augmentations["zoom"].zoom_range, run.training.learning_rate) == (0.05, 0.5)
+    assert (run.augmentations["zoom"].zoom_range, run.optimization.learning_rate) == (0.05, 0.5)
     assert run.image.image_channels == own["image_channels"]
 
 
@@ -160,7 +164,12 @@ def test_architecture_beats_feature_and_a_default_of_another_choice_is_left_out(
          "`zoom_range` is not a setting of gain and noise, which have: gain_db, noise_std. It is one of zoom."),
         ({"augment": [], "zoom_range": 0.1}, "`zoom_range` is not a setting of the empty list of augmentations. "
          "It is one of zoom."),
-        ({"epoch": 3}, "unknown setting 'epoch'. Did you mean epochs? Known: allow_leak, arch, artists, augment, "),
+        ({"momentum": 0.5}, "`momentum` is not a setting of adam, which has: learning_rate. It is one of sgd."),
+        ({"optimizer": "adam", "weight_decay": 0.1},
+         "`weight_decay` is not a setting of adam, which has: learning_rate. It is one of adamw, sgd."),
+        ({"crops": "fixed", "crops_per_track": 2}, "`crops_per_track` is not a setting of fixed crops. "
+         "It is one of random."),
+        ({"epoch": 3}, "unknown setting 'epoch'. Did you mean epochs? Known: accumulate, allow_leak, "),
     ],
     ids=str,
 )  # fmt: skip
@@ -250,8 +259,12 @@ def test_recipes_of_music_genre_analysis_see_1024_frames_at_200_rows():
         ("a.json", b'{"epochs": ', "a.json: not a readable .toml or .json config ("),
         ("a.toml", b"data = '\xff\xfe'", "a.toml: not a readable .toml or .json config ("),
         ("a.json", b"[1, 2]", "a.json: a config is a table of settings. Received: list."),
-        ("a.toml", b"epoch = 3", "a.toml: unknown setting 'epoch'. Did you mean epochs? Known: allow_leak, arch, "),
-        ("a.json", b'{"zzz": 3}', "a.json: unknown setting 'zzz'. Known: allow_leak, arch, artists, augment, "),
+        (
+            "a.toml",
+            b"epoch = 3",
+            "a.toml: unknown setting 'epoch'. Did you mean epochs? Known: accumulate, allow_leak, ",
+        ),
+        ("a.json", b'{"zzz": 3}', "a.json: unknown setting 'zzz'. Known: accumulate, allow_leak, "),
         ("a.toml", b"[training]\nepochs = 3", "a.toml: unknown setting 'training'. "),
     ],
 )
@@ -473,6 +486,18 @@ class EchoSettings(Settings):
 
 TINY = Augmentation(EchoSettings, None, "waveform", "an echo", "a test")
 """,
+    "training/optimizers/sign.py": """
+from pydantic import Field
+
+from kgenre.training.optimizers.optimizer import Optimizer, OptimizerSettings
+
+
+class SignSettings(OptimizerSettings):
+    sign_share: float = Field(0.9, ge=0, le=1, description="share of the last update")
+
+
+TINY = Optimizer(SignSettings, None, "steps of one size", "a test")
+""",
 }
 ROWS = """
 import sys
@@ -494,17 +519,20 @@ except KgenreError as error:
         ("archs/tiny.py", "ARCHS: dict[str, Arch] = {", "arch", "tiny_units", "8"),
         ("features/level.py", "FEATURES: dict[str, Feature] = {", "feature", "level_db", "40.5"),
         ("augment/echo.py", "AUGMENTS: dict[str, Augmentation] = {", "augment", "echo_seconds", "0.5"),
+        ("training/optimizers/sign.py", "OPTIMIZERS: dict[str, Optimizer] = {", "optimizer", "sign_share", "0.5"),
     ],
 )
 def test_row_with_a_setting_of_its_own_needs_a_file_and_a_line(file, table, selector, setting, value, tmp_path):
     package = Path(cli.__file__).parents[1]
     shutil.copytree(package, tmp_path / "kgenre", ignore=shutil.ignore_patterns("__pycache__", "web"))
     (tmp_path / "kgenre" / file).write_text(NEW_FILES[file])
-    folder, name = file.removesuffix(".py").split("/")
+    folder, name = file.removesuffix(".py").rsplit("/", 1)
     listing = tmp_path / "kgenre" / folder / "__init__.py"
     text = listing.read_text(encoding="utf-8")
     assert text.count(table) == 1
-    text = text.replace(table, f"from kgenre.{folder}.{name} import TINY\n\n{table}\n    {name!r}: TINY,")
+    text = text.replace(
+        table, f"from kgenre.{folder.replace('/', '.')}.{name} import TINY\n\n{table}\n    {name!r}: TINY,"
+    )
     listing.write_text(text, encoding="utf-8")
 
     def run(*arguments: str) -> subprocess.CompletedProcess:

@@ -130,6 +130,16 @@ def test_several_genres_on_two_devices_take_the_steps_of_one(on_one, tmp_path):
             np.testing.assert_allclose(two[name], one[name], rtol=0, atol=1e-3)
 
 
+@pytest.mark.soak
+def test_updates_of_several_steps_on_two_devices_are_those_of_one(tmp_path):
+    losses = []
+    for n in (2, 1):
+        (tmp_path / str(n)).mkdir()
+        file = write_npz(tmp_path / str(n) / "songs.npz")
+        losses.append(trained(tmp_path / str(n), "jax", n, file=file, accumulate=3, optimizer="sgd"))
+    assert_same(*losses)
+
+
 @pytest.mark.parametrize("axis", [0, 1])
 def test_rows_of_the_devices_are_those_of_the_whole_batch(axis, monkeypatch):
     generator, whole, part = keras.random.SeedGenerator(3), [6, 6], [6, 6]
@@ -172,7 +182,7 @@ def test_resumed_run_takes_another_number_of_devices_unless_it_is_deterministic(
 
 
 def test_more_devices_than_there_are_are_refused_with_those_found(monkeypatch):
-    table = {"tensorflow": devices.Parallel(lambda n: ["GPU:0", "GPU:1"], None)}
+    table = {"tensorflow": devices.Parallel(lambda n: ["GPU:0", "GPU:1"], None, True)}
     monkeypatch.setattr(devices, "BACKENDS", table)
     with pytest.raises(KgenreError, match="devices=3, found GPU:0, GPU:1. Set --devices 2"):
         start_devices(3)

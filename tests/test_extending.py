@@ -1,7 +1,8 @@
 """Adding to the registries in a copy of the package: one new file and one row each, nothing else; then it is used.
 
-The copy gets an architecture with a setting of its own, a feature with a layer of its own, an augmentation, a dataset,
-a classifier and an exporter. A process trains with them, exports and fits the classifier; a fresh one loads the model.
+The copy gets an architecture with a setting of its own, a feature with a layer of its own, an augmentation, an
+optimizer, a dataset, a classifier and an exporter. A process trains with them, exports and fits the classifier; a fresh
+one loads the model.
 """
 
 import json
@@ -127,6 +128,25 @@ def build(settings, spec, seed):
 
 POLARITY = Augmentation(PolaritySettings, build, "crop", "inverted", "the test")
 ''',
+    "training/optimizers/nadam.py": '''
+"""Adam with Nesterov's momentum."""
+
+from kgenre.training.optimizers.optimizer import Optimizer, OptimizerSettings
+from pydantic import Field
+
+
+class NadamSettings(OptimizerSettings):
+    first_decay: float = Field(0.9, ge=0, le=0.999, description="of the mean of the gradients")
+
+
+def build(settings, learning_rate, **options):
+    import keras
+
+    return keras.optimizers.Nadam(learning_rate, beta_1=settings.first_decay, **options)
+
+
+NADAM = Optimizer(NadamSettings, build, "Adam with Nesterov's momentum", "the test")
+''',
     "collections/datasets/tones.py": '''
 """tones: two genres of sine waves, made on the spot."""
 
@@ -223,6 +243,9 @@ ROWS = {
     "archs/__init__.py": ("from kgenre.archs.pyramid import PYRAMID", "ARCHS", '    "pyramid": PYRAMID,'),
     "features/__init__.py": ("from kgenre.features.energy import ENERGY", "FEATURES", '    "energy": ENERGY,'),
     "augment/__init__.py": ("from kgenre.augment.polarity import POLARITY", "AUGMENTS", '    "polarity": POLARITY,'),
+    "training/optimizers/__init__.py": (
+        "from kgenre.training.optimizers.nadam import NADAM", "OPTIMIZERS", '    "nadam": NADAM,'
+    ),
     "collections/datasets/__init__.py": (
         "from kgenre.collections.datasets import tones", "DATASETS", '    "tones": tones.DATASET,'
     ),
@@ -246,7 +269,8 @@ from kgenre import baseline, export, train
 command = [
     "--data", "tones", "--arch", "pyramid", "--steps", "3", "--feature", "energy", "--floor", "1e-3",
     "--augment", "polarity", "zoom", "--flip-share", "0.25", "--sample-rate-hz", "8000", "--slice-seconds", "0.5",
-    "--epochs", "8", "--learning-rate", "0.01", "--batch-size", "8", "--out", out,
+    "--optimizer", "nadam", "--first-decay", "0.85", "--epochs", "8", "--learning-rate", "0.01", "--batch-size", "8",
+    "--out", out,
 ]
 with patch("kgenre.serving.exporters.verify.run_apart", answers_here.run_here):
     assert train.main(command) == 0
@@ -259,6 +283,7 @@ import kgenre
 run = kgenre.Run(sys.argv[1])
 settings = run.load_settings()
 print(settings.network.steps, settings.spectrogram.floor, settings.augmentations["polarity"].flip_share)
+print(settings.optimizer, settings.optimization.first_decay)
 print([layer.name for layer in run.load_model().layers if layer.name == "energy"])
 print(kgenre.open_model(sys.argv[1]).predict("data/tones/0.wav").genre)
 """
@@ -312,4 +337,4 @@ def test_one_of_each_added_trains_exports_and_loads_in_a_fresh_process(extended)
     assert "nearest_mean" in json.loads((extended / "baseline" / "metrics.json").read_text())["method"]
     loaded = python(extended, LOAD, out)
     assert loaded.returncode == 0, loaded.stderr
-    assert loaded.stdout.splitlines() == ["3 0.001 0.25", "['energy']", "low"]
+    assert loaded.stdout.splitlines() == ["3 0.001 0.25", "nadam 0.85", "['energy']", "low"]

@@ -21,10 +21,9 @@ from kgenre.audio.slicing import SliceSpec, cut_slices
 from kgenre.core.errors import KgenreError
 from kgenre.serving.predict import slice_batches
 from kgenre.training.batches import TrainingCrops
-from kgenre.training.fit import training_plan
 from kgenre.training.loaders import training_batches
-from kgenre.training.plan import TrainingPlan
-from kgenre.training.settings import TrainingSettings
+from kgenre.training.plan import TrainingPlan, training_plan
+from kgenre.training.settings import RunSettings
 
 RATE = 8000
 CLIP = 4000
@@ -245,9 +244,9 @@ def test_a_balanced_epoch_shows_each_genre_as_often_and_each_track_of_it_as_ofte
 
 
 def test_a_balanced_plan_knows_the_genres_of_the_train_tracks():
-    config = TrainingSettings(balanced=True, crops_per_track=2, batch_size=4)
-    assert training_plan(config, [3, 3, 3, 0]).genres == (3, 3, 3, 0)
-    assert training_plan(TrainingSettings(), [3, 3, 3, 0]).genres == ()
+    for balanced, genres in ((True, (3, 3, 3, 0)), (False, ())):
+        config = RunSettings.compose({"balanced": balanced})
+        assert training_plan(config, [3, 3, 3, 0], reader_of(), ["unread"] * 4).genres == genres
 
 
 def test_epochs_depend_on_seed_and_number_alone():

@@ -1,4 +1,4 @@
-"""The tables of the docs: written from ARCHS, FEATURES, AUGMENTS, DATASETS and WEIGHTS."""
+"""The tables of the docs: written from ARCHS, FEATURES, AUGMENTS, OPTIMIZERS, DATASETS and WEIGHTS."""
 
 import pytest
 
@@ -9,6 +9,7 @@ from kgenre.cli import tables
 from kgenre.collections.datasets import DATASETS
 from kgenre.core.errors import KgenreError
 from kgenre.features import FEATURES
+from kgenre.training.optimizers import OPTIMIZERS
 
 MARKED = "# Title\n\n" + "".join(f"<!-- table: {name} -->\nold\n<!-- end -->\n\ntext\n" for name in tables.TABLES)
 
@@ -24,7 +25,13 @@ def written() -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("name", "rows"),
-    [("architectures", ARCHS), ("features", FEATURES), ("augmentations", AUGMENTS), ("datasets", DATASETS)],
+    [
+        ("architectures", ARCHS),
+        ("features", FEATURES),
+        ("augmentations", AUGMENTS),
+        ("optimizers", OPTIMIZERS),
+        ("datasets", DATASETS),
+    ],
 )
 def test_a_line_for_every_row(name, rows, written):
     head, rule, *lines = cells(written[name])

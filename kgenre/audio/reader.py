@@ -60,7 +60,7 @@ class TrackReader:
             AudioError: the file cannot be read; or it is silent, which shows only where it is decoded whole.
         """
         samples = samples or self.spec.slice_samples
-        part, length = find_part(path), self._length(path)
+        part, length = find_part(path), self.length(path)
         start = round(position * max(0, length - samples))
         if self._is_decoded(part.file):
             return repeat_to_length(self._read_shard(path, part, start, samples), samples)
@@ -104,7 +104,7 @@ class TrackReader:
         total = 0
         for path in {find_part(path).file for path in paths}:
             try:
-                total += 0 if self._is_decoded(path) else self._length(path)
+                total += 0 if self._is_decoded(path) else self.length(path)
             except audio.AudioError:
                 continue  # it fails where it is read
         if not self.cache.has_room(1.02 * total * BYTES_PER_SAMPLE):  # a header may state a little less than there is
@@ -114,7 +114,7 @@ class TrackReader:
     def slices(self, path: str) -> Iterator[Slice]:
         """The slices of the track that the policy gives, in order; a track that fails ends early, in `failures`."""
         try:
-            track = TrackSlices(path, self.spec, self._length(path), self.policy, self._stream)
+            track = TrackSlices(path, self.spec, self.length(path), self.policy, self._stream)
             yield from track
         except audio.AudioError as error:
             self.failures[path] = error.cause
@@ -147,7 +147,7 @@ class TrackReader:
     def _decode_whole(self, path: str) -> np.ndarray:
         self.decoded += 1
         samples = read_samples(path, self.spec.sample_rate, decoder=self.policy.decoder).samples
-        self._warn(path, describe_truncation(len(samples), self._length(path), self.spec.sample_rate))
+        self._warn(path, describe_truncation(len(samples), self.length(path), self.spec.sample_rate))
         return samples
 
     def _decode_crop(self, path: str, start: float, samples: int) -> np.ndarray:
@@ -168,7 +168,7 @@ class TrackReader:
 
     def _keeps(self, path: str) -> bool:
         """Whether a file is to be kept in the cache."""
-        return not self._is_decoded(path) and self.cache.has_room(self._length(path) * BYTES_PER_SAMPLE)
+        return not self._is_decoded(path) and self.cache.has_room(self.length(path) * BYTES_PER_SAMPLE)
 
     def _is_decoded(self, path: str) -> bool:
         """Whether a file lies in a shard at the model's rate; of another rate a warning tells what that costs."""
@@ -180,7 +180,12 @@ class TrackReader:
             self._warn(str(container(path).parent), f"{note} makes a set that needs none.")
         return own == wanted
 
-    def _length(self, path: str) -> int:
+    def length(self, path: str) -> int:
+        """Samples of the track, as its header states them.
+
+        Raises:
+            AudioError: the file cannot be read.
+        """
         if path not in self.lengths:
             self.lengths[path] = count_samples(path, self.spec.sample_rate, self.policy.decoder)
         return self.lengths[path]

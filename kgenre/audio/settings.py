@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 SliceOverlap = Annotated[
     float,
-    Field(ge=0, le=0.95, description="share that neighbouring slices of a track have in common when it is classified"),
+    Field(
+        ge=0,
+        le=0.95,
+        description="share that neighbouring slices of a track have in common when it is classified, and in training "
+        "with --crops fixed",
+    ),
 ]
 
 

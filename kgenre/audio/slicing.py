@@ -57,6 +57,10 @@ class SliceSpec:
         """First sample of each slice of a track of `samples`, int64 (slices,)."""
         return np.minimum(np.arange(self.count(samples)) * self.hop_samples, max(0, samples - self.slice_samples))
 
+    def positions(self, samples: int) -> np.ndarray:
+        """`starts` as shares of the last place for a slice: float64 (slices,) in [0, 1], as `crop` takes them."""
+        return self.starts(samples) / max(1, samples - self.slice_samples)
+
     def spread(self, samples: int, n: int) -> np.ndarray:
         """First sample of `n` slices, each in the middle of its share of a track of `samples`, int64 (n,)."""
         last = max(0, samples - self.slice_samples)

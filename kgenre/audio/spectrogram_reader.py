@@ -42,6 +42,16 @@ class SpectrogramReader:
         whole, samples = self._whole(path), samples or self.spec.slice_samples
         return _cut(whole, round(position * max(0, len(whole) - samples)), samples)
 
+    def length(self, path: str) -> int:
+        """Frames of the track.
+
+        Raises:
+            AudioError: the file cannot be read.
+        """
+        part, (frames, _) = find_part(path), spectrogram_shape(find_part(path).file)
+        first, last = part.span(self.spec.sample_rate, frames)
+        return last - first
+
     def keep_all_or_none(self, paths: Sequence[str]) -> None:
         """Nothing to do: a crop has the same bits whether or not its track is kept."""
 

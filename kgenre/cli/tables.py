@@ -86,6 +86,19 @@ def augment_table() -> str:
     return markdown(("`--augment`", "what it is", "from", "setting"), rows)
 
 
+def optimizer_table() -> str:
+    from kgenre.core.settings import fields_of
+    from kgenre.training.optimizers import OPTIMIZERS
+
+    rows = []
+    for name, row in OPTIMIZERS.items():
+        flags = (
+            f"`--{setting.name.replace('_', '-')}` {setting.default:g}" for setting in fields_of(row.settings).values()
+        )
+        rows.append((f"`{name}`", row.description, row.source, ", ".join(flags)))
+    return markdown(("`--optimizer`", "what it is", "from", "settings, defaults"), rows)
+
+
 def dataset_table() -> str:
     from kgenre.collections.datasets import DATASETS
 
@@ -119,6 +132,7 @@ TABLES = {
     "architectures": arch_table,
     "features": feature_table,
     "augmentations": augment_table,
+    "optimizers": optimizer_table,
     "datasets": dataset_table,
     "weights": weights_table,
 }

@@ -81,17 +81,21 @@ def measure_cost(settings: RunSettings, collection: Collection) -> Cost:
     began = time.monotonic()
     import tensorflow as tf
 
+    from kgenre.audio.open_reader import open_reader
     from kgenre.comparison.macs import count_macs, without_weights
     from kgenre.evaluation.evaluate import release_memory
-    from kgenre.training.fit import compiled_model, training_plan
+    from kgenre.training.fit import compiled_model
+    from kgenre.training.plan import training_plan
 
     loaded = time.monotonic() - began
     settings = _settled(settings, collection)
     rows = {split: collection.rows(split) for split in ("train", "valid", "test")}
     task = collection.make_task(trainable_genres(collection.table, collection.name))
     targets = task.targets(rows["train"])
-    plan = training_plan(settings.training, task.strata(targets))
-    read_seconds, slices = _reading(settings, list(rows["train"]["path"]))
+    paths = list(rows["train"]["path"])
+    reader = open_reader(settings.slice_spec, policy=settings.reader.policy)
+    plan = training_plan(settings, task.strata(targets), reader, paths)
+    read_seconds, slices = _reading(settings, paths)
     began = time.monotonic()
     try:
         model = compiled_model(without_weights(settings), task, plan.steps)

@@ -60,8 +60,8 @@ class TrainingCrops:
         with self.lock:  # or each thread would draw a new epoch for itself
             tracks, positions, drawn = self.kept_epoch(self.first_epoch + epoch)
         of_crop, of_batch = np.split(drawn[place], [len(self.of_crop)])
-        order = _with_substitutes(tracks, place, [self.plan.seed, self.first_epoch + epoch, place], len(self.paths))
-        crop, label = self._crop(order, float(positions[place]), of_crop)
+        seed = [self.plan.seed, self.first_epoch + epoch, place]
+        crop, label = self._crop(_with_substitutes(tracks, positions, place, seed, len(self.paths)), of_crop)
         return crop, label, of_batch
 
     def changed_batch(self, slices: np.ndarray, labels: np.ndarray, drawn: np.ndarray) -> tuple:
@@ -73,10 +73,10 @@ class TrainingCrops:
     def _epoch(self, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return *self.plan.epoch(epoch), self.plan.draws(epoch, {**self.of_crop, **self.of_batch})
 
-    def _crop(self, order: Iterable[int], position: float, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The crop of the first track, in this order, that can be read."""
+    def _crop(self, order: Iterable[tuple[int, float]], drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The first crop that can be read, of numbers of tracks and positions in this order."""
         changes = list(zip(self.of_crop.values(), drawn))
-        for number in order:
+        for number, position in order:
             path = self.paths[number]
             if path in self.reader.failures:
                 continue
@@ -88,16 +88,19 @@ class TrainingCrops:
         return np.zeros(self.reader.spec.shape, "float32"), np.zeros_like(self.example)
 
 
-def _with_substitutes(tracks: np.ndarray, place: int, seed: list[int], n_tracks: int) -> Iterator[int]:
-    """The track of a place of an epoch, then those that may take its place; each track at least once.
+def _with_substitutes(
+    tracks: np.ndarray, positions: np.ndarray, place: int, seed: list[int], n_tracks: int
+) -> Iterator[tuple[int, float]]:
+    """Track and position of a place of an epoch, then those that may take its place; each track at least once.
 
     They are drawn from the whole epoch: where a shard is lost, no song stands for all of its tracks, and genres keep
     their shares.
     """
-    yield int(tracks[place])
     rng = np.random.default_rng(seed)
-    yield from tracks[rng.integers(len(tracks), size=DRAWN_SUBSTITUTES)].tolist()
-    yield from rng.permutation(n_tracks).tolist()
+    for own in [place, *rng.integers(len(tracks), size=DRAWN_SUBSTITUTES)]:
+        yield int(tracks[own]), float(positions[own])
+    for number in rng.permutation(n_tracks).tolist():
+        yield number, 0.0
 
 
 def _of_tracks(labels):

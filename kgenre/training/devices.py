@@ -21,20 +21,25 @@ class Parallel:
 
     find: n -> the names of all accelerators; where there are none, of n logical devices of the CPU.
     scope: names -> the context in which a model is made and trained on these devices.
+    accumulates: whether gradients of several steps can make one update.
     """
 
     find: Callable[[int], list[str]]
     scope: Callable[[list[str]], contextlib.AbstractContextManager]
+    accumulates: bool
 
 
-def start_devices(n: int, progress: Progress = SILENT) -> list[str]:
+def start_devices(n: int, progress: Progress = SILENT, accumulate: int = 1) -> list[str]:
     """Makes n devices ready, before anything else is computed in this process.
+
+    Args:
+        accumulate: steps an update.
 
     Returns:
         Their names; [] for one, which the backend chooses.
 
     Raises:
-        KgenreError: fewer of them, or a backend that cannot divide a batch.
+        KgenreError: fewer of them, or a backend that cannot divide a batch, or not of several an update.
     """
     backend = keras.backend.backend()
     if n == 1:
@@ -43,6 +48,12 @@ def start_devices(n: int, progress: Progress = SILENT) -> list[str]:
         raise KgenreError(
             f"`devices` above 1 needs Keras's {' or '.join(BACKENDS)} backend. Received: devices={n} with {backend}. "
             f"Set KERAS_BACKEND={next(iter(BACKENDS))}, or leave --devices out."
+        )
+    if accumulate > 1 and not BACKENDS[backend].accumulates:
+        able = " or ".join(name for name, row in BACKENDS.items() if row.accumulates)
+        raise KgenreError(
+            f"`accumulate` above 1 with `devices` above 1 needs Keras's {able} backend. Received: accumulate="
+            f"{accumulate}, devices={n} with {backend}. Set KERAS_BACKEND={able}, or leave --devices out."
         )
     found = BACKENDS[backend].find(n)
     if len(found) < n:
@@ -58,10 +69,10 @@ def start_devices(n: int, progress: Progress = SILENT) -> list[str]:
     return used
 
 
-def restart_devices(n: int, run: Run, progress: Progress = SILENT) -> None:
+def restart_devices(n: int, run: Run, progress: Progress = SILENT, accumulate: int = 1) -> None:
     """As start_devices, for a run that goes on, whose facts then name them; if anything is left to train."""
     if not (run / "model.keras").is_file():
-        run.add_facts(devices=start_devices(n, progress))
+        run.add_facts(devices=start_devices(n, progress, accumulate))
 
 
 def device_scope(n: int) -> contextlib.AbstractContextManager:
@@ -145,6 +156,7 @@ def _before_start(name: str):
 
 
 BACKENDS = {
-    "tensorflow": Parallel(_tensorflow_devices, _tensorflow_scope),
-    "jax": Parallel(_jax_devices, _jax_scope),
+    # Within a branch of its graph, where Keras updates at the last of several steps, TensorFlow's replicas cannot meet.
+    "tensorflow": Parallel(_tensorflow_devices, _tensorflow_scope, accumulates=False),
+    "jax": Parallel(_jax_devices, _jax_scope, accumulates=True),
 }

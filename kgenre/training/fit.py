@@ -1,7 +1,7 @@
 """Fits a model to the train tracks of a run."""
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import keras
 import numpy as np
@@ -17,9 +17,11 @@ from kgenre.training.batches import TrainingCrops
 from kgenre.training.callback import TrainingCallback
 from kgenre.training.devices import device_callbacks, device_scope
 from kgenre.training.loaders import training_batches
-from kgenre.training.plan import TrainingPlan
+from kgenre.training.optimizers import OPTIMIZERS
+from kgenre.training.optimizers.optimizer import WITHOUT_DECAY
+from kgenre.training.plan import TrainingPlan, training_plan
 from kgenre.training.run import Run
-from kgenre.training.settings import RunSettings, TrainingSettings
+from kgenre.training.settings import RunSettings
 from kgenre.training.state import TrainingState
 
 MAX_POSITIVE_WEIGHT = 20.0
@@ -42,7 +44,7 @@ def _fit_epochs(settings: RunSettings, run: Run, progress: Progress) -> Training
     if settings.training.deterministic:
         reader.keep_all_or_none([path for table in rows.values() for path in table["path"]])
     targets = {split: task.targets(rows[split]) for split in rows}
-    plan = training_plan(settings.training, task.strata(targets["train"]))
+    plan = training_plan(settings, task.strata(targets["train"]), reader, list(rows["train"]["path"]), progress)
     state = TrainingState(run, task.metrics[0])
     model = trainable_model(settings, task, plan.steps, positive_weights(settings, targets["train"]), state)
     if state.epochs < settings.training.epochs and not state.stopped:
@@ -74,20 +76,22 @@ def trainable_model(settings: RunSettings, task: Task, steps: int, weights, stat
     """
     if not state.epochs:
         return compiled_model(settings, task, steps, weights)
+    return resumed_model(state, lambda model: compile_model(model, settings, task, steps, weights))
+
+
+def resumed_model(state: TrainingState, compile_again: Callable[[keras.Model], None]) -> keras.Model:
+    """The model of the last epoch, compiled as at the start, with the values of its optimizer's variables.
+
+    What a checkpoint compiles is otherwise: its optimizer is of the class that its backend has, and so is whether XLA
+    compiles the step; and which variables have no weight decay is not kept.
+    """
     model = load_model(state.checkpoint(state.epochs), compile=True)
     kept = model.optimizer.variables
-    # The optimizer of a checkpoint is of the class that its backend has, and so is whether XLA compiles the step.
-    compile_model(model, settings, task, steps, weights)
+    compile_again(model)
     model.optimizer.build(model.trainable_variables)
     for variable, value in zip(model.optimizer.variables, kept, strict=True):
         variable.assign(keras.ops.convert_to_numpy(value))
     return model
-
-
-def training_plan(settings: TrainingSettings, strata) -> TrainingPlan:
-    """The plan of epochs for train tracks of these label numbers, (tracks,)."""
-    genres, n_steps = tuple(strata) if settings.balanced else (), settings.steps_per_epoch
-    return TrainingPlan(len(strata), settings.crops_per_track, settings.batch_size, settings.seed, genres, n_steps)
 
 
 def batches(
@@ -133,22 +137,32 @@ def compiled_model(
 def compile_model(
     model: keras.Model, settings: RunSettings, task: Task, steps: int, positive_weights: np.ndarray | None
 ) -> None:
-    """Gives a model a new Adam, and the task's loss and metric; of shares where an augmentation mixes labels."""
+    """Gives a model a new optimizer, and the task's loss and metric; of shares where an augmentation mixes labels."""
     mixed = bool(augmentations_of(settings, "batch"))
     model.compile(
-        optimizer_of(settings.training, steps),
+        optimizer_of(settings, model, steps),
         task.loss(mixed, positive_weights),
         metrics=[task.slice_metric(mixed)],
         jit_compile=compiler(),
     )
 
 
-def optimizer_of(training: TrainingSettings, steps: int) -> keras.optimizers.Optimizer:
-    """Adam with the schedule of a run of so many steps an epoch."""
-    rate = training.learning_rate
+def optimizer_of(settings: RunSettings, model: keras.Model, steps: int) -> keras.optimizers.Optimizer:
+    """The run's optimizer for a model, with the schedule of a run of so many steps an epoch.
+
+    An update of n steps is that of one step with n times the slices: of the mean of the gradients, and at the learning
+    rate of the first of the steps.
+    """
+    training, own = settings.training, settings.optimization
+    rate, n, options = own.learning_rate, training.accumulate, {}
+    if n > 1:
+        options = {"gradient_accumulation_steps": n}
     if training.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, training.epochs * steps)
-    optimizer = keras.optimizers.Adam(rate)
+        # Keras counts the steps, and updates at the last of n: a constant rate for the n - 1 before moves the curve.
+        later = {"warmup_target": rate, "warmup_steps": n - 1} if n > 1 else {}
+        rate = keras.optimizers.schedules.CosineDecay(rate, training.epochs * steps, **later)
+    optimizer = OPTIMIZERS[settings.optimizer].build(own, rate, **options)
+    optimizer.exclude_from_weight_decay([one for one in model.trainable_variables if one.name in WITHOUT_DECAY])
     if training.precision == "mixed_float16":  # small gradients would vanish
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer

@@ -31,6 +31,8 @@ from kgenre.model.settings import (
     select,
     settings_from,
 )
+from kgenre.training.crops import CROP_SETTINGS, RANDOM
+from kgenre.training.optimizers import OPTIMIZERS, OptimizerSettings
 
 
 class TrainingSettings(Settings):
@@ -45,8 +47,14 @@ class TrainingSettings(Settings):
     )
     batch_size: int = Field(32, ge=1, le=65536, description="slices a step")
     devices: int = Field(1, ge=1, le=1024, description="devices of this machine that divide each batch")
-    # Decoding is dear and cropping cheap: four crops of a decoded track cost little more than one.
-    crops_per_track: int = Field(4, ge=1, le=10000, description="random slices of each track an epoch")
+    # For batches that do not fit into memory.
+    accumulate: int = Field(
+        1,
+        ge=1,
+        le=65536,
+        description="steps whose gradients are averaged for one update of the weights, which is then one of so many "
+        "times the batch size",
+    )
     # For runs that are to be compared: however many tracks they have, they learn for as long.
     steps_per_epoch: int | None = Field(
         None, ge=1, le=10**7, description="steps an epoch; those that show each crop once if not given"
@@ -56,7 +64,6 @@ class TrainingSettings(Settings):
     positive_weights: bool = Field(
         False, description="weigh a genre's presence by how much rarer it is than its absence (--task multi)"
     )
-    learning_rate: float = Field(1e-3, ge=1e-9, le=10, description="Adam's, at the start")  # Adam's published default
     schedule: Literal["cosine", "constant"] = Field(
         "cosine", description="learning rate over the run: cosine to zero, or constant"
     )
@@ -79,6 +86,13 @@ class RunSelection(ModelSelection, CollectionSettings):
         json_schema_extra={"metavar": "RUN"},
     )
     augment: tuple[Literal[*AUGMENTS], ...] = Field(("zoom",), description="what is changed at random in training")
+    # Random: each epoch shows others, at a cost that does not grow with the length of the tracks.
+    crops: Literal[*CROP_SETTINGS] = Field(
+        RANDOM,
+        description="what an epoch shows of a track: slices at random places, or the fixed ones that it is cut into "
+        "when it is classified (--slice-overlap), each once",
+    )
+    optimizer: Literal[*OPTIMIZERS] = Field("adam", description="rule by which gradients change the weights")
 
     @field_validator("augment", mode="before")
     @classmethod
@@ -93,13 +107,18 @@ class RunSettings(ModelSettings):
     init: folder of the run whose weights it begins with, or None.
     collection: which genres of the data count.
     augmentations: {name: its settings}, in the order of AUGMENTS.
+    crops, optimizer: names in CROP_SETTINGS and OPTIMIZERS; cropping and optimization are the settings of those.
     """
 
     data: str
     init: str | None
     collection: CollectionOptions
     augmentations: dict[str, Settings]
+    crops: str
+    cropping: Settings
     training: TrainingSettings
+    optimizer: str
+    optimization: OptimizerSettings
     answers: AnswerSettings
     reader: FileSettings
 
@@ -115,13 +134,18 @@ class RunSettings(ModelSettings):
         table = {**row_defaults(selection), **given}
         training = settings_from(TrainingSettings, table)
         _check_shares(training)
+        _check_updates(training)
         return cls(
             **model_parts(selection, given),
             data=selection.data,
             init=selection.init,
             collection=settings_from(CollectionOptions, table),
             augmentations={name: settings_from(AUGMENTS[name].settings, table) for name in selection.augment},
+            crops=selection.crops,
+            cropping=settings_from(CROP_SETTINGS[selection.crops], table),
             training=training,
+            optimizer=selection.optimizer,
+            optimization=settings_from(OPTIMIZERS[selection.optimizer].settings, table),
             answers=settings_from(AnswerSettings, table),
             reader=settings_from(READER_SETTINGS[selection.input], table),
         )
@@ -135,7 +159,11 @@ class RunSettings(ModelSettings):
             "init": self.init,
             "augment": tuple(self.augmentations),
             **amounts,
+            "crops": self.crops,
+            **self.cropping.model_dump(),
             **self.training.model_dump(),
+            "optimizer": self.optimizer,
+            **self.optimization.model_dump(),
             **self.answers.model_dump(),
             **self.reader.model_dump(),
         }
@@ -156,7 +184,9 @@ def run_sections(selection: RunSelection) -> dict[str, tuple[str | None, list[ty
         **({f"feature {selection.feature}": ("feature", feature)} if feature else {}),
         "spectrogram image": (None, [ImageSettings]),
         f"augmentation {' '.join(selection.augment) or 'none'}": ("augment", augmentations),
+        f"{selection.crops} crops": ("crops", [CROP_SETTINGS[selection.crops]]),
         "training": (None, [TrainingSettings]),
+        f"optimizer {selection.optimizer}": ("optimizer", [OPTIMIZERS[selection.optimizer].settings]),
         "answers": (None, [AnswerSettings]),
         "machine and files": (None, [READER_SETTINGS[selection.input]]),
     }
@@ -173,6 +203,17 @@ def _check_shares(training: TrainingSettings) -> None:
         )
 
 
+def _check_updates(training: TrainingSettings) -> None:
+    """Raises KgenreError where an epoch would end between two updates of the weights."""
+    n, steps = training.accumulate, training.steps_per_epoch
+    if steps is not None and steps % n:
+        raise KgenreError(
+            f"`steps_per_epoch` must be a multiple of `accumulate`, so that an epoch ends with an update. Received: "
+            f"steps_per_epoch={steps}, accumulate={n}. Set --steps-per-epoch {steps + n - steps % n}, or leave "
+            "--accumulate out."
+        )
+
+
 def _check_augmentations(selection: RunSelection) -> None:
     """Raises KgenreError for those that need audio."""
     needing = [name for name in selection.augment if AUGMENTS[name].place in AUDIO_PLACES]
@@ -186,15 +227,21 @@ def _check_augmentations(selection: RunSelection) -> None:
 
 def run_rows(selection: RunSelection) -> list[Chosen]:
     augmentations = {name: row.settings for name, row in AUGMENTS.items()}
-    readers = Chosen((selection.input,), READER_SETTINGS)
-    return [*chosen_rows(selection), readers, Chosen(selection.augment, augmentations)]
+    optimizers = {name: row.settings for name, row in OPTIMIZERS.items()}
+    return [
+        *chosen_rows(selection),
+        Chosen((selection.input,), READER_SETTINGS),
+        Chosen(selection.augment, augmentations),
+        Chosen((selection.crops,), CROP_SETTINGS, f"{selection.crops} crops"),
+        Chosen((selection.optimizer,), optimizers),
+    ]
 
 
 def every_class() -> list[type[Settings]]:
     """The classes of all settings that some run has."""
-    rows = [row.settings for table in (FEATURES, ARCHS, AUGMENTS) for row in table.values()]
+    rows = [row.settings for table in (FEATURES, ARCHS, AUGMENTS, OPTIMIZERS) for row in table.values()]
     own = [CollectionOptions, *INPUT_SETTINGS.values(), ImageSettings, TrainingSettings, AnswerSettings, ReaderSettings]
-    return [RunSelection, *own, *rows]
+    return [RunSelection, *own, *CROP_SETTINGS.values(), *rows]
 
 
 def read_config(path: str | Path) -> dict:

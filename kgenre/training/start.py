@@ -103,7 +103,7 @@ def train(
     from kgenre.training.devices import restart_devices
 
     if run.begun:
-        restart_devices(settings.training.devices, run, progress)
+        restart_devices(settings.training.devices, run, progress, settings.training.accumulate)
         start_backend(settings)
     else:
         settings = begin(settings, run, progress, collection)
@@ -168,7 +168,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
     from kgenre.training.backend import backend_version, start_backend, tensorflow_version
     from kgenre.training.devices import start_devices
 
-    devices = start_devices(settings.training.devices, progress)
+    devices = start_devices(settings.training.devices, progress, settings.training.accumulate)
     start_backend(settings)  # after what is read of the collection: it takes seconds
     from kgenre.training.fit import initial_model
 

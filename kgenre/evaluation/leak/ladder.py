@@ -8,6 +8,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+from kgenre.audio.open_reader import open_reader
 from kgenre.collections import labelled_tracks
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder, write_json, write_text
@@ -18,6 +19,7 @@ from kgenre.evaluation.finish import train_and_evaluate
 from kgenre.evaluation.leak.measure import measure
 from kgenre.evaluation.leak.report import Ladder, write_ladder
 from kgenre.evaluation.leak.rungs import RUNGS, Source
+from kgenre.training.plan import training_plan
 from kgenre.training.run import Run, remove_parts
 from kgenre.training.settings import RunSettings
 from kgenre.training.spectrograms import spec_to_cut
@@ -94,7 +96,7 @@ def _climbed(settings: RunSettings, run: Run, name: str, sources: _Sources, agai
         collection, settings = None, run.load_settings()
         remove_parts(run.folder)
     else:
-        collection, settings = _collection(name, sources), _budget(settings, sources.get())
+        collection, settings = _collection(name, sources), _budget(settings, sources.get(), progress)
     if not run.finished:
         train_and_evaluate(settings, run, progress, collection, again)
         release_memory()
@@ -114,12 +116,12 @@ def _collection(name: str, sources: _Sources):
     return collection
 
 
-def _budget(settings: RunSettings, source: Source) -> RunSettings:
+def _budget(settings: RunSettings, source: Source, progress: Progress) -> RunSettings:
     """The settings with the steps of the honest split, and no early stop."""
-    training = settings.training
-    n_crops = len(source.honest.rows("train")) * training.crops_per_track
-    steps = training.steps_per_epoch or max(1, -(-n_crops // training.batch_size))
-    return settings.replace(steps_per_epoch=steps, patience=training.epochs)
+    paths = list(source.honest.rows("train")["path"])
+    reader = open_reader(source.slice_spec, policy=settings.reader.policy)
+    plan = training_plan(settings, [0] * len(paths), reader, paths, progress)
+    return settings.replace(steps_per_epoch=plan.steps, patience=settings.training.epochs)
 
 
 def _checked(settings: RunSettings, out: Path) -> RunSettings:

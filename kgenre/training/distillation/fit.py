@@ -10,7 +10,6 @@ from kgenre.audio.open_reader import open_reader
 from kgenre.audio.policy import ReadPolicy
 from kgenre.audio.slicing import SliceSpec
 from kgenre.core.progress import SILENT, Progress
-from kgenre.model.build import load_model
 from kgenre.model.transfer import HEAD
 from kgenre.training.batches import TrainingCrops
 from kgenre.training.devices import device_callbacks, device_scope
@@ -22,12 +21,13 @@ from kgenre.training.fit import (
     augmentations_of,
     compiler,
     optimizer_of,
+    resumed_model,
     served_model,
-    training_plan,
     unaugmented_slices,
     untrained_model,
 )
 from kgenre.training.loaders import training_batches
+from kgenre.training.plan import training_plan
 from kgenre.training.run import Run
 from kgenre.training.settings import RunSettings
 from kgenre.training.state import TrainingState
@@ -65,10 +65,10 @@ def _fit_epochs(settings, distillation, run, renditions, answers, teacher_second
     reader = open_reader(spec, int(settings.reader.cache_gib * 2**30), settings.reader.policy)
     if settings.training.deterministic:
         reader.keep_all_or_none(paths["train"])
-    plan = training_plan(settings.training, [0] * len(paths["train"]))
+    plan = training_plan(settings, [0] * len(paths["train"]), reader, paths["train"], progress)
     state = TrainingState(run, METRIC, by_loss=True)
     if state.epochs:
-        model = load_model(state.checkpoint(state.epochs), compile=True)
+        model = resumed_model(state, lambda model: compile_student(model, settings, distillation, task, plan.steps))
     else:
         model = compiled_student(settings, distillation, task, plan.steps)
     if state.epochs < settings.training.epochs and not state.stopped:
@@ -100,18 +100,26 @@ def valid_reader(spec: SliceSpec, settings: RunSettings):
 
 
 def compiled_student(settings: RunSettings, distillation: DistillationSettings, task, steps: int) -> keras.Model:
-    """The run's network with Adam and the loss: slices (batch, ...) -> (batch, d + labels), embedding and logits."""
+    """The run's network, compiled: slices (batch, ...) -> (batch, d + labels), embedding and logits."""
     network = untrained_model(settings, len(task.labels))
     embedding = layers.Identity(dtype="float32", name="embedding_output")(network.get_layer("embedding").output)
     outputs = layers.Concatenate(dtype="float32", name="outputs")([embedding, network.output])
-    model, size = keras.Model(network.input, outputs, name=network.name), settings.network.embedding_size
+    model = keras.Model(network.input, outputs, name=network.name)
+    compile_student(model, settings, distillation, task, steps)
+    return model
+
+
+def compile_student(
+    model: keras.Model, settings: RunSettings, distillation: DistillationSettings, task, steps: int
+) -> None:
+    """Gives a student a new optimizer and the loss."""
+    size = settings.network.embedding_size
     model.compile(
-        optimizer_of(settings.training, steps),
+        optimizer_of(settings, model, steps),
         DistillationLoss(size, task.name, distillation.tag_weight),
         metrics=[ExplainedShare(size)],
         jit_compile=compiler(),
     )
-    return model
 
 
 def network_of(student: keras.Model) -> keras.Model:

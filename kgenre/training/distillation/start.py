@@ -99,7 +99,7 @@ def distill(work: Distillation, progress: Progress = SILENT) -> None:
 
     check_backend()  # of its teacher, too
     if work.run.begun:
-        restart_devices(work.settings.training.devices, work.run, progress)
+        restart_devices(work.settings.training.devices, work.run, progress, work.settings.training.accumulate)
         start_backend(work.settings)
     else:
         work = begin(work, progress)
@@ -130,7 +130,7 @@ def begin(work: Distillation, progress: Progress = SILENT) -> Distillation:
     tracks = load_songs(settings.data, progress)
     resolved = ARCHS[settings.arch].resolve(settings.network)
     asked, settings = settings.values(), settings.replace(**resolved)
-    devices = start_devices(settings.training.devices, progress)
+    devices = start_devices(settings.training.devices, progress, settings.training.accumulate)
     start_backend(settings)
     teacher = open_teacher(work.teacher)
     untrained_model(settings, len(teacher.labels))  # what cannot be built should say so before there is a run folder
