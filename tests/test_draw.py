@@ -26,11 +26,11 @@ def config_of(feature: str, **values):
 
 def parts(config: ModelSettings) -> tuple:
     """What `compute` and `draw` take after the data."""
-    return FEATURES[config.feature], config.audio.sample_rate_hz, config.spectrogram
+    return FEATURES[config.feature], config.audio.sample_rate_hz, config.features[config.feature]
 
 
 def bins_of(config: ModelSettings):
-    return FEATURES[config.feature].bins(config.audio.sample_rate_hz, config.spectrogram)
+    return FEATURES[config.feature].bins(config.audio.sample_rate_hz, config.features[config.feature])
 
 
 def of_tone(hz: float, config) -> np.ndarray:
@@ -48,7 +48,8 @@ def test_every_bin_has_its_place_on_the_axis(feature, values):
     bins = bins_of(config)
     assert (
         len(bins)
-        == FEATURES[feature].build(config.audio.sample_rate_hz, config.spectrogram).compute_output_shape((1, 30000))[-1]
+        == FEATURES[feature].build(config.audio.sample_rate_hz, config.features[feature])
+        .compute_output_shape((1, 30000))[-1]
     )
     assert len(set(bins)) == len(bins)
     if feature in HZ:

@@ -134,11 +134,20 @@ def read_settings_file(path, known: Iterable[str] | None = None) -> dict:
         raise KgenreError(f"{path}: not a readable .toml or .json config ({error}).") from error
     if not isinstance(values, dict):
         raise KgenreError(f"{path}: a config is a table of settings. Received: {type(values).__name__}.")
+    values = _flat(values)
     if known is not None:
         known = list(known)
         for name in values:
             check_known("setting", name, known, where=f"{path}: ")
     return values
+
+
+def _flat(values: dict) -> dict:
+    """TOML reads `cqt.hop_length = 512` as a table in a table: {"cqt": {"hop_length": 512}}."""
+    found = {}
+    for name, value in values.items():
+        found |= {f"{name}.{own}": one for own, one in value.items()} if isinstance(value, dict) else {name: value}
+    return found
 
 
 def settings_json(values: dict) -> str:
