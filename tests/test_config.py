@@ -103,7 +103,15 @@ def test_name_has_one_owner_among_the_components_of_a_run():
     for arch in ARCHS:
         for feature in ARCHS[arch].features or FEATURES:
             run = RunSettings.compose({"arch": arch, "feature": feature, "augment": list(AUGMENTS)})
-            parts = [run.collection, run.audio, *run.features.values(), run.image, run.network, run.training, run.reader]
+            parts = [
+                run.collection,
+                run.audio,
+                *run.features.values(),
+                run.image,
+                run.network,
+                run.training,
+                run.reader,
+            ]
             names = [name for part in [*parts, *run.augmentations.values()] for name, _ in part]
             assert len(names) == len(set(names)) and not {"data", "init", *SELECTED} & set(names)
 

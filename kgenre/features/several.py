@@ -89,3 +89,5 @@ def check_qualified(names: Iterable[str], features: Sequence[str]) -> None:
             raise KgenreError(f"`{name}` is a setting of {feature}, which is not seen. {received} Leave it out.")
         if own in FEATURES[feature].settings.model_fields:
             raise KgenreError(f"`{name}`: no other feature of this network has {own}. {received} Write {own}.")
+        has = ", ".join(FEATURES[feature].settings.model_fields)
+        raise KgenreError(f"`{own}` is not a setting of {feature}, which has: {has}. Received: {name}.")

@@ -202,14 +202,14 @@ class Chosen:
 def chosen_rows(selection: ModelSelection) -> list[Chosen]:
     return [
         Chosen((selection.input,), INPUT_SETTINGS),
-        Chosen(selection.features, {name: row.settings for name, row in FEATURES.items()}, "spectrograms that are given"),
+        Chosen(
+            selection.features, {name: row.settings for name, row in FEATURES.items()}, "spectrograms that are given"
+        ),
         Chosen((selection.arch,), {name: row.settings for name, row in ARCHS.items()}),
     ]
 
 
-def check_applies(
-    given: dict, classes: list[type[Settings]], chosen: list[Chosen], features: tuple[str, ...]
-) -> None:
+def check_applies(given: dict, classes: list[type[Settings]], chosen: list[Chosen], features: tuple[str, ...]) -> None:
     """Raises KgenreError for a name in a flat table, expanded for the features, that none of the classes declares."""
     check_qualified(given, features)
     applies = list(dict.fromkeys([*field_names(classes), *owned_names(features)]))

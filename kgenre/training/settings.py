@@ -11,7 +11,7 @@ from kgenre.audio.inputs import SPECTROGRAM, WAVEFORM
 from kgenre.audio.settings import INPUT_SETTINGS, READER_SETTINGS, FileSettings, ReaderSettings
 from kgenre.augment import AUDIO_PLACES, AUGMENTS, listed
 from kgenre.collections.settings import CollectionOptions, CollectionSettings
-from kgenre.core.errors import KgenreError
+from kgenre.core.errors import KgenreError, check_known
 from kgenre.core.settings import Settings, read_settings_file
 from kgenre.features import FEATURES
 from kgenre.features.several import every_name, expanded
@@ -204,4 +204,8 @@ def read_config(path: str | Path) -> dict:
     Raises:
         KgenreError: unreadable, malformed, or a name that is no setting.
     """
-    return read_settings_file(path, [*field_names(every_class()), *every_name()])
+    values, known, of_features = read_settings_file(path), field_names(every_class()), every_name()
+    for name in values:
+        if name not in of_features:
+            check_known("setting", name, known, where=f"{path}: ")
+    return values
