@@ -8,8 +8,8 @@ def bbnn(image):
     """A convolution, three Inception blocks that broadcast their input, and a transition layer.
 
     Conv 3 x 3 of 16, max-pool (1, 4), BN; three blocks, 16 -> 80 -> 144 -> 208 channels; BN, relu, 1 x 1
-    convolution of 32, average pool 2 x 2; BN, relu, global average. It has no dense layers: averages of several features
-    are joined.
+    convolution of 32, average pool 2 x 2; BN, relu, global average. It has no dense layers: the averages of several
+    features are joined.
 
     Input shape: (batch, bins, frames, channels). Output shape: (batch, 32).
     """

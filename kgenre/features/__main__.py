@@ -6,11 +6,11 @@
     kgenre features ~/music/by_genre --feature logmel --format png --out mels
 
 Of a song it draws a plot over seconds and hertz; the ends of its scale are the 0 and 1 of the image that the network
-is given. Several features with commas between, `--feature logmel,cqt`, stand one below the other. Of a collection, which is what --data of the other commands takes, it writes spectrograms to
-DIR/GENRE/NAME.npy or .png and a manifest, to train on with `kgenre train --data spectrograms:DIR`. To continue where
-it was stopped, repeat the command. Files that cannot be used are listed on stderr with the reason, and the exit
-status is then 1. The settings below are those of the feature that is chosen; for another's, name it:
-`kgenre features --feature cqt --help`.
+is given. Several features, `--feature logmel,cqt`, are drawn one below the other. Of a collection, which is what
+--data of the other commands takes, it writes spectrograms to DIR/GENRE/NAME.npy or .png and a manifest, to train on
+with `kgenre train --data spectrograms:DIR`. To continue where it was stopped, repeat the command. Files that cannot be
+used are listed on stderr with the reason, and the exit status is then 1. The settings below are those of the feature
+that is chosen; for another's, name it: `kgenre features --feature cqt --help`.
 """
 
 import argparse
