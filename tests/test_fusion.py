@@ -199,7 +199,7 @@ def test_reseeding_of_a_network_of_one_feature_draws_for_every_layer_by_itself()
 
 # Settings
 def test_setting_of_several_features_is_that_of_each_unless_one_is_named():
-    config = RunSettings.compose({"feature": "cqt,mfcc", "hop_length": 300, "mfcc.hop_length": 400, "n_mels": 50})
+    config = RunSettings.compose({"feature": "cqt,mfcc", "mfcc.hop_length": 400, "hop_length": 300, "n_mels": 50})
     assert {name: own.hop_length for name, own in config.features.items()} == {"cqt": 300, "mfcc": 400}
     values = config.values()
     assert (values["feature"], values["cqt.hop_length"], values["mfcc.hop_length"]) == ("cqt,mfcc", 300, 400)
