@@ -107,7 +107,7 @@ def rounding_of_tf32(device: Device) -> float:
         device.allow_tf32(allowed)
         image = front_end(settings)  # a function of its own, or JAX takes the program that it has
         images.append(keras.ops.convert_to_numpy(device.compiled(image)(device.place(noise))))
-    return float(np.abs(images[1] - images[0]).max()) * settings.spectrogram.top_db
+    return float(np.abs(images[1] - images[0]).max()) * settings.features[settings.feature].top_db
 
 
 def row(device: Device, case: Case, precision: str, roof: float, seconds: float) -> list[str]:

@@ -26,11 +26,12 @@ def keras_step(shape, threads: int):
     import tensorflow as tf
     from keras import layers
 
-    from kgenre.archs.convpool import convpool
+    from kgenre.archs import ARCHS
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     image = keras.Input(shape[1:])
-    model = keras.Model(image, layers.Dense(N_CLASSES)(layers.Dropout(0.5)(convpool(image))))
+    embedding = ARCHS["convpool"].build([image], dropout=0.5)
+    model = keras.Model(image, layers.Dense(N_CLASSES)(layers.Dropout(0.5)(embedding)))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(), loss, metrics=["accuracy"], jit_compile=False)
     images, labels = (tf.constant(part) for part in batch_of(shape))

@@ -32,7 +32,7 @@ def main(argv=None) -> int:
     several = {"nargs": "+", "default": [], "type": lambda text: text.split(",")}
     text = f"networks, with commas between: {', '.join(ARCHS)}"
     early.add_argument("--arch", metavar="NAME,NAME", help=text, **several)
-    text = f"features: {', '.join(FEATURES)} (default: each network's own)"
+    text = f"features: {', '.join(FEATURES)}; cqt+mfcc: both in one network (default: each network's own)"
     early.add_argument("--feature", metavar="NAME,NAME", help=text, **several)
     text = f"classic classifiers, or all: {', '.join(CLASSIFIERS)}"
     early.add_argument("--classifier", metavar="NAME,NAME", help=text, **several)
@@ -62,8 +62,13 @@ def _any(args: argparse.Namespace, selected: dict):
 
 
 def _networks(args: argparse.Namespace) -> list[dict]:
-    features = [{"feature": name} for name in _flat(args.feature)] or [{}]
+    features = [{"feature": names} for names in _features(args)] or [{}]
     return [{"arch": arch, **feature} for arch in _archs(args) for feature in features]
+
+
+def _features(args: argparse.Namespace) -> list[str]:
+    """What `feature` is in each row: a comma is between rows here, and + between the features of one network."""
+    return [names.replace("+", ",") for names in _flat(args.feature)]
 
 
 def _archs(args: argparse.Namespace) -> list[str]:
@@ -88,7 +93,7 @@ def _compare(args: argparse.Namespace, given: dict, command: str) -> int:
     for name, value in (("seeds", args.seeds), ("parallel", args.parallel)):
         if value < 1:
             raise KgenreError(f"`--{name}` must be at least 1. Received: {value}.")
-    grid = (_archs(args), _flat(args.feature), _flat(args.classifier), _flat(args.on))
+    grid = (_archs(args), _features(args), _flat(args.classifier), _flat(args.on))
     rows = grid_rows(_file_values(args), given, *grid, args.seeds)
     out = args.out or Path("models") / f"compare-{Path(rows[0].settings['data']).stem}"
     progress = cli.BarProgress()

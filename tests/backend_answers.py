@@ -57,7 +57,7 @@ def smallest_config(arch: str, **values) -> RunSettings:
 def feature_answers(feature: str, gradients: bool) -> dict[str, np.ndarray]:
     """The spectrogram, and the gradient of a weighted sum of it with respect to the waveform."""
     config = RunSettings.compose({"feature": feature, "slice_seconds": 1.5})
-    layer = FEATURES[feature].build(config.audio.sample_rate_hz, config.spectrogram)
+    layer = FEATURES[feature].build(config.audio.sample_rate_hz, config.features[config.feature])
     weights = np.random.default_rng(1).standard_normal(layer.compute_output_shape((1, config.audio.slice_samples)))
     added = keras.Variable(np.zeros(config.audio.slice_samples), dtype="float32", name="waveform")
 

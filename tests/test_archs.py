@@ -86,8 +86,8 @@ def narrow(arch: str):
     """Within it, the network has the sizes of NARROW, if any."""
     row = ARCHS[arch]
     with pytest.MonkeyPatch.context() as patch:
-        build = functools.partial(row.build, **NARROW.get(arch, {}))
-        patch.setitem(ARCHS, arch, dataclasses.replace(row, build=build))
+        front = functools.partial(row.front, **NARROW.get(arch, {}))
+        patch.setitem(ARCHS, arch, dataclasses.replace(row, front=front))
         yield
 
 
@@ -349,7 +349,7 @@ def test_arch_row_defaults_are_the_settings_of_its_run(arch):
 @pytest.mark.parametrize("arch", ARCHS)
 def test_builder_is_given_every_setting_that_does_not_act_around_it(arch):
     row = ARCHS[arch]
-    taken = set(inspect.signature(row.build).parameters)
+    taken = {name for part in (row.front, row.head) if part for name in inspect.signature(part).parameters}
     assert set(fields_of(row.settings)) - taken <= {"dropout", "embedding_size"}
 
 

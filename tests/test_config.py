@@ -104,8 +104,8 @@ def test_name_has_one_owner_among_the_components_of_a_run():
     for arch in ARCHS:
         for feature in ARCHS[arch].features or FEATURES:
             run = RunSettings.compose({"arch": arch, "feature": feature, "augment": list(AUGMENTS)})
-            parts = [run.collection, run.audio, run.spectrogram, run.image, run.network, run.training, run.reader]
-            parts += [run.cropping, run.optimization]
+            parts = [run.collection, run.audio, *run.features.values(), run.image, run.network, run.cropping]
+            parts += [run.optimization, run.training, run.reader]
             names = [name for part in [*parts, *run.augmentations.values()] for name, _ in part]
             assert len(names) == len(set(names)) and not {"data", "init", *SELECTED} & set(names)
 
@@ -115,7 +115,7 @@ def test_defaults_come_from_the_classes():
     run = RunSettings.compose({})
     assert (run.data, run.arch, run.feature, tuple(run.augmentations)) == ("demo", "convpool", "logmel", ("zoom",))
     assert (run.crops, run.optimizer) == ("random", "adam")
-    parts = [run.collection, run.audio, run.spectrogram, run.image, run.network, run.training, run.reader]
+    parts = [run.collection, run.audio, *run.features.values(), run.image, run.network, run.training, run.reader]
     parts += [run.cropping, run.optimization]
     assert all(part == type(part)() for part in [*parts, *run.augmentations.values()])
 
@@ -142,7 +142,7 @@ def test_architecture_beats_default_and_file_beats_architecture():
 
 def test_architecture_beats_feature_and_a_default_of_another_choice_is_left_out():
     assert FEATURES["logmel"].settings().hop_length == 512
-    assert RunSettings.compose({"arch": "crnn", "feature": "logmel"}).spectrogram.hop_length == 1024
+    assert RunSettings.compose({"arch": "crnn", "feature": "logmel"}).features["logmel"].hop_length == 1024
     assert "n_mels" in ARCHS["bandattn"].defaults  # which a constant-Q transform does not have
     assert "n_mels" not in RunSettings.compose({"arch": "bandattn", "feature": "cqt"}).values()
     assert "zoom_range" not in RunSettings.compose({"arch": "resnet50", "augment": []}).values()
@@ -248,7 +248,7 @@ def test_recipes_of_music_genre_analysis_see_1024_frames_at_200_rows():
     for arch in ("convpool", "convconvpool", "resnet50"):
         run = RunSettings.compose(read_config(recipes()[f"music_genre_analysis_{arch}"]))
         assert run.arch == arch and run.image.frame_scaling
-        assert 1 + run.audio.slice_samples // run.spectrogram.hop_length == 1024
+        assert 1 + run.audio.slice_samples // run.features[run.feature].hop_length == 1024
         assert (run.image.image_height, run.image.image_width, run.image.image_channels) == (200, 1024, 3)
 
 
@@ -265,7 +265,7 @@ def test_recipes_of_music_genre_analysis_see_1024_frames_at_200_rows():
             "a.toml: unknown setting 'epoch'. Did you mean epochs? Known: accumulate, allow_leak, ",
         ),
         ("a.json", b'{"zzz": 3}', "a.json: unknown setting 'zzz'. Known: accumulate, allow_leak, "),
-        ("a.toml", b"[training]\nepochs = 3", "a.toml: unknown setting 'training'. "),
+        ("a.toml", b"[training]\nepochs = 3", "a.toml: unknown setting 'training.epochs'. "),
     ],
 )
 def test_faulty_files_are_told(tmp_path, name, content, text):

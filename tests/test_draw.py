@@ -26,11 +26,11 @@ def config_of(feature: str, **values):
 
 def parts(config: ModelSettings) -> tuple:
     """What `compute` and `draw` take after the data."""
-    return FEATURES[config.feature], config.audio.sample_rate_hz, config.spectrogram
+    return FEATURES[config.feature], config.audio.sample_rate_hz, config.features[config.feature]
 
 
 def bins_of(config: ModelSettings):
-    return FEATURES[config.feature].bins(config.audio.sample_rate_hz, config.spectrogram)
+    return FEATURES[config.feature].bins(config.audio.sample_rate_hz, config.features[config.feature])
 
 
 def of_tone(hz: float, config) -> np.ndarray:
@@ -48,7 +48,9 @@ def test_every_bin_has_its_place_on_the_axis(feature, values):
     bins = bins_of(config)
     assert (
         len(bins)
-        == FEATURES[feature].build(config.audio.sample_rate_hz, config.spectrogram).compute_output_shape((1, 30000))[-1]
+        == FEATURES[feature]
+        .build(config.audio.sample_rate_hz, config.features[feature])
+        .compute_output_shape((1, 30000))[-1]
     )
     assert len(set(bins)) == len(bins)
     if feature in HZ:
@@ -91,7 +93,7 @@ def test_frequency_goes_up_and_time_to_the_right(tmp_path):
     config = config_of("logstft")
     low, high = (audio_files.tone(hz, 1.0, config.audio.sample_rate_hz)[:, 0] for hz in (100.0, 5000.0))
     spectrogram = draw.compute(np.concatenate([low, high]), *parts(config))
-    draw.draw(spectrogram, *parts(config), "a\nb", tmp_path / "a.png")
+    draw.draw([draw.Panel("a\nb", spectrogram, *parts(config))], tmp_path / "a.png")
     plot = matplotlib.image.imread(tmp_path / "a.png")[..., :3].sum(axis=-1)
     height, width = plot.shape
     inside = plot[height // 6 : -height // 6, width // 8 : width * 3 // 4]
@@ -104,7 +106,8 @@ def test_axes_are_in_seconds_of_the_song(tmp_path, monkeypatch):
     monkeypatch.setattr("kgenre.core.figures.save_figure", lambda figure, path: kept.append(figure))
     config = config_of("chroma_cqt")
     spectrogram = draw.compute(np.ones(2 * config.audio.sample_rate_hz, "float32"), *parts(config))
-    draw.draw(spectrogram, *parts(config), "Ke$ha - 100 $ _x^", tmp_path / "a.png", start=60.0, seconds=2.0)
+    panel = draw.Panel("Ke$ha - 100 $ _x^", spectrogram, *parts(config))
+    draw.draw([panel], tmp_path / "a.png", start=60.0, seconds=2.0)
     axes, bar = kept[0].axes
     assert axes.get_xlim() == (60.0, 62.0) and axes.get_xlabel() == "time in s"
     left, right, bottom, top = axes.images[0].get_extent()
@@ -163,10 +166,34 @@ def test_faults_are_one_line(arguments, text, songs, faulty, tmp_path, monkeypat
 
 
 def test_unknown_feature_is_one_line(capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(["features", "a.mp3", "--feature", "cqtt"])
+    assert main(["features", "a.mp3", "--feature", "cqtt"]) == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert caught.value.code == 2 and "argument --feature: invalid choice: 'cqtt'" in line
+    assert line.startswith("kgenre: unknown feature 'cqtt'. Did you mean cqt? Known: chroma_cens, ")
+
+
+def test_several_features_stand_one_below_the_other(songs, tmp_path, monkeypatch, capsys):
+    from kgenre.core.figures import save_figure
+
+    kept = []
+    monkeypatch.setattr("kgenre.core.figures.save_figure", lambda *saved: (kept.append(saved[0]), save_figure(*saved)))
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--feature", "logmel,mfcc", "--n-fft", "1024", "--mfcc.hop-length", "256", "--seconds", "1"]
+    assert main(["features", str(songs["mono.wav"]), *arguments]) == 0
+    assert capsys.readouterr().out == "mono-logmel+mfcc.png: logmel+mfcc of 1.0 s from 0.0 s\n"
+    upper, lower = (axes for axes in kept[0].axes if axes.images)
+    assert [axes.images[0].get_array().shape for axes in (upper, lower)] == [
+        (128, 1 + 22050 // 512),
+        (60, 1 + 22050 // 256),
+    ]
+    assert upper.get_xlim() == lower.get_xlim() and upper.get_position().y0 > lower.get_position().y1
+    assert lower.get_title(loc="left").endswith("\nmfcc: " + FEATURES["mfcc"].description)
+
+
+def test_spectrograms_of_a_collection_are_of_one_feature(tmp_path, capsys):
+    assert main(["features", str(tmp_path), "--feature", "logmel,cqt", "--out", str(tmp_path / "out")]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("kgenre: Spectrograms of a collection are of one feature. Received: --feature logmel,cqt. ")
+    assert not list(tmp_path.iterdir())
 
 
 def test_folder_that_may_not_be_written_is_told(tmp_path, monkeypatch):

@@ -282,7 +282,7 @@ import sys
 import kgenre
 run = kgenre.Run(sys.argv[1])
 settings = run.load_settings()
-print(settings.network.steps, settings.spectrogram.floor, settings.augmentations["polarity"].flip_share)
+print(settings.network.steps, settings.features["energy"].floor, settings.augmentations["polarity"].flip_share)
 print(settings.optimizer, settings.optimization.first_decay)
 print([layer.name for layer in run.load_model().layers if layer.name == "energy"])
 print(kgenre.open_model(sys.argv[1]).predict("data/tones/0.wav").genre)

@@ -41,7 +41,7 @@ def config_of(feature: str, **values):
 
 
 def layer_of(config: ModelSettings):
-    return FEATURES[config.feature].build(config.audio.sample_rate_hz, config.spectrogram)
+    return FEATURES[config.feature].build(config.audio.sample_rate_hz, config.features[config.feature])
 
 
 # --- parity -----------------------------------------------------------------------------------------
@@ -203,7 +203,7 @@ def test_a_tone_lands_in_its_bin():
 def test_rows_have_their_own_defaults():
     assert config_of("vggish_mel").audio.sample_rate_hz == 16000
     assert config_of("vggish_mel", sample_rate_hz=22050).audio.sample_rate_hz == 22050
-    assert config_of("cqt").spectrogram.hop_length == 1024
+    assert config_of("cqt").features["cqt"].hop_length == 1024
 
 
 def test_bins_above_half_the_rate_are_refused():

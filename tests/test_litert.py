@@ -49,7 +49,7 @@ def feature_model(feature: str) -> tuple[keras.Model, RunSettings]:
     """The feature alone, its values for probabilities and for embedding, slices -> (batch, frames * bins)."""
     config = RunSettings.compose({"feature": feature, "slice_seconds": 1.5})
     waveform = keras.Input(config.slice_spec.shape, name="waveform")
-    layer = FEATURES[feature].build(config.audio.sample_rate_hz, config.spectrogram)
+    layer = FEATURES[feature].build(config.audio.sample_rate_hz, config.features[config.feature])
     values = keras.layers.Flatten()(layer(waveform))
     return keras.Model(waveform, [values, keras.layers.Identity()(values)]), config
 

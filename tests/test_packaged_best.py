@@ -49,7 +49,7 @@ def drawn_arrays(name: str, seed: int) -> dict:
     """Weights of a tagger from a seed, as `load` gives the published ones, whose first normalisation is of dB."""
     keras.utils.set_random_seed(seed)
     image = keras.Input((96, 1813, 1))
-    network = keras.Model(image, ARCHS[WEIGHTS[name].arch].build(image, weights="none"))
+    network = keras.Model(image, ARCHS[WEIGHTS[name].arch].build([image], weights="none"))
     arrays = {"/".join(variable_name(variable)): variable.numpy() for variable in network.weights}
     size, rng = network.output.shape[-1], np.random.default_rng(seed)
     return arrays | {

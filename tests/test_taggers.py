@@ -91,7 +91,7 @@ def assert_same(model, network, slices: np.ndarray) -> None:
 
 def test_front_end_equals_torch_at_every_length():
     config = ModelSettings.compose({"feature": "tagger_mel"})
-    layer = FEATURES["tagger_mel"].build(config.audio.sample_rate_hz, config.spectrogram)
+    layer = FEATURES["tagger_mel"].build(config.audio.sample_rate_hz, config.features[config.feature])
     for samples in (257, 5000, 48000):
         y = music(3.0)[:, :samples]
         expected = reference.mel_db(torch.from_numpy(np.float64(y))).numpy().transpose(0, 2, 1)

@@ -9,7 +9,6 @@ import tensorflow as tf
 from keras import layers
 
 from kgenre.archs import ARCHS
-from kgenre.model.build import builder_values
 
 torch = pytest.importorskip("torch", reason="PyTorch, in which the reference networks are written, is not installed")
 
@@ -95,7 +94,7 @@ def built(arch: str, size: tuple, values: dict, dtype: str) -> keras.Model:
     keras.config.set_dtype_policy(dtype)
     try:
         image, row = keras.Input(size), ARCHS[arch]
-        model = keras.Model(image, row.build(image, **builder_values(row, row.settings(**values))))
+        model = keras.Model(image, row.build([image], **dict(row.settings(**values))))
     finally:
         keras.config.set_dtype_policy(before)
     for layer in model._flatten_layers():

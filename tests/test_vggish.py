@@ -157,8 +157,8 @@ def expected(weights) -> tuple[float, float]:
 def narrow(expected, monkeypatch):
     """The row of ARCHS at the stand-in's width, checked against what the stand-in gives."""
     row = ARCHS["vggish"]
-    build = functools.partial(row.build, width=WIDTH, expected=expected)
-    monkeypatch.setitem(ARCHS, "vggish", dataclasses.replace(row, build=build))
+    front = functools.partial(row.front, width=WIDTH, expected=expected)
+    monkeypatch.setitem(ARCHS, "vggish", dataclasses.replace(row, front=front))
 
 
 def config_of(**values):
@@ -233,7 +233,7 @@ def test_pools(pool, joined, narrow):
 
 def test_five_patches_fill_a_slice_of_its_row():
     config = config_of()
-    assert (config.audio.slice_samples - 400) // config.spectrogram.hop_length + 1 == 5 * 96
+    assert (config.audio.slice_samples - 400) // config.features[config.feature].hop_length + 1 == 5 * 96
 
 
 @pytest.mark.parametrize(

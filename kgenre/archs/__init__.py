@@ -1,6 +1,6 @@
 """The table of architectures, each from spectrogram image to embedding.
 
-To add one, declare it in a file of this folder (its settings, its builder) and give it a line here. Flags, `--help`,
+To add one, declare it in a file of this folder (its settings, its layers) and give it a line here. Flags, `--help`,
 the table in docs/networks.md and the tests follow from the table.
 """
 

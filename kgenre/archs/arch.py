@@ -1,6 +1,7 @@
 """What an architecture declares, and the settings that several architectures share."""
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -38,8 +39,8 @@ class Arch:
     """One row of ARCHS.
 
     settings: the architecture's own settings.
-    build: spectrogram image (batch, height, width, channels) in [0, 1], and by keyword the values of the settings
-        that it names -> embedding (batch, d). What it does not name acts around it.
+    front: spectrogram image (batch, height, width, channels) in [0, 1], and by keyword the values of the settings
+        that it names -> embedding (batch, d), or what `head` takes of it. What it does not name acts around it.
     description: what it is, for the table in docs/networks.md and `--help`.
     source: the system or paper it is from.
     defaults: values of other components' settings that differ for this network.
@@ -47,13 +48,45 @@ class Arch:
         recorded with the run.
     features: names of the features that it accepts; None for any. Pretrained weights need them at their own settings.
     min_size: rows and columns that an image must have; a feature of fewer bins needs --image-height.
+    head: the dense layers, of a network that sees several features: list of what `front` makes of each feature's
+        image, and by keyword the values that it names -> embedding (batch, d). None of a network that sees one.
     """
 
     settings: type[NetworkSettings]
-    build: Callable
+    front: Callable
     description: str
     source: str
     defaults: dict = field(default_factory=dict)
     resolve: Callable[[NetworkSettings], dict] = lambda settings: {}
     features: tuple[str, ...] | None = None
     min_size: int = 1
+    head: Callable | None = None
+
+    def build(self, images: Sequence, **values):
+        """The network: an image of each feature (batch, height, width, channels), all of one width -> (batch, d).
+
+        Args:
+            values: settings of the network, by name; the parts take those that they name.
+        """
+        maps = [self.front(image, **_named(self.front, values)) for image in images]
+        if self.head is None:
+            [embedding] = maps
+            return embedding
+        return self.head(maps, **_named(self.head, values))
+
+
+def _named(part: Callable, values: dict) -> dict:
+    """The values that a part of a network has arguments for."""
+    return {name: value for name, value in values.items() if name in inspect.signature(part).parameters}
+
+
+def joined(maps: Sequence):
+    """What `Arch.front` gave of each feature, side by side for dense layers; that of one feature as it is.
+
+    Input shapes: (batch, h, w, c), which are flattened; (batch, frames, d), of as many frames; or (batch, d).
+    """
+    from keras import layers
+
+    if len(maps) == 1:
+        return maps[0]
+    return layers.Concatenate()([layers.Flatten()(one) if len(one.shape) == 4 else one for one in maps])

@@ -1,24 +1,24 @@
 """A small network with attention over time: our own, to learn from a few hundred songs."""
 
-from kgenre.archs.arch import Arch, NetworkSettings
+from kgenre.archs.arch import Arch, NetworkSettings, joined
 from kgenre.archs.pools import attention
 
 STAGES = (64, 96, 128)
 WIDTH = 192
 
 
-def bandattn(image, dropout: float = 0.5):
+def bandattn(image):
     """Bands standardised; conv 32 of 7 x 3, every second band | 3 x 3 of 64 | 96 | 128, each BN, relu, max-pool 2;
-    dense 192 on all bands of a moment, and attention over the moments.
+    `moments_head` follows.
 
     The first filters are tall and see timbre. Frequencies are never averaged away, so the network tells a bass from
     a hi-hat to the end; attention lets a bar that tells the genre outweigh one that does not.
 
-    Input shape: (batch, height, width, channels), of any size. Output shape: (batch, 192).
+    Input shape: (batch, height, width, channels), of any size. Output shape: (batch, width / 32, height / 32 * 128),
+        rounded up.
     """
     from keras import layers
 
-    from kgenre.archs.dropout import Dropout
     from kgenre.archs.normalization import BatchNormalization
 
     x = BatchNormalization(axis=1)(image)  # each band by itself: recordings differ in loudness and in treble
@@ -26,8 +26,16 @@ def bandattn(image, dropout: float = 0.5):
     for filters in STAGES:
         x = block(x, filters, (3, 3), (1, 1))
     x = layers.Permute((2, 1, 3))(x)  # (batch, moments, bands, 128)
-    x = layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)
-    x = layers.Dense(WIDTH, activation="relu")(Dropout(dropout)(x))
+    return layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)
+
+
+def moments_head(maps, dropout: float):
+    """Dense 192 on all bands of a moment, and attention over the moments: [(batch, moments, d)] -> (batch, 192)."""
+    from keras import layers
+
+    from kgenre.archs.dropout import Dropout
+
+    x = layers.Dense(WIDTH, activation="relu")(Dropout(dropout)(joined(maps)))
     return attention(x)
 
 
@@ -59,4 +67,5 @@ BANDATTN = Arch(
         "balanced": True,
         "epochs": 12,
     },
+    head=moments_head,
 )

@@ -1,6 +1,6 @@
 """BBNN, the bottom-up broadcast network of Liu et al. 2019, as in CNNs and RNNs on FMA-small."""
 
-from kgenre.archs.arch import Arch, NetworkSettings
+from kgenre.archs.arch import Arch, NetworkSettings, joined
 from kgenre.archs.cnn import DEFAULTS, SOURCE
 
 
@@ -8,7 +8,8 @@ def bbnn(image):
     """A convolution, three Inception blocks that broadcast their input, and a transition layer.
 
     Conv 3 x 3 of 16, max-pool (1, 4), BN; three blocks, 16 -> 80 -> 144 -> 208 channels; BN, relu, 1 x 1
-    convolution of 32, average pool 2 x 2; BN, relu, global average.
+    convolution of 32, average pool 2 x 2; BN, relu, global average. It has no dense layers: the averages of several
+    features are joined.
 
     Input shape: (batch, bins, frames, channels). Output shape: (batch, 32).
     """
@@ -50,4 +51,5 @@ BBNN = Arch(
     "three Inception blocks that broadcast their input",
     f"{SOURCE}; Liu et al. 2019",
     defaults=DEFAULTS,
+    head=joined,
 )

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from kgenre.archs.arch import Arch, FewFrames, NetworkSettings
+from kgenre.archs.arch import Arch, FewFrames, NetworkSettings, joined
 
 SOURCE = "CNNs and RNNs on FMA-small"
 # The system sees 640 frames of hop 1024: whole tracks of 30 s, one at a time.
@@ -19,25 +19,29 @@ class BlockSettings(NetworkSettings):
     block_at: Literal["second", "all"] = Field("second", description="the convolutions that are replaced")
 
 
-def freqcnn(image, block: str = "basic", block_at: str = "second", dropout: float = 0.5):
+def freqcnn(image, block: str = "basic", block_at: str = "second"):
     """Frequency CNN: 1 x 5 convolutions of 16, 16, 32, 32, each frequency by itself until the dense layers.
 
-    Max-pool 4, 4, 4, 6 in time; flatten; dense 512-128-32, of chroma 256-32.
+    Max-pool 4, 4, 4, 6 in time; `frequency_head` follows.
 
-    Input shape: (batch, bins, frames of at least 384, channels). Output shape: (batch, 32).
+    Input shape: (batch, bins, frames of at least 384, channels). Output shape: (batch, bins, frames / 384, 32).
     """
     needs_frames(image, 384)
-    x = conv_pool(image, (16, 16, 32, 32), (1, 5), ((1, 4), (1, 4), (1, 4), (1, 6)), block, block_at)
-    sizes = (256, 32) if image.shape[1] <= CHROMA_BINS else (512, 128, 32)
-    return dense_layers(x, sizes, dropout)
+    return conv_pool(image, (16, 16, 32, 32), (1, 5), ((1, 4), (1, 4), (1, 4), (1, 6)), block, block_at)
 
 
-def tempcnn(image, block: str = "basic", block_at: str = "second", dropout: float = 0.5):
+def frequency_head(maps, dropout: float):
+    """Flatten; dense 512-128-32, of chroma 256-32: [(batch, bins, frames, 32)] -> (batch, 32)."""
+    chroma = all(one.shape[1] <= CHROMA_BINS for one in maps)
+    return dense_layers(maps, (256, 32) if chroma else (512, 128, 32), dropout)
+
+
+def tempcnn(image, block: str = "basic", block_at: str = "second"):
     """Temporal CNN: a first convolution of 64 over all bins x 5 frames, then 1 x 5 of 128, 256, 512.
 
-    Max-pool 4, 4, 4, 6 in time; dense 256-32.
+    Max-pool 4, 4, 4, 6 in time; dense 256-32 follow.
 
-    Input shape: (batch, bins, frames of at least 384, channels). Output shape: (batch, 32).
+    Input shape: (batch, bins, frames of at least 384, channels). Output shape: (batch, 1, frames / 384, 512).
     """
     from keras import layers
 
@@ -48,20 +52,20 @@ def tempcnn(image, block: str = "basic", block_at: str = "second", dropout: floa
     x = layers.Conv2D(64, (image.shape[1], 5), use_bias=False)(x)  # (batch, 1, frames, 64)
     x = layers.ReLU()(BatchNormalization()(x))
     x = layers.MaxPooling2D((1, 4))(x)
-    x = conv_pool(x, (128, 256, 512), (1, 5), ((1, 4), (1, 4), (1, 6)), block, "all" if block_at == "all" else "first")
-    return dense_layers(x, (256, 32), dropout)
+    place = "all" if block_at == "all" else "first"
+    return conv_pool(x, (128, 256, 512), (1, 5), ((1, 4), (1, 4), (1, 6)), block, place)
 
 
-def squarecnn(image, block: str = "basic", block_at: str = "second", dropout: float = 0.5):
-    """Square CNN: 3 x 3 convolutions of 8, 32, 128, 256, pooled to one pixel; dense 128-32.
+def squarecnn(image, block: str = "basic", block_at: str = "second"):
+    """Square CNN: 3 x 3 convolutions of 8, 32, 128, 256, pooled to one pixel; dense 128-32 follow.
 
     Pools (2, 4) (2, 4) (3, 4) (6, 6) of mel bands, the last (5, 6) of 84 CQT bins; of chroma (2, 4)
     (2, 4) (2, 4) (1, 6) with a last convolution of 1 x 5.
 
-    Input shape: (batch, bins, frames of at least 384, channels). Output shape: (batch, 32).
+    Input shape: (batch, bins, frames of at least 384, channels). Output shape: (batch, 1 or more, frames / 384, 256).
     """
     needs_frames(image, 384)
-    return dense_layers(square_map(image, 6, block, block_at), (128, 32), dropout)
+    return square_map(image, 6, block, block_at)
 
 
 def square_map(image, last_time_pool: int, block: str, block_at: str):
@@ -109,13 +113,18 @@ def conv_block(x, filters: int, kernel: tuple, block: str):
     return layers.ReLU()(conv(x, filters, (1, 1)))
 
 
-def dense_layers(x, sizes: tuple, dropout: float):
-    """Flatten, then dropout and a relu layer of each size: (batch, h, w, c) -> (batch, sizes[-1])."""
+def dense_head(*sizes: int):
+    """A head, `dense_layers` of these sizes."""
+    return lambda maps, dropout: dense_layers(maps, sizes, dropout)
+
+
+def dense_layers(maps, sizes: tuple, dropout: float):
+    """Flatten, then dropout and a relu layer of each size: [(batch, h, w, c) or (batch, d)] -> (batch, sizes[-1])."""
     from keras import layers
 
     from kgenre.archs.dropout import Dropout
 
-    x = layers.Flatten()(x)
+    x = layers.Flatten()(joined(maps))
     for size in sizes:
         x = Dropout(dropout)(x)
         x = layers.Dense(size, activation="relu")(x)
@@ -128,9 +137,26 @@ def needs_frames(image, frames: int) -> None:
 
 
 FREQCNN = Arch(
-    BlockSettings, freqcnn, "1 x 5 convolutions along time, frequency by frequency", SOURCE, defaults=DEFAULTS
+    BlockSettings,
+    freqcnn,
+    "1 x 5 convolutions along time, frequency by frequency",
+    SOURCE,
+    defaults=DEFAULTS,
+    head=frequency_head,
 )
 TEMPCNN = Arch(
-    BlockSettings, tempcnn, "a convolution over all frequencies, then 1 x 5 along time", SOURCE, defaults=DEFAULTS
+    BlockSettings,
+    tempcnn,
+    "a convolution over all frequencies, then 1 x 5 along time",
+    SOURCE,
+    defaults=DEFAULTS,
+    head=dense_head(256, 32),
 )
-SQUARECNN = Arch(BlockSettings, squarecnn, "3 x 3 convolutions of 8, 32, 128, 256", SOURCE, defaults=DEFAULTS)
+SQUARECNN = Arch(
+    BlockSettings,
+    squarecnn,
+    "3 x 3 convolutions of 8, 32, 128, 256",
+    SOURCE,
+    defaults=DEFAULTS,
+    head=dense_head(128, 32),
+)

@@ -71,7 +71,7 @@ def resnet50(
         x = layers.Rescaling(255.0, offset=[-mean for mean in IMAGENET_MEAN], name="imagenet_scaling")(x)
     x = backbone(x)  # (batch, height / 32, width / 32, 2048)
     x = layers.GlobalAveragePooling2D()(x) if pooling == "average" else layers.AveragePooling2D(7)(x)
-    return dense_head(x, dropout)
+    return dense_head([x], dropout)
 
 
 def resolve_imagenet(config) -> dict:

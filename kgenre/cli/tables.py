@@ -46,7 +46,7 @@ def model_settings(arch: str, **values):
 
 
 def accepted(name: str) -> str:
-    """The features that an architecture accepts as they are, and what the others need."""
+    """The features that an architecture accepts as they are, what the others need, and whether it joins several."""
     from kgenre.archs import ARCHS
     from kgenre.features import FEATURES
 
@@ -56,10 +56,11 @@ def accepted(name: str) -> str:
     small = []
     for feature, row in FEATURES.items():
         settings = model_settings(name, feature=feature)
-        bins = row.bins(settings.audio.sample_rate_hz, settings.spectrogram)
+        bins = row.bins(settings.audio.sample_rate_hz, settings.features[feature])
         if (settings.image.image_height or len(bins)) < arch.min_size:
             small.append(f"`{feature}`")
-    return f"any; with `--image-height {arch.min_size}` or more: {', '.join(small)}" if small else "any"
+    many = "any, or several" if arch.head else "any"
+    return f"{many}; with `--image-height {arch.min_size}` or more: {', '.join(small)}" if small else many
 
 
 def parameters(arch: str) -> int:

@@ -8,7 +8,7 @@ counts element-wise work, leaves Einsum out, and counts nothing within a loop.
 import math
 from collections.abc import Callable
 
-from kgenre.model.build import embed, front_end
+from kgenre.model.build import embed, front_ends
 from kgenre.model.settings import ModelSettings
 
 # By the type of an operation: (shapes of its inputs, shape of its output, operation) -> multiply-accumulates.
@@ -23,20 +23,19 @@ COUNTS: dict[str, Callable] = {
 
 
 def count_macs(settings: ModelSettings, n_classes: int) -> int:
-    """Multiply-accumulates of a slice, from spectrogram image to logits."""
+    """Multiply-accumulates of a slice, from spectrogram images to logits."""
     import keras
     import tensorflow as tf
     from keras import layers
 
     slices = keras.Input(settings.slice_spec.shape, dtype="float32")
-    shape = front_end(settings)(slices).shape[1:]
-    image = keras.Input(shape, dtype="float32")
-    network = keras.Model(image, layers.Dense(n_classes)(embed(without_weights(settings), image)))
+    images = [keras.Input(front_end(slices).shape[1:], dtype="float32") for front_end in front_ends(settings)]
+    network = keras.Model(images, layers.Dense(n_classes)(embed(without_weights(settings), images)))
     for layer in network._flatten_layers():
         if isinstance(layer, layers.RNN):
             layer.unroll = True  # a step of the graph for each step in time
     call = tf.function(lambda x: network(x, training=False))
-    graph = call.get_concrete_function(tf.TensorSpec((1, *shape), tf.float32)).graph
+    graph = call.get_concrete_function([tf.TensorSpec((1, *image.shape[1:]), tf.float32) for image in images]).graph
     return sum(_count(op) for op in _operations(graph))
 
 

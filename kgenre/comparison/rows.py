@@ -124,9 +124,9 @@ def network_rows(
             try:
                 settings = RunSettings.compose(start, file_values, {**given, **chosen})
             except KgenreError as error:
-                wrong.setdefault(str(error), []).append("-".join(chosen.values()))
+                wrong.setdefault(str(error), []).append("-".join(chosen.values()).replace(",", "+"))
                 continue
-            name = "-".join(filter(None, (arch, settings.feature)))
+            name = "-".join(filter(None, (arch, "+".join(settings.features))))
             for seed in range(settings.training.seed, settings.training.seed + seeds):
                 own = settings.replace(seed=seed)
                 rows.append(Row(name, seed, json.loads(settings_json(own.values())), own))

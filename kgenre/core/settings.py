@@ -113,18 +113,17 @@ def _unknown(kind: str, value, known: Iterable[str]) -> str:
     raise ValueError(f"{value!r} is known")
 
 
-def read_settings_file(path, known: Iterable[str] | None = None) -> dict:
+def read_settings_file(path) -> dict:
     """Reads a flat table of settings, a .toml recipe or a run's config.json.
 
     Args:
         path: of the file; .json is JSON, everything else TOML.
-        known: the names that the file may hold; None leaves them to whoever uses the values.
 
     Returns:
-        {name: value} as the file has them; the values are not checked.
+        {name: value} as the file has them, a setting of a table as TABLE.NAME; names and values are not checked.
 
     Raises:
-        KgenreError: unreadable, malformed, or a name that is no setting.
+        KgenreError: unreadable or malformed.
     """
     path = Path(path)
     try:
@@ -134,11 +133,15 @@ def read_settings_file(path, known: Iterable[str] | None = None) -> dict:
         raise KgenreError(f"{path}: not a readable .toml or .json config ({error}).") from error
     if not isinstance(values, dict):
         raise KgenreError(f"{path}: a config is a table of settings. Received: {type(values).__name__}.")
-    if known is not None:
-        known = list(known)
-        for name in values:
-            check_known("setting", name, known, where=f"{path}: ")
-    return values
+    return _flat(values)
+
+
+def _flat(values: dict) -> dict:
+    """TOML reads `cqt.hop_length = 512` as a table in a table: {"cqt": {"hop_length": 512}}."""
+    found = {}
+    for name, value in values.items():
+        found |= {f"{name}.{own}": one for own, one in value.items()} if isinstance(value, dict) else {name: value}
+    return found
 
 
 def settings_json(values: dict) -> str:

@@ -6,11 +6,11 @@
     kgenre features ~/music/by_genre --feature logmel --format png --out mels
 
 Of a song it draws a plot over seconds and hertz; the ends of its scale are the 0 and 1 of the image that the network
-is given. Of a collection, which is what --data of the other commands takes, it writes spectrograms to
-DIR/GENRE/NAME.npy or .png and a manifest, to train on with `kgenre train --data spectrograms:DIR`. To continue where
-it was stopped, repeat the command. Files that cannot be used are listed on stderr with the reason, and the exit
-status is then 1. The settings below are those of the feature that is chosen; for another's, name it:
-`kgenre features --feature cqt --help`.
+is given. Several features, `--feature logmel,cqt`, are drawn one below the other. Of a collection, which is what
+--data of the other commands takes, it writes spectrograms to DIR/GENRE/NAME.npy or .png and a manifest, to train on
+with `kgenre train --data spectrograms:DIR`. To continue where it was stopped, repeat the command. Files that cannot be
+used are listed on stderr with the reason, and the exit status is then 1. The settings below are those of the feature
+that is chosen; for another's, name it: `kgenre features --feature cqt --help`.
 """
 
 import argparse
@@ -27,7 +27,8 @@ from kgenre.collections.feature_formats import FORMATS
 from kgenre.core.errors import KgenreError
 from kgenre.core.settings import Applicable, fields_of
 from kgenre.features import FEATURES
-from kgenre.features.plot import MAX_SECONDS, SECONDS, check_range, compute, draw
+from kgenre.features.plot import MAX_SECONDS, SECONDS, Panel, check_range, compute, draw
+from kgenre.features.several import feature_fields, split_features
 from kgenre.model.settings import ModelSelection, ModelSettings
 from kgenre.training.settings import TrainingSettings
 
@@ -50,18 +51,21 @@ def main(argv=None) -> int:
     cli.add_settings_flags(parser, TrainingSettings, "seed")
     cli.add_collection_flags(parser)
     cli.add_engine_flags(parser)
-    args, given = cli.parse_applicable(parser, cli.Parser(add_help=False), [SELECTOR], argv, _applicable)
+    return cli.run_applicable(_features, parser, cli.Parser(add_help=False), [SELECTOR], argv, _applicable)
+
+
+def _features(args: argparse.Namespace, given: dict) -> int:
     path, suffix = Path(args.source), Path(args.source).suffix.lower()
     is_song = suffix in AUDIO_SUFFIXES or (path.is_file() and suffix not in TABLES)
-    run = _draw if is_song and not path.is_dir() else _write
-    return cli.run(lambda args: run(args, given), args)
+    return (_draw if is_song and not path.is_dir() else _write)(args, given)
 
 
 def _applicable(args: argparse.Namespace, selected: dict) -> Applicable:
-    row = FEATURES[selected.get("feature", SELECTOR.default)]
+    features = split_features(selected.get("feature", SELECTOR.default))
     rate = fields_of(AudioSettings)["sample_rate_hz"]
-    rate = dataclasses.replace(rate, default=row.defaults.get(rate.name, rate.default))
-    own = fields_of(row.settings)
+    for feature in features:
+        rate = dataclasses.replace(rate, default=FEATURES[feature].defaults.get(rate.name, rate.default))
+    own = feature_fields(features)
     every = {name: field for other in FEATURES.values() for name, field in fields_of(other.settings).items()}
     return Applicable(
         {"feature": [SELECTOR, *own.values(), rate]}, [field for name, field in every.items() if name not in own]
@@ -84,24 +88,32 @@ def _draw(args: argparse.Namespace, given: dict) -> int:
     start, seconds = args.start or 0.0, SECONDS if args.seconds is None else args.seconds
     check_range(start, seconds)
     chosen = _settings(given)
-    row, sample_rate, settings = FEATURES[chosen.feature], chosen.audio.sample_rate_hz, chosen.spectrogram
-    png = args.out or Path(f"{Path(args.source).stem}-{chosen.feature}.png")
+    sample_rate, features = chosen.audio.sample_rate_hz, "+".join(chosen.features)
+    png = args.out or Path(f"{Path(args.source).stem}-{features}.png")
     png = read_output(png, ("png",), needs_ending=True).path
 
     from kgenre.audio.decode import decode
 
     audio = decode(args.source, sample_rate, start, seconds)
-    title = f"{cli.one_line(Path(args.source).name)}\n{chosen.feature}: {row.description}"
-    spectrogram = compute(audio.samples, row, sample_rate, settings)
-    draw(spectrogram, row, sample_rate, settings, title, png, start, audio.seconds)
+    song, panels = cli.one_line(Path(args.source).name), []
+    for feature, settings in chosen.features.items():
+        row = FEATURES[feature]
+        spectrogram = compute(audio.samples, row, sample_rate, settings)
+        panels.append(Panel(f"{song}\n{feature}: {row.description}", spectrogram, row, sample_rate, settings))
+    draw(panels, png, start, audio.seconds)
     note = f" ({', '.join(audio.flags)})" if audio.flags else ""
-    print(f"{cli.one_line(str(png))}: {chosen.feature} of {audio.seconds:.1f} s from {start:.1f} s{note}")
+    print(f"{cli.one_line(str(png))}: {features} of {audio.seconds:.1f} s from {start:.1f} s{note}")
     return 0
 
 
 def _write(args: argparse.Namespace, given: dict) -> int:
     _refuse(args, OF_SONG, "a song")
     chosen = _settings(given)
+    if len(chosen.features) > 1:
+        raise KgenreError(
+            f"Spectrograms of a collection are of one feature. Received: --feature {chosen.feature}. "
+            "Name one, or train on several from audio: `kgenre train --feature`."
+        )
     if args.out is None:
         raise KgenreError(f"{args.source}: a collection needs a folder for its spectrograms. Name it with --out DIR.")
     cli.check_local(args.out, "--out")
@@ -111,7 +123,7 @@ def _write(args: argparse.Namespace, given: dict) -> int:
 
     progress, seed = cli.BarProgress(), cli.settings_from(TrainingSettings, args).seed
     collection = load_collection(args.source, seed=seed, progress=progress, options=cli.collection_options(args))
-    own = (chosen.audio.sample_rate_hz, chosen.spectrogram.model_dump())
+    own = (chosen.audio.sample_rate_hz, chosen.features[chosen.feature].model_dump())
     files = FeatureFiles(chosen.feature, *own, args.format or "npy")
     workers, engine = cli.settings_from(ReaderSettings, args).workers, cli.engine_settings(args)
     with cli.stoppable(engine, args.out):

@@ -1,10 +1,15 @@
-"""Draws a feature of a song, over seconds and hertz, as a PNG."""
+"""Draws features of a song, over seconds and hertz, as a PNG."""
 
 import textwrap
 import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from kgenre.core.errors import KgenreError
 from kgenre.features.feature import Feature, FeatureSettings
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SECONDS = 30.0  # the length of a track of the usual collections
 
@@ -21,6 +26,21 @@ LABELS = 22  # that an axis has room for
 ROUND_HZ = tuple(digit * 10**power for power in range(1, 6) for digit in (1, 2, 5))
 
 
+class Panel(NamedTuple):
+    """One feature in a figure.
+
+    title: text above it, taken as it is.
+    spectrogram: NumPy (frames, bins), of `compute`.
+    row, sample_rate, settings: that it was computed with.
+    """
+
+    title: str
+    spectrogram: "np.ndarray"
+    row: Feature
+    sample_rate: int
+    settings: FeatureSettings
+
+
 def check_range(start: float, seconds: float) -> None:
     if not 0 <= start < float("inf"):
         raise KgenreError(f"`--start` must be 0 s or more. Received: {start}.")
@@ -35,33 +55,31 @@ def compute(samples, row: Feature, sample_rate: int, settings: FeatureSettings):
     return keras.ops.convert_to_numpy(row.build(sample_rate, settings)(samples[None]))[0]
 
 
-def draw(
-    spectrogram,
-    row: Feature,
-    sample_rate: int,
-    settings: FeatureSettings,
-    title: str,
-    path,
-    start: float = 0.0,
-    seconds: float | None = None,
-) -> None:
-    """Writes a PNG of a feature, frequency up, time across.
+def draw(panels: Sequence[Panel], path, start: float = 0.0, seconds: float | None = None) -> None:
+    """Writes a PNG of features one below the other, frequency up, time across.
 
     Args:
-        spectrogram: NumPy (frames, bins), of `compute`.
-        row, sample_rate, settings: that it was computed with.
-        title: text above the plot, taken as it is.
         start, seconds: of the waveform in its song; `seconds` None is as far as the frames go.
     """
-    from matplotlib.colors import Normalize, SymLogNorm
+    import numpy as np
 
     from kgenre.core.figures import new_figure, save_figure
 
+    figure, axes = new_figure(11, 4.5 * len(panels), rows=len(panels))
+    for panel, place in zip(panels, np.atleast_1d(axes)):
+        _draw_panel(figure, place, panel, start, seconds)
+    with warnings.catch_warnings(action="ignore"):  # of letters in a song's name that the font lacks
+        save_figure(figure, path)
+
+
+def _draw_panel(figure, axes, panel: Panel, start: float, seconds: float | None) -> None:
+    from matplotlib.colors import Normalize, SymLogNorm
+
+    title, spectrogram, row, sample_rate, settings = panel
     hop = settings.hop_length / sample_rate
     frames, bins = spectrogram.shape
     bin_names, (low, high) = row.bins(sample_rate, settings), row.value_range(settings)
     signed = low == -high  # coefficients, of a few and of hundreds
-    figure, axes = new_figure(11, 4.5)
     image = axes.imshow(
         spectrogram.T,
         origin="lower",
@@ -76,9 +94,7 @@ def draw(
     axes.set(xlabel="time in s", ylabel=axis_name(bin_names))
     axes.set_title(textwrap.fill(title, 110, replace_whitespace=False), loc="left", fontsize=10, parse_math=False)
     beyond = (bool(spectrogram.min() < low), bool(spectrogram.max() > high))
-    figure.colorbar(image, label=row.unit, extend=EXTEND[beyond], format="%g")
-    with warnings.catch_warnings(action="ignore"):  # of letters in a song's name that the font lacks
-        save_figure(figure, path)
+    figure.colorbar(image, ax=axes, label=row.unit, extend=EXTEND[beyond], format="%g")
 
 
 def ticks(bins) -> tuple[list[float], list[str]]:

@@ -3,6 +3,8 @@
 import keras
 from keras import layers, ops
 
+IMAGE = "spectrogram_image"  # name of the layer; of several features with their names behind it
+
 
 @keras.saving.register_keras_serializable(package="kgenre")
 class SpectrogramImage(layers.Layer):

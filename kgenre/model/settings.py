@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from kgenre.archs import ARCHS, NetworkSettings
 from kgenre.audio.inputs import INPUTS, SPECTROGRAM, WAVEFORM, input_of
@@ -12,6 +12,7 @@ from kgenre.audio.settings import INPUT_SETTINGS, AudioSettings, SpectrogramSett
 from kgenre.core.errors import KgenreError, check_known
 from kgenre.core.settings import Settings
 from kgenre.features import FEATURES, FeatureSettings
+from kgenre.features.several import check_qualified, expanded, owned_names, settings_of, split_features, table_of
 
 
 class ImageSettings(Settings):
@@ -39,7 +40,22 @@ class ModelSelection(Settings):
     input: Literal[*INPUTS] | None = Field(
         None, description="what a track is, audio or a spectrogram; as --data says if not given"
     )
-    feature: Literal[*FEATURES] = Field("logmel", description="what the network sees")
+    feature: str = Field(
+        "logmel",
+        description=f"what the network sees, of {', '.join(FEATURES)}; of several, with commas between, each has a "
+        "branch of the network, and the branches are joined before the dense layers",
+        json_schema_extra={"metavar": "NAME,NAME"},
+    )
+
+    @field_validator("feature", mode="before")
+    @classmethod
+    def _known(cls, text):
+        return ",".join(split_features(text))
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of those that are computed: none where the input is a spectrogram."""
+        return split_features(self.feature) if self.input == WAVEFORM else ()
 
 
 @dataclass(frozen=True)
@@ -50,15 +66,16 @@ class ModelSettings:
     `compose` reads such tables, `values` gives one.
 
     input: "waveform" or "spectrogram".
-    feature, audio: None where the input is a spectrogram, which needs neither.
-    spectrogram: the feature's settings, or those of spectrograms that are the input.
+    audio: None where the input is a spectrogram.
+    features: {feature: its settings} of those that the network sees; none where the input is a spectrogram.
+    spectrogram: of spectrograms that are the input; None where it is audio.
     """
 
     arch: str
     input: str
-    feature: str | None
     audio: AudioSettings | None
-    spectrogram: FeatureSettings | SpectrogramSettings
+    features: dict[str, FeatureSettings]
+    spectrogram: SpectrogramSettings | None
     image: ImageSettings
     network: NetworkSettings
 
@@ -67,13 +84,16 @@ class ModelSettings:
         """SliceSpec of what the model is given."""
         return (self.audio or self.spectrogram).slice_spec
 
+    @property
+    def feature(self) -> str | None:
+        """As the flat table has it: names with commas between, or None where the input is a spectrogram."""
+        return ",".join(self.features) or None
+
     def __post_init__(self):
-        if self.input == SPECTROGRAM:
+        if self.spectrogram:
             _check_range(self.spectrogram)
-            _check_feature(self)
-            return
-        n_fft = getattr(self.spectrogram, "n_fft", 0)
-        if self.audio.slice_samples < n_fft:
+        n_fft = max((getattr(own, "n_fft", 0) for own in self.features.values()), default=0)
+        if n_fft and self.audio.slice_samples < n_fft:
             raise KgenreError(
                 "`slice_seconds` must hold at least one frame of `n_fft` samples. Received: slice_seconds="
                 f"{self.audio.slice_seconds}, n_fft={n_fft}, sample_rate_hz={self.audio.sample_rate_hz}."
@@ -89,9 +109,9 @@ class ModelSettings:
         Raises:
             KgenreError: a wrong value, or a setting that nothing chosen has.
         """
-        given = merged(tables)
-        selection = select(ModelSelection, given)
-        check_applies(given, [ModelSelection, *model_classes(selection)], chosen_rows(selection))
+        selection = select(ModelSelection, merged(tables))
+        given = merged(expanded(table, selection.features) for table in tables)
+        check_applies(given, [ModelSelection, *model_classes(selection)], chosen_rows(selection), selection.features)
         check_input(selection, given)
         return cls(**model_parts(selection, given))
 
@@ -100,8 +120,8 @@ class ModelSettings:
         return {
             "arch": self.arch,
             "input": self.input,
-            **({} if self.audio is None else {**self.audio.model_dump(), "feature": self.feature}),
-            **self.spectrogram.model_dump(),
+            **({**self.audio.model_dump(), "feature": self.feature} if self.audio else self.spectrogram.model_dump()),
+            **table_of(self.features),
             **self.image.model_dump(),
             **self.network.model_dump(),
         }
@@ -128,13 +148,13 @@ def model_classes(selection: ModelSelection) -> list[type[Settings]]:
 
 def input_classes(selection: ModelSelection) -> list[type[Settings]]:
     """Of what the network is given, and of the feature that is computed from it, if any."""
-    features = [FEATURES[selection.feature].settings] if selection.input == WAVEFORM else []
-    return [INPUT_SETTINGS[selection.input], *features]
+    return [INPUT_SETTINGS[selection.input], *(FEATURES[feature].settings for feature in selection.features)]
 
 
 def row_defaults(selection: ModelSelection) -> dict:
     """What the chosen rows set otherwise than the classes, in any component."""
-    return {**FEATURES[selection.feature].defaults, **ARCHS[selection.arch].defaults}
+    of_features = merged(FEATURES[feature].defaults for feature in selection.features)
+    return expanded({**of_features, **ARCHS[selection.arch].defaults}, selection.features)
 
 
 def check_input(selection: ModelSelection, given: dict) -> None:
@@ -145,20 +165,24 @@ def check_input(selection: ModelSelection, given: dict) -> None:
     if selection.input == SPECTROGRAM and "feature" in given:
         raise KgenreError(
             f"`feature` is computed from audio, and the tracks are spectrograms. Received: feature={given['feature']}. "
-            f"Leave --feature out. `kgenre features DATA --feature {given['feature']} --out DIR` writes them of audio."
+            f"Leave --feature out. `kgenre features DATA --feature {split_features(given['feature'])[0]} --out DIR` "
+            "writes spectrograms of audio, of one feature."
         )
 
 
 def model_parts(selection: ModelSelection, given: dict) -> dict:
     """The arguments of ModelSettings."""
     table = {**row_defaults(selection), **given}
-    parts = [settings_from(settings, table) for settings in model_classes(selection)]
-    feature = selection.feature
-    if selection.input == SPECTROGRAM:
-        feature, parts = None, [None, *parts]
-    names = ("audio", "spectrogram", "image", "network")
-    own = {"arch": selection.arch, "input": selection.input, "feature": feature}
-    return {**own, **dict(zip(names, parts, strict=True))}
+    of_input = settings_from(INPUT_SETTINGS[selection.input], table)
+    return {
+        "arch": selection.arch,
+        "input": selection.input,
+        "audio": of_input if selection.input == WAVEFORM else None,
+        "features": settings_of(selection.features, table),
+        "spectrogram": of_input if selection.input == SPECTROGRAM else None,
+        "image": settings_from(ImageSettings, table),
+        "network": settings_from(ARCHS[selection.arch].settings, table),
+    }
 
 
 def settings_from(settings: type[Settings], table: dict) -> Settings:
@@ -176,17 +200,19 @@ class Chosen:
 
 
 def chosen_rows(selection: ModelSelection) -> list[Chosen]:
-    features = (selection.feature,) if selection.input == WAVEFORM else ()
     return [
         Chosen((selection.input,), INPUT_SETTINGS),
-        Chosen(features, {name: row.settings for name, row in FEATURES.items()}, "spectrograms that are given"),
+        Chosen(
+            selection.features, {name: row.settings for name, row in FEATURES.items()}, "spectrograms that are given"
+        ),
         Chosen((selection.arch,), {name: row.settings for name, row in ARCHS.items()}),
     ]
 
 
-def check_applies(given: dict, classes: list[type[Settings]], chosen: list[Chosen]) -> None:
-    """Raises KgenreError for a name in a flat table that none of the classes declares."""
-    applies = field_names(classes)
+def check_applies(given: dict, classes: list[type[Settings]], chosen: list[Chosen], features: tuple[str, ...]) -> None:
+    """Raises KgenreError for a name in a flat table, expanded for the features, that none of the classes declares."""
+    check_qualified(given, features)
+    applies = list(dict.fromkeys([*field_names(classes), *owned_names(features)]))
     for name in given:
         if name in applies:
             continue
@@ -198,14 +224,20 @@ def check_applies(given: dict, classes: list[type[Settings]], chosen: list[Chose
 
 
 def _not_a_setting(name: str, choice: Chosen, owners: list[str]) -> str:
-    has = [field for row in choice.names for field in choice.rows[row].model_fields]
+    has = field_names(choice.rows[row] for row in choice.names)
     verb = "has" if len(choice.names) == 1 else "have"
     who = f"{' and '.join(choice.names)}, which {verb}: {', '.join(has)}" if has else choice.nothing
     return f"`{name}` is not a setting of {who}. It is one of {', '.join(owners)}."
 
 
 def _check_feature(settings: ModelSettings) -> None:
-    """Raises KgenreError for a feature, or settings of it, that the network cannot have been trained with."""
+    """Raises KgenreError for features, or settings of them, that the network cannot have been trained with."""
+    if len(settings.features) > 1 and ARCHS[settings.arch].head is None:
+        joining = ", ".join(name for name, row in ARCHS.items() if row.head)
+        raise KgenreError(
+            f"`{settings.arch}` takes one feature. Received: feature={settings.feature}. Name one with --feature, or "
+            f"choose an --arch that joins several: {joining}."
+        )
     known = ARCHS[settings.arch].features
     if known is None:
         return

@@ -28,9 +28,11 @@ def input_lines(run: Run, metrics: dict) -> list[str]:
         what = f"Spectrograms of {spec.bins} bins, in slices of {spec.slice_samples} frames, {spec.hop_samples} apart."
     else:
         seconds, hop = (n / spec.sample_rate for n in (spec.slice_samples, spec.hop_samples))
+        names = " and ".join(f"`{name}`" for name in settings.features)
+        features = f"the features {names} are" if len(settings.features) > 1 else f"the feature {names} is"
         what = (
-            f"Audio as mono at {spec.sample_rate} Hz, in slices of {seconds:g} s, {hop:g} s apart; the feature "
-            f"`{settings.feature}` is computed in the model, which takes waveforms."
+            f"Audio as mono at {spec.sample_rate} Hz, in slices of {seconds:g} s, {hop:g} s apart; {features} computed "
+            "in the model, which takes waveforms."
         )
     return [f"{what} The answer for a track is the mean over its slices."]
 

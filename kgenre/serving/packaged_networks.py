@@ -63,7 +63,7 @@ def best(settings, n_classes: int):
 
     def member(image, name: str):  # a model of its own, because layer names of two of them clash
         row, inputs = WEIGHTS[name], keras.Input(image.shape[1:])
-        return keras.Model(inputs, ARCHS[row.arch].build(inputs, weights=row.value, unfreeze=0), name=name)(image)
+        return keras.Model(inputs, ARCHS[row.arch].build([inputs], weights=row.value, unfreeze=0), name=name)(image)
 
     waveform = keras.Input((settings.audio.slice_samples,), name="waveform", dtype="float32")
     image = front_end(settings)(waveform)

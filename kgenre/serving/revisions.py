@@ -5,6 +5,8 @@ import json
 
 import numpy as np
 
+from kgenre.model.image import IMAGE
+
 
 def revisions(network) -> dict[str, str]:
     """`weights_revision` and `front_end_revision`, 16 hexadecimal digits each.
@@ -22,13 +24,15 @@ def revisions(network) -> dict[str, str]:
 
 
 def front_end_layers(network) -> list:
-    """The layers up to the spectrogram image, in their order, but for augmentations, which do not act in serving.
+    """The layers up to the spectrogram images, in their order, but for augmentations, which do not act in serving.
 
     The input alone where there is no such layer.
     """
-    names = [layer.name for layer in network.layers]
-    last = names.index("spectrogram_image") if "spectrogram_image" in names else 0
-    return [layer for layer in network.layers[: last + 1] if not type(layer).__module__.startswith("kgenre.augment")]
+    import keras
+
+    images = [layer.output for layer in network.layers if layer.name.startswith(IMAGE)]
+    layers = keras.Model(network.input, images).layers if images else network.layers[:1]
+    return [layer for layer in layers if not type(layer).__module__.startswith("kgenre.augment")]
 
 
 def _settings(value):

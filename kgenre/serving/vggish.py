@@ -42,7 +42,7 @@ class VggishEmbedder(Model):
             {"arch": "vggish", "slice_seconds": 0.975}
         )  # 96 frames and the last one's window
         self.slice_spec = dataclasses.replace(
-            settings.audio.slice_spec, hop_samples=FRAMES * settings.spectrogram.hop_length
+            settings.audio.slice_spec, hop_samples=FRAMES * settings.features["vggish_mel"].hop_length
         )
         path, network = find_module(module), vggish_backbone(sizes.get("width", 1.0))
         load_module(network, path)

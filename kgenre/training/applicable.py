@@ -5,7 +5,9 @@ from dataclasses import replace
 
 from kgenre.archs import ARCHS
 from kgenre.core.settings import Applicable, Setting, Settings, fields_of
-from kgenre.model.settings import row_defaults, select
+from kgenre.features import FEATURES
+from kgenre.features.several import expanded, feature_fields
+from kgenre.model.settings import merged, row_defaults, select
 from kgenre.training.settings import RunSelection, every_class, run_sections
 
 SELECTORS = list(fields_of(RunSelection).values())
@@ -21,22 +23,24 @@ def applicable(file_values: dict, selected: dict) -> Applicable:
     Raises:
         KgenreError: a selector of the file that names nothing.
     """
-    init = {**file_values, **selected}.get("init")
+    init, tables = {**file_values, **selected}.get("init"), [file_values]
     if init is not None:
         from kgenre.training.run import network_of  # heavy, and `--help` must come at once
 
-        file_values = {**network_of(init), **file_values}
-    selection = select(RunSelection, {**file_values, **selected})
+        tables = [network_of(init), file_values]
+    selection = select(RunSelection, merged([*tables, selected]))
+    file_values = merged(expanded(table, selection.features) for table in tables)
     table = {**row_defaults(selection), **file_values}
     # A selector's own default is what holds without its flag.
     own = {**ARCHS[selection.arch].defaults, "input": selection.input}
-    selectors = _with_defaults([RunSelection], {**own, **file_values})
+    selectors = _with_defaults(_fields([RunSelection]), {**own, **file_values})
     sections = {}
     for title, (selector, classes) in run_sections(selection).items():
+        fields = feature_fields(selection.features) if selector == "feature" else _fields(classes)
         sections[title] = [selectors[selector]] if selector else []
-        sections[title] += _with_defaults(classes, table).values()
+        sections[title] += _with_defaults(fields, table).values()
     shown = {setting.name for settings in sections.values() for setting in settings}
-    every = _with_defaults(every_class(), {})
+    every = {**_fields(every_class()), **_qualified_fields()}
     return Applicable(sections, [setting for name, setting in every.items() if name not in shown])
 
 
@@ -54,9 +58,15 @@ def applicable_to_any(file_values: dict, choices: Sequence[dict]) -> Applicable:
     return Applicable(sections, [setting for setting in found[0].others if setting.name not in shown])
 
 
-def _with_defaults(classes: list[type[Settings]], table: dict) -> dict[str, Setting]:
-    return {
-        name: replace(field, default=table.get(name, field.default))
-        for settings in classes
-        for name, field in fields_of(settings).items()
-    }
+def _fields(classes: list[type[Settings]]) -> dict[str, Setting]:
+    return {name: field for settings in classes for name, field in fields_of(settings).items()}
+
+
+def _qualified_fields() -> dict[str, Setting]:
+    """The settings of every feature, with its name before each."""
+    every = [(feature, field) for feature, row in FEATURES.items() for field in fields_of(row.settings).values()]
+    return {name: replace(field, name=name) for feature, field in every for name in [f"{feature}.{field.name}"]}
+
+
+def _with_defaults(fields: dict[str, Setting], table: dict) -> dict[str, Setting]:
+    return {name: replace(field, default=table.get(name, field.default)) for name, field in fields.items()}

@@ -11,9 +11,10 @@ from kgenre.audio.inputs import SPECTROGRAM, WAVEFORM
 from kgenre.audio.settings import INPUT_SETTINGS, READER_SETTINGS, FileSettings, ReaderSettings
 from kgenre.augment import AUDIO_PLACES, AUGMENTS, listed
 from kgenre.collections.settings import CollectionOptions, CollectionSettings
-from kgenre.core.errors import KgenreError
+from kgenre.core.errors import KgenreError, check_known
 from kgenre.core.settings import Settings, read_settings_file
 from kgenre.features import FEATURES
+from kgenre.features.several import every_name, expanded
 from kgenre.model.answer_settings import AnswerSettings
 from kgenre.model.settings import (
     Chosen,
@@ -124,10 +125,10 @@ class RunSettings(ModelSettings):
 
     @classmethod
     def compose(cls, *tables: dict) -> "RunSettings":
-        given = merged(tables)
-        selection = select(RunSelection, given)
+        selection = select(RunSelection, merged(tables))
+        given = merged(expanded(table, selection.features) for table in tables)
         classes = [settings for _, part in run_sections(selection).values() for settings in part]
-        check_applies(given, [RunSelection, *classes], run_rows(selection))
+        check_applies(given, [RunSelection, *classes], run_rows(selection), selection.features)
         check_input(selection, given)
         if selection.input == SPECTROGRAM:
             _check_augmentations(selection)
@@ -174,14 +175,14 @@ INPUT_TITLES = {WAVEFORM: "audio", SPECTROGRAM: "spectrograms"}
 
 def run_sections(selection: RunSelection) -> dict[str, tuple[str | None, list[type[Settings]]]]:
     """The classes whose settings a run has: {title for `--help`: (selector of the classes or None, classes)}."""
-    of_input, *feature = input_classes(selection)
+    of_input, *features = input_classes(selection)
     augmentations = [AUGMENTS[name].settings for name in selection.augment]
     return {
         "collection": ("data", [CollectionOptions]),
         f"network {selection.arch}": ("arch", [ARCHS[selection.arch].settings]),
         "start": ("init", []),
         INPUT_TITLES[selection.input]: ("input", [of_input]),
-        **({f"feature {selection.feature}": ("feature", feature)} if feature else {}),
+        **({f"feature {selection.feature}": ("feature", features)} if features else {}),
         "spectrogram image": (None, [ImageSettings]),
         f"augmentation {' '.join(selection.augment) or 'none'}": ("augment", augmentations),
         f"{selection.crops} crops": ("crops", [CROP_SETTINGS[selection.crops]]),
@@ -250,4 +251,8 @@ def read_config(path: str | Path) -> dict:
     Raises:
         KgenreError: unreadable, malformed, or a name that is no setting.
     """
-    return read_settings_file(path, field_names(every_class()))
+    values, known, of_features = read_settings_file(path), field_names(every_class()), every_name()
+    for name in values:
+        if name not in of_features:
+            check_known("setting", name, known, where=f"{path}: ")
+    return values

@@ -11,6 +11,7 @@ from kgenre.augment import listed
 from kgenre.collections.splits import trainable_genres
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
+from kgenre.features.several import expanded
 from kgenre.training.run import Run, network_of, remove_parts, resume_command
 from kgenre.training.settings import RunSettings
 
@@ -71,7 +72,7 @@ def resumed_settings(run: Run, given: dict, command: str = "train") -> RunSettin
             f"{run.folder}: was begun by `kgenre {begun_by}`. Go on with `{resume_command(run.folder, begun_by)}`."
         )
     remove_parts(run.folder)
-    values = before.values()
+    values, given = before.values(), expanded(given, tuple(before.features))
     changeable = CHANGEABLE_ON_RESUME - ({"cache_gib", "devices"} if before.training.deterministic else set())
     for name, value in given.items():
         if name in changeable or name not in values:
