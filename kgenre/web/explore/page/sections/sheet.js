@@ -10,6 +10,8 @@ import { count } from "shared/text.js";
 
 /** @type {readonly SheetSize[]} */
 const SIZES = ["peek", "half", "full"];
+const EDGE = 12; // pixels between the top of the panel and what it is scrolled to
+const LOW = "(max-height: 500px)"; // a screen where half of it is too little for the map
 /** What the buttons say, by the size that they lead to. @type {Record<SheetSize, string>} */
 const LOWER = { peek: "Close the panel", half: "Panel over half of the screen", full: "" };
 /** @type {Record<SheetSize, string>} */
@@ -31,6 +33,7 @@ export function sheetSection(page) {
     if (!button || button.id === "now") atLeastHalf(page);
   });
   headText(page);
+  if (matchMedia(LOW).matches) choose("peek");
   followPointer(page, sheet, panel);
   followState(page, sheet, panel);
   return [];
@@ -104,7 +107,7 @@ function followState(page, sheet, panel) {
   document.addEventListener("pointerdown", ({ target }) => { inPanel = target instanceof Node && panel.contains(target); }, true);
   const scrollTo = (/** @type {string} */ section) => {
     const found = panel.querySelector(section);
-    if (found && getComputedStyle(sheet).position === "absolute") panel.scrollTop += found.getBoundingClientRect().top - panel.getBoundingClientRect().top;
+    if (found && getComputedStyle(sheet).position === "absolute") panel.scrollTop += found.getBoundingClientRect().top - panel.getBoundingClientRect().top - EDGE;
   };
   store.subscribe(["selection", "current", "queueShown", "pathFrom", "tool"], (state) => {
     const was = before;
