@@ -45,3 +45,22 @@ def until(tab, holds: str) -> None:
     while not tab.evaluate(f"Boolean({holds})"):
         assert time.monotonic() < give_up, holds
         tab.wait_for_timeout(20)
+
+
+def fingers(tab):
+    """What puts fingers on a touch screen, moves and lifts them: a function of a kind of event and of places."""
+    session = tab.context.new_cdp_session(tab)
+
+    def touch(kind: str, *places: tuple[float, float]) -> None:
+        points = [{"x": x, "y": y, "id": finger} for finger, (x, y) in enumerate(places)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    return touch
+
+
+def drag(touch, *way: tuple[float, float]) -> None:
+    """One finger along a way, with the function that `fingers` gives."""
+    touch("touchStart", way[0])
+    for place in way[1:]:
+        touch("touchMove", place)
+    touch("touchEnd")

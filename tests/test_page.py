@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from audio_files import music, write_sound
-from chromium import opened, until
+from chromium import drag, fingers, opened, until
 from libraries import LABELS, LevelModel, make_library, retrained
 from page_server import served
 
@@ -809,18 +809,9 @@ def test_touch_one_finger_pans_and_two_zoom(server, browser):
     context = browser.new_context(viewport={"width": 390, "height": 780}, has_touch=True)
     tab = opened(context.new_page(), server)
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
-    touches = context.new_cdp_session(tab)
+    touch = fingers(tab)
     before = tab.evaluate("({x: kgenre.map.view.x, pixels: kgenre.map.view.pixels})")
-
-    def touch(kind, *points):
-        touches.send(
-            "Input.dispatchTouchEvent",
-            {"type": kind, "touchPoints": [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]},
-        )
-
-    touch("touchStart", (150, 250))
-    touch("touchMove", (100, 250))
-    touch("touchEnd")
+    drag(touch, (150, 250), (100, 250))
     panned = tab.evaluate("({x: kgenre.map.view.x, pixels: kgenre.map.view.pixels})")
     assert (
         panned["x"] == pytest.approx(before["x"] + 50 / before["pixels"], rel=0.2)

@@ -27,6 +27,7 @@ import { queueSection } from "page/sections/queue.js";
 import { refinementSection } from "page/sections/refinement.js";
 import { searchSection } from "page/sections/search.js";
 import { selectionSection } from "page/sections/selection.js";
+import { sheetSection } from "page/sections/sheet.js";
 import { soundSection } from "page/sections/sound.js";
 import { startSection } from "page/sections/start.js";
 import { tagsSection } from "page/sections/tags.js";
@@ -50,7 +51,7 @@ async function start() {
   const { sound, bindings: listening } = soundSection(page);
   const rest = [playerSection, queueSection, mediaSessionSection, startSection, neighboursSection, selectionSection,
     correctionsSection, trackSection, colouringSection, failuresSection, folderSection, legendSection, hoverCardSection,
-    footerSection, messageSection, refinementSection, tagsSection, linkSection, moreSection].flatMap((section) => section(page));
+    footerSection, messageSection, refinementSection, tagsSection, linkSection, moreSection, sheetSection].flatMap((section) => section(page));
   const ofMap = [mapKeysSection, namesSection, outsideSection, pointedSection].flatMap((section) => section(page, map));
   keyboardSection(page, [...others, ...bindings, ...ofMap, ...listening, ...rest, ...theme]);
   Object.assign(window, { kgenre: { ...page, map, sound, get state() { return page.store.state; } } }); // to look inside

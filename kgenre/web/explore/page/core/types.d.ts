@@ -219,6 +219,8 @@ export interface RampLegend {
 
 export type Legend = CategoryLegend | RampLegend;
 export type Tool = "pan" | "lasso" | "box";
+/** How much of a narrow screen the sheet with the player and the panel takes. */
+export type SheetSize = "peek" | "half" | "full";
 
 /** What is played one after the other. A provisional one was made by N or P: other hits or another selection replace it. */
 export interface Queue {
@@ -297,6 +299,7 @@ export interface State {
   muted: boolean;
   // requests to a section, each a new object
   tool: Tool;
+  sheet: SheetSize;
   hover: { row: number; x: number; y: number } | null;
   reveal: { rows: readonly number[] | null } | null; // rows to bring into view; null for the whole map
   message: { text: string } | null;

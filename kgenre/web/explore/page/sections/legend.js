@@ -1,21 +1,24 @@
-// What the colours mean, and how many recordings have each. A click hides a colour, a double click shows it alone.
+// What the colours mean, and how many recordings have each. A click hides a colour, a double click shows it alone. On a
+// narrow screen a chip stands for all of it, and opens it.
 
 /** @import { Binding, CategoryLegend, Page, RampLegend, State } from "page/core/types" */
+/** @import { Shades } from "shared/types" */
 import { FILTERS, isFound, showOnlyEntry, toggleEntry } from "page/actions/colouring.js";
 import { filterByTag } from "page/actions/model_tags.js";
 import { attempt } from "page/actions/notices.js";
-import { TAG_COLOURING, entryCounts } from "page/core/colourings.js";
+import { COLOURINGS, TAG_COLOURING, entryCounts } from "page/core/colourings.js";
 import { css, rampColour } from "shared/colours.js";
 import { context2d } from "shared/canvas.js";
 import { button, byId, el, redraw } from "shared/dom.js";
 import { percent } from "shared/text.js";
 
 const RAMP_STEPS = 120;
+const MAX_DOTS = 4; // of the chip
 const MAX_FOLDER = 24; // characters of a folder that are shown: its end
 
 /** @param {Page} page @returns {Binding[]} */
 export function legendSection(page) {
-  const box = byId("scale", HTMLElement);
+  const box = byId("scale", HTMLElement), chip = legendChip(page);
   /** @type {ReadonlySet<number>} */
   let before = new Set(); // what was hidden before the first click of a double click
   const click = (/** @type {number} */ entry, /** @type {MouseEvent} */ event) => {
@@ -26,9 +29,37 @@ export function legendSection(page) {
   };
   page.store.subscribe(["legend", "hidden", "dark", "tag", "tagFilter", ...FILTERS], (state) => {
     const { legend } = state;
+    chip.replaceChildren(...chipContent(state));
     redraw(box, [...(legend.kind === "ramp" ? scale(page, legend, state) : entries(page, legend, state, click)), filter(page, state)]);
   });
   return [];
+}
+
+/** @param {Page} page */
+function legendChip({ store }) {
+  const chip = byId("legend-button", HTMLButtonElement), legend = byId("legend", HTMLElement);
+  const open = (/** @type {boolean} */ shown) => {
+    legend.classList.toggle("open", shown);
+    chip.setAttribute("aria-expanded", String(shown));
+  };
+  chip.addEventListener("click", () => open(!legend.classList.contains("open")));
+  store.subscribe(["colouring", "tag"], ({ colouring, tag }) => { if (colouring === TAG_COLOURING && !tag) open(true); }); // its field is there
+  return chip;
+}
+
+/** The first colours, what they mean, and whether something is not shown. @param {State} state */
+function chipContent({ legend, colouring, tag, tagFilter, hidden, dark }) {
+  const name = (colouring === TAG_COLOURING && tag) || COLOURINGS[colouring].name;
+  const marks = legend.kind === "ramp" ? [ramp(dark)] : legend.entries.slice(0, MAX_DOTS).map(({ colour }) => colourDot(colour));
+  const without = [hidden.size ? `${hidden.size} hidden` : "", tagFilter ? "filtered" : ""].filter(Boolean).join(", ");
+  return [...marks, el("span", { class: "name", text: name }), without ? el("span", { class: "soft", text: without }) : ""];
+}
+
+/** @param {Shades} colour */
+function colourDot(colour) {
+  const dot = el("span", { class: "dot" });
+  dot.style.background = css(colour);
+  return dot;
 }
 
 /** @param {Page} page @param {RampLegend} legend @param {State} state */
@@ -52,13 +83,11 @@ function filter(page, { tagFilter }) {
 function entries(page, legend, { colouring, hidden, hits, folderHits, tagHits }, click) {
   const found = hits || folderHits || tagHits ? entryCounts(legend, (row) => isFound(page, row)) : null;
   return legend.entries.map(({ name, count, colour }, i) => {
-    const dot = el("span", { class: "dot" });
-    dot.style.background = css(colour);
     const short = colouring === "folder" && name.length > MAX_FOLDER ? `…${name.slice(1 - MAX_FOLDER)}` : name;
     const number = found ? `${found[i].toLocaleString()} / ${count.toLocaleString()}` : count.toLocaleString();
     return el("button", { title: `${name}\nClick: hide or show. Double click, or Shift: only this`,
       "aria-pressed": String(!hidden.has(i)), "data-row": i, class: found && !found[i] ? "none" : "", on: { click: (event) => click(i, event) } },
-    dot, el("span", { class: "name", text: short }), el("span", { class: "count", text: number }));
+    colourDot(colour), el("span", { class: "name", text: short }), el("span", { class: "count", text: number }));
   });
 }
 

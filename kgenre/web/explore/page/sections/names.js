@@ -19,7 +19,7 @@ const MAX_REGIONS = 12; // that the text for screen readers names
 /** @param {Page} page @param {MapView} map @returns {Binding[]} */
 export function namesSection(page, map) {
   const { store, tracks } = page, summary = byId("map-summary", HTMLElement);
-  const others = [byId("legend", HTMLElement), byId("bottom", HTMLElement)]; // that lie over the map
+  const others = /** @type {HTMLElement[]} */ ([...map.element.querySelectorAll(".over")]); // what else lies over the map
   /** @type {Terms[][] | null} */
   let terms = null;
   const colourOf = (/** @type {number} */ row) => css(rowColour(store.state.legend, store.state.hidden, store.state.dark, row));

@@ -67,6 +67,6 @@ function tick({ store, tracks }, row) {
     if (!excluded.delete(row)) excluded.add(row);
     store.set({ excluded });
   };
-  return el("input", { type: "checkbox", checked: !store.state.excluded.has(row), "aria-label": `Include ${tracks.title(row)}`,
-    on: { click: toggle } });
+  return el("label", { class: "tick" }, el("input", { type: "checkbox", checked: !store.state.excluded.has(row),
+    "aria-label": `Include ${tracks.title(row)}`, on: { click: toggle } }));
 }

@@ -67,7 +67,7 @@ function buttons(page) {
     toggle.title = playing ? "Pause (Space)" : "Play (Space)";
     toggle.setAttribute("aria-label", playing ? "Pause" : "Play");
   });
-  return el("div", { class: "controls" },
+  return el("div", { class: "controls transport" },
     el("button", { id: "previous", title: "Previous (P)", "aria-label": "Previous", on: { click: go(-1) } }, icon("previous")), toggle,
     el("button", { id: "next", title: "Next (N)", "aria-label": "Next", on: { click: go(1) } }, icon("next")));
 }
@@ -117,7 +117,7 @@ function extras(page) {
   store.subscribe(["queueShown"], ({ queueShown }) => queue.setAttribute("aria-expanded", String(queueShown)));
   store.subscribe(["queue"], ({ queue: given }) => { queue.textContent = place(given); });
   store.subscribe(["drift"], (state) => toggle.setAttribute("aria-pressed", String(state.drift !== null)));
-  return el("div", { class: "controls" }, queue, toggle);
+  return el("div", { class: "controls extras" }, queue, toggle);
 }
 
 /** @param {State["queue"]} queue */
