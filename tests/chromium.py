@@ -7,7 +7,7 @@ import time
 import pytest
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-# SwiftShader computes WebGL. The rest of a page is painted without it, as in a browser without a GPU: by SwiftShader that
+# SwiftShader computes WebGL. The rest of a page is painted without it, as in a browser without a GPU: with it, a page
 # takes four times as long. The menu of the address line, which nobody sees, would have a process for each window.
 FLAGS = (
     "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
