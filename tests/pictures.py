@@ -2,7 +2,7 @@
 
 python tests/pictures.py FOLDER [--out docs]
 
-FOLDER is of music that may be shown: names of its files, titles and artists are in the pictures. It is scanned as
+FOLDER is of music that may be shown: its path, titles and artists are in the pictures. It is scanned as
 `kgenre explore` does. Which recordings are chosen depends on the library alone. Look at each picture afterwards.
 """
 
@@ -20,6 +20,7 @@ from kgenre import explore
 
 DOCS = Path(__file__).parents[1] / "docs"
 SIZE = {"width": 1280, "height": 760}
+FAULT = 2  # of the command; with 1 it tells of files that cannot be used
 MAX_KIB, QUALITIES = 200, (85, 75, 65)
 # The most probable recording of the genres that at least three have, among those with an artist and a title.
 CHOSEN = """() => { const { tracks } = kgenre, rows = [...tracks.ids.keys()].filter((row) => (
@@ -42,8 +43,8 @@ def main(argv=None) -> int:
     parser.add_argument("folder", help="of music that may be shown")
     parser.add_argument("--out", type=Path, default=DOCS, help="folder of the pictures (default: docs)")
     args = parser.parse_args(argv)
-    if code := explore.main([args.folder, "--scan-only"]):
-        return code
+    if explore.main([args.folder, "--scan-only"]) == FAULT:
+        return FAULT
     with explored(args.folder) as address, chromium.chromium() as browser:
         for name, picture in PICTURES.items():
             scheme = "dark" if name == "dark" else "light"
@@ -106,7 +107,7 @@ def search_list(tab) -> None:
 
 
 def dark_drift(tab) -> None:
-    """Drift in the dark theme: its trail, and the queue."""
+    """Drift in the dark theme: its trail, where one has zoomed in, and the queue."""
     tab.evaluate(f"location.hash = `#track=${{kgenre.tracks.ids[({CHOSEN})()].toString(36)}}`")
     tab.wait_for_selector("#neighbours li")
     tab.keyboard.press("j")
@@ -114,6 +115,8 @@ def dark_drift(tab) -> None:
         chromium.until(tab, f"kgenre.state.queue?.at === {place - 1} && kgenre.sound.inside.deck?.sounded")
         tab.keyboard.press("n")
     chromium.until(tab, "kgenre.state.queue.at === 6 && kgenre.sound.inside.deck?.sounded")
+    tab.evaluate("""() => { const { map, tracks, state: { current } } = kgenre;
+        map.move(() => { map.view.centre(tracks.x[current], tracks.y[current]); map.view.zoom(5); }); }""")
     tab.keyboard.press("q")
     tab.wait_for_selector("#queue li.current")
 
