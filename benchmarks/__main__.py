@@ -1,4 +1,7 @@
-"""Runs the benchmarks named on the command line, or all of them, each in a process of its own."""
+"""Runs the benchmarks named on the command line, or all that need no data, each in a process of its own.
+
+One that needs data is named alone, with its own options: `python -m benchmarks unsure --help`.
+"""
 
 import subprocess
 import sys
@@ -20,11 +23,32 @@ BENCHMARKS = {
     "memory": "peak memory of training against the size of the collection",
 }
 
+# What is measured on songs, files or devices that the options name.
+WITH_OPTIONS = {
+    "accelerator": "clips a second on the device of Keras's backend, and their share of what it can",
+    "architectures": "every network trained for the same time on the same tracks",
+    "augmentations": "draws every augmentation, each on the same slice of a song",
+    "calibration": "what a temperature does to the probabilities of classifiers, in folds by artist",
+    "corrections": "what a retrained head learns from corrections, and what it changes",
+    "duplicates": "copies are made of every N-th track, and the pairs counted that are found",
+    "free_music": "downloads the free music that the default network was fitted to",
+    "planted_labels": "labels of some tracks are replaced, and rankings of suspicious tracks compared",
+    "purity": "how many of the five nearest of each track have its style, its album",
+    "report_page": "seconds in which the page of a report opens, against an empty page",
+    "shipped_heads": "the models of the package in folds by artist, with heads fitted as theirs were",
+    "tag_agreement": "a model's tags against those of the models that it was made from",
+    "teachers": "embeddings of models, mixtures of them, and heads, on valid and in folds by artist",
+    "unsure": "what becomes unsure: songs of the genres, and sounds that are none of them",
+}
+
 
 def main(names: list[str]) -> int:
+    if names and names[0] in WITH_OPTIONS:
+        return subprocess.run([sys.executable, "-m", f"benchmarks.{names[0]}", *names[1:]]).returncode
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
-        print(f"unknown benchmark {unknown[0]!r}. Known: {', '.join(BENCHMARKS)}.", file=sys.stderr)
+        known = f"{', '.join(BENCHMARKS)}; with options of their own, one at a time: {', '.join(WITH_OPTIONS)}"
+        print(f"unknown benchmark {unknown[0]!r}. Known: {known}.", file=sys.stderr)
         return 2
     for name in names or BENCHMARKS:
         print(f"\n{name}: {BENCHMARKS[name]}", flush=True)

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -19,6 +20,7 @@ from benchmarks import (
     architectures,
     backends,
     calibration,
+    corrections,
     engines,
     input_wait,
     large_library,
@@ -33,12 +35,17 @@ from benchmarks import (
     step,
     tag_agreement,
     teachers,
+    unsure,
 )
+from benchmarks.__main__ import BENCHMARKS, WITH_OPTIONS
+from benchmarks.__main__ import main as run_benchmarks
 from benchmarks.devices import DEVICES
 from benchmarks.peak import peak_mib
 from kgenre.baselines.default_head import FITS, HeadFit
 from kgenre.baselines.linear_head import logistic
+from kgenre.baselines.unsure import REJECTED
 from kgenre.collections.demo.files import make_demo
+from kgenre.collections.grouping import grouped_folds
 from kgenre.embeddings.files import read_embeddings, read_metadata
 from kgenre.serving.catalogue import open_model
 from kgenre.serving.packaged import PACKAGED
@@ -423,3 +430,70 @@ def test_shards_are_compared_with_other_forms_and_with_files(tmp_path, monkeypat
     assert "random slices of 6 s, 2 threads" in said and "prepared in one process" in said
     assert len(re.findall(r"[36] tracks   peak +\d+\.\d MiB", said)) == 2
     assert len(re.findall(r"shard, int16, each block checked .* 158\.\d MB an hour", said)) == 1
+
+
+def test_benchmarks_are_all_named_by_one_table(capsys):
+    commands = {path.stem for path in Path(step.__file__).parent.glob("*.py") if "__main__" in path.read_text()}
+    assert commands - {"__main__"} == {*BENCHMARKS, *WITH_OPTIONS} and not {*BENCHMARKS} & {*WITH_OPTIONS}
+    assert run_benchmarks(["unknown"]) == 2
+    assert "unsure" in capsys.readouterr().err
+
+
+def test_benchmark_with_options_is_given_them_and_its_status_is_told(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "subprocess.run", lambda command, **_: asked.append(command) or type("Ended", (), {"returncode": 3})
+    )
+    assert run_benchmarks(["unsure", "--model", "compact"]) == 3
+    assert asked[0][1:] == ["-m", "benchmarks.unsure", "--model", "compact"]
+
+
+def songs_of_artists(spread: float) -> corrections.Songs:
+    """Three genres of eight artists of three songs of two slices, each genre a cloud around an axis."""
+    rng, number = np.random.default_rng(0), np.arange(72)
+    genre = number // 24
+    slices = [2 * np.eye(3, 6)[one] + spread * rng.standard_normal((2, 6)) for one in genre]
+    return corrections.Songs(
+        [one.astype("float32") for one in slices], np.array(["a", "b", "c"], object)[genre], number // 3
+    )
+
+
+def test_corrections_table_is_of_songs_by_artists_that_were_neither_learnt_nor_corrected(monkeypatch):
+    songs = songs_of_artists(1.5)
+    monkeypatch.setattr(corrections, "CORRECTIONS", (2, 1000))
+    monkeypatch.setattr(corrections, "DRAWS", 20)
+    one = corrections.draw(songs, 0)
+    artists, truth = songs.artist[one.songs], songs.genre[one.songs]
+    fitted = set(songs.artist) - set(artists)
+    assert len(fitted) == 6 and len(set(artists[one.measured])) == 9  # a quarter; two fifths are corrected
+    assert not set(artists[one.corrected]) & set(artists[one.measured])
+    assert (one.answers[one.corrected] != truth[one.corrected]).all() and len(one.corrected) >= 2
+    answers = corrections.answers_of(songs, one, one.corrected[:2])
+    right = [(found == truth)[one.measured].mean() for found in (one.answers, answers)]
+    changed = (answers != one.answers)[one.measured].mean()
+    learnt = (answers[one.corrected[:2]] == truth[one.corrected[:2]]).mean()
+    rows = [line.strip("| ").split(" | ") for line in corrections.corrections_table(songs, 1).splitlines()[2:]]
+    (row,) = ([cell.strip() for cell in line] for line in rows)  # there are no 1000 to correct
+    assert row[:4] == ["2", "1", f"{right[0]:.1%}", f"{right[1]:.1%}"]
+    assert row[6] == f"{changed:.1%}" and row[-1] == f"{learnt:.0%}"
+
+
+def test_corrections_to_a_new_genre_that_lies_apart_reach_its_songs_alone(monkeypatch):
+    monkeypatch.setattr(corrections, "TEACHERS", (2,))
+    lines = corrections.new_genre_table(songs_of_artists(0.1), 1).splitlines()
+    cells = [cell.strip() for cell in lines[2].strip("| ").split("|")]
+    assert cells == ["2", "4.0", "100%", "100%", "100%", "0%"]
+
+
+def test_unsure_table_rejects_what_is_far_and_as_much_of_what_is_alike_as_of_the_songs():
+    rng = np.random.default_rng(0)
+    genre = np.repeat(np.array(["a", "b"], object), 200)
+    x = rng.standard_normal((400, 3)) + 2.5 * (genre == "b")[:, None]
+    folds = grouped_folds((genre == "b").astype(int), np.arange(400) // 4, 5, seed=0)
+    outside = {"far": rng.standard_normal((50, 3)) + (200, -200, 0), "alike": rng.standard_normal((2000, 3))}
+    lines, caption = unsure.table(x, genre, folds, outside)
+    assert caption.startswith("400 songs, accuracy 9")  # of two normal clouds, 4.3 deviations apart, 98 %
+    far, alike = ({"kind": line[0], "files": line[1], "distance": line[4:6]} for line in lines[1:])
+    assert far == {"kind": "far", "files": "50", "distance": ("1.00", "100%")}
+    assert alike["files"] == "2000" and float(alike["distance"][0]) == pytest.approx(0.5, abs=0.07)
+    assert int(alike["distance"][1][:-1]) == pytest.approx(100 * REJECTED, abs=4)

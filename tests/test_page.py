@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from audio_files import music, write_sound
-from chromium import drag, fingers, opened, until
+from chromium import drag, fingers, opened, tab_to, until
 from libraries import LABELS, LevelModel, make_library, retrained
 from page_server import served
 
@@ -533,7 +533,7 @@ def test_retrain_preview_changes_nothing_apply_is_kept_and_undo_goes_back(server
     tab.click("#retrain")
     tab.wait_for_selector("#changed-genres", timeout=20000)
     assert re.search(r"0\.0 % are right before, (100|9\d)\.\d % after", tab.inner_text("#accuracy"))
-    assert tab.inner_text("#would-change") == f"{len(rows)} tracks would have another genre."
+    assert tab.inner_text("#would-change") == f"{len(rows)} recordings would have another genre."
     assert tab.locator("#changed-genres tr").count() == len(rows)
     first = tab.locator("#changed-genres tr").first.inner_text()
     assert "corrected" in first and first.endswith("blues → Delta blues")
@@ -563,20 +563,11 @@ def test_retrain_preview_changes_nothing_apply_is_kept_and_undo_goes_back(server
 def test_retrain_by_keyboard_alone_and_undo_names_the_retraining_before(server, tab):
     rows = correct_album(tab, server, "Chicago")
     press = tab.keyboard.press
-    focused = "document.activeElement.id"
-
-    def tab_to(name: str) -> None:
-        for _ in range(60):
-            press("Tab")
-            if tab.evaluate(focused) == name:
-                return
-        raise AssertionError(f"Tab does not reach {name}")
-
     tab.evaluate("document.activeElement.blur()")
     for heads in (1, 2):
         press("r")
         tab.wait_for_selector("#would-change", timeout=20000)
-        tab_to("apply-retraining-in-dialog")
+        tab_to(tab, "#apply-retraining-in-dialog")
         press("Tab")
         press("Tab")
         if heads == 1:  # the first of the list: to the map, and back to the list
@@ -584,17 +575,17 @@ def test_retrain_by_keyboard_alone_and_undo_names_the_retraining_before(server, 
             press("Enter")
             until(tab, "kgenre.state.current === kgenre.tracks.rowOf.get(kgenre.state.retraining.changes[0][0])")
             press("r")
-            tab_to("apply-retraining-in-dialog")
+            tab_to(tab, "#apply-retraining-in-dialog")
         else:
-            tab_to("apply-retraining-in-dialog")
+            tab_to(tab, "#apply-retraining-in-dialog")
         press("Enter")
         until(tab, f"kgenre.state.heads.length === {heads}")
-    tab_to("undo-retraining")
+    tab_to(tab, "#undo-retraining")
     press("Enter")
     until(tab, "kgenre.state.heads.length === 1")
-    assert f"the retraining before, which learned from {len(rows)} tracks" in tab.inner_text("#message")
+    assert f"the retraining before, which learned from {len(rows)} recordings" in tab.inner_text("#message")
     assert "Chicago" in tab.inner_text("#legend")
-    tab_to("undo-retraining")
+    tab_to(tab, "#undo-retraining")
     press("Enter")
     until(tab, "kgenre.state.heads.length === 0")
     assert "Chicago" not in tab.inner_text("#legend")
@@ -692,7 +683,7 @@ def test_redraw_typed_text_stays_in_its_field(server, tab):
     tab.fill("#genre-all", "")
     tab.fill("#genre", "Fado")
     tab.click("#correct")
-    tab.wait_for_selector("text=1 track corrected to Fado")
+    tab.wait_for_selector("text=1 recording corrected to Fado")
     assert tab.evaluate("kgenre.state.corrections.size") == before + 1  # not the selected ones
     tab.check("#use-tags")
     tab.keyboard.press("d")
@@ -870,7 +861,7 @@ def test_offline_page_of_several_genres_shows_all_of_the_answer(tab, tmp_path):
     opened(tab, f"{(tmp_path / 'map.html').as_uri()}#track={np.base_repr(track, 36).lower()}")
     tab.wait_for_selector("#track .genre.chosen")
     assert set(tab.locator("#track .genre.chosen span:first-child").all_inner_texts()) == expected
-    assert "one of this track's genres" in tab.locator("#track .genre.chosen span").first.get_attribute("title")
+    assert "one of its genres" in tab.locator("#track .genre.chosen span").first.get_attribute("title")
 
 
 @pytest.mark.parametrize("name, value", [("src", "data:text/javascript,window.pwned=1"), ("textContent", "pwned=1")])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from audio_files import music, write_sound
-from chromium import opened, until
+from chromium import opened, tab_to, until
 from libraries import LABELS, invented_track, make_library
 from page_server import served
 
@@ -70,15 +70,6 @@ def focused(tab) -> str:
 def press(tab, *keys: str) -> None:
     for key in keys:
         tab.keyboard.press(key)
-
-
-def tab_to(tab, selector: str, most: int = 80) -> None:
-    """Presses Tab until an element has the focus, as one does without a mouse."""
-    for _ in range(most):
-        if tab.evaluate("(selector) => document.activeElement.matches(selector)", selector):
-            return
-        tab.keyboard.press("Tab")
-    raise AssertionError(f"Tab does not lead to {selector}")
 
 
 def options(tab) -> list[str]:

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from chromium import opened, until
+from chromium import opened, tab_to, until
 
 from benchmarks.page import invented_data
 from kgenre.web.explore.offline import page_html
@@ -143,6 +143,24 @@ def test_names_move_with_the_view_by_one_transform(address, tab):
     same = before[first["name"] + str(round(first["x"], 2))]  # the place on the map is the same
     assert (first["left"] - same["left"], first["top"] - same["top"]) == pytest.approx((70, -40), abs=1.5)
     assert tab.evaluate("getComputedStyle(document.querySelector('#floating')).pointerEvents") == "none"
+
+
+def test_names_are_switched_off_in_the_menu_or_by_a_key_and_stay_so(address, tab):
+    opened(tab, address)
+    assert names(tab)
+    tab.click("#more-button")
+    assert tab.get_attribute("#place-names", "aria-pressed") == "true"
+    tab.click("#place-names")
+    assert not tab.evaluate(NAMES) and tab.get_attribute("#place-names", "aria-pressed") == "false"
+    assert not names(tab, at_zoom(3)) and not tab.evaluate("Boolean(kgenre.tracks.tags)")  # none is fetched for them
+    opened(tab, address)
+    assert not names(tab) and "Places of the map" in tab.text_content("#map-summary")
+    tab.keyboard.press("e")
+    assert tab.evaluate(NAMES)
+    tab.keyboard.press("?")
+    assert "names on the map" in tab.inner_text("#dialog")
+    opened(tab, address)
+    assert names(tab)
 
 
 def test_names_are_told_a_screen_reader_once_and_in_words(address, tab):
@@ -362,10 +380,7 @@ def test_keys_go_to_shown_tracks_only(address, tab):
 
 def test_map_that_has_the_focus_shows_it(address, tab):
     opened(tab, address)
-    for _ in range(30):
-        tab.keyboard.press("Tab")
-        if tab.evaluate("document.activeElement.id") == "glass":
-            break
+    tab_to(tab, "#glass")
     style = tab.evaluate("""() => { const style = getComputedStyle(document.querySelector("#glass"));
         return [style.outlineStyle, style.outlineWidth, style.outlineOffset]; }""")
     assert style == ["solid", "2px", "-3px"]

@@ -10,7 +10,7 @@ import mutagen
 import numpy as np
 import pytest
 from audio_files import music, write_sound
-from chromium import opened, until
+from chromium import opened, tab_to, until
 from libraries import LABELS, make_library
 from page_server import served
 
@@ -295,6 +295,27 @@ def test_tags_dialog_writes_several_genres_and_moods_and_takes_them_back(server,
     tab.click("#undo-tags")
     tab.wait_for_selector("text=old tags again: 2 files of 2 recordings.")
     assert not {"genre", "mood"} & {*mutagen.File(place / "song.flac").keys()}
+
+
+def test_tags_are_written_and_taken_back_by_keyboard_alone(server, tab, place):
+    opened(tab, server)
+    tab_to(tab, "#search")
+    tab.keyboard.type("song.flac")
+    until(tab, "kgenre.state.query === 'song.flac'")
+    tab.keyboard.press("Enter")
+    tab_to(tab, "#tags")
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector("#write-tags:has-text('Write 1 tag')")
+    tab_to(tab, "#write-tags")
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector("text=Changed: 1 file of 1 recording.")
+    assert mutagen.File(place / "song.flac")["genre"] == ["jazz"]
+    tab_to(tab, "#undo-tags")
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector("text=old tags again: 1 file of 1 recording.")
+    assert "genre" not in mutagen.File(place / "song.flac")
+    tab.keyboard.press("Escape")
+    assert tab.evaluate("document.activeElement.id") == "tags"
 
 
 @pytest.mark.skipif(not SHOTS, reason="pictures of a phone are made only if KGENRE_SCREENSHOTS names a folder")

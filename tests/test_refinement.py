@@ -368,6 +368,19 @@ def test_explorer_refreshed_tracks_have_the_tags_and_doubts_of_the_whole(tmp_pat
         assert noisy / 255 == pytest.approx(expected, abs=0.004) and expected > 0.7  # a byte; slices are float16
 
 
+def test_refinement_counts_recordings_and_not_their_files(tmp_path):
+    folder = write_album(tmp_path / "music", 2)
+    (folder / "copy.wav").write_bytes((folder / "00 song.wav").read_bytes())
+    with Library(tmp_path / "library.sqlite") as library:
+        report, _ = update_library(library, folder, LevelModel(), workers=1, only_first=True)
+        assert library.provisional_tracks(report.space) == 4
+        refinement = Refinement(library, folder, LevelModel(), report.space, workers=1)
+        assert refinement.status.total == 3
+        with refinement:
+            wait_for(lambda: not refinement.status.running)
+        assert (refinement.status.done, refinement.status.total, refinement.status.error) == (3, 3, "")
+
+
 def test_refinement_of_a_folder_that_is_gone_tells_why_and_leaves_the_first_pass(tmp_path):
     folder = write_album(tmp_path / "music", 2)
     with Library(tmp_path / "library.sqlite") as library:

@@ -28,7 +28,7 @@ NICENESS = 10
 CHECK_SECONDS = 0.2
 STOP_SECONDS = 10.0  # a batch of a large network, or the end of a layout, which are not interrupted
 ENDED_EARLY = "the analysis ended early, by a fault that the terminal shows. Start kgenre again to continue."
-MIN_DONE = 3  # tracks, before the time left is told
+MIN_DONE = 3  # recordings, before the time left is told
 
 
 class _Stopped(Exception):
@@ -37,8 +37,8 @@ class _Stopped(Exception):
 
 @dataclass(frozen=True)
 class RefinementStatus:
-    """Where a refinement stands: tracks done and in all, seconds left (None where that is not known yet), whether it
-    runs (a paused one does), and why it ended early ("" if it did not)."""
+    """Where a refinement stands: recordings done and in all, seconds left (None where that is not known yet), whether
+    it runs (a paused one does), and why it ended early ("" if it did not)."""
 
     done: int
     total: int
@@ -74,7 +74,9 @@ class Refinement(Progress):
         self.library, self.folder, self.model, self.space = library, folder, model.in_background(), space
         self.workers = workers or max(1, (os.cpu_count() or 1) // 2)
         self.changed, self.finished = changed, finished
-        self._done, self._total, self._error = 0, library.provisional_tracks(space, folder), ""
+        self._total, self._error = library.provisional_recordings(space, folder), ""
+        self._copies = library.provisional_tracks(space, folder) - self._total  # files that the scan counts, too
+        self._audio: set[bytes] = set()  # of the recordings that are done
         self._stop, self._resume = threading.Event(), threading.Event()
         self._resume.set()
         self._worked, self._since = 0.0, None  # seconds without pauses, and the time since which it works
@@ -97,6 +99,10 @@ class Refinement(Progress):
             self._resume.set()
 
     @property
+    def _done(self) -> int:
+        return len(self._audio)
+
+    @property
     def status(self) -> RefinementStatus:
         paused, running = not self._resume.is_set(), self._thread.is_alive()
         error = "" if running else self._error
@@ -108,19 +114,20 @@ class Refinement(Progress):
 
     @contextlib.contextmanager
     def task(self, title: str, total: int | None, unit: str, done: int = 0) -> Iterator[Callable]:
-        """Of the scan; see Progress."""
-        self._done, self._total, self._since = done, total, time.monotonic()
+        """Of the scan, which counts files; see Progress."""
+        self._total, self._since = total - self._copies, time.monotonic()
+        yield lambda n=1, title=None, total=None: None
 
-        def advance(n: int = 1, title: str | None = None, total: int | None = None) -> None:
-            self._done += n
-
-        yield advance
+    def _saved(self, paths: list[bytes]) -> None:
+        """Counts the recordings of files whose analysis has changed, and tells of it."""
+        self._audio |= self.library.audio_of(paths)
+        self.changed(paths)
 
     def _run(self) -> None:
         lower_thread(NICENESS)
         self._error = ENDED_EARLY  # unless it ends as it should; the fault is then on standard error
         try:
-            background = Background(self._check, self.changed, NICENESS)
+            background = Background(self._check, self._saved, NICENESS)
             report = scan(
                 self.library, self.folder, self.model, self.space.policy, self.workers,
                 progress=self, background=background,

@@ -60,6 +60,18 @@ class ScanTables(Database):
             WHERE t.state = 'ok' AND substr(t.path, 1, length(?2)) = ?2"""
         return self._db.execute(query, (space.id, paths_below(folder))).fetchone()[0]
 
+    def provisional_recordings(self, space: Space, folder=None) -> int:
+        """`provisional_tracks`, with copies of the same audio counted once."""
+        query = """SELECT count(DISTINCT p.audio_hash) FROM tracks t
+            JOIN provisional p ON p.space_id = ?1 AND p.audio_hash = t.audio_hash
+            WHERE t.state = 'ok' AND substr(t.path, 1, length(?2)) = ?2"""
+        return self._db.execute(query, (space.id, paths_below(folder))).fetchone()[0]
+
+    def audio_of(self, paths: Iterable[bytes]) -> set[bytes]:
+        """The hashes of the audio of files; of a file whose audio is not known, its path."""
+        query = "SELECT coalesce(audio_hash, path) FROM tracks WHERE path = ?"
+        return {audio for path in paths for (audio,) in self._db.execute(query, (path,))}
+
     def drop_provisional(self, space: Space, audio_hash: bytes) -> None:
         """Forgets the first pass over audio, and its place on the map, if there was no more than that."""
         if not self.is_provisional(audio_hash, space):

@@ -147,7 +147,7 @@ class Explorer:
     def pause(self, paused: bool) -> dict:
         """Pauses the refinement, or goes on with it: its status."""
         if self.refinement is None:
-            raise KgenreError("All tracks are analysed: there is nothing to pause.")
+            raise KgenreError("All recordings are analysed: there is nothing to pause.")
         self.refinement.pause(paused)
         return self.refinement.status.values()
 
@@ -179,7 +179,7 @@ class Explorer:
         held = {track: every for track, every in usable.items() if every}
         if tracks and not held:
             raise KgenreError(
-                "A selection needs tracks that are in the library. Load the page again. "
+                "A selection needs recordings that are in the library. Load the page again. "
                 f"Received: {len(files)} that {'is' if len(files) == 1 else 'are'} no longer there."
             )
         return held

@@ -9,7 +9,7 @@ export function genreBar(name, share, label, chosen) {
   const filled = el("i");
   filled.style.width = `${100 * share}%`;
   filled.style.background = css(labelColour(label));
-  const title = chosen ? `${name}: one of this track's genres` : name;
+  const title = chosen ? `${name}: one of its genres` : name;
   return el("div", { class: chosen ? "genre chosen" : "genre" }, el("span", { text: name, title }), el("span", { class: "meter" }, filled),
     el("span", { text: percent(share) }));
 }

@@ -1,5 +1,7 @@
 // Dark or light: as the system, or as it was chosen last, on any of the pages.
 
+import { loadSetting, saveSetting } from "shared/setting.js";
+
 const KEY = "kgenre theme";
 
 /**
@@ -9,7 +11,7 @@ const KEY = "kgenre theme";
  */
 export function followTheme(show) {
   const system = matchMedia("(prefers-color-scheme: dark)"), { dataset } = document.documentElement;
-  const saved = load();
+  const saved = loadSetting(KEY);
   let dark = saved ? saved === "dark" : system.matches;
   const change = (/** @type {boolean} */ to) => {
     dark = to;
@@ -20,14 +22,10 @@ export function followTheme(show) {
   system.addEventListener("change", () => { if (!dataset.theme) change(system.matches); });
   return () => {
     dataset.theme = dark ? "light" : "dark";
-    save(dataset.theme);
+    saveSetting(KEY, dataset.theme);
     change(!dark);
   };
 }
 
 /** Whether what is drawn in this element is on a dark page. @param {Element} element */
 export function isOnDark(element) { return getComputedStyle(element).colorScheme === "dark"; }
-
-/** @param {string} theme */
-function save(theme) { try { localStorage.setItem(KEY, theme); } catch { /* a private window */ } }
-function load() { try { return localStorage.getItem(KEY); } catch { return null; } }

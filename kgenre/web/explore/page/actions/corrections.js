@@ -15,13 +15,13 @@ export async function correct(page, rows, genre) {
   const corrections = new Map(store.state.corrections), number = rows.length - skipped;
   for (const row of rows) { if (stored) corrections.set(row, stored); else corrections.delete(row); }
   store.set({ corrections, retraining: null });
-  say(page, (stored ? `${count(number, "track")} corrected to ${stored}. Retrain to update the others.` : "Correction removed.") + leftOut(skipped));
+  say(page, (stored ? `${count(number, "recording")} corrected to ${stored}. Retrain to update the others.` : "Correction removed.") + leftOut(skipped));
 }
 
 /** Fits a head to the corrections; the genres stay as they are until it is applied. @param {Page} page */
 export async function planRetraining(page) {
   const { source, store } = page;
-  if (!source.corrections || !store.state.corrections.size) throw new Error("Correct some tracks first: retraining learns from them.");
+  if (!source.corrections || !store.state.corrections.size) throw new Error("Correct some recordings first: retraining learns from them.");
   say(page, "Retraining…");
   const retraining = await source.corrections.preview(store.state.useTags);
   store.set({ retraining });
@@ -34,7 +34,7 @@ export async function applyRetraining(page) {
   if (!source.corrections || !retraining) return;
   store.set({ retraining: null }); // also where it fails: the corrections have changed since
   takeGenres(page, await source.corrections.retrain(retraining.plan));
-  say(page, `Retrained. ${count(retraining.changes.length, "track")} changed.`);
+  say(page, `Retrained. ${count(retraining.changes.length, "recording")} changed.`);
 }
 
 /** @param {Page} page */
@@ -52,7 +52,7 @@ export async function undoRetraining(page) {
 /** What an undoing goes back to, in words. @param {readonly number[]} heads */
 export function headBefore(heads) {
   const before = heads.at(-2);
-  return before === undefined ? "the genres of the original model" : `the retraining before, which learned from ${count(before, "track")}`;
+  return before === undefined ? "the genres of the original model" : `the retraining before, which learned from ${count(before, "recording")}`;
 }
 
 /** @param {Page} page @param {GenreData} data */

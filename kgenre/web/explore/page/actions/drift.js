@@ -25,7 +25,7 @@ async function begin(page) {
   const { store } = page;
   if (!page.source.neighbours || !page.source.audio) return say(page, `Not possible here: ${page.source.limits}.`);
   const { playback, current, clock } = store.state, row = playback?.row ?? (current >= 0 ? current : randomRow(page));
-  if (row < 0) return say(page, "No track is there to begin with.");
+  if (row < 0) return say(page, "No recording is there to begin with.");
   store.set({ queue: { ...queueOf("drift", "Drift", [row]), at: 0 }, drift: { chosen: [row], avoided: [] }, upcoming: null });
   if (!playback) return showTrack(page, row, true);
   store.set({ playback: { ...playback, seconds: clock.seconds } }); // it may go on for as long as the others

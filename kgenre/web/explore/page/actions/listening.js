@@ -17,7 +17,7 @@ export function firstToPlay(page) {
   if (isBegun) return { text: "", row: queue.rows[queue.at], play: () => jumpTo(page, queue.at) };
   const next = queue ?? queuesAtHand(page)[0];
   if (!next) return { text: "Drift from a random recording", row: -1, play: () => toggleDrift(page) };
-  return { text: `${next.title}: ${count(next.rows.length, "track")}`, row: -1, play: () => playQueue(page, next) };
+  return { text: `${next.title}: ${count(next.rows.length, "recording")}`, row: -1, play: () => playQueue(page, next) };
 }
 
 /** @param {Page} page */

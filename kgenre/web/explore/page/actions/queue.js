@@ -36,7 +36,7 @@ export function playQueue(page, queue) {
 /** N or P: through the queue; where there is none, through the selection, the hits or the nearest. @param {Page} page @param {1 | -1} by */
 export async function step(page, by) {
   const { clickPlays, current } = page.store.state, given = page.store.state.queue ?? queuesAtHand(page, true)[0];
-  if (!given) return say(page, "Select or search tracks first; N and P go through them.");
+  if (!given) return say(page, "Select or search recordings first; N and P go through them.");
   const queue = page.store.state.queue ?? /** @type {Queue} */ (placedAt(given, current));
   page.store.set({ queue });
   const place = await placeBeside(page, by);

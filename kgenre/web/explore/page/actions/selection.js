@@ -37,7 +37,7 @@ export function dropGone(page) {
 /** @param {Page} page @param {"csv" | "m3u8"} kind */
 export async function exportSelection(page, kind) {
   const rows = inOrder(page, page.store.state.selection);
-  if (!rows.length) throw new Error("Select tracks first: Lasso or Box, then draw around them.");
+  if (!rows.length) throw new Error("Select recordings first: Lasso or Box, then draw around them.");
   return exportRows(page, rows, kind);
 }
 

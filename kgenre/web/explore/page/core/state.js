@@ -18,7 +18,7 @@ export function initialState(source, tracks) {
     genres: 0, heads: source.data.heads ?? [], retraining: null, useTags: false,
     refinement: null, failures: source.failures ?? [], gone: 0,
     corrections: new Map(Object.entries(source.data.corrections).map(([row, genre]) => [Number(row), genre])),
-    clickPlays: true, playback: null, wanted: -1, upcoming: null, clock: { seconds: 0, end: 0 }, queue: null, queueShown: false,
+    placeNames: true, clickPlays: true, playback: null, wanted: -1, upcoming: null, clock: { seconds: 0, end: 0 }, queue: null, queueShown: false,
     wholeTracks: false, drift: null, jump: 1, volume: 1, muted: false,
     tool: "pan", sheet: "half", hover: null, reveal: null, message: null, tagDialog: null,
   };

@@ -285,6 +285,7 @@ export interface State {
   failures: readonly Failure[];
   gone: number; // files that have left the library since the page was loaded
   // sound
+  placeNames: boolean; // whether the map's places have names
   clickPlays: boolean;
   playback: (Playing & { paused: boolean; serial: number }) | null; // another serial: it is to be played from `seconds`
   wanted: number; // is to be played as soon as its details are there

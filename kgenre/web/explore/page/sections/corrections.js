@@ -25,7 +25,7 @@ export function correctionsSection(page) {
   });
   return [
     { label: "G", text: "correct the genre", keys: ["g"], available,
-      run: () => { if (!focusCorrection()) say(page, "Choose a track first, or select some."); } },
+      run: () => { if (!focusCorrection()) say(page, "Choose a recording first, or select some."); } },
     { label: "R", text: "what retraining on the corrections would change", keys: ["r"], available, run: () => start(page) },
   ];
 }
@@ -37,7 +37,7 @@ function content(page, { corrections, heads, useTags }) {
     on: { change: () => page.store.set({ useTags: tags.checked, retraining: null }) } });
   return el("div", { class: "row small" }, el("span", { class: "soft", text }),
     size ? button("Retrain…", "Fit the last layer to your corrections, and see what would change (R)", () => start(page), { id: "retrain" }) : null,
-    size ? el("label", { title: "Also learn from tracks whose genre tag names one of the genres" }, tags, " use tags too") : null,
+    size ? el("label", { title: "Also learn from recordings whose genre tag names one of the genres" }, tags, " use tags too") : null,
     heads.length ? button("Undo retraining", `Back to ${headBefore(heads)}`, () => attempt(page, undoRetraining(page)),
       { id: "undo-retraining" }) : null);
 }
@@ -45,7 +45,7 @@ function content(page, { corrections, heads, useTags }) {
 /** A retraining that was looked at and neither applied nor cancelled. @param {Page} page @param {RetrainPlan} plan */
 function pending(page, plan) {
   return el("div", { class: "row small" }, el("span", { text: wouldChange(plan) }),
-    button("List", "Show these tracks again (R)", () => start(page), { id: "list-retraining" }), ...decision(page, ""));
+    button("List", "Show these recordings again (R)", () => start(page), { id: "list-retraining" }), ...decision(page, ""));
 }
 
 /** @param {Page} page */
@@ -63,7 +63,7 @@ function showPlan(page, plan) {
 
 /** @param {RetrainPlan} plan */
 function wouldChange({ changes: { length } }) {
-  return length ? `${count(length, "track")} would have another genre.` : "No track would have another genre.";
+  return length ? `${count(length, "recording")} would have another genre.` : "No recording would have another genre.";
 }
 
 /** Apply and Cancel, which end what is pending. @param {Page} page @param {"" | "-in-dialog"} place */
@@ -81,7 +81,7 @@ function changeTable(page, { changes }) {
   const rows = changes.slice(0, MAX_ROWS).map(([id, before, after]) => {
     const row = rowOf.get(id);
     if (row === undefined) return null; // it has left the library since
-    const show = button(titles[row], "Show the track on the map; R comes back here", () => { closeDialog(); pickAndReveal(page, row); }, { class: "plain" });
+    const show = button(titles[row], "Show the recording on the map; R comes back here", () => { closeDialog(); pickAndReveal(page, row); }, { class: "plain" });
     return el("tr", {}, el("td", {}, show), el("td", { class: "soft word", text: corrections.has(row) ? "corrected" : "" }),
       el("td", { class: "word", text: `${before} → ${after}` }));
   });
@@ -92,12 +92,12 @@ function changeTable(page, { changes }) {
 function accuracy({ labelled_tracks: labelled, evaluated_tracks: evaluated, accuracy_before: before, accuracy_after: after }) {
   const share = (/** @type {number} */ value) => `${(100 * value).toFixed(1)} %`;
   if (before === null || after === null) {
-    return [el("p", { id: "accuracy", text: `Learned from ${count(labelled, "track")}, each genre from one album: ` +
-      "too few to measure the accuracy. Correct tracks of other albums too." })];
+    return [el("p", { id: "accuracy", text: `Learned from ${count(labelled, "recording")}, each genre from one album: ` +
+      "too few to measure the accuracy. Correct recordings of other albums too." })];
   }
   return [
-    el("p", { id: "accuracy", text: `Of ${count(evaluated, "track")} with a known genre ${share(before)} are right before, ${share(after)} after.` }),
+    el("p", { id: "accuracy", text: `Of ${count(evaluated, "recording")} with a known genre ${share(before)} are right before, ${share(after)} after.` }),
     el("p", { class: "soft", text: "Accuracy after retraining is cross-validated: each album is predicted by a head that has not learned from it." }),
-    evaluated === labelled ? null : el("p", { class: "soft", text: `${count(labelled - evaluated, "more track")} of genres known from one album only cannot be evaluated.` }),
+    evaluated === labelled ? null : el("p", { class: "soft", text: `${count(labelled - evaluated, "more recording")} of genres known from one album only cannot be evaluated.` }),
   ];
 }

@@ -5,13 +5,14 @@ import { goBack } from "page/actions/back.js";
 import { say } from "page/actions/notices.js";
 import { openDialog } from "page/ui/dialog.js";
 import { byId, el } from "shared/dom.js";
+import { loadSetting, saveSetting } from "shared/setting.js";
 
 const SETTING = "kgenre character keys"; // of this browser
 
 /** @param {Page} page @param {Binding[]} others of the other sections, in the order of the help */
 export function keyboardSection(page, others) {
-  let characters = loadSetting();
-  const set = (/** @type {boolean} */ on) => { characters = on; saveSetting(on); };
+  let characters = loadSetting(SETTING) !== "off";
+  const set = (/** @type {boolean} */ on) => { characters = on; saveSetting(SETTING, on ? "on" : "off"); };
   const help = () => openDialog("Keys", switchRow(characters, set), el("table", {}, ...bindings.filter(isAvailable).map(helpRow)), el("p", { class: "soft",
     text: "On a touch screen two fingers move and zoom. A click on the legend hides a colour, a double click, or Shift with a click or Enter, shows it alone. ▼ marks the slice that decided." }));
   /** @type {Binding[]} */
@@ -43,10 +44,6 @@ function switchRow(on, set) {
   const box = el("input", { type: "checkbox", id: "character-keys", checked: on, on: { change: () => set(box.checked) } });
   return el("p", {}, el("label", {}, box, " Letters, digits, signs and Space are keys of the page"));
 }
-
-function loadSetting() { try { return localStorage.getItem(SETTING) !== "off"; } catch { return true; } }
-/** @param {boolean} on */
-function saveSetting(on) { try { localStorage.setItem(SETTING, on ? "on" : "off"); } catch { /* a private window */ } }
 
 /** Whether a key is the page's and not of what has the focus. @param {KeyboardEvent} event */
 function isForPage(event) {

@@ -67,7 +67,7 @@ function scale(page, { low, middle, high, most }, { colouring, tag, tagFilter, d
   const numbers = el("div", { class: "ends" }, ...[low, middle, high].map((text) => el("span", { text })));
   if (colouring !== TAG_COLOURING) return [ramp(dark), numbers];
   const range = el("input", { id: "least-tag", type: "range", min: 0, max: Math.max(0.01, most), step: 0.01,
-    title: `Only tracks with at least this probability of ${tag}`, "aria-label": `Least probability of ${tag}`,
+    title: `Only recordings with at least this probability of ${tag}`, "aria-label": `Least probability of ${tag}`,
     on: { change: () => attempt(page, filterByTag(page, tag, Number(range.value))) } });
   range.value = String(tagFilter?.tag === tag ? tagFilter.least : 0); // after its ends, which would cut it
   return [ramp(dark), numbers, el("div", { class: "row small soft" }, "at least", range)];
@@ -75,7 +75,7 @@ function scale(page, { low, middle, high, most }, { colouring, tag, tagFilter, d
 
 /** The filter by a tag, which a click removes. @param {Page} page @param {State} state */
 function filter(page, { tagFilter }) {
-  return tagFilter && button(`${tagFilter.tag} ≥ ${percent(tagFilter.least)}  ✕`, "Show tracks without this tag again (Esc)",
+  return tagFilter && button(`${tagFilter.tag} ≥ ${percent(tagFilter.least)}  ✕`, "Show recordings without this tag again (Esc)",
     () => filterByTag(page, "", 0), { id: "tag-filter" });
 }
 

@@ -48,7 +48,7 @@ export function mapKeysSection(page, map) {
   });
   glass.addEventListener("focus", () => { if (cursor >= 0) goTo(cursor); });
   glass.addEventListener("blur", () => map.mark({ cursor: -1 }));
-  return [{ label: "Tab  arrows  Enter", text: "on the map: from track to track, Shift moves the map; Enter as a click, Shift+Enter selects" }];
+  return [{ label: "Tab  arrows  Enter", text: "on the map: from recording to recording, Shift moves the map; Enter as a click, Shift+Enter selects" }];
 }
 
 /** @param {Page} page @param {number} row */

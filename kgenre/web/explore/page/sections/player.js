@@ -8,6 +8,7 @@ import { isPlaying, seek, setVolume, toggleMuted } from "page/actions/playback.j
 import { showPlayed, skip } from "page/actions/queue.js";
 import { revealTrack } from "page/actions/tracks.js";
 import { button, byId, el } from "shared/dom.js";
+import { loadSetting, saveSetting } from "shared/setting.js";
 import { duration } from "shared/text.js";
 import { icon } from "page/ui/icons.js";
 import { scrubber } from "page/ui/scrubber.js";
@@ -33,7 +34,7 @@ function now(page) {
   const { store, tracks, source } = page, cover = el("img", { alt: "", hidden: true, on: {
     load: () => { cover.hidden = false; }, error: () => { cover.hidden = true; } } });
   const title = el("div", { class: "name" }), artist = el("div", { class: "soft small" });
-  const node = el("button", { id: "now", title: "Show this track, on the map too", on: { click: () => showWhatPlays(page) } },
+  const node = el("button", { id: "now", title: "Show this recording, on the map too", on: { click: () => showWhatPlays(page) } },
     cover, el("div", {}, title, artist));
   let covered = -1; // the row whose cover is shown
   store.subscribe(["playback", "wanted", "current", "selection", "hits", "queue", "path", "neighbours", "tagHits", "folder"], (state) => {
@@ -104,7 +105,7 @@ function sound(page) {
     mute.setAttribute("aria-label", "Mute");
     mute.setAttribute("aria-pressed", String(silent));
     range.value = String(muted ? 0 : volume);
-    saveVolume({ volume, muted });
+    saveSetting(KEY, JSON.stringify({ volume, muted }));
   });
   return el("div", { class: "volume" }, mute, range);
 }
@@ -129,13 +130,10 @@ function toggleQueue({ store }) { store.set({ queueShown: !store.state.queueShow
 /** @param {Page} page */
 function drift(page) { attempt(page, Promise.resolve(toggleDrift(page))); }
 
-/** @param {{ volume: number, muted: boolean }} sound */
-function saveVolume(sound) { try { localStorage.setItem(KEY, JSON.stringify(sound)); } catch { /* a private window */ } }
-
 /** What was chosen last. @returns {Partial<State>} */
 function loadVolume() {
   try {
-    const { volume, muted } = JSON.parse(localStorage.getItem(KEY) ?? "{}");
+    const { volume, muted } = JSON.parse(loadSetting(KEY) ?? "{}");
     return volume >= 0 && volume <= 1 ? { volume, muted: Boolean(muted) } : {};
   } catch { return {}; }
 }

@@ -35,13 +35,13 @@ function content(page, state) {
       button("Close", "Hide the queue (Q)", () => page.store.set({ queueShown: false }), { id: "close-queue" })),
     ...queue ? own(page, state, queue) : [el("p", { class: "soft", text: "Nothing is queued." })],
     others.length ? el("div", { class: "row small" }, "Play instead:", ...others.map((other) => (
-      button(other.title, `${count(other.rows.length, "track")}, one after the other`, () => attempt(page, playQueue(page, other)),
+      button(other.title, `${count(other.rows.length, "recording")}, one after the other`, () => attempt(page, playQueue(page, other)),
         { class: "instead", id: `play-${other.kind}` })))) : null,
   ];
 }
 
 /** @param {Queue} queue */
-function heading({ title, rows, at }) { return `${title}, ${at >= 0 ? `${at + 1} of ` : ""}${count(rows.length, "track")}`; }
+function heading({ title, rows, at }) { return `${title}, ${at >= 0 ? `${at + 1} of ` : ""}${count(rows.length, "recording")}`; }
 
 /** @param {Page} page @param {State} state @param {Queue} queue */
 function own(page, state, queue) {
@@ -49,11 +49,11 @@ function own(page, state, queue) {
     el("div", { class: "row" },
       page.source.playlist && button("⤓ Playlist", "Save the queue as .m3u8", () => save(page, queue), { id: "save-queue" }),
       button("Clear", "Empty the queue; what is played goes on", () => clearQueue(page), { id: "clear-queue" }),
-      choice("whole-tracks", "How much of each track", [[0, "30 s that decided"], [1, "whole tracks"]], Number(state.wholeTracks),
+      choice("whole-tracks", "How much of each recording", [[0, "30 s that decided"], [1, "whole recordings"]], Number(state.wholeTracks),
         (value) => setWholeTracks(page, value === 1))),
     state.drift ? el("div", { class: "row" },
-      choice("jump", "How far away the next track is", JUMPS, state.jump, (value) => setJump(page, value)),
-      button("Less like this", "Skip this track, and leave out what is nearer to it than to the others",
+      choice("jump", "How far away the next recording is", JUMPS, state.jump, (value) => setJump(page, value)),
+      button("Less like this", "Skip this recording, and leave out what is nearer to it than to the others",
         () => attempt(page, lessLikeThis(page)), { id: "less-like-this" })) : null,
     queueList(page, queue, (place) => attempt(page, Promise.resolve(jumpTo(page, place))), (place) => removeFromQueue(page, place)),
   ];

@@ -6,7 +6,7 @@ import { followRefinement, pauseRefinement } from "page/actions/refinement.js";
 import { timeLeft } from "shared/text.js";
 import { button, byId, el, redraw } from "shared/dom.js";
 
-const TITLE = "The map shows a first pass of a few slices a track. All slices are analysed now; genres, nearest and timelines become exact.";
+const TITLE = "The map shows a first pass of a few slices a recording. All slices are analysed now; genres, nearest and timelines become exact.";
 
 /** @param {Page} page @returns {Binding[]} */
 export function refinementSection(page) {
@@ -23,7 +23,7 @@ export function refinementSection(page) {
 function content(page, status) {
   if (!status.running) return [el("span", { class: "bad", text: `Refining ended early: ${status.error}` })];
   const text = description(status), { done, total, paused } = status;
-  const bar = el("span", { id: "refining", role: "progressbar", "aria-label": "Tracks analysed whole", "aria-valuemin": 0,
+  const bar = el("span", { id: "refining", role: "progressbar", "aria-label": "Recordings analysed whole", "aria-valuemin": 0,
     "aria-valuemax": total, "aria-valuenow": done, "aria-valuetext": text, title: TITLE, text });
   return [bar, button(paused ? "Resume" : "Pause", paused ? "Go on with the analysis" : "Stop the analysis for now",
     () => attempt(page, pauseRefinement(page, !paused)), { id: "pause-refinement" })];

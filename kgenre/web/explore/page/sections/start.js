@@ -25,7 +25,7 @@ export function startSection(page) {
       source.failures && failures.length ? button(`⚠ ${failuresText(failures)}`, "Which ones, and why (X)", () => showFailures(store.state.failures),
         { id: "start-failures", class: "bad" }) : null]);
   });
-  return [{ label: "click", text: source.audio ? "show a track and play its deciding slice" : "show a track" }];
+  return [{ label: "click", text: source.audio ? "show a recording and play its deciding slice" : "show a recording" }];
 }
 
 /** @param {Page} page */

@@ -46,7 +46,7 @@ function boxes(page, rows, choices) {
   };
   return [several ? null : box("several-genres", "several", "several genres, where further ones have at least 20\u00a0%"),
     tagNames.length ? box("write-moods", "moods", "also moods") : null,
-    box("overwrite-tags", "overwrite", "also overwrite genre tags of tracks that you did not correct, and moods")];
+    box("overwrite-tags", "overwrite", "also overwrite genre tags of recordings that you did not correct, and moods")];
 }
 
 /** @param {TagPreview["changes"]} changes @param {boolean} named whether the fields are named: there are moods too */

@@ -14,7 +14,7 @@ export function correctionForm({ id, of, rows, corrections, correct }) {
   const one = id === "genre", corrected = rows.filter((row) => corrections.has(row));
   const input = el("input", { type: "text", id, "data-of": of, list: "genres", maxLength: 80, autocapitalize: "off",
     placeholder: one ? "Correct genre  G" : `All ${rows.length.toLocaleString()}`,
-    "aria-label": one ? "Correct genre" : "Correct genre of all selected tracks" });
+    "aria-label": one ? "Correct genre" : "Correct genre of all selected recordings" });
   const submit = () => {
     const genre = input.value.trim();
     if (!genre) return;
@@ -23,10 +23,10 @@ export function correctionForm({ id, of, rows, corrections, correct }) {
   };
   input.addEventListener("keydown", (event) => { if (event.key === "Enter") submit(); });
   return el("div", { class: "row" }, input,
-    button("Correct", one ? "Store this genre for the track" : "Store this genre for all selected tracks", submit,
+    button("Correct", one ? "Store this genre for the recording" : "Store this genre for all selected recordings", submit,
       { id: one ? "correct" : "correct-all" }),
     corrected.length ? button(one ? "Remove" : `Remove ${corrected.length}`,
-      one ? "Remove the correction" : "Remove the corrections of these tracks", () => correct(corrected, null),
+      one ? "Remove the correction" : "Remove the corrections of these recordings", () => correct(corrected, null),
       { id: one ? "remove-correction" : "remove-corrections" }) : null);
 }
 

@@ -15,7 +15,7 @@ const STEPS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 };
 /** @param {number} sliceSeconds @param {(seconds: number) => void} seek */
 export function scrubber(sliceSeconds, seek) {
   const canvas = el("canvas"), head = el("div", { class: "playhead" });
-  const range = el("input", { type: "range", id: "seek", min: 0, step: 0.1, value: 0, disabled: true, "aria-label": "Place in the track" });
+  const range = el("input", { type: "range", id: "seek", min: 0, step: 0.1, value: 0, disabled: true, "aria-label": "Place in the recording" });
   const node = el("div", { class: "strip", title: "Genres slice by slice; ▼ marks the one that decided" }, canvas, head, range);
   /** @type {Shown | null} */
   let shown = null;

@@ -7,7 +7,7 @@ import { percent } from "shared/text.js";
 /** Nothing until a tag was chosen. @param {Page} page @param {(sorted: boolean) => void} set */
 export function orderRow(page, set) {
   const { tag, sortByTag } = page.store.state;
-  return tag ? el("div", { class: "row" }, button(`Sort by ${tag}`, `Tracks with the highest probability of ${tag} first`,
+  return tag ? el("div", { class: "row" }, button(`Sort by ${tag}`, `Recordings with the highest probability of ${tag} first`,
     () => set(!sortByTag), { class: "sort-by-tag", "aria-pressed": String(sortByTag) })) : null;
 }
 
