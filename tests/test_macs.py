@@ -56,7 +56,7 @@ def test_macs_are_half_the_multiplications_and_additions_of_the_profiler(arch):
 
     settings = RunSettings.compose({"arch": arch})
     image = keras.Input(image_of(settings))
-    network = keras.Model(image, layers.Dense(10)(embed(settings, image)))
+    network = keras.Model(image, layers.Dense(10)(embed(settings, [image])))
     call = tf.function(lambda x: network(x, training=False))
     graph = call.get_concrete_function(tf.TensorSpec((1, *image.shape[1:]), tf.float32)).graph
     builder = tf.compat.v1.profiler.ProfileOptionBuilder
