@@ -39,14 +39,14 @@ class Systems:
         """Runs the rows that are not finished, or none of them, and writes systems.md beside the tables of `compare`.
 
         Returns:
-            {system: its table}.
+            {system: its table}, and the rows that were measured, of all systems, by the name of the folder.
         """
         make_output_folder(self.out)
         comparison = self._finished() if finished else self._run(self.preset.rows, parallel)
         self.failed = comparison.failed if comparison else {}
         tables = system_tables(self.preset, comparison, self.budget)
         write_text(self.out / "systems.md", tables_text(tables))
-        return tables
+        return {**tables, self.out.name: measured_table(self.preset, comparison)}
 
     def _finished(self) -> Comparison | None:
         self.preset = as_begun(self.preset, self.out)
@@ -73,6 +73,17 @@ def system_tables(preset: Preset, comparison: Comparison | None, budget: float |
             cells = [row_cells(recipe, preset, measured, comparison) for recipe in recipes]
             found[system] = "\n\n".join([*head_text(comparison, budget), markdown(COLUMNS, cells)])
     return found
+
+
+def measured_table(preset: Preset, comparison: Comparison | None) -> str:
+    """The recipes that were measured, in short."""
+    if comparison is None:
+        return "not measured yet"
+    measured = {row["configuration"]: row for row in comparison.rows if row["seeds"]}
+    found = [recipe for recipe in preset.recipes if configuration(recipe) in measured]
+    cells = [row_cells(recipe, preset, measured, comparison) for recipe in found]
+    rows = [(f"`{recipe.name}`", one[1], *one[3:5]) for recipe, one in zip(found, cells)]
+    return markdown(("recipe", "published", "here", "seeds"), rows)
 
 
 def head_text(comparison: Comparison | None, budget: float | None) -> list[str]:
