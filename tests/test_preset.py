@@ -58,7 +58,7 @@ def test_embeddings_that_are_given_take_the_place_of_vggish(tmp_path):
     assert list(preset.reasons) == ["genre_pred/fine_tuned"]
     row = preset.row(select_recipes(["genre_pred/embeddings_pca/svc_rbf"])[0])
     command = " ".join(row.command(tmp_path))
-    assert "--on vectors.npz --pool concat --pca 128 --classifier svc_rbf --data mels.npz" in command
+    assert "--on vectors.npz --data mels.npz --pool concat --pca 128 --classifier svc_rbf" in command
     assert row.shares == "vectors"
 
 

@@ -164,7 +164,7 @@ def classifier_row(configuration: str, settings: RunSettings, own: dict, seed: i
     """One row of a classic classifier; `own` is what `kgenre baseline` is asked for, the rest as `classifier_rows`."""
     reading = settings.reader.model_dump(include={"workers", "max_bad_share", "decoder"})
     options = {name: value for name, value in settings.collection if value not in (None, False)}
-    own = {**own, "data": settings.data, "seed": seed, **options, **reading}
+    own = {"on": own["on"], "data": settings.data, **own, "seed": seed, **options, **reading}
     return Row(configuration, seed, own, shares=short_name(own["on"]))
 
 
