@@ -35,8 +35,10 @@ def add_preset_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", metavar="NAME,NAME", help=text, **several)
     text = "with --preset: CPU-hours that a run of a network may take; its epochs are lowered to what fits"
     parser.add_argument("--budget", type=float, metavar="HOURS", help=text)
-    text = "with --preset: Markdown files in which to replace tables, between `<!-- table: SYSTEM -->` (or the name of the "
-    text += "folder) and `<!-- end -->`"
+    text = (
+        "with --preset: Markdown files in which to replace tables, between `<!-- table: SYSTEM -->` (or the folder's "
+    )
+    text += "name) and `<!-- end -->`"
     parser.add_argument("--update", type=Path, nargs="+", default=[], metavar="FILE", help=text)
     parser.add_argument("--finished", action="store_true", help="with --preset: tables of finished rows; train nothing")
 
