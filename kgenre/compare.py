@@ -33,7 +33,8 @@ def main(argv=None) -> int:
     early.add_argument("--estimate", action="store_true", help="print what it will cost, and do nothing")
     early.add_argument("--out", type=Path, metavar="DIR", help="folder (default: models/compare-DATA)")
     parser = cli.make_parser("compare", __doc__, parents=[early])
-    command = shlex.join(["kgenre", "compare", *(sys.argv[1:] if argv is None else argv)])
+    typed = [one for one in (sys.argv[1:] if argv is None else argv) if one != "--finished"]  # which changes no row
+    command = shlex.join(["kgenre", "compare", *typed])
     selectors = [setting for setting in SELECTORS if setting.name not in grid.GRID]
     return cli.run_applicable(lambda args, given: _compare(args, given, command), parser, early, selectors, argv, _any)
 
