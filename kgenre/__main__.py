@@ -27,6 +27,7 @@ COMMANDS = {
     "client": "predict the genres of songs through TensorFlow Serving",
     "serve": "serve a page that classifies songs, with a JSON API",
     "datasets": "list, download and describe datasets; find duplicates in a collection",
+    "recipes": "list the recipes: settings by name, one for each row that one of five projects published",
     "tables": "print the tables of networks, features, augmentations, datasets and weights",
     "default_network": "fit the network of the default model to published taggers",
     "default_head": "fit the genre head of the default model",

@@ -5,6 +5,7 @@
     kgenre baseline --on embeddings.npz --data DIR --classifier all --selection cv
     kgenre baseline --on fma_features --data fma_small --classifier all
     kgenre baseline --on fma_metadata/features.csv --data FMA_MANIFEST --classifier all
+    kgenre baseline --config genre_pred/embeddings_pca/svc_rbf --data fma_small
 
 Each classifier is tuned on the valid tracks, or by cross-validation that keeps an artist in one fold. The best
 one is fitted again on train and valid, and evaluated once on test. Scaler and PCA are fitted together with the
@@ -18,15 +19,17 @@ from pathlib import Path
 from kgenre import cli
 from kgenre.audio.settings import ReaderSettings
 from kgenre.baselines.classifiers import CLASSIFIERS
+from kgenre.baselines.config import baseline_values
 from kgenre.embeddings import POOLS
 from kgenre.training.settings import TrainingSettings
 
 
 def main(argv=None) -> int:
     parser = cli.make_parser("baseline", __doc__)
+    text = "a recipe of classifiers to begin with (`kgenre recipes` lists them), or a .toml file"
+    parser.add_argument("--config", metavar="NAME|FILE", help=text)
     parser.add_argument(
         "--on",
-        required=True,
         metavar="VECTORS",
         help="stats (518 statistics of librosa features; of spectrograms mean and deviation of bins and of their "
         "changes), fma_features or the path of FMA's features.csv, a file that `kgenre embed` wrote, or a model whose "
@@ -34,15 +37,12 @@ def main(argv=None) -> int:
     )
     cli.add_data_flag(parser, required=True)
     rows = "; ".join(f"{name}: {row.description}" for name, row in CLASSIFIERS.items())
-    parser.add_argument("--classifier", default="svc_rbf", metavar="NAME|all", help=f"{rows} (default: svc_rbf)")
-    parser.add_argument(
-        "--pca", default="none", metavar="N", help="reduce the vectors to N components, or none (default: none)"
-    )
+    parser.add_argument("--classifier", metavar="NAME|all", help=f"{rows} (default: svc_rbf)")
+    parser.add_argument("--pca", metavar="N", help="reduce the vectors to N components, or none (default: none)")
     parser.add_argument("--pool", choices=POOLS, help="from slices to a track's vector (default: mean)")
     parser.add_argument(
         "--selection",
         choices=("valid", "cv"),
-        default="valid",
         help="select classifier and hyper-parameters on the valid tracks, or by cross-validation (default: valid)",
     )
     parser.add_argument(
@@ -68,19 +68,20 @@ def _baseline(args: argparse.Namespace) -> int:
     from kgenre.baselines.hyperparameters import TuningSettings, parse_pca
     from kgenre.baselines.vectors import run_seed
 
+    asked = baseline_values(args.config, args.data, vars(args))
     engine, reading = cli.engine_settings(args), cli.settings_from(ReaderSettings, args)
-    seed = cli.settings_from(TrainingSettings, args, **run_seed(args.on)).seed
+    seed = cli.settings_from(TrainingSettings, args, **run_seed(asked["on"])).seed
     settings = BaselineSettings(
-        on=args.on,
+        on=asked["on"],
         data=args.data,
         options=cli.collection_options(args),
-        classifier=args.classifier,
-        selection=args.selection,
-        pool=args.pool,
+        classifier=asked["classifier"],
+        selection=asked["selection"],
+        pool=asked["pool"],
         fma_features=args.fma_features,
         max_bad_share=reading.max_bad_share,
         decoder=reading.decoder,
-        tuning=TuningSettings(parse_pca(args.pca), seed, reading.workers),
+        tuning=TuningSettings(parse_pca(asked["pca"]), seed, reading.workers),
         vectors=args.vectors,
         engine=engine,
     )

@@ -15,8 +15,7 @@ from pathlib import Path
 from kgenre import cli
 from kgenre.core.errors import KgenreError, check_known
 from kgenre.training.applicable import SELECTORS, applicable
-from kgenre.training.recipes import find_recipe
-from kgenre.training.settings import read_config
+from kgenre.training.config import config_values, named_config
 
 # Runs that are compared should differ in their splits alone.
 DEFAULTS = {"deterministic": True}
@@ -25,7 +24,7 @@ OWN = ("protocol", "allow_leak", "patience")  # the ladder's own
 
 def main(argv=None) -> int:
     early = cli.Parser(add_help=False)
-    early.add_argument("--config", type=find_recipe, metavar="NAME|FILE", help="settings to begin with, as of train")
+    early.add_argument("--config", type=named_config, metavar="NAME|FILE", help="settings to begin with, as of train")
     early.add_argument("--out", type=Path, metavar="DIR", help="folder of the ladder (default: models/leak-ARCH-DATA)")
     early.add_argument("--seeds", type=int, default=1, metavar="N", help="runs of each rung (default: 1)")
     early.add_argument("--rungs", nargs="+", metavar="NAME", help="only these rungs (default: all that DATA allows)")
@@ -34,11 +33,11 @@ def main(argv=None) -> int:
 
 
 def _applicable(args: argparse.Namespace, selected: dict):
-    return applicable(_file_values(args), selected)
+    return applicable(_file_values(args, selected), selected)
 
 
-def _file_values(args: argparse.Namespace) -> dict:
-    return {**DEFAULTS, **(read_config(args.config) if args.config else {})}
+def _file_values(args: argparse.Namespace, given: dict) -> dict:
+    return {**DEFAULTS, **config_values(args.config, given)}
 
 
 def _leak(args: argparse.Namespace, given: dict) -> int:
@@ -55,8 +54,9 @@ def _leak(args: argparse.Namespace, given: dict) -> int:
         raise KgenreError(f"`--seeds` must be at least 1. Received: {args.seeds}.")
     for name in args.rungs or ():
         check_known("rung", name, RUNGS)
-    settings = RunSettings.compose(_file_values(args), given)
-    if "data" not in {**_file_values(args), **given}:
+    values = {**_file_values(args, given), **given}
+    settings = RunSettings.compose(values)
+    if "data" not in values:
         raise KgenreError("`kgenre leak` needs a collection. Name it with --data.")
     check_decoder(settings.reader.policy.decoder)
     out = args.out or Path("models") / f"leak-{settings.arch}-{Path(settings.data).stem}"

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
-from kgenre.core.errors import KgenreError
 
 
 def main(argv=None) -> int:
@@ -22,17 +21,12 @@ def main(argv=None) -> int:
 
 
 def _tables(args: argparse.Namespace) -> int:
-    from kgenre.cli.tables import TABLES, updated
-    from kgenre.core.files import write_text
+    from kgenre.cli.tables import TABLES, update_file
 
     if args.update is None:
         print("\n\n".join(table() for table in TABLES.values()))
         return 0
-    try:
-        text = args.update.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise KgenreError(f"{args.update}: not a readable text file ({error}).") from error
-    write_text(args.update, updated(text, args.update))
+    update_file(args.update)
     print(f"{args.update}: tables updated")
     return 0
 

@@ -21,15 +21,13 @@ from kgenre.audio.inputs import WAVEFORM
 from kgenre.core.keras_backends import NEEDED, training_backend
 from kgenre.core.packages import check_installed
 from kgenre.training.applicable import SELECTORS, applicable
-from kgenre.training.recipes import find_recipe, recipes
+from kgenre.training.config import HELP, config_values, named_config
 from kgenre.training.settings import read_config
 
 
 def main(argv=None) -> int:
     early = cli.Parser(add_help=False)
-    known = ", ".join(recipes())
-    text = f"settings to begin with: a recipe ({known}), a .toml file, or the config.json of another run"
-    early.add_argument("--config", type=find_recipe, metavar="NAME|FILE", help=text)
+    early.add_argument("--config", type=named_config, metavar="NAME|FILE", help=HELP)
     early.add_argument("--out", type=Path, metavar="RUN", help="run folder (default: models/ARCH-DATE-TIME)")
     text = "train and test as many times, each time on another part of all tracks; RUN then holds fold-1, fold-2, ..."
     early.add_argument("--folds", type=int, metavar="K", help=text)
@@ -41,14 +39,18 @@ def main(argv=None) -> int:
 
 
 def _applicable(args: argparse.Namespace, selected: dict):
-    return applicable(_file_values(args), selected)
+    return applicable({**_resumed_values(args), **_config_values(args, selected)}, selected)
 
 
-def _file_values(args: argparse.Namespace) -> dict:
-    """The settings of the run that is resumed, and of the file that is named."""
+def _resumed_values(args: argparse.Namespace) -> dict:
+    """The settings of the run that is resumed."""
     kept = _run_to_resume(args) / "config.json" if args.resume else None
-    resumed = read_config(kept) if kept and kept.is_file() else {}
-    return {**resumed, **(read_config(args.config) if args.config else {})}
+    return read_config(kept) if kept and kept.is_file() else {}
+
+
+def _config_values(args: argparse.Namespace, given: dict) -> dict:
+    """The settings of --config."""
+    return config_values(args.config, {**_resumed_values(args), **given})
 
 
 def _run_to_resume(args: argparse.Namespace) -> Path:
@@ -66,7 +68,7 @@ def _train(args: argparse.Namespace, given: dict) -> int:
     from kgenre.training.start import new_run, resumed_settings
 
     progress = cli.BarProgress()
-    given = {**(read_config(args.config) if args.config else {}), **given}
+    given = {**_config_values(args, given), **given}
     run = Run(_run_to_resume(args)) if args.resume else None
     if run and run.begun:
         settings = resumed_settings(run, given)

@@ -12,13 +12,12 @@ import pytest
 from kgenre import cli
 from kgenre.__main__ import COMMANDS, main
 from kgenre.archs import ARCHS
-from kgenre.augment import AUGMENTS, listed
+from kgenre.augment import AUGMENTS
 from kgenre.core.errors import KgenreError
 from kgenre.core.settings import fields_of, settings_json
 from kgenre.features import FEATURES
 from kgenre.model.settings import ModelSettings
 from kgenre.training.applicable import SELECTORS, applicable
-from kgenre.training.recipes import recipes
 from kgenre.training.settings import RunSettings, every_class, read_config
 
 CLASSES = every_class()
@@ -235,21 +234,6 @@ def test_config_json_is_for_people():
     assert text.endswith("}\n") and json.loads(text) == {**values, "augment": ["zoom"]}
     assert text.splitlines()[1] == '  "data": "demo",'
     assert not {"rnn", "pooling", "noise_std"} & set(values)  # what does not apply is not there
-
-
-@pytest.mark.parametrize("path", recipes().values(), ids=lambda path: path.name)
-def test_recipes_load(path):
-    values = read_config(path)
-    effective = RunSettings.compose(values).values()
-    assert values and {**values, "augment": listed(values.get("augment", ("zoom",)))}.items() <= effective.items()
-
-
-def test_recipes_of_music_genre_analysis_see_1024_frames_at_200_rows():
-    for arch in ("convpool", "convconvpool", "resnet50"):
-        run = RunSettings.compose(read_config(recipes()[f"music_genre_analysis_{arch}"]))
-        assert run.arch == arch and run.image.frame_scaling
-        assert 1 + run.audio.slice_samples // run.features[run.feature].hop_length == 1024
-        assert (run.image.image_height, run.image.image_width, run.image.image_channels) == (200, 1024, 3)
 
 
 @pytest.mark.parametrize(

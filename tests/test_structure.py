@@ -50,7 +50,7 @@ def test_lint_of_a_wrong_import_names_it(tmp_path, file, line, rule):
 
 
 def test_commands_are_the_files_of_the_package():
-    names = {path.stem for path in COMMAND_FILES} | {"features"}
+    names = {path.stem for path in COMMAND_FILES} | {"features", "recipes"}
     assert names == set(COMMANDS)
 
 

@@ -13,15 +13,14 @@ from built_wheel import ROOT, build_wheel
 USE = """
 import json, kgenre
 from kgenre.serving.packaged import PACKAGED
-from kgenre.training.recipes import recipes
-from kgenre.training.settings import RunSettings, read_config
+from kgenre.recipes import all_recipes
 from kgenre.web.page_files import fill_page, page_files
 assert "page/app.js" in page_files("kgenre.web.explore") and fill_page("kgenre.web.classify")
 settings, labels = PACKAGED["compact"].settings()
 print(json.dumps({
     "package": kgenre.__file__,
     "labels": len(labels),
-    "recipes": {name: RunSettings.compose(read_config(path)).arch for name, path in recipes().items()},
+    "recipes": {name: one.settings.get("arch") for name, one in all_recipes().items()},
 }))
 """
 
@@ -51,7 +50,11 @@ def test_wheel_without_the_clone_has_head_recipes_and_page(wheel, tmp_path):
                           capture_output=True, text=True, check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert str(tmp_path / "site") in done.stdout
-    assert '"labels": 10' in done.stdout and '"demo": "convpool"' in done.stdout
+    assert (
+        '"labels": 10' in done.stdout
+        and '"demo": "convpool"' in done.stdout
+        and '"cnn_rnn/bbnn": "bbnn"' in done.stdout
+    )
 
 
 @pytest.mark.soak

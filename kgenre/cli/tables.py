@@ -1,17 +1,36 @@
 """The tables of the registries, as Markdown: what the documents show is made from the rows."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from kgenre.core.errors import KgenreError
+from kgenre.core.files import write_text
 
 
-def updated(text: str, name: Path) -> str:
+def update_file(path: Path, tables: Mapping[str, Callable[[], str]] | None = None) -> None:
+    """Replaces the tables between their marks in a Markdown file.
+
+    Raises:
+        KgenreError: as `updated`, or the file cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise KgenreError(f"{path}: not a readable text file ({error}).") from error
+    write_text(path, updated(text, path, tables))
+
+
+def updated(text: str, name: Path, tables: Mapping[str, Callable[[], str]] | None = None) -> str:
     """The text with each table replaced between its marks, `<!-- table: NAME -->` and `<!-- end -->`.
+
+    Args:
+        tables: {NAME: its text}; TABLES if not given.
 
     Raises:
         KgenreError: no mark in the text, or one without an end.
     """
-    found = [table for table in TABLES if f"<!-- table: {table} -->" in text]
+    tables = TABLES if tables is None else tables
+    found = [table for table in tables if f"<!-- table: {table} -->" in text]
     if not found:
         raise KgenreError(
             f"{name}: no place for a table. Write `<!-- table: NAME -->` and `<!-- end -->` where it goes."
@@ -22,7 +41,7 @@ def updated(text: str, name: Path) -> str:
         _, end, after = rest.partition("<!-- end -->")
         if not end:
             raise KgenreError(f"{name}: the table {table} has no end. Write `<!-- end -->` below `{begin}`.")
-        text = f"{before}{begin}\n{TABLES[table]()}\n{end}{after}"
+        text = f"{before}{begin}\n{tables[table]()}\n{end}{after}"
     return text
 
 

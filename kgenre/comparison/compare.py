@@ -27,7 +27,7 @@ def estimate(rows: Sequence[Row], out: Path, progress: Progress = SILENT) -> tup
     """
     from kgenre.training.start import load_tracks
 
-    known = {name: Cost(**values) for name, values in _read(out / COSTS).items()}
+    known = kept_costs(out)
     missing = {}
     for row in rows:
         if row.network and row.configuration not in known:
@@ -36,6 +36,11 @@ def estimate(rows: Sequence[Row], out: Path, progress: Progress = SILENT) -> tup
         return known, {}
     found, causes = estimate_costs(missing, load_tracks(next(iter(missing.values())), progress), progress)
     return {**known, **found}, causes
+
+
+def kept_costs(out: Path) -> dict[str, Cost]:
+    """{configuration: Cost} of those that were measured in the folder."""
+    return {name: Cost(**values) for name, values in _read(out / COSTS).items()}
 
 
 def cost_text(rows: Sequence[Row], costs: dict[str, Cost], causes: dict[str, str], out: Path, parallel: int) -> str:

@@ -36,6 +36,11 @@ class Row:
     network: RunSettings | None = None
     shares: str = ""
 
+    @classmethod
+    def of_network(cls, configuration: str, settings: RunSettings) -> "Row":
+        """The row of a network with these settings, and their seed."""
+        return cls(configuration, settings.training.seed, json.loads(settings_json(settings.values())), settings)
+
     @property
     def name(self) -> str:
         """Of its run folder."""
@@ -98,11 +103,14 @@ def grid_rows(
     return [*rows, *classifier_rows(settings, names, on or ("stats",), seeds)]
 
 
+# What the rows of classic classifiers take of the settings of a run.
+OF_CLASSIFIERS = (*CollectionOptions.model_fields, "data", "seed", "input", "workers", "max_bad_share", "decoder")
+
+
 def _check_given(given: dict) -> None:
     """Raises KgenreError for a setting of networks where there are none."""
-    known = [*CollectionOptions.model_fields, "data", "seed", "input", "workers", "max_bad_share", "decoder"]
     for name in given:
-        if name not in known:
+        if name not in OF_CLASSIFIERS:
             raise KgenreError(f"`{name}` is a setting of networks. Name some with --arch, or leave it out.")
 
 
@@ -128,8 +136,7 @@ def network_rows(
                 continue
             name = "-".join(filter(None, (arch, "+".join(settings.features))))
             for seed in range(settings.training.seed, settings.training.seed + seeds):
-                own = settings.replace(seed=seed)
-                rows.append(Row(name, seed, json.loads(settings_json(own.values())), own))
+                rows.append(Row.of_network(name, settings.replace(seed=seed)))
     if wrong:
         error, names = next(iter(wrong.items()))
         raise KgenreError(f"{', '.join(names)}: {error}")
@@ -145,18 +152,23 @@ def classifier_rows(settings: RunSettings, names: Sequence[str], on: Sequence[st
         on: what the vectors are, as `kgenre baseline --on` takes it.
     """
     rows, first = [], settings.training.seed
-    reading = settings.reader.model_dump(include={"workers", "max_bad_share", "decoder"})
-    options = {name: value for name, value in settings.collection if value not in (None, False)}
     for source in on:
-        vectors = _short(source)
         for name in names:
             for seed in range(first, first + seeds):
-                own = {"on": source, "data": settings.data, "classifier": name, "seed": seed, **options, **reading}
-                rows.append(Row(f"{name}-{vectors}", seed, own, shares=vectors))
+                own = {"on": source, "classifier": name}
+                rows.append(classifier_row(f"{name}-{short_name(source)}", settings, own, seed))
     return rows
 
 
-def _short(source: str) -> str:
+def classifier_row(configuration: str, settings: RunSettings, own: dict, seed: int) -> Row:
+    """One row of a classic classifier; `own` is what `kgenre baseline` is asked for, the rest as `classifier_rows`."""
+    reading = settings.reader.model_dump(include={"workers", "max_bad_share", "decoder"})
+    options = {name: value for name, value in settings.collection if value not in (None, False)}
+    own = {"on": own["on"], "data": settings.data, **own, "seed": seed, **options, **reading}
+    return Row(configuration, seed, own, shares=short_name(own["on"]))
+
+
+def short_name(source: str) -> str:
     """The last part of a path that is not the same for all models."""
     parts = [part for part in Path(source).parts if part not in ("saved_model", "1", "models", os.sep)]
     return Path(parts[-1]).stem.replace(":", "-").replace(",", "-") if parts else "vectors"

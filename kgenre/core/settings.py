@@ -113,11 +113,12 @@ def _unknown(kind: str, value, known: Iterable[str]) -> str:
     raise ValueError(f"{value!r} is known")
 
 
-def read_settings_file(path) -> dict:
+def read_settings_file(path, tables=()) -> dict:
     """Reads a flat table of settings, a .toml recipe or a run's config.json.
 
     Args:
         path: of the file; .json is JSON, everything else TOML.
+        tables: names of tables beside the settings, which are left as they are.
 
     Returns:
         {name: value} as the file has them, a setting of a table as TABLE.NAME; names and values are not checked.
@@ -133,10 +134,12 @@ def read_settings_file(path) -> dict:
         raise KgenreError(f"{path}: not a readable .toml or .json config ({error}).") from error
     if not isinstance(values, dict):
         raise KgenreError(f"{path}: a config is a table of settings. Received: {type(values).__name__}.")
-    return _flat(values)
+    return flat({name: value for name, value in values.items() if name not in tables}) | {
+        name: values[name] for name in tables if name in values
+    }
 
 
-def _flat(values: dict) -> dict:
+def flat(values: dict) -> dict:
     """TOML reads `cqt.hop_length = 512` as a table in a table: {"cqt": {"hop_length": 512}}."""
     found = {}
     for name, value in values.items():

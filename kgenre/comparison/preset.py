@@ -1,0 +1,145 @@
+"""The rows of recipes, and how many of their epochs a budget leaves."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kgenre.baselines.config import recipe_values
+from kgenre.comparison.cost import Cost
+from kgenre.comparison.rows import OF_CLASSIFIERS, Row, classifier_row
+from kgenre.core.errors import KgenreError
+from kgenre.recipes import Recipe
+from kgenre.training.config import config_values, holds_spectrograms
+from kgenre.training.settings import RunSettings
+
+EMBEDDINGS = "vggish"  # whose place vectors that are given take
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Recipes on one collection.
+
+    recipes: in the order of their tables.
+    rows: of those that can be run on the collection; all recipes with the first seed, then with the next.
+    reasons: {name of a recipe: why it is not run}.
+    instead: {name of a recipe: what it is given in place of what it names}.
+    epochs: {configuration: those that its recipe has}; the rows of a budget may have fewer.
+    """
+
+    recipes: Sequence[Recipe]
+    rows: Sequence[Row]
+    reasons: Mapping[str, str]
+    instead: Mapping[str, str]
+    epochs: Mapping[str, int]
+
+    def row(self, recipe: Recipe) -> Row | None:
+        """One of the rows of a recipe, whatever its seed."""
+        name = configuration(recipe)
+        return next((row for row in self.rows if row.configuration == name), None)
+
+
+def configuration(recipe: Recipe) -> str:
+    """The name of the rows of a recipe, and of their folders."""
+    return recipe.name.replace("/", "-")
+
+
+def make_preset(recipes: Sequence[Recipe], given: dict, seeds: int, vectors: str | None) -> Preset:
+    """The rows of recipes on the collection that is given.
+
+    Args:
+        given: settings by flags, which win over the recipes'.
+        seeds: of each recipe.
+        vectors: a file of embeddings in place of VGGish's, or None.
+
+    Raises:
+        KgenreError: no collection, or a setting that a recipe's network does not have.
+    """
+    if "data" not in given:
+        raise KgenreError("`kgenre compare` needs a collection. Name it with --data.")
+    reasons, instead, made = {}, {}, []
+    for recipe in recipes:
+        reason, own = _settings(recipe, given, vectors)
+        if reason:
+            reasons[recipe.name] = reason
+            continue
+        made.append((recipe, own))
+        if told := _instead(recipe, own, given):
+            instead[recipe.name] = told
+    shared = RunSettings.compose({name: value for name, value in given.items() if name in OF_CLASSIFIERS})
+    first = shared.training.seed
+    rows = [_row(recipe, own, given, shared, seed) for seed in range(first, first + seeds) for recipe, own in made]
+    epochs = {row.configuration: row.settings["epochs"] for row in rows if row.network}
+    return Preset(recipes, rows, reasons, instead, epochs)
+
+
+def _settings(recipe: Recipe, given: dict, vectors: str | None) -> tuple[str, dict]:
+    """Why a recipe is not run, or ""; and its settings for the collection."""
+    if recipe.settings.get("on") == EMBEDDINGS and vectors:
+        return "", {**recipe.settings, "on": vectors}
+    if holds_spectrograms(given) and recipe.spectrograms is None:
+        return "needs audio" + (", or embeddings with --on" if recipe.settings.get("on") == EMBEDDINGS else ""), {}
+    if recipe.command == "baseline":
+        return "", recipe_values(recipe, given["data"])
+    return "", config_values(recipe, given)
+
+
+def _instead(recipe: Recipe, own: dict, given: dict) -> str:
+    """What differs of the input, in words; "" of mel bands, which all collections of spectrograms are taken to be."""
+    before = recipe.settings.get("on")
+    if before is not None:
+        return "" if own["on"] == before else f"{Path(own['on']).name} in place of {before}"
+    feature = recipe.settings.get("feature")
+    same = not holds_spectrograms(given) or feature == "logmel"
+    return "" if same else f"the collection's spectrograms in place of {feature}"
+
+
+def _row(recipe: Recipe, own: dict, given: dict, shared: RunSettings, seed: int) -> Row:
+    if recipe.command == "baseline":
+        return classifier_row(configuration(recipe), shared, own, seed)
+    try:
+        settings = RunSettings.compose(own, given, {"seed": seed})
+    except KgenreError as error:
+        raise KgenreError(f"{recipe.name}: {error}") from error
+    return Row.of_network(configuration(recipe), settings)
+
+
+def within_budget(preset: Preset, costs: dict[str, Cost], hours: float, out: Path) -> tuple[Preset, dict[str, Cost]]:
+    """The same with as many epochs as a run of so many CPU-hours has time for, one at least; and their cost.
+
+    A row that was begun keeps the epochs that it was begun with: the learning rate's schedule is laid out over them.
+
+    Args:
+        costs: of each configuration, as `comparison.estimate` measured them; a row without has all its epochs.
+        hours: above 0, of all cores together, for each row of a network.
+    """
+    seconds, rows, costs = 3600 * hours / (os.cpu_count() or 1), [], dict(costs)
+    for row in preset.rows:
+        cost = costs.get(row.configuration)
+        if row.network is None or cost is None:
+            rows.append(row)
+            continue
+        fitting = max(1, int((seconds - cost.other_seconds) / cost.epoch_seconds))
+        epochs = min(row.settings["epochs"], _begun(row, out) or fitting)
+        rows.append(Row.of_network(row.configuration, row.network.replace(epochs=epochs)))
+        costs[row.configuration] = dataclasses.replace(cost, epochs=epochs)
+    return dataclasses.replace(preset, rows=rows), costs
+
+
+def as_begun(preset: Preset, out: Path) -> Preset:
+    """The same with the epochs that rows were begun with."""
+    rows = [
+        Row.of_network(row.configuration, row.network.replace(epochs=epochs))
+        if row.network and (epochs := _begun(row, out))
+        else row
+        for row in preset.rows
+    ]
+    return dataclasses.replace(preset, rows=rows)
+
+
+def _begun(row: Row, out: Path) -> int | None:
+    """The epochs that a row was begun with."""
+    path = row.settings_file(out)
+    return json.loads(path.read_text(encoding="utf-8"))["epochs"] if path.is_file() else None
