@@ -1,7 +1,7 @@
 """Fits a model to the train tracks of a run."""
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import keras
 import numpy as np
@@ -74,10 +74,15 @@ def trainable_model(settings: RunSettings, task: Task, steps: int, weights, stat
     """
     if not state.epochs:
         return compiled_model(settings, task, steps, weights)
+    return resumed_model(state, lambda model: compile_model(model, settings, task, steps, weights))
+
+
+def resumed_model(state: TrainingState, compile: Callable[[keras.Model], None]) -> keras.Model:
+    """The model of the last epoch, compiled again, with what its optimizer held."""
     model = load_model(state.checkpoint(state.epochs), compile=True)
     kept = model.optimizer.variables
     # The optimizer of a checkpoint is of the class that its backend has, and so is whether XLA compiles the step.
-    compile_model(model, settings, task, steps, weights)
+    compile(model)
     model.optimizer.build(model.trainable_variables)
     for variable, value in zip(model.optimizer.variables, kept, strict=True):
         variable.assign(keras.ops.convert_to_numpy(value))

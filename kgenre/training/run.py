@@ -16,6 +16,8 @@ from kgenre.model.tasks import Task, make_task
 from kgenre.model.unsure import UnsureRule, rule_from
 from kgenre.training.settings import RunSettings, read_config
 
+PRETRAIN = "pretrain"  # the command, in the facts of its runs
+
 
 class Run:
     """Paths and files of one run.
@@ -63,7 +65,9 @@ class Run:
         return make_task(facts["task"], self.load_labels(), facts["parameters"])
 
     def load_labels(self) -> list[str]:
-        return (self / "labels.txt").read_text(encoding="utf-8").rstrip("\n").split("\n")
+        """Names of the genres; none of a run that was pre-trained without them."""
+        text = (self / "labels.txt").read_text(encoding="utf-8").rstrip("\n")
+        return text.split("\n") if text else []
 
     def load_tracks(self) -> pd.DataFrame:
         return _read_table(self / "tracks.csv")
@@ -112,6 +116,10 @@ class Run:
         from kgenre.model.temperature import calibrate
 
         model = self.load_trained()
+        if not self.load_labels():
+            from kgenre.serving.saved_model import no_genres
+
+            raise KgenreError(no_genres(self.folder))
         calibrate(model, self.temperature)
         return model
 
