@@ -41,6 +41,7 @@ OTHER = {
     "learning_rate": 1e-5, "schedule": "constant", "precision": "mixed_float16", "seed": 12, "cache_gib": 0.5,
     "workers": 1, "max_bad_share": 0.3, "decoder": "ffmpeg", "deterministic": True, "devices": 5,
     "positive_weights": True, "protocol": "album", "allow_leak": True, "steps_per_epoch": 17, "unsure_below": 0.4,
+    "label_share": 0.3,
 }  # fmt: skip
 # Between them, all settings that there are.
 RUNS = [

@@ -37,7 +37,7 @@ class LayerModel(Model):
         network, self.slice_spec = run.load_trained(), run.load_settings().slice_spec
         found = vector_layer(network, layer, f"{folder}: ")
         output = keras.layers.Identity(dtype="float32")(found.output)
-        self._output, self.name = inference(keras.Model(network.input, [output])), str(folder)
+        self._output, self.name = inference(keras.Model(network.input, output)), str(folder)
         self.task, self.leaky = make_task(DEFAULT_TASK, ()), run.leaky
         with (run / "model.keras").open("rb") as file:
             weights = hashlib.file_digest(file, "sha256").hexdigest()

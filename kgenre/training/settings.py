@@ -53,7 +53,7 @@ class TrainingSettings(Settings):
     )
     # To measure what fewer labels cost, and what helps against it.
     label_share: float = Field(
-        1.0, ge=0, le=1, description="share of each genre's train tracks that are learnt from, drawn by the seed"
+        1.0, ge=0, le=1, description="share of each genre's train tracks that are learnt from, one at least"
     )
     balanced: bool = Field(False, description="show each genre as often, however many tracks it has")
     # Off: they raise the probabilities of rare genres above their share of the tracks.

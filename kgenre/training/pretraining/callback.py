@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -25,7 +24,7 @@ class PretrainingCallback(TrainingCallback):
         self.loss, self.pairs = PairLoss(temperature, reduction=None), pairs
 
     def on_train_begin(self, logs=None):
-        self.vectors = inference(keras.Model(self.model.input, [self.model.output]))
+        self.vectors = inference(self.model)
         self.statistics = BatchStatistics(self.model)
 
     def validate(self) -> dict[str, float]:

@@ -19,12 +19,15 @@ class PretrainingSettings(Settings):
         0.1, ge=0.01, le=10, description="by which cosine similarities are divided; lower minds the nearest songs more"
     )
     projection_size: int = Field(
-        128, ge=2, le=4096, description="values of the vector that is compared, of two layers that are dropped afterwards"
+        128,
+        ge=2,
+        le=4096,
+        description="values of the vector that is compared, of two layers that are dropped afterwards",
     )
 
 
-# Of a run's settings: those that a pre-training has otherwise than `kgenre train`. The other songs of a batch are what a
-# song is told from, so that a batch is larger.
+# Of a run's settings: those that a pre-training has otherwise than `kgenre train`. The other songs of a batch are what
+# a song is told from, so that a batch is larger.
 DEFAULTS = {"batch_size": 64}
 # Those that it does not have, and why.
 WITHOUT = {
