@@ -99,6 +99,11 @@ class Run:
         return self.load_facts().get("temperature", 1.0)
 
     @property
+    def command(self) -> str:
+        """The command that began it."""
+        return self.load_facts().get("command", "train")
+
+    @property
     def backends(self) -> list[str]:
         """What it was trained on, such as "jax 0.10.2", in that order; before 0.2 there was TensorFlow alone."""
         facts = self.load_facts()
@@ -132,7 +137,9 @@ class Run:
         if not path.is_file():
             if (self / "fold-1").is_dir():
                 raise KgenreError(f"{self.folder}: has no model, only its folds. Name one of them, {self / 'fold-1'}.")
-            raise KgenreError(f"{path}: missing: the run is not finished. `{resume_command(self.folder)}`.")
+            raise KgenreError(
+                f"{path}: missing: the run is not finished. `{resume_command(self.folder, self.command)}`."
+            )
         return load_model(path)
 
     def save_setup(self, settings: RunSettings, labels: list[str], tracks: pd.DataFrame, facts: dict) -> None:

@@ -66,8 +66,7 @@ def resumed_settings(run: Run, given: dict, command: str = "train") -> RunSettin
         KgenreError: another command began it; another value of a setting that cannot change, or a setting that the
             run does not have.
     """
-    before, facts = run.load_settings(), run.load_facts()
-    asked, begun_by = facts["asked"], facts.get("command", "train")
+    before, asked, begun_by = run.load_settings(), run.load_facts()["asked"], run.command
     if begun_by != command:
         raise KgenreError(
             f"{run.folder}: was begun by `kgenre {begun_by}`. Go on with `{resume_command(run.folder, begun_by)}`."
