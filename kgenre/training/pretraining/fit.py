@@ -81,9 +81,14 @@ def pair_plan(training: TrainingSettings, n_tracks: int) -> PairPlan:
     return PairPlan(n_tracks, *own, n_steps=training.steps_per_epoch)
 
 
+def valid_batch(training: TrainingSettings, n_tracks: int) -> int:
+    """Crops of a batch of valid songs: as in training, but no song is in it twice."""
+    return min(training.batch_size, 2 * n_tracks)
+
+
 def valid_pairs(reader: Reader, paths: list[str], training: TrainingSettings, workers: int) -> Iterable:
     """Batches (slices, numbers of songs) of one pair of crops of each valid song, filled up to whole batches."""
-    plan = PairPlan(len(paths), 2, training.batch_size, training.seed)
+    plan = PairPlan(len(paths), 2, valid_batch(training, len(paths)), training.seed)
     return training_batches(TrainingCrops(reader, paths, np.arange(len(paths)), plan, n_steps=plan.steps), workers)
 
 

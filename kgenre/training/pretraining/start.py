@@ -113,13 +113,15 @@ def begin(work: Pretraining, progress: Progress = SILENT) -> Pretraining:
 
 def reached(run: Run, settings: RunSettings) -> dict:
     """The metrics of the epoch that was kept, on valid songs."""
+    from kgenre.training.pretraining.fit import valid_batch
+
     history = pd.read_csv(run / "history.csv")
     best = history[history["best"]].iloc[-1]
     valid = int((run.load_tracks()["split"] == "valid").sum())
     return {
         "pair_accuracy": float(best["valid_pair_accuracy"]),
         "loss": float(best["valid_loss"]),
-        "chance": 1 / (settings.training.batch_size - 1),
+        "chance": 1 / (valid_batch(settings.training, valid) - 1),
         "epoch": int(best["epoch"]),
         "n_tracks": valid,
     }
