@@ -25,7 +25,9 @@ def single() -> pd.DataFrame:
     return tracks_of(["a"] * 40 + ["b"] * 10 + ["c"] * 2 + ["a"] * 10, ["train"] * 52 + ["valid"] * 5 + ["test"] * 5)
 
 
-@pytest.mark.parametrize("share, counts", [(0.0, (1, 1, 1)), (0.05, (2, 1, 1)), (0.2, (8, 2, 1)), (0.75, (30, 8, 2))])
+@pytest.mark.parametrize(
+    "share, counts", [(0.0, (1, 1, 1)), (0.05, (2, 1, 1)), (0.2, (8, 2, 1)), (0.32, (13, 3, 1)), (0.75, (30, 8, 2))]
+)
 def test_share_is_drawn_of_each_genre_and_of_train_alone(share, counts):
     table, sentence = draw_labelled(single(), share, seed=1)
     train = table[table["split"] == "train"]
