@@ -8,6 +8,7 @@ from kgenre.core.errors import KgenreError, check_known
 
 COMMANDS = {
     "train": "train a network, export it, evaluate it once on test",
+    "pretrain": "train a network on music without labels, as the start of a training",
     "distill": "teach a small network what a larger model gives, on music without labels",
     "evaluate": "evaluate a trained model on whole tracks, with protocol and overlap",
     "report": "show what a model gets wrong, as one HTML page",

@@ -1,7 +1,7 @@
 """Classic classifiers on embeddings or statistics of whole tracks, selected without the test tracks.
 
     kgenre baseline --on stats --data NAME|DIR|MANIFEST --classifier all
-    kgenre baseline --on models/RUN --data DIR --classifier svc_rbf --pca 128
+    kgenre baseline --on models/RUN --layer dense --data DIR --classifier svc_rbf
     kgenre baseline --on embeddings.npz --data DIR --classifier all --selection cv
     kgenre baseline --on fma_features --data fma_small --classifier all
     kgenre baseline --on fma_metadata/features.csv --data FMA_MANIFEST --classifier all
@@ -34,6 +34,12 @@ def main(argv=None) -> int:
         help="stats (518 statistics of librosa features; of spectrograms mean and deviation of bins and of their "
         "changes), fma_features or the path of FMA's features.csv, a file that `kgenre embed` wrote, or a model whose "
         "embeddings to compute",
+    )
+    parser.add_argument(
+        "--layer",
+        metavar="NAME",
+        help="the output of this layer of the run that --on names, rather than its embedding: dense is the last dense "
+        "layer before the classifier; an unknown name lists those that there are",
     )
     cli.add_data_flag(parser, required=True)
     rows = "; ".join(f"{name}: {row.description}" for name, row in CLASSIFIERS.items())
@@ -84,6 +90,7 @@ def _baseline(args: argparse.Namespace) -> int:
         tuning=TuningSettings(parse_pca(asked["pca"]), seed, reading.workers),
         vectors=args.vectors,
         engine=engine,
+        layer=args.layer,
     )
     with cli.stoppable(engine, vectors_file(settings, args.out)):
         return _tune(settings, args.out) if engine.is_whole else _compute_part(settings, args.out)

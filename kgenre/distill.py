@@ -17,8 +17,7 @@ from pathlib import Path
 from kgenre import cli
 from kgenre.cli.wording import MODEL
 from kgenre.core.packages import check_installed
-from kgenre.training.applicable import SELECTORS
-from kgenre.training.distillation.settings import WITHOUT, student_settings
+from kgenre.training.distillation.settings import DISTILLATION
 from kgenre.training.settings import read_config
 
 
@@ -30,13 +29,12 @@ def main(argv=None) -> int:
     )
     parser = cli.make_parser("distill", __doc__, parents=[early])
     parser.add_argument("--teacher", metavar="MODEL[,MODEL...]", help=MODEL)
-    selectors = [setting for setting in SELECTORS if setting.name not in WITHOUT]
-    return cli.run_applicable(_distill, parser, early, selectors, argv, _applicable)
+    return cli.run_applicable(_distill, parser, early, DISTILLATION.selectors, argv, _applicable)
 
 
 def _applicable(args: argparse.Namespace, selected: dict):
     kept = _run_to_resume(args) / "config.json" if args.resume else None
-    return student_settings(read_config(kept) if kept and kept.is_file() else {}, selected)
+    return DISTILLATION.applicable(read_config(kept) if kept and kept.is_file() else {}, selected)
 
 
 def _run_to_resume(args: argparse.Namespace) -> Path:

@@ -319,8 +319,9 @@ def test_vectors_of_a_run_have_its_seed_and_training_rows(tmp_path):
 
 def test_default_folder_of_two_collections_differs():
     names = [("models/a/saved_model", "data/x/manifest.csv"), ("models/b/saved_model", "y"), ("stats", "y")]
-    folders = [engine.default_folder(on, data).as_posix() for on, data in names]
-    assert folders == ["models/baseline-a-x", "models/baseline-b-y", "models/baseline-stats-y"]
+    folders = [vectors.folder_name(on, data) for on, data in names]
+    assert folders == ["a-x", "b-y", "stats-y"]
+    assert vectors.folder_name("models/a", "y", "dense") == "a-dense-y"
 
 
 def test_baseline_without_a_needed_split_or_with_too_many_components_is_refused(tmp_path):

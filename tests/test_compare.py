@@ -73,6 +73,7 @@ def test_row_is_a_command_of_train_or_baseline_with_the_grids_settings(tmp_path)
         (["--arch", "convpol"], "unknown arch 'convpol'. Did you mean convpool?"),
         (["--classifier", "kn"], "unknown classifier 'kn'. Did you mean knn?"),
         (["--classifier", "knn", "--epochs", "3"], "`epochs` is a setting of networks"),
+        (["--arch", "convpool", "--classifier", "knn", "--label-share", "0.1"], "`label_share` is of networks"),
         (["--feature", "mfcc", "--classifier", "knn"], "`--feature` is for --arch"),
         (["--arch", "convpool", "--on", "stats"], "`--on` is for --classifier"),
         ([], "Nothing to compare"),

@@ -41,6 +41,7 @@ OTHER = {
     "workers": 1, "max_bad_share": 0.3, "decoder": "ffmpeg", "deterministic": True, "devices": 5,
     "positive_weights": True, "protocol": "album", "allow_leak": True, "steps_per_epoch": 18, "unsure_below": 0.4,
     "accumulate": 3, "momentum": 0.5, "weight_decay": 5e-3,
+    "label_share": 0.3,
 }  # fmt: skip
 # Between them, all settings that there are.
 RUNS = [

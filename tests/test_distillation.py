@@ -28,7 +28,8 @@ from kgenre.serving.catalogue import open_model
 from kgenre.serving.exporters import export_model
 from kgenre.serving.keras_model import KerasModel
 from kgenre.serving.predict import predict_track
-from kgenre.training.distillation import renditions, songs, start
+from kgenre.training import songs
+from kgenre.training.distillation import renditions, start
 from kgenre.training.distillation.answers import CropTargets, TrackAnswers, read_answers
 from kgenre.training.distillation.callback import cross_entropy
 from kgenre.training.distillation.loss import DistillationLoss, ExplainedShare

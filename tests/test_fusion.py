@@ -365,11 +365,11 @@ def test_card_names_both_features(run):
 
 # Comparison
 def test_grid_has_a_row_of_a_network_that_sees_several_features():
-    from kgenre.compare import _features
+    from kgenre.cli.grid import named_features
     from kgenre.comparison.rows import grid_rows
 
     args = argparse.Namespace(feature=[["cqt+mfcc", "logmel"]])
-    rows = grid_rows({}, {"data": "demo"}, ["bandattn"], _features(args), [], [], 1)
+    rows = grid_rows({}, {"data": "demo"}, ["bandattn"], named_features(args), [], [], 1)
     assert [row.name for row in rows] == ["bandattn-cqt+mfcc-seed-0", "bandattn-logmel-seed-0"]
     assert rows[0].settings["feature"] == "cqt,mfcc"
 

@@ -143,7 +143,7 @@ def test_recipes_of_music_genre_analysis_see_1024_frames_at_200_rows():
 @pytest.mark.parametrize("name", ["frequency/mel", "square/cqt", "crnn/gru", "bbnn"])
 def test_recipes_of_cnn_rnn_see_640_frames(name):
     run = RunSettings.compose(RECIPES[f"cnn_rnn/{name}"].settings)
-    assert 1 + run.audio.slice_samples // run.spectrogram.hop_length == 640
+    assert 1 + run.audio.slice_samples // run.features[run.feature].hop_length == 640
 
 
 def test_fine_tuned_vggish_sees_31_patches_and_crops_of_song_genre_are_128_frames():
@@ -151,7 +151,8 @@ def test_fine_tuned_vggish_sees_31_patches_and_crops_of_song_genre_are_128_frame
     samples = vggish.audio.slice_samples
     assert ((samples - 400) // 160 + 1) // 96 == 31 and samples < 29.9 * 16000  # some clips of 30 s are shorter
     crops = RunSettings.compose(RECIPES["song_genre/crops"].settings)
-    assert 1 + crops.audio.slice_samples // crops.spectrogram.hop_length == 128 == crops.spectrogram.n_mels
+    mel = crops.features["logmel"]
+    assert 1 + crops.audio.slice_samples // mel.hop_length == 128 == mel.n_mels
 
 
 # --- names ------------------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ class BaselineSettings:
     decoder: of the tracks whose vectors are computed.
     vectors: folder in which computed vectors are kept; None for that of the results.
     engine: where vectors are computed, and which part of them.
+    layer: of the run that `on` names, whose outputs are the vectors; None for its embeddings.
     """
 
     on: str
@@ -55,6 +56,12 @@ class BaselineSettings:
     decoder: str = AUTO
     vectors: Path | None = None
     engine: EngineSettings = EngineSettings()
+    layer: str | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where the results go if they are told no other place: models/baseline-VECTORS-DATA."""
+        return Path("models") / f"baseline-{folder_name(self.on, self.data, self.layer)}"
 
 
 def run_baseline(settings: BaselineSettings, out: Path | None, progress: Progress = SILENT) -> tuple[dict, Path]:
@@ -81,7 +88,7 @@ def run_baseline(settings: BaselineSettings, out: Path | None, progress: Progres
 
 def vectors_file(settings: BaselineSettings, out: Path | None) -> Path:
     """The file in which the vectors that `run_baseline` computes are kept."""
-    return (settings.vectors or out or default_folder(settings.on, settings.data)) / "features.npz"
+    return (settings.vectors or out or settings.folder) / "features.npz"
 
 
 def run_part(settings: BaselineSettings, out: Path | None, progress: Progress = SILENT) -> tuple[dict[str, str], int]:
@@ -102,11 +109,11 @@ def _request(
     """The collection, the request for its vectors, and the folder for results, which is made."""
     from kgenre.collections import load_collection
 
-    tuning, out = settings.tuning, make_output_folder(out or default_folder(settings.on, settings.data))
+    tuning, out = settings.tuning, make_output_folder(out or settings.folder)
     collection = load_collection(settings.data, seed=tuning.seed, progress=progress, options=settings.options)
     own = (settings.pool, tuning.workers, settings.fma_features or published_features(settings))
     kept = make_output_folder(settings.vectors) if settings.vectors else out
-    more = (progress, settings.decoder, settings.engine)
+    more = (progress, settings.decoder, settings.engine, settings.layer)
     return collection, VectorRequest(settings.on, collection.table, kept, *own, *more), out
 
 
@@ -178,8 +185,3 @@ def baseline(
     training_rows = pd.concat([plan.rows.iloc[plan.final], vectors.training_rows], ignore_index=True)
     by_path = dict(zip(reported.rows["path"], selected.asked))
     return write_report(reported, by_path, vectors.failures, task, training_rows, out, more)
-
-
-def default_folder(on: str, data: str) -> Path:
-    """models/baseline-VECTORS-DATA."""
-    return Path("models") / f"baseline-{folder_name(on, data)}"

@@ -32,6 +32,7 @@ class VectorRequest:
     fma_features: path of FMA's features.csv, or None.
     decoder: of the tracks whose vectors are computed.
     engine: where these are computed, and which part of them.
+    layer: of the run that `on` names, as of model.vector_layers; None for the embeddings of a model.
     """
 
     on: str
@@ -43,6 +44,7 @@ class VectorRequest:
     progress: Progress = SILENT
     decoder: str = AUTO
     engine: EngineSettings = EngineSettings()
+    layer: str | None = None
 
     @property
     def file(self) -> Path:
@@ -80,18 +82,29 @@ def track_vectors(request: VectorRequest) -> Vectors:
     """
     if request.fma_features and request.on != "fma_features":
         raise KgenreError(f"`--fma-features` is for --on fma_features. Received: --on {request.on}. Leave it out.")
-    source = SOURCES.get(request.on) or SOURCES.get(Path(request.on).suffix.lower()) or model_vectors
-    found = source(request)
+    found = (_source(request) or model_vectors)(request)
     bad = [path for path, vector in found.by_path.items() if not np.isfinite(vector).all()]
     finite = {path: vector for path, vector in found.by_path.items() if path not in bad}
     return dataclasses.replace(found, by_path=finite, failures={**found.failures, **dict.fromkeys(bad, NOT_FINITE)})
 
 
-def folder_name(on: str, data: str) -> str:
-    """VECTORS-DATA, each by the last part of its path that is not the same for all."""
+def _source(request: VectorRequest) -> Callable[[VectorRequest], Vectors] | None:
+    """The row of SOURCES that `request.on` names; None for a model.
+
+    Raises:
+        KgenreError: `layer` of what is no model.
+    """
+    found = SOURCES.get(request.on) or SOURCES.get(Path(request.on).suffix.lower())
+    if found and request.layer:
+        raise KgenreError(f"`--layer` is for the folder of a run. Received: --on {request.on}. Leave it out.")
+    return found
+
+
+def folder_name(on: str, data: str, layer: str | None = None) -> str:
+    """VECTORS-DATA, or VECTORS-LAYER-DATA, each by the last part of its path that is not the same for all."""
     parts = [part for part in Path(on).parts if part not in ("saved_model", "1", "models")]
     data_name = Path(data).parent.name if Path(data).stem == "manifest" else Path(data).stem
-    return f"{Path(parts[-1] if parts else on).stem}-{data_name}"
+    return "-".join((Path(parts[-1] if parts else on).stem, *([layer] if layer else []), data_name))
 
 
 def statistics_vectors(request: VectorRequest) -> Vectors:
@@ -117,19 +130,27 @@ def compute_statistics(request: VectorRequest) -> tuple[dict[str, str], int]:
 
 
 def model_vectors(request: VectorRequest) -> Vectors:
-    """Embeddings by a model, kept in features.npz in the folder of the results."""
-    return _stored_vectors(request, request.file, compute_embeddings(request)[0])
+    """Embeddings by a model, or a layer's outputs, kept in features.npz in the folder of the results."""
+    found = _stored_vectors(request, request.file, compute_embeddings(request)[0])
+    if request.layer is None:
+        return found
+    description = f"{request.pool or 'mean'} output of the layer {request.layer} of {request.on}"
+    return dataclasses.replace(found, description=description)
 
 
 def compute_embeddings(request: VectorRequest) -> tuple[dict[str, str], int]:
     """As `compute_statistics`, embeddings."""
+    from kgenre.baselines.layer_model import LayerModel
     from kgenre.embeddings.extract import embed
     from kgenre.serving.catalogue import open_model
     from kgenre.serving.model_source import ModelSource
 
-    policy, more = ReadPolicy(decoder=request.decoder), {"engine": request.engine, "source": ModelSource(request.on)}
-    model, own = open_model(request.on), (request.workers, policy, request.progress)
-    failures, new = embed(model, request.rows, request.file, *own, **more)
+    if request.layer is None:
+        model, source = open_model(request.on), ModelSource(request.on)
+    else:
+        model, source = LayerModel(request.on, request.layer), ModelSource(name=False)
+    own = (request.workers, ReadPolicy(decoder=request.decoder), request.progress)
+    failures, new = embed(model, request.rows, request.file, *own, engine=request.engine, source=source)
     request.progress.failures(failures)
     return failures, new
 
@@ -140,9 +161,10 @@ def compute_part(request: VectorRequest) -> tuple[dict[str, str], int]:
     Raises:
         KgenreError: the vectors are read, not computed.
     """
-    if request.on == "stats":
+    source = _source(request)
+    if source is statistics_vectors:
         return compute_statistics(request)
-    if request.on in SOURCES or Path(request.on).suffix.lower() in SOURCES:
+    if source:
         raise KgenreError(f"`--part` is for vectors that are computed; {request.on} holds them. Leave it out.")
     return compute_embeddings(request)
 

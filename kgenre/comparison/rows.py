@@ -150,7 +150,15 @@ def classifier_rows(settings: RunSettings, names: Sequence[str], on: Sequence[st
         settings: whose collection, seed and reading of files they take.
         names: rows of CLASSIFIERS.
         on: what the vectors are, as `kgenre baseline --on` takes it.
+
+    Raises:
+        KgenreError: networks learn from a share of the labels, and classifiers would be given all.
     """
+    if names and settings.training.label_share < 1:
+        raise KgenreError(
+            "`label_share` is of networks: classic classifiers would be given all labels beside them. Received: "
+            f"label_share={settings.training.label_share:g}. Leave out --label-share or --classifier."
+        )
     rows, first = [], settings.training.seed
     for source in on:
         for name in names:

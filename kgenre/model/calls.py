@@ -24,12 +24,12 @@ def _tensorflow(network: keras.Model) -> Callable:
 
     signature = [tf.TensorSpec(network.input.shape, tf.float32)]
     call = tf.function(lambda slices: network(slices, training=False), input_signature=signature)
-    return lambda slices: [output.numpy() for output in call(slices)]
+    return lambda slices: [output.numpy() for output in keras.tree.flatten(call(slices))]
 
 
 def _jax(network: keras.Model) -> Callable:
     call = _jax_call(network, training=False)
-    return lambda slices: [np.asarray(output) for output in call(slices)[0]]
+    return lambda slices: [np.asarray(output) for output in keras.tree.flatten(call(slices)[0])]
 
 
 def _torch(network: keras.Model) -> Callable:
@@ -37,7 +37,7 @@ def _torch(network: keras.Model) -> Callable:
 
     def call(slices):
         with torch.no_grad():
-            return [output.cpu().numpy() for output in network(slices, training=False)]
+            return [output.cpu().numpy() for output in keras.tree.flatten(network(slices, training=False))]
 
     return call
 

@@ -70,6 +70,14 @@ def check_folder(path: Path) -> None:
         raise KgenreError(f"{path}: {'not a' if path.exists() else 'no such'} model. {MODELS}.")
 
 
+def no_genres(folder) -> str:
+    """What to tell of a run that was pre-trained, where a model is asked for."""
+    return (
+        f"{folder}: was pre-trained without labels, and names no genres. Train it with `kgenre train --init {folder} "
+        "--data LABELLED`."
+    )
+
+
 def find_saved_model(path) -> Path:
     """The SavedModel in a run folder, a serving folder (its highest version), or the folder itself."""
     path = Path(path)
@@ -82,6 +90,8 @@ def find_saved_model(path) -> Path:
         ]
         if versions:
             return max(versions, key=lambda child: int(child.name))
+    if (path / "labels.txt").is_file() and not (path / "labels.txt").read_text(encoding="utf-8").strip():
+        raise KgenreError(no_genres(path))
     unfinished = (path / "run.json").is_file()
     step = f"Finish the run with `kgenre train --resume --out {path}`" if unfinished else MODELS
     if (path / "fold-1").is_dir():  # of a cross-validation

@@ -16,6 +16,8 @@ from kgenre.model.tasks import Task, make_task
 from kgenre.model.unsure import UnsureRule, rule_from
 from kgenre.training.settings import RunSettings, read_config
 
+PRETRAIN = "pretrain"  # the command, in the facts of its runs
+
 
 class Run:
     """Paths and files of one run.
@@ -63,7 +65,9 @@ class Run:
         return make_task(facts["task"], self.load_labels(), facts["parameters"])
 
     def load_labels(self) -> list[str]:
-        return (self / "labels.txt").read_text(encoding="utf-8").rstrip("\n").split("\n")
+        """Names of the genres; none of a run that was pre-trained without them."""
+        text = (self / "labels.txt").read_text(encoding="utf-8").rstrip("\n")
+        return text.split("\n") if text else []
 
     def load_tracks(self) -> pd.DataFrame:
         return _read_table(self / "tracks.csv")
@@ -95,6 +99,11 @@ class Run:
         return self.load_facts().get("temperature", 1.0)
 
     @property
+    def command(self) -> str:
+        """The command that began it."""
+        return self.load_facts().get("command", "train")
+
+    @property
     def backends(self) -> list[str]:
         """What it was trained on, such as "jax 0.10.2", in that order; before 0.2 there was TensorFlow alone."""
         facts = self.load_facts()
@@ -112,6 +121,10 @@ class Run:
         from kgenre.model.temperature import calibrate
 
         model = self.load_trained()
+        if not self.load_labels():
+            from kgenre.serving.saved_model import no_genres
+
+            raise KgenreError(no_genres(self.folder))
         calibrate(model, self.temperature)
         return model
 
@@ -124,7 +137,9 @@ class Run:
         if not path.is_file():
             if (self / "fold-1").is_dir():
                 raise KgenreError(f"{self.folder}: has no model, only its folds. Name one of them, {self / 'fold-1'}.")
-            raise KgenreError(f"{path}: missing: the run is not finished. `{resume_command(self.folder)}`.")
+            raise KgenreError(
+                f"{path}: missing: the run is not finished. `{resume_command(self.folder, self.command)}`."
+            )
         return load_model(path)
 
     def save_setup(self, settings: RunSettings, labels: list[str], tracks: pd.DataFrame, facts: dict) -> None:

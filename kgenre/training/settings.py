@@ -60,6 +60,10 @@ class TrainingSettings(Settings):
     steps_per_epoch: int | None = Field(
         None, ge=1, le=10**7, description="steps an epoch; those that show each crop once if not given"
     )
+    # To measure what fewer labels cost, and what helps against it.
+    label_share: float = Field(
+        1.0, ge=0, le=1, description="share of each genre's train tracks that are learnt from, one at least"
+    )
     balanced: bool = Field(False, description="show each genre as often, however many tracks it has")
     # Off: they raise the probabilities of rare genres above their share of the tracks.
     positive_weights: bool = Field(

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import kgenre
@@ -12,6 +13,7 @@ from kgenre.collections.splits import trainable_genres
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 from kgenre.features.several import expanded
+from kgenre.model.tasks import Task
 from kgenre.training.run import Run, network_of, remove_parts, resume_command
 from kgenre.training.settings import RunSettings
 
@@ -65,8 +67,7 @@ def resumed_settings(run: Run, given: dict, command: str = "train") -> RunSettin
         KgenreError: another command began it; another value of a setting that cannot change, or a setting that the
             run does not have.
     """
-    before, facts = run.load_settings(), run.load_facts()
-    asked, begun_by = facts["asked"], facts.get("command", "train")
+    before, asked, begun_by = run.load_settings(), run.load_facts()["asked"], run.command
     if begun_by != command:
         raise KgenreError(
             f"{run.folder}: was begun by `kgenre {begun_by}`. Go on with `{resume_command(run.folder, begun_by)}`."
@@ -143,30 +144,22 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
     Returns:
         The effective settings.
     """
-    from kgenre.audio.decoders import check_decoder
-    from kgenre.audio.open_reader import reader_versions
-    from kgenre.audio.reader import check_bad_share
+    from kgenre.collections.label_share import draw_labelled
     from kgenre.collections.left_out import write_left_out
-    from kgenre.training.spectrograms import settle_spectrograms
 
-    check_decoder(settings.reader.policy.decoder)  # first, for the rest takes long
+    check_read(settings)  # first, for the rest takes long
     collection = collection or load_tracks(settings, progress)
     check_task(settings, collection)
-    paths = list(collection.table["path"])
-    with progress.task("checking files", len(paths), "files") as advance:
-        failures, shapes = _check_files(settings, paths, advance)
-    progress.failures(failures)
-    check_bad_share(failures, len(paths), settings.reader.max_bad_share)
-    tracks = collection.table[~collection.table["path"].isin(failures)].reset_index(drop=True)
-    labels = trainable_genres(tracks, collection.name)
+    tracks, failures, shapes = usable_tracks(settings, collection.table, progress)
+    labels, training = trainable_genres(tracks, collection.name), settings.training
+    tracks, drawn = draw_labelled(tracks, training.label_share, training.seed)
+    collection = replace(collection, protocol=collection.protocol + drawn)
     progress.line(describe(tracks, labels, collection))
-    resolved = {"task": collection.task, **ARCHS[settings.arch].resolve(settings.network)}
+    resolved = {"task": collection.task, **resolve(settings, tracks, shapes)}
     if settings.init is not None:
         resolved["init"] = str(Path(settings.init).resolve())  # the run may be resumed from elsewhere
-    if settings.input == SPECTROGRAM:
-        resolved |= settle_spectrograms(settings, list(tracks.loc[tracks["split"] == "train", "path"]), shapes)
     asked, settings = settings.values(), settings.replace(**resolved)
-    from kgenre.training.backend import backend_version, start_backend, tensorflow_version
+    from kgenre.training.backend import start_backend
     from kgenre.training.devices import start_devices
 
     devices = start_devices(settings.training.devices, progress, settings.training.accumulate)
@@ -176,6 +169,66 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
     task = collection.make_task(labels)
     initial_model(settings, task)  # what cannot be built should say so before there is a run folder
     facts = {
+        **run_facts(settings, task, devices, failures),
+        "protocol": collection.protocol,
+        "leaky": collection.leaky,
+        "resolved": resolved,
+        "asked": {name: asked[name] for name in resolved},
+        **settings.answers.facts(),
+    }
+    if settings.init is not None:
+        run.save_start(Run(settings.init))
+    write_left_out(run / "left_out.csv", {**collection.left_out, **failures})
+    run.save_setup(settings, labels, tracks, facts)
+    return settings
+
+
+def check_read(settings: RunSettings) -> None:
+    """Raises KgenreError where the decoder of a run does not work in this environment."""
+    from kgenre.audio.decoders import check_decoder
+
+    check_decoder(settings.reader.policy.decoder)
+
+
+def usable_tracks(settings: RunSettings, table, progress: Progress):
+    """Checks the files of tracks, and tells of those that cannot be used.
+
+    Returns:
+        The tracks that can, {path: cause} of the others, and {path: (frames, bins)} of spectrograms.
+
+    Raises:
+        KgenreError: more than `max_bad_share` of them cannot.
+    """
+    from kgenre.audio.reader import check_bad_share
+
+    paths = list(table["path"])
+    with progress.task("checking files", len(paths), "files") as advance:
+        failures, shapes = _check_files(settings, paths, advance)
+    progress.failures(failures)
+    check_bad_share(failures, len(paths), settings.reader.max_bad_share)
+    return table[~table["path"].isin(failures)].reset_index(drop=True), failures, shapes
+
+
+def resolve(settings: RunSettings, tracks, shapes) -> dict:
+    """{name: value} of the settings that the machine and the data of a run settle.
+
+    Args:
+        tracks, shapes: of `usable_tracks`.
+    """
+    from kgenre.training.spectrograms import settle_spectrograms
+
+    resolved = ARCHS[settings.arch].resolve(settings.network)
+    if settings.input == SPECTROGRAM:
+        resolved |= settle_spectrograms(settings, list(tracks.loc[tracks["split"] == "train", "path"]), shapes)
+    return resolved
+
+
+def run_facts(settings: RunSettings, task: Task, devices: list[str], failures: dict[str, str]) -> dict:
+    """What run.json holds of every run: versions, what reads the tracks and computes, task, files that are bad."""
+    from kgenre.audio.open_reader import reader_versions
+    from kgenre.training.backend import backend_version, tensorflow_version
+
+    return {
         "kgenre": kgenre.__version__,
         "keras": importlib.metadata.version("keras"),
         "tensorflow": tensorflow_version(),
@@ -184,18 +237,8 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
         "decoders": reader_versions(settings.slice_spec, settings.reader.policy.decoder),
         "task": task.name,
         "parameters": {name: list(getattr(task, name)) for name in task.parameters},
-        "protocol": collection.protocol,
-        "leaky": collection.leaky,
-        "resolved": resolved,
-        "asked": {name: asked[name] for name in resolved},
         "bad_files": failures,
-        **settings.answers.facts(),
     }
-    if settings.init is not None:
-        run.save_start(Run(settings.init))
-    write_left_out(run / "left_out.csv", {**collection.left_out, **failures})
-    run.save_setup(settings, labels, tracks, facts)
-    return settings
 
 
 def load_tracks(settings: RunSettings, progress: Progress = SILENT):

@@ -34,7 +34,24 @@ def read_arrays(path: Path) -> Tracks:
     """The tracks of an .npz file, each with the path FILE.npz#INDEX.
 
     Raises:
-        KgenreError: unreadable; a column of another length; tracks without a genre; a split that is none.
+        KgenreError: as `array_rows`; or tracks without a genre.
+    """
+    path = path.resolve()
+    table, parents = array_rows(path)
+    lacking = ((table["genre"] == "") & (table["genres"] == "")).to_numpy().nonzero()[0]
+    if len(lacking):
+        raise KgenreError(
+            f"{path}: no genre of the track {lacking[0]}. Give an array `genre` of {len(table)} names, or a column "
+            f"`genre` in {path.stem}.csv."
+        )
+    return Tracks(finish_table(table, str(path)), parents, given_split="given by the file")
+
+
+def array_rows(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The table of an .npz file, with COLUMNS, as its columns and a CSV say, and the parents of its genres.
+
+    Raises:
+        KgenreError: unreadable; a column of another length; a split that is none.
     """
     path = path.resolve()
     if not path.is_file():
@@ -53,14 +70,8 @@ def read_arrays(path: Path) -> Tracks:
         table[column] = "" if name is None else _texts(path, name, columns[name], n_tracks, names)
     table["track_id"] = table["track_id"].where(table["track_id"] != "", [str(index) for index in range(n_tracks)])
     parents = _add_csv(table, path.with_suffix(".csv"))
-    lacking = ((table["genre"] == "") & (table["genres"] == "")).to_numpy().nonzero()[0]
-    if len(lacking):
-        raise KgenreError(
-            f"{path}: no genre of the track {lacking[0]}. Give an array `genre` of {n_tracks} names, or a column "
-            f"`genre` in {path.stem}.csv."
-        )
     table["split"] = [_split_name(path, name) for name in table["split"]]
-    return Tracks(finish_table(table[COLUMNS], str(path)), parents, given_split="given by the file")
+    return table[COLUMNS], parents
 
 
 def _genre_names(columns: dict[str, np.ndarray], n_tracks: int) -> np.ndarray | None:

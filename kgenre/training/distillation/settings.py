@@ -1,13 +1,10 @@
 """Settings of a distillation, beside those of a run; and which of a run's it does not have."""
 
-from dataclasses import replace
-
 from pydantic import Field
 
 from kgenre.collections.settings import CollectionOptions
-from kgenre.core.errors import KgenreError
-from kgenre.core.settings import Applicable, Settings, fields_of
-from kgenre.training.applicable import applicable
+from kgenre.core.settings import Settings
+from kgenre.training.unlabelled import Unlabelled
 
 
 class DistillationSettings(Settings):
@@ -42,38 +39,11 @@ DEFAULTS = {"augment": (), "dropout": 0.0}
 WITHOUT = {
     **dict.fromkeys(CollectionOptions.model_fields, "is of tracks with genres, and a student needs none"),
     "init": "is of `kgenre train`, which can begin with a student's weights",
+    "label_share": "is of tracks with genres, and a student needs none",
     "balanced": "is of tracks with genres, and a student needs none",
     "positive_weights": "is of tracks with genres, and a student needs none",
     "embedding_size": "is that of the teacher",
     "unsure_below": "is of `kgenre train` and of what answers, such as `kgenre predict`",
 }
 
-
-def student_settings(file_values: dict, selected: dict) -> Applicable:
-    """The settings that a distillation has, for its flags and its `--help`; as `applicable` of a training."""
-    found = applicable({**DEFAULTS, **file_values}, selected)
-    sections, others = {}, list(found.others)
-    for title, settings in found.sections.items():
-        kept = [setting for setting in settings if setting.name not in WITHOUT]
-        others += [setting for setting in settings if setting.name in WITHOUT]
-        if kept:
-            sections[title] = kept
-    own = [
-        replace(field, default=file_values.get(name, field.default))
-        for name, field in fields_of(DistillationSettings).items()
-    ]
-    return Applicable({"distillation": own, **sections}, others)
-
-
-def divided(given: dict) -> tuple[dict, dict]:
-    """Given settings: those of the run, and those of DistillationSettings.
-
-    Raises:
-        KgenreError: one that a distillation does not have.
-    """
-    for name, value in given.items():
-        if name in WITHOUT:
-            flag = f"--{name.replace('_', '-')}"
-            raise KgenreError(f"`{name}` {WITHOUT[name]}. Received: {name}={value}. Leave {flag} out.")
-    own = {name: value for name, value in given.items() if name in DistillationSettings.model_fields}
-    return {name: value for name, value in given.items() if name not in own}, own
+DISTILLATION = Unlabelled("distillation", DistillationSettings, DEFAULTS, WITHOUT)

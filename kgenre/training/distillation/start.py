@@ -3,13 +3,11 @@
 Each step is kept in the run folder and skipped where an earlier try has done it.
 """
 
-import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-import kgenre
 from kgenre.archs import ARCHS
 from kgenre.audio.inputs import WAVEFORM
 from kgenre.collections.left_out import write_left_out
@@ -17,14 +15,13 @@ from kgenre.collections.splits import artist_overlap
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder, write_text
 from kgenre.core.progress import SILENT, Progress
-from kgenre.model.tasks import task_values
 from kgenre.serving.catalogue import MIX, open_model
 from kgenre.serving.model import Model
-from kgenre.training.distillation.settings import DEFAULTS, DistillationSettings, divided
-from kgenre.training.distillation.songs import load_songs, split_songs
+from kgenre.training.distillation.settings import DEFAULTS, DISTILLATION, DistillationSettings
 from kgenre.training.run import Run, remove_parts, resume_command
 from kgenre.training.settings import RunSettings
-from kgenre.training.start import new_run, resumed_settings
+from kgenre.training.songs import load_songs, split_songs
+from kgenre.training.start import check_read, new_run, resumed_settings, run_facts, usable_tracks
 
 COMMAND = "distill"
 RENDITIONS, TEACHER = "renditions", "teacher"  # folders of the run
@@ -52,7 +49,7 @@ def new_distillation(given: dict, teacher: str | None, out, again: bool, progres
         out: the run folder; None names it by architecture and time.
         again: --resume was given, and there is nothing to go on with.
     """
-    given, own = divided(given)
+    given, own = DISTILLATION.divided(given)
     own = DistillationSettings(**own)
     if teacher is None or "data" not in given:
         missing = "--teacher" if teacher is None else "--data"
@@ -71,14 +68,12 @@ def resumed_distillation(run: Run, given: dict, teacher: str | None) -> Distilla
     Raises:
         KgenreError: the run is none of a distillation, or another value of a setting that cannot change.
     """
-    given, own = divided(given)
+    given, own = DISTILLATION.divided(given)
     settings = resumed_settings(run, given, COMMAND)
     facts = run.load_facts()["distillation"]
     before = DistillationSettings(**facts["settings"])
-    for name, value in {**own, **({"teacher": named_teacher(teacher)} if teacher else {})}.items():
-        begun = {**facts["settings"], "teacher": facts["teacher"]}[name]
-        if value != begun:
-            raise KgenreError(f"`{name}` of a run cannot change. Received: {value}, begun with {begun}. Leave it out.")
+    named = {"teacher": named_teacher(teacher)} if teacher else {}
+    DISTILLATION.check_unchanged({**own, **named}, {**facts["settings"], "teacher": facts["teacher"]})
     for folder in (RENDITIONS, TEACHER):
         remove_parts(run / folder)
     return Distillation(run, settings, before, facts["teacher"])
@@ -118,47 +113,29 @@ def distill(work: Distillation, progress: Progress = SILENT) -> None:
 
 def begin(work: Distillation, progress: Progress = SILENT) -> Distillation:
     """Opens the teacher, reads the songs, checks their files and writes what the run starts from."""
-    from kgenre.audio.decoders import check_decoder
-    from kgenre.audio.open_reader import reader_versions
-    from kgenre.audio.reader import check_bad_share, check_files
-    from kgenre.training.backend import backend_version, start_backend
+    from kgenre.training.backend import start_backend
     from kgenre.training.devices import start_devices
     from kgenre.training.fit import untrained_model
 
     settings, run = work.settings, work.run
-    check_decoder(settings.reader.policy.decoder)
-    tracks = load_songs(settings.data, progress)
+    check_read(settings)
+    tracks = load_songs(settings.data, settings.input, progress)
     resolved = ARCHS[settings.arch].resolve(settings.network)
     asked, settings = settings.values(), settings.replace(**resolved)
     devices = start_devices(settings.training.devices, progress, settings.training.accumulate)
     start_backend(settings)
     teacher = open_teacher(work.teacher)
     untrained_model(settings, len(teacher.labels))  # what cannot be built should say so before there is a run folder
-    paths = list(tracks["path"])
-    with progress.task("checking files", len(paths), "files") as advance:
-        failures = check_files(paths, settings.reader.workers, advance, settings.reader.policy.decoder)
-    progress.failures(failures)
-    check_bad_share(failures, len(paths), settings.reader.max_bad_share)
-    tracks, protocol = split_songs(
-        tracks[~tracks["path"].isin(failures)].reset_index(drop=True), settings.training.seed, progress
-    )
+    tracks, failures, _ = usable_tracks(settings, tracks, progress)
+    tracks, protocol = split_songs(tracks, settings.training.seed, progress)
     progress.line(describe(tracks, settings.data, protocol, teacher))
-    values = task_values(teacher.task)
     facts = {
+        **run_facts(settings, teacher.task, devices, failures),
         "command": COMMAND,
-        "kgenre": kgenre.__version__,
-        "keras": importlib.metadata.version("keras"),
-        "tensorflow": importlib.metadata.version("tensorflow"),
-        "backends": [backend_version()],
-        "devices": devices,
-        "decoders": reader_versions(settings.slice_spec, settings.reader.policy.decoder),
-        "task": values.pop("task"),
-        "parameters": {name: value for name, value in values.items() if name != "labels"},
         "protocol": protocol,
         "leaky": teacher.leaky,
         "resolved": resolved,
         "asked": {name: asked[name] for name in resolved},
-        "bad_files": failures,
         "distillation": {
             "teacher": work.teacher,
             "identity": teacher.identity,

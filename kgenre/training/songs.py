@@ -1,0 +1,119 @@
+"""The tracks of a training without labels: any folder of music, or a collection; and their split by groups."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kgenre.audio.inputs import ARRAYS, SPECTROGRAM, SPECTROGRAMS, WAVEFORM
+from kgenre.audio.walk import find_files
+from kgenre.collections import find_dataset, labelled_tracks
+from kgenre.collections.checks import SPLITS, is_known, join_recordings
+from kgenre.collections.datasets.array_tables import array_rows
+from kgenre.collections.grouping import group_ids, grouped_folds
+from kgenre.collections.labels import strata
+from kgenre.collections.prepared import is_prepared
+from kgenre.collections.spectrogram_facts import FACTS, MANIFEST
+from kgenre.collections.tables import COLUMNS
+from kgenre.core.errors import KgenreError
+from kgenre.core.progress import SILENT, Progress
+
+FOLDS = 10  # of which one is valid and one test
+LEAST_TRACKS = len(SPLITS)
+
+
+def load_songs(data: str, input: str = WAVEFORM, progress: Progress = SILENT) -> pd.DataFrame:
+    """The tracks of a folder, whatever lies how deep in it, or of a dataset, manifest or prepared set.
+
+    Args:
+        input: what a track is, audio or a spectrogram.
+
+    Returns:
+        Table with collections.tables.COLUMNS and `kind`, by which agreement is told: the first folder below the one
+        that is named, or the genre; genres themselves are left empty, for they are not learnt. In a folder, `album` is
+        the folder that a song lies in. `track_id` names a track wherever the collection lies.
+
+    Raises:
+        KgenreError: nothing of that name, or fewer than three tracks.
+    """
+    place = Path(data.removeprefix(f"{SPECTROGRAMS}:")).expanduser()
+    if place.suffix.lower() == ARRAYS:
+        table = array_rows(place)[0].assign(kind="", genre="", genres="")
+    elif _is_plain_folder(data, place, input):
+        table = _of_folder(place.resolve(), input)
+    else:
+        table = _of_collection(data, progress)
+    if len(table) < LEAST_TRACKS:
+        raise KgenreError(
+            f"{data}: without labels at least {LEAST_TRACKS} songs are needed, one each to train, to choose the epoch "
+            f"and to test. Received: {len(table)}. Name a folder of music with --data."
+        )
+    return table.astype("string")
+
+
+def _is_plain_folder(data: str, place: Path, input: str) -> bool:
+    """Whether `data` names a folder of files, without a table of its tracks."""
+    if not place.is_dir() or is_prepared(place):
+        return False
+    if input == SPECTROGRAM:
+        return not any((place / name).is_file() for name in (MANIFEST, FACTS))
+    return find_dataset(data) is None
+
+
+def _of_folder(folder: Path, input: str) -> pd.DataFrame:
+    rows = []
+    for file in find_files(folder, input):
+        name = file.relative_to(folder)
+        kind = name.parts[0] if len(name.parts) > 1 else "."
+        rows.append({"path": str(file), "album": str(name.parent), "track_id": name.as_posix(), "kind": kind})
+    return pd.DataFrame(rows, columns=[*COLUMNS, "kind"]).fillna("")
+
+
+def _of_collection(data: str, progress: Progress) -> pd.DataFrame:
+    tracks, _ = labelled_tracks(data, progress=progress)
+    table = tracks.table.assign(kind=strata(tracks.table), genre="", genres="")
+    if table["track_id"].duplicated().any():
+        table["track_id"] = [os.path.relpath(path, os.path.commonpath(list(table["path"]))) for path in table["path"]]
+    return table
+
+
+def split_songs(
+    table: pd.DataFrame, seed: int, progress: Progress = SILENT, splits: tuple[str, ...] = SPLITS
+) -> tuple[pd.DataFrame, str]:
+    """The table with `split` and `group`, and one sentence on how it was split.
+
+    A split that the collection gives is kept. Else a tenth each is valid and test, whole groups: artists, or albums and
+    folders, the first that nearly all tracks have and that makes ten groups; else single tracks. A recording that is
+    there twice is in one group.
+
+    Args:
+        splits: those that are needed; tracks that the collection gives to another are left out.
+    """
+    others = ~table["split"].isin(("", *splits))
+    table = table[~others].reset_index(drop=True)
+    without = f"; {others.sum()} others are left out" if others.any() else ""
+    units = [unit for unit in ("artist", "album") if is_known(table, unit)]
+    candidates = ((unit, join_recordings(table, group_ids(table, unit), progress)) for unit in (*units, "track"))
+    unit, groups = next(found for found in candidates if len(set(found[1])) >= FOLDS or found[0] == "track")
+    table = table.assign(group=pd.array(groups, dtype="string"))
+    if set(splits) <= set(table["split"]):
+        return table[table["split"] != ""].reset_index(drop=True), f"split given by the collection{without}"
+    table["split"] = pd.array(_deal(table["kind"].to_numpy(), groups, seed, splits), dtype="string")
+    name = "folder or album" if unit == "album" else unit
+    part = "a tenth each is valid and test" if splits == SPLITS else f"a tenth is {splits[-1]}"
+    return table, f"{part}, split by {name}, seed {seed}{without}"
+
+
+def _deal(kinds: np.ndarray, groups: np.ndarray, seed: int, splits: tuple[str, ...]) -> np.ndarray:
+    """One of `splits` for each track."""
+    split = np.full(len(groups), splits[0], dtype=object)
+    if pd.Series(kinds).value_counts().max() < FOLDS:  # folds need as many tracks of some kind
+        kinds = np.full(len(groups), "")
+    folds = grouped_folds(kinds, groups, FOLDS, seed)
+    if len(folds) < len(splits):
+        number = np.unique(groups, return_inverse=True)[1] % len(splits)
+        return np.array(splits, dtype=object)[number]
+    for name, (_, rows) in zip(splits[1:], folds):
+        split[rows] = name
+    return split

@@ -1,0 +1,61 @@
+"""Trainings on music without labels: the settings that each has beside those of a run, and those that it lacks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kgenre.core.errors import KgenreError
+from kgenre.core.settings import Applicable, Settings, fields_of
+from kgenre.training.applicable import SELECTORS, applicable
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """A command that trains without labels.
+
+    title: of its own settings in `--help`.
+    own: their class.
+    defaults: {name: value} of a run's settings that it has otherwise than `kgenre train`.
+    without: {name: why} of a run's settings that it does not have.
+    """
+
+    title: str
+    own: type[Settings]
+    defaults: Mapping[str, object]
+    without: Mapping[str, str]
+
+    @property
+    def selectors(self) -> list:
+        """Those of SELECTORS that it has."""
+        return [setting for setting in SELECTORS if setting.name not in self.without]
+
+    def applicable(self, file_values: dict, selected: dict) -> Applicable:
+        """The settings that it has, for its flags and its `--help`; as `applicable` of a training."""
+        found = applicable({**self.defaults, **file_values}, selected)
+        sections, others = {}, list(found.others)
+        for title, settings in found.sections.items():
+            kept = [setting for setting in settings if setting.name not in self.without]
+            others += [setting for setting in settings if setting.name in self.without]
+            if kept:
+                sections[title] = kept
+        return Applicable({self.title: list(fields_of(self.own).values()), **sections}, others)
+
+    def divided(self, given: dict) -> tuple[dict, dict]:
+        """Given settings: those of the run, and its own.
+
+        Raises:
+            KgenreError: one that it does not have.
+        """
+        for name, value in given.items():
+            if name in self.without:
+                flag = f"--{name.replace('_', '-')}"
+                raise KgenreError(f"`{name}` {self.without[name]}. Received: {name}={value}. Leave {flag} out.")
+        own = {name: value for name, value in given.items() if name in self.own.model_fields}
+        return {name: value for name, value in given.items() if name not in own}, own
+
+    def check_unchanged(self, given: dict, begun: Mapping) -> None:
+        """Raises KgenreError where a setting is given beside `--resume` that the run was begun with otherwise."""
+        for name, value in given.items():
+            if value != begun[name]:
+                raise KgenreError(
+                    f"`{name}` of a run cannot change. Received: {value}, begun with {begun[name]}. Leave it out."
+                )
