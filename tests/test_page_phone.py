@@ -1,4 +1,4 @@
-"""The page on a phone and a tablet, in a real browser with a touch screen: the sheet, and all that one does by touch."""
+"""The page on a phone and a tablet, in a browser with a touch screen: the sheet, and all that one does by touch."""
 
 import os
 from pathlib import Path
