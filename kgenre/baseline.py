@@ -90,7 +90,7 @@ def _baseline(args: argparse.Namespace) -> int:
         tuning=TuningSettings(parse_pca(asked["pca"]), seed, reading.workers),
         vectors=args.vectors,
         engine=engine,
-        layer=args.layer,
+        layer=asked["layer"],
     )
     with cli.stoppable(engine, vectors_file(settings, args.out)):
         return _tune(settings, args.out) if engine.is_whole else _compute_part(settings, args.out)

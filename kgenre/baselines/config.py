@@ -4,7 +4,7 @@ from kgenre.audio.inputs import SPECTROGRAM, input_of
 from kgenre.core.errors import KgenreError
 from kgenre.recipes import Recipe, open_recipe
 
-DEFAULTS = {"on": None, "classifier": "svc_rbf", "pca": "none", "pool": None, "selection": "valid"}
+DEFAULTS = {"on": None, "classifier": "svc_rbf", "pca": "none", "pool": None, "selection": "valid", "layer": None}
 
 
 def baseline_recipe(name: str) -> Recipe:
