@@ -69,7 +69,7 @@ def drag(touch, *way: tuple[float, float]) -> None:
     touch("touchStart", way[0])
     for place in way[1:]:
         touch("touchMove", place)
-    time.sleep(0.1)  # at rest: of a finger lifted in motion Chromium makes a fling, and a tap that stops it clicks nothing
+    time.sleep(0.1)  # at rest: of a finger lifted in motion comes a fling, and a tap that stops it clicks nothing
     touch("touchEnd")
 
 
