@@ -33,6 +33,7 @@ WITH_OPTIONS = {
     "duplicates": "copies are made of every N-th track, and the pairs counted that are found",
     "free_music": "downloads the free music that the default network was fitted to",
     "planted_labels": "labels of some tracks are replaced, and rankings of suspicious tracks compared",
+    "pretraining": "few labels with and without pre-training, and a linear probe of it",
     "purity": "how many of the five nearest of each track have its style, its album",
     "report_page": "seconds in which the page of a report opens, against an empty page",
     "shipped_heads": "the models of the package in folds by artist, with heads fitted as theirs were",

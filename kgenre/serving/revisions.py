@@ -5,8 +5,6 @@ import json
 
 import numpy as np
 
-from kgenre.model.image import IMAGE
-
 
 def revisions(network) -> dict[str, str]:
     """`weights_revision` and `front_end_revision`, 16 hexadecimal digits each.
@@ -29,6 +27,8 @@ def front_end_layers(network) -> list:
     The input alone where there is no such layer.
     """
     import keras
+
+    from kgenre.model.image import IMAGE
 
     images = [layer.output for layer in network.layers if layer.name.startswith(IMAGE)]
     layers = keras.Model(network.input, images).layers if images else network.layers[:1]
