@@ -28,9 +28,10 @@ demo: .venv/installed
 	@echo "for TF Serving         $(RUN)/saved_model/"
 	@echo "your own music         $(BIN)/kgenre predict --model $(RUN) YOUR_SONG.mp3"
 
-# In the order of names: xdist would start with the files of many tests, and end with a few long tests on one worker.
+# Three on two cores, for tests also wait for processes and pages. In the order of names: xdist would start with the files
+# of many tests, and end with a few long tests on one worker.
 test: .venv/installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --nbmake $(NOTEBOOKS) tests
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --nbmake $(NOTEBOOKS) tests
 
 soak: .venv/installed-test
 	$(BIN)/python -m pytest -m soak tests

@@ -262,6 +262,7 @@ def test_report_of_a_run_has_its_calibration(run):
     assert line.endswith(f"calibration error {metrics['ece']:.1%}")
 
 
+@pytest.mark.soak
 def test_run_that_was_killed_before_its_export_is_calibrated_once(unsure_run, tmp_path):
     out = tmp_path / "run"
     shutil.copytree(unsure_run.folder, out)

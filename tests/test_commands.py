@@ -233,6 +233,7 @@ def test_baseline_on_a_run_takes_its_embeddings(run, collection, tmp_path):
     assert len(read_embeddings(tmp_path / "features.npz").table) == 18
 
 
+@pytest.mark.soak
 def test_export_adds_versions(run, tmp_path):
     flags = ["--model", str(run.folder), "--out", str(tmp_path / "genres")]
     shutil.copytree(run / "saved_model", tmp_path / "genres")  # version 1, which training exported

@@ -174,6 +174,7 @@ def test_table_of_the_docs_is_that_of_the_rows():
 # --- downloads ------------------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 def test_commands_of_the_docs_go_from_nothing_to_a_prediction(server, archives, capsys):
     assert datasets.main(command(server, archives)) == 0
     out = capsys.readouterr().out

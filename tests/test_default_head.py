@@ -26,6 +26,7 @@ from kgenre.serving.litert_model import LitertModel
 from kgenre.serving.packaged import PACKAGED
 
 
+@pytest.mark.soak
 def test_command_on_a_collection_writes_head_and_metrics(cache, collection, tmp_path, monkeypatch):
     monkeypatch.setitem(engine.FITS, "musicnn", dataclasses.replace(engine.FITS["musicnn"], copies=1))
     assert (

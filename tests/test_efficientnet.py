@@ -104,6 +104,7 @@ def published() -> dict:
         pytest.skip(f"the published weights are unavailable here: {error}")
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("size", [(128, 256), (75, 130)])
 def test_published_weights_answer_as_the_forward_pass(size, published):
     assert_answers_as_reference(size, published)

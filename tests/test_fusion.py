@@ -349,6 +349,7 @@ def test_run_of_two_features_goes_on_with_its_own_settings_only(run):
     run.save_settings(settings)
 
 
+@pytest.mark.soak
 def test_run_of_two_features_exports_to_litert(run, tmp_path):
     from kgenre.serving.exporters import export_model
 

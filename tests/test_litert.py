@@ -90,7 +90,7 @@ def test_feature_converted_keeps_its_values(feature, quantization):
 
 
 # Of layers that efficientnet_lite0, convpool, crnn_parallel and tagger_crnn have too.
-SLOW = ("resnet50", "resnet18", "freqcnn", "squarecnn", "tempcnn", "convconvpool", "melcrop", "crnn", "fcn")
+SLOW = ("resnet50", "resnet18", "freqcnn", "squarecnn", "tempcnn", "convconvpool", "melcrop", "crnn", "bbnn", "fcn")
 
 
 @pytest.mark.parametrize("arch", [pytest.param(arch, marks=pytest.mark.soak if arch in SLOW else ()) for arch in ARCHS])

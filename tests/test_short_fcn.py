@@ -106,6 +106,7 @@ def test_fit_of_full_rank_equals_the_published_layers(taggers, images):
     np.testing.assert_allclose(network.predict(images[held_out], verbose=0), expected, atol=0.05 * expected.std())
 
 
+@pytest.mark.soak
 def test_fit_loses_less_the_higher_the_rank_and_the_more_maps(taggers, images):
     held_out = np.arange(len(images)) % 8 == 0
     small, few, large = (

@@ -487,6 +487,7 @@ def test_run_learns_the_band_of_a_genre_and_keeps_its_settings(made):
     assert main(["train", "--resume", "--out", str(run.folder)]) == 0
 
 
+@pytest.mark.soak
 def test_run_of_several_genres_a_track_trains_and_is_evaluated(tmp_path):
     several = np.array(["|".join(name for name in GENRES if name != genre) for genre in columns()["genre"]])
     arrays = {name: values for name, values in columns().items() if name != "genre"}

@@ -113,6 +113,7 @@ def test_drawn_weights_answer_as_pytorch(name, drawn_files):
     assert_same(Tagger(WEIGHTS[name], name), drawn_files[name], music(29.0))
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("name", ROWS)
 def test_published_weights_answer_as_pytorch(name, tmp_path, monkeypatch):
     row = WEIGHTS[name]

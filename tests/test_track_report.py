@@ -300,6 +300,7 @@ def test_page_of_a_song_may_be_written_again(song, tmp_path):
         write_track_pages(LevelModel(), pages, "kgenre report", DEFAULT_POLICY, NO_RUN, audio=False)
 
 
+@pytest.mark.soak
 def test_occlusion_hottest_cells_lower_the_class_more_than_random_ones(collection):
     """Deletion: 10 % of the cells are silenced, the hottest or any; of composed songs, by the default model."""
     model, rng, lost = open_model("default"), np.random.default_rng(0), []

@@ -157,6 +157,7 @@ def test_predict_with_a_tflite_file_that_has_a_rule_says_unsure_in_each_format(r
     assert (row["genre"], row["genres"]) == ("unsure", "")
 
 
+@pytest.mark.soak
 def test_export_of_a_run_with_a_rule_keeps_it_in_both_formats(run, tmp_path):
     import shutil
 
