@@ -70,10 +70,10 @@ def run_jobs(backend: str, *jobs: str) -> str:
     return done.stdout
 
 
-def assert_same(found: list, expected: list) -> None:
+def assert_same(found: list, expected: list, first_epoch: float = FIRST_EPOCH) -> None:
     assert [row[:2] for row in found] == [row[:2] for row in expected]
     for (epoch, step, loss), (*_, wanted) in zip(found, expected):
-        assert loss == pytest.approx(wanted, rel=0, abs=LATER if epoch else FIRST_EPOCH), (epoch, step)
+        assert loss == pytest.approx(wanted, rel=0, abs=LATER if epoch else first_epoch), (epoch, step)
 
 
 @pytest.fixture(scope="module", params=BACKENDS)
@@ -123,7 +123,7 @@ def test_several_genres_on_two_devices_take_the_steps_of_one(on_one, tmp_path):
     for n in (1, 2):
         (tmp_path / str(n)).mkdir()
         losses.append(trained(tmp_path / str(n), on_one[0], n, file=file, **changes))
-    assert_same(*losses)
+    assert_same(*losses, first_epoch=LATER)  # 2e-5 in the fourth step was measured, and less than 1e-5 before it
     one, two = (np.genfromtxt(tmp_path / n / "run" / "history.csv", delimiter=",", names=True) for n in "12")
     for name in one.dtype.names:
         if name not in ("seconds", "best"):
