@@ -641,7 +641,7 @@ def test_covers_are_shown_where_few_tracks_have_room_and_fetched_then(server, ta
 
     tab.route("**/cover/*", answer)
     opened(tab, server)
-    tab.evaluate("window.settled = 0; kgenre.map.whenSettled(() => { window.settled++; })")
+    tab.evaluate("window.settled = 0; kgenre.map.whenSettled(() => { window.settled++; }); kgenre.map.fit()")
     until(tab, "window.settled > 0")
     assert fetched == []  # on the whole map there is no room
     tab.evaluate("kgenre.map.view.centre(kgenre.tracks.x[5], kgenre.tracks.y[5]); kgenre.map.view.zoom(300)")

@@ -142,12 +142,14 @@ def test_stopped_run_goes_on_to_the_same_weights(pretrained, mels, tmp_path):
     run, _ = pretrained
     work = start.new_pretraining({**SMALL, "data": str(mels)}, tmp_path / "run", again=False)
     with pytest.raises(KeyboardInterrupt):
-        start.pretrain(work, StopsAfter("epoch   2"))
+        start.pretrain(work, StopsAfter("epoch   1"))
     assert not (work.run / "model.keras").exists()
     work = start.resumed_pretraining(work.run, {})
     start.pretrain(work)
+    histories = [pd.read_csv(each / "history.csv") for each in (work.run, run)]
+    # Sums of threads differ in their last bits, which steps of training enlarge.
+    np.testing.assert_allclose(*(history["loss"] for history in histories), rtol=2e-3)
     for one, other in zip(work.run.load_trained().weights, run.load_trained().weights, strict=True):
-        # Sums of threads differ in their last bits, which steps of training enlarge.
         np.testing.assert_allclose(one, other, atol=0.02)
     kept = [json.loads((each / "metrics.json").read_text())["epoch"] for each in (work.run, run)]
     assert kept[0] == kept[1]
@@ -169,7 +171,7 @@ def test_commands_that_need_genres_say_so(pretrained, mels, tmp_path, capsys):
     folder = str(run.folder)
     for command, flags in (
         (predict, [f"{mels}#0"]), (evaluate, []), (export, ["--out", str(tmp_path / "serving")]),
-        (baseline, ["--on", folder, "--data", str(mels)]),
+        (baseline, ["--on", folder, "--data", str(mels), "--out", str(tmp_path / "baseline")]),
     ):  # fmt: skip
         named = flags if command is baseline else ["--model", folder, *flags]
         assert command.main(named) == 2
@@ -220,6 +222,20 @@ def test_given_split_is_kept_without_its_test_tracks(tmp_path):
     assert protocol == "split given by the collection; 4 others are left out"
 
 
+@pytest.mark.parametrize("n", [5, 9, 12])
+def test_few_songs_leave_two_to_tell_from_each_other(n, tmp_path):
+    table = songs.load_songs(str(write_songs(tmp_path / "mels.npz", n=n)), "spectrogram")
+    counts = songs.split_songs(table, 0, splits=start.SPLITS, least=2)[0]["split"].value_counts()
+    assert counts["valid"] == 2 and counts["train"] == n - 2
+
+
+def test_split_of_one_valid_song_is_refused(tmp_path):
+    split = np.array(["train"] * 5 + ["valid"])
+    table = songs.load_songs(str(write_songs(tmp_path / "mels.npz", n=6, split=split)), "spectrogram")
+    with pytest.raises(KgenreError, match="too few songs for the valid split, which needs 2 or more. Received: 1 of 6"):
+        songs.split_songs(table, 0, splits=start.SPLITS, least=2)
+
+
 # --- faults ---------------------------------------------------------------------------------------
 
 
@@ -234,6 +250,8 @@ def test_given_split_is_kept_without_its_test_tracks(tmp_path):
         ({"balanced": True}, "`balanced` is of tracks with genres"),
         ({"label_share": 0.5}, "`label_share` is of tracks with genres"),
         ({"devices": 2}, "`devices` is of `kgenre train`"),
+        ({"accumulate": 2}, "`accumulate` is of `kgenre train`"),
+        ({"crops": "fixed"}, "`crops` is of `kgenre train`"),
         ({"contrast_temperature": 0.0}, "`contrast_temperature` must be from 0.01"),
     ],
 )

@@ -79,7 +79,7 @@ def _of_collection(data: str, progress: Progress) -> pd.DataFrame:
 
 
 def split_songs(
-    table: pd.DataFrame, seed: int, progress: Progress = SILENT, splits: tuple[str, ...] = SPLITS
+    table: pd.DataFrame, seed: int, progress: Progress = SILENT, splits: tuple[str, ...] = SPLITS, least: int = 1
 ) -> tuple[pd.DataFrame, str]:
     """The table with `split` and `group`, and one sentence on how it was split.
 
@@ -89,6 +89,10 @@ def split_songs(
 
     Args:
         splits: those that are needed; tracks that the collection gives to another are left out.
+        least: tracks that each of them needs.
+
+    Raises:
+        KgenreError: one of them has fewer.
     """
     others = ~table["split"].isin(("", *splits))
     table = table[~others].reset_index(drop=True)
@@ -98,15 +102,27 @@ def split_songs(
     unit, groups = next(found for found in candidates if len(set(found[1])) >= FOLDS or found[0] == "track")
     table = table.assign(group=pd.array(groups, dtype="string"))
     if set(splits) <= set(table["split"]):
-        return table[table["split"] != ""].reset_index(drop=True), f"split given by the collection{without}"
-    table["split"] = pd.array(_deal(table["kind"].to_numpy(), groups, seed, splits), dtype="string")
+        given = table[table["split"] != ""].reset_index(drop=True)
+        _check_counts(given, splits, least)
+        return given, f"split given by the collection{without}"
+    table["split"] = pd.array(_deal(table["kind"].to_numpy(), groups, seed, splits, least), dtype="string")
+    _check_counts(table, splits, least)
     name = "folder or album" if unit == "album" else unit
     part = "a tenth each is valid and test" if splits == SPLITS else f"a tenth is {splits[-1]}"
     return table, f"{part}, split by {name}, seed {seed}{without}"
 
 
-def _deal(kinds: np.ndarray, groups: np.ndarray, seed: int, splits: tuple[str, ...]) -> np.ndarray:
-    """One of `splits` for each track."""
+def _check_counts(table: pd.DataFrame, splits: tuple[str, ...], least: int) -> None:
+    for name in splits:
+        if (n := int((table["split"] == name).sum())) < least:
+            raise KgenreError(
+                f"too few songs for the {name} split, which needs {least} or more. Received: {n} of {len(table)}. "
+                "Name more music with --data, or another split."
+            )
+
+
+def _deal(kinds: np.ndarray, groups: np.ndarray, seed: int, splits: tuple[str, ...], least: int = 1) -> np.ndarray:
+    """One of `splits` for each track; a tenth, or as many tenths as hold `least` tracks, for each but the first."""
     split = np.full(len(groups), splits[0], dtype=object)
     if pd.Series(kinds).value_counts().max() < FOLDS:  # folds need as many tracks of some kind
         kinds = np.full(len(groups), "")
@@ -114,6 +130,8 @@ def _deal(kinds: np.ndarray, groups: np.ndarray, seed: int, splits: tuple[str, .
     if len(folds) < len(splits):
         number = np.unique(groups, return_inverse=True)[1] % len(splits)
         return np.array(splits, dtype=object)[number]
-    for name, (_, rows) in zip(splits[1:], folds):
-        split[rows] = name
+    rest = iter(folds)
+    for name in splits[1:]:
+        while (split == name).sum() < least and (fold := next(rest, None)):
+            split[fold[1]] = name
     return split

@@ -79,7 +79,7 @@ def fit_pairs(settings: RunSettings, own: PretrainingSettings, run: Run, progres
 def pair_plan(settings: RunSettings, n_tracks: int) -> PairPlan:
     training, crops = settings.training, settings.cropping.crops_per_track
     own = (crops, training.batch_size, training.seed)
-    return PairPlan(n_tracks, *own, n_steps=training.steps_per_epoch, accumulate=training.accumulate)
+    return PairPlan(n_tracks, *own, n_steps=training.steps_per_epoch)
 
 
 def valid_batch(training: TrainingSettings, n_tracks: int) -> int:

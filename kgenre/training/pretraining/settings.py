@@ -36,6 +36,7 @@ WITHOUT = {
     **dict.fromkeys(
         ("label_share", "balanced", "positive_weights"), "is of tracks with genres, and pre-training needs none"
     ),
+    "accumulate": "is of `kgenre train`: a song is told from the others of one step, however many make an update",
     "crops": "is of `kgenre train`: what is told apart are random slices of songs",
     "init": "is of `kgenre train`, which can begin with pre-trained weights",
     "devices": "is of `kgenre train`: a song is told from the others of the whole batch, of which a device has a share",

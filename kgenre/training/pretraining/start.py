@@ -19,6 +19,7 @@ from kgenre.training.songs import load_songs, split_songs
 from kgenre.training.start import check_read, new_run, resolve, resumed_settings, run_facts, usable_tracks
 
 SPLITS = ("train", "valid")
+LEAST_SONGS = 2  # of each split: a song is told from another
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def begin(work: Pretraining, progress: Progress = SILENT) -> Pretraining:
     check_read(settings)
     tracks = load_songs(settings.data, settings.input, progress)
     tracks, failures, shapes = usable_tracks(settings, tracks, progress)
-    tracks, protocol = split_songs(tracks, settings.training.seed, progress, SPLITS)
+    tracks, protocol = split_songs(tracks, settings.training.seed, progress, SPLITS, LEAST_SONGS)
     counts = ", ".join(f"{(tracks['split'] == split).sum()} {split}" for split in SPLITS)
     progress.line(f"{settings.data}: {len(tracks)} songs: {counts}\nprotocol: {protocol}")
     resolved = resolve(settings, tracks, shapes)
