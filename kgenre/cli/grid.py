@@ -64,7 +64,7 @@ def named_features(args: argparse.Namespace) -> list[str]:
 
 
 def networks(args: argparse.Namespace, given: dict) -> list[dict]:
-    """The selectors of each network that is named: its architecture, its feature where that is said, all of a recipe."""
+    """The selectors of each network that is named: its architecture, its feature if said; all of a recipe."""
     if args.preset:
         found = [recipe.settings for recipe in preset_recipes(args) if recipe.command == "train"]
         names = [one.name for one in SELECTORS if one.name != "feature" or not holds_spectrograms(given)]

@@ -136,7 +136,7 @@ def check_budget(preset: Preset, hours: float | None) -> None:
     """Raises KgenreError for a budget where no recipe is of a network."""
     if hours is not None and _without_networks(preset.recipes):
         raise KgenreError(
-            f"`--budget` is of networks, and no recipe is of one. Received: --budget {hours:g}. Name some with --preset, "
+            f"`--budget` is of networks, and no recipe is of one. Received: --budget {hours:g}. Name some, "
             "or leave it out."
         )
 
