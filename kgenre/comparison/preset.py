@@ -92,8 +92,8 @@ def _check_recipes(recipes: Sequence[Recipe], vectors: str | None) -> None:
             )
     if vectors and all(recipe.settings.get("on") != EMBEDDINGS for recipe in recipes):
         raise KgenreError(
-            f"`--on` with --preset takes the place of the embeddings of {EMBEDDINGS}, and no recipe has them. Received: "
-            f"--on {vectors}. Name genre_pred/embeddings, or leave it out."
+            f"`--on` with --preset takes the place of the embeddings of {EMBEDDINGS}, and no recipe has them. "
+            f"Received: --on {vectors}. Name genre_pred/embeddings, or leave it out."
         )
 
 
