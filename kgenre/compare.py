@@ -41,7 +41,7 @@ def main(argv=None) -> int:
 
 def _any(args: argparse.Namespace, selected: dict):
     """The settings that any of the networks has."""
-    choices = [{**selected, **chosen} for chosen in grid.networks(args, selected)] or [selected]
+    choices = [{**chosen, **selected} for chosen in grid.networks(args, selected)] or [selected]
     found = applicable_to_any(config_values(args.config, selected), choices)
     sections = {title: [one for one in own if one.name not in grid.GRID] for title, own in found.sections.items()}
     return type(found)(sections, [one for one in found.others if one.name not in grid.GRID])

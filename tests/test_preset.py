@@ -81,6 +81,12 @@ def test_rows_take_the_flags_that_are_given_and_refuse_those_they_lack():
         (["--preset", "cnn_rnn", "--budget", "0"], "`--budget` must be above 0 CPU-hours. Received: 0."),
         (["--preset", "genre_pred", "--on", "a.npz,b.npz"], "`--on` with --preset is one file"),
         (["--preset", "cnn_rnn", "--seeds", "0"], "`--seeds` must be at least 1"),
+        (["--preset", "demo"], "Received: demo, which is in none. Type `kgenre train --config demo`."),
+        (["--preset", "cnn_rnn/classical", "--budget", "1"], "`--budget` is of networks"),
+        (["--preset", "cnn_rnn/classical", "--epochs", "1"], "`epochs` is a setting of networks"),
+        (["--preset", "cnn_rnn/bbnn", "--on", "a.npz"], "no recipe has them. Received: --on a.npz."),
+        (["--preset", "cnn_rnn/bbnn,cnn_rnn/classical/lda", "--label-share", "0.1"], "or cnn_rnn/classical/lda."),
+        (["--preset", "song_genre/crops/sgd", "--momentum", "2"], "Received: momentum=2.0"),
     ],
 )
 def test_preset_refuses_in_one_line(tmp_path, capsys, flags, words):
@@ -113,6 +119,12 @@ def test_row_that_was_begun_keeps_its_epochs(tmp_path):
     hours = 10 / 60 * os.cpu_count()
     first, _ = within_budget(preset, cost, hours, tmp_path)
     keep_settings(first.rows, tmp_path)
+    assert [row.settings["epochs"] for row in as_begun(preset, tmp_path).rows] == [20]  # nothing is begun yet
+    more, _ = within_budget(preset, cost, 2 * hours, tmp_path)
+    assert [row.settings["epochs"] for row in more.rows] == [11]
+    keep_settings(more.rows, tmp_path)
+    keep_settings(first.rows, tmp_path)
+    first.rows[0].folder(tmp_path).mkdir()
     again, _ = within_budget(preset, cost, 3 * hours, tmp_path)
     assert [row.settings["epochs"] for row in again.rows] == [5]
     assert [row.settings["epochs"] for row in as_begun(preset, tmp_path).rows] == [5]

@@ -1,8 +1,8 @@
 """`kgenre baseline --config NAME|FILE`: a recipe of classic classifiers, below the flags that are given."""
 
-from kgenre.audio.inputs import SPECTROGRAM, input_of
 from kgenre.core.errors import KgenreError
 from kgenre.recipes import Recipe, open_recipe
+from kgenre.training.config import holds_spectrograms
 
 DEFAULTS = {"on": None, "classifier": "svc_rbf", "pca": "none", "pool": None, "selection": "valid", "layer": None}
 
@@ -27,7 +27,7 @@ def baseline_values(config: str | None, data: str, given: dict) -> dict:
     Raises:
         KgenreError: as `baseline_recipe`; or nothing says what the vectors are.
     """
-    own = recipe_values(baseline_recipe(config), data) if config else {}
+    own = recipe_values(baseline_recipe(config), {"data": data}) if config else {}
     given = {name: value for name, value in given.items() if name in DEFAULTS and value is not None}
     values = {**DEFAULTS, **own, **given}
     if values["on"] is None:
@@ -35,6 +35,6 @@ def baseline_values(config: str | None, data: str, given: dict) -> dict:
     return {**values, "pca": str(values["pca"])}
 
 
-def recipe_values(recipe: Recipe, data: str) -> dict:
-    """The settings of a recipe of classifiers for the collection of `--data`."""
-    return {**recipe.settings, **((recipe.spectrograms or {}) if input_of(data) == SPECTROGRAM else {})}
+def recipe_values(recipe: Recipe, given: dict) -> dict:
+    """The settings of a recipe of classifiers for the collection that `data`, and `input` if it is given, name."""
+    return {**recipe.settings, **((recipe.spectrograms or {}) if holds_spectrograms(given) else {})}

@@ -9,6 +9,7 @@ from kgenre.core.errors import KgenreError
 from kgenre.features import FEATURES
 from kgenre.recipes import Recipe, select_recipes
 from kgenre.recipes.catalogue import ALL
+from kgenre.training.applicable import SELECTORS
 from kgenre.training.config import config_values, holds_spectrograms, named_config
 
 GRID = ("arch", "feature")  # selectors that a grid takes several of
@@ -63,12 +64,12 @@ def named_features(args: argparse.Namespace) -> list[str]:
 
 
 def networks(args: argparse.Namespace, given: dict) -> list[dict]:
-    """The selectors of each network that is named: its architecture, and its feature where that is said."""
+    """The selectors of each network that is named: its architecture, its feature if said; all of a recipe."""
     if args.preset:
         found = [recipe.settings for recipe in preset_recipes(args) if recipe.command == "train"]
-        names = ("arch",) if holds_spectrograms(given) else GRID
+        names = [one.name for one in SELECTORS if one.name != "feature" or not holds_spectrograms(given)]
         chosen = [{name: own[name] for name in names if name in own} for own in found]
-        return list({tuple(one.items()): one for one in chosen}.values())
+        return list({repr(one): one for one in chosen}.values())
     features = [{"feature": names} for names in named_features(args)] or [{}]
     return [{"arch": arch, **feature} for arch in named_archs(args) for feature in features]
 

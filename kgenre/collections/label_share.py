@@ -7,6 +7,10 @@ from kgenre.collections.labels import strata
 from kgenre.core.genres import split_genres
 
 
+def share_text(share: float, seed: int) -> str:
+    return f"{share:g} of each genre, seed {seed}"
+
+
 def draw_labelled(tracks: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame, str]:
     """The tracks without those train tracks that are not drawn, and what the protocol says of it; valid and test stay.
 
@@ -32,5 +36,5 @@ def draw_labelled(tracks: pd.DataFrame, share: float, seed: int) -> tuple[pd.Dat
             known.update(own[row])
     kept = (tracks["split"] != "train").to_numpy()
     kept[sorted(drawn)] = True
-    sentence = f"; {len(drawn)} of {len(rows)} train tracks drawn, {share:g} of each genre, seed {seed}"
+    sentence = f"; {len(drawn)} of {len(rows)} train tracks drawn, {share_text(share, seed)}"
     return tracks[kept].reset_index(drop=True), sentence

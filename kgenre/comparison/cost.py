@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kgenre.audio.inputs import SPECTROGRAM
+from kgenre.collections.label_share import draw_labelled
 from kgenre.collections.splits import Collection, trainable_genres
 from kgenre.comparison.process import call_in_process
 from kgenre.core.errors import KgenreError
@@ -88,9 +89,12 @@ def measure_cost(settings: RunSettings, collection: Collection) -> Cost:
     from kgenre.training.plan import training_plan
 
     loaded = time.monotonic() - began
+    genres = trainable_genres(collection.table, collection.name)
+    tracks, _ = draw_labelled(collection.table, settings.training.label_share, settings.training.seed)
+    collection = dataclasses.replace(collection, table=tracks)
     settings = _settled(settings, collection)
     rows = {split: collection.rows(split) for split in ("train", "valid", "test")}
-    task = collection.make_task(trainable_genres(collection.table, collection.name))
+    task = collection.make_task(genres)
     targets = task.targets(rows["train"])
     paths = list(rows["train"]["path"])
     reader = open_reader(settings.slice_spec, policy=settings.reader.policy)

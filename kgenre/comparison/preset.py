@@ -9,9 +9,9 @@ from pathlib import Path
 
 from kgenre.baselines.config import recipe_values
 from kgenre.comparison.cost import Cost
-from kgenre.comparison.rows import OF_CLASSIFIERS, Row, classifier_row
+from kgenre.comparison.rows import OF_CLASSIFIERS, Row, check_given, check_label_share, classifier_row
 from kgenre.core.errors import KgenreError
-from kgenre.recipes import Recipe
+from kgenre.recipes import SYSTEMS, Recipe
 from kgenre.training.config import config_values, holds_spectrograms
 from kgenre.training.settings import RunSettings
 
@@ -55,10 +55,14 @@ def make_preset(recipes: Sequence[Recipe], given: dict, seeds: int, vectors: str
         vectors: a file of embeddings in place of VGGish's, or None.
 
     Raises:
-        KgenreError: no collection, or a setting that a recipe's network does not have.
+        KgenreError: no collection; a recipe without a table; embeddings that no recipe takes; or a setting that a
+            recipe's network does not have, or that no row has.
     """
+    _check_recipes(recipes, vectors)
     if "data" not in given:
         raise KgenreError("`kgenre compare` needs a collection. Name it with --data.")
+    if _without_networks(recipes):
+        check_given(given, "with --preset")
     reasons, instead, made = {}, {}, []
     for recipe in recipes:
         reason, own = _settings(recipe, given, vectors)
@@ -68,11 +72,33 @@ def make_preset(recipes: Sequence[Recipe], given: dict, seeds: int, vectors: str
         made.append((recipe, own))
         if told := _instead(recipe, own, given):
             instead[recipe.name] = told
+    if classifiers := [recipe.name for recipe, _ in made if recipe.command == "baseline"]:
+        others = " and the other classifiers" if len(classifiers) > 1 else ""
+        check_label_share(given.get("label_share", 1), classifiers[0] + others)
     shared = RunSettings.compose({name: value for name, value in given.items() if name in OF_CLASSIFIERS})
     first = shared.training.seed
     rows = [_row(recipe, own, given, shared, seed) for seed in range(first, first + seeds) for recipe, own in made]
     epochs = {row.configuration: row.settings["epochs"] for row in rows if row.network}
     return Preset(recipes, rows, reasons, instead, epochs)
+
+
+def _check_recipes(recipes: Sequence[Recipe], vectors: str | None) -> None:
+    """Raises KgenreError for a recipe of no system's table, and for embeddings that no recipe takes."""
+    for recipe in recipes:
+        if recipe.system not in SYSTEMS:
+            raise KgenreError(
+                f"`--preset` makes the tables of {', '.join(SYSTEMS)}. Received: {recipe.name}, which is in none. "
+                f"Type `{recipe.line}`."
+            )
+    if vectors and all(recipe.settings.get("on") != EMBEDDINGS for recipe in recipes):
+        raise KgenreError(
+            f"`--on` with --preset takes the place of the embeddings of {EMBEDDINGS}, and no recipe has them. "
+            f"Received: --on {vectors}. Name genre_pred/embeddings, or leave it out."
+        )
+
+
+def _without_networks(recipes: Sequence[Recipe]) -> bool:
+    return all(recipe.command == "baseline" for recipe in recipes)
 
 
 def _settings(recipe: Recipe, given: dict, vectors: str | None) -> tuple[str, dict]:
@@ -82,7 +108,7 @@ def _settings(recipe: Recipe, given: dict, vectors: str | None) -> tuple[str, di
     if holds_spectrograms(given) and recipe.spectrograms is None:
         return "needs audio" + (", or embeddings with --on" if recipe.settings.get("on") == EMBEDDINGS else ""), {}
     if recipe.command == "baseline":
-        return "", recipe_values(recipe, given["data"])
+        return "", recipe_values(recipe, given)
     return "", config_values(recipe, given)
 
 
@@ -104,6 +130,15 @@ def _row(recipe: Recipe, own: dict, given: dict, shared: RunSettings, seed: int)
     except KgenreError as error:
         raise KgenreError(f"{recipe.name}: {error}") from error
     return Row.of_network(configuration(recipe), settings)
+
+
+def check_budget(preset: Preset, hours: float | None) -> None:
+    """Raises KgenreError for a budget where no recipe is of a network."""
+    if hours is not None and _without_networks(preset.recipes):
+        raise KgenreError(
+            f"`--budget` is of networks, and no recipe is of one. Received: --budget {hours:g}. Name some, "
+            "or leave it out."
+        )
 
 
 def within_budget(preset: Preset, costs: dict[str, Cost], hours: float, out: Path) -> tuple[Preset, dict[str, Cost]]:
@@ -141,5 +176,5 @@ def as_begun(preset: Preset, out: Path) -> Preset:
 
 def _begun(row: Row, out: Path) -> int | None:
     """The epochs that a row was begun with."""
-    path = row.settings_file(out)
-    return json.loads(path.read_text(encoding="utf-8"))["epochs"] if path.is_file() else None
+    path = row.settings_file(out)  # which is there before the row is begun
+    return json.loads(path.read_text(encoding="utf-8"))["epochs"] if row.begun(out) and path.is_file() else None

@@ -55,6 +55,9 @@ class Row:
     def log(self, out: Path) -> Path:
         return out / "logs" / f"{self.name}.log"
 
+    def begun(self, out: Path) -> bool:
+        return self.folder(out).exists()
+
     def finished(self, out: Path) -> bool:
         return (self.folder(out) / "metrics.json").is_file()
 
@@ -65,7 +68,7 @@ class Row:
             vectors = out / "vectors" / self.shares
             kept = ["--vectors", str(vectors), "--out", str(self.folder(out))]
             return [*python, "kgenre.baseline", *_flags(self.settings), *kept]
-        begun = ["--resume"] if self.folder(out).exists() else []
+        begun = ["--resume"] if self.begun(out) else []
         own = ["--config", str(self.settings_file(out)), "--out", str(self.folder(out))]
         return [*python, "kgenre.train", *own, *begun]
 
@@ -96,7 +99,7 @@ def grid_rows(
     if "data" not in {**file_values, **given}:
         raise KgenreError("`kgenre compare` needs a collection. Name it with --data.")
     if not archs:
-        _check_given(given)
+        check_given(given, "with --arch")
     rows = network_rows(file_values, given, archs, features, seeds)
     names = list(dict.fromkeys(name for one in classifiers for name in classifier_names(one)))
     settings = rows[0].network if rows else RunSettings.compose(file_values, given)
@@ -107,11 +110,22 @@ def grid_rows(
 OF_CLASSIFIERS = (*CollectionOptions.model_fields, "data", "seed", "input", "workers", "max_bad_share", "decoder")
 
 
-def _check_given(given: dict) -> None:
-    """Raises KgenreError for a setting of networks where there are none."""
+def check_given(given: dict, how: str) -> None:
+    """Raises KgenreError for a setting of networks where there are none; `how` to name some, in words."""
     for name in given:
         if name not in OF_CLASSIFIERS:
-            raise KgenreError(f"`{name}` is a setting of networks. Name some with --arch, or leave it out.")
+            raise KgenreError(
+                f"`{name}` is a setting of networks, and no row is one. Name some {how}, or leave it out."
+            )
+
+
+def check_label_share(share: float, classifiers: str) -> None:
+    """Raises KgenreError where networks learn from a share of the labels; `classifiers`: what names them."""
+    if share < 1:
+        raise KgenreError(
+            "`label_share` is of networks: classic classifiers would be given all labels beside them. Received: "
+            f"label_share={share:g}. Leave out --label-share or {classifiers}."
+        )
 
 
 def network_rows(
@@ -154,11 +168,8 @@ def classifier_rows(settings: RunSettings, names: Sequence[str], on: Sequence[st
     Raises:
         KgenreError: networks learn from a share of the labels, and classifiers would be given all.
     """
-    if names and settings.training.label_share < 1:
-        raise KgenreError(
-            "`label_share` is of networks: classic classifiers would be given all labels beside them. Received: "
-            f"label_share={settings.training.label_share:g}. Leave out --label-share or --classifier."
-        )
+    if names:
+        check_label_share(settings.training.label_share, "--classifier")
     rows, first = [], settings.training.seed
     for source in on:
         for name in names:
@@ -193,6 +204,8 @@ def _flags(settings: dict) -> list[str]:
 def keep_settings(rows: Sequence[Row], out: Path) -> None:
     """Writes the settings of each row into the folder; those that are there must be the same.
 
+    Epochs may differ of a row that was not begun: a budget leaves it others.
+
     Raises:
         KgenreError: two rows of one name, or a row that was begun with other settings.
     """
@@ -202,7 +215,8 @@ def keep_settings(rows: Sequence[Row], out: Path) -> None:
     for row in rows:
         path = row.settings_file(out)
         before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else row.settings
-        for name in sorted({*before, *row.settings} - SAME_RESULT):
+        free = SAME_RESULT if row.begun(out) else SAME_RESULT | {"epochs"}
+        for name in sorted({*before, *row.settings} - free):
             if before.get(name) != row.settings.get(name):
                 raise KgenreError(
                     f"{out}: holds {row.name} of other settings. Received: {name}={row.settings.get(name)}, begun with "

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kgenre.comparison.compare import compare, estimate, kept_costs
 from kgenre.comparison.cost import Cost
-from kgenre.comparison.preset import Preset, as_begun, configuration, within_budget
+from kgenre.comparison.preset import Preset, as_begun, check_budget, configuration, within_budget
 from kgenre.comparison.rows import Row
 from kgenre.comparison.table import Comparison, markdown, metric_text
 from kgenre.core.files import make_output_folder, write_text
@@ -23,7 +23,12 @@ class Systems:
     """
 
     def __init__(self, preset: Preset, out: Path, budget: float | None, command: str, progress: Progress = SILENT):
-        """budget: CPU-hours a run of a network, or None. command: the command line, for the tables."""
+        """budget: CPU-hours a run of a network, or None. command: the command line, for the tables.
+
+        Raises:
+            KgenreError: a budget, and no recipe of a network.
+        """
+        check_budget(preset, budget)
         self.preset, self.out, self.budget, self.command, self.progress = preset, out, budget, command, progress
         self.costs: dict[str, Cost] = {}
         self.failed: dict[str, str] = {}

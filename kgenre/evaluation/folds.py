@@ -12,6 +12,7 @@ import pandas as pd
 
 from kgenre.collections import load_collection
 from kgenre.collections.folds import check_folds, fold_collections, fold_options
+from kgenre.collections.label_share import share_text
 from kgenre.collections.splits import Collection
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_json, write_text
@@ -76,7 +77,7 @@ def folds_of(run: Run, asked: int | None, settings: RunSettings) -> int | None:
 
 def _begin(settings: RunSettings, run: Run, n_folds: int, progress: Progress) -> None:
     check_folds(settings.collection, n_folds)
-    seed = settings.training.seed
+    seed, share = settings.training.seed, settings.training.label_share
     whole = load_collection(
         settings.data,
         seed=seed,
@@ -85,12 +86,14 @@ def _begin(settings: RunSettings, run: Run, n_folds: int, progress: Progress) ->
         slice_spec=spec_to_cut(settings),
     )
     folds = fold_collections(whole, n_folds, seed, settings.collection.protocol, progress)
+    # Each fold draws its own when it begins; their numbers are in its protocol.
+    drawn = "" if share == 1 else f"; train tracks drawn in each fold, {share_text(share, seed)}"
     columns = {f"fold_{number}": fold.table["split"] for number, fold in enumerate(folds, 1)}
     facts = {
         "folds": n_folds,
         "task": whole.task,
         "parents": dict(whole.parents),
-        "protocol": folds[0].protocol.replace("fold 1 of", "cross-validation in"),
+        "protocol": folds[0].protocol.replace("fold 1 of", "cross-validation in") + drawn,
         "protocols": [fold.protocol for fold in folds],
         "leaky": whole.leaky,
         "asked": {},

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kgenre.audio.open_reader import open_reader
 from kgenre.collections import labelled_tracks
+from kgenre.collections.label_share import draw_labelled
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder, write_json, write_text
 from kgenre.core.progress import SILENT, Progress
@@ -118,7 +119,8 @@ def _collection(name: str, sources: _Sources):
 
 def _budget(settings: RunSettings, source: Source, progress: Progress) -> RunSettings:
     """The settings with the steps of the honest split, and no early stop."""
-    paths = list(source.honest.rows("train")["path"])
+    table, _ = draw_labelled(source.honest.table, settings.training.label_share, settings.training.seed)
+    paths = list(table.loc[table["split"] == "train", "path"])
     reader = open_reader(source.slice_spec, policy=settings.reader.policy)
     plan = training_plan(settings, [0] * len(paths), reader, paths, progress)
     return settings.replace(steps_per_epoch=plan.steps, patience=settings.training.epochs)
