@@ -45,6 +45,7 @@ def _leak(args: argparse.Namespace, given: dict) -> int:
     from kgenre.evaluation.leak.ladder import climb
     from kgenre.evaluation.leak.report import ladder_text
     from kgenre.evaluation.leak.rungs import RUNGS
+    from kgenre.training.run import network_of
     from kgenre.training.settings import RunSettings
 
     for name in OWN:
@@ -54,9 +55,10 @@ def _leak(args: argparse.Namespace, given: dict) -> int:
         raise KgenreError(f"`--seeds` must be at least 1. Received: {args.seeds}.")
     for name in args.rungs or ():
         check_known("rung", name, RUNGS)
-    values = {**_file_values(args, given), **given}
-    settings = RunSettings.compose(values)
-    if "data" not in values:
+    file_values = _file_values(args, given)
+    both = {**file_values, **given}
+    settings = RunSettings.compose(network_of(both.get("init")), file_values, given)
+    if "data" not in both:
         raise KgenreError("`kgenre leak` needs a collection. Name it with --data.")
     check_decoder(settings.reader.policy.decoder)
     out = args.out or Path("models") / f"leak-{settings.arch}-{Path(settings.data).stem}"

@@ -68,13 +68,13 @@ def _train(args: argparse.Namespace, given: dict) -> int:
     from kgenre.training.start import new_run, resumed_settings
 
     progress = cli.BarProgress()
-    given = {**_config_values(args, given), **given}
+    file_values = _config_values(args, given)
     run = Run(_run_to_resume(args)) if args.resume else None
     if run and run.begun:
-        settings = resumed_settings(run, given)
+        settings = resumed_settings(run, given, file_values=file_values)
         print(f"resuming {run.folder}")
     else:
-        settings, run = new_run(given, args.out, args.resume, progress)
+        settings, run = new_run(given, args.out, args.resume, progress, file_values)
     n_folds = folds_of(run, args.folds, settings)
     if not run.finished:
         check_decoder(settings.reader.policy.decoder)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from kgenre import cli
+from kgenre import cli, leak, train
 from kgenre.archs import ARCHS
 from kgenre.core.errors import KgenreError
 from kgenre.core.settings import settings_json
@@ -19,7 +19,7 @@ from kgenre.model.settings import ModelSettings
 from kgenre.model.tasks.single_label import SingleLabel
 from kgenre.serving.revisions import front_end_layers, revisions
 from kgenre.training.applicable import SELECTORS, applicable
-from kgenre.training.fit import compiled_model
+from kgenre.training.fit import compiled_model, initial_model
 from kgenre.training.run import Run
 from kgenre.training.settings import RunSettings, read_config
 from kgenre.training.start import resumed_settings
@@ -219,6 +219,53 @@ def test_later_table_beats_an_earlier_one_however_it_names_the_setting():
     assert {own.hop_length for own in config.features.values()} == {500}
 
 
+def settings_that_begin(monkeypatch, command, engine: str, *flags: str) -> RunSettings:
+    """What a command gives its engine, which is not run."""
+    begun = []
+
+    def begin(settings, *args):
+        begun.append(settings)
+        raise KgenreError("begun")
+
+    monkeypatch.setattr(engine, begin)
+    assert command.main([*flags]) == 2
+    return begun[0]
+
+
+COMMANDS = [(train, "kgenre.evaluation.finish.train_and_evaluate"), (leak, "kgenre.evaluation.leak.ladder.climb")]
+
+
+@pytest.mark.parametrize(("command", "engine"), COMMANDS)
+def test_flag_for_all_features_beats_the_file_that_names_one(command, engine, tmp_path, monkeypatch):
+    (tmp_path / "a.toml").write_text('data = "demo"\nfeature = "cqt,mfcc"\ncqt.hop_length = 1024\n')
+    flags = ["--image-height", "118", "--hop-length", "512", "--config", str(tmp_path / "a.toml")]
+    settings = settings_that_begin(monkeypatch, command, engine, *flags, "--out", str(tmp_path / "out"))
+    assert {name: own.hop_length for name, own in settings.features.items()} == {"cqt": 512, "mfcc": 512}
+
+
+@pytest.mark.parametrize(("command", "engine"), COMMANDS)
+def test_init_brings_the_network_of_its_run(command, engine, tmp_path, monkeypatch):
+    other = Run(tmp_path / "other")
+    other.folder.mkdir()
+    other.save_settings(config_of("bandattn", "logmel,mfcc", image_height=40))
+    flags = ["--data", "demo", "--init", str(other.folder), "--out", str(tmp_path / "out")]
+    settings = settings_that_begin(monkeypatch, command, engine, *flags, "--image-height", "41")
+    expected = other.load_settings().replace(image_height=41)
+    assert ModelSettings.values(settings) == ModelSettings.values(expected)
+
+
+def test_init_with_the_same_features_in_another_order_is_refused(tmp_path):
+    other = Run(tmp_path)
+    other.save_settings(config_of("bbnn", "logmel,mfcc"))
+    settings = config_of("bbnn", "mfcc,logmel", init=str(tmp_path))
+    with pytest.raises(KgenreError) as caught:
+        initial_model(settings, SingleLabel(("a", "b")))
+    assert str(caught.value) == (
+        "`init` needs the same features in the same order. Received: feature=mfcc,logmel, and "
+        f"{tmp_path} has feature=logmel,mfcc. Leave --feature out: it is then that of the run named by --init."
+    )
+
+
 def test_expanded_leaves_other_names_alone():
     assert expanded({"hop_length": 3, "seed": 1}, ()) == {"hop_length": 3, "seed": 1}
     assert expanded({"hop_length": 3, "seed": 1}, ("cqt",)) == {"hop_length": 3, "seed": 1}
@@ -320,8 +367,6 @@ def test_revisions_tell_each_feature_of_a_network():
 
 @pytest.fixture(scope="module")
 def run(collection, tmp_path_factory) -> Run:
-    from kgenre import train
-
     out = tmp_path_factory.mktemp("fusion") / "run"
     flags = ["--arch", "bandattn", "--feature", "logmel,mfcc", "--mfcc.hop-length", "512", "--hop-length", "256"]
     flags += ["--slice-seconds", "1.5", "--batch-size", "8", "--crops-per-track", "1", "--epochs", "1"]
@@ -346,6 +391,8 @@ def test_run_of_two_features_goes_on_with_its_own_settings_only(run):
     assert resumed_settings(run, {"hop_length": 256, "mfcc.hop_length": 512, "patience": 3}).training.patience == 3
     with pytest.raises(KgenreError, match="`mfcc.hop_length` of a run cannot change. Received: 256, begun with 512."):
         resumed_settings(run, {"hop_length": 256})
+    with pytest.raises(KgenreError, match="`mfcc.hop_length` of a run cannot change. Received: 256, begun with 512."):
+        resumed_settings(run, {"hop_length": 256}, file_values={"mfcc.hop_length": 512})
     run.save_settings(settings)
 
 

@@ -242,3 +242,10 @@ def test_configuration_that_names_spectrograms_keeps_its_own_settings():
     assert config_values(own, {"data": "fma_small"}) == own.settings
     assert "slice_seconds" not in config_values(own, {"data": "songs.csv", "input": "spectrogram"})
     assert config_values(None, {}) == {}
+
+
+def test_recipe_of_several_features_leaves_their_settings_out_on_spectrograms(tmp_path):
+    file = 'feature = "cqt,mfcc"\ncqt.hop_length = 1024\nepochs = 3\n[published]\naccuracy = 50.0\n[spectrograms]\n'
+    (tmp_path / "a.toml").write_text(file)
+    own = config_values(named_config(str(tmp_path / "a.toml")), SPECTROGRAMS)
+    assert own == {"epochs": 3} and RunSettings.compose(own, SPECTROGRAMS).training.epochs == 3

@@ -48,5 +48,5 @@ def holds_spectrograms(given: dict) -> bool:
 def of_audio() -> set[str]:
     """The settings that spectrograms which are given do not have, or that say how large one of audio becomes."""
     features = [row.settings for row in FEATURES.values()]
-    names = {*field_names([AudioSettings, *features]), "feature", "image_height", "image_width"}
+    names = {*field_names([AudioSettings, *features]), *every_name(), "feature", "image_height", "image_width"}
     return names - set(SpectrogramSettings.model_fields)

@@ -8,6 +8,7 @@ import numpy as np
 
 from kgenre.audio.open_reader import Reader, open_reader
 from kgenre.augment import build_augmentations
+from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 from kgenre.model.build import build_model, load_model
 from kgenre.model.tasks import Task
@@ -180,13 +181,28 @@ def initial_model(settings: RunSettings, task: Task) -> keras.Model:
     """The run's network as training begins with it: new, or with the weights of another run.
 
     Raises:
-        KgenreError: the other run has another network, or is not finished.
+        KgenreError: the other run has another network or other features, or is not finished.
     """
+    other = Run(settings.init) if settings.init is not None else None
+    if other:
+        _check_features(settings, other)
     model = untrained_model(settings, len(task.labels))
-    if settings.init is not None:
-        other = Run(settings.init)
+    if other:
         copy_weights(other.load_trained(), model, str(other.folder), tuple(other.load_labels()) == task.labels)
     return model
+
+
+def _check_features(settings: RunSettings, other: Run) -> None:
+    """Raises KgenreError where another run computes other features, or the same in another order.
+
+    The weights of their branches may have the same shapes. What the spectrograms of a file are of, no run knows.
+    """
+    before = other.load_settings().feature
+    if settings.feature and before and settings.feature != before:
+        raise KgenreError(
+            f"`init` needs the same features in the same order. Received: feature={settings.feature}, and "
+            f"{other.folder} has feature={before}. Leave --feature out: it is then that of the run named by --init."
+        )
 
 
 def untrained_model(settings: RunSettings, n_classes: int) -> keras.Model:

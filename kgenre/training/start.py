@@ -13,6 +13,7 @@ from kgenre.collections.splits import trainable_genres
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 from kgenre.features.several import expanded
+from kgenre.model.settings import merged
 from kgenre.model.tasks import Task
 from kgenre.training.run import Run, network_of, remove_parts, resume_command
 from kgenre.training.settings import RunSettings
@@ -21,19 +22,24 @@ from kgenre.training.settings import RunSettings
 CHANGEABLE_ON_RESUME = {"patience", "workers", "cache_gib", "max_bad_share", "devices"}
 
 
-def new_run(given: dict, out, again: bool, progress: Progress = SILENT) -> tuple[RunSettings, Run]:
+def new_run(
+    given: dict, out, again: bool, progress: Progress = SILENT, file_values: dict | None = None
+) -> tuple[RunSettings, Run]:
     """The effective settings and the run folder of a new run, checked before anything is made.
 
     Args:
-        given: settings of a file and of flags.
+        given: settings of flags.
         out: the run folder; None names it by architecture and time.
         again: start again where a kill came before there was anything to resume; the data must then be named,
             so that a misspelt --out does not start a run on the demo collection.
+        file_values: settings of a file, which flags beat, however either names them.
     """
-    settings = RunSettings.compose(network_of(given.get("init")), given)
+    file_values = file_values or {}
+    both = {**file_values, **given}
+    settings = RunSettings.compose(network_of(both.get("init")), file_values, given)
     run = Run(out or Path("models") / f"{settings.arch}-{time.strftime('%Y%m%d-%H%M%S')}")
     if again:
-        if "data" not in given:
+        if "data" not in both:
             raise KgenreError(
                 f"{run.folder}: no run to go on with. If it was stopped before its first line, type the first command "
                 "again; else name the run with --out."
@@ -44,7 +50,7 @@ def new_run(given: dict, out, again: bool, progress: Progress = SILENT) -> tuple
         raise KgenreError(
             f"{run.folder}: exists and is not empty. Name another --out, or add --resume to go on with it."
         )
-    if "data" not in given:
+    if "data" not in both:
         progress.line("no --data given: training on the demo collection")
     return settings, run
 
@@ -57,11 +63,12 @@ def unfinished_run(models: Path = Path("models")) -> Path:
     return max(begun, key=lambda path: (path / "config.json").stat().st_mtime)
 
 
-def resumed_settings(run: Run, given: dict, command: str = "train") -> RunSettings:
+def resumed_settings(run: Run, given: dict, command: str = "train", file_values: dict | None = None) -> RunSettings:
     """The run's own settings. What is given beside --resume may repeat them, or change what leaves their meaning alone.
 
     Args:
         command: that goes on with it.
+        file_values: settings of a file, which those that are given beat.
 
     Raises:
         KgenreError: another command began it; another value of a setting that cannot change, or a setting that the
@@ -73,7 +80,8 @@ def resumed_settings(run: Run, given: dict, command: str = "train") -> RunSettin
             f"{run.folder}: was begun by `kgenre {begun_by}`. Go on with `{resume_command(run.folder, begun_by)}`."
         )
     remove_parts(run.folder)
-    values, given = before.values(), expanded(given, tuple(before.features))
+    values = before.values()
+    given = merged(expanded(table, tuple(before.features)) for table in (file_values or {}, given))
     changeable = CHANGEABLE_ON_RESUME - ({"cache_gib", "devices"} if before.training.deterministic else set())
     for name, value in given.items():
         if name in changeable or name not in values:
