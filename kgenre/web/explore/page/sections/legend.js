@@ -11,7 +11,7 @@ import { css, rampColour } from "shared/colours.js";
 import { context2d } from "shared/canvas.js";
 import { button, byId, el, redraw } from "shared/dom.js";
 import { percent } from "shared/text.js";
-import { openLegend } from "page/ui/legend_chip.js";
+import { legendChipButton, openLegend } from "page/ui/legend_chip.js";
 
 const RAMP_STEPS = 120;
 const MAX_DOTS = 4; // of the chip
@@ -38,18 +38,7 @@ export function legendSection(page) {
 
 /** @param {Page} page */
 function legendChip({ store }) {
-  const chip = byId("legend-button", HTMLButtonElement), legend = byId("legend", HTMLElement);
-  const isOpen = () => legend.classList.contains("open");
-  chip.addEventListener("click", () => openLegend(!isOpen()));
-  document.addEventListener("pointerdown", ({ target }) => {
-    if (target instanceof Node && !chip.contains(target) && !legend.contains(target)) openLegend(false);
-  });
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || event.defaultPrevented || !isOpen() || !chip.checkVisibility() || document.querySelector("dialog[open]")) return;
-    event.preventDefault();
-    openLegend(false);
-    if (legend.contains(document.activeElement)) chip.focus();
-  });
+  const chip = legendChipButton();
   let before = store.state.colouring;
   store.subscribe(["colouring"], ({ colouring }) => {
     if (colouring === TAG_COLOURING && before !== colouring) openLegend(true); // the field of the tag is there
