@@ -11,7 +11,7 @@ import { UNSURE } from "page/core/tracks.js";
 import { failuresText, showFailures } from "page/ui/failures.js";
 import { sizeOf } from "page/ui/track_parts.js";
 import { NEUTRAL, css, labelColour } from "shared/colours.js";
-import { count, musicLength } from "shared/text.js";
+import { musicLength } from "shared/text.js";
 import { button, byId, el, redraw } from "shared/dom.js";
 
 const MAX_GENRES = 10;
