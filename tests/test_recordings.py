@@ -178,7 +178,7 @@ def test_explorer_file_that_is_gone_leaves_its_recording_to_the_next(library, pl
     assert poor in listed and rich not in listed
     library.mark_removed([poor])
     explorer.refresh([os.fsencode(place / "a mix/track.ogg")])
-    with pytest.raises(KgenreError, match="No track of level has the id"):
+    with pytest.raises(KgenreError, match="No recording of level has the id"):
         explorer.track(rich)
 
 

@@ -95,7 +95,7 @@ def retrain(
         KgenreError: a model of several genres a track, no genre is given, or no track with a genre is analysed.
     """
     if not genres:
-        raise KgenreError("Retraining needs at least one correction. Select tracks and correct their genre first.")
+        raise KgenreError("Retraining needs at least one correction. Select recordings and correct their genre first.")
     if task.several:
         raise KgenreError(
             "Retraining is for models of one genre a track. Received: a model of several. The corrections are kept."
@@ -149,7 +149,7 @@ def collect(
             rows = rows[:SLICES_PER_ANCHOR]
             anchors[place : place + 1] = [(track, embeddings[rows], probabilities[rows])]
     if not labelled:
-        raise KgenreError("None of the corrected tracks is analysed by this model. Run `kgenre explore DIR` first.")
+        raise KgenreError("None of the corrected recordings is analysed by this model. Run `kgenre explore DIR` first.")
     own = _slices(labelled, len(names), CORRECTION_WEIGHT)
     targets = np.eye(len(names), dtype="float32")[[numbers[track] for track in own.tracks.tolist()]]
     return replace(own, targets=targets), _slices(anchors, len(names), 1.0) if anchors else None, predicted

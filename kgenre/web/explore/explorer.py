@@ -163,7 +163,7 @@ class Explorer:
         self.library.path_of(track)
         row = row_of(self.ids, track)
         if row is None:
-            raise KgenreError(f"{self.space.name} has not analysed the track with the id {track}.")
+            raise KgenreError(f"{self.space.name} has not analysed the recording with the id {track}.")
         return row
 
     def held(self, tracks: Sequence[int]) -> dict[int, list[int]]:
@@ -192,7 +192,7 @@ class Explorer:
         """
         of_use = self.library.analysed(self.space, every := self.recordings.files(track))
         if not of_use:
-            raise KgenreError(f"No track of {self.space.name} has the id {track}. Load the page again.")
+            raise KgenreError(f"No recording of {self.space.name} has the id {track}. Load the page again.")
         return [one for one in every if one in of_use]
 
     def file(self, track: int) -> int:
@@ -290,7 +290,7 @@ class Explorer:
     def playlist(self, tracks: Sequence[int], kind: str) -> bytes:
         writers = {"m3u8": m3u8, "csv": csv_text}
         if kind not in writers or not tracks:
-            raise KgenreError(f"`kind` must be one of {', '.join(writers)}, of at least one track. Received: {kind}.")
+            raise KgenreError(f"`kind` must be one of {', '.join(writers)}, of at least one recording. Received: {kind}.")
         songs = self.songs(tracks)
         if kind == "csv" and self.space.tags:
             songs = songs.assign(tags=self.tag_texts(tracks))

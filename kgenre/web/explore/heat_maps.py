@@ -24,7 +24,7 @@ def heat_map(explorer: Explorer, track: int, number: int, start: float | None = 
     if start is not None:
         number = int(np.abs(starts - start).argmin())
     if not 0 <= number < len(starts):
-        raise KgenreError(f"The track has the slices 0 to {len(starts) - 1}. Received: {number}.")
+        raise KgenreError(f"The recording has the slices 0 to {len(starts) - 1}. Received: {number}.")
     label = int(explorer.space.task.main(aggregate(by_slice)))
     spec = model.slice_spec
     with explorer.lock:

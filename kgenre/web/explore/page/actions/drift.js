@@ -15,9 +15,11 @@ export function toggleDrift(page) {
   return page.store.state.drift ? page.store.set({ drift: null }) : begin(page);
 }
 
-/** Begins with what is played, the current track, or one at random. @param {Page} page */
+/** Begins with what is played, the current track, or one at random; goes on where it is paused. @param {Page} page */
 export function startDrift(page) {
-  if (!page.store.state.drift) attempt(page, begin(page));
+  const { state } = page.store;
+  if (!state.drift || !state.playback) attempt(page, begin(page));
+  else if (!isPlaying(state)) setPaused(page, false);
 }
 
 /** @param {Page} page */

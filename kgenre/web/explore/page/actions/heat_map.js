@@ -6,7 +6,7 @@ import { say } from "page/actions/notices.js";
 /** Asks for the heat-map of the chosen slice. @param {Page} page */
 export async function explainGenre(page) {
   const { source, store, tracks } = page, { current: row, details, slice, heatMapPending } = store.state;
-  if (!details) return say(page, "Click a recording first.");
+  if (!details) return say(page, "Choose a recording first.");
   if (!source.heatMap || heatMapPending) return;
   store.set({ heatMapPending: { row, slice } });
   try {

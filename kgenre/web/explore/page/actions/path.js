@@ -11,7 +11,7 @@ const LENGTH = 12; // tracks, with both ends
 /** From the current track to the one that is clicked next; ends the waiting where it waits. @param {Page} page */
 export function startPath(page) {
   const { current, pathFrom } = page.store.state;
-  if (current < 0) return say(page, "Click a recording first: the path begins there.");
+  if (current < 0) return say(page, "Choose a recording first: the path begins there.");
   page.store.set({ pathFrom: pathFrom >= 0 ? -1 : current });
 }
 

@@ -9,6 +9,7 @@ import { detailsOf, isPlaying, playRow, startOf } from "page/actions/playback.js
 import { exportRows } from "page/actions/selection.js";
 import { revealTrack } from "page/actions/tracks.js";
 import { NoAnswer } from "page/core/no_answer.js";
+import { hasMouse } from "page/core/pointer.js";
 import { placedAt, queueOf, withoutRows } from "page/core/queue.js";
 import { isTyping } from "shared/dom.js";
 
@@ -36,7 +37,7 @@ export function playQueue(page, queue) {
 /** N or P: through the queue; where there is none, through the selection, the hits or the nearest. @param {Page} page @param {1 | -1} by */
 export async function step(page, by) {
   const { clickPlays, current } = page.store.state, given = page.store.state.queue ?? queuesAtHand(page, true)[0];
-  if (!given) return say(page, "Select or search recordings first; N and P go through them.");
+  if (!given) return say(page, `Select or search recordings first; ${hasMouse ? "N and P go" : "previous and next go"} through them.`);
   const queue = page.store.state.queue ?? /** @type {Queue} */ (placedAt(given, current));
   page.store.set({ queue });
   const place = await placeBeside(page, by);

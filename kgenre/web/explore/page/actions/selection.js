@@ -23,7 +23,7 @@ export function toggleSelected(page, row) {
 export function dropGone(page) {
   const { store, tracks } = page, { selection, selected, hover, pathFrom, near, neighbours, path, queue } = store.state;
   const isThere = (/** @type {number} */ row) => !tracks.gone[row];
-  const kept = selection.filter(isThere);
+  const kept = selection.every(isThere) ? selection : selection.filter(isThere);
   store.set({
     gone: tracks.fileIds.length - tracks.filesThere, hover: hover && isThere(hover.row) ? hover : null,
     pathFrom: pathFrom >= 0 && isThere(pathFrom) ? pathFrom : -1, path: path.filter(isThere),

@@ -6,6 +6,7 @@ import { attempt, say } from "page/actions/notices.js";
 import { COLOURINGS, TAG_COLOURING, offeredColourings } from "page/core/colourings.js";
 import { byId, el } from "shared/dom.js";
 import { plain } from "shared/text.js";
+import { openLegend } from "page/ui/legend_chip.js";
 
 /** @param {Page} page @returns {Binding[]} */
 export function colouringSection(page) {
@@ -44,6 +45,7 @@ function tagField(page) {
     if (document.activeElement !== field) field.value = tag;
   });
   return () => {
+    openLegend(true); // a narrow screen shows it by its chip alone
     field.hidden = false;
     field.focus();
   };

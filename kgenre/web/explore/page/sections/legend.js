@@ -11,6 +11,7 @@ import { css, rampColour } from "shared/colours.js";
 import { context2d } from "shared/canvas.js";
 import { button, byId, el, redraw } from "shared/dom.js";
 import { percent } from "shared/text.js";
+import { legendChipButton, openLegend } from "page/ui/legend_chip.js";
 
 const RAMP_STEPS = 120;
 const MAX_DOTS = 4; // of the chip
@@ -37,13 +38,12 @@ export function legendSection(page) {
 
 /** @param {Page} page */
 function legendChip({ store }) {
-  const chip = byId("legend-button", HTMLButtonElement), legend = byId("legend", HTMLElement);
-  const open = (/** @type {boolean} */ shown) => {
-    legend.classList.toggle("open", shown);
-    chip.setAttribute("aria-expanded", String(shown));
-  };
-  chip.addEventListener("click", () => open(!legend.classList.contains("open")));
-  store.subscribe(["colouring", "tag"], ({ colouring, tag }) => { if (colouring === TAG_COLOURING && !tag) open(true); }); // its field is there
+  const chip = legendChipButton();
+  let before = store.state.colouring;
+  store.subscribe(["colouring"], ({ colouring }) => {
+    if (colouring === TAG_COLOURING && before !== colouring) openLegend(true); // the field of the tag is there
+    before = colouring;
+  });
   return chip;
 }
 

@@ -15,25 +15,32 @@ const STEP = 0.01; // of the distance
 
 /** @param {Page} page @returns {Binding[]} */
 export function neighboursSection(page) {
-  const section = byId("neighbours", HTMLElement);
+  const section = byId("neighbours", HTMLElement), distance = distanceRow(page);
+  const head = el("div", { class: "parts" }), rest = el("div", { class: "parts" });
+  section.append(head, distance.node, rest); // the range stays while the others are drawn anew: it may be under a finger
   page.store.subscribe(["current", "near", "neighbours", "neighboursOf", "maxDistance", "genres", "tag", "sortByTag", "tagTables"], (state) => {
     section.hidden = state.current < 0 || state.neighboursOf !== state.current;
-    redraw(section, section.hidden ? [] : content(page, state));
+    redraw(head, section.hidden ? [] : [heading(page, state)]);
+    if (!section.hidden) distance.show(state);
+    redraw(rest, section.hidden ? [] : content(page, state));
   });
   return [{ label: "N  P", text: "next and previous of the queue; without one, of the selection, the hits or the nearest", keys: ["n", "p"],
     run: (key) => { attempt(page, step(page, key === "n" ? 1 : -1)); } }];
 }
 
 /** @param {Page} page @param {State} state */
-function content(page, { current, near, neighbours, maxDistance }) {
-  const exact = Boolean(page.source.neighbours), rows = neighbours.map(([row]) => row), distances = new Map(neighbours);
-  const included = () => rows.filter((row) => !page.store.state.excluded.has(row));
+function heading(page, { current, neighbours }) {
+  const included = () => neighbours.map(([row]) => row).filter((row) => !page.store.state.excluded.has(row));
+  return el("h2", {}, el("span", { text: page.source.neighbours ? "Nearest" : "Nearest on the map" }), el("span", { class: "soft" }),
+    button("Select", "Select this recording and the ticked ones", () => select(page, [current, ...included()])),
+    button("Add", "Add the ticked ones to the selection", () => select(page, included(), true)));
+}
+
+/** @param {Page} page @param {State} state */
+function content(page, { near, neighbours }) {
+  const rows = neighbours.map(([row]) => row), distances = new Map(neighbours);
   return [
-    el("h2", {}, el("span", { text: exact ? "Nearest" : "Nearest on the map" }), el("span", { class: "soft" }),
-      button("Select", "Select this recording and the ticked ones", () => select(page, [current, ...included()])),
-      button("Add", "Add the ticked ones to the selection", () => select(page, included(), true))),
-    exact && near.length ? distanceRow(page, near, rows.length, maxDistance ?? distances.get(rows[rows.length - 1]) ?? 0) : null,
-    exact ? el("p", { id: "near-count", class: "soft small", text: found(near, rows.length) }) : null,
+    page.source.neighbours ? el("p", { id: "near-count", class: "soft small", text: found(near, rows.length) }) : null,
     rows.length ? orderRow(page, (sorted) => { attempt(page, setTagOrder(page, sorted)); }) : null,
     trackList(page, inOrder(page, rows), (row) => { pickAndReveal(page, row); },
       { label: "Nearest", before: (row) => tick(page, row), after: tagAside(page) ?? ((row) => distances.get(row)?.toFixed(2) ?? "") }),
@@ -47,14 +54,21 @@ function found(near, listed) {
   return listed < near.length ? count(listed, "recording") : `${count(listed, "recording")}, all that are listed`;
 }
 
-/** From 0 to the farthest that can be listed. @param {Page} page @param {readonly Neighbour[]} near @param {number} listed @param {number} distance */
-function distanceRow(page, near, listed, distance) {
-  const farthest = up(near[near.length - 1][1] ?? 0), value = Math.min(farthest, up(distance));
-  const range = el("input", { id: "max-distance", type: "range", min: 0, max: farthest, step: STEP,
-    title: "Only recordings nearer than this", "aria-label": "Largest distance", "aria-valuetext": `${value.toFixed(2)}: ${found(near, listed)}`,
-    on: { input: () => setMaxDistance(page, Number(range.value)) } });
-  range.value = String(value); // after its ends, which would cut it
-  return el("div", { class: "row small soft" }, "within", range, value.toFixed(2));
+/** From 0 to the farthest that can be listed. @param {Page} page */
+function distanceRow(page) {
+  const range = el("input", { id: "max-distance", type: "range", min: 0, step: STEP, title: "Only recordings nearer than this",
+    "aria-label": "Largest distance", on: { input: () => setMaxDistance(page, Number(range.value)) } });
+  const text = el("span"), node = el("div", { class: "row small soft" }, "within", range, text);
+  const show = (/** @type {State} */ { near, neighbours, maxDistance }) => {
+    node.hidden = !page.source.neighbours || !near.length;
+    if (node.hidden) return;
+    const farthest = up(near[near.length - 1][1] ?? 0), value = Math.min(farthest, maxDistance ?? up(neighbours[neighbours.length - 1]?.[1] ?? 0));
+    range.max = String(farthest);
+    range.value = String(value); // after its ends, which would cut it
+    range.setAttribute("aria-valuetext", `${value.toFixed(2)}: ${found(near, neighbours.length)}`);
+    text.textContent = value.toFixed(2);
+  };
+  return { node, show };
 }
 
 /** The next step of the range. @param {number} distance */

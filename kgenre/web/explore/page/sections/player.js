@@ -1,6 +1,7 @@
 // The bar at the foot of the page: what is played, where it is, and how to go on.
 
 /** @import { Binding, Page, State } from "page/core/types" */
+import { FILTERS } from "page/actions/colouring.js";
 import { toggleDrift } from "page/actions/drift.js";
 import { firstToPlay, togglePlayback } from "page/actions/listening.js";
 import { attempt } from "page/actions/notices.js";
@@ -37,7 +38,8 @@ function now(page) {
   const node = el("button", { id: "now", title: "Show this recording, on the map too", on: { click: () => showWhatPlays(page) } },
     cover, el("div", {}, title, artist));
   let covered = -1; // the row whose cover is shown
-  store.subscribe(["playback", "wanted", "current", "selection", "hits", "queue", "path", "neighbours", "tagHits", "folder"], (state) => {
+  store.subscribe(["playback", "wanted", "current", "selection", "queue", "path", "neighbours", "query", "tag", "sortByTag",
+    "tagTables", "legend", "hidden", ...FILTERS], (state) => {
     const first = state.playback || state.wanted >= 0 ? null : firstToPlay(page);
     const row = state.wanted >= 0 ? state.wanted : state.playback?.row ?? first?.row ?? -1;
     title.textContent = row >= 0 ? tracks.title(row) : first?.text ?? "";

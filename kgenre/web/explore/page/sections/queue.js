@@ -1,6 +1,7 @@
 // The queue, in the panel: what was played, what comes, and what else could be played.
 
 /** @import { Binding, Page, Queue, State } from "page/core/types" */
+import { FILTERS } from "page/actions/colouring.js";
 import { JUMPS, setJump } from "page/actions/drift.js";
 import { attempt, leftOut, say } from "page/actions/notices.js";
 import { clearQueue, exportQueue, jumpTo, lessLikeThis, playQueue, queuesAtHand, removeFromQueue, setWholeTracks } from "page/actions/queue.js";
@@ -11,7 +12,8 @@ import { queueList } from "page/ui/queue_list.js";
 import { followCurrent } from "page/ui/track_parts.js";
 
 /** @type {(keyof State)[]} */
-const SHOWN = ["queueShown", "queue", "drift", "jump", "wholeTracks", "selection", "path", "hits", "neighbours", "genres"];
+const SHOWN = ["queueShown", "queue", "drift", "jump", "wholeTracks", "selection", "path", "neighbours", "genres",
+  "query", "current", "tag", "sortByTag", "tagTables", "legend", "hidden", ...FILTERS];
 
 /** @param {Page} page @returns {Binding[]} */
 export function queueSection(page) {

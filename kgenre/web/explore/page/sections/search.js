@@ -6,6 +6,7 @@ import { shownRows } from "page/actions/colouring.js";
 import { attempt } from "page/actions/notices.js";
 import { search, selectHits } from "page/actions/search.js";
 import { pickAndReveal } from "page/actions/tracks.js";
+import { hasMouse } from "page/core/pointer.js";
 import { rankedHits } from "page/core/search.js";
 import { rowParts } from "page/ui/track_parts.js";
 import { count } from "shared/text.js";
@@ -17,6 +18,7 @@ const PAUSE_MS = 120; // between two searches while one types: at once at the fi
 /** @param {Page} page @returns {Binding[]} */
 export function searchSection(page) {
   const field = byId("search", HTMLInputElement), hitCount = byId("hits", HTMLElement), list = hitList(page, field);
+  if (!hasMouse) field.placeholder = "Search";
   const { now, soon, isDue } = typing(() => search(page, field.value));
   field.addEventListener("input", () => { list.open(true); soon(); });
   field.addEventListener("focus", () => list.open(field.value !== ""));

@@ -10,12 +10,15 @@ import { count } from "shared/text.js";
 
 /** @type {readonly SheetSize[]} */
 const SIZES = ["peek", "half", "full"];
-const EDGE = 12; // pixels between the top of the panel and what it is scrolled to
-const LOW = "(max-height: 500px)"; // a screen where half of it is too little for the map
+/** A screen where half of it is too little for the map and for the panel: there is no half. See style.css. */
+const low = matchMedia("(max-height: 500px)");
 /** What the buttons say, by the size that they lead to. @type {Record<SheetSize, string>} */
 const LOWER = { peek: "Close the panel", half: "Panel over half of the screen", full: "" };
 /** @type {Record<SheetSize, string>} */
 const RAISE = { peek: "", half: "Open the panel", full: "Panel over the whole screen" };
+
+/** @returns {readonly SheetSize[]} */
+function sizesNow() { return low.matches ? ["peek", "full"] : SIZES; }
 
 /** @param {Page} page @returns {Binding[]} */
 export function sheetSection(page) {
@@ -24,26 +27,32 @@ export function sheetSection(page) {
   const drawButtons = sizeButtons(choose);
   store.subscribe(["sheet"], ({ sheet: size }) => {
     drawButtons(size);
+    if (size !== "full") sheet.scrollTop = 0;
     if (size === "peek" && panel.contains(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
     resize(page, sheet, size);
   });
-  sheetDrag(sheet, head, SIZES, choose);
+  sheetDrag(sheet, head, sizesNow, choose);
   head.addEventListener("click", ({ target }) => { // its title shows the track; what is no button opens the panel
     const button = target instanceof Element ? target.closest("button, input") : null;
     if (!button || button.id === "now") atLeastHalf(page);
   });
   headText(page);
-  if (matchMedia(LOW).matches) choose("peek");
+  const fit = () => { // a keyboard of the screen can make it low while one types in the panel
+    if (low.matches && store.state.sheet === "half") choose(panel.contains(document.activeElement) ? "full" : "peek");
+    drawButtons(store.state.sheet);
+  };
+  low.addEventListener("change", fit);
+  fit();
   followPointer(page, sheet, panel);
   followState(page, sheet, panel);
   return [];
 }
 
 /** @param {Page} page */
-function atLeastHalf({ store }) { if (store.state.sheet === "peek") store.set({ sheet: "half" }); }
+function atLeastHalf({ store }) { if (store.state.sheet === "peek") store.set({ sheet: low.matches ? "full" : "half" }); }
 
 /** @param {Page} page */
-function atMostHalf({ store }) { if (store.state.sheet === "full") store.set({ sheet: "half" }); }
+function atMostHalf({ store }) { if (store.state.sheet === "full") store.set({ sheet: low.matches ? "peek" : "half" }); }
 
 /** Gives the map the room that the sheet leaves, but where it leaves none: before the sheet becomes smaller, after it has become larger. @param {Page} page @param {HTMLElement} sheet @param {SheetSize} size */
 function resize({ store }, sheet, size) {
@@ -59,19 +68,21 @@ function sizeButtons(choose) {
   const lower = byId("sheet-lower", HTMLButtonElement), raise = byId("sheet-raise", HTMLButtonElement);
   lower.append(icon("down"));
   raise.append(icon("up"));
-  let at = 0;
+  /** @type {SheetSize} */
+  let at = "half";
+  const beside = (/** @type {1 | -1} */ by) => sizesNow()[sizesNow().indexOf(at) + by];
   const name = (/** @type {HTMLButtonElement} */ button, /** @type {string | undefined} */ text) => {
     button.hidden = !text;
     button.title = text ?? "";
     button.setAttribute("aria-label", text ?? "");
   };
-  lower.addEventListener("click", () => choose(SIZES[at - 1]));
-  raise.addEventListener("click", () => choose(SIZES[at + 1]));
+  lower.addEventListener("click", () => choose(beside(-1)));
+  raise.addEventListener("click", () => choose(beside(1)));
   return (size) => {
     const focused = document.activeElement;
-    at = SIZES.indexOf(size);
-    name(lower, LOWER[SIZES[at - 1]]);
-    name(raise, RAISE[SIZES[at + 1]]);
+    at = size;
+    name(lower, LOWER[beside(-1)]);
+    name(raise, RAISE[beside(1)]);
     if (focused === raise && raise.hidden) lower.focus();
     if (focused === lower && lower.hidden) raise.focus();
   };
@@ -107,19 +118,26 @@ function followState(page, sheet, panel) {
   document.addEventListener("pointerdown", ({ target }) => { inPanel = target instanceof Node && panel.contains(target); }, true);
   const scrollTo = (/** @type {string} */ section) => {
     const found = panel.querySelector(section);
-    if (found && getComputedStyle(sheet).position === "absolute") panel.scrollTop += found.getBoundingClientRect().top - panel.getBoundingClientRect().top - EDGE;
+    if (found && getComputedStyle(sheet).position === "absolute") found.scrollIntoView({ block: "start" });
   };
-  store.subscribe(["selection", "current", "queueShown", "pathFrom", "tool"], (state) => {
+  store.subscribe(["selection", "gone", "current", "queueShown", "pathFrom", "tool"], (state) => {
     const was = before;
     before = state;
     if (state.pathFrom !== was.pathFrom || state.tool !== was.tool) atMostHalf(page); // the map is needed
     if (state.queueShown && !was.queueShown) { atLeastHalf(page); scrollTo("#queue"); }
-    else if (state.selection.length && state.selection.length !== was.selection.length) { atLeastHalf(page); scrollTo("#selection"); }
+    else if (isNewSelection(state, was)) { atLeastHalf(page); scrollTo("#selection"); }
     else if (state.current >= 0 && state.current !== was.current && !inPanel && !state.queueShown) {
       if (!isInHead(state)) atLeastHalf(page);
       scrollTo("#track");
     }
   });
+}
+
+/** Whether recordings were selected: not taken out of the selection, or gone. @param {State} state @param {State} was */
+function isNewSelection({ selection, gone }, was) {
+  if (!selection.length || selection === was.selection || gone !== was.gone) return false;
+  const before = new Set(was.selection);
+  return selection.length !== before.size - 1 || !selection.every((row) => before.has(row));
 }
 
 /** Whether the head names the current track. @param {State} state */

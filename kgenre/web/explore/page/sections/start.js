@@ -6,11 +6,12 @@ import { attempt } from "page/actions/notices.js";
 import { showAnyPath } from "page/actions/path.js";
 import { selectGenre } from "page/actions/selection.js";
 import { surprise } from "page/actions/tracks.js";
+import { hasMouse } from "page/core/pointer.js";
 import { UNSURE } from "page/core/tracks.js";
 import { failuresText, showFailures } from "page/ui/failures.js";
 import { sizeOf } from "page/ui/track_parts.js";
 import { NEUTRAL, css, labelColour } from "shared/colours.js";
-import { count, musicLength } from "shared/text.js";
+import { musicLength } from "shared/text.js";
 import { button, byId, el, redraw } from "shared/dom.js";
 
 const MAX_GENRES = 10;
@@ -53,7 +54,7 @@ function genreBar(page) {
   });
   return el("div", { id: "genre-bar", role: "group", "aria-label": "Predicted genres" },
     el("div", { class: "stack", "aria-hidden": "true" }, ...counts.map(([label, number]) => part(label, number))), ...rows,
-    more > 0 ? el("p", { class: "soft small", text: `and ${count(more, "genre")} more` }) : null);
+    more > 0 ? el("p", { class: "soft small", text: `and ${more} more ${more === 1 ? "genre" : "genres"}` }) : null);
 }
 
 /** @param {number} label -1: unsure */
@@ -83,7 +84,7 @@ function invitations(page) {
 
 /** @param {Page} page */
 function hints({ source }) {
-  const click = source.audio ? "Click one to hear the slice that decided its genre." : "Click one to keep it here.";
+  const click = source.audio ? "Choose one to hear the slice that decided its genre." : "Choose one to keep it here.";
   return [el("p", { class: "soft", text: `Recordings that sound alike lie together. ${click} Lasso and Box select what you draw around, ` +
-    `to save it as a ${source.playlist ? "playlist" : "table"}. ? shows the keys.` })];
+    `to save it as a ${source.playlist ? "playlist" : "table"}.${hasMouse ? " ? shows the keys." : ""}` })];
 }

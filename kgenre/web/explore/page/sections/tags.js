@@ -2,7 +2,7 @@
 
 /** @import { TagChoices } from "page/actions/tags.js" */
 /** @import { Binding, Failure, Page, TagPreview, TagsWritten } from "page/core/types" */
-import { attempt, leftOut } from "page/actions/notices.js";
+import { attempt, leftOut, say } from "page/actions/notices.js";
 import { takeTags, wantedTags } from "page/actions/tags.js";
 import { count } from "shared/text.js";
 import { failureTable, isDialogOpen, moreRow, openDialog } from "page/ui/dialog.js";
@@ -69,14 +69,21 @@ function undoButton(page) {
 }
 
 /** @param {Page} page @param {HTMLButtonElement} pressed @param {() => Promise<TagsWritten | undefined>} write @param {string} title @param {string} text */
-function change(page, pressed, write, title, text) {
+async function change(page, pressed, write, title, text) {
   pressed.disabled = true; // once is enough
-  return attempt(page, write().then((written) => {
+  document.getElementById("tags-error")?.remove();
+  try {
+    const written = await write();
     if (!written) return;
     takeTags(page, written);
     openDialog(title, el("p", { text: `${text}: ${filesOf(written)}.` }), failed(written.failures),
       written.undo ? undoButton(page) : null);
-  }));
+  } catch (error) {
+    pressed.disabled = false;
+    const message = error instanceof Error ? error.message : String(error);
+    if (!isDialogOpen() || !pressed.isConnected) return say(page, message);
+    (pressed.closest("p") ?? pressed).after(el("p", { id: "tags-error", class: "bad", role: "alert", text: message })); // a notice would lie behind the dialog
+  }
 }
 
 /** @param {Failure[]} failures */

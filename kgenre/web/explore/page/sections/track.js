@@ -32,7 +32,7 @@ export function trackSection(page) {
     redraw(section, [heading.node, ...content(page, state)]);
   });
   return [
-    { label: "W", text: "path: then click the other recording", keys: ["w"], available: Boolean(source.path),
+    { label: "W", text: "path: then choose the other recording", keys: ["w"], available: Boolean(source.path),
       run: () => startPath(page) },
     { label: "H", text: "why this genre: what in the slice decided", keys: ["h"], available: Boolean(source.heatMap),
       run: () => explain(page) },
@@ -72,8 +72,8 @@ function buttons(page, pending) {
   const sounds = isPlaying(store.state) && playback?.row === current;
   const play = source.audio && button(sounds ? "❚❚ Pause" : "▶ Play", "Play or pause this recording",
     () => attempt(page, Promise.resolve(toggleCurrent(page))), { class: "main", id: "play" });
-  const path = source.path && button(pathFrom >= 0 ? "Now click the other recording…" : "Path to…",
-    "Recordings that lead from this one to the next one clicked (W)", () => startPath(page), { id: "path" });
+  const path = source.path && button(pathFrom >= 0 ? "Now choose the other recording…" : "Path to…",
+    "Recordings that lead from this one to the next one that you choose (W)", () => startPath(page), { id: "path" });
   const why = source.heatMap && button(pending ? "Analysing…" : "Why this genre?",
     "Silence parts of the slice and see how much probability the genre loses (H)", () => explain(page),
     { id: "why", disabled: Boolean(heatMapPending) });

@@ -1,5 +1,6 @@
 // A field for the right genre of some tracks, and what removes their corrections.
 
+import { hasMouse } from "page/core/pointer.js";
 import { button, el } from "shared/dom.js";
 
 /**
@@ -13,7 +14,7 @@ import { button, el } from "shared/dom.js";
 export function correctionForm({ id, of, rows, corrections, correct }) {
   const one = id === "genre", corrected = rows.filter((row) => corrections.has(row));
   const input = el("input", { type: "text", id, "data-of": of, list: "genres", maxLength: 80, autocapitalize: "off",
-    placeholder: one ? "Correct genre  G" : `All ${rows.length.toLocaleString()}`,
+    placeholder: one ? `Correct genre${hasMouse ? "  G" : ""}` : `All ${rows.length.toLocaleString()}`,
     "aria-label": one ? "Correct genre" : "Correct genre of all selected recordings" });
   const submit = () => {
     const genre = input.value.trim();

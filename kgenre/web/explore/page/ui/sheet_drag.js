@@ -7,20 +7,22 @@ const FLICK = 0.4; // pixels a millisecond, from which on the next size in that 
  * @template {string} S
  * @param {HTMLElement} sheet that has its height from data-size
  * @param {HTMLElement} head
- * @param {readonly S[]} sizes the smallest first
+ * @param {() => readonly S[]} sizesNow the smallest first
  * @param {(size: S) => void} choose
  */
-export function sheetDrag(sheet, head, sizes, choose) {
-  /** @type {{ from: number, height: number, heights: number[] | null, last: PointerEvent, speed: number } | null} */
+export function sheetDrag(sheet, head, sizesNow, choose) {
+  /** @type {{ from: number, height: number, sizes: readonly S[], heights: number[] | null, last: PointerEvent, speed: number } | null} */
   let drag = null;
   let dragged = false; // what is under the finger in the end is not clicked
   head.addEventListener("pointerdown", (event) => {
+    if (!event.isPrimary) return; // a second finger changes nothing
     dragged = false;
     const isField = event.target instanceof Element && event.target.closest("input");
-    drag = event.button > 0 || !event.isPrimary || isField ? null
-      : { from: event.clientY, height: sheet.offsetHeight, heights: null, last: event, speed: 0 };
+    drag = event.button > 0 || isField ? null
+      : { from: event.clientY, height: sheet.offsetHeight, sizes: sizesNow(), heights: null, last: event, speed: 0 };
   });
   head.addEventListener("pointermove", (event) => {
+    if (!event.isPrimary) return;
     if (drag && !event.buttons) end(); // it ended elsewhere
     if (!drag) return;
     const up = drag.from - event.clientY;
@@ -28,22 +30,23 @@ export function sheetDrag(sheet, head, sizes, choose) {
     if (!drag.heights) {
       head.setPointerCapture(event.pointerId);
       sheet.classList.add("dragged");
-      drag.heights = heightsOf(sheet, sizes);
+      drag.heights = heightsOf(sheet, drag.sizes);
       dragged = true;
     }
     drag.speed = (drag.last.clientY - event.clientY) / Math.max(1, event.timeStamp - drag.last.timeStamp);
     drag.last = event;
-    const height = Math.max(drag.heights[0], Math.min(drag.heights[sizes.length - 1], drag.height + up));
+    const height = Math.max(drag.heights[0], Math.min(drag.heights[drag.sizes.length - 1], drag.height + up));
     sheet.style.height = `${height}px`;
   });
   const end = () => {
-    if (drag?.heights) choose(sizes[target(drag.heights, sheet.offsetHeight, drag.speed)]);
+    if (drag?.heights) choose(drag.sizes[target(drag.heights, sheet.offsetHeight, drag.speed)]);
     drag = null;
     sheet.classList.remove("dragged");
     sheet.style.height = "";
   };
-  head.addEventListener("pointerup", end);
-  head.addEventListener("pointercancel", end);
+  for (const type of /** @type {const} */ (["pointerup", "pointercancel"])) {
+    head.addEventListener(type, ({ isPrimary }) => { if (isPrimary) end(); });
+  }
   head.addEventListener("click", (event) => {
     if (!dragged) return;
     dragged = false;
