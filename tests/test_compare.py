@@ -107,6 +107,7 @@ def test_folder_of_other_settings_is_refused_and_more_rows_are_not(tmp_path):
     keep_settings(first, tmp_path)
     keep_settings(grid_rows({}, {"data": "demo", "epochs": 2}, ["convpool", "bandattn"], [], ["knn"], [], 3), tmp_path)
     keep_settings(grid_rows({}, {"data": "demo", "epochs": 2, "workers": 1}, ["convpool"], [], [], [], 1), tmp_path)
+    first[0].folder(tmp_path).mkdir()  # before, it may be given other epochs
     with pytest.raises(KgenreError, match="holds convpool-logmel-seed-0 of other settings. Received: epochs=3, begun"):
         keep_settings(grid_rows({}, {"data": "demo", "epochs": 3}, ["convpool"], [], [], [], 1), tmp_path)
 

@@ -248,6 +248,7 @@ def test_init_brings_the_network_of_its_run(command, engine, tmp_path, monkeypat
     other = Run(tmp_path / "other")
     other.folder.mkdir()
     other.save_settings(config_of("bandattn", "logmel,mfcc", image_height=40))
+    (other / "run.json").write_text("{}")
     flags = ["--data", "demo", "--init", str(other.folder), "--out", str(tmp_path / "out")]
     settings = settings_that_begin(monkeypatch, command, engine, *flags, "--image-height", "41")
     expected = other.load_settings().replace(image_height=41)
@@ -257,6 +258,7 @@ def test_init_brings_the_network_of_its_run(command, engine, tmp_path, monkeypat
 def test_init_with_the_same_features_in_another_order_is_refused(tmp_path):
     other = Run(tmp_path)
     other.save_settings(config_of("bbnn", "logmel,mfcc"))
+    (other / "run.json").write_text("{}")
     settings = config_of("bbnn", "mfcc,logmel", init=str(tmp_path))
     with pytest.raises(KgenreError) as caught:
         initial_model(settings, SingleLabel(("a", "b")))
