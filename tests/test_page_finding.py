@@ -320,6 +320,23 @@ def test_nearest_distance_lists_more_than_twenty_up_to_its_end(server, tab):
     tab.wait_for_selector("#near-count:has-text('No recording is within this distance')")
 
 
+def test_nearest_distance_is_dragged_with_the_mouse(server, tab):
+    opened(tab, f"{server}/#track=3")
+    tab.wait_for_selector("#near-count:has-text('20 recordings')")
+    tab.locator("#max-distance").scroll_into_view_if_needed()
+    area = tab.locator("#max-distance").bounding_box()
+    y, seen = area["y"] + area["height"] / 2, []
+    tab.mouse.move(area["x"] + 8, y)
+    tab.mouse.down()
+    for share in (0.3, 0.5, 0.7, 0.9):
+        tab.mouse.move(area["x"] + share * area["width"], y)
+        tab.wait_for_timeout(50)
+        seen.append(float(tab.input_value("#max-distance")))
+    tab.mouse.up()
+    assert seen == sorted(set(seen))  # each step of the drag moved it on
+    until(tab, f"kgenre.state.neighbours.length === kgenre.state.near.filter((one) => one[1] <= {seen[-1]}).length")
+
+
 @pytest.mark.parametrize("way", ["mouse", "keyboard", "touch"])
 def test_reliability_is_explained_by(server, browser, way):
     context = browser.new_context(viewport={"width": 1200, "height": 800}, has_touch=way == "touch")

@@ -504,7 +504,7 @@ def test_drift_without_a_track_left_is_told_once_and_ends_with_the_music(server,
     tab.keyboard.press("End")
     until(tab, "kgenre.state.playback.paused")
     tab.wait_for_timeout(300)
-    told = tab.evaluate("window.told")
+    told = [text for text in tab.evaluate("window.told") if "broken.ogg" not in text]  # where it began at random
     assert told == ["Drift ends here: all other recordings were played, or are to be avoided."]
 
 

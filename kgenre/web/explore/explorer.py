@@ -290,7 +290,9 @@ class Explorer:
     def playlist(self, tracks: Sequence[int], kind: str) -> bytes:
         writers = {"m3u8": m3u8, "csv": csv_text}
         if kind not in writers or not tracks:
-            raise KgenreError(f"`kind` must be one of {', '.join(writers)}, of at least one recording. Received: {kind}.")
+            raise KgenreError(
+                f"`kind` must be one of {', '.join(writers)}, of at least one recording. Received: {kind}."
+            )
         songs = self.songs(tracks)
         if kind == "csv" and self.space.tags:
             songs = songs.assign(tags=self.tag_texts(tracks))
