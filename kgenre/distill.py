@@ -12,35 +12,23 @@ the student agrees with its teacher on test songs, by kind of music and by tag.
 
 import argparse
 import sys
-from pathlib import Path
 
 from kgenre import cli
 from kgenre.cli.wording import MODEL
 from kgenre.core.packages import check_installed
 from kgenre.training.distillation.settings import DISTILLATION
-from kgenre.training.settings import read_config
 
 
 def main(argv=None) -> int:
     early = cli.Parser(add_help=False)
-    early.add_argument("--out", type=Path, metavar="RUN", help="run folder (default: models/ARCH-DATE-TIME)")
-    early.add_argument(
-        "--resume", action="store_true", help="go on with the run in --out (default: the newest unfinished)"
-    )
+    cli.add_run_flags(early)
     parser = cli.make_parser("distill", __doc__, parents=[early])
     parser.add_argument("--teacher", metavar="MODEL[,MODEL...]", help=MODEL)
     return cli.run_applicable(_distill, parser, early, DISTILLATION.selectors, argv, _applicable)
 
 
 def _applicable(args: argparse.Namespace, selected: dict):
-    kept = _run_to_resume(args) / "config.json" if args.resume else None
-    return DISTILLATION.applicable(read_config(kept) if kept and kept.is_file() else {}, selected)
-
-
-def _run_to_resume(args: argparse.Namespace) -> Path:
-    from kgenre.training.start import unfinished_run
-
-    return args.out or unfinished_run()
+    return DISTILLATION.applicable(cli.resumed_values(args), selected)
 
 
 def _distill(args: argparse.Namespace, given: dict) -> int:
@@ -50,7 +38,7 @@ def _distill(args: argparse.Namespace, given: dict) -> int:
     from kgenre.training.run import Run
 
     progress = cli.BarProgress()
-    run = Run(_run_to_resume(args)) if args.resume else None
+    run = Run(cli.run_to_resume(args)) if args.resume else None
     if run and run.begun:
         work = resumed_distillation(run, given, args.teacher)
         print(f"resuming {run.folder}")

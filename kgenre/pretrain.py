@@ -13,34 +13,22 @@ without its test tracks where it says which they are, and with its genres unread
 
 import argparse
 import sys
-from pathlib import Path
 
 from kgenre import cli
 from kgenre.core.keras_backends import NEEDED, training_backend
 from kgenre.core.packages import check_installed
 from kgenre.training.pretraining.settings import PRETRAINING
-from kgenre.training.settings import read_config
 
 
 def main(argv=None) -> int:
     early = cli.Parser(add_help=False)
-    early.add_argument("--out", type=Path, metavar="RUN", help="run folder (default: models/ARCH-DATE-TIME)")
-    early.add_argument(
-        "--resume", action="store_true", help="go on with the run in --out (default: the newest unfinished)"
-    )
+    cli.add_run_flags(early)
     parser = cli.make_parser("pretrain", __doc__, parents=[early])
     return cli.run_applicable(_pretrain, parser, early, PRETRAINING.selectors, argv, _applicable)
 
 
 def _applicable(args: argparse.Namespace, selected: dict):
-    kept = _run_to_resume(args) / "config.json" if args.resume else None
-    return PRETRAINING.applicable(read_config(kept) if kept and kept.is_file() else {}, selected)
-
-
-def _run_to_resume(args: argparse.Namespace) -> Path:
-    from kgenre.training.start import unfinished_run
-
-    return args.out or unfinished_run()
+    return PRETRAINING.applicable(cli.resumed_values(args), selected)
 
 
 def _pretrain(args: argparse.Namespace, given: dict) -> int:
@@ -49,7 +37,7 @@ def _pretrain(args: argparse.Namespace, given: dict) -> int:
     from kgenre.training.run import Run
 
     progress = cli.BarProgress()
-    run = Run(_run_to_resume(args)) if args.resume else None
+    run = Run(cli.run_to_resume(args)) if args.resume else None
     if run and run.begun:
         work = resumed_pretraining(run, given)
         print(f"resuming {run.folder}")

@@ -14,7 +14,6 @@ name them: `kgenre train --arch crnn --feature cqt --augment mixup --help`.
 
 import argparse
 import sys
-from pathlib import Path
 
 from kgenre import cli
 from kgenre.audio.inputs import WAVEFORM
@@ -22,41 +21,25 @@ from kgenre.core.keras_backends import NEEDED, training_backend
 from kgenre.core.packages import check_installed
 from kgenre.training.applicable import SELECTORS, applicable
 from kgenre.training.config import HELP, config_values, named_config
-from kgenre.training.settings import read_config
 
 
 def main(argv=None) -> int:
     early = cli.Parser(add_help=False)
     early.add_argument("--config", type=named_config, metavar="NAME|FILE", help=HELP)
-    early.add_argument("--out", type=Path, metavar="RUN", help="run folder (default: models/ARCH-DATE-TIME)")
     text = "train and test as many times, each time on another part of all tracks; RUN then holds fold-1, fold-2, ..."
     early.add_argument("--folds", type=int, metavar="K", help=text)
-    early.add_argument(
-        "--resume", action="store_true", help="go on with the run in --out (default: the newest unfinished)"
-    )
+    cli.add_run_flags(early)
     parser = cli.make_parser("train", __doc__, parents=[early])
     return cli.run_applicable(_train, parser, early, SELECTORS, argv, _applicable)
 
 
 def _applicable(args: argparse.Namespace, selected: dict):
-    return applicable({**_resumed_values(args), **_config_values(args, selected)}, selected)
-
-
-def _resumed_values(args: argparse.Namespace) -> dict:
-    """The settings of the run that is resumed."""
-    kept = _run_to_resume(args) / "config.json" if args.resume else None
-    return read_config(kept) if kept and kept.is_file() else {}
+    return applicable({**cli.resumed_values(args), **_config_values(args, selected)}, selected)
 
 
 def _config_values(args: argparse.Namespace, given: dict) -> dict:
     """The settings of --config."""
-    return config_values(args.config, {**_resumed_values(args), **given})
-
-
-def _run_to_resume(args: argparse.Namespace) -> Path:
-    from kgenre.training.start import unfinished_run
-
-    return args.out or unfinished_run()
+    return config_values(args.config, {**cli.resumed_values(args), **given})
 
 
 def _train(args: argparse.Namespace, given: dict) -> int:
@@ -69,7 +52,7 @@ def _train(args: argparse.Namespace, given: dict) -> int:
 
     progress = cli.BarProgress()
     file_values = _config_values(args, given)
-    run = Run(_run_to_resume(args)) if args.resume else None
+    run = Run(cli.run_to_resume(args)) if args.resume else None
     if run and run.begun:
         settings = resumed_settings(run, given, file_values=file_values)
         print(f"resuming {run.folder}")

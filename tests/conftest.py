@@ -109,6 +109,18 @@ def spectrograms(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def server(place, request):
+    """The address of the page of the library in `place`, of a server in its own process.
+
+    A test file gives `place`, and with SERVED_MODEL the model of tests/libraries.py that completes the library.
+    """
+    from page_server import served
+
+    with served(place, getattr(request.module, "SERVED_MODEL", "")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
 def browser():
     """A running Chromium, for the tests of one file."""
     from chromium import chromium

@@ -14,7 +14,6 @@ import pytest
 from audio_files import music, write_sound
 from chromium import drag, fingers, opened, tab_to, until
 from libraries import LABELS, LevelModel, make_library, retrained
-from page_server import served
 
 import kgenre.web.explore
 from kgenre import explore
@@ -39,6 +38,9 @@ EVIL = "<img src=x onerror='window.pwned=1'><script>window.pwned=1</script>"
 TRACKS = 120
 
 
+SERVED_MODEL = "LoudModel"
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:
     """A folder with a library of invented tracks, and three real files that it holds: an ogg, an aiff, an evil one."""
@@ -57,13 +59,6 @@ def place(tmp_path_factory) -> Path:
             )
         update_map(library, space)
     return folder
-
-
-@pytest.fixture(scope="module")
-def server(place):
-    """The address of a server in its own process."""
-    with served(place, "LoudModel") as address:
-        yield address
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import pytest
 from audio_files import music, write_sound
 from chromium import opened, tab_to, until
 from libraries import LABELS, invented_track, make_library
-from page_server import served
 
 from kgenre.library.head import load_head, predict
 from kgenre.library.map.update import update_map
@@ -22,6 +21,9 @@ from kgenre.web.explore.payload import payload
 SHOTS = os.environ.get("KGENRE_SCREENSHOTS")  # a folder to look at the page's pictures in
 INVENTED = 240
 SONGS = {"song.ogg": ("Artist 3 alive", "The Jazz Hands"), "other.ogg": ("Blue hour", "Nobody")}
+
+
+SERVED_MODEL = "LoudModel"
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +45,6 @@ def place(tmp_path_factory) -> Path:
             )
         update_map(library, space)
     return folder
-
-
-@pytest.fixture(scope="module")
-def server(place):
-    """The address of a server in its own process."""
-    with served(place, "LoudModel") as address:
-        yield address
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import pytest
 from audio_files import music, write_sound
 from chromium import drag, fingers, opened, until
 from libraries import LABELS, make_library
-from page_server import served
 from test_page_finding import violations
 
 from kgenre.library.head import load_head, predict
@@ -40,13 +39,6 @@ def place(tmp_path_factory) -> Path:
             library.save_analysis(space, digest, analysis)
         update_map(library, space)
     return folder
-
-
-@pytest.fixture(scope="module")
-def server(place):
-    """The address of a server in its own process."""
-    with served(place) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")

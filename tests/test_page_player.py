@@ -56,13 +56,6 @@ def place(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def server(place):
-    """The address of a server in its own process."""
-    with served(place) as address:
-        yield address
-
-
 def row_of(tab, title: str) -> int:
     return tab.evaluate(f"kgenre.tracks.titles.indexOf({title!r})")
 

@@ -12,7 +12,6 @@ import pytest
 from audio_files import music, write_sound
 from chromium import opened, tab_to, until
 from libraries import LABELS, make_library
-from page_server import served
 
 from kgenre.library.head import load_head, predict
 from kgenre.library.map.update import update_map
@@ -51,13 +50,6 @@ def stored(place) -> dict[int, np.ndarray]:
     """{id: probabilities of TAGS}, as the library has them."""
     with Library(place / "library.sqlite") as library:
         return dict(zip(*(part.tolist() for part in library.tags(library.space()))))
-
-
-@pytest.fixture(scope="module")
-def server(place):
-    """The address of a server in its own process."""
-    with served(place) as address:
-        yield address
 
 
 def shot(tab, name: str) -> None:

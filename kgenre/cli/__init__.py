@@ -11,6 +11,7 @@ from kgenre.cli.flags import (
 from kgenre.cli.parser import Parser, make_parser
 from kgenre.cli.progress import BarProgress
 from kgenre.cli.reading import add_reading_flags, read_policy
+from kgenre.cli.resuming import add_run_flags, resumed_values, run_to_resume
 from kgenre.cli.run import run, run_applicable
 from kgenre.cli.wording import (
     add_collection_flags,
@@ -36,6 +37,7 @@ __all__ = [
     "add_evaluated_flags",
     "add_model_flag",
     "add_reading_flags",
+    "add_run_flags",
     "add_runtime_flag",
     "add_unsure_flag",
     "read_policy",
@@ -47,8 +49,10 @@ __all__ = [
     "one_line",
     "parse_applicable",
     "print_part",
+    "resumed_values",
     "run",
     "run_applicable",
+    "run_to_resume",
     "settings_from",
     "stoppable",
     "unsure_rule",

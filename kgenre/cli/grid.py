@@ -13,27 +13,26 @@ from kgenre.training.applicable import SELECTORS
 from kgenre.training.config import config_values, holds_spectrograms, named_config
 
 GRID = ("arch", "feature")  # selectors that a grid takes several of
+SEVERAL = {"nargs": "+", "default": [], "type": lambda text: text.split(",")}  # names, with commas between
 OF_GRID = ("arch", "feature", "classifier", "config")  # flags that a preset does without
 
 
 def add_grid_flags(parser: argparse.ArgumentParser) -> None:
-    several = {"nargs": "+", "default": [], "type": lambda text: text.split(",")}
     text = f"networks, with commas between: {', '.join(ARCHS)}"
-    parser.add_argument("--arch", metavar="NAME,NAME", help=text, **several)
+    parser.add_argument("--arch", metavar="NAME,NAME", help=text, **SEVERAL)
     text = f"features: {', '.join(FEATURES)}; cqt+mfcc: both in one network (default: each network's own)"
-    parser.add_argument("--feature", metavar="NAME,NAME", help=text, **several)
+    parser.add_argument("--feature", metavar="NAME,NAME", help=text, **SEVERAL)
     text = f"classic classifiers, or all: {', '.join(CLASSIFIERS)}"
-    parser.add_argument("--classifier", metavar="NAME,NAME", help=text, **several)
+    parser.add_argument("--classifier", metavar="NAME,NAME", help=text, **SEVERAL)
     text = "vectors for the classifiers, as of kgenre baseline: stats, default, best, a model, ... (default: stats); "
     text += "with --preset a file of embeddings in place of VGGish's"
-    parser.add_argument("--on", metavar="NAME,NAME", help=text, **{**several, "type": _sources})
+    parser.add_argument("--on", metavar="NAME,NAME", help=text, **{**SEVERAL, "type": _sources})
     parser.add_argument("--config", type=named_config, metavar="NAME|FILE", help="settings to begin with, as of train")
 
 
 def add_preset_flags(parser: argparse.ArgumentParser) -> None:
     text = f"recipes as rows: names of `kgenre recipes`, or what they begin with, with commas between; {ALL} for all"
-    several = {"nargs": "+", "default": [], "type": lambda text: text.split(",")}
-    parser.add_argument("--preset", metavar="NAME,NAME", help=text, **several)
+    parser.add_argument("--preset", metavar="NAME,NAME", help=text, **SEVERAL)
     text = "with --preset: CPU-hours that a run of a network may take; its epochs are lowered to what fits"
     parser.add_argument("--budget", type=float, metavar="HOURS", help=text)
     text = (

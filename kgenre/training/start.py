@@ -166,7 +166,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
     resolved = {"task": collection.task, **resolve(settings, tracks, shapes)}
     if settings.init is not None:
         resolved["init"] = str(Path(settings.init).resolve())  # the run may be resumed from elsewhere
-    asked, settings = settings.values(), settings.replace(**resolved)
+    settings, settled = settle(settings, resolved)
     from kgenre.training.backend import start_backend
     from kgenre.training.devices import start_devices
 
@@ -180,8 +180,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
         **run_facts(settings, task, devices, failures),
         "protocol": collection.protocol,
         "leaky": collection.leaky,
-        "resolved": resolved,
-        "asked": {name: asked[name] for name in resolved},
+        **settled,
         **settings.answers.facts(),
     }
     if settings.init is not None:
@@ -189,6 +188,13 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
     write_left_out(run / "left_out.csv", {**collection.left_out, **failures})
     run.save_setup(settings, labels, tracks, facts)
     return settings
+
+
+def settle(settings: RunSettings, resolved: dict) -> tuple[RunSettings, dict]:
+    """The settings with the values that machine and data settle, and the facts of a run that tell what was asked."""
+    asked = settings.values()
+    facts = {"resolved": resolved, "asked": {name: asked[name] for name in resolved}}
+    return settings.replace(**resolved), facts
 
 
 def check_read(settings: RunSettings) -> None:

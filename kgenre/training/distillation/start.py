@@ -21,7 +21,7 @@ from kgenre.training.distillation.settings import DEFAULTS, DISTILLATION, Distil
 from kgenre.training.run import Run, remove_parts, resume_command
 from kgenre.training.settings import RunSettings
 from kgenre.training.songs import load_songs, split_songs
-from kgenre.training.start import check_read, new_run, resumed_settings, run_facts, usable_tracks
+from kgenre.training.start import check_read, new_run, resumed_settings, run_facts, settle, usable_tracks
 
 COMMAND = "distill"
 RENDITIONS, TEACHER = "renditions", "teacher"  # folders of the run
@@ -120,8 +120,7 @@ def begin(work: Distillation, progress: Progress = SILENT) -> Distillation:
     settings, run = work.settings, work.run
     check_read(settings)
     tracks = load_songs(settings.data, settings.input, progress)
-    resolved = ARCHS[settings.arch].resolve(settings.network)
-    asked, settings = settings.values(), settings.replace(**resolved)
+    settings, settled = settle(settings, ARCHS[settings.arch].resolve(settings.network))
     devices = start_devices(settings.training.devices, progress, settings.training.accumulate)
     start_backend(settings)
     teacher = open_teacher(work.teacher)
@@ -134,8 +133,7 @@ def begin(work: Distillation, progress: Progress = SILENT) -> Distillation:
         "command": COMMAND,
         "protocol": protocol,
         "leaky": teacher.leaky,
-        "resolved": resolved,
-        "asked": {name: asked[name] for name in resolved},
+        **settled,
         "distillation": {
             "teacher": work.teacher,
             "identity": teacher.identity,

@@ -16,7 +16,7 @@ from kgenre.training.pretraining.settings import DEFAULTS, PRETRAINING, Pretrain
 from kgenre.training.run import PRETRAIN, Run, resume_command
 from kgenre.training.settings import RunSettings
 from kgenre.training.songs import load_songs, split_songs
-from kgenre.training.start import check_read, new_run, resolve, resumed_settings, run_facts, usable_tracks
+from kgenre.training.start import check_read, new_run, resolve, resumed_settings, run_facts, settle, usable_tracks
 
 SPLITS = ("train", "valid")
 LEAST_SONGS = 2  # of each split: a song is told from another
@@ -91,8 +91,7 @@ def begin(work: Pretraining, progress: Progress = SILENT) -> Pretraining:
     tracks, protocol = split_songs(tracks, settings.training.seed, progress, SPLITS, LEAST_SONGS)
     counts = ", ".join(f"{(tracks['split'] == split).sum()} {split}" for split in SPLITS)
     progress.line(f"{settings.data}: {len(tracks)} songs: {counts}\nprotocol: {protocol}")
-    resolved = resolve(settings, tracks, shapes)
-    asked, settings = settings.values(), settings.replace(**resolved)
+    settings, settled = settle(settings, resolve(settings, tracks, shapes))
     start_backend(settings)
     from kgenre.training.pretraining.fit import contrastive_model
 
@@ -102,8 +101,7 @@ def begin(work: Pretraining, progress: Progress = SILENT) -> Pretraining:
         "command": PRETRAIN,
         "protocol": protocol,
         "leaky": "",
-        "resolved": resolved,
-        "asked": {name: asked[name] for name in resolved},
+        **settled,
         "pretraining": work.own.model_dump(),
     }
     make_output_folder(run.folder)

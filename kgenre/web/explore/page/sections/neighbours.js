@@ -17,7 +17,7 @@ const STEP = 0.01; // of the distance
 export function neighboursSection(page) {
   const section = byId("neighbours", HTMLElement), distance = distanceRow(page);
   const head = el("div", { class: "parts" }), rest = el("div", { class: "parts" });
-  section.append(head, distance.node, rest); // the range stays while the others are drawn anew: it may be under a finger
+  section.append(head, distance.node, rest); // the range stays while the others are drawn again: it may be under a finger
   page.store.subscribe(["current", "near", "neighbours", "neighboursOf", "maxDistance", "genres", "tag", "sortByTag", "tagTables"], (state) => {
     section.hidden = state.current < 0 || state.neighboursOf !== state.current;
     redraw(head, section.hidden ? [] : [heading(page, state)]);
