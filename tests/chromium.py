@@ -57,20 +57,26 @@ def fingers(tab):
     """What puts fingers on a touch screen, moves and lifts them: a function of a kind of event and of places."""
     session = tab.context.new_cdp_session(tab)
 
-    def touch(kind: str, *places: tuple[float, float]) -> None:
+    def touch(kind: str, *places: tuple[float, float], at: float | None = None) -> None:
         points = [{"x": x, "y": y, "id": finger} for finger, (x, y) in enumerate(places)]
-        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        when = {} if at is None else {"timestamp": at}
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points, **when})
 
     return touch
 
 
-def drag(touch, *way: tuple[float, float]) -> None:
-    """One finger along a way, with the function that `fingers` gives."""
-    touch("touchStart", way[0])
-    for place in way[1:]:
-        touch("touchMove", place)
-    time.sleep(0.1)  # at rest: of a finger lifted in motion comes a fling, and a tap that stops it clicks nothing
-    touch("touchEnd")
+def drag(touch, *way: tuple[float, float], step: float = 0.03, rest: float = 0.3) -> None:
+    """One finger along a way, with the function that `fingers` gives.
+
+    The events say that they are `step` seconds apart and that the finger rested before it was lifted, however slow
+    the machine is: the page's speeds are those of the events.
+    """
+    at = time.time() - step * len(way) - rest
+    touch("touchStart", way[0], at=at)
+    for number, place in enumerate(way[1:], 1):
+        touch("touchMove", place, at=at + step * number)
+    time.sleep(min(rest, 0.1))  # of a finger lifted in motion comes a fling, and a tap that stops it clicks nothing
+    touch("touchEnd", at=at + step * (len(way) - 1) + rest)
 
 
 def tab_to(tab, selector: str, most: int = 80) -> None:

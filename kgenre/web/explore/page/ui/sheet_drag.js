@@ -2,6 +2,7 @@
 
 const SLOP = 6; // pixels under which a drag is a tap
 const FLICK = 0.4; // pixels a millisecond, from which on the next size in that direction is meant
+const REST = 100; // milliseconds after which a finger that has moved is at rest
 
 /**
  * @template {string} S
@@ -23,7 +24,7 @@ export function sheetDrag(sheet, head, sizesNow, choose) {
   });
   head.addEventListener("pointermove", (event) => {
     if (!event.isPrimary) return;
-    if (drag && !event.buttons) end(); // it ended elsewhere
+    if (drag && !event.buttons) end(event); // it ended elsewhere
     if (!drag) return;
     const up = drag.from - event.clientY;
     if (!drag.heights && Math.abs(up) < SLOP) return;
@@ -38,14 +39,17 @@ export function sheetDrag(sheet, head, sizesNow, choose) {
     const height = Math.max(drag.heights[0], Math.min(drag.heights[drag.sizes.length - 1], drag.height + up));
     sheet.style.height = `${height}px`;
   });
-  const end = () => {
-    if (drag?.heights) choose(drag.sizes[target(drag.heights, sheet.offsetHeight, drag.speed)]);
+  const end = (/** @type {PointerEvent} */ { timeStamp }) => {
+    if (drag?.heights) {
+      const speed = timeStamp - drag.last.timeStamp < REST ? drag.speed : 0;
+      choose(drag.sizes[target(drag.heights, sheet.offsetHeight, speed)]);
+    }
     drag = null;
     sheet.classList.remove("dragged");
     sheet.style.height = "";
   };
   for (const type of /** @type {const} */ (["pointerup", "pointercancel"])) {
-    head.addEventListener(type, ({ isPrimary }) => { if (isPrimary) end(); });
+    head.addEventListener(type, (event) => { if (event.isPrimary) end(event); });
   }
   head.addEventListener("click", (event) => {
     if (!dragged) return;
