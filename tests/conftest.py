@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import shutil
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes would bury a failure
 
@@ -13,6 +14,9 @@ import answers_here
 import audio_files
 import pytest
 
+# Where the environment forbids to keep compiled files, each of a hundred processes compiles the package again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # TensorFlow's modules and traces are millions of objects, and each of Python's frequent collections visits them all:
 # a tenth of the time of a training. Defaults: 700, 10, 10.
 gc.set_threshold(50_000, 20, 10)

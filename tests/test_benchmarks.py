@@ -68,6 +68,7 @@ def test_networks_with_and_without_augmentation_of_pictures_and_labels(tmp_path,
     assert "3 of them done" in capsys.readouterr().out  # finished runs are not made again
 
 
+@pytest.mark.soak
 def test_teachers_and_their_mixture_are_measured_on_train_and_valid(tmp_path, capsys, monkeypatch):
     made = make_demo(tmp_path / "demo", genres=("ambient", "metal"), songs_per_genre=12, seconds=(2.0, 3.0))
     out, opened = tmp_path / "out", []
@@ -193,6 +194,7 @@ def test_purity_bounds_are_those_of_random_and_of_ideal_neighbours():
     assert found["at most"]["style, other albums"] == pytest.approx((4 * 3 / 4 + 2 * 1 + 1) / 8)
 
 
+@pytest.mark.soak
 def test_purity_of_models_is_written_with_paired_differences(tmp_path, capsys):
     made = make_demo(tmp_path / "demo", genres=("ambient", "metal"), songs_per_genre=6, seconds=(2.0, 3.0))
     songs = pd.read_csv(made / "manifest.csv")
@@ -292,6 +294,7 @@ def test_peak_of_a_process_and_its_child_is_the_sum_of_both():
         peak_mib(["-c", "raise SystemExit(3)"])
 
 
+@pytest.mark.soak
 def test_library_of_two_models_is_timed_against_one_bare_decoding(tmp_path, capsys, monkeypatch):
     made = make_demo(tmp_path / "demo", genres=("ambient", "metal"), songs_per_genre=1, seconds=(10.0, 11.0))
     monkeypatch.setattr(library, "UNCHANGED", 20)

@@ -278,6 +278,7 @@ def test_run_that_was_killed_before_its_export_is_calibrated_once(unsure_run, tm
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+@pytest.mark.soak
 def test_run_with_unsure_below_says_so_in_each_format(unsure_run, capsys):
     assert unsure_run.load_facts()["unsure"] == {"below": 0.99}
     song, model = unsure_run.load_tracks()["path"][0], ["--model", str(unsure_run.folder)]

@@ -300,6 +300,7 @@ def group_is_gone(group: int, seconds: float = 20) -> bool:
     return False
 
 
+@pytest.mark.soak
 def test_grid_killed_with_its_group_is_finished_by_the_same_command_without_redoing_rows(collection, tmp_path, capsys):
     """A network, killed when its successor has begun; the table is that of what the run folders hold."""
     out, data = tmp_path / "grid", ["--data", str(collection / "manifest.csv"), "--protocol", "artist"]
@@ -333,6 +334,7 @@ def test_grid_killed_with_its_group_is_finished_by_the_same_command_without_redo
     assert times_of(out / "logistic-stats-seed-0") == before
 
 
+@pytest.mark.soak
 def test_grid_ends_its_rows_when_it_is_terminated_and_shows_a_row_that_fails(collection, tmp_path, capsys):
     out = tmp_path / "grid"
     flags = ["--data", str(collection / "manifest.csv"), "--classifier", "logistic", "--on", "stats,missing.npz"]

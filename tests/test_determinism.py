@@ -71,11 +71,13 @@ def runs(collection, tmp_path_factory) -> dict[str, Run]:
     return {name: Run(folder / name) for name in names}
 
 
+@pytest.mark.soak
 def test_deterministic_training_ends_in_the_same_history(runs):
     tables = [pd.read_csv(runs[name] / "history.csv").drop(columns="seconds") for name in ("whole", "killed")]
     pd.testing.assert_frame_equal(*tables, check_exact=True)
 
 
+@pytest.mark.soak
 def test_deterministic_training_ends_in_the_same_weights(runs):
     first, second = (runs[name].load_model().get_weights() for name in ("whole", "killed"))
     assert len(first) == len(second) > 10

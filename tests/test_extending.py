@@ -327,6 +327,7 @@ def test_help_of_the_copy_lists_what_was_added(extended):
     assert "--zoom-range" not in done.stdout
 
 
+@pytest.mark.soak
 def test_one_of_each_added_trains_exports_and_loads_in_a_fresh_process(extended):
     out = extended / "models" / "run"
     done = python(extended, TRAIN, Path(__file__).parent, out, extended / "exported", extended / "baseline")

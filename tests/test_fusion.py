@@ -376,6 +376,7 @@ def run(collection, tmp_path_factory) -> Run:
     return Run(out)
 
 
+@pytest.mark.soak
 def test_run_of_two_features_is_trained_exported_and_answers(run, collection, capsys):
     from kgenre import predict
 

@@ -61,13 +61,18 @@ def answered(file: bytes, slices: np.ndarray) -> np.ndarray:
 
 # One of a short-time Fourier transform, and one of matrices of its own: the others are made of the same layers.
 QUANTIZED_FEATURES = ("logmel", "cqt")
+LIKE_CQT = ("chroma_cqt", "chroma_cens")
 
 
 @pytest.mark.parametrize(
     ("quantization", "feature"),
     [
         pytest.param(
-            name, feature, marks=pytest.mark.soak if name != "none" and feature not in QUANTIZED_FEATURES else ()
+            name,
+            feature,
+            marks=pytest.mark.soak
+            if feature not in QUANTIZED_FEATURES and (name != "none" or feature in LIKE_CQT)
+            else (),
         )
         for name in QUANTIZATIONS
         for feature in FEATURES
@@ -89,8 +94,9 @@ def test_feature_converted_keeps_its_values(feature, quantization):
         assert difference.max() < TOLERANCE
 
 
-# Of layers that efficientnet_lite0, convpool, crnn_parallel and tagger_crnn have too.
-SLOW = ("resnet50", "resnet18", "freqcnn", "squarecnn", "tempcnn", "convconvpool", "melcrop", "crnn", "bbnn", "fcn")
+# Of layers that convpool, crnn_parallel, short_fcn and musicnn have too, and the deep ones.
+SLOW = ("resnet50", "resnet18", "freqcnn", "squarecnn", "tempcnn", "convconvpool", "melcrop", "crnn", "bbnn", "fcn",
+        "efficientnet_lite0", "tagger_crnn", "homebrew")  # fmt: skip
 
 
 @pytest.mark.parametrize("arch", [pytest.param(arch, marks=pytest.mark.soak if arch in SLOW else ()) for arch in ARCHS])

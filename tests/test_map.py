@@ -171,6 +171,7 @@ def test_update_library_model_without_genres_is_refused(tmp_path):
         update_library(library, tmp_path, LevelModel(task=SingleLabel(())))
 
 
+@pytest.mark.soak
 def test_layout_umap_clusters_are_islands(tmp_path):
     pytest.importorskip("umap", reason="umap-learn is not installed")
     vectors, kind = clusters(60)

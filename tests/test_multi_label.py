@@ -232,6 +232,7 @@ def test_weighted_loss_is_that_of_tensorflow_and_survives_saving():
     assert float(again(targets, logits)) == pytest.approx(float(loss(targets, logits)))
 
 
+@pytest.mark.soak
 def test_model_with_weighted_loss_is_gone_on_with_by_a_fresh_process(told_elsewhere):
     assert told_elsewhere["positive_weights"] == [1.0, 4.0]
 
@@ -378,6 +379,7 @@ def test_predict_shows_all_genres_at_or_above_their_threshold(run, songs, capsys
     assert [part.split()[0] for part in line.partition(": ")[2].split(", ")] == record["genres"]
 
 
+@pytest.mark.soak
 def test_export_tells_thresholds_to_a_process_with_tensorflow_alone(run, told_elsewhere):
     task = Run(run).load_task()
     assert told_elsewhere["task"] == "multi"
@@ -453,6 +455,7 @@ def test_library_of_several_genres_finds_by_any_of_them(run, songs, tmp_path, ca
 # --- starting from another run -------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 def test_init_of_a_run_with_other_genres_begins_with_its_weights(run, songs, tmp_path):
     manifest = songs / "parity.csv"
     lines = [f"{n}.wav,{'odd' if n % 2 else 'even'},{('train', 'valid', 'test')[n % 3]}" for n in range(12)]

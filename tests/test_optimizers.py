@@ -198,6 +198,7 @@ RUN = {
 }  # fmt: skip
 
 
+@pytest.mark.soak
 def test_run_with_every_new_setting_stopped_and_resumed_is_the_undisturbed_one(collection, tmp_path, monkeypatch):
     from backend_training import fit
 

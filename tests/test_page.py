@@ -486,6 +486,7 @@ def test_click_on_a_track_plays_the_deciding_slice(server, tab, place, name):
     tab.fill("#search", "real" if name == "song.ogg" else "unplayable")  # its twins lie in the same place
     tab.mouse.click(*pixel_of(tab, row))
     tab.wait_for_selector("#play:has-text('Pause')", timeout=10000)
+    until(tab, "kgenre.sound.seconds > 0")
     state = tab.evaluate("({current: kgenre.state.current, slice: kgenre.state.slice, at: kgenre.sound.seconds})")
     assert (state["current"], state["slice"]) == (row, 1)
     assert 2.0 <= state["at"] < 4.0
@@ -730,6 +731,45 @@ def test_path_click_in_a_list_ends_the_path(server, tab):
     tab.wait_for_selector("#selection")
     path = tab.evaluate("kgenre.state.selection")
     assert (path[0], path[-1]) == (tab.evaluate("kgenre.tracks.rowOf.get(3)"), goal)
+
+
+def test_path_that_arrives_late_leaves_what_was_chosen_meanwhile(server, tab):
+    held = []
+    tab.route("**/path/*/*", lambda route: held.append(route))
+    opened(tab, f"{server}/#track=3")
+    tab.wait_for_selector("#neighbours li")
+    tab.keyboard.press("w")
+    tab.click("#neighbours li >> nth=4")
+    other = tab.evaluate("kgenre.tracks.rowOf.get(5)")
+    tab.evaluate(f"kgenre.store.set({{ current: {other} }})")
+    with tab.expect_response("**/path/*/*"):
+        held[0].continue_()
+    tab.wait_for_timeout(50)
+    assert tab.evaluate("kgenre.state.current") == other
+    assert tab.evaluate("kgenre.state.selection.length + kgenre.state.path.length") == 0
+
+
+def test_retraining_that_is_previewed_late_is_not_of_other_corrections(server, tab):
+    rows, held = correct_album(tab, server, "Delta blues"), []
+    tab.route("**/head/preview", lambda route: held.append(route))
+    tab.click("#retrain")
+    tab.wait_for_timeout(50)
+    tab.click("#use-tags")
+    held[0].continue_()
+    tab.wait_for_selector("#message.shown:has-text('have changed meanwhile')")
+    assert tab.evaluate("kgenre.state.retraining") is None and not tab.is_visible("#dialog")
+    tab.keyboard.press("a")
+    tab.click("#remove-corrections")
+    tab.wait_for_selector(f"#message.shown:has-text('{len(rows)} corrections removed.')")
+
+
+def test_tags_dialog_error_is_told_in_the_dialog(server, tab, place):
+    tab.route("**/tags/write", lambda route: route.fulfill(status=500, json={"error": "No space left on device."}))
+    opened(tab, f"{server}/#sel={np.base_repr(track_id(place, 'song.ogg'), 36).lower()}")
+    tab.click("#tags")
+    tab.click("#write-tags")
+    assert tab.inner_text("#dialog[open] #tags-error") == "No space left on device."
+    assert tab.is_enabled("#write-tags") and tab.get_attribute("#tags-error", "role") == "alert"
 
 
 def test_audio_undecodable_file_is_played_as_excerpt_from_the_slice(server, tab, place):

@@ -455,6 +455,47 @@ def test_start_and_menu_show_files_that_could_not_be_used(server, tab):
 # The keyboard.
 
 
+def test_focus_of_a_control_that_is_gone_stays_where_tab_goes_on(server, tab, songs):
+    in_panel = "document.activeElement.closest('#panel') !== null"
+    opened(tab, server)
+    tab_to(tab, "#surprise")
+    tab.keyboard.press("Enter")
+    until(tab, "kgenre.state.neighboursOf >= 0")
+    assert focused(tab) == "panel"
+    tab.keyboard.press("Tab")
+    assert focused(tab) != "panel" and tab.evaluate(in_panel)
+    tab.keyboard.press("q")
+    tab_to(tab, "#close-queue")
+    tab.keyboard.press("Enter")
+    until(tab, "!kgenre.state.queueShown")
+    assert focused(tab) == "panel"
+    tab_to(tab, "#neighbours .pick")
+    before = tab.evaluate("kgenre.state.current")
+    tab.keyboard.press("Enter")
+    until(tab, f"kgenre.state.current !== {before} && kgenre.state.neighboursOf === kgenre.state.current")
+    assert tab.evaluate(in_panel)
+    opened(tab, f"{server}/#track={base36(songs['song.ogg'])}&sel=1.2.3")
+    tab.wait_for_selector("#genre")
+    tab_to(tab, "#genre")
+    tab.keyboard.type("Fado")
+    tab.keyboard.press("Enter")
+    tab_to(tab, "#remove-correction")
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector("#remove-correction", state="detached")
+    assert tab.evaluate("document.activeElement !== document.querySelector('#panel')") and tab.evaluate(in_panel)
+    tab_to(tab, "#selection h2 button:last-child")
+    tab.keyboard.press("Enter")
+    until(tab, "kgenre.state.selection.length === 0")
+    assert focused(tab) == "panel"
+
+
+def test_focus_of_the_mouse_is_not_moved(server, tab):
+    opened(tab, server)
+    tab.click("#surprise")
+    until(tab, "kgenre.state.neighboursOf >= 0")
+    assert tab.evaluate("document.activeElement === document.body")
+
+
 def test_tools_are_one_stop_and_arrows_choose(server, tab):
     opened(tab, server)
     before = tab.evaluate("[kgenre.map.view.x, kgenre.map.view.y]")

@@ -151,6 +151,20 @@ def test_sheet_is_dragged_by_its_head_between_three_sizes_and_leaves_the_map_the
     settled(phone, "half")
 
 
+def test_sheet_second_finger_changes_nothing_of_a_drag(phone):
+    touch, head = fingers(phone), box(phone, "#sheet-head")
+    x, y = head["x"] + head["width"] / 2, head["y"] + 8
+    touch("touchStart", (x, y))
+    touch("touchMove", (x, y + 60))
+    touch("touchStart", (x, y + 60), (x + 80, y + 60))
+    touch("touchMove", (x, y + 100), (x + 80, y - 200))
+    touch("touchMove", (x, y + 200))  # the second is lifted
+    assert box(phone, "#sheet")["height"] == pytest.approx(phone.viewport_size["height"] / 2 - 200, abs=2)
+    touch("touchMove", (x, y + phone.viewport_size["height"] / 2 - 60))
+    touch("touchEnd")
+    settled(phone, "peek")
+
+
 def test_sheet_drag_that_begins_on_a_button_presses_none(phone):
     touch, next_button = fingers(phone), box(phone, "#toggle")
     x, y = next_button["x"] + 20, next_button["y"] + 20
@@ -203,6 +217,46 @@ def test_sheet_that_covers_the_map_makes_room_where_the_map_is_needed(phone):
     phone.evaluate("kgenre.store.set({ sheet: 'peek', selection: [1, 2], selected: null })")
     settled(phone, "half")
     assert phone.is_visible("#save")
+
+
+def test_sheet_shows_what_is_chosen_while_it_is_low(phone):
+    def low():
+        phone.evaluate("kgenre.store.set({ sheet: 'peek' })")
+        settled(phone, "peek")
+
+    phone.evaluate("kgenre.store.set({ selection: [1, 2] })")
+    settled(phone, "half")
+    low()
+    phone.evaluate("kgenre.store.set({ selection: [3, 4] })")  # as many, and others
+    settled(phone, "half")
+    phone.evaluate("kgenre.store.set({ selection: [] })")
+    phone.tap("#surprise")
+    until(phone, "kgenre.state.playback !== null")
+    phone.tap("#toggle")
+    low()
+    phone.evaluate("kgenre.store.set({ queueShown: true, clickPlays: false })")
+    settled(phone, "half")
+    low()
+    nearest = (
+        "kgenre.map.grid.nearest([kgenre.map.view.x, kgenre.map.view.y], 1e9, (row) => row !== kgenre.state.current)"
+    )
+    row = phone.evaluate(nearest)
+    phone.touchscreen.tap(*pixel_of(phone, row))
+    until(phone, f"kgenre.state.current === {row}")
+    settled(phone, "half")  # the head names what is played
+
+
+def test_selection_is_added_to_by_touch(phone):
+    phone.evaluate("kgenre.store.set({ selection: [1, 2], clickPlays: false })")
+    phone.tap("#add-more")
+    assert phone.get_attribute("#add-more", "aria-pressed") == "true"
+    row = phone.evaluate("kgenre.map.grid.nearest([kgenre.map.view.x, kgenre.map.view.y], 1e9, (one) => one > 2)")
+    phone.touchscreen.tap(*pixel_of(phone, row))
+    until(phone, "kgenre.state.selection.length > 2")
+    assert phone.evaluate("kgenre.state.selection") == [1, 2, row] and phone.evaluate("kgenre.state.current") == -1
+    phone.tap("#selection h2 button:last-child")
+    until(phone, "kgenre.state.selection.length === 0")
+    assert phone.evaluate("kgenre.state.adds") is False
 
 
 def test_player_is_one_line_at_peek_and_has_all_controls_at_full(phone):
@@ -407,6 +461,22 @@ def test_sheet_is_of_narrow_screens_and_of_tablets_held_upright(phone):
         assert box(phone, "#bar")["height"] < 60 and small_targets(phone) == []
         sized = phone.is_visible("#sheet-lower") or phone.is_visible("#sheet-raise")
         assert phone.is_visible("#legend-button") == sheet == sized
+
+
+def test_sheet_of_a_low_screen_has_two_sizes_and_shows_the_panel(phone):
+    phone.set_viewport_size({"width": 844, "height": 390})
+    settled(phone, "peek")
+    assert box(phone, "#map")["height"] > 150
+    phone.tap("#sheet-raise")
+    settled(phone, "full")
+    assert box(phone, "#panel")["height"] > 200 and small_targets(phone) == []
+    phone.tap("#surprise")
+    until(phone, "kgenre.state.details !== null")
+    title = box(phone, "#track .title")
+    panel = box(phone, "#panel")
+    assert panel["y"] <= title["y"] and title["y"] + title["height"] <= panel["y"] + panel["height"]
+    phone.tap("#sheet-lower")
+    settled(phone, "peek")
 
 
 def test_sheet_of_a_narrow_window_is_dragged_by_mouse(server, tab):

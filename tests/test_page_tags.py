@@ -119,6 +119,24 @@ def test_tag_is_among_the_colours_that_the_list_and_its_key_go_through(server, t
     assert not tab.is_visible("#tag")
 
 
+@pytest.mark.parametrize("way", ["list", "link"])
+def test_tags_that_arrive_late_change_nothing_that_was_chosen_meanwhile(server, tab, way):
+    held = []
+    tab.route("**/tag-table*", lambda route: held.append(route))
+    opened(tab, f"{server}/#colour=model_tag&tag=mellow&with=mellow&least=0.6" if way == "link" else server)
+    if way == "list":
+        tab.select_option("#colouring", "model_tag")
+    tab.wait_for_timeout(50)
+    tab.select_option("#colouring", "tag")
+    tab.select_option("#colouring", "prediction")
+    assert len(held) == 1
+    held[0].continue_()
+    until(tab, "kgenre.tracks.tags !== null")
+    tab.wait_for_timeout(50)
+    assert tab.evaluate("kgenre.state.colouring") == "prediction" and not tab.is_visible("#tag")
+    assert tab.evaluate("kgenre.state.tagFilter !== null") == (way == "link")  # nothing else was chosen for that
+
+
 def test_tag_filter_greys_the_tracks_below_it_until_it_is_removed(server, tab, stored):
     opened(tab, server)
     colour_by(tab, "mellow")
@@ -307,7 +325,7 @@ def test_tags_are_written_and_taken_back_by_keyboard_alone(server, tab, place):
     tab.wait_for_selector("text=old tags again: 1 file of 1 recording.")
     assert "genre" not in mutagen.File(place / "song.flac")
     tab.keyboard.press("Escape")
-    assert tab.evaluate("document.activeElement.id") == "tags"
+    until(tab, "document.activeElement.id === 'tags'")
 
 
 @pytest.mark.skipif(not SHOTS, reason="pictures of a phone are made only if KGENRE_SCREENSHOTS names a folder")

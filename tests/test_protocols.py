@@ -404,7 +404,7 @@ def folds(collection, tmp_path_factory):
 
 
 def fold_flags(collection) -> list[str]:
-    return ["--data", str(collection / "manifest.csv"), *SMALL, "--epochs", "2", "--deterministic"]
+    return ["--data", str(collection / "manifest.csv"), *SMALL, "--epochs", "1", "--deterministic"]
 
 
 def test_folds_are_summarised(folds):

@@ -78,6 +78,7 @@ def resident_mib(processes: list[int]) -> float:
     return total / 1024
 
 
+@pytest.mark.soak
 def test_load_of_eight_clients_is_answered_without_a_fault(tmp_path, songs, faulty):
     put_under_load(tmp_path, songs, faulty, 6.0)
 

@@ -218,6 +218,7 @@ def test_network_of_random_weights_trains_as_a_whole():
     }
 
 
+@pytest.mark.soak
 def test_command_writes_the_arrays_of_both_branches(taggers, images, tmp_path, monkeypatch, capsys):
     held_out = np.arange(40) % 8 == 0
     monkeypatch.setattr(low_rank, "crop_images", lambda *args: (images[:40], held_out))

@@ -322,8 +322,14 @@ def test_occlusion_hottest_cells_lower_the_class_more_than_random_ones(collectio
     assert hottest > random + 0.1
 
 
-@pytest.mark.parametrize("width", [1200, 390])
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize(
+    ("width", "dark"),
+    [
+        (1200, False),
+        (390, True),
+        *(pytest.param(*case, marks=pytest.mark.soak) for case in ((1200, True), (390, False))),
+    ],
+)
 def test_song_page_in_chromium_plays_and_fits_without_a_network(browser, page, width, dark):
     with new_tab(browser) as tab:
         said, asked_for = watch(tab)

@@ -152,7 +152,9 @@ def listen(port: int | None, host: str = LOOPBACK[0]) -> socket.socket:
     if port is not None and not 0 <= port <= 65535:
         raise KgenreError(f"--port must be from 0 to 65535. Received: {port}.")
     for candidate in (DEFAULT_PORT, 0) if port is None else (port,):
-        listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # asyncio sends at once (TCP_NODELAY) only where the protocol is named; else each answer waits 40 ms.
+        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host, candidate))

@@ -61,9 +61,9 @@ def add_page_files(app, package: str) -> None:
         return Response(found, media_type=media_type(name))
 
     @app.get("/page/{name:path}", include_in_schema=False)
-    def own_file(name: str):
+    async def own_file(name: str):
         return page_file(name, "page")
 
     @app.get("/shared/{name:path}", include_in_schema=False)
-    def shared_file(name: str):
+    async def shared_file(name: str):
         return page_file(name, "shared")

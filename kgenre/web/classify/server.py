@@ -128,12 +128,15 @@ def serve(classifier: Classifier, settings: ServeSettings, listening: socket.soc
         server = uvicorn.Server(uvicorn.Config(app, **options))
 
         def stop_if_failed(loading) -> None:
-            server.should_exit = loading.exception() is not None
+            if loading.exception() is not None:
+                server.should_exit = True
 
         loading = beside.submit(classifier.start)
         loading.add_done_callback(stop_if_failed)
         try:
             server.run(sockets=[listening])
             loading.result()
+            # Only a signal ends it. uvicorn raises it again, which is lost where it comes in a callback.
+            raise KeyboardInterrupt
         finally:
             classifier.pool.close()

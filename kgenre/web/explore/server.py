@@ -160,3 +160,4 @@ def serve(explorer: Explorer, listening: socket.socket) -> None:
     settings = {"log_level": "warning", "server_header": False, "proxy_headers": False, "timeout_graceful_shutdown": 1}
     with explorer.refinement or contextlib.nullcontext():
         uvicorn.Server(uvicorn.Config(app, **settings)).run(sockets=[listening])
+    raise KeyboardInterrupt  # only a signal ends it, and the one that uvicorn raises again can be lost in a callback

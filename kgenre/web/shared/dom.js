@@ -54,13 +54,15 @@ export function isTyping() { return Boolean(document.activeElement?.matches("inp
 
 /**
  * New content for a box. What was being typed, the focus and the place of lists stay. A field names by data-of whose
- * text it holds: another track's does not take it over.
+ * text it holds: another track's does not take it over. Where a control is gone that had the focus of the keyboard, its
+ * neighbour has it, or what holds the box: Tab goes on from there.
  *
  * @param {HTMLElement} box
  * @param {Child[]} content
  */
 export function redraw(box, content) {
   const active = box.contains(document.activeElement) ? document.activeElement : null;
+  const byKeyboard = active?.matches(":focus-visible"), place = active ? controls(box).indexOf(active) : -1;
   const range = active instanceof HTMLInputElement && active.type === "text"
     ? /** @type {const} */ ([active.selectionStart, active.selectionEnd]) : null;
   const drafts = new Map(fields(box).map((field) => [draftKey(field), field.value]));
@@ -70,10 +72,14 @@ export function redraw(box, content) {
   box.querySelectorAll(".list").forEach((list, i) => { list.scrollTop = places[i] ?? 0; });
   box.scrollTop = scrollTop;
   if (!active) return;
-  const again = [...box.querySelectorAll("input, button, select, [tabindex]")].find((other) => isSame(other, active));
-  if (again instanceof HTMLElement) again.focus({ preventScroll: true });
+  const others = controls(box), again = others.find((other) => isSame(other, active));
+  const next = again ?? (byKeyboard ? others[Math.min(place, others.length - 1)] ?? box.closest("[tabindex]") : null);
+  if (next instanceof HTMLElement) next.focus({ preventScroll: true });
   if (range && again instanceof HTMLInputElement) again.setSelectionRange(...range);
 }
+
+/** @param {HTMLElement} box @returns {Element[]} */
+function controls(box) { return [...box.querySelectorAll("input, button, select, [tabindex]")]; }
 
 /** @param {HTMLElement} box @returns {HTMLInputElement[]} */
 function fields(box) { return [...box.querySelectorAll(/** @type {"input"} */ ("input[data-of]"))]; }

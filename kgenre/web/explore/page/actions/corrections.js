@@ -15,15 +15,19 @@ export async function correct(page, rows, genre) {
   const corrections = new Map(store.state.corrections), number = rows.length - skipped;
   for (const row of rows) { if (stored) corrections.set(row, stored); else corrections.delete(row); }
   store.set({ corrections, retraining: null });
-  say(page, (stored ? `${count(number, "recording")} corrected to ${stored}. Retrain to update the others.` : "Correction removed.") + leftOut(skipped));
+  say(page, (stored ? `${count(number, "recording")} corrected to ${stored}. Retrain to update the others.` : `${count(number, "correction")} removed.`) + leftOut(skipped));
 }
 
-/** Fits a head to the corrections; the genres stay as they are until it is applied. @param {Page} page */
+/** Fits a head to the corrections; the genres stay as they are until it is applied. Null where they changed meanwhile. @param {Page} page */
 export async function planRetraining(page) {
-  const { source, store } = page;
-  if (!source.corrections || !store.state.corrections.size) throw new Error("Correct some recordings first: retraining learns from them.");
+  const { source, store } = page, { corrections, useTags, heads } = store.state;
+  if (!source.corrections || !corrections.size) throw new Error("Correct some recordings first: retraining learns from them.");
   say(page, "Retraining…");
-  const retraining = await source.corrections.preview(store.state.useTags);
+  const retraining = await source.corrections.preview(useTags), now = store.state;
+  if (now.corrections !== corrections || now.useTags !== useTags || now.heads !== heads) {
+    say(page, "The corrections have changed meanwhile: retrain once more.");
+    return null;
+  }
   store.set({ retraining });
   return retraining;
 }

@@ -20,7 +20,10 @@ export async function finishPath(page, row) {
   const { source, store, tracks } = page, from = store.state.pathFrom;
   store.set({ pathFrom: -1 });
   if (row < 0 || row === from || !source.path) return;
+  const { selection, current } = store.state;
   const ids = await source.path(tracks.ids[from], tracks.ids[row], LENGTH);
+  const now = store.state;
+  if (now.selection !== selection || now.current !== current || now.pathFrom >= 0) return; // something else was chosen meanwhile
   const path = ids.flatMap((id) => tracks.rowOf.get(id) ?? []);
   select(page, path);
   const queue = queueOf("path", `Path to ${tracks.title(row)}`, path);

@@ -9,8 +9,8 @@ export function select({ store, tracks }, rows, add = false) {
   const selection = add ? [...new Set([...store.state.selection, ...rows])] : rows;
   const selected = selection.length ? new Uint8Array(tracks.n) : null;
   for (const row of selection) if (selected) selected[row] = 1;
-  const { queue } = store.state;
-  store.set({ selection, selected, path: [], queue: selection.length ? lasting(queue) : queue });
+  const { queue, adds } = store.state;
+  store.set({ selection, selected, adds: adds && selection.length > 0, path: [], queue: selection.length ? lasting(queue) : queue });
 }
 
 /** @param {Page} page @param {number} row */

@@ -52,7 +52,7 @@ function pending(page, plan) {
 function start(page) {
   const { retraining } = page.store.state;
   if (retraining) showPlan(page, retraining);
-  else attempt(page, planRetraining(page).then((plan) => showPlan(page, plan)));
+  else attempt(page, planRetraining(page).then((plan) => { if (plan) showPlan(page, plan); }));
 }
 
 /** @param {Page} page @param {RetrainPlan} plan */

@@ -2,11 +2,12 @@
 
 /** @import { Binding, Page } from "page/core/types" */
 import { hideEntries, setColouring } from "page/actions/colouring.js";
-import { filterByTag, loadTags } from "page/actions/model_tags.js";
+import { filterByTag, loadTags, setTagOrder } from "page/actions/model_tags.js";
 import { attempt } from "page/actions/notices.js";
 import { search, setFolder } from "page/actions/search.js";
 import { select } from "page/actions/selection.js";
 import { showTrack } from "page/actions/tracks.js";
+import { begin } from "page/core/latest.js";
 import { LINKED, fromHash, toHash } from "page/core/link.js";
 
 /** @param {Page} page @returns {Binding[]} */
@@ -14,14 +15,16 @@ export function linkSection(page) {
   const { store, tracks } = page;
   const follow = () => {
     const { selection, current, query, folder, colouring, hiddenNames, tag, tagFilter, sortByTag } = fromHash(location.hash, tracks);
-    const withTags = async () => {
-      if (tag || tagFilter) await loadTags(page);
-      store.set({ tag, sortByTag });
+    const colours = async () => {
+      const isLatest = begin(page, "colouring");
+      if (tag) await loadTags(page);
+      if (!isLatest()) return;
+      store.set({ tag });
       setColouring(page, colouring);
       hideEntries(page, hiddenNames);
-      await filterByTag(page, tagFilter?.tag ?? "", tagFilter?.least ?? 0);
     };
-    attempt(page, withTags());
+    attempt(page, Promise.all([
+      colours(), setTagOrder(page, sortByTag), filterByTag(page, tagFilter?.tag ?? "", tagFilter?.least ?? 0)]));
     search(page, query);
     setFolder(page, folder);
     select(page, selection);

@@ -115,7 +115,9 @@ function followPointer(page, sheet, panel) {
 function followState(page, sheet, panel) {
   const { store } = page;
   let before = store.state, inPanel = false;
-  document.addEventListener("pointerdown", ({ target }) => { inPanel = target instanceof Node && panel.contains(target); }, true);
+  for (const type of ["pointerdown", "keydown"]) {
+    document.addEventListener(type, ({ target }) => { inPanel = target instanceof Node && panel.contains(target); }, true);
+  }
   const scrollTo = (/** @type {string} */ section) => {
     const found = panel.querySelector(section);
     if (found && getComputedStyle(sheet).position === "absolute") found.scrollIntoView({ block: "start" });
@@ -126,7 +128,7 @@ function followState(page, sheet, panel) {
     if (state.pathFrom !== was.pathFrom || state.tool !== was.tool) atMostHalf(page); // the map is needed
     if (state.queueShown && !was.queueShown) { atLeastHalf(page); scrollTo("#queue"); }
     else if (isNewSelection(state, was)) { atLeastHalf(page); scrollTo("#selection"); }
-    else if (state.current >= 0 && state.current !== was.current && !inPanel && !state.queueShown) {
+    else if (state.current >= 0 && state.current !== was.current && !inPanel && !(state.queueShown && isInHead(state))) {
       if (!isInHead(state)) atLeastHalf(page);
       scrollTo("#track");
     }

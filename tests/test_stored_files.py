@@ -1,0 +1,82 @@
+"""Files that released versions stored are read by this one: a folder of tests/data for each, which freeze.py made."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from freeze import DATA, answers_of, library_answers, write_songs
+
+from kgenre import embed, prepare, train
+from kgenre.collections import load_collection
+from kgenre.embeddings.files import read_embeddings
+from kgenre.library.map.update import update_map
+from kgenre.library.store import Library
+from kgenre.training.run import Run
+
+TOLERANCE = 1e-4  # of probabilities: rounding of another processor
+
+
+@pytest.fixture(scope="module", params=sorted(path.name for path in DATA.glob("*")))
+def stored(request, tmp_path_factory) -> Path:
+    """A copy of the files of one version."""
+    return Path(shutil.copytree(DATA / request.param, tmp_path_factory.mktemp("stored") / request.param))
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory) -> list[Path]:
+    return write_songs(tmp_path_factory.mktemp("songs") / "music")
+
+
+@pytest.fixture(scope="module")
+def answers(stored) -> dict:
+    return json.loads((stored / "answers.json").read_text())
+
+
+def is_alike(found: dict, expected: dict) -> bool:
+    return found.keys() == expected.keys() and all(
+        np.allclose(found[name], expected[name], atol=TOLERANCE) for name in expected
+    )
+
+
+@pytest.mark.parametrize("model", ["run", "model.tflite"])
+def test_stored_model_answers_as_it_did(stored, songs, answers, model):
+    assert np.ptp(list(answers["model"].values()), axis=0).max() > 0.05  # or anything would agree
+    assert is_alike(answers_of(stored / model, songs), answers["model"])
+
+
+def test_stored_run_is_trained_on(stored, songs, tmp_path):
+    run = Run(stored / "run")
+    assert run.load_settings().training.epochs == 2 and run.load_task().labels == ("fado", "house")
+    manifest = str(songs[0].parent / "manifest.csv")
+    arguments = ["--init", str(stored / "run"), "--data", manifest, "--epochs", "1", "--out", str(tmp_path / "on")]
+    assert train.main(["--config", str(stored / "recipe.toml"), *arguments]) == 0
+    assert Run(tmp_path / "on").finished
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".parquet"])
+def test_stored_embedding_file_has_the_vectors_of_the_model(stored, songs, tmp_path, suffix):
+    data = ["--data", str(songs[0].parent / "manifest.csv")]
+    assert embed.main(["--model", str(stored / "run"), *data, "--out", str(tmp_path / "again.npz")]) == 0
+    held, again = read_embeddings(stored / f"embeddings{suffix}"), read_embeddings(tmp_path / "again.npz")
+    assert held.table["genre"].tolist() == again.table["genre"].tolist() == ["fado", "house"] * 5
+    assert np.ptp(held.mean, axis=0).max() > 0.01
+    np.testing.assert_allclose(held.mean, again.mean, atol=1e-4)
+    np.testing.assert_allclose(held.slice_embeddings, again.slice_embeddings, atol=1e-4)
+
+
+def test_stored_set_is_whole_and_has_the_audio(stored, songs, capsys):
+    assert prepare.main(["--to", str(stored / "prepared"), "--verify"]) == 0
+    table = load_collection(str(stored / "prepared")).table
+    assert len(table) == len(songs) and set(table["split"]) == {"train", "valid", "test"}
+
+
+def test_stored_library_has_its_corrections_head_and_map(stored, answers):
+    with Library(stored / "library.sqlite") as library:
+        assert is_alike(library_answers(library), answers["library"])
+        assert list(library.corrections().values()) == ["morna"] and len(answers["library"]) == 10
+        ids, places = library.positions(library.space())
+        assert len(ids) == 10 and np.isfinite(places).all()
+        update_map(library, library.space())
+        assert (library.positions(library.space())[1] == places).all()  # nothing is new: it stays
