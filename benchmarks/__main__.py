@@ -28,6 +28,7 @@ WITH_OPTIONS = {
     "accelerator": "clips a second on the device of Keras's backend, and their share of what it can",
     "architectures": "every network trained for the same time on the same tracks",
     "augmentations": "draws every augmentation, each on the same slice of a song",
+    "averaged": "several runs and classic classifiers, each and their mean answer",
     "calibration": "what a temperature does to the probabilities of classifiers, in folds by artist",
     "corrections": "what a retrained head learns from corrections, and what it changes",
     "duplicates": "copies are made of every N-th track, and the pairs counted that are found",

@@ -18,6 +18,7 @@ from slept_steps import step as slept_step
 from benchmarks import (
     accelerator,
     architectures,
+    averaged,
     backends,
     calibration,
     corrections,
@@ -46,7 +47,9 @@ from kgenre.baselines.linear_head import logistic
 from kgenre.baselines.unsure import REJECTED
 from kgenre.collections.demo.files import make_demo
 from kgenre.collections.grouping import grouped_folds
+from kgenre.collections.tables import COLUMNS
 from kgenre.embeddings.files import read_embeddings, read_metadata
+from kgenre.evaluation.predictions import write_predictions
 from kgenre.serving.catalogue import open_model
 from kgenre.serving.packaged import PACKAGED
 
@@ -433,6 +436,30 @@ def test_shards_are_compared_with_other_forms_and_with_files(tmp_path, monkeypat
     assert "random slices of 6 s, 2 threads" in said and "prepared in one process" in said
     assert len(re.findall(r"[36] tracks   peak +\d+\.\d MiB", said)) == 2
     assert len(re.findall(r"shard, int16, each block checked .* 158\.\d MB an hour", said)) == 1
+
+
+def test_averaged_answers_are_the_means_of_groups_on_the_tracks_of_all(tmp_path, capsys):
+    """By hand: b has one track less, in another order; a1 and a2 weigh together as much as b."""
+    answers = {
+        "a1": {"1": [0.9, 0.1], "2": [0.8, 0.2], "3": [0.3, 0.7], "4": [0.9, 0.1]},
+        "a2": {"1": [0.7, 0.3], "2": [0.4, 0.6], "3": [0.3, 0.7], "4": [0.9, 0.1]},
+        "b": {"3": [0.9, 0.1], "2": [0.3, 0.7], "1": [0.6, 0.4]},
+    }
+    genres = {"1": "x", "2": "y", "3": "x", "4": "x"}
+    for name, of in answers.items():
+        (tmp_path / name).mkdir()
+        rows = pd.DataFrame({column: "" for column in COLUMNS} | {"path": list(of)})
+        rows = rows.assign(genre=rows["path"].map(genres), genres=rows["path"].map(genres), split="valid")
+        write_predictions(tmp_path / name / "predictions.csv", rows, np.array(list(of.values())), ("x", "y"))
+        (tmp_path / name / "metrics.json").write_text(json.dumps({"task": "single", "labels": ["x", "y"]}))
+    a1, a2, b = (str(tmp_path / name) for name in answers)
+    assert averaged.main([f"{a1},{a2}", b]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("3 tracks that all 3 answer")
+    accuracies = [line.split(" | ")[1] for line in said.splitlines() if line.startswith("| ")][2:]
+    assert accuracies == ["33.3%", "66.7%", "100.0%", "33.3%", "100.0%"]
+    assert averaged.main([a1, str(tmp_path)]) == 2
+    assert "no evaluation of tracks in it" in capsys.readouterr().err
 
 
 def test_benchmarks_are_all_named_by_one_table(capsys):

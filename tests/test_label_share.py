@@ -61,3 +61,6 @@ def test_run_learns_from_the_drawn_tracks_alone(tmp_path):
     tracks = run.load_tracks()
     assert tracks["split"].value_counts().to_dict() == {"train": 4, "valid": 2, "test": 2}
     assert run.load_facts()["protocol"].endswith("; 4 of 20 train tracks drawn, 0.2 of each genre, seed 0")
+    others = pd.read_csv(run / "left_out.csv")
+    assert len(others) == 16 and set(others["cause"]) == {"not drawn by --label-share"}
+    assert not set(others["name"]) & set(tracks["path"])

@@ -7,6 +7,7 @@ import io
 import json
 import re
 import shutil
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -256,6 +257,22 @@ def test_listen_taken_port_raises_with_the_option_to_change():
         assert taken.getsockname()[0] == "127.0.0.1"
         with pytest.raises(KgenreError, match="--port"):
             listen(taken.getsockname()[1])
+
+
+def test_listen_connections_are_sent_to_at_once():
+    """By asyncio, which turns Nagle's algorithm off; with it an answer waits 40 ms for the client's acknowledgement."""
+
+    async def is_off(listening) -> int:
+        found = asyncio.get_running_loop().create_future()
+        server = await asyncio.start_server(lambda _, writer: found.set_result(writer), sock=listening)
+        _, writer = await asyncio.open_connection(*listening.getsockname())
+        off = (await found).get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        writer.close()
+        server.close()
+        return off
+
+    with listen(0) as listening:
+        assert asyncio.run(is_off(listening)) == 1
 
 
 def test_listen_two_waiting_servers_get_different_ports():

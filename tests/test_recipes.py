@@ -42,6 +42,21 @@ def each_once(names: list[str], key) -> list:
     return found
 
 
+def check_step(config: RunSettings, inputs: np.ndarray, tmp_path) -> None:
+    """Takes a step of training, which moves weights, and reads the network again from its file."""
+    with narrow(config.arch):
+        model = compiled_model(config, SingleLabel(tuple(map(str, range(N_CLASSES)))), steps=10)
+    model.run_eagerly = True  # to trace takes longer
+    before = values(model)
+    loss = model.train_on_batch(inputs, np.arange(2))[0]
+    after = values(model)
+    assert np.isfinite(loss) and any((before[path] != after[path]).any() for path in before)
+    model.save(tmp_path / "model.keras")
+    given, again = (np.asarray(one(inputs, training=False)) for one in (model, load_model(tmp_path / "model.keras")))
+    assert given.shape == (2, N_CLASSES) and np.isfinite(given).all()
+    np.testing.assert_array_equal(given, again)
+
+
 def shortened(name: str) -> RunSettings:
     """The settings of a recipe for a second of audio, and the smallest image of its network."""
     settings = RECIPES[name].settings
@@ -57,17 +72,7 @@ def shortened(name: str) -> RunSettings:
 @pytest.mark.parametrize("name", each_once(NETWORKS, lambda one: (one.settings["arch"], one.settings.get("feature"))))
 def test_recipe_of_a_network_takes_a_step_and_is_the_same_from_its_file(name, tmp_path):
     config = shortened(name)
-    with narrow(config.arch):
-        model = compiled_model(config, SingleLabel(tuple(map(str, range(N_CLASSES)))), steps=10)
-    model.run_eagerly = True  # to trace takes longer
-    waveform, before = waveforms(2, config.audio.slice_samples), values(model)
-    loss = model.train_on_batch(waveform, np.arange(2))[0]
-    after = values(model)
-    assert np.isfinite(loss) and any((before[path] != after[path]).any() for path in before)
-    model.save(tmp_path / "model.keras")
-    given, again = (np.asarray(one(waveform, training=False)) for one in (model, load_model(tmp_path / "model.keras")))
-    assert given.shape == (2, N_CLASSES) and np.isfinite(given).all()
-    np.testing.assert_array_equal(given, again)
+    check_step(config, waveforms(2, config.audio.slice_samples), tmp_path)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -230,6 +235,13 @@ def test_recipe_with_words_on_spectrograms_is_a_run_of_them(name):
         key: tuple(own[key]) if key == "augment" else own[key] for key in kept if key in own
     }
     assert json.loads(settings_json(own)) == own
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", [name for name in NETWORKS if RECIPES[name].spectrograms is not None])
+def test_recipe_with_words_on_spectrograms_takes_a_step(name, tmp_path):
+    run = RunSettings.compose(config_values(RECIPES[name], SPECTROGRAMS), {**SPECTROGRAMS, "slice_frames": 128})
+    check_step(run, np.random.default_rng(0).uniform(0, 31, (2, 128, 128)).astype("float32"), tmp_path)
 
 
 def test_classifier_on_published_statistics_takes_those_of_spectrograms():

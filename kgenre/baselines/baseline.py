@@ -109,8 +109,9 @@ def _request(
     """The collection, the request for its vectors, and the folder for results, which is made."""
     from kgenre.collections import load_collection
 
-    tuning, out = settings.tuning, make_output_folder(out or settings.folder)
+    tuning = settings.tuning
     collection = load_collection(settings.data, seed=tuning.seed, progress=progress, options=settings.options)
+    out = make_output_folder(out or settings.folder)
     own = (settings.pool, tuning.workers, settings.fma_features or published_features(settings))
     kept = make_output_folder(settings.vectors) if settings.vectors else out
     more = (progress, settings.decoder, settings.engine, settings.layer)

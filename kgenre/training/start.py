@@ -160,8 +160,10 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
     check_task(settings, collection)
     tracks, failures, shapes = usable_tracks(settings, collection.table, progress)
     labels, training = trainable_genres(tracks, collection.name), settings.training
-    tracks, drawn = draw_labelled(tracks, training.label_share, training.seed)
-    collection = replace(collection, protocol=collection.protocol + drawn)
+    labelled, drawn = draw_labelled(tracks, training.label_share, training.seed)
+    others = tracks.loc[~tracks["path"].isin(labelled["path"]), "path"]
+    left_out = {**collection.left_out, **failures, **dict.fromkeys(others, "not drawn by --label-share")}
+    tracks, collection = labelled, replace(collection, protocol=collection.protocol + drawn)
     progress.line(describe(tracks, labels, collection))
     resolved = {"task": collection.task, **resolve(settings, tracks, shapes)}
     if settings.init is not None:
@@ -185,7 +187,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
     }
     if settings.init is not None:
         run.save_start(Run(settings.init))
-    write_left_out(run / "left_out.csv", {**collection.left_out, **failures})
+    write_left_out(run / "left_out.csv", left_out)
     run.save_setup(settings, labels, tracks, facts)
     return settings
 
