@@ -39,13 +39,14 @@ np.savez(sys.argv[3], **backend_answers.answers(Path(sys.argv[2]), rows, differe
 # What the arithmetic of float32 leaves between two orders of summation: 3e-6 of the largest value in the networks
 # and 2e-5 in a constant-Q bin 80 dB under the loudest, as measured; a wrong padding or gate is off by 1e-2 and more.
 TOLERANCE = 1e-4
-# Whose layers other networks have, too: resnet18, convpool, crnn and bbnn, and short_fcn.
+# Whose layers others have, too: cqt, and resnet18, convpool, crnn and musicnn, and short_fcn.
 LIKE_OTHERS = (
-    *("resnet50", "freqcnn", "squarecnn", "tempcnn", "convconvpool", "melcrop"),
-    *("crnn_parallel", "tagger_crnn", "fcn"),
+    *("chroma_cqt", "chroma_cens"),
+    *("resnet50", "efficientnet_lite0", "freqcnn", "squarecnn", "tempcnn", "convconvpool", "melcrop", "homebrew"),
+    *("crnn_parallel", "tagger_crnn", "bbnn", "fcn"),
 )
 # To differentiate takes seconds a network, of JAX to compile: those whose layers between them are of every kind.
-DIFFERENTIATED = (*FEATURES, "convpool", "musicnn", "crnn", "bandattn")
+DIFFERENTIATED = (*(name for name in FEATURES if name not in LIKE_OTHERS), "convpool", "musicnn", "crnn", "bandattn")
 ROWS = [
     pytest.param(row, marks=pytest.mark.soak if row in LIKE_OTHERS else ())
     for row in (*FEATURES, *ARCHS, "zoom", "saved")

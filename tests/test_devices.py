@@ -30,7 +30,6 @@ from kgenre.training.settings import RunSettings
 from kgenre.training.start import resumed_settings
 
 SCRIPT = Path(__file__).parent / "devices_run.py"
-BACKENDS = ("tensorflow", "jax")
 SETTINGS = {
     "arch": "convconvpool", "slice_frames": 80, "value_low": 0.0, "value_high": 200.0, "epochs": 2, "batch_size": 8,
     "crops_per_track": 4, "learning_rate": 1e-4, "augment": ["zoom", "shift", "noise", "specaugment", "mixup"],
@@ -76,7 +75,7 @@ def assert_same(found: list, expected: list, first_epoch: float = FIRST_EPOCH) -
         assert loss == pytest.approx(wanted, rel=0, abs=LATER if epoch else first_epoch), (epoch, step)
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
+@pytest.fixture(scope="module", params=["tensorflow", pytest.param("jax", marks=pytest.mark.soak)])
 def on_two_and_one(request, tmp_path_factory):
     """(backend, {devices: folder}) of two trainings in one process, which divides the CPU for the first of them."""
     folders = {n: tmp_path_factory.mktemp(str(n)) for n in (2, 1)}

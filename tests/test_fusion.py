@@ -389,6 +389,7 @@ def test_run_of_two_features_is_trained_exported_and_answers(run, collection, ca
     assert song.name in capsys.readouterr().out
 
 
+@pytest.mark.soak
 def test_run_of_two_features_goes_on_with_its_own_settings_only(run):
     settings = run.load_settings()
     assert resumed_settings(run, {"hop_length": 256, "mfcc.hop_length": 512, "patience": 3}).training.patience == 3
@@ -408,6 +409,7 @@ def test_run_of_two_features_exports_to_litert(run, tmp_path):
     assert export_model(model, task, spec, path, "litert") < exported_models.TOLERANCE and path.is_file()
 
 
+@pytest.mark.soak
 def test_card_names_both_features(run):
     from kgenre.reporting.card_parts import input_lines
 
