@@ -116,7 +116,7 @@ def dark_drift(tab) -> None:
         tab.keyboard.press("n")
     chromium.until(tab, "kgenre.state.queue.at === 6 && kgenre.sound.inside.deck?.sounded")
     tab.evaluate("""() => { const { map, tracks, state: { current } } = kgenre;
-        map.move(() => { map.view.centre(tracks.x[current], tracks.y[current]); map.view.zoom(5); }); }""")
+        map.move(() => { map.view.zoom(3); map.view.centre(tracks.x[current], tracks.y[current]); }); }""")
     tab.keyboard.press("q")
     tab.wait_for_selector("#queue li.current")
 
