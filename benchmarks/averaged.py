@@ -48,12 +48,14 @@ def answers_of(folders: list[str]) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """{folder: probabilities, (tracks, genres)} of the tracks that all answer, and the numbers of their genres."""
     found = {folder: read_predictions(folder) for folder in folders}
     first, shared = found[folders[0]], None
-    if first.task.several:
-        raise KgenreError(f"The answers must be of one genre a track. Received: several, of {folders[0]}.")
     for folder, one in found.items():
+        paths = pd.Index(one.rows["path"])
+        if one.task.several or paths.has_duplicates:
+            raise KgenreError(
+                f"The answers must be of one genre a track, each track once. Received: others of {folder}."
+            )
         if one.task.labels != first.task.labels:
             raise KgenreError(f"All must know the same genres. Received: others of {folder} than of {folders[0]}.")
-        paths = pd.Index(one.rows["path"])
         shared = paths if shared is None else shared.intersection(paths, sort=False)
     if not len(shared):
         raise KgenreError("All must answer the same tracks. Received: no track that all have. Name runs on one split.")

@@ -51,8 +51,7 @@ def _serve(args: argparse.Namespace) -> int:
     classifier = make_classifier(model, settings)
     host, port = listening.getsockname()[:2]
     print(f"http://{f'[{host}]' if ':' in host else host}:{port}/   (Ctrl-C stops)", flush=True)
-    serve(classifier, settings, listening, args.allowed_host)
-    return 0
+    return serve(classifier, settings, listening, args.allowed_host)
 
 
 def _open(args: argparse.Namespace):

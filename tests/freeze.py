@@ -38,7 +38,7 @@ crops_per_track = 2
 
 
 def write_songs(folder: Path) -> list[Path]:
-    """Ten songs and their manifest, the same from the same version of NumPy on."""
+    """Ten songs and their manifest."""
     folder.mkdir(parents=True)
     rows, paths = ["path,genre,split,artist,track_id"], []
     for number in range(len(GENRES) * len(SPLITS)):
@@ -52,6 +52,9 @@ def write_songs(folder: Path) -> list[Path]:
 
 def main() -> int:
     out = DATA / kgenre.__version__
+    if "dev" in kgenre.__version__:
+        print(f"{kgenre.__version__} is not released: set the version of the release first.", file=sys.stderr)
+        return 2
     if out.exists():
         print(f"{out}: is there already, and stays as it is.", file=sys.stderr)
         return 2
@@ -74,6 +77,7 @@ def main() -> int:
     answers = {"model": answers_of(made / "run", paths), "library": corrected(made / "library.sqlite")}
     (made / "answers.json").write_text(json.dumps(answers, indent=1) + "\n")
     shutil.copy(recipe, made)
+    shutil.copytree(MADE_IN / "music", made / "music", ignore=shutil.ignore_patterns(".kgenre"))
     shutil.copytree(made, out)
     print(f"{out}: {sum(file.stat().st_size for file in out.rglob('*')) / 1024:.0f} KiB")
     return 0

@@ -334,7 +334,6 @@ def test_grid_killed_with_its_group_is_finished_by_the_same_command_without_redo
     assert times_of(out / "logistic-stats-seed-0") == before
 
 
-@pytest.mark.soak
 def test_grid_ends_its_rows_when_it_is_terminated_and_shows_a_row_that_fails(collection, tmp_path, capsys):
     out = tmp_path / "grid"
     flags = ["--data", str(collection / "manifest.csv"), "--classifier", "logistic", "--on", "stats,missing.npz"]

@@ -69,10 +69,10 @@ def run_jobs(backend: str, *jobs: str) -> str:
     return done.stdout
 
 
-def assert_same(found: list, expected: list, first_epoch: float = FIRST_EPOCH) -> None:
+def assert_same(found: list, expected: list) -> None:
     assert [row[:2] for row in found] == [row[:2] for row in expected]
     for (epoch, step, loss), (*_, wanted) in zip(found, expected):
-        assert loss == pytest.approx(wanted, rel=0, abs=LATER if epoch else first_epoch), (epoch, step)
+        assert loss == pytest.approx(wanted, rel=0, abs=LATER if epoch else FIRST_EPOCH), (epoch, step)
 
 
 @pytest.fixture(scope="module", params=["tensorflow", pytest.param("jax", marks=pytest.mark.soak)])
@@ -122,7 +122,10 @@ def test_several_genres_on_two_devices_take_the_steps_of_one(on_one, tmp_path):
     for n in (1, 2):
         (tmp_path / str(n)).mkdir()
         losses.append(trained(tmp_path / str(n), on_one[0], n, file=file, **changes))
-    assert_same(*losses, first_epoch=LATER)  # 2e-5 in the fourth step was measured, and less than 1e-5 before it
+    # Adam takes a gradient of rounding errors for one of any size, and this deeper network doubles that in each step:
+    # 2e-5 in the fourth and 1.1e-4 in the sixth were measured, less than 1e-5 before.
+    assert_same(*(one[:3] for one in losses))
+    np.testing.assert_allclose(*(np.array(one)[:, 2] for one in losses), rtol=0, atol=1e-3)
     one, two = (np.genfromtxt(tmp_path / n / "run" / "history.csv", delimiter=",", names=True) for n in "12")
     for name in one.dtype.names:
         if name not in ("seconds", "best"):

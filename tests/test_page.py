@@ -750,31 +750,56 @@ def test_path_click_in_a_list_ends_the_path(server, tab):
     assert (path[0], path[-1]) == (tab.evaluate("kgenre.tracks.rowOf.get(3)"), goal)
 
 
+def answer_late(tab, route, address: str) -> None:
+    """Lets a request go on, and waits until the page has had time to make something of its answer."""
+    with tab.expect_response(address) as response:
+        route.continue_()
+    response.value.finished()
+    tab.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def test_path_that_arrives_late_leaves_what_was_chosen_meanwhile(server, tab):
+    """Two paths, of which the answers come in the other order: the later one; and one that a selection ends."""
     held = []
     tab.route("**/path/*/*", lambda route: held.append(route))
     opened(tab, f"{server}/#track=3")
     tab.wait_for_selector("#neighbours li")
+    goals = tab.evaluate("kgenre.state.neighbours.slice(4, 6).map(([row]) => row)")
+    for place in (4, 5):
+        tab.keyboard.press("w")
+        with tab.expect_request("**/path/*/*"):
+            tab.click(f"#neighbours li >> nth={place}")
+    held[1].continue_()
+    until(tab, f"kgenre.state.path.at(-1) === {goals[1]}")
+    answer_late(tab, held[0], "**/path/*/*")
+    assert tab.evaluate("kgenre.state.path.at(-1)") == goals[1]
+    tab.evaluate("location.hash = ''")
+    opened(tab, f"{server}/?again#track=3")
+    tab.wait_for_selector("#neighbours li")
     tab.keyboard.press("w")
-    tab.click("#neighbours li >> nth=4")
-    other = tab.evaluate("kgenre.tracks.rowOf.get(5)")
-    tab.evaluate(f"kgenre.store.set({{ current: {other} }})")
-    with tab.expect_response("**/path/*/*"):
-        held[0].continue_()
-    tab.wait_for_timeout(50)
-    assert tab.evaluate("kgenre.state.current") == other
-    assert tab.evaluate("kgenre.state.selection.length + kgenre.state.path.length") == 0
+    with tab.expect_request("**/path/*/*"):
+        tab.click("#neighbours li >> nth=4")
+    tab.keyboard.press("a")
+    answer_late(tab, held[2], "**/path/*/*")
+    assert tab.evaluate("kgenre.state.path.length") == 0 and tab.evaluate("kgenre.state.selection.length") > 100
 
 
 def test_retraining_that_is_previewed_late_is_not_of_other_corrections(server, tab):
     rows, held = correct_album(tab, server, "Delta blues"), []
     tab.route("**/head/preview", lambda route: held.append(route))
-    tab.click("#retrain")
-    tab.wait_for_timeout(50)
+    with tab.expect_request("**/head/preview"):
+        tab.click("#retrain")
     tab.click("#use-tags")
     held[0].continue_()
-    tab.wait_for_selector("#message.shown:has-text('have changed meanwhile')")
+    tab.wait_for_selector("#message.shown:has-text('the settings have changed')")
     assert tab.evaluate("kgenre.state.retraining") is None and not tab.is_visible("#dialog")
+    tab.click("#use-tags")
+    with tab.expect_request("**/head/preview"):
+        tab.click("#retrain")
+    tab.evaluate("kgenre.store.set({ heads: [...kgenre.state.heads], corrections: new Map(kgenre.state.corrections) })")
+    held[1].continue_()  # what the page is told meanwhile is the same
+    tab.wait_for_selector("#would-change")
+    tab.click("#cancel-retraining-in-dialog")
     tab.keyboard.press("a")
     tab.click("#remove-corrections")
     tab.wait_for_selector(f"#message.shown:has-text('{len(rows)} corrections removed.')")
@@ -784,7 +809,8 @@ def test_tags_dialog_error_is_told_in_the_dialog(server, tab, place):
     tab.route("**/tags/write", lambda route: route.fulfill(status=500, json={"error": "No space left on device."}))
     opened(tab, f"{server}/#sel={np.base_repr(track_id(place, 'song.ogg'), 36).lower()}")
     tab.click("#tags")
-    tab.click("#write-tags")
+    tab.check("#overwrite-tags")
+    tab.click("#write-tags:enabled")
     assert tab.inner_text("#dialog[open] #tags-error") == "No space left on device."
     assert tab.is_enabled("#write-tags") and tab.get_attribute("#tags-error", "role") == "alert"
 

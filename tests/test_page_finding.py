@@ -482,18 +482,41 @@ def test_focus_of_a_control_that_is_gone_stays_where_tab_goes_on(server, tab, so
     tab_to(tab, "#remove-correction")
     tab.keyboard.press("Enter")
     tab.wait_for_selector("#remove-correction", state="detached")
-    assert tab.evaluate("document.activeElement !== document.querySelector('#panel')") and tab.evaluate(in_panel)
+    assert focused(tab) == "panel"
     tab_to(tab, "#selection h2 button:last-child")
     tab.keyboard.press("Enter")
     until(tab, "kgenre.state.selection.length === 0")
     assert focused(tab) == "panel"
 
 
-def test_focus_of_the_mouse_is_not_moved(server, tab):
+def test_focus_of_a_control_that_is_gone_for_a_while_comes_back(server, tab, songs):
+    opened(
+        tab, f"{server}/#track={base36(songs['song.ogg'])}&sel={base36(songs['song.ogg'])}.{base36(songs['other.ogg'])}"
+    )
+    tab.wait_for_selector("#timeline")
+    tab_to(tab, "#timeline")
+    before = tab.evaluate("kgenre.state.current")
+    tab.keyboard.press("n")
+    until(tab, f"kgenre.state.current !== {before} && kgenre.state.details !== null")
+    until(tab, "document.activeElement.id === 'timeline'")
+    tab_to(tab, "#why")
+    tab.keyboard.press("Enter")  # which disables it until the answer is there
+    tab.wait_for_selector("canvas.heat")
+    until(tab, "document.activeElement.id === 'why' || document.activeElement.id === 'panel'")
+
+
+def test_focus_of_the_mouse_is_not_moved(server, tab, songs):
     opened(tab, server)
     tab.click("#surprise")
     until(tab, "kgenre.state.neighboursOf >= 0")
     assert tab.evaluate("document.activeElement === document.body")
+    tab.click("#track .title")
+    assert tab.evaluate("document.activeElement === document.body")
+    opened(tab, f"{server}/#track={base36(songs['song.ogg'])}")
+    tab.click("#play")
+    tab.keyboard.press("n")
+    until(tab, f"kgenre.tracks.ids[kgenre.state.current] !== {songs['song.ogg']} && kgenre.state.details !== null")
+    assert focused(tab) not in ("genre", "correct")
 
 
 def test_tools_are_one_stop_and_arrows_choose(server, tab):

@@ -254,9 +254,19 @@ def test_selection_is_added_to_by_touch(phone):
     phone.touchscreen.tap(*pixel_of(phone, row))
     until(phone, "kgenre.state.selection.length > 2")
     assert phone.evaluate("kgenre.state.selection") == [1, 2, row] and phone.evaluate("kgenre.state.current") == -1
+    phone.evaluate("kgenre.store.set({ sheet: 'peek' })")
+    settled(phone, "peek")
+    chosen = (
+        "kgenre.map.grid.nearest([kgenre.map.view.x, kgenre.map.view.y], 1e9, (one) => !kgenre.state.selected[one])"
+    )
+    phone.touchscreen.tap(*pixel_of(phone, phone.evaluate(chosen)))
+    until(phone, "kgenre.state.selection.length === 4")
+    settled(phone, "peek")  # the map stays free for the next one
+    phone.evaluate("kgenre.store.set({ sheet: 'half' })")
+    settled(phone, "half")
     phone.tap("#selection h2 button:last-child")
     until(phone, "kgenre.state.selection.length === 0")
-    assert phone.evaluate("kgenre.state.adds") is False
+    assert phone.evaluate("kgenre.state.addsToSelection") is False
 
 
 def test_player_is_one_line_at_peek_and_has_all_controls_at_full(phone):

@@ -121,12 +121,12 @@ def test_tag_is_among_the_colours_that_the_list_and_its_key_go_through(server, t
 
 @pytest.mark.parametrize("way", ["list", "link"])
 def test_tags_that_arrive_late_change_nothing_that_was_chosen_meanwhile(server, tab, way):
-    held = []
+    held, link = [], "#colour=model_tag&tag=mellow&with=mellow&least=0.6&sort=tag"
     tab.route("**/tag-table*", lambda route: held.append(route))
-    opened(tab, f"{server}/#colour=model_tag&tag=mellow&with=mellow&least=0.6" if way == "link" else server)
-    if way == "list":
-        tab.select_option("#colouring", "model_tag")
-    tab.wait_for_timeout(50)
+    with tab.expect_request("**/tag-table*"):
+        opened(tab, f"{server}/{link if way == 'link' else ''}")
+        if way == "list":
+            tab.select_option("#colouring", "model_tag")
     tab.select_option("#colouring", "tag")
     tab.select_option("#colouring", "prediction")
     assert len(held) == 1
@@ -135,6 +135,9 @@ def test_tags_that_arrive_late_change_nothing_that_was_chosen_meanwhile(server, 
     tab.wait_for_timeout(50)
     assert tab.evaluate("kgenre.state.colouring") == "prediction" and not tab.is_visible("#tag")
     assert tab.evaluate("kgenre.state.tagFilter !== null") == (way == "link")  # nothing else was chosen for that
+    assert tab.evaluate("[kgenre.state.sortByTag, kgenre.state.tag]") == (
+        [True, "mellow"] if way == "link" else [False, ""]
+    )
 
 
 def test_tag_filter_greys_the_tracks_below_it_until_it_is_removed(server, tab, stored):

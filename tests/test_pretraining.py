@@ -138,7 +138,6 @@ class StopsAfter(Progress):
             raise KeyboardInterrupt
 
 
-@pytest.mark.soak
 def test_stopped_run_goes_on_to_the_same_weights(pretrained, mels, tmp_path):
     run, _ = pretrained
     work = start.new_pretraining({**SMALL, "data": str(mels)}, tmp_path / "run", again=False)

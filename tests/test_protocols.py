@@ -403,8 +403,8 @@ def folds(collection, tmp_path_factory):
     return out
 
 
-def fold_flags(collection) -> list[str]:
-    return ["--data", str(collection / "manifest.csv"), *SMALL, "--epochs", "1", "--deterministic"]
+def fold_flags(collection, epochs: int = 1) -> list[str]:
+    return ["--data", str(collection / "manifest.csv"), *SMALL, "--epochs", str(epochs), "--deterministic"]
 
 
 def test_folds_are_summarised(folds):
@@ -426,9 +426,12 @@ def test_folds_are_summarised(folds):
 
 
 @pytest.mark.soak
-def test_killed_folds_that_are_resumed_end_in_the_same_table(folds, collection, tmp_path):
-    out = tmp_path / "killed"
-    command = [sys.executable, "-m", "kgenre.train", "--folds", "2", "--out", str(out), *fold_flags(collection)]
+def test_killed_folds_that_are_resumed_end_in_the_same_table(collection, tmp_path):
+    """Killed after the first of two epochs of the second fold."""
+    out, folds = tmp_path / "killed", tmp_path / "folds"
+    flags = ["--folds", "2", *fold_flags(collection, epochs=2)]
+    assert train.main([*flags, "--out", str(folds)]) == 0
+    command = [sys.executable, "-m", "kgenre.train", *flags, "--out", str(out)]
     log = (tmp_path / "log").open("wb")
     process = subprocess.Popen(command, stdout=log, stderr=log)
     deadline = time.monotonic() + 400

@@ -161,8 +161,8 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
     tracks, failures, shapes = usable_tracks(settings, collection.table, progress)
     labels, training = trainable_genres(tracks, collection.name), settings.training
     labelled, drawn = draw_labelled(tracks, training.label_share, training.seed)
-    others = tracks.loc[~tracks["path"].isin(labelled["path"]), "path"]
-    left_out = {**collection.left_out, **failures, **dict.fromkeys(others, "not drawn by --label-share")}
+    not_drawn = tracks.loc[~tracks["path"].isin(labelled["path"]), "path"]
+    left_out = {**collection.left_out, **failures, **dict.fromkeys(not_drawn, "not drawn by --label-share")}
     tracks, collection = labelled, replace(collection, protocol=collection.protocol + drawn)
     progress.line(describe(tracks, labels, collection))
     resolved = {"task": collection.task, **resolve(settings, tracks, shapes)}

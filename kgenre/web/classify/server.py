@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import NoReturn
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -105,7 +106,9 @@ def _add_page(app: FastAPI) -> None:
     add_page_files(app, PACKAGE)
 
 
-def serve(classifier: Classifier, settings: ServeSettings, listening: socket.socket, names: Iterable[str] = ()) -> None:
+def serve(
+    classifier: Classifier, settings: ServeSettings, listening: socket.socket, names: Iterable[str] = ()
+) -> NoReturn:
     """Answers until the process is interrupted. The model is loaded meanwhile.
 
     Args:

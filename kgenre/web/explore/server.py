@@ -3,7 +3,7 @@
 import contextlib
 import secrets
 import socket
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 from fastapi import Body, FastAPI, Query
 from fastapi.responses import FileResponse, JSONResponse, Response
@@ -151,7 +151,7 @@ def _add_refinement(app: FastAPI, explorer: Explorer) -> None:
         return explorer.pause(paused)
 
 
-def serve(explorer: Explorer, listening: socket.socket) -> None:
+def serve(explorer: Explorer, listening: socket.socket) -> NoReturn:
     """Answers until the process is interrupted; meanwhile a first pass is completed, if the explorer refines."""
     import uvicorn
 

@@ -52,34 +52,60 @@ export function present(children) {
 /** Whether a text is being typed. */
 export function isTyping() { return Boolean(document.activeElement?.matches("input[type=text]")); }
 
+let byKeyboard = false; // whether what has the focus got it from a key
+let lastWasKey = false;
+document.addEventListener("keydown", () => { lastWasKey = true; }, true);
+document.addEventListener("pointerdown", () => { lastWasKey = false; }, true);
+document.addEventListener("focusin", () => { byKeyboard = lastWasKey; }, true);
+
+/** Controls that are gone for now, and what has the focus in their place. @type {WeakMap<HTMLElement, { control: Element, holder: HTMLElement }>} */
+const lost = new WeakMap();
+
 /**
  * New content for a box. What was being typed, the focus and the place of lists stay. A field names by data-of whose
- * text it holds: another track's does not take it over. Where a control is gone that had the focus of the keyboard, its
- * neighbour has it, or what holds the box: Tab goes on from there.
+ * text it holds: another track's does not take it over. Where a control is gone that had the focus from a key, what
+ * holds the box (data-holds-focus) has it: Tab goes on from there, and the control has it again when it is back.
  *
  * @param {HTMLElement} box
  * @param {Child[]} content
  */
 export function redraw(box, content) {
-  const active = box.contains(document.activeElement) ? document.activeElement : null;
-  const byKeyboard = active?.matches(":focus-visible"), place = active ? controls(box).indexOf(active) : -1;
-  const range = active instanceof HTMLInputElement && active.type === "text"
-    ? /** @type {const} */ ([active.selectionStart, active.selectionEnd]) : null;
+  const focused = document.activeElement, waits = lost.get(box);
+  const control = waits && waits.holder === focused ? waits.control : box.contains(focused) ? focused : null;
+  const range = focused === control && control instanceof HTMLInputElement && control.type === "text"
+    ? /** @type {const} */ ([control.selectionStart, control.selectionEnd]) : null;
   const drafts = new Map(fields(box).map((field) => [draftKey(field), field.value]));
   const places = [...box.querySelectorAll(".list")].map((list) => list.scrollTop), { scrollTop } = box;
   box.replaceChildren(...present(content));
   for (const field of fields(box)) field.value = drafts.get(draftKey(field)) ?? field.value;
   box.querySelectorAll(".list").forEach((list, i) => { list.scrollTop = places[i] ?? 0; });
   box.scrollTop = scrollTop;
-  if (!active) return;
-  const others = controls(box), again = others.find((other) => isSame(other, active));
-  const next = again ?? (byKeyboard ? others[Math.min(place, others.length - 1)] ?? box.closest("[tabindex]") : null);
-  if (next instanceof HTMLElement) next.focus({ preventScroll: true });
+  lost.delete(box);
+  if (!control) return;
+  const again = [...box.querySelectorAll("input, button, select, [tabindex]")].find((other) => isSame(other, control));
+  if (again instanceof HTMLElement && !again.matches(":disabled")) keepFocus(again);
+  else if (byKeyboard) holdFocus(box, control);
   if (range && again instanceof HTMLInputElement) again.setSelectionRange(...range);
 }
 
-/** @param {HTMLElement} box @returns {Element[]} */
-function controls(box) { return [...box.querySelectorAll("input, button, select, [tabindex]")]; }
+/** @param {HTMLElement} element */
+function keepFocus(element) {
+  const before = byKeyboard;
+  element.focus({ preventScroll: true });
+  byKeyboard = before;
+}
+
+/** Gives the focus to what holds a box until the control is back; a click never does. @param {HTMLElement} box @param {Element} control */
+function holdFocus(box, control) {
+  const holder = box.closest("[data-holds-focus]");
+  if (!(holder instanceof HTMLElement)) return;
+  if (document.activeElement !== holder) {
+    holder.tabIndex = -1;
+    keepFocus(holder);
+    holder.addEventListener("blur", () => holder.removeAttribute("tabindex"), { once: true });
+  }
+  lost.set(box, { control, holder });
+}
 
 /** @param {HTMLElement} box @returns {HTMLInputElement[]} */
 function fields(box) { return [...box.querySelectorAll(/** @type {"input"} */ ("input[data-of]"))]; }

@@ -2,12 +2,12 @@
 
 /** @import { Page, State } from "page/core/types" */
 import { COLOURINGS, shownEntry } from "page/core/colourings.js";
-import { begin } from "page/core/latest.js";
+import { beginChoice } from "page/core/latest.js";
 
 /** @param {Page} page @param {string} name one of COLOURINGS */
 export function setColouring(page, name) {
   const { store, tracks } = page;
-  begin(page, "colouring");
+  beginChoice(page, "colouring");
   store.set({ colouring: name, legend: COLOURINGS[name].legend(tracks, store.state.tag), hidden: new Set() });
 }
 

@@ -5,6 +5,7 @@ import { updateLegend } from "page/actions/colouring.js";
 import { leftOut, say } from "page/actions/notices.js";
 import { search } from "page/actions/search.js";
 import { showTrack } from "page/actions/tracks.js";
+import { beginChoice } from "page/core/latest.js";
 import { count } from "shared/text.js";
 
 /** @param {Page} page @param {readonly number[]} rows @param {string | null} genre null removes the correction */
@@ -23,13 +24,20 @@ export async function planRetraining(page) {
   const { source, store } = page, { corrections, useTags, heads } = store.state;
   if (!source.corrections || !corrections.size) throw new Error("Correct some recordings first: retraining learns from them.");
   say(page, "Retraining…");
+  const isLatest = beginChoice(page, "retraining");
   const retraining = await source.corrections.preview(useTags), now = store.state;
-  if (now.corrections !== corrections || now.useTags !== useTags || now.heads !== heads) {
-    say(page, "The corrections have changed meanwhile: retrain once more.");
+  if (!isLatest()) return null;
+  if (now.useTags !== useTags || String(now.heads) !== String(heads) || !isSame(now.corrections, corrections)) {
+    say(page, "The corrections or the settings have changed. Retrain again.");
     return null;
   }
   store.set({ retraining });
   return retraining;
+}
+
+/** @param {ReadonlyMap<number, string>} some @param {ReadonlyMap<number, string>} others */
+function isSame(some, others) {
+  return some.size === others.size && [...some].every(([row, genre]) => others.get(row) === genre);
 }
 
 /** @param {Page} page */

@@ -5,7 +5,7 @@
 import { setColouring } from "page/actions/colouring.js";
 import { attempt } from "page/actions/notices.js";
 import { TAG_COLOURING, offeredColourings } from "page/core/colourings.js";
-import { begin } from "page/core/latest.js";
+import { beginChoice } from "page/core/latest.js";
 import { lasting } from "page/core/queue.js";
 import { TagTable } from "page/core/tag_table.js";
 
@@ -26,7 +26,7 @@ export function loadTags(page) {
 
 /** @param {Page} page @param {string} tag */
 export async function colourByTag(page, tag) {
-  const isLatest = begin(page, "colouring");
+  const isLatest = beginChoice(page, "colouring");
   await loadTags(page);
   if (!isLatest()) return;
   page.store.set({ tag });
@@ -47,7 +47,7 @@ export function nextColouring(page) {
 
 /** Leaves only tracks in colour in which a tag has at least this probability; 0 leaves all. @param {Page} page @param {string} tag @param {number} least */
 export async function filterByTag(page, tag, least) {
-  const { store, tracks } = page, isLatest = begin(page, "tagFilter");
+  const { store, tracks } = page, isLatest = beginChoice(page, "tagFilter");
   if (!(least > 0)) return store.set({ tagFilter: null, tagHits: null });
   await loadTags(page);
   if (!isLatest()) return;
@@ -69,7 +69,7 @@ export async function updateTags(page, data) {
 
 /** Whether lists are in the order of a tag. @param {Page} page @param {boolean} sortByTag */
 export async function setTagOrder(page, sortByTag) {
-  const isLatest = begin(page, "tagOrder");
+  const isLatest = beginChoice(page, "tagOrder");
   if (sortByTag) await loadTags(page);
   if (!isLatest()) return;
   page.store.set({ sortByTag, queue: lasting(page.store.state.queue) });

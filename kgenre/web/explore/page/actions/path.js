@@ -4,6 +4,7 @@
 import { randomOf, shownRows } from "page/actions/colouring.js";
 import { say } from "page/actions/notices.js";
 import { select } from "page/actions/selection.js";
+import { beginChoice } from "page/core/latest.js";
 import { queueOf } from "page/core/queue.js";
 
 const LENGTH = 12; // tracks, with both ends
@@ -20,10 +21,9 @@ export async function finishPath(page, row) {
   const { source, store, tracks } = page, from = store.state.pathFrom;
   store.set({ pathFrom: -1 });
   if (row < 0 || row === from || !source.path) return;
-  const { selection, current } = store.state;
+  const isLatest = beginChoice(page, "path");
   const ids = await source.path(tracks.ids[from], tracks.ids[row], LENGTH);
-  const now = store.state;
-  if (now.selection !== selection || now.current !== current || now.pathFrom >= 0) return; // something else was chosen meanwhile
+  if (!isLatest()) return;
   const path = ids.flatMap((id) => tracks.rowOf.get(id) ?? []);
   select(page, path);
   const queue = queueOf("path", `Path to ${tracks.title(row)}`, path);

@@ -2,15 +2,18 @@
 
 /** @import { Page } from "page/core/types" */
 import { inOrder } from "page/actions/model_tags.js";
+import { beginChoice } from "page/core/latest.js";
 import { lasting, withoutRows } from "page/core/queue.js";
 
 /** @param {Page} page @param {readonly number[]} rows @param {boolean} add to those that are selected */
-export function select({ store, tracks }, rows, add = false) {
+export function select(page, rows, add = false) {
+  const { store, tracks } = page;
+  beginChoice(page, "path"); // one that is still asked for is not wanted any more
   const selection = add ? [...new Set([...store.state.selection, ...rows])] : rows;
   const selected = selection.length ? new Uint8Array(tracks.n) : null;
   for (const row of selection) if (selected) selected[row] = 1;
-  const { queue, adds } = store.state;
-  store.set({ selection, selected, adds: adds && selection.length > 0, path: [], queue: selection.length ? lasting(queue) : queue });
+  const { queue, addsToSelection } = store.state;
+  store.set({ selection, selected, addsToSelection: addsToSelection && selection.length > 0, path: [], queue: selection.length ? lasting(queue) : queue });
 }
 
 /** @param {Page} page @param {number} row */
@@ -21,7 +24,7 @@ export function toggleSelected(page, row) {
 
 /** Removes the tracks that are gone from the state, and nothing else. @param {Page} page */
 export function dropGone(page) {
-  const { store, tracks } = page, { selection, selected, hover, pathFrom, near, neighbours, path, queue } = store.state;
+  const { store, tracks } = page, { selection, selected, hover, pathFrom, near, neighbours, path, queue, addsToSelection } = store.state;
   const isThere = (/** @type {number} */ row) => !tracks.gone[row];
   const kept = selection.every(isThere) ? selection : selection.filter(isThere);
   store.set({
@@ -30,7 +33,7 @@ export function dropGone(page) {
     near: near.filter(([row]) => isThere(row)), neighbours: neighbours.filter(([row]) => isThere(row)),
     queue: queue && withoutRows(queue, isThere),
     corrections: new Map([...store.state.corrections].filter(([row]) => isThere(row))),
-    selection: kept, selected: kept.length ? selected?.map((one, row) => (isThere(row) ? one : 0)) ?? null : null,
+    addsToSelection: addsToSelection && kept.length > 0, selection: kept, selected: kept.length ? selected?.map((one, row) => (isThere(row) ? one : 0)) ?? null : null,
   });
 }
 

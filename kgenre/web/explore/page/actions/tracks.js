@@ -6,6 +6,7 @@ import { loadTags } from "page/actions/model_tags.js";
 import { attempt, say } from "page/actions/notices.js";
 import { finishPath } from "page/actions/path.js";
 import { detailsOf, playRow } from "page/actions/playback.js";
+import { beginChoice } from "page/core/latest.js";
 import { placedAt } from "page/core/queue.js";
 
 const NEAR = 200; // recordings that are asked for
@@ -16,6 +17,7 @@ const MAX_DISTANCE = 2; // of opposite vectors
 export function pick(page, row) {
   const { pathFrom, clickPlays, queue } = page.store.state;
   if (pathFrom >= 0) return attempt(page, finishPath(page, row));
+  beginChoice(page, "path");
   if (!clickPlays || row < 0) return showTrack(page, row);
   page.store.set({ queue: placedAt(queue, row) });
   return showTrack(page, row, true);

@@ -9,10 +9,10 @@ const begun = new WeakMap();
  * Begins a choice that may have to wait for an answer, and ends the others of its kind that still wait.
  *
  * @param {Page} page
- * @param {"colouring" | "tagFilter" | "tagOrder"} kind
+ * @param {"colouring" | "tagFilter" | "tagOrder" | "path" | "retraining"} kind
  * @returns {() => boolean} whether it is still the latest of its kind
  */
-export function begin(page, kind) {
+export function beginChoice(page, kind) {
   const numbers = begun.get(page) ?? new Map();
   begun.set(page, numbers);
   const number = (numbers.get(kind) ?? 0) + 1;

@@ -12,7 +12,7 @@ export function initialState(source, tracks) {
     colouring: DEFAULT_COLOURING, legend: COLOURINGS[DEFAULT_COLOURING].legend(tracks, ""), hidden: new Set(),
     tag: "", tagFilter: null, tagHits: null, sortByTag: false, tagTables: 0,
     query: "", hits: null, folder: "", folderHits: null, dark: false,
-    current: -1, details: null, slice: -1, selection: [], selected: null, adds: false,
+    current: -1, details: null, slice: -1, selection: [], selected: null, addsToSelection: false,
     near: [], neighbours: [], neighboursOf: -1, excluded: new Set(), maxDistance: null,
     path: [], pathFrom: -1, heatMap: null, heatMapPending: null,
     genres: 0, heads: source.data.heads ?? [], retraining: null, useTags: false,

@@ -266,7 +266,7 @@ export interface State {
   slice: number;
   selection: readonly number[];
   selected: Uint8Array | null;
-  adds: boolean; // whether the map adds to the selection, as with Shift
+  addsToSelection: boolean; // whether the map adds to the selection, as with Shift
   near: readonly Neighbour[]; // nearest first, as many as may be listed
   neighbours: readonly Neighbour[]; // those that are listed
   neighboursOf: number;

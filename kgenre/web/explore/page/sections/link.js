@@ -7,7 +7,7 @@ import { attempt } from "page/actions/notices.js";
 import { search, setFolder } from "page/actions/search.js";
 import { select } from "page/actions/selection.js";
 import { showTrack } from "page/actions/tracks.js";
-import { begin } from "page/core/latest.js";
+import { beginChoice } from "page/core/latest.js";
 import { LINKED, fromHash, toHash } from "page/core/link.js";
 
 /** @param {Page} page @returns {Binding[]} */
@@ -16,9 +16,12 @@ export function linkSection(page) {
   const follow = () => {
     const { selection, current, query, folder, colouring, hiddenNames, tag, tagFilter, sortByTag } = fromHash(location.hash, tracks);
     const colours = async () => {
-      const isLatest = begin(page, "colouring");
+      const isLatest = beginChoice(page, "colouring");
       if (tag) await loadTags(page);
-      if (!isLatest()) return;
+      if (!isLatest()) {
+        if (!store.state.tag) store.set({ tag }); // the order of lists is of it, too
+        return;
+      }
       store.set({ tag });
       setColouring(page, colouring);
       hideEntries(page, hiddenNames);

@@ -22,8 +22,8 @@ export function mapSection(page) {
   const map = new MapView(element, tracks, page.source.coverUrl, {
     isShown: (row) => isShown(page, row),
     hover: (row, x = 0, y = 0) => store.set({ hover: row < 0 ? null : { row, x, y } }),
-    select: (rows, add) => select(page, rows, add || store.state.adds),
-    click: (row, add) => { if ((add || store.state.adds) && row >= 0 && store.state.pathFrom < 0) toggleSelected(page, row); else pick(page, row); },
+    select: (rows, add) => select(page, rows, add || store.state.addsToSelection),
+    click: (row, add) => { if ((add || store.state.addsToSelection) && row >= 0 && store.state.pathFrom < 0) toggleSelected(page, row); else pick(page, row); },
   });
   store.subscribe(["tool"], ({ tool }) => { map.setTool(tool); element.dataset.tool = tool; });
   store.subscribe(["legend", "hidden", "folderHits", "hits", "tagHits", "selected", "dark"], (state) => paint(page, map, state));

@@ -32,7 +32,7 @@ export function mapKeysSection(page, map) {
     if (arrow) goTo(map.grid.next(cursor, arrow, isAllowed));
     else if (key !== "Enter" && key !== " ") return false;
     else if (cursor < 0) goTo(map.middle());
-    else if (shift) { toggleSelected(page, cursor); say(); }
+    else if (shift || store.state.addsToSelection) { toggleSelected(page, cursor); say(); }
     else if (key === " " && cursor === store.state.current) return false; // plays or pauses
     else pick(page, cursor);
     return true;

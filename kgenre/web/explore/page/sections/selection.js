@@ -21,7 +21,7 @@ import { followCurrent, trackList } from "page/ui/track_parts.js";
 export function selectionSection(page) {
   const section = byId("selection", HTMLElement), { playlist } = page.source;
   let before = -1; // the track that was the current one
-  page.store.subscribe(["selection", "adds", "current", "corrections", "genres", "tag", "sortByTag", "tagTables", "legend", "hidden", ...FILTERS], (state) => {
+  page.store.subscribe(["selection", "addsToSelection", "current", "corrections", "genres", "tag", "sortByTag", "tagTables", "legend", "hidden", ...FILTERS], (state) => {
     section.hidden = !state.selection.length;
     redraw(section, section.hidden ? [] : content(page, state));
     if (state.current !== before) followCurrent(section);
@@ -35,15 +35,15 @@ export function selectionSection(page) {
 }
 
 /** @param {Page} page @param {State} state */
-function content(page, { selection, corrections, adds }) {
+function content(page, { selection, corrections, addsToSelection }) {
   const { tracks, source } = page, seconds = selection.reduce((sum, row) => sum + tracks.seconds[row], 0);
   const form = source.corrections ? correctionForm({ id: "genre-all", of: "selection", rows: selection, corrections,
     correct: (rows, genre) => { attempt(page, correct(page, rows, genre)); } }) : null;
   return [
     el("h2", {}, el("span", { text: `${selection.length.toLocaleString()} selected` }),
       el("span", { class: "soft", text: duration(seconds) }),
-      button("Add more", "What is drawn around or clicked on the map is added (Shift)", () => page.store.set({ adds: !adds }),
-        { id: "add-more", "aria-pressed": String(adds) }),
+      button("Add more", "Clicks and lassos on the map add to the selection, as with Shift; a click on a selected recording removes it", () => page.store.set({ addsToSelection: !addsToSelection }),
+        { id: "add-more", "aria-pressed": String(addsToSelection) }),
       button("Clear", "Select nothing (Esc)", () => select(page, []))),
     outside(page, selection),
     el("div", { class: "row" }, ...buttons(page)),

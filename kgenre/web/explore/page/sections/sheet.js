@@ -5,7 +5,7 @@
 import { sizeOf } from "page/ui/track_parts.js";
 import { sheetDrag } from "page/ui/sheet_drag.js";
 import { icon } from "page/ui/icons.js";
-import { byId, el } from "shared/dom.js";
+import { byId, el, isTyping } from "shared/dom.js";
 import { count } from "shared/text.js";
 
 /** @type {readonly SheetSize[]} */
@@ -38,7 +38,7 @@ export function sheetSection(page) {
   });
   headText(page);
   const fit = () => { // a keyboard of the screen can make it low while one types in the panel
-    if (low.matches && store.state.sheet === "half") choose(panel.contains(document.activeElement) ? "full" : "peek");
+    if (low.matches && store.state.sheet === "half") choose(isTyping() && panel.contains(document.activeElement) ? "full" : "peek");
     drawButtons(store.state.sheet);
   };
   low.addEventListener("change", fit);
@@ -122,12 +122,12 @@ function followState(page, sheet, panel) {
     const found = panel.querySelector(section);
     if (found && getComputedStyle(sheet).position === "absolute") found.scrollIntoView({ block: "start" });
   };
-  store.subscribe(["selection", "gone", "current", "queueShown", "pathFrom", "tool"], (state) => {
+  store.subscribe(["selection", "gone", "current", "queueShown", "pathFrom", "tool", "addsToSelection"], (state) => {
     const was = before;
     before = state;
-    if (state.pathFrom !== was.pathFrom || state.tool !== was.tool) atMostHalf(page); // the map is needed
+    if (state.pathFrom !== was.pathFrom || state.tool !== was.tool || state.addsToSelection) atMostHalf(page); // the map is needed
     if (state.queueShown && !was.queueShown) { atLeastHalf(page); scrollTo("#queue"); }
-    else if (isNewSelection(state, was)) { atLeastHalf(page); scrollTo("#selection"); }
+    else if (!state.addsToSelection && isNewSelection(state, was)) { atLeastHalf(page); scrollTo("#selection"); }
     else if (state.current >= 0 && state.current !== was.current && !inPanel && !(state.queueShown && isInHead(state))) {
       if (!isInHead(state)) atLeastHalf(page);
       scrollTo("#track");
