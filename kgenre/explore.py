@@ -99,7 +99,7 @@ def _write(library, space, quality, path: Path) -> None:
 
     write_page(library, space, quality, path)
     size = path.stat().st_size / 1e6
-    print(f"{path}: the map in one file, {size:.1f} MB; without sound, covers, paths, playlists and retraining")
+    print(f"{path}: the map in one file, {size:.1f} MB; without sound, covers, Path to…, playlists and retraining")
 
 
 def _serve(library, space, quality, model, listening, args: argparse.Namespace, left: int) -> None:

@@ -805,6 +805,27 @@ def test_retraining_that_is_previewed_late_is_not_of_other_corrections(server, t
     tab.wait_for_selector(f"#message.shown:has-text('{len(rows)} corrections removed.')")
 
 
+def test_retrain_is_heard_and_seen_in_the_strip_of_what_is_played(server, tab, place):
+    opened(tab, f"{server}/#track={np.base_repr(track_id(place, 'song.ogg'), 36).lower()}")
+    tab.click("#play")
+    until(tab, "kgenre.state.playback !== null")
+    tab.keyboard.press(" ")
+    tab.keyboard.press("a")
+    assert tab.inner_text("#selection-status") == f"{tab.evaluate('kgenre.state.selection.length')} recordings selected"
+    tab.keyboard.press("Escape")
+    until(tab, "document.querySelector('#selection-status').textContent === 'Nothing is selected'")
+    tab.fill("#genre", "Fado")
+    tab.click("#correct")
+    tab.click("#retrain")
+    tab.click("#apply-retraining-in-dialog")
+    until(tab, "kgenre.state.playback.details.labels.includes('Fado') && kgenre.state.details.labels.includes('Fado')")
+    assert tab.evaluate("kgenre.state.playback.paused")
+    tab.click("#undo-retraining")
+    until(tab, "!kgenre.state.playback.details.labels.includes('Fado')")
+    tab.click("#remove-correction")
+    until(tab, "kgenre.state.corrections.size === 0")
+
+
 def test_tags_dialog_error_is_told_in_the_dialog(server, tab, place):
     tab.route("**/tags/write", lambda route: route.fulfill(status=500, json={"error": "No space left on device."}))
     opened(tab, f"{server}/#sel={np.base_repr(track_id(place, 'song.ogg'), 36).lower()}")

@@ -491,6 +491,19 @@ def test_drift_by_mouse_jumps_farther_and_leaves_out_what_is_like_a_track(server
     assert [Path(line).name for line in lines[2:7:2]] == ["song08.ogg", "song10.ogg", "song07.ogg"]
 
 
+def test_drift_after_the_end_of_a_track_begins_with_what_decided(server, tab):
+    opened(tab, server)
+    play(tab, "Song 8")
+    begun = tab.evaluate("kgenre.state.playback.seconds")
+    assert begun > 0
+    tab.focus("#seek")
+    tab.keyboard.press("End")
+    until(tab, "kgenre.state.playback.paused")
+    tab.click("#drift")
+    until(tab, "kgenre.state.drift !== null && !kgenre.state.playback.paused && kgenre.state.wanted < 0")
+    assert tab.evaluate("kgenre.state.playback.seconds") == begun
+
+
 def test_drift_without_a_track_left_is_told_once_and_ends_with_the_music(server, tab):
     opened(tab, server)
     tab.evaluate("""() => { window.told = []; kgenre.store.subscribe(["message"], ({ message }) => {

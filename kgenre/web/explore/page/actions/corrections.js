@@ -2,7 +2,8 @@
 
 /** @import { GenreData, Page } from "page/core/types" */
 import { updateLegend } from "page/actions/colouring.js";
-import { leftOut, say } from "page/actions/notices.js";
+import { attempt, leftOut, say } from "page/actions/notices.js";
+import { refreshPlayed } from "page/actions/playback.js";
 import { search } from "page/actions/search.js";
 import { showTrack } from "page/actions/tracks.js";
 import { beginChoice } from "page/core/latest.js";
@@ -76,4 +77,5 @@ function takeGenres(page, data) {
   updateLegend(page);
   search(page, store.state.query);
   if (store.state.current >= 0) showTrack(page, store.state.current);
+  attempt(page, refreshPlayed(page));
 }

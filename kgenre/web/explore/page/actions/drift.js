@@ -7,6 +7,7 @@ import { showTrack } from "page/actions/tracks.js";
 import { queueOf } from "page/core/queue.js";
 
 const MAX_EXCLUDED = 500, MAX_AVOIDED = 50; // that the source is asked to leave out: the latest
+const END_SECONDS = 0.5; // from which on a paused track has ended, and begins again
 const FAR = 500; // tracks away: where Drift goes on if its only track is to be avoided
 export const JUMPS = /** @type {const} */ ([[1, "near"], [4, "farther"], [16, "far"]]);
 
@@ -29,7 +30,7 @@ async function begin(page) {
   const { playback, current, clock } = store.state, row = playback?.row ?? (current >= 0 ? current : randomRow(page));
   if (row < 0) return say(page, "No recording is there to begin with.");
   store.set({ queue: { ...queueOf("drift", "Drift", [row]), at: 0 }, drift: { chosen: [row], avoided: [] }, upcoming: null });
-  if (!playback) return showTrack(page, row, true);
+  if (!playback || (playback.paused && clock.seconds > clock.end - END_SECONDS)) return showTrack(page, row, true);
   store.set({ playback: { ...playback, seconds: clock.seconds } }); // it may go on for as long as the others
   if (!isPlaying(store.state)) setPaused(page, false);
 }

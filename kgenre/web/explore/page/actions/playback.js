@@ -50,6 +50,12 @@ function playFrom({ store, source, tracks }, row, details, seconds) {
   store.set({ wanted: -1, upcoming: null, clock, playback: { row, details, seconds, paused: false, serial } });
 }
 
+/** Asks again what is known of the track that is played: genres have changed. @param {Page} page */
+export async function refreshPlayed({ source, store, tracks }) {
+  const { playback } = store.state, details = playback && await source.track?.(tracks.ids[playback.row]), now = store.state.playback;
+  if (details && now && now.row === playback.row) store.set({ playback: { ...now, details } });
+}
+
 /** Plays a track from the start of a slice. @param {Page} page @param {number} row @param {TrackDetails} details @param {number} slice */
 export function playSlice(page, row, details, slice) {
   page.store.set({ slice, queue: placedAt(page.store.state.queue, row) });

@@ -4,6 +4,7 @@
 import { refineLegend } from "page/actions/colouring.js";
 import { updateTags } from "page/actions/model_tags.js";
 import { say } from "page/actions/notices.js";
+import { refreshPlayed } from "page/actions/playback.js";
 import { setFolder } from "page/actions/search.js";
 import { dropGone } from "page/actions/selection.js";
 import { refreshTrack, showTrack } from "page/actions/tracks.js";
@@ -46,7 +47,7 @@ async function takeChanges(page, { refinement, failures, gone, genres, tags }) {
   refineLegend(page);
   if (store.state.query) store.set({ hits: page.tracks.search(store.state.query) });
   if (fewer) setFolder(page, store.state.folder);
-  await refreshTrack(page);
+  await Promise.all([refreshTrack(page), refreshPlayed(page)]);
 }
 
 /** Removes recordings without a file that can be used from the map and all lists. @param {Page} page @param {Int32Array} ids of files @returns whether the set of files has changed */

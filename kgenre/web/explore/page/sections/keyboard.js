@@ -42,7 +42,7 @@ function helpRow({ label, text }) {
 /** What switches the keys of one character off, for those who press them by accident or speak to the computer. @param {boolean} on @param {(on: boolean) => void} set */
 function switchRow(on, set) {
   const box = el("input", { type: "checkbox", id: "character-keys", checked: on, on: { change: () => set(box.checked) } });
-  return el("p", {}, el("label", {}, box, " Letters, digits, signs and Space are keys of the page"));
+  return el("p", {}, el("label", {}, box, " Single-key shortcuts: letters, digits, signs and Space"));
 }
 
 /** Whether a key is the page's and not of what has the focus. @param {KeyboardEvent} event */

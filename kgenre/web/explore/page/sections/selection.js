@@ -20,7 +20,11 @@ import { followCurrent, trackList } from "page/ui/track_parts.js";
 /** @param {Page} page @returns {Binding[]} */
 export function selectionSection(page) {
   const section = byId("selection", HTMLElement), { playlist } = page.source;
+  const status = byId("selection-status", HTMLElement);
   let before = -1; // the track that was the current one
+  page.store.subscribe(["selection"], ({ selection: { length } }) => {
+    if (length || status.textContent) status.textContent = length ? `${count(length, "recording")} selected` : "Nothing is selected";
+  });
   page.store.subscribe(["selection", "addsToSelection", "current", "corrections", "genres", "tag", "sortByTag", "tagTables", "legend", "hidden", ...FILTERS], (state) => {
     section.hidden = !state.selection.length;
     redraw(section, section.hidden ? [] : content(page, state));
