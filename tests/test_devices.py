@@ -117,15 +117,14 @@ def test_run_killed_and_resumed_on_another_number_of_devices_takes_the_same_step
 def test_several_genres_on_two_devices_take_the_steps_of_one(on_one, tmp_path):
     genres = columns()["genre"]
     file = write_npz(tmp_path / "several.npz", genre=np.where(genres == "low", "low;high", genres).astype(str))
-    changes = {"task": "multi", "positive_weights": True, "arch": "melcrop", "augment": ["noise"]}
+    # With seed 0 a value is within rounding of the kink of a relu or a pool, and the losses part by 1e-4 in six steps;
+    # with seeds 1, 2 and 3 they stay within 6e-7.
+    changes = {"task": "multi", "positive_weights": True, "arch": "melcrop", "augment": ["noise"], "seed": 1}
     losses = []
     for n in (1, 2):
         (tmp_path / str(n)).mkdir()
         losses.append(trained(tmp_path / str(n), on_one[0], n, file=file, **changes))
-    # Adam takes a gradient of rounding errors for one of any size, and this deeper network doubles that in each step:
-    # 2e-5 in the fourth and 1.1e-4 in the sixth were measured, less than 1e-5 before.
-    assert_same(*(one[:3] for one in losses))
-    np.testing.assert_allclose(*(np.array(one)[:, 2] for one in losses), rtol=0, atol=1e-3)
+    assert_same(*losses)
     one, two = (np.genfromtxt(tmp_path / n / "run" / "history.csv", delimiter=",", names=True) for n in "12")
     for name in one.dtype.names:
         if name not in ("seconds", "best"):
