@@ -240,7 +240,10 @@ def test_recipe_with_words_on_spectrograms_is_a_run_of_them(name):
 @pytest.mark.soak
 @pytest.mark.parametrize("name", [name for name in NETWORKS if RECIPES[name].spectrograms is not None])
 def test_recipe_with_words_on_spectrograms_takes_a_step(name, tmp_path):
-    run = RunSettings.compose(config_values(RECIPES[name], SPECTROGRAMS), {**SPECTROGRAMS, "slice_frames": 128})
+    own, given = config_values(RECIPES[name], SPECTROGRAMS), {**SPECTROGRAMS, "slice_frames": 128}
+    if "weights" in RunSettings.compose(own, given).values():
+        given["weights"] = "none"
+    run = RunSettings.compose(own, given)
     check_step(run, np.random.default_rng(0).uniform(0, 31, (2, 128, 128)).astype("float32"), tmp_path)
 
 
