@@ -14,10 +14,10 @@ import sys
 import numpy as np
 import pandas as pd
 
+from benchmarks.teachers import percent
 from kgenre import cli
 from kgenre.cli.tables import markdown
 from kgenre.core.errors import KgenreError
-from kgenre.core.metrics import wilson_interval
 from kgenre.evaluation.predictions import read_predictions
 
 HEAD = ("answers", "accuracy", "95 % interval")
@@ -47,27 +47,25 @@ def _average(args: argparse.Namespace) -> int:
 def answers_of(folders: list[str]) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """{folder: probabilities, (tracks, genres)} of the tracks that all answer, and the numbers of their genres."""
     found = {folder: read_predictions(folder) for folder in folders}
-    first, shared = found[folders[0]], None
+    paths = {folder: pd.Index(one.rows["path"]) for folder, one in found.items()}
+    first, shared = found[folders[0]], paths[folders[0]]
     for folder, one in found.items():
-        paths = pd.Index(one.rows["path"])
-        if one.task.several or paths.has_duplicates:
+        if one.task.several or paths[folder].has_duplicates:
             raise KgenreError(
                 f"The answers must be of one genre a track, each track once. Received: others of {folder}."
             )
         if one.task.labels != first.task.labels:
             raise KgenreError(f"All must know the same genres. Received: others of {folder} than of {folders[0]}.")
-        shared = paths if shared is None else shared.intersection(paths, sort=False)
+        shared = shared.intersection(paths[folder], sort=False)
     if not len(shared):
         raise KgenreError("All must answer the same tracks. Received: no track that all have. Name runs on one split.")
-    places = {folder: pd.Index(one.rows["path"]).get_indexer(shared) for folder, one in found.items()}
+    places = {folder: own.get_indexer(shared) for folder, own in paths.items()}
     truth = first.targets[places[folders[0]]]
     return {folder: one.probabilities[places[folder]] for folder, one in found.items()}, truth
 
 
 def row(name: str, probabilities: np.ndarray, truth: np.ndarray) -> tuple[str, str, str]:
-    hits = int((probabilities.argmax(axis=1) == truth).sum())
-    low, high = wilson_interval(hits, len(truth))
-    return name, f"{hits / len(truth):.1%}", f"{low:.1%} to {high:.1%}"
+    return name, *percent(float((probabilities.argmax(axis=1) == truth).mean()), len(truth))
 
 
 if __name__ == "__main__":

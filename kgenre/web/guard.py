@@ -14,6 +14,7 @@ import ipaddress
 import logging
 import socket
 from collections.abc import Callable, Iterable
+from typing import NoReturn
 
 from fastapi.responses import JSONResponse
 
@@ -168,3 +169,29 @@ def listen(port: int | None, host: str = LOOPBACK[0]) -> socket.socket:
     if cause.errno not in (errno.EADDRINUSE, errno.EACCES):
         raise KgenreError(f"--host must be an address of this machine ({cause.strerror}). Received: {host}.")
     raise KgenreError(f"Port {port} is in use, or not allowed. Choose another with --port, or omit --port for any.")
+
+
+def http_server(app, **options):
+    """A uvicorn.Server of an ASGI application.
+
+    Args:
+        options: of uvicorn.Config, beside those of all apps.
+    """
+    import uvicorn
+
+    shared = {"log_level": "warning", "server_header": False, "proxy_headers": False, "timeout_graceful_shutdown": 1}
+    return uvicorn.Server(uvicorn.Config(app, **shared, **options))
+
+
+def run_until_stopped(server, listening: socket.socket, check: Callable[[], object] = lambda: None) -> NoReturn:
+    """Answers until the process is interrupted.
+
+    Args:
+        server: of `http_server`.
+        listening: as of `listen`.
+        check: raises why the server has ended without a signal.
+    """
+    server.run(sockets=[listening])
+    check()
+    # Only a signal ends it. uvicorn raises it again, which is lost where it comes in a callback.
+    raise KeyboardInterrupt

@@ -21,7 +21,7 @@ from kgenre.web.classify.classifier import Classifier
 from kgenre.web.classify.metrics import Metrics
 from kgenre.web.classify.settings import ServeSettings
 from kgenre.web.classify.uploads import UploadFolder
-from kgenre.web.guard import LOOPBACK, Guard, public_hosts
+from kgenre.web.guard import LOOPBACK, Guard, http_server, public_hosts, run_until_stopped
 from kgenre.web.page_files import IMPORT_MAP, add_page_files, fill_page
 
 log = logging.getLogger(__name__)
@@ -117,8 +117,6 @@ def serve(
         listening: as of guard.listen.
         names: Hosts by which the server may be asked, beside those of its address.
     """
-    import uvicorn
-
     from kgenre.web.classify.connections import HttpProtocol
 
     host, port = listening.getsockname()[:2]
@@ -126,9 +124,7 @@ def serve(
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     with UploadFolder() as uploads, ThreadPoolExecutor(1) as beside:
         app = make_app(classifier, uploads, settings, port, host, names)
-        options = {"log_level": "warning", "server_header": False, "proxy_headers": False}
-        options |= {"timeout_graceful_shutdown": 1, "limit_concurrency": MOST_CONNECTIONS, "http": HttpProtocol}
-        server = uvicorn.Server(uvicorn.Config(app, **options))
+        server = http_server(app, limit_concurrency=MOST_CONNECTIONS, http=HttpProtocol)
 
         def stop_if_failed(loading) -> None:
             if loading.exception() is not None:
@@ -137,9 +133,6 @@ def serve(
         loading = beside.submit(classifier.start)
         loading.add_done_callback(stop_if_failed)
         try:
-            server.run(sockets=[listening])
-            loading.result()
-            # Only a signal ends it. uvicorn raises it again, which is lost where it comes in a callback.
-            raise KeyboardInterrupt
+            run_until_stopped(server, listening, loading.result)
         finally:
             classifier.pool.close()

@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from kgenre.core.errors import KgenreError
 from kgenre.web.explore import head_plan, heat_maps, media, tag_writing
 from kgenre.web.explore.explorer import MAX_TRACKS, Explorer
-from kgenre.web.guard import Guard
+from kgenre.web.guard import Guard, http_server, run_until_stopped
 from kgenre.web.page_files import IMPORT_MAP, SERVED_HEAD, add_page_files, fill_page
 
 PACKAGE = "kgenre.web.explore"
@@ -153,11 +153,7 @@ def _add_refinement(app: FastAPI, explorer: Explorer) -> None:
 
 def serve(explorer: Explorer, listening: socket.socket) -> NoReturn:
     """Answers until the process is interrupted; meanwhile a first pass is completed, if the explorer refines."""
-    import uvicorn
-
     explorer.data()  # a second's work for 100 000 tracks, which the page need not wait for
     app = make_app(explorer, listening.getsockname()[1])
-    settings = {"log_level": "warning", "server_header": False, "proxy_headers": False, "timeout_graceful_shutdown": 1}
     with explorer.refinement or contextlib.nullcontext():
-        uvicorn.Server(uvicorn.Config(app, **settings)).run(sockets=[listening])
-    raise KeyboardInterrupt  # only a signal ends it, and the one that uvicorn raises again can be lost in a callback
+        run_until_stopped(http_server(app), listening)

@@ -52,11 +52,13 @@ export function present(children) {
 /** Whether a text is being typed. */
 export function isTyping() { return Boolean(document.activeElement?.matches("input[type=text]")); }
 
-let byKeyboard = false; // whether what has the focus got it from a key
-let lastWasKey = false;
-document.addEventListener("keydown", () => { lastWasKey = true; }, true);
-document.addEventListener("pointerdown", () => { lastWasKey = false; }, true);
-document.addEventListener("focusin", () => { byKeyboard = lastWasKey; }, true);
+let pointed = false, byKeyboard = false; // whether what has the focus got it from a key
+document.addEventListener("pointerdown", () => { pointed = true; }, true);
+document.addEventListener("keydown", () => { pointed = false; }, true);
+document.addEventListener("focusin", () => { byKeyboard = !pointed; }, true);
+
+/** Whether the page was used last by a mouse or a finger, and not by a key. */
+export function isPointed() { return pointed; }
 
 /** Controls that are gone for now, and what has the focus in their place. @type {WeakMap<HTMLElement, { control: Element, holder: HTMLElement }>} */
 const lost = new WeakMap();

@@ -76,6 +76,6 @@ function takeGenres(page, data) {
   store.set({ heads: data.heads ?? [], hidden: new Set() });
   updateLegend(page);
   search(page, store.state.query);
-  if (store.state.current >= 0) showTrack(page, store.state.current);
-  attempt(page, refreshPlayed(page));
+  const shown = store.state.current >= 0 ? showTrack(page, store.state.current) : Promise.resolve();
+  attempt(page, shown.then(() => refreshPlayed(page)));
 }

@@ -2,7 +2,7 @@
 
 /** @import { Page } from "page/core/types" */
 import { toggleDrift } from "page/actions/drift.js";
-import { say } from "page/actions/notices.js";
+import { reasonOf, say } from "page/actions/notices.js";
 import { playRow, playSlice, setPaused } from "page/actions/playback.js";
 import { goOn, jumpTo, playQueue, queuesAtHand } from "page/actions/queue.js";
 import { NoAnswer } from "page/core/no_answer.js";
@@ -53,7 +53,7 @@ export async function atEnd(page) {
 export function cannotPlay(page, error, isQueued) {
   const { queue } = page.store.state, missed = (misses.get(page) ?? 0) + 1;
   misses.set(page, missed);
-  say(page, error instanceof Error ? error.message : String(error));
+  say(page, reasonOf(error));
   const goes = isQueued && !(error instanceof NoAnswer) && missed < MAX_MISSES && queue && queue.at + 1 < queue.rows.length;
   if (goes) atEnd(page); else setPaused(page, true);
 }

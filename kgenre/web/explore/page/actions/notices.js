@@ -12,7 +12,10 @@ export function leftOut(skipped) {
   return ` ${count(skipped, "recording")} ${skipped === 1 ? "is" : "are"} no longer in the library and ${skipped === 1 ? "was" : "were"} skipped.`;
 }
 
+/** @param {unknown} error */
+export function reasonOf(error) { return error instanceof Error ? error.message : String(error); }
+
 /** Shows why something failed. @param {Page} page @param {Promise<unknown>} promise */
 export async function attempt(page, promise) {
-  try { await promise; } catch (error) { say(page, error instanceof Error ? error.message : String(error)); }
+  try { await promise; } catch (error) { say(page, reasonOf(error)); }
 }

@@ -50,9 +50,11 @@ function playFrom({ store, source, tracks }, row, details, seconds) {
   store.set({ wanted: -1, upcoming: null, clock, playback: { row, details, seconds, paused: false, serial } });
 }
 
-/** Asks again what is known of the track that is played: genres have changed. @param {Page} page */
+/** Takes what is known of the track that is played now that genres have changed: what the panel has, where it shows it. @param {Page} page */
 export async function refreshPlayed({ source, store, tracks }) {
-  const { playback } = store.state, details = playback && await source.track?.(tracks.ids[playback.row]), now = store.state.playback;
+  const { playback, current, details: shown } = store.state;
+  if (!playback) return;
+  const details = (playback.row === current && shown) || await source.track?.(tracks.ids[playback.row]), now = store.state.playback;
   if (details && now && now.row === playback.row) store.set({ playback: { ...now, details } });
 }
 

@@ -47,7 +47,8 @@ async function takeChanges(page, { refinement, failures, gone, genres, tags }) {
   refineLegend(page);
   if (store.state.query) store.set({ hits: page.tracks.search(store.state.query) });
   if (fewer) setFolder(page, store.state.folder);
-  await Promise.all([refreshTrack(page), refreshPlayed(page)]);
+  await refreshTrack(page);
+  await refreshPlayed(page);
 }
 
 /** Removes recordings without a file that can be used from the map and all lists. @param {Page} page @param {Int32Array} ids of files @returns whether the set of files has changed */

@@ -4,7 +4,7 @@
 import { goBack } from "page/actions/back.js";
 import { say } from "page/actions/notices.js";
 import { openDialog } from "page/ui/dialog.js";
-import { byId, el } from "shared/dom.js";
+import { byId, el, isPointed } from "shared/dom.js";
 import { loadSetting, saveSetting } from "shared/setting.js";
 
 const SETTING = "kgenre character keys"; // of this browser
@@ -63,10 +63,7 @@ function isForPage(event) {
 
 /** A list or range that was used with the mouse gives the keys back to the page. */
 function releaseFocus() {
-  let pointed = false;
-  document.addEventListener("pointerdown", () => { pointed = true; }, true);
-  document.addEventListener("keydown", () => { pointed = false; }, true);
   document.addEventListener("change", ({ target }) => {
-    if (pointed && target instanceof HTMLElement && target.matches("select, input[type=range]")) target.blur();
+    if (isPointed() && target instanceof HTMLElement && target.matches("select, input[type=range]")) target.blur();
   });
 }

@@ -125,7 +125,8 @@ function followState(page, sheet, panel) {
   store.subscribe(["selection", "gone", "current", "queueShown", "pathFrom", "tool", "addsToSelection"], (state) => {
     const was = before;
     before = state;
-    if (state.pathFrom !== was.pathFrom || state.tool !== was.tool || state.addsToSelection) atMostHalf(page); // the map is needed
+    const needsMap = state.pathFrom !== was.pathFrom || state.tool !== was.tool || (state.addsToSelection && !was.addsToSelection);
+    if (needsMap) atMostHalf(page);
     if (state.queueShown && !was.queueShown) { atLeastHalf(page); scrollTo("#queue"); }
     else if (!state.addsToSelection && isNewSelection(state, was)) { atLeastHalf(page); scrollTo("#selection"); }
     else if (state.current >= 0 && state.current !== was.current && !inPanel && !(state.queueShown && isInHead(state))) {

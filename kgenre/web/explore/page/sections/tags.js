@@ -2,7 +2,7 @@
 
 /** @import { TagChoices } from "page/actions/tags.js" */
 /** @import { Binding, Failure, Page, TagPreview, TagsWritten } from "page/core/types" */
-import { attempt, leftOut, say } from "page/actions/notices.js";
+import { attempt, leftOut, reasonOf, say } from "page/actions/notices.js";
 import { takeTags, wantedTags } from "page/actions/tags.js";
 import { count } from "shared/text.js";
 import { failureTable, isDialogOpen, moreRow, openDialog } from "page/ui/dialog.js";
@@ -80,7 +80,7 @@ async function change(page, pressed, write, title, text) {
       written.undo ? undoButton(page) : null);
   } catch (error) {
     pressed.disabled = false;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = reasonOf(error);
     if (!isDialogOpen() || !pressed.isConnected) return say(page, message);
     (pressed.closest("p") ?? pressed).after(el("p", { id: "tags-error", class: "bad", role: "alert", text: message })); // a notice would lie behind the dialog
   }
