@@ -111,8 +111,8 @@ def test_answer_is_that_of_branches_side_by_side_and_the_dense_layers_by_hand(ar
     for layer in of_kind(model, keras.layers.BatchNormalization):  # fresh ones would be the identity
         layer.set_weights([rng.uniform(0.5, 1.5, weight.shape) for weight in layer.get_weights()])
     x = joined_by_hand(config, model, waveform)
-    layers = sorted(of_kind(model, keras.layers.Dense), key=lambda one: int(one.name.partition("_")[2] or 0)
-                    if one.name != "logits" else 99)  # fmt: skip
+    dense_layers = [layer for layer in of_kind(model, keras.layers.Dense) if layer.name != "logits"]
+    layers = sorted(dense_layers, key=lambda layer: int(layer.name.partition("_")[2] or 0))  # as they were made
     if arch == "convconvpool":
         norm = of_kind(model, keras.layers.BatchNormalization)[-1]
         gamma, beta, mean, variance = (array(weight) for weight in norm.weights)
@@ -120,10 +120,11 @@ def test_answer_is_that_of_branches_side_by_side_and_the_dense_layers_by_hand(ar
     elif arch == "crnn":
         x = relu(dense(layers[1], relu(dense(layers[0], x))))
     else:
-        first, *pool = layers[:-1]  # the score's layer is made before the one that it scores
+        first, *pool = layers  # the score's layer is made before the one that it scores
         pool.sort(key=lambda layer: layer.units)
         x = attention_by_hand(relu(dense(first, x)), pool[1], pool[0])
-    np.testing.assert_allclose(array(model(waveform)), dense(layers[-1], x), rtol=1e-4, atol=1e-4)
+    expected = dense(model.get_layer("logits"), x)
+    np.testing.assert_allclose(array(model(waveform)), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("arch", JOINING)
