@@ -1,5 +1,6 @@
 """Recipes: every one is read, built, trained for a step and saved; their names; on collections of spectrograms."""
 
+import dataclasses
 import json
 import pickle
 
@@ -130,7 +131,7 @@ def test_every_published_row_has_a_recipe():
         ("music_genre_analysis/convpool/zoom", None),
         ("genre_pred/embeddings_pca/svc_rbf", 56.75),
         ("cnn_rnn/temporal/chroma_cens", 28.4),
-        ("cnn_rnn/crnn_parallel/lstm_both_ways", 44.9),
+        ("cnn_rnn/crnn_parallel/lstm_bidirectional", 44.9),
         ("atml_gtzan/resnet18/fine_tuned", 95.0),
     ],
 )
@@ -186,7 +187,7 @@ def test_wrong_name_is_one_line_with_the_next_step(command, flags, words, capsys
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[cells]\na = { epochs = 1 }\nb = { epochs = 2 }", "holds 2 recipes. Keep the settings of one"),
+        ("[cells]\na = { epochs = 1 }\nb = { epochs = 2 }", "holds 2 recipes. Keep one of its [cells]"),
         ("cells = 3", "`cells` must be a table, [cells]. Received: 3."),
         ("[cells]\na = 3", "a cell must be a table of settings. Received: "),
         ("[published]\nacuracy = 3", "unknown entry of [published] 'acuracy'. Did you mean accuracy?"),
@@ -200,10 +201,20 @@ def test_faulty_file_is_told(tmp_path, text, words):
     assert str(caught.value).startswith(str(tmp_path)) and words in str(caught.value)
 
 
-def test_copied_recipe_is_taken_from_a_file(tmp_path):
-    recipe = RECIPES["cnn_rnn/bbnn"]
-    (tmp_path / "mine.toml").write_text(recipe.path.read_text().replace("epochs = 50", "epochs = 7"))
-    assert named_config(str(tmp_path / "mine.toml")).settings == {**recipe.settings, "epochs": 7}
+@pytest.mark.parametrize("name", ["cnn_rnn/bbnn", "cnn_rnn/square/mel"])
+def test_printed_recipe_that_is_changed_is_taken_from_a_file(tmp_path, capsys, name):
+    assert main(["recipes", name]) == 0
+    text = capsys.readouterr().out
+    assert f"\nepochs = {RECIPES[name].settings['epochs']}\n" in text
+    (tmp_path / "mine.toml").write_text(text.replace(f"epochs = {RECIPES[name].settings['epochs']}", "epochs = 7"))
+    assert named_config(str(tmp_path / "mine.toml")).settings == {**RECIPES[name].settings, "epochs": 7}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_file_of_one_recipe_is_that_recipe(tmp_path, name):
+    (tmp_path / "mine.toml").write_text(RECIPES[name].text())
+    own = open_recipe(str(tmp_path / "mine.toml"))
+    assert dataclasses.replace(own, name=name, path=RECIPES[name].path) == RECIPES[name]
 
 
 def test_flags_of_baseline_win_over_the_recipe_and_it_over_the_defaults(tmp_path):
@@ -214,7 +225,8 @@ def test_flags_of_baseline_win_over_the_recipe_and_it_over_the_defaults(tmp_path
 def test_recipes_are_listed_and_one_is_printed(capsys):
     assert main(["recipes"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[: len(RECIPES)]] == list(RECIPES)
+    assert [line.split()[0] for line in lines if line.startswith("  ")] == list(RECIPES)
+    assert "CNNs and RNNs on FMA-small (published: official split, on test)" in lines
     assert main(["recipes", "cnn_rnn/bbnn"]) == 0
     text = capsys.readouterr().out
     assert text.startswith("# CNNs and RNNs") and "kgenre train --config cnn_rnn/bbnn --data fma_small" in text

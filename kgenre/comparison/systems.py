@@ -1,5 +1,6 @@
 """The tables of the five systems: what was published, and what their recipes reach here."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from kgenre.core.progress import SILENT, Progress
 from kgenre.core.text import one_line
 from kgenre.recipes import SYSTEMS, Recipe
 
-COLUMNS = ("recipe", "published", "published protocol", "here", "seeds", "epochs, best", "training", "note")
+COLUMNS = ("recipe", "published", "here", "seeds", "epochs, best", "training", "note")
 
 
 class Systems:
@@ -76,8 +77,21 @@ def system_tables(preset: Preset, comparison: Comparison | None, budget: float |
         recipes = [recipe for recipe in preset.recipes if recipe.system == system]
         if recipes:
             cells = [row_cells(recipe, preset, measured, comparison) for recipe in recipes]
-            found[system] = "\n\n".join([*head_text(comparison, budget), markdown(COLUMNS, cells)])
+            head = [f"- published protocol: {protocols_text(recipes)}", *head_lines(comparison, budget)]
+            found[system] = "\n".join(head) + "\n\n" + markdown(COLUMNS, cells)
     return found
+
+
+def protocols_text(recipes: Sequence[Recipe]) -> str:
+    """The protocol of most of the recipes, and of which ones it is another."""
+    count = Counter(recipe.protocol for recipe in recipes)
+    (most, _), *others = count.most_common()
+    rest = [(protocol, [_cell(recipe) for recipe in recipes if recipe.protocol == protocol]) for protocol, _ in others]
+    return "; ".join([most, *(f"of {', '.join(names)}: {protocol}" for protocol, names in rest)])
+
+
+def _cell(recipe: Recipe) -> str:
+    return f"`{recipe.name.partition('/')[2]}`"
 
 
 def measured_table(preset: Preset, comparison: Comparison | None) -> str:
@@ -87,18 +101,18 @@ def measured_table(preset: Preset, comparison: Comparison | None) -> str:
     measured = {row["configuration"]: row for row in comparison.rows if row["seeds"]}
     found = [recipe for recipe in preset.recipes if configuration(recipe) in measured]
     cells = [row_cells(recipe, preset, measured, comparison) for recipe in found]
-    rows = [(f"`{recipe.name}`", one[1], *one[3:5]) for recipe, one in zip(found, cells)]
+    rows = [(f"`{recipe.name}`", one[1], *one[2:4]) for recipe, one in zip(found, cells)]
     return markdown(("recipe", "published", "here", "seeds"), rows)
 
 
-def head_text(comparison: Comparison | None, budget: float | None) -> list[str]:
-    """Data, protocol, overlap and command, as lines of one list; none where nothing is measured."""
+def head_lines(comparison: Comparison | None, budget: float | None) -> list[str]:
+    """Data, protocol, overlap and command, as lines of a list; none where nothing is measured."""
     if comparison is None:
         return []
     lines = [f"- {title}: {one_line(fact)}" for title, facts in comparison.head.items() for fact in facts]
     if budget is not None:
         lines.append(f"- budget: {budget:g} CPU-hours a run of a network; where they end early, so do its epochs")
-    return ["\n".join([*lines, f"- command: `{one_line(comparison.command)}`"])]
+    return [*lines, f"- command: `{one_line(comparison.command)}`"]
 
 
 def row_cells(recipe: Recipe, preset: Preset, measured: Mapping[str, dict], comparison: Comparison | None) -> list[str]:
@@ -108,9 +122,8 @@ def row_cells(recipe: Recipe, preset: Preset, measured: Mapping[str, dict], comp
     found = bool(row and row["seeds"])
     main = next(iter(comparison.metrics)) if comparison else ""
     return [
-        f"`{recipe.name.partition('/')[2]}`",
+        _cell(recipe),
         accuracy,
-        told.protocol if told else "",
         metric_text(comparison.task, row["metrics"][main]) if found else "-",
         str(row["seeds"]) if found else "-",
         _epochs(one, row, preset) if found else "-",

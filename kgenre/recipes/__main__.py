@@ -7,15 +7,17 @@
     kgenre baseline --config genre_pred/embeddings_pca/svc_rbf --data fma_small
     kgenre compare --preset cnn_rnn --data fma_small
 
-Of a single recipe it prints the file: where it is from, what differs from what was published and why, its settings.
-Copy it to a .toml file of yours to change it, and name that with --config.
+A name may be cut off at a slash and then stands for all below it. Of a single recipe its file is printed: where it is
+from, what differs from what was published and why, its settings. Save that as a .toml file to change it, and name the
+file with --config.
 """
 
 import argparse
+import itertools
 import sys
 
 from kgenre import cli
-from kgenre.recipes import all_recipes, select_recipes
+from kgenre.recipes import SYSTEMS, all_recipes, select_recipes
 
 
 def main(argv=None) -> int:
@@ -28,15 +30,14 @@ def main(argv=None) -> int:
 def _recipes(args: argparse.Namespace) -> int:
     found = select_recipes(args.names) if args.names else list(all_recipes().values())
     if len(found) == 1:
-        print(found[0].path.read_text(encoding="utf-8"))
-        print(f"next  {found[0].line}")
+        print(f"{found[0].text()}\n# {found[0].line}")
         return 0
     width = max(len(recipe.name) for recipe in found)
-    for recipe in found:
-        told = recipe.published
-        accuracy = f"{told.accuracy} %" if told and told.accuracy is not None else ""
-        print(f"{recipe.name:<{width}}  {accuracy:>7}  {told.protocol if told else ''}".rstrip())
-    print("\nPublished accuracies, with their protocol. `kgenre recipes NAME` prints one and what to type.")
+    for (system, protocol), recipes in itertools.groupby(found, lambda one: (one.system, one.protocol)):
+        print(f"{SYSTEMS.get(system, system)}{protocol and f' (published: {protocol})'}")
+        for recipe in recipes:
+            print(f"  {recipe.name:<{width}}  {recipe.accuracy_text}".rstrip())
+    print("\nBeside the names: published accuracy. `kgenre recipes NAME` prints a recipe and what to type.")
     return 0
 
 

@@ -60,7 +60,7 @@ def open_recipe(name: str) -> Recipe:
         return find_recipe(name)
     found = read_recipes(path, name)
     if len(found) > 1:
-        raise KgenreError(f"{name}: holds {len(found)} recipes. Keep the settings of one, and no [cells].")
+        raise KgenreError(f"{name}: holds {len(found)} recipes. Keep one of its [cells].")
     return found[0]
 
 

@@ -44,6 +44,25 @@ class Recipe:
         return self.name.partition("/")[0]
 
     @property
+    def protocol(self) -> str:
+        """How the published accuracy was measured; "" of what is nobody's but kgenre's."""
+        return self.published.protocol if self.published else ""
+
+    @property
+    def accuracy_text(self) -> str:
+        """The published accuracy, "" where it is not known."""
+        return f"{self.published.accuracy} %" if self.published and self.published.accuracy is not None else ""
+
+    def text(self) -> str:
+        """Its file, without the other cells: a file of this recipe alone."""
+        lines, table, cell = [], "", self.name.rpartition("/")[2]
+        for line in self.path.read_text(encoding="utf-8").splitlines():
+            table = line if line.startswith("[") else table
+            if not _of_other_cell(line, table, cell):
+                lines.append(line)
+        return "\n".join(lines) + "\n"
+
+    @property
     def command(self) -> str:
         """The command that it is of, "train" or "baseline"."""
         return "baseline" if "classifier" in self.settings else "train"
@@ -67,6 +86,13 @@ class Recipe:
             if name not in unlisted:
                 check_known("setting", name, known, where=f"{self.name}: ")
         return self
+
+
+def _of_other_cell(line: str, table: str, cell: str) -> bool:
+    """Whether a line of a table belongs to a cell that is not this one: in [cells], or [cells.NAME]."""
+    if table == "[cells]":
+        return " = " in line and line.partition(" = ")[0].rstrip() != cell
+    return table.startswith("[cells.") and table != f"[cells.{cell}]"
 
 
 def read_recipes(path: Path, name: str) -> list[Recipe]:
