@@ -65,7 +65,7 @@ def _explore(args: argparse.Namespace) -> int:
         if args.out:
             _write(library, report.space, quality, args.out)
         elif listening is not None:
-            left = library.provisional_tracks(report.space, args.folder) + report.counts["postponed"]
+            left = library.provisional_recordings(report.space, args.folder) + report.counts["postponed"]
             _serve(library, report.space, quality, model, listening, args, left)
     return 1 if report.failures else 0
 
@@ -108,7 +108,7 @@ def _serve(library, space, quality, model, listening, args: argparse.Namespace, 
     address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
     print(f"{address}   (Ctrl-C stops)", flush=True)
     if left:
-        print(f"{count(left, 'track')} left to analyse whole; the page shows the progress", file=sys.stderr)
+        print(f"{count(left, 'recording')} left to analyse whole; the page shows the progress", file=sys.stderr)
     if not args.no_browser:
         webbrowser.open(address)
     serve_library(library, space, quality, model, listening, args.folder if left else None, args.workers)

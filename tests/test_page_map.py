@@ -208,6 +208,24 @@ def test_whole_map_of_tracks_with_outliers_shows_the_others_large_and_counts_tho
     assert tab.evaluate(inside) == TRACKS - outside
 
 
+@pytest.mark.parametrize("size", [(390, 844), (1200, 400)])
+def test_whole_map_is_clear_of_what_lies_on_its_edges(address, tab, size):
+    tab.set_viewport_size(dict(zip(("width", "height"), size)))
+    opened(tab, address)
+    ends = """() => { const { low, high } = kgenre.map.grid.core, { view } = kgenre.map;
+        return [view.toPixels(...high)[1], view.height - view.toPixels(...low)[1]]; }"""
+    chip = """() => { const box = (id) => document.querySelector(id).getBoundingClientRect();
+        return box("#legend-button").bottom - box("#map").top; }"""
+    foot = """() => { const box = (id) => document.querySelector(id).getBoundingClientRect();
+        return box("#map").bottom - box("#foot").top; }"""
+    names(tab)
+    shot(tab, f"edges_{size[0]}")
+    top, bottom = tab.evaluate(ends)
+    narrow = tab.is_visible("#legend-button")
+    assert narrow == (size[0] < 760)
+    assert top >= (tab.evaluate(chip) if narrow else 0) and bottom >= (30 if narrow else tab.evaluate(foot))
+
+
 def test_shading_is_strongest_where_most_tracks_lie_and_not_seen_near(address, tab):
     opened(tab, address)
     pixel = """([x, y]) => {
@@ -245,6 +263,23 @@ def test_row_of_a_list_that_is_pointed_at_has_a_ring_on_the_map(address, tab):
     tab.mouse.move(300, 500)
     until(tab, f"{pointed} === -1")
     until(tab, "document.querySelector('#overlay').hidden || kgenre.map.overlay.marks.hover >= 0")
+
+
+@pytest.mark.parametrize(("tracks", "rays"), [(24, 5), (88, 11), (2000, 20)])
+def test_lines_to_the_nearest_are_few_where_there_are_few_tracks(tab, tmp_path, tracks, rays):
+    (tmp_path / "map.html").write_text(page_html(invented_data(tracks)), encoding="utf-8")
+    opened(tab, (tmp_path / "map.html").as_uri())
+    lines = """(marks) => {
+        const { overlay } = kgenre.map, { context } = overlay, draw = context.lineTo;
+        let lines = 0;
+        context.lineTo = (...place) => { lines++; draw.apply(context, place); };
+        kgenre.map.mark(marks);
+        context.lineTo = draw;
+        return lines;
+    }"""
+    nearest = {"current": 0, "neighbours": list(range(1, 21))}
+    assert tab.evaluate(lines, nearest) == rays
+    assert tab.evaluate(lines, {**nearest, "trail": [3, 4, 5]}) == 2  # the trail alone, which has their colour
 
 
 # Contrast.

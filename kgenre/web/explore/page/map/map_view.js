@@ -74,10 +74,16 @@ export class MapView {
   }
 
   /** Shows the whole map, without tracks that lie far from all others. */
-  fit() { this.view.fit(this.grid.core, true); }
+  fit() { this.view.fit(this.grid.core, true, this.#covered()); }
 
   /** Shows all tracks. */
-  fitAll() { this.move(() => this.view.fit(this.grid.bounds, false)); }
+  fitAll() { this.move(() => this.view.fit(this.grid.bounds, false, this.#covered())); }
+
+  /** The strips at the edges on which the page has a line or a button, as the style sheet says. */
+  #covered() {
+    const style = getComputedStyle(this.element), pixels = (/** @type {string} */ name) => parseFloat(style.getPropertyValue(name)) || 0;
+    return { top: pixels("--covered-top"), bottom: pixels("--covered-bottom") };
+  }
 
   /** The rows that are seen and can be pointed at. @param {number} margin share of the view that is added on each side */
   seen(margin) {
@@ -110,7 +116,7 @@ export class MapView {
     const { x, y } = this.tracks;
     if (rows.every((row) => this.view.contains(...this.view.toPixels(x[row], y[row]), EDGE))) return;
     this.moved = true;
-    if (rows.length > 1) this.view.fit(this.grid.boundsOf(rows), false);
+    if (rows.length > 1) this.view.fit(this.grid.boundsOf(rows), false, this.#covered());
     else this.view.centre(x[rows[0]], y[rows[0]]);
   }
 

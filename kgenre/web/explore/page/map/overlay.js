@@ -8,10 +8,13 @@
  *   path: readonly number[], trail: readonly number[] }} Marks rows
  */
 
+const LEAST_RAYS = 5, RAYS_ONE_IN = 8; // on a small map lines to the 20 nearest hide it: to one of eight recordings at most
+
 export class Overlay {
   /** @param {HTMLCanvasElement} canvas @param {Tracks} tracks @param {Viewport} view @param {() => number} pointSize */
   constructor(canvas, tracks, view, pointSize) {
     this.canvas = canvas;
+    this.total = tracks.x.length;
     this.view = view;
     this.pointSize = pointSize;
     this.context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
@@ -40,7 +43,7 @@ export class Overlay {
     this.context.clearRect(0, 0, this.view.width, this.view.height);
     this.context.strokeStyle = accent;
     this.context.lineWidth = 1.5;
-    if (current >= 0) this.#neighbours();
+    if (current >= 0 && !trail.length) this.#neighbours(); // which have its colour
     this.#trail(accent);
     if (path.length) this.#path(accent, style.getPropertyValue("--panel"));
     this.#ring(hover, style.getPropertyValue("--text"), 3);
@@ -54,7 +57,8 @@ export class Overlay {
     const c = this.context, from = this.at(this.marks.current);
     c.globalAlpha = 0.55;
     c.beginPath();
-    for (const row of this.marks.neighbours) { c.moveTo(...from); c.lineTo(...this.at(row)); }
+    const most = Math.max(LEAST_RAYS, Math.floor(this.total / RAYS_ONE_IN));
+    for (const row of this.marks.neighbours.slice(0, most)) { c.moveTo(...from); c.lineTo(...this.at(row)); }
     c.stroke();
     c.globalAlpha = 1;
   }

@@ -2,7 +2,7 @@
 
 /** @import { Bounds } from "page/map/grid.js" */
 
-const MARGIN_SHARE = 0.9; // of the view that fitted points fill
+const FILLED_SHARE = 0.9; // of the view that fitted points fill at most
 const MAX_FIT = 60; // times the whole map's scale
 const ZOOM_OUT = 4, ZOOM_IN = 400;
 
@@ -17,14 +17,20 @@ export class Viewport {
     this.width = this.height = 1;
   }
 
-  /** @param {Bounds} bounds @param {boolean} whole whether these are the bounds of the whole map */
-  fit({ low, high }, whole) {
-    const across = this.width / Math.max(high[0] - low[0], 1e-6), down = this.height / Math.max(high[1] - low[1], 1e-6);
-    const pixels = MARGIN_SHARE * Math.min(across, down);
+  /**
+   * @param {Bounds} bounds
+   * @param {boolean} whole whether these are the bounds of the whole map
+   * @param {{ top: number, bottom: number }} covered pixels at the edges where something lies on the map
+   */
+  fit({ low, high }, whole, covered) {
+    const edge = (1 - FILLED_SHARE) / 2 * this.height, top = Math.max(edge, covered.top), bottom = Math.max(edge, covered.bottom);
+    const across = FILLED_SHARE * this.width / Math.max(high[0] - low[0], 1e-6);
+    const down = Math.max(this.height - top - bottom, 1) / Math.max(high[1] - low[1], 1e-6);
+    const pixels = Math.min(across, down);
     if (whole) this.whole = pixels;
     this.pixels = Math.min(pixels, MAX_FIT * this.whole);
     this.least = Math.min(this.least, pixels);
-    this.centre((low[0] + high[0]) / 2, (low[1] + high[1]) / 2);
+    this.centre((low[0] + high[0]) / 2, (low[1] + high[1]) / 2 + (top - bottom) / 2 / this.pixels);
   }
 
   /** @param {number} x @param {number} y */
