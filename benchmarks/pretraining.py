@@ -86,7 +86,7 @@ def trained(given: dict, folder: Path, progress) -> Run:
         if run.begun:
             settings = resumed_settings(run, {})
         else:
-            settings = begin(RunSettings.compose(network_of(given.get("init")), given), run, progress)
+            settings = begin(RunSettings.compose(network_of(given.get("init"), given), given), run, progress)
         fit(settings, run, progress)
         release_memory()
     run.remove_state()

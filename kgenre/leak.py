@@ -57,7 +57,7 @@ def _leak(args: argparse.Namespace, given: dict) -> int:
         check_known("rung", name, RUNGS)
     file_values = _file_values(args, given)
     both = {**file_values, **given}
-    settings = RunSettings.compose(network_of(both.get("init")), file_values, given)
+    settings = RunSettings.compose(network_of(both.get("init"), both), file_values, given)
     if "data" not in both:
         raise KgenreError("`kgenre leak` needs a collection. Name it with --data.")
     check_decoder(settings.reader.policy.decoder)

@@ -34,7 +34,8 @@ def main(argv=None) -> int:
 
 
 def _applicable(args: argparse.Namespace, selected: dict):
-    return applicable({**cli.resumed_values(args), **_config_values(args, selected)}, selected)
+    begun = cli.resumed_values(args)
+    return applicable({**begun, **_config_values(args, selected)}, selected, begun=bool(begun))
 
 
 def _config_values(args: argparse.Namespace, given: dict) -> dict:

@@ -19,8 +19,8 @@ from kgenre.model.settings import ModelSettings
 from kgenre.model.tasks.single_label import SingleLabel
 from kgenre.serving.revisions import front_end_layers, revisions
 from kgenre.training.applicable import SELECTORS, applicable
-from kgenre.training.fit import compiled_model, initial_model
-from kgenre.training.run import Run
+from kgenre.training.fit import compiled_model
+from kgenre.training.run import Run, network_of
 from kgenre.training.settings import RunSettings, read_config
 from kgenre.training.start import resumed_settings
 
@@ -260,12 +260,11 @@ def test_init_with_the_same_features_in_another_order_is_refused(tmp_path):
     other = Run(tmp_path)
     other.save_settings(config_of("bbnn", "logmel,mfcc"))
     (other / "run.json").write_text("{}")
-    settings = config_of("bbnn", "mfcc,logmel", init=str(tmp_path))
     with pytest.raises(KgenreError) as caught:
-        initial_model(settings, SingleLabel(("a", "b")))
+        network_of(str(tmp_path), {"feature": "mfcc,logmel"})
     assert str(caught.value) == (
-        "`init` needs the same features in the same order. Received: feature=mfcc,logmel, and "
-        f"{tmp_path} has feature=logmel,mfcc. Leave --feature out: it is then that of the run named by --init."
+        f"`init` needs the same --feature. Received: feature=mfcc,logmel, and {tmp_path} has feature=logmel,mfcc. "
+        "Leave --feature out: it is then that of the run named by --init."
     )
 
 

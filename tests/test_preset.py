@@ -13,7 +13,7 @@ from test_compare import COST, group_is_gone, start, times_of, wait_for
 from test_paired import answering, result
 
 from kgenre import compare
-from kgenre.comparison.preset import as_begun, configuration, make_preset, within_budget
+from kgenre.comparison.preset import as_begun, configuration, make_preset, within_budget, without_cost
 from kgenre.comparison.results import Result
 from kgenre.comparison.rows import keep_settings
 from kgenre.comparison.systems import system_tables, tables_text
@@ -113,7 +113,7 @@ def test_budget_leaves_the_epochs_that_fit_and_one_at_least(tmp_path, minutes, e
     assert set(preset.epochs.values()) == set(less.epochs.values()) == {20}
 
 
-def test_row_that_was_begun_keeps_its_epochs(tmp_path):
+def test_row_that_was_begun_keeps_its_epochs_and_gives_them_to_its_other_seeds(tmp_path):
     preset = preset_of("music_genre_analysis/convpool/zoom")
     cost = {preset.rows[0].configuration: dataclasses.replace(COST, epoch_seconds=100.0)}
     hours = 10 / 60 * os.cpu_count()
@@ -129,6 +129,30 @@ def test_row_that_was_begun_keeps_its_epochs(tmp_path):
     assert [row.settings["epochs"] for row in again.rows] == [5]
     assert [row.settings["epochs"] for row in as_begun(preset, tmp_path).rows] == [5]
     keep_settings(again.rows, tmp_path)  # are not other settings
+    seeds = preset_of("music_genre_analysis/convpool/zoom", seeds=3)
+    assert [row.settings["epochs"] for row in within_budget(seeds, cost, 3 * hours, tmp_path)[0].rows] == [5, 5, 5]
+
+
+def test_network_whose_cost_is_not_known_is_not_run_under_a_budget():
+    preset = without_cost(preset_of("cnn_rnn/bbnn", "cnn_rnn/crnn/gru"), {"cnn_rnn-bbnn": "no memory."})
+    assert configurations(preset) == ["cnn_rnn-crnn-gru"]
+    told = system_tables(preset, None, {})["cnn_rnn"]
+    line = "`kgenre train --config cnn_rnn/bbnn --data fma_small`"
+    assert cells_of(told, "bbnn")[-1] == f"not run here: its cost could not be measured, no memory: {line}"
+
+
+def test_tables_of_nothing_finished_replace_none(mels, tmp_path, capsys):
+    page, text = tmp_path / "page.md", "<!-- table: genre_pred -->\nprecious\n<!-- end -->\n"
+    page.write_text(text)
+    preset = ["--preset", "genre_pred/features/knn", "--data", str(mels), "--update", str(page)]
+    assert compare.main([*preset, "--finished", "--out", str(tmp_path / "mistyped")]) == 2
+    assert "mistyped: holds no finished row of the preset." in capsys.readouterr().err
+    assert page.read_text() == text and not (tmp_path / "mistyped").exists()
+    assert compare.main([*preset, "--out", str(tmp_path / "genre_pred")]) == 2
+    assert "must not have a system's name" in capsys.readouterr().err
+    page.write_text("no place")
+    assert compare.main([*preset, "--out", str(tmp_path / "new")]) == 2  # before hours of training, not after
+    assert "no place for a table" in capsys.readouterr().err and not (tmp_path / "new").exists()
 
 
 # --- tables -----------------------------------------------------------------------------------------
@@ -149,7 +173,8 @@ def tables() -> dict[str, str]:
     ]
     comparison = make_comparison("kgenre compare --preset ...", results, {}, {})
     rows = [row.of_network(row.configuration, row.network.replace(epochs=9)) for row in preset.rows]
-    return system_tables(dataclasses.replace(preset, rows=rows), comparison, 0.5)
+    budgets = {"cnn_rnn-bbnn": 0.5, "cnn_rnn-frequency-mel": 0.1, "music_genre_analysis-resnet50": None}
+    return system_tables(dataclasses.replace(preset, rows=rows), comparison, budgets)
 
 
 def cells_of(table: str, name: str) -> list[str]:
@@ -168,7 +193,10 @@ def test_tables_have_published_and_measured_figures_side_by_side(tables):
     assert (
         "- protocol: official" in tables["cnn_rnn"] and "- command: `kgenre compare --preset ...`" in tables["cnn_rnn"]
     )
-    assert "- budget: 0.5 CPU-hours a run" in tables["cnn_rnn"]
+    budget = (
+        "- budget: 0.5 CPU-hours a run of a network; 0.1 of `frequency/mel`; where they end early, so do its epochs"
+    )
+    assert budget in tables["cnn_rnn"].splitlines() and "budget" not in tables["music_genre_analysis"]
 
 
 def test_tables_say_what_was_not_run_and_how_to_run_it(tables):
@@ -182,7 +210,7 @@ def test_tables_say_what_was_not_run_and_how_to_run_it(tables):
 
 
 def test_tables_of_nothing_measured_have_every_row():
-    found = system_tables(preset_of("five-systems"), None, None)
+    found = system_tables(preset_of("five-systems"), None, {})
     text = tables_text(found)
     assert list(found) == list(SYSTEMS) and text.count("\n| `") == len(ALL)
     assert all(f"## {title}\n" in text for title in SYSTEMS.values())

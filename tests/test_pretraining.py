@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import shutil
 from pathlib import Path
 
 import keras
@@ -16,7 +17,7 @@ from kgenre.core.progress import Progress
 from kgenre.core.settings import fields_of
 from kgenre.model.tasks import make_task
 from kgenre.training import songs
-from kgenre.training.fit import initial_model
+from kgenre.training.fit import initial_model, untrained_model
 from kgenre.training.pretraining import start
 from kgenre.training.pretraining.fit import contrastive_model
 from kgenre.training.pretraining.loss import PairAccuracy, PairLoss, found_partners
@@ -117,13 +118,57 @@ def test_run_without_genres_has_an_embedding_and_tells_its_accuracy(pretrained, 
 
 def test_training_begins_with_the_pretrained_weights(pretrained, mels):
     run, _ = pretrained
-    settings = RunSettings.compose(network_of(run.folder), {"data": str(mels), "init": str(run.folder)})
+    settings = RunSettings.compose(network_of(run.folder, {}), {"data": str(mels), "init": str(run.folder)})
     task = make_task("single", ("a", "b"))
     model, trained = initial_model(settings, task), run.load_trained()
     assert model.output.shape == (None, 2)
     pairs = list(zip(model.weights, trained.weights))
     assert len(pairs) == len(trained.weights) > 10
     for one, other in pairs:
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory) -> str:
+    return str(write_songs(tmp_path_factory.mktemp("labelled") / "mels.npz", genre=np.array(["a", "b"] * 10)))
+
+
+def test_resumed_run_does_not_need_the_run_that_it_began_with(pretrained, labelled, tmp_path, capsys):
+    """It holds all settings, and from the first epoch on the weights, too."""
+    start, out = shutil.copytree(pretrained[0].folder, tmp_path / "start"), ["--out", str(tmp_path / "run")]
+    assert train.main(["--init", str(start), "--data", labelled, "--epochs", "1", "--batch-size", "8", *out]) == 0
+    shutil.rmtree(start)
+    assert train.main(["--resume", *out]) == 0
+    assert "SavedModel" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--data", "demo"], "needs tracks like those of its run. Received: demo holds waveforms, and {} takes spec"),
+        (["--arch", "bbnn"], "needs the same --arch. Received: arch=bbnn, and {} has arch=convconvpool. Leave --arch"),
+    ],
+)
+def test_start_of_another_kind_is_told_in_its_own_words(pretrained, labelled, flags, words, tmp_path, capsys):
+    folder, out = pretrained[0].folder, tmp_path / "run"
+    assert train.main(["--init", str(folder), "--data", labelled, *flags, "--out", str(out)]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert words.format(folder) in line and not out.exists()
+
+
+def test_start_is_taken_where_what_its_network_began_with_is_gone(tmp_path):
+    """The weights of the start replace it, and which layers are frozen stays."""
+    table = {"arch": "resnet18", "data": "mels.npz", "slice_frames": 64, "n_bins": 64, "frames_per_second": 4.3,
+             "value_low": 0.0, "value_high": 1.0, "weights": "gone.weights.h5", "unfreeze": 0}  # fmt: skip
+    settings, task, run = RunSettings.compose(table), make_task("single", ("a", "b")), Run(tmp_path / "start")
+    trained = untrained_model(settings.replace(weights="none"), 2)
+    run.save_setup(settings, ["a", "b"], pd.DataFrame(), {})
+    trained.save(run / "model.keras")
+    with pytest.raises(KgenreError, match="gone.weights.h5"):
+        initial_model(settings, task)
+    model = initial_model(settings.replace(init=str(run.folder)), task)
+    assert len(model.trainable_weights) == 2 < len(model.weights)  # the head's
+    for one, other in zip(model.weights, trained.weights, strict=True):
         np.testing.assert_array_equal(one, other)
 
 

@@ -190,6 +190,7 @@ def test_wrong_name_is_one_line_with_the_next_step(command, flags, words, capsys
         ("[cells]\na = { epochs = 1 }\nb = { epochs = 2 }", "holds 2 recipes. Keep one of its [cells]"),
         ("cells = 3", "`cells` must be a table, [cells]. Received: 3."),
         ("[cells]\na = 3", "a cell must be a table of settings. Received: "),
+        ("[cells]\na = { spectrograms = 1 }", "`spectrograms` must be a table, [spectrograms]. Received: 1."),
         ("[published]\nacuracy = 3", "unknown entry of [published] 'acuracy'. Did you mean accuracy?"),
         ("epoch = 3", "unknown setting 'epoch'. Did you mean epochs?"),
     ],
@@ -215,6 +216,52 @@ def test_file_of_one_recipe_is_that_recipe(tmp_path, name):
     (tmp_path / "mine.toml").write_text(RECIPES[name].text())
     own = open_recipe(str(tmp_path / "mine.toml"))
     assert dataclasses.replace(own, name=name, path=RECIPES[name].path) == RECIPES[name]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('selection = "test"', "unknown selection 'test'. Known: cv, valid."),
+        ("on = 3", "`on` must be"),
+        ('pool = "foo"', "unknown pool 'foo'. Known: concat, max, mean."),
+        ("pca = [1]", "`pca` must be"),
+    ],
+)
+def test_faulty_value_of_a_classifiers_file_is_told(tmp_path, text, words):
+    name = text.partition(" ")[0]
+    own = {"on": 'on = "stats"', "classifier": 'classifier = "knn"', name: text}
+    (tmp_path / "own.toml").write_text("\n".join(own.values()))
+    with pytest.raises(KgenreError) as caught:
+        baseline_values(str(tmp_path / "own.toml"), "demo", {})
+    assert words in str(caught.value)
+
+
+def test_file_with_one_cell_is_named_by_its_path(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(RECIPES["genre_pred/features/knn"].text())
+    assert open_recipe(str(path)).line == f"kgenre baseline --config {path} --data fma_small"
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "gone"),
+    [
+        ("song_genre/crops/sgd", {"optimizer": "adam"}, {"momentum", "weight_decay"}),
+        ("song_genre/crops/sgd", {"crops": "fixed"}, {"crops_per_track"}),
+        ("cnn_rnn/crnn/gru", {"arch": "bbnn"}, {"rnn", "bidirectional"}),
+        ("atml_gtzan/homebrew/noise", {"augment": ["zoom"]}, {"noise_std"}),
+        ("song_genre/crops/sgd", {"feature": "cqt"}, {"n_fft", "n_mels"}),
+    ],
+)
+def test_flag_that_takes_another_row_takes_the_settings_of_the_recipes_row_away(name, flags, gone):
+    own = RECIPES[name].settings
+    assert gone <= own.keys()
+    run = RunSettings.compose(own, {"data": "demo", **flags})
+    assert not gone & run.values().keys()
+    kept = {key: value for key, value in own.items() if key not in {*gone, *flags}}
+    kept = {key: tuple(value) if isinstance(value, list) else value for key, value in kept.items()}
+    assert {key: run.values()[key] for key in kept} == kept
+    with pytest.raises(KgenreError, match="is not a setting of"):  # of what is typed beside it
+        RunSettings.compose(own, {"data": "demo", **flags, next(iter(gone)): own[next(iter(gone))]})
 
 
 def test_flags_of_baseline_win_over_the_recipe_and_it_over_the_defaults(tmp_path):

@@ -1,6 +1,6 @@
 """The tables of the registries, as Markdown: what the documents show is made from the rows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from kgenre.core.errors import KgenreError
@@ -13,11 +13,19 @@ def update_file(path: Path, tables: Mapping[str, Callable[[], str]] | None = Non
     Raises:
         KgenreError: as `updated`, or the file cannot be read.
     """
+    write_text(path, updated(_read(path), path, tables))
+
+
+def check_file(path: Path, tables: Sequence[str]) -> None:
+    """Raises KgenreError where `update_file` would, before there are tables of these names."""
+    updated(_read(path), path, dict.fromkeys(tables, str))
+
+
+def _read(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise KgenreError(f"{path}: not a readable text file ({error}).") from error
-    write_text(path, updated(text, path, tables))
 
 
 def updated(text: str, name: Path, tables: Mapping[str, Callable[[], str]] | None = None) -> str:

@@ -40,7 +40,8 @@ def estimate(rows: Sequence[Row], out: Path, progress: Progress = SILENT) -> tup
 
 def kept_costs(out: Path) -> dict[str, Cost]:
     """{configuration: Cost} of those that were measured in the folder."""
-    return {name: Cost(**values) for name, values in _read(out / COSTS).items()}
+    kept = _read(out / COSTS)  # of another version, perhaps: then it is measured again
+    return {name: Cost(**values) for name, values in kept.items() if set(values) == set(Cost.__dataclass_fields__)}
 
 
 def cost_text(rows: Sequence[Row], costs: dict[str, Cost], causes: dict[str, str], out: Path, parallel: int) -> str:

@@ -11,6 +11,7 @@ from kgenre.baselines.config import recipe_values
 from kgenre.comparison.cost import Cost
 from kgenre.comparison.rows import OF_CLASSIFIERS, Row, check_given, check_label_share, classifier_row
 from kgenre.core.errors import KgenreError
+from kgenre.core.text import one_line
 from kgenre.recipes import SYSTEMS, Recipe
 from kgenre.training.config import config_values, holds_spectrograms
 from kgenre.training.settings import RunSettings
@@ -144,37 +145,58 @@ def check_budget(preset: Preset, hours: float | None) -> None:
 def within_budget(preset: Preset, costs: dict[str, Cost], hours: float, out: Path) -> tuple[Preset, dict[str, Cost]]:
     """The same with as many epochs as a run of so many CPU-hours has time for, one at least; and their cost.
 
-    A row that was begun keeps the epochs that it was begun with: the learning rate's schedule is laid out over them.
+    A configuration of which a row was begun keeps the epochs that it was begun with, for all its seeds: the learning
+    rate's schedule is laid out over them.
 
     Args:
-        costs: of each configuration, as `comparison.estimate` measured them; a row without has all its epochs.
+        costs: of each configuration of a network, as `comparison.estimate` measured them.
         hours: above 0, of all cores together, for each row of a network.
     """
-    seconds, rows, costs = 3600 * hours / (os.cpu_count() or 1), [], dict(costs)
+    seconds, rows, begun = 3600 * hours / (os.cpu_count() or 1), [], begun_epochs(preset, out)
+    costs = dict(costs)
     for row in preset.rows:
-        cost = costs.get(row.configuration)
-        if row.network is None or cost is None:
+        if row.network is None:
             rows.append(row)
             continue
+        cost = costs[row.configuration]
         fitting = max(1, int((seconds - cost.other_seconds) / cost.epoch_seconds))
-        epochs = min(row.settings["epochs"], _begun(row, out) or fitting)
+        epochs = min(preset.epochs[row.configuration], begun.get(row.configuration, fitting))
         rows.append(Row.of_network(row.configuration, row.network.replace(epochs=epochs)))
         costs[row.configuration] = dataclasses.replace(cost, epochs=epochs)
     return dataclasses.replace(preset, rows=rows), costs
 
 
+def without_cost(preset: Preset, causes: Mapping[str, str]) -> Preset:
+    """The same without the networks whose cost could not be measured, with the reason: how long would they take?
+
+    Args:
+        causes: {configuration: why it could not be measured}.
+    """
+    told = {recipe.name: causes.get(configuration(recipe)) for recipe in preset.recipes}
+    reasons = {
+        name: f"its cost could not be measured, {one_line(cause).rstrip('.')}" for name, cause in told.items() if cause
+    }
+    rows = [row for row in preset.rows if row.configuration not in causes]
+    return dataclasses.replace(preset, rows=rows, reasons={**preset.reasons, **reasons})
+
+
 def as_begun(preset: Preset, out: Path) -> Preset:
     """The same with the epochs that rows were begun with."""
+    begun = begun_epochs(preset, out)
     rows = [
-        Row.of_network(row.configuration, row.network.replace(epochs=epochs))
-        if row.network and (epochs := _begun(row, out))
+        Row.of_network(row.configuration, row.network.replace(epochs=begun[row.configuration]))
+        if row.network and row.configuration in begun
         else row
         for row in preset.rows
     ]
     return dataclasses.replace(preset, rows=rows)
 
 
-def _begun(row: Row, out: Path) -> int | None:
-    """The epochs that a row was begun with."""
-    path = row.settings_file(out)  # which is there before the row is begun
-    return json.loads(path.read_text(encoding="utf-8"))["epochs"] if row.begun(out) and path.is_file() else None
+def begun_epochs(preset: Preset, out: Path) -> dict[str, int]:
+    """{configuration: epochs} of the networks of which a row was begun."""
+    begun = {}
+    for row in preset.rows:
+        path = row.settings_file(out)  # which is there before the row is begun
+        if row.network and row.begun(out) and path.is_file():
+            begun.setdefault(row.configuration, json.loads(path.read_text(encoding="utf-8"))["epochs"])
+    return begun

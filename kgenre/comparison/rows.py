@@ -139,11 +139,12 @@ def network_rows(
     Raises:
         KgenreError: settings that some rows cannot have, with the names of these rows.
     """
-    rows, wrong, start = [], {}, network_of({**file_values, **given}.get("init"))
+    rows, wrong, both = [], {}, {**file_values, **given}
     for arch in archs:
         for feature in features or (None,):
             chosen = {"arch": arch} | ({"feature": feature} if feature else {})
             try:
+                start = network_of(both.get("init"), {**both, **chosen})
                 settings = RunSettings.compose(start, file_values, {**given, **chosen})
             except KgenreError as error:
                 wrong.setdefault(str(error), []).append("-".join(chosen.values()).replace(",", "+"))

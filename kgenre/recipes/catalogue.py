@@ -3,6 +3,7 @@
 import difflib
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def open_recipe(name: str) -> Recipe:
     found = read_recipes(path, name)
     if len(found) > 1:
         raise KgenreError(f"{name}: holds {len(found)} recipes. Keep one of its [cells].")
-    return found[0]
+    return replace(found[0], name=name)
 
 
 def select_recipes(names: Sequence[str]) -> list[Recipe]:

@@ -104,10 +104,14 @@ def read_recipes(path: Path, name: str) -> list[Recipe]:
     values = read_settings_file(path, TABLES)
     tables = {table: values.pop(table, None) for table in TABLES}
     for table, own in tables.items():
-        if own is not None and not isinstance(own, dict):
-            raise KgenreError(f"{path}: `{table}` must be a table, [{table}]. Received: {own!r}.")
+        _check_table(path, table, own)
     cells = {f"{name}/{cell}": own for cell, own in (tables["cells"] or {}).items()} or {name: {}}
     return [_recipe(one, path, values, own, tables) for one, own in cells.items()]
+
+
+def _check_table(path: Path, name: str, own) -> None:
+    if own is not None and not isinstance(own, dict):
+        raise KgenreError(f"{path}: `{name}` must be a table, [{name}]. Received: {own!r}.")
 
 
 def _recipe(name: str, path: Path, values: dict, own: dict, tables: dict) -> Recipe:
@@ -118,4 +122,5 @@ def _recipe(name: str, path: Path, values: dict, own: dict, tables: dict) -> Rec
         check_known("entry of [published]", key, Published.__dataclass_fields__, where=f"{path}: ")
     settings = {key: value for key, value in own.items() if key not in ("accuracy", "spectrograms")}
     spectrograms = own.get("spectrograms", tables["spectrograms"])
+    _check_table(path, "spectrograms", spectrograms)
     return Recipe(name, path, {**values, **flat(settings)}, spectrograms, Published(**told) if told else None)

@@ -13,21 +13,22 @@ from kgenre.training.settings import RunSelection, every_class, run_sections
 SELECTORS = list(fields_of(RunSelection).values())
 
 
-def applicable(file_values: dict, selected: dict) -> Applicable:
+def applicable(file_values: dict, selected: dict, begun: bool = False) -> Applicable:
     """The settings that a run has, and those that only other runs have.
 
     Args:
         file_values: settings that a file gives.
         selected: selectors given as flags.
+        begun: the file is that of a run, which has all settings: the run that it began with is not read again.
 
     Raises:
-        KgenreError: a selector of the file that names nothing.
+        KgenreError: a selector of the file that names nothing, or `init` names no run or one of another network.
     """
-    init, tables = {**file_values, **selected}.get("init"), [file_values]
-    if init is not None:
+    both, tables = {**file_values, **selected}, [file_values]
+    if both.get("init") is not None and not begun:
         from kgenre.training.run import network_of  # heavy, and `--help` must come at once
 
-        tables = [network_of(init), file_values]
+        tables = [network_of(both["init"], both), file_values]
     selection = select(RunSelection, merged([*tables, selected]))
     file_values = merged(expanded(table, selection.features) for table in tables)
     table = {**row_defaults(selection), **file_values}

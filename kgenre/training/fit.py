@@ -8,7 +8,6 @@ import numpy as np
 
 from kgenre.audio.open_reader import Reader, open_reader
 from kgenre.augment import build_augmentations
-from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
 from kgenre.model.build import build_model, load_model
 from kgenre.model.tasks import Task
@@ -181,28 +180,13 @@ def initial_model(settings: RunSettings, task: Task) -> keras.Model:
     """The run's network as training begins with it: new, or with the weights of another run.
 
     Raises:
-        KgenreError: the other run has another network or other features, or is not finished.
+        KgenreError: the other run has another network, or is not finished.
     """
-    other = Run(settings.init) if settings.init is not None else None
-    if other:
-        _check_features(settings, other)
-    model = untrained_model(settings, len(task.labels))
-    if other:
-        copy_weights(other.load_trained(), model, str(other.folder), tuple(other.load_labels()) == task.labels)
+    if settings.init is None:
+        return untrained_model(settings, len(task.labels))
+    other, model = Run(settings.init), untrained_model(_with_random_weights(settings), len(task.labels))
+    copy_weights(other.load_trained(), model, str(other.folder), tuple(other.load_labels()) == task.labels)
     return model
-
-
-def _check_features(settings: RunSettings, other: Run) -> None:
-    """Raises KgenreError where another run computes other features, or the same in another order.
-
-    The weights of their branches may have the same shapes. What the spectrograms of a file are of, no run knows.
-    """
-    before = other.load_settings().feature
-    if settings.feature and before and settings.feature != before:
-        raise KgenreError(
-            f"`init` needs the same features in the same order. Received: feature={settings.feature}, and "
-            f"{other.folder} has feature={before}. Leave --feature out: it is then that of the run named by --init."
-        )
 
 
 def untrained_model(settings: RunSettings, n_classes: int) -> keras.Model:
@@ -217,10 +201,12 @@ def served_model(settings: RunSettings, n_classes: int) -> keras.Model:
     A network that computes in half precision rounds otherwise on each machine and in each graph, so what is served
     would not be what was evaluated.
     """
-    changes = {"precision": "float32"}
-    if "weights" in settings.values():  # starting weights would be fetched only to be replaced
-        changes["weights"] = "none"
-    return untrained_model(settings.replace(**changes), n_classes)
+    return untrained_model(_with_random_weights(settings.replace(precision="float32")), n_classes)
+
+
+def _with_random_weights(settings: RunSettings) -> RunSettings:
+    """The same where all weights will be replaced: starting weights would be fetched for nothing."""
+    return settings.replace(weights="none") if "weights" in settings.values() else settings
 
 
 def augmentations_of(settings: RunSettings, place: str) -> dict:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from kgenre.audio.inputs import input_of
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_json, write_text
 from kgenre.core.settings import settings_json
@@ -181,9 +182,30 @@ def resume_command(folder, command: str = "train") -> str:
     return f"kgenre {command} --resume --out {shlex.quote(str(folder))}"
 
 
-def network_of(init: str | None) -> dict:
-    """The settings of the network of the run that `init` names, from waveform to embedding; {} for None."""
-    return ModelSettings.values(Run(init).load_settings()) if init is not None else {}
+def network_of(init: str | None, chosen: dict) -> dict:
+    """The settings of the network of the run that `init` names, from waveform to embedding; {} for None.
+
+    Args:
+        chosen: what else is set, flat.
+
+    Raises:
+        KgenreError: no run, or what is chosen is of another network, of other features, or of other tracks.
+    """
+    if init is None:
+        return {}
+    own = ModelSettings.values(Run(init).load_settings())
+    if "data" in chosen and input_of(chosen["data"]) != own["input"]:
+        raise KgenreError(
+            f"`init` needs tracks like those of its run. Received: {chosen['data']} holds {input_of(chosen['data'])}s, "
+            f"and {init} takes {own['input']}s. Name other --data, or leave --init out."
+        )
+    for name in ("arch", "feature"):
+        if name in chosen and chosen[name] != own[name]:
+            raise KgenreError(
+                f"`init` needs the same --{name}. Received: {name}={chosen[name]}, and {init} has {name}={own[name]}. "
+                f"Leave --{name} out: it is then that of the run named by --init."
+            )
+    return own
 
 
 def remove_parts(folder) -> None:

@@ -1,5 +1,6 @@
 """The settings of a run: the model's, with the collection, the augmentations, the training and the reading of files."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,7 @@ from kgenre.collections.settings import CollectionOptions, CollectionSettings
 from kgenre.core.errors import KgenreError, check_known
 from kgenre.core.settings import Settings, read_settings_file
 from kgenre.features import FEATURES
-from kgenre.features.several import every_name, expanded
+from kgenre.features.several import every_name, expanded, feature_fields
 from kgenre.model.answer_settings import AnswerSettings
 from kgenre.model.settings import (
     Chosen,
@@ -129,7 +130,13 @@ class RunSettings(ModelSettings):
 
     @classmethod
     def compose(cls, *tables: dict) -> "RunSettings":
+        """From flat tables of settings, of which later ones win.
+
+        What an earlier table sets of a row that a later one replaces goes with it: sgd's momentum of a recipe where a
+        flag says `--optimizer adam`.
+        """
         selection = select(RunSelection, merged(tables))
+        tables = [_without_replaced(tables[: n + 1], selection) for n in range(len(tables))]
         given = merged(expanded(table, selection.features) for table in tables)
         classes = [settings for _, part in run_sections(selection).values() for settings in part]
         check_applies(given, [RunSelection, *classes], run_rows(selection), selection.features)
@@ -172,6 +179,21 @@ class RunSettings(ModelSettings):
             **self.answers.model_dump(),
             **self.reader.model_dump(),
         }
+
+
+def _without_replaced(tables: Sequence[dict], final: RunSelection) -> dict:
+    """The last of some tables, without settings that those tables' own rows have and the final ones do not."""
+    try:
+        own = select(RunSelection, merged([*tables, {"data": final.data, "input": final.input}]))
+    except KgenreError:  # then what is chosen later makes it whole
+        return tables[-1]
+    replaced = _names(own) - _names(final)
+    return {name: value for name, value in tables[-1].items() if name not in replaced}
+
+
+def _names(selection: RunSelection) -> set[str]:
+    classes = [settings for _, part in run_sections(selection).values() for settings in part]
+    return {*field_names(classes), *feature_fields(selection.features)}
 
 
 INPUT_TITLES = {WAVEFORM: "audio", SPECTROGRAM: "spectrograms"}

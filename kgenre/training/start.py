@@ -36,7 +36,7 @@ def new_run(
     """
     file_values = file_values or {}
     both = {**file_values, **given}
-    settings = RunSettings.compose(network_of(both.get("init")), file_values, given)
+    settings = RunSettings.compose(network_of(both.get("init"), both), file_values, given)
     run = Run(out or Path("models") / f"{settings.arch}-{time.strftime('%Y%m%d-%H%M%S')}")
     if again:
         if "data" not in both:
@@ -233,7 +233,8 @@ def resolve(settings: RunSettings, tracks, shapes) -> dict:
     """
     from kgenre.training.spectrograms import settle_spectrograms
 
-    resolved = ARCHS[settings.arch].resolve(settings.network)
+    # The weights of another run replace the network's own, which would be fetched for nothing.
+    resolved = {} if settings.init is not None else ARCHS[settings.arch].resolve(settings.network)
     if settings.input == SPECTROGRAM:
         resolved |= settle_spectrograms(settings, list(tracks.loc[tracks["split"] == "train", "path"]), shapes)
     return resolved
