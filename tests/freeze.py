@@ -6,23 +6,46 @@ Run it once before a release. What it has written stays as it is: test_stored_fi
 the files are those of the folder that it was made in, MADE_IN.
 """
 
+import gzip
 import json
 import shutil
 import sys
 from pathlib import Path
 
+import keras
+import numpy as np
+from applicable_settings import compose_applicable
 from audio_files import music, write_sound
+from test_archs import small_config, small_model
 
 import kgenre
-from kgenre import embed, explore, export, prepare, train
+from kgenre import baseline, embed, explore, export, prepare, pretrain, train
+from kgenre.archs import ARCHS
+from kgenre.augment import AUDIO_PLACES, AUGMENTS
+from kgenre.core.progress import Progress
+from kgenre.features import FEATURES
+from kgenre.features import __main__ as features
 from kgenre.library.head import load_head, predict, save_heads
 from kgenre.library.retraining import retrain
 from kgenre.library.store import Library
+from kgenre.training.fit import fit
+from kgenre.training.start import begin, new_run
 
 DATA = Path(__file__).parent / "data"
 MADE_IN = Path("/tmp/kgenre-files")
 CORRECTED = "morna"  # a genre that the model does not know
 RATE, SECONDS, GENRES = 8000, 2.0, ("fado", "house")
+SMALLEST = {
+    "arch": "bbnn", "feature": "logmel", "sample_rate_hz": RATE, "slice_seconds": 1.5, "n_mels": 32, "hop_length": 128,
+    "batch_size": 4, "epochs": 2,
+}  # fmt: skip
+# What other runs store: several genres a track, several features, another optimizer, fixed crops, every layer that
+# changes images in training.
+SEVERAL = (
+    "--arch", "bbnn", "--feature", "logmel,mfcc", "--task", "multi", "--sample-rate-hz", "8000",
+    "--slice-seconds", "1.5", "--n-mels", "32", "--hop-length", "128", "--epochs", "1", "--batch-size", "4",
+    "--optimizer", "sgd", "--accumulate", "2", "--crops", "fixed", "--augment", "zoom", "noise", "specaugment",
+)  # fmt: skip
 SPLITS = ("train", "train", "train", "valid", "test")
 RECIPE = """# The smallest run: two genres, audio of 8 kHz.
 arch = "bbnn"
@@ -47,6 +70,8 @@ def write_songs(folder: Path) -> list[Path]:
         write_sound(paths[-1], music(SECONDS, RATE, 1, seed=number) * (0.1, 1.0)[number % 2], RATE)
         rows.append(f"{paths[-1].name},{genre},{split},artist {number},{number}")
     (folder / "manifest.csv").write_text("\n".join(rows) + "\n")
+    several = [row.replace("genre", "genres").replace(",house,", ",house|club,") for row in rows]
+    (folder / "several.csv").write_text("\n".join(several) + "\n")
     return paths
 
 
@@ -61,6 +86,7 @@ def main() -> int:
     shutil.rmtree(MADE_IN, ignore_errors=True)
     paths = write_songs(MADE_IN / "music")
     made, data, recipe = MADE_IN / "made", str(MADE_IN / "music" / "manifest.csv"), MADE_IN / "recipe.toml"
+    several = str(MADE_IN / "music" / "several.csv")
     made.mkdir()
     recipe.write_text(RECIPE)
     for command, arguments in (
@@ -69,18 +95,81 @@ def main() -> int:
         (embed, ["--model", str(made / "run"), "--data", data, "--out", str(made / "embeddings.npz")]),
         (embed, ["--model", str(made / "run"), "--data", data, "--out", str(made / "embeddings.parquet")]),
         (prepare, ["--data", data, "--to", str(made / "prepared"), "--sample-rate-hz", str(RATE)]),
+        (train, [*SEVERAL, "--data", several, "--out", str(made / "several")]),
+        (pretrain, ["--arch", "bbnn", "--feature", "logmel", "--sample-rate-hz", str(RATE), "--slice-seconds", "0.9",
+                    "--n-mels", "32", "--hop-length", "128", "--epochs", "1", "--batch-size", "4", "--data", data,
+                    "--out", str(made / "pretrained")]),
+        (baseline, ["--on", "stats", "--classifier", "knn", "--data", data, "--out", str(made / "baseline")]),
+        (features, [data, "--feature", "logmel", "--sample-rate-hz", str(RATE), "--n-mels", "32", "--hop-length", "128",
+                    "--out", str(made / "spectrograms")]),
         (explore, [str(MADE_IN / "music"), "--model", str(made / "run"), "--library", str(made / "library.sqlite"),
                    "--scan-only", "--slices-per-track", "all"]),
     ):  # fmt: skip
         if command.main(arguments):
             raise SystemExit(f"{command.__name__} {' '.join(arguments)} failed.")
-    answers = {"model": answers_of(made / "run", paths), "library": corrected(made / "library.sqlite")}
+    unfinished(data, made / "unfinished")
+    answers = {
+        "model": answers_of(made / "run", paths),
+        "several": answers_of(made / "several", paths),
+        "library": corrected(made / "library.sqlite"),
+    }
+    with gzip.open(made / "networks.json.gz", "wt", encoding="utf-8") as file:
+        json.dump({name: network_values(config) for name, config in configs().items()}, file)
     (made / "answers.json").write_text(json.dumps(answers, indent=1) + "\n")
     shutil.copy(recipe, made)
     shutil.copytree(MADE_IN / "music", made / "music", ignore=shutil.ignore_patterns(".kgenre"))
     shutil.copytree(made, out)
     print(f"{out}: {sum(file.stat().st_size for file in out.rglob('*')) / 1024:.0f} KiB")
     return 0
+
+
+class StopsAfterAnEpoch(Progress):
+    def line(self, text: str) -> None:
+        if text.startswith("epoch"):
+            raise KeyboardInterrupt
+
+
+def unfinished(data: str, folder: Path) -> None:
+    """A run that was stopped after its first epoch."""
+    settings, run = new_run({"data": data, **SMALLEST}, folder, False)
+    try:
+        fit(begin(settings, run, Progress()), run, StopsAfterAnEpoch())
+    except KeyboardInterrupt:
+        return
+    raise SystemExit(f"{folder}: was not stopped.")
+
+
+def configs() -> dict:
+    """{name: settings} of small networks that between them have every network, feature and augmentation of images."""
+    layers = [name for name, row in AUGMENTS.items() if row.place not in AUDIO_PLACES and row.place != "batch"]
+    tall = {"arch": "bbnn", "image_height": 84, "image_width": 384}
+    return {
+        **{f"arch {name}": small_config(name) for name in ARCHS},
+        **{f"feature {name}": compose_applicable(tall, feature=name) for name in FEATURES},
+        "augmentations": small_config("bbnn", augment=layers),
+    }
+
+
+def network_values(config) -> dict:
+    """A network without its weights, as a .keras file has it, and what it answers with those of `filled`."""
+    model = small_model(config)
+    return {"network": model.to_json(), "answer": answer_of(filled(model)).tolist()}
+
+
+def filled(model: keras.Model) -> keras.Model:
+    """The same with drawn kernels; what has one dimension stays as it begins."""
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        if len(weight.shape) > 1:
+            fan_in = np.prod(weight.shape[:-1])
+            weight.assign((rng.standard_normal(weight.shape) / np.sqrt(fan_in)).astype("float32"))
+    return model
+
+
+def answer_of(model: keras.Model) -> np.ndarray:
+    """Of two slices of noise, a loud and a soft one: (2, classes)."""
+    noise = np.random.default_rng(1).standard_normal((2, *model.input_shape[1:])) * [[0.3], [0.003]]
+    return keras.ops.convert_to_numpy(model(noise.astype("float32"), training=False))
 
 
 def answers_of(model: Path, paths: list[Path]) -> dict[str, list[float]]:

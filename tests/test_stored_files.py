@@ -1,21 +1,25 @@
 """Files that released versions stored are read by this one: a folder of tests/data for each, which freeze.py made."""
 
+import gzip
 import json
 import shutil
 from pathlib import Path
 
+import keras
 import numpy as np
+import pandas as pd
 import pytest
-from freeze import CORRECTED, DATA, answers_of, library_answers
+from freeze import CORRECTED, DATA, MADE_IN, answer_of, answers_of, filled, library_answers
 
 import kgenre
-from kgenre import embed, prepare, train
+from kgenre import embed, prepare, report, train
 from kgenre.audio.reader import TrackReader
 from kgenre.audio.slicing import SliceSpec
 from kgenre.collections import load_collection
 from kgenre.embeddings.files import read_embeddings
 from kgenre.library.map.update import update_map
 from kgenre.library.store import Library
+from kgenre.model.build import register_layers
 from kgenre.training.run import Run
 
 TOLERANCE = 1e-4  # of probabilities: rounding of another processor
@@ -51,6 +55,55 @@ def test_version_that_is_released_has_its_files():
 def test_stored_model_answers_as_it_did(stored, songs, answers, model):
     assert np.ptp(list(answers["model"].values()), axis=0).max() > 0.05  # or anything would agree
     assert is_alike(answers_of(stored / model, songs), answers["model"])
+
+
+def test_stored_run_of_several_features_and_genres_answers_as_it_did(stored, songs, answers):
+    task = Run(stored / "several").load_task()
+    assert task.name == "multi" and task.labels == ("club", "fado", "house")
+    assert np.ptp(list(answers["several"].values()), axis=0).max() > 0.01
+    assert is_alike(answers_of(stored / "several", songs), answers["several"])
+
+
+def moved(folder: Path, stored: Path) -> Path:
+    """The same folder; its files name the songs where they are now."""
+    for path in (folder / "config.json", folder / "tracks.csv", folder / "run.json"):
+        path.write_text(path.read_text().replace(str(MADE_IN), str(stored)))
+    return folder
+
+
+def test_stored_unfinished_run_is_gone_on_with(stored):
+    run = Run(moved(stored / "unfinished", stored))
+    assert run.begun and not run.finished
+    assert train.main(["--resume", "--out", str(run.folder)]) == 0
+    assert run.finished and len(pd.read_csv(run / "history.csv")) == 2
+
+
+def test_stored_pretrained_run_is_begun_with(stored, songs, tmp_path):
+    data = ["--data", str(songs[0].parent / "manifest.csv"), "--epochs", "1", "--batch-size", "4"]
+    assert train.main(["--init", str(stored / "pretrained"), *data, "--out", str(tmp_path / "on")]) == 0
+    assert Run(tmp_path / "on").finished and Run(stored / "pretrained").load_labels() == []
+
+
+def test_stored_baseline_is_reported(stored, tmp_path):
+    out = tmp_path / "report.html"
+    assert report.main(["--model", str(stored / "baseline"), "--out", str(out)]) == 0
+    assert "fado" in out.read_text()
+
+
+def test_stored_spectrograms_are_trained_on(stored, tmp_path):
+    flags = ["--arch", "bbnn", "--slice-frames", "64", "--epochs", "1", "--batch-size", "4", "--out", str(tmp_path)]
+    assert train.main(["--data", f"spectrograms:{stored / 'spectrograms'}", *flags]) == 0
+    assert len(Run(tmp_path).load_tracks()) == 10
+
+
+def test_stored_networks_answer_as_they_did(stored):
+    register_layers()
+    with gzip.open(stored / "networks.json.gz", "rt", encoding="utf-8") as file:
+        networks = json.load(file)
+    assert len(networks) > 25
+    for name, values in networks.items():
+        answer = answer_of(filled(keras.models.model_from_json(values["network"])))
+        np.testing.assert_allclose(answer, values["answer"], rtol=1e-3, atol=1e-3, err_msg=name)
 
 
 def test_stored_run_is_trained_on(stored, songs, tmp_path):
