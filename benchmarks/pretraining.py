@@ -5,11 +5,13 @@
 FILE.npz holds spectrograms with genre and split (docs/collections.md). Of each seed a network is pre-trained on the
 train tracks without their genres. Then, of each share of the labels, one network is trained from random weights and one
 from the pre-trained ones, for the same number of steps, and a logistic regression is fitted to the pre-trained
-network's embedding as it is. The accuracy is that of whole valid tracks after the last epoch: no epoch is selected.
-A run that was stopped goes on when the command is repeated.
+network's embedding as it is. The accuracy is that of whole valid tracks after the last epoch: none is selected by
+genres; the epoch of the pre-training is the one in which valid tracks are told apart best. A command that was stopped
+goes on when it is repeated.
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -20,7 +22,8 @@ from kgenre import cli
 from kgenre.baselines.hyperparameters import make_pipeline
 from kgenre.baselines.vectors import VectorRequest, track_vectors
 from kgenre.cli.tables import markdown
-from kgenre.core.files import make_output_folder, write_text
+from kgenre.core.errors import KgenreError
+from kgenre.core.files import make_output_folder, write_json, write_text
 from kgenre.evaluation.evaluate import release_memory
 from kgenre.training.fit import fit
 from kgenre.training.pretraining.start import new_pretraining, pretrain, resumed_pretraining
@@ -48,6 +51,7 @@ def main(argv=None) -> int:
 
 def _measure(args: argparse.Namespace) -> int:
     out, progress, rows = make_output_folder(args.out), cli.BarProgress(), []
+    keep_arguments(args, out / "arguments.json")
     for seed in range(args.seeds):
         given = {"data": str(args.file), "arch": args.arch, "seed": seed, "workers": args.workers}
         start = pretrained(given, args.pretrain_epochs, out / f"pretrain-{seed}", progress)
@@ -65,6 +69,20 @@ def _measure(args: argparse.Namespace) -> int:
     write_text(out / "pretraining.md", text)
     print(f"{text}written to {out / 'pretraining.md'}")
     return 0
+
+
+def keep_arguments(args: argparse.Namespace, path: Path) -> None:
+    """Raises KgenreError where the folder was begun with others: its runs are of those. More seeds may be added."""
+    kept = {name: getattr(args, name) for name in ("arch", "pretrain_epochs", "epochs", "steps")}
+    kept["file"] = str(args.file.resolve())
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else kept
+    for name, value in kept.items():
+        if before.get(name) != value:
+            raise KgenreError(
+                f"{path.parent}: was begun with {name}={before.get(name)}. Received: {value}. Repeat the first "
+                "command, or name another folder with --out."
+            )
+    write_json(path, kept)
 
 
 def pretrained(given: dict, epochs: int, folder: Path, progress) -> Run:

@@ -30,6 +30,7 @@ from benchmarks import (
     peak,
     pipeline,
     planted_labels,
+    pretraining,
     purity,
     shards,
     shipped_heads,
@@ -527,3 +528,25 @@ def test_unsure_table_rejects_what_is_far_and_as_much_of_what_is_alike_as_of_the
     assert far == {"kind": "far", "files": "50", "distance": ("1.00", "100%")}
     assert alike["files"] == "2000" and float(alike["distance"][0]) == pytest.approx(0.5, abs=0.07)
     assert int(alike["distance"][1][:-1]) == pytest.approx(100 * REJECTED, abs=4)
+
+
+def test_pretraining_is_compared_by_labels_and_gone_on_with_alone_by_the_same_command(tmp_path, capsys):
+    rng, genre = np.random.default_rng(0), np.arange(24) % 2
+    mel = (rng.integers(0, 90, (24, 80, 60)) + 90 * genre[:, None, None]).astype("uint8")
+    mel[:2] = 255  # of the brightest songs a share of the labels may have none
+    split = np.array(["train"] * 16 + ["valid"] * 8)
+    np.savez(tmp_path / "mels.npz", mel=mel, genre=np.array(["low", "high"])[genre], split=split)
+    command = [str(tmp_path / "mels.npz"), "--out", str(tmp_path / "out"), "--arch", "convconvpool", "--shares", "0.2"]
+    command += ["--pretrain-epochs", "1", "--epochs", "1", "--steps", "2"]
+    assert pretraining.main([*command, "--seeds", "1"]) == 0
+    found = pd.read_csv(tmp_path / "out" / "accuracies.csv")
+    assert list(found["start"]) == ["random weights", "pre-trained weights", "embedding as it is"]
+    assert found["accuracy"].between(0, 1).all() and "| 20% |" in (tmp_path / "out" / "pretraining.md").read_text()
+    ranges = set()
+    for start in ("random", "pre-trained"):
+        run = json.loads((tmp_path / "out" / f"{start}-0.2-0" / "config.json").read_text())
+        ranges.add((run["value_low"], run["value_high"]))
+    assert len(ranges) == 1  # both see the same input
+    capsys.readouterr()
+    assert pretraining.main([*command, "--seeds", "1", "--steps", "3"]) == 2
+    assert "was begun with steps=2. Received: 3." in capsys.readouterr().err

@@ -163,9 +163,9 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
     labelled, drawn = draw_labelled(tracks, training.label_share, training.seed)
     not_drawn = tracks.loc[~tracks["path"].isin(labelled["path"]), "path"]
     left_out = {**collection.left_out, **failures, **dict.fromkeys(not_drawn, "not drawn by --label-share")}
+    resolved = {"task": collection.task, **resolve(settings, tracks, shapes)}  # of all tracks: it needs no labels
     tracks, collection = labelled, replace(collection, protocol=collection.protocol + drawn)
     progress.line(describe(tracks, labels, collection))
-    resolved = {"task": collection.task, **resolve(settings, tracks, shapes)}
     if settings.init is not None:
         resolved["init"] = str(Path(settings.init).resolve())  # the run may be resumed from elsewhere
     settings, settled = settle(settings, resolved)
