@@ -226,7 +226,8 @@ def test_missing_file_names_the_choices(tmp_path):
     with pytest.raises(KgenreError) as caught:
         embedder((32, 32), str(tmp_path / "no.weights.h5"))
     assert str(caught.value) == (
-        f"`weights` must be auto, imagenet, none or a file. Received: {tmp_path}/no.weights.h5, which is no file."
+        f"`weights` must be auto, imagenet, none or a file. Received: {tmp_path}/no.weights.h5, which is no file. "
+        "Name one with --weights."
     )
 
 

@@ -5,7 +5,6 @@ import hashlib
 import logging
 import shutil
 import warnings
-from pathlib import Path
 
 import h5py
 import keras
@@ -188,7 +187,8 @@ def test_missing_file_names_the_choices(tmp_path):
     path = tmp_path / "none.weights.h5"
     with pytest.raises(KgenreError) as caught:
         backbone_of(weights=str(path))
-    expected = f"`weights` must be auto, imagenet, none or a file. Received: {path}, which is no file."
+    expected = f"`weights` must be auto, imagenet, none or a file. Received: {path}, which is no file. "
+    expected += "Name one with --weights."
     assert str(caught.value) == expected
 
 
@@ -245,9 +245,11 @@ def test_imagenet_copied_by_hand_needs_no_network(published, shelf, donor, tmp_p
     assert_same_weights(backbone_of(weights="imagenet"), donor)
 
 
-def test_weights_that_are_named_are_left_alone(tmp_path):
+def test_weights_that_are_named_are_left_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.weights.h5").write_bytes(b"")
     resolve = ARCHS["resnet50"].resolve
     assert resolve(small_config(weights="imagenet").network) == {"weights": "imagenet"}
-    assert resolve(small_config(weights="a.weights.h5").network) == {"weights": str(Path("a.weights.h5").resolve())}
+    assert resolve(small_config(weights="a.weights.h5").network) == {"weights": str(tmp_path / "a.weights.h5")}
     assert resolve(small_config(weights="none", unfreeze=8).network) == {"weights": "none", "unfreeze": -1}
     assert ARCHS["convpool"].resolve(ARCHS["convpool"].settings()) == {}

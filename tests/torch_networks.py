@@ -5,6 +5,8 @@ A function of NETWORKS takes `Weights` and an image (batch, channels, height, wi
 the code does where that is silent too; a comment that begins with "Open:" names each such choice.
 """
 
+import functools
+
 import keras
 import numpy as np
 import torch
@@ -31,7 +33,8 @@ class Weights:
     def __init__(self, model: keras.Model, training: bool = False):
         self.training, self.tensors, self.moments = training, {}, {}
         found = sorted(
-            model._flatten_layers(include_self=False), key=lambda layer: (made(layer), "backward" in layer.name)
+            model._flatten_layers(include_self=False),
+            key=lambda layer: (made(layer), "backward" in layer.name, layer.name),
         )
         self.waiting = {
             kind: [layer for layer in found if isinstance(layer, kind)]
@@ -61,18 +64,18 @@ class Weights:
         bias = self.tensor(layer.bias, filters) if layer.use_bias else None
         return F.conv2d(x, weight.permute(3, 2, 0, 1), bias, stride, padding)
 
-    def norm(self, x):
+    def norm(self, x, eps: float = EPSILON):
         """Batch normalisation of each channel: (batch, c, ...) -> the same."""
         layer, size = self.next(layers.BatchNormalization), x.shape[1]
         gamma, beta = self.tensor(layer.gamma, size), self.tensor(layer.beta, size)
         if not self.training:
             mean, variance = as_tensor(layer.moving_mean), as_tensor(layer.moving_variance)
-            return F.batch_norm(x, mean, variance, gamma, beta, eps=EPSILON)
+            return F.batch_norm(x, mean, variance, gamma, beta, eps=eps)
         of_channel = x.detach().transpose(0, 1).flatten(1)
         self.moments[layer.moving_mean.path] = of_channel.mean(1)
         # PyTorch would keep the unbiased variance, n / (n - 1) of this; Keras keeps the batch's own.
         self.moments[layer.moving_variance.path] = of_channel.var(1, correction=0)
-        return F.batch_norm(x, None, None, gamma, beta, training=True, eps=EPSILON)
+        return F.batch_norm(x, None, None, gamma, beta, training=True, eps=eps)
 
     def dense(self, x, units: int):
         """(batch, d) -> (batch, units)."""
@@ -128,9 +131,12 @@ class Weights:
 
 
 def made(layer) -> int:
-    """Place of a layer among those of its class: Keras numbers them as they are made, the first without a number."""
+    """Place of a layer among those of its class: Keras numbers them as they are made, the first without a number.
+
+    Those of ResNet18 have names that are in order.
+    """
     number = layer.name.rpartition("_")[2]
-    return int(number) if number.isdigit() else 0
+    return int(number) if number.isdigit() and not layer.name.startswith("layer") else 0
 
 
 def as_tensor(variable) -> torch.Tensor:
@@ -263,15 +269,16 @@ def melcrop(w: Weights, x):
 
 
 def resnet18(w: Weights, x):
+    norm = functools.partial(w.norm, eps=1e-5)  # that of PyTorch's published weights
     # Open: all but the name. As He et al. 2016, figure 3 and table 1, with the projections of their option B.
-    x = F.relu(w.norm(w.conv(x, 64, (7, 7), 2, 3)))
+    x = F.relu(norm(w.conv(x, 64, (7, 7), 2, 3)))
     x = F.max_pool2d(x, 3, 2, 1)
     for filters in (64, 128, 256, 512):
         for number in range(2):
             stride = 2 if number == 0 and filters > 64 else 1
-            inner = F.relu(w.norm(w.conv(x, filters, (3, 3), stride, 1)))
-            inner = w.norm(w.conv(inner, filters, (3, 3), 1, 1))
-            shortcut = w.norm(w.conv(x, filters, (1, 1), 2, 0)) if stride == 2 else x
+            inner = F.relu(norm(w.conv(x, filters, (3, 3), stride, 1)))
+            inner = norm(w.conv(inner, filters, (3, 3), 1, 1))
+            shortcut = norm(w.conv(x, filters, (1, 1), 2, 0)) if stride == 2 else x
             x = F.relu(inner + shortcut)
     return x.mean((2, 3))
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from kgenre.archs.arch import Arch, NetworkSettings, Unfreeze, Weights
-from kgenre.archs.pretrained import freeze, load_file, resolve_weights
+from kgenre.archs.pretrained import freeze, load_file, load_into, resolve_weights
 from kgenre.core.errors import KgenreError
 from kgenre.weights import WEIGHTS, load, weights_help
 
@@ -65,7 +65,7 @@ def efficientnet_lite0(image, weights: str = "none", unfreeze: int = -1):
         )
     network = backbone(tuple(image.shape[1:]))
     if weights == IMAGENET.value:
-        load_into(network, load(IMAGENET))
+        load_into(network, load(IMAGENET), IMAGENET.value)
     elif weights != "none":
         load_file(network, weights, "auto, imagenet, ")
     freeze(network, unfreeze)
@@ -76,12 +76,6 @@ def efficientnet_lite0(image, weights: str = "none", unfreeze: int = -1):
 def resolve_imagenet(config) -> dict:
     """What `weights` comes to for `efficientnet_lite0`, by `resolve_weights`."""
     return resolve_weights(config.weights, IMAGENET)
-
-
-def load_into(network, arrays: dict) -> None:
-    """Sets the variables of `backbone` from arrays by "LAYER/VARIABLE"."""
-    for variable in network.weights:
-        variable.assign(arrays["/".join(variable.path.split("/")[-2:])])
 
 
 def backbone(input_shape: tuple):

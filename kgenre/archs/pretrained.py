@@ -32,6 +32,8 @@ def resolve_weights(weights: str, row: PretrainedWeights) -> dict:
             weights = "none"
     if weights == "none":
         return {"weights": "none", "unfreeze": -1}
+    if weights != row.value and not Path(weights).is_dir():  # which a SavedModel is
+        check_file(weights, f"auto, {row.value}, ")
     # A file is named from where the command is typed; a run may be resumed from elsewhere.
     return {"weights": weights if weights == row.value else str(Path(weights).resolve())}
 
@@ -54,14 +56,40 @@ def load_file(backbone, path: str, pretrained: str = "") -> None:
     Raises:
         KgenreError: no such file, or not the weights of this backbone.
     """
-    if not Path(path).is_file():
-        raise KgenreError(f"`weights` must be {pretrained}none or a file. Received: {path}, which is no file.")
+    check_file(path, pretrained)
     try:
         with warnings.catch_warnings(action="ignore"):  # one for each part that is missing, beside the error
             backbone.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
         cause = str(error).splitlines()[0][:200]
         raise KgenreError(f"{path}: does not hold the weights of {backbone.name} without its top ({cause}).") from error
+
+
+def check_file(path: str, pretrained: str = "") -> None:
+    """Raises KgenreError where `--weights` names no file; `pretrained`: what else it takes."""
+    if not Path(path).is_file():
+        raise KgenreError(
+            f"`weights` must be {pretrained}none or a file. Received: {path}, which is no file. Name one with "
+            "--weights."
+        )
+
+
+def load_into(backbone, arrays: dict, source: str) -> None:
+    """Sets the variables of a backbone from arrays by "LAYER/VARIABLE".
+
+    Raises:
+        KgenreError: one is missing or has another shape.
+    """
+    for variable in backbone.weights:
+        name = "/".join(variable.path.split("/")[-2:])
+        shape = getattr(arrays.get(name), "shape", "none")
+        if shape != tuple(variable.shape):
+            raise KgenreError(
+                f"{source}: does not hold the weights of {backbone.name} without its top ({name} needs "
+                f"{tuple(variable.shape)}, and there it is {shape})."
+            )
+    for variable in backbone.weights:
+        variable.assign(arrays["/".join(variable.path.split("/")[-2:])])
 
 
 def freeze(backbone, unfreeze: int) -> None:

@@ -1,61 +1,133 @@
 """ResNet18 (He et al. 2016), which Keras does not ship, as in ATML GTZAN."""
 
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
 from kgenre.archs.arch import Arch, NetworkSettings, Unfreeze, Weights
+from kgenre.core.errors import KgenreError
+
+TORCH_SUFFIXES = (".pth", ".pt")
+# Of red, green and blue in [0, 1], as torchvision's weights were trained with.
+IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Resnet18Settings(NetworkSettings):
     """Weights of its backbone."""
 
-    weights: Weights = "none"  # nobody ships ImageNet weights of it for Keras
+    weights: Annotated[
+        Weights,
+        Field(
+            description="a file of its weights: torchvision's of ImageNet, resnet18-f37072fd.pth, or another state "
+            "dict of that network (.pth, .pt); its own (.weights.h5); or none for random ones"
+        ),
+    ] = "none"  # nobody ships ImageNet weights of it for Keras
     unfreeze: Unfreeze = -1
+    scaling: Literal["imagenet", "unit"] = Field(
+        "unit", description="pixel scaling that torchvision's weights expect, or plain [0, 1]"
+    )
 
 
-def resnet18(image, weights: str = "none", unfreeze: int = -1):
+def resnet18(image, weights: str = "none", unfreeze: int = -1, scaling: str = "unit"):
     """Conv 7 x 7 s2 of 64, max-pool; two basic blocks each of 64, 128, 256, 512; global average.
 
-    Args:
-        weights: "none", random, or a .weights.h5 file of this network's own backbone.
-        unfreeze: top layers that train; 0 freezes all (fixed features), -1 none.
+    Layers are named as the modules of torchvision's state dict, with an underscore for each dot.
 
-    Input shape: (batch, height, width, channels). Output shape: (batch, 512).
+    Args:
+        weights: "none", random; a state dict of torchvision's network (.pth, .pt), whose 1000 classes are left out; or
+            a .weights.h5 file of this network's own backbone.
+        unfreeze: top layers that train; 0 freezes all (fixed features), -1 none.
+        scaling: "imagenet", which needs 3 channels, or "unit".
+
+    Input shape: (batch, height, width, channels) in [0, 1]. Output shape: (batch, 512).
 
     Raises:
-        KgenreError: a weights file that is missing or does not fit.
+        KgenreError: a weights file that is missing or does not fit, or "imagenet" without 3 channels.
+
+    Reference: PyTorch's functions on the same weights, to 1e-5 (tests/test_torch_parity.py, tests/test_resnet18.py).
     """
     import keras
     from keras import layers
 
-    from kgenre.archs.normalization import BatchNormalization
-    from kgenre.archs.pretrained import freeze, load_file
+    from kgenre.archs.pretrained import freeze
 
     inputs = keras.Input(image.shape[1:])
     x = layers.ZeroPadding2D(3)(inputs)
-    x = layers.Conv2D(64, 7, strides=2, use_bias=False)(x)
-    x = layers.ReLU()(BatchNormalization()(x))
+    x = layers.ReLU()(convolved(x, "conv1", "bn1", 64, 7, 2))
     x = layers.MaxPooling2D(3, strides=2)(layers.ZeroPadding2D(1)(x))
-    for filters in (64, 128, 256, 512):
-        x = basic_block(x, filters, 1 if filters == 64 else 2)
-        x = basic_block(x, filters, 1)
+    for number, filters in enumerate((64, 128, 256, 512), 1):
+        x = basic_block(x, f"layer{number}_0", filters, 1 if filters == 64 else 2)
+        x = basic_block(x, f"layer{number}_1", filters, 1)
     backbone = keras.Model(inputs, x, name="resnet18")
-    if weights != "none":
-        load_file(backbone, weights)
+    load(backbone, weights)
     freeze(backbone, unfreeze)
-    return layers.GlobalAveragePooling2D()(backbone(image))
+    return layers.GlobalAveragePooling2D()(backbone(scaled(image, scaling)))
 
 
-def basic_block(x, filters: int, strides: int):
+def scaled(image, scaling: str):
+    from keras import layers
+
+    if scaling == "unit":
+        return image
+    if image.shape[-1] != 3:
+        raise KgenreError(
+            f"`scaling` imagenet needs 3 channels. Received: {image.shape[-1]}. Set --image-channels 3, or "
+            "--scaling unit."
+        )
+    factors = [1 / deviation for deviation in IMAGENET_DEVIATION]
+    offsets = [-mean / deviation for mean, deviation in zip(IMAGENET_MEAN, IMAGENET_DEVIATION)]
+    return layers.Rescaling(factors, offset=offsets, name="imagenet_scaling")(image)
+
+
+def basic_block(x, name: str, filters: int, strides: int):
     """Two 3 x 3 convolutions and a shortcut, by a 1 x 1 convolution where the size changes."""
+    from keras import layers
+
+    y = convolved(layers.ZeroPadding2D(1)(x), f"{name}_conv1", f"{name}_bn1", filters, 3, strides)
+    y = convolved(layers.ZeroPadding2D(1)(layers.ReLU()(y)), f"{name}_conv2", f"{name}_bn2", filters, 3, 1)
+    if strides > 1 or x.shape[-1] != filters:
+        x = convolved(x, f"{name}_downsample_0", f"{name}_downsample_1", filters, 1, strides)
+    return layers.ReLU()(layers.Add()([y, x]))
+
+
+def convolved(x, name: str, norm: str, filters: int, kernel: int, strides: int):
+    """Without padding, which PyTorch does otherwise than Keras, and batch normalisation."""
     from keras import layers
 
     from kgenre.archs.normalization import BatchNormalization
 
-    def conv(y, kernel: int, step: int):
-        y = layers.ZeroPadding2D(kernel // 2)(y)  # as PyTorch pads, whose weights users have
-        return BatchNormalization()(layers.Conv2D(filters, kernel, strides=step, use_bias=False)(y))
+    x = layers.Conv2D(filters, kernel, strides, use_bias=False, name=name)(x)
+    return BatchNormalization(epsilon=1e-5, name=norm)(x)  # PyTorch's, which its weights were trained with
 
-    y = conv(layers.ReLU()(conv(x, 3, strides)), 3, 1)
-    shortcut = x if strides == 1 and x.shape[-1] == filters else conv(x, 1, strides)
-    return layers.ReLU()(layers.Add()([y, shortcut]))
+
+def load(backbone, weights: str) -> None:
+    """Loads what `weights` of `resnet18` names."""
+    from kgenre.archs.pretrained import check_file, load_file, load_into
+    from kgenre.weights.torch_file import read_torch_file
+    from kgenre.weights.torch_modules import keras_arrays
+
+    if weights == "none":
+        return
+    check_file(weights)
+    if not weights.endswith(TORCH_SUFFIXES):
+        load_file(backbone, weights)
+        return
+    arrays = keras_arrays(read_torch_file(weights))
+    kernel = arrays.get("conv1/kernel")
+    if kernel is not None and backbone.input_shape[-1] == 1:
+        arrays["conv1/kernel"] = kernel.sum(2, keepdims=True)  # of three equal channels
+    load_into(backbone, arrays, weights)
+
+
+def resolve_file(config) -> dict:
+    """What `weights` comes to for `resnet18`: the path of the file, which a run may be resumed without."""
+    from kgenre.archs.pretrained import check_file
+
+    if config.weights == "none":
+        return {}
+    check_file(config.weights)
+    return {"weights": str(Path(config.weights).resolve())}
 
 
 RESNET18 = Arch(
@@ -64,4 +136,5 @@ RESNET18 = Arch(
     "ResNet18, global average pool",
     "ATML GTZAN; He et al. 2016",
     defaults={"feature": "logstft", "learning_rate": 3e-4},
+    resolve=resolve_file,
 )

@@ -156,6 +156,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
     from kgenre.collections.left_out import write_left_out
 
     check_read(settings)  # first, for the rest takes long
+    network = resolved_network(settings)
     collection = collection or load_tracks(settings, progress)
     check_task(settings, collection)
     tracks, failures, shapes = usable_tracks(settings, collection.table, progress)
@@ -163,7 +164,11 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
     labelled, drawn = draw_labelled(tracks, training.label_share, training.seed)
     not_drawn = tracks.loc[~tracks["path"].isin(labelled["path"]), "path"]
     left_out = {**collection.left_out, **failures, **dict.fromkeys(not_drawn, "not drawn by --label-share")}
-    resolved = {"task": collection.task, **resolve(settings, tracks, shapes)}  # of all tracks: it needs no labels
+    resolved = {
+        "task": collection.task,
+        **network,
+        **resolved_input(settings, tracks, shapes),
+    }  # of all tracks: it needs no labels
     tracks, collection = labelled, replace(collection, protocol=collection.protocol + drawn)
     progress.line(describe(tracks, labels, collection))
     if settings.init is not None:
@@ -225,19 +230,27 @@ def usable_tracks(settings: RunSettings, table, progress: Progress):
     return table[~table["path"].isin(failures)].reset_index(drop=True), failures, shapes
 
 
-def resolve(settings: RunSettings, tracks, shapes) -> dict:
-    """{name: value} of the settings that the machine and the data of a run settle.
+def resolved_network(settings: RunSettings) -> dict:
+    """{name: value} of the settings that the machine settles: the weights that a network begins with.
+
+    Raises:
+        KgenreError: it begins with a file that is missing.
+    """
+    # The weights of another run replace the network's own, which would be fetched for nothing.
+    return {} if settings.init is not None else ARCHS[settings.arch].resolve(settings.network)
+
+
+def resolved_input(settings: RunSettings, tracks, shapes) -> dict:
+    """{name: value} of the settings that spectrograms settle; {} of audio.
 
     Args:
         tracks, shapes: of `usable_tracks`.
     """
     from kgenre.training.spectrograms import settle_spectrograms
 
-    # The weights of another run replace the network's own, which would be fetched for nothing.
-    resolved = {} if settings.init is not None else ARCHS[settings.arch].resolve(settings.network)
-    if settings.input == SPECTROGRAM:
-        resolved |= settle_spectrograms(settings, list(tracks.loc[tracks["split"] == "train", "path"]), shapes)
-    return resolved
+    if settings.input != SPECTROGRAM:
+        return {}
+    return settle_spectrograms(settings, list(tracks.loc[tracks["split"] == "train", "path"]), shapes)
 
 
 def run_facts(settings: RunSettings, task: Task, devices: list[str], failures: dict[str, str]) -> dict:

@@ -6,7 +6,7 @@ The files are state dicts of torch (MIT licence), read without PyTorch. Of the o
 from pathlib import Path
 
 from kgenre.weights import musicnn
-from kgenre.weights.efficientnet import NORM
+from kgenre.weights.torch_modules import NORM
 
 # A copy of the authors' repository, github.com/minzwon/sota-music-tagging-models.
 FOLDER = (

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from kgenre.archs import ARCHS
 from kgenre.audio.inputs import WAVEFORM
 from kgenre.collections.left_out import write_left_out
 from kgenre.collections.splits import artist_overlap
@@ -21,7 +20,15 @@ from kgenre.training.distillation.settings import DEFAULTS, DISTILLATION, Distil
 from kgenre.training.run import Run, remove_parts, resume_command
 from kgenre.training.settings import RunSettings
 from kgenre.training.songs import load_songs, split_songs
-from kgenre.training.start import check_read, new_run, resumed_settings, run_facts, settle, usable_tracks
+from kgenre.training.start import (
+    check_read,
+    new_run,
+    resolved_network,
+    resumed_settings,
+    run_facts,
+    settle,
+    usable_tracks,
+)
 
 COMMAND = "distill"
 RENDITIONS, TEACHER = "renditions", "teacher"  # folders of the run
@@ -119,8 +126,8 @@ def begin(work: Distillation, progress: Progress = SILENT) -> Distillation:
 
     settings, run = work.settings, work.run
     check_read(settings)
+    settings, settled = settle(settings, resolved_network(settings))
     tracks = load_songs(settings.data, settings.input, progress)
-    settings, settled = settle(settings, ARCHS[settings.arch].resolve(settings.network))
     devices = start_devices(settings.training.devices, progress, settings.training.accumulate)
     start_backend(settings)
     teacher = open_teacher(work.teacher)

@@ -16,7 +16,16 @@ from kgenre.training.pretraining.settings import DEFAULTS, PRETRAINING, Pretrain
 from kgenre.training.run import PRETRAIN, Run, resume_command
 from kgenre.training.settings import RunSettings
 from kgenre.training.songs import load_songs, split_songs
-from kgenre.training.start import check_read, new_run, resolve, resumed_settings, run_facts, settle, usable_tracks
+from kgenre.training.start import (
+    check_read,
+    new_run,
+    resolved_input,
+    resolved_network,
+    resumed_settings,
+    run_facts,
+    settle,
+    usable_tracks,
+)
 
 SPLITS = ("train", "valid")
 LEAST_SONGS = 2  # of each split: a song is told from another
@@ -86,12 +95,13 @@ def begin(work: Pretraining, progress: Progress = SILENT) -> Pretraining:
 
     settings, run = work.settings, work.run
     check_read(settings)
+    network = resolved_network(settings)
     tracks = load_songs(settings.data, settings.input, progress)
     tracks, failures, shapes = usable_tracks(settings, tracks, progress)
     tracks, protocol = split_songs(tracks, settings.training.seed, progress, SPLITS, LEAST_SONGS)
     counts = ", ".join(f"{(tracks['split'] == split).sum()} {split}" for split in SPLITS)
     progress.line(f"{settings.data}: {len(tracks)} songs: {counts}\nprotocol: {protocol}")
-    settings, settled = settle(settings, resolve(settings, tracks, shapes))
+    settings, settled = settle(settings, {**network, **resolved_input(settings, tracks, shapes)})
     start_backend(settings)
     from kgenre.training.pretraining.fit import contrastive_model
 
