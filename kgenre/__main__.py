@@ -59,7 +59,8 @@ def command_module(name: str):
 
 def usage() -> str:
     rows = "\n".join(f"  {name:<15} {text}" for name, text in COMMANDS.items())
-    return f"usage: kgenre COMMAND ...\n\n{kgenre.__doc__}\n\n{rows}\n\n`kgenre COMMAND --help` describes each."
+    about = kgenre.__doc__.splitlines()[0]
+    return f"usage: kgenre COMMAND ...\n\n{about}\n\n{rows}\n\n`kgenre COMMAND --help` describes each."
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def main(argv=None) -> int:
     )
     cli.add_data_flag(parser, required=True)
     rows = "; ".join(f"{name}: {row.description}" for name, row in CLASSIFIERS.items())
-    parser.add_argument("--classifier", metavar="NAME|all", help=f"{rows} (default: svc_rbf)")
+    parser.add_argument("--classifier", metavar="NAME,...|all", help=f"{rows} (default: svc_rbf)")
     parser.add_argument("--pca", metavar="N", help="reduce the vectors to N components, or none (default: none)")
     parser.add_argument("--pool", choices=POOLS, help="from slices to a track's vector (default: mean)")
     parser.add_argument(

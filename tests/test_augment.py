@@ -452,3 +452,10 @@ def test_equalised_sine_has_the_drawn_gain_of_its_band(hz):
 def test_equaliser_of_0_db_changes_nothing():
     wave = music(1.0, RATE, 1)[:, 0]
     np.testing.assert_allclose(Equalizer(0.0, RATE).apply(wave, 5.0, len(wave)), wave, atol=1e-6)
+
+
+def test_names_have_spaces_or_commas_between():
+    one, other = (RunSettings.compose({"augment": names}) for names in (["zoom,specaugment"], ["specaugment", "zoom"]))
+    assert tuple(one.augmentations) == tuple(other.augmentations) == ("zoom", "specaugment")
+    with pytest.raises(KgenreError, match="none stands alone. Received: zoom none"):
+        RunSettings.compose({"augment": ["zoom,none"]})

@@ -138,7 +138,7 @@ def test_network_whose_cost_is_not_known_is_not_run_under_a_budget():
     assert configurations(preset) == ["cnn_rnn-crnn-gru"]
     told = system_tables(preset, None, {})["cnn_rnn"]
     line = "`kgenre train --config cnn_rnn/bbnn --data fma_small`"
-    assert cells_of(told, "bbnn")[-1] == f"not run here: its cost could not be measured, no memory: {line}"
+    assert cells_of(told, "cnn_rnn/bbnn")[-1] == f"not run here: its cost could not be measured, no memory: {line}"
 
 
 def test_tables_of_nothing_finished_replace_none(mels, tmp_path, capsys):
@@ -184,7 +184,7 @@ def cells_of(table: str, name: str) -> list[str]:
 
 def test_tables_have_published_and_measured_figures_side_by_side(tables):
     assert list(tables) == ["music_genre_analysis", "cnn_rnn"]
-    _, published, here, seeds, epochs, training, note = cells_of(tables["cnn_rnn"], "bbnn")
+    _, published, here, seeds, epochs, training, note = cells_of(tables["cnn_rnn"], "cnn_rnn/bbnn")
     assert published == "51.1" and seeds == "2"
     assert tables["cnn_rnn"].startswith("- published protocol: official split; the best saved epoch on test")
     assert re.fullmatch(r"\d\d\.\d ± \d+\.\d \(\d\d\.\d to \d\d\.\d\)", here), here
@@ -194,19 +194,20 @@ def test_tables_have_published_and_measured_figures_side_by_side(tables):
         "- protocol: official" in tables["cnn_rnn"] and "- command: `kgenre compare --preset ...`" in tables["cnn_rnn"]
     )
     budget = (
-        "- budget: 0.5 CPU-hours a run of a network; 0.1 of `frequency/mel`; where they end early, so do its epochs"
+        "- budget: 0.5 CPU-hours a run of a network; 0.1 of `cnn_rnn/frequency/mel`; where they end early, so do its "
+        "epochs"
     )
     assert budget in tables["cnn_rnn"].splitlines() and "budget" not in tables["music_genre_analysis"]
 
 
 def test_tables_say_what_was_not_run_and_how_to_run_it(tables):
-    left_out = cells_of(tables["cnn_rnn"], "frequency/cqt")
+    left_out = cells_of(tables["cnn_rnn"], "cnn_rnn/frequency/cqt")
     assert left_out[1] == "45.5" and left_out[2] == "-"
     line = "kgenre train --config cnn_rnn/frequency/cqt --data fma_small"
     assert left_out[-1] == f"not run here: needs audio: `{line}`"
-    failed = cells_of(tables["music_genre_analysis"], "resnet50")[-1]
+    failed = cells_of(tables["music_genre_analysis"], "music_genre_analysis/resnet50")[-1]
     assert failed == "not run here: no network. `kgenre train --config music_genre_analysis/resnet50 --data fma_small`"
-    assert cells_of(tables["cnn_rnn"], "frequency/mel")[-1] == "not measured yet"
+    assert cells_of(tables["cnn_rnn"], "cnn_rnn/frequency/mel")[-1] == "not measured yet"
 
 
 def test_tables_of_nothing_measured_have_every_row():
@@ -214,7 +215,10 @@ def test_tables_of_nothing_measured_have_every_row():
     text = tables_text(found)
     assert list(found) == list(SYSTEMS) and text.count("\n| `") == len(ALL)
     assert all(f"## {title}\n" in text for title in SYSTEMS.values())
-    protocols = "; of `classical/svc_rbf`, `classical/forest`, `classical/lda`: official split, on test\n"
+    protocols = (
+        "; of `cnn_rnn/classical/svc_rbf`, `cnn_rnn/classical/forest`, `cnn_rnn/classical/lda`: official split, "
+        "on test\n"
+    )
     assert protocols in found["cnn_rnn"]  # of some rows another one than of most
 
 
@@ -247,7 +251,7 @@ def test_preset_that_is_killed_goes_on_and_updates_the_tables(mels, tmp_path, ca
     assert finished / "metrics.json" in before and not (out / "systems.md").exists()
     (out / "genre_pred-features-bayes-seed-0" / "metrics.json").unlink(missing_ok=True)  # too fast
     assert compare.main(["--out", str(out), *flags, "--finished"]) == 0
-    assert cells_of((out / "systems.md").read_text(), "features/bayes")[-1].endswith("not measured yet")
+    assert cells_of((out / "systems.md").read_text(), "genre_pred/features/bayes")[-1].endswith("not measured yet")
     assert compare.main(["--out", str(out), *flags, "--update", str(page)]) == 0
     assert times_of(finished) == before
     text = page.read_text()
@@ -256,7 +260,7 @@ def test_preset_that_is_killed_goes_on_and_updates_the_tables(mels, tmp_path, ca
     )
     for name in ("bayes", "knn"):
         accuracy = json.loads((out / f"genre_pred-features-{name}-seed-0" / "metrics.json").read_text())["accuracy"]
-        assert cells_of(text, f"features/{name}")[2].startswith(f"{100 * accuracy:.1f}")
+        assert cells_of(text, f"genre_pred/features/{name}")[2].startswith(f"{100 * accuracy:.1f}")
     assert "valid is reported" in text and "not run here: needs audio" in text
     assert len(pd.read_csv(out / "table.csv")) == 2
     assert "tables written to" in capsys.readouterr().out

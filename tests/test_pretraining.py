@@ -140,6 +140,11 @@ def test_resumed_run_does_not_need_the_run_that_it_began_with(pretrained, labell
     shutil.rmtree(start)
     assert train.main(["--resume", *out]) == 0
     assert "SavedModel" in capsys.readouterr().out
+    run = Run(tmp_path / "run")
+    known = run.training_rows("train", "valid")["path"]
+    both = pd.concat([run.load_tracks(), pretrained[0].load_tracks()])
+    expected = set(both.loc[both["split"] != "test", "path"])
+    assert len(known) == len(expected) and set(known) == expected  # what both know, once
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from test_archs import N_CLASSES, SMALL, SMALLER, narrow, values, waveforms
 from kgenre import baseline, train
 from kgenre.__main__ import main
 from kgenre.augment import listed
-from kgenre.baselines.classifiers import CLASSIFIERS
+from kgenre.baselines.classifiers import CLASSIFIERS, classifier_names
 from kgenre.baselines.config import DEFAULTS, baseline_values
 from kgenre.baselines.hyperparameters import make_pipeline, parse_pca
 from kgenre.core.errors import KgenreError
@@ -234,6 +234,13 @@ def test_faulty_value_of_a_classifiers_file_is_told(tmp_path, text, words):
     with pytest.raises(KgenreError) as caught:
         baseline_values(str(tmp_path / "own.toml"), "demo", {})
     assert words in str(caught.value)
+
+
+def test_names_of_classifiers_may_have_commas_between():
+    assert classifier_names("knn,lda,knn") == ["knn", "lda"]
+    assert classifier_names("knn,all") == list(CLASSIFIERS)
+    with pytest.raises(KgenreError, match="unknown classifier 'lad'. Did you mean lda?"):
+        classifier_names("knn,lad")
 
 
 def test_file_with_one_cell_is_named_by_its_path(tmp_path):

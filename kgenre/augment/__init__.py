@@ -47,6 +47,7 @@ def listed(names) -> tuple[str, ...]:
     names = tuple(names) if isinstance(names, (list, tuple)) else names
     if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
         raise KgenreError(f"`augment` must be a list of names. Received: augment={names!r}.")
+    names = tuple(part for name in names for part in name.split(","))  # with spaces or commas between
     if names == ("none",):
         return ()
     if "none" in names:

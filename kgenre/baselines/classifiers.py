@@ -115,10 +115,11 @@ CLASSIFIERS = {
 
 
 def classifier_names(name: str) -> list[str]:
-    """The rows of CLASSIFIERS that a name stands for: all of them for "all".
+    """The rows of CLASSIFIERS that names with commas between stand for: all of them for "all".
 
     Raises:
         KgenreError: unknown name.
     """
-    check_known("classifier", name, [*CLASSIFIERS, "all"])
-    return list(CLASSIFIERS) if name == "all" else [name]
+    for one in name.split(","):
+        check_known("classifier", one, [*CLASSIFIERS, "all"])
+    return list(CLASSIFIERS) if "all" in name.split(",") else list(dict.fromkeys(name.split(",")))

@@ -214,7 +214,7 @@ def artist_overlap(rows: pd.DataFrame, train: pd.DataFrame) -> str:
     if shared is None:
         return f"{prefix}artists unknown, so the overlap is unknown and the metrics may be optimistic"
     unknown, of_train = (rows["artist"] == "").mean(), (train["artist"] == "").mean()
-    note = f"; the artist is unknown of {unknown:.1%} of them and of {of_train:.1%} of the trained tracks"
+    note = f"; the artist is unknown for {unknown:.1%} of them and for {of_train:.1%} of the training tracks"
     return f"{prefix}{shared:.1%} of the tracks have an artist that was trained on{note if unknown + of_train else ''}"
 
 

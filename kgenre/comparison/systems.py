@@ -127,7 +127,7 @@ def protocols_text(recipes: Sequence[Recipe]) -> str:
 
 
 def _cell(recipe: Recipe) -> str:
-    return f"`{recipe.name.partition('/')[2]}`"
+    return f"`{recipe.name}`"
 
 
 def measured_table(preset: Preset, comparison: Comparison | None) -> str:

@@ -77,7 +77,9 @@ class Run:
         """The tracks that the weights know: those of these splits, and what a run that it began with knew."""
         tracks, path = self.load_tracks(), self / "started_from.csv"
         own = tracks[tracks["split"].isin(splits)]
-        return pd.concat([own, _read_table(path)], ignore_index=True) if path.is_file() else own
+        if not path.is_file():
+            return own
+        return pd.concat([own, _read_table(path)], ignore_index=True).drop_duplicates("path", ignore_index=True)
 
     def save_start(self, other: "Run") -> None:
         """Keeps the tracks that another run was trained or selected on, with whose weights this one begins."""

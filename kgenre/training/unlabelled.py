@@ -1,11 +1,16 @@
 """Trainings on music without labels: the settings that each has beside those of a run, and those that it lacks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kgenre.core.errors import KgenreError
-from kgenre.core.settings import Applicable, Settings, fields_of
+from kgenre.core.settings import Applicable, Setting, Settings, fields_of
 from kgenre.training.applicable import SELECTORS, applicable
+
+OF_SONGS = (  # what `--data` is
+    "folder of audio, however deep; spectrograms:DIR or FILE.npz; or what `kgenre train` takes, whose genres are not "
+    "read"
+)
 
 
 @dataclass(frozen=True)
@@ -16,12 +21,14 @@ class Unlabelled:
     own: their class.
     defaults: {name: value} of a run's settings that it has otherwise than `kgenre train`.
     without: {name: why} of a run's settings that it does not have.
+    descriptions: {name: text for `--help`} of a run's settings that mean something else here.
     """
 
     title: str
     own: type[Settings]
     defaults: Mapping[str, object]
     without: Mapping[str, str]
+    descriptions: Mapping[str, str]
 
     @property
     def selectors(self) -> list:
@@ -33,11 +40,14 @@ class Unlabelled:
         found = applicable({**self.defaults, **file_values}, selected)
         sections, others = {}, list(found.others)
         for title, settings in found.sections.items():
-            kept = [setting for setting in settings if setting.name not in self.without]
+            kept = [self._described(setting) for setting in settings if setting.name not in self.without]
             others += [setting for setting in settings if setting.name in self.without]
             if kept:
                 sections[title] = kept
         return Applicable({self.title: list(fields_of(self.own).values()), **sections}, others)
+
+    def _described(self, setting: Setting) -> Setting:
+        return replace(setting, description=self.descriptions.get(setting.name, setting.description))
 
     def divided(self, given: dict) -> tuple[dict, dict]:
         """Given settings: those of the run, and its own.

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from kgenre.collections.settings import CollectionOptions
 from kgenre.core.settings import Settings
-from kgenre.training.unlabelled import Unlabelled
+from kgenre.training.unlabelled import OF_SONGS, Unlabelled
 
 
 class DistillationSettings(Settings):
@@ -46,4 +46,9 @@ WITHOUT = {
     "unsure_below": "is of `kgenre train` and of what answers, such as `kgenre predict`",
 }
 
-DISTILLATION = Unlabelled("distillation", DistillationSettings, DEFAULTS, WITHOUT)
+DESCRIPTIONS = {
+    "data": OF_SONGS,
+    "epochs": "epochs at most; fewer when the answers on valid come no nearer to the teacher's",
+    "patience": "epochs without nearer answers on valid before it stops",
+}
+DISTILLATION = Unlabelled("distillation", DistillationSettings, DEFAULTS, WITHOUT, DESCRIPTIONS)

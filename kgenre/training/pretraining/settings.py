@@ -8,7 +8,7 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.settings import Settings
 from kgenre.model.answer_settings import AnswerSettings
 from kgenre.training.settings import RunSettings
-from kgenre.training.unlabelled import Unlabelled
+from kgenre.training.unlabelled import OF_SONGS, Unlabelled
 
 
 class PretrainingSettings(Settings):
@@ -41,7 +41,15 @@ WITHOUT = {
     "init": "is of `kgenre train`, which can begin with pre-trained weights",
     "devices": "is of `kgenre train`: a song is told from the others of the whole batch, of which a device has a share",
 }
-PRETRAINING = Unlabelled("pre-training", PretrainingSettings, DEFAULTS, WITHOUT)
+DESCRIPTIONS = {
+    "data": OF_SONGS,
+    "slice_overlap": "share that neighbouring slices of a track have in common where all of it is read",
+    "epochs": "epochs at most; fewer when the pair accuracy on valid no longer rises",
+    "patience": "epochs without a better pair accuracy on valid before it stops",
+    "crops_per_track": "random slices of each track in an epoch, two of which make a pair",
+    "batch_size": "slices in a batch; a song is told from the other songs in it",
+}
+PRETRAINING = Unlabelled("pre-training", PretrainingSettings, DEFAULTS, WITHOUT, DESCRIPTIONS)
 
 
 def check_pairs(settings: RunSettings) -> None:
