@@ -436,3 +436,10 @@ def test_macs_of_a_network_of_two_features_are_those_of_its_branches_and_head():
     both = of("logmel,logstft")
     # Of each: its convolutions, 256 x 256 and 256 x 4; the head of both has twice the inputs.
     assert both == of("logmel") + of("logstft") - 256 * 4
+
+
+def test_feature_that_is_too_low_for_the_network_is_told_before_the_collection_is_read(tmp_path, capsys):
+    flags = ["--arch", "convpool", "--feature", "logmel,mfcc", "--data", str(tmp_path / "none.csv")]
+    assert train.main([*flags, "--out", str(tmp_path / "run")]) == 2
+    line = "`convpool` needs images of 118 rows at least. Received: 60 of mfcc. Set --image-height 118 or more."
+    assert line in capsys.readouterr().err

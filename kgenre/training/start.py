@@ -12,6 +12,7 @@ from kgenre.augment import listed
 from kgenre.collections.splits import trainable_genres
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import SILENT, Progress
+from kgenre.features import FEATURES
 from kgenre.features.several import expanded
 from kgenre.model.settings import merged
 from kgenre.model.tasks import Task
@@ -155,7 +156,7 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
     from kgenre.collections.label_share import draw_labelled
     from kgenre.collections.left_out import write_left_out
 
-    check_read(settings)  # first, for the rest takes long
+    check_start(settings)  # first, for the rest takes long
     network = resolved_network(settings)
     collection = collection or load_tracks(settings, progress)
     check_task(settings, collection)
@@ -204,11 +205,19 @@ def settle(settings: RunSettings, resolved: dict) -> tuple[RunSettings, dict]:
     return settings.replace(**resolved), facts
 
 
-def check_read(settings: RunSettings) -> None:
-    """Raises KgenreError where the decoder of a run does not work in this environment."""
+def check_start(settings: RunSettings) -> None:
+    """Raises KgenreError where a decoder does not work in this environment, or a feature is too low for the network."""
     from kgenre.audio.decoders import check_decoder
 
     check_decoder(settings.reader.policy.decoder)
+    least = ARCHS[settings.arch].min_size
+    for name, own in settings.features.items():
+        rows = settings.image.image_height or len(FEATURES[name].bins(settings.audio.sample_rate_hz, own))
+        if rows < least:
+            raise KgenreError(
+                f"`{settings.arch}` needs images of {least} rows at least. Received: {rows} of {name}. "
+                f"Set --image-height {least} or more."
+            )
 
 
 def usable_tracks(settings: RunSettings, table, progress: Progress):

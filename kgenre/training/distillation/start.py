@@ -21,7 +21,7 @@ from kgenre.training.run import Run, remove_parts, resume_command
 from kgenre.training.settings import RunSettings
 from kgenre.training.songs import load_songs, split_songs
 from kgenre.training.start import (
-    check_read,
+    check_start,
     new_run,
     resolved_network,
     resumed_settings,
@@ -125,7 +125,7 @@ def begin(work: Distillation, progress: Progress = SILENT) -> Distillation:
     from kgenre.training.fit import untrained_model
 
     settings, run = work.settings, work.run
-    check_read(settings)
+    check_start(settings)
     settings, settled = settle(settings, resolved_network(settings))
     tracks = load_songs(settings.data, settings.input, progress)
     devices = start_devices(settings.training.devices, progress, settings.training.accumulate)

@@ -17,7 +17,7 @@ from kgenre.training.run import PRETRAIN, Run, resume_command
 from kgenre.training.settings import RunSettings
 from kgenre.training.songs import load_songs, split_songs
 from kgenre.training.start import (
-    check_read,
+    check_start,
     new_run,
     resolved_input,
     resolved_network,
@@ -94,7 +94,7 @@ def begin(work: Pretraining, progress: Progress = SILENT) -> Pretraining:
     from kgenre.training.backend import start_backend
 
     settings, run = work.settings, work.run
-    check_read(settings)
+    check_start(settings)
     network = resolved_network(settings)
     tracks = load_songs(settings.data, settings.input, progress)
     tracks, failures, shapes = usable_tracks(settings, tracks, progress)
