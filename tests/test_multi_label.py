@@ -477,8 +477,10 @@ def test_init_of_a_run_with_other_genres_begins_with_its_weights(run, songs, tmp
 
 
 def test_init_of_another_network_is_refused(run, songs, tmp_path, capsys):
-    flags = ["--data", str(songs / "songs.csv"), "--out", str(tmp_path / "x"), "--arch", "convpool", *SMALL]
-    assert train.main([*flags, "--init", str(run), "--image-height", "128", "--image-width", "128"]) == 2
+    flags = ["--data", str(songs / "songs.csv"), "--out", str(tmp_path / "x")]
+    assert train.main([*flags, "--init", str(run), "--arch", "convpool"]) == 2
+    assert "`init` needs the same --arch. Received: arch=convpool" in capsys.readouterr().err
+    assert train.main([*flags, "--init", str(run), "--embedding-size", "9"]) == 2
     error = capsys.readouterr().err
     assert f"{run}: has another network than this run" in error and not (tmp_path / "x").exists()
     assert train.main([*flags, "--init", str(tmp_path / "none")]) == 2
