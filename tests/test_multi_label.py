@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from small_run import SMALL
 
 from kgenre import baseline, evaluate, explore, find, predict, train
 from kgenre.collections.datasets.dataset import Tracks

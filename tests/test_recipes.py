@@ -303,6 +303,14 @@ def test_recipe_with_words_on_spectrograms_is_a_run_of_them(name):
     assert json.loads(settings_json(own)) == own
 
 
+def test_network_keeps_the_size_of_spectrograms_that_are_given():
+    own = config_values(RECIPES["atml_gtzan/homebrew/plain"], SPECTROGRAMS)
+    run = RunSettings.compose(own, SPECTROGRAMS)
+    assert (run.image.image_height, run.image.image_width) == (None, None)
+    assert RunSettings.compose({"arch": "homebrew", "data": "demo"}).image.image_height == 216
+    assert RunSettings.compose(own, {**SPECTROGRAMS, "image_height": 216}).image.image_height == 216
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("name", [name for name in NETWORKS if RECIPES[name].spectrograms is not None])
 def test_recipe_with_words_on_spectrograms_takes_a_step(name, tmp_path):

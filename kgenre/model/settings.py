@@ -153,8 +153,13 @@ def input_classes(selection: ModelSelection) -> list[type[Settings]]:
 
 def row_defaults(selection: ModelSelection) -> dict:
     """What the chosen rows set otherwise than the classes, in any component."""
-    of_features = merged(FEATURES[feature].defaults for feature in selection.features)
-    return expanded({**of_features, **ARCHS[selection.arch].defaults}, selection.features)
+    of_features, of_arch = (
+        merged(FEATURES[name].defaults for name in selection.features),
+        ARCHS[selection.arch].defaults,
+    )
+    if selection.input == SPECTROGRAM:  # rows and columns are the tracks' own: to stretch them costs and gives nothing
+        of_arch = {name: value for name, value in of_arch.items() if name not in ("image_height", "image_width")}
+    return expanded({**of_features, **of_arch}, selection.features)
 
 
 def check_input(selection: ModelSelection, given: dict) -> None:
