@@ -78,7 +78,7 @@ def _compare_grid(args: argparse.Namespace, given: dict, command: str) -> int:
 
 
 def _compare_preset(args: argparse.Namespace, given: dict, command: str) -> int:
-    from kgenre.cli.tables import check_file, update_file
+    from kgenre.cli.tables import check_marks, update_file
     from kgenre.comparison.compare import cost_text
     from kgenre.comparison.preset import make_preset
     from kgenre.comparison.systems import Systems, default_folder
@@ -87,7 +87,7 @@ def _compare_preset(args: argparse.Namespace, given: dict, command: str) -> int:
     out = args.out or default_folder(grid.flat(args.preset), given["data"])
     systems = Systems(preset, out, args.budget, command, cli.BarProgress())
     for file in args.update:
-        check_file(file, [*(recipe.system for recipe in preset.recipes), out.name])
+        check_marks(file, [*(recipe.system for recipe in preset.recipes), out.name])
     if not args.finished:
         causes = systems.estimate()
         print(cost_text(systems.preset.rows, systems.costs, causes, out, args.parallel), flush=True)

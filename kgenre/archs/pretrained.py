@@ -32,10 +32,19 @@ def resolve_weights(weights: str, row: PretrainedWeights) -> dict:
             weights = "none"
     if weights == "none":
         return {"weights": "none", "unfreeze": -1}
-    if weights != row.value and not Path(weights).is_dir():  # which a SavedModel is
-        check_file(weights, f"auto, {row.value}, ")
-    # A file is named from where the command is typed; a run may be resumed from elsewhere.
-    return {"weights": weights if weights == row.value else str(Path(weights).resolve())}
+    return {"weights": weights if weights == row.value else placed(weights, f"auto, {row.value}, ")}
+
+
+def placed(path: str, pretrained: str = "") -> str:
+    """The whole path of a file or SavedModel: it is named from where the command is typed, and a run may be resumed
+    from elsewhere.
+
+    Raises:
+        KgenreError: as `check_file`.
+    """
+    if not Path(path).is_dir():  # which a SavedModel is
+        check_file(path, pretrained)
+    return str(Path(path).resolve())
 
 
 def check_mel_image(arch: str, image, bands: int) -> None:
@@ -80,16 +89,16 @@ def load_into(backbone, arrays: dict, source: str) -> None:
     Raises:
         KgenreError: one is missing or has another shape.
     """
-    for variable in backbone.weights:
-        name = "/".join(variable.path.split("/")[-2:])
+    variables = {"/".join(variable.path.split("/")[-2:]): variable for variable in backbone.weights}
+    for name, variable in variables.items():
         shape = getattr(arrays.get(name), "shape", "none")
         if shape != tuple(variable.shape):
             raise KgenreError(
                 f"{source}: does not hold the weights of {backbone.name} without its top ({name} needs "
                 f"{tuple(variable.shape)}, and there it is {shape})."
             )
-    for variable in backbone.weights:
-        variable.assign(arrays["/".join(variable.path.split("/")[-2:])])
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
 
 
 def freeze(backbone, unfreeze: int) -> None:

@@ -1,6 +1,5 @@
 """ResNet18 (He et al. 2016), which Keras does not ship, as in ATML GTZAN."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -109,10 +108,10 @@ def load(backbone, weights: str) -> None:
 
     if weights == "none":
         return
-    check_file(weights)
     if not weights.endswith(TORCH_SUFFIXES):
         load_file(backbone, weights)
         return
+    check_file(weights)
     arrays = keras_arrays(read_torch_file(weights))
     kernel = arrays.get("conv1/kernel")
     if kernel is not None and backbone.input_shape[-1] == 1:
@@ -121,13 +120,10 @@ def load(backbone, weights: str) -> None:
 
 
 def resolve_file(config) -> dict:
-    """What `weights` comes to for `resnet18`: the path of the file, which a run may be resumed without."""
-    from kgenre.archs.pretrained import check_file
+    """What `weights` comes to for `resnet18`: the whole path of the file; {} without one."""
+    from kgenre.archs.pretrained import placed
 
-    if config.weights == "none":
-        return {}
-    check_file(config.weights)
-    return {"weights": str(Path(config.weights).resolve())}
+    return {} if config.weights == "none" else {"weights": placed(config.weights)}
 
 
 RESNET18 = Arch(

@@ -120,6 +120,7 @@ def classifier_names(name: str) -> list[str]:
     Raises:
         KgenreError: unknown name.
     """
-    for one in name.split(","):
+    names = list(dict.fromkeys(name.split(",")))
+    for one in names:
         check_known("classifier", one, [*CLASSIFIERS, "all"])
-    return list(CLASSIFIERS) if "all" in name.split(",") else list(dict.fromkeys(name.split(",")))
+    return list(CLASSIFIERS) if "all" in names else names

@@ -16,7 +16,7 @@ def update_file(path: Path, tables: Mapping[str, Callable[[], str]] | None = Non
     write_text(path, updated(_read(path), path, tables))
 
 
-def check_file(path: Path, tables: Sequence[str]) -> None:
+def check_marks(path: Path, tables: Sequence[str]) -> None:
     """Raises KgenreError where `update_file` would, before there are tables of these names."""
     updated(_read(path), path, dict.fromkeys(tables, str))
 

@@ -89,7 +89,7 @@ def measure_cost(settings: RunSettings, collection: Collection) -> Cost:
     from kgenre.training.plan import training_plan
 
     loaded = time.monotonic() - began
-    tf.get_logger().setLevel("ERROR")  # each network is compiled anew, which TensorFlow takes for a fault and warns of
+    tf.get_logger().setLevel("ERROR")  # TensorFlow warns that each network is compiled
     genres = trainable_genres(collection.table, collection.name)
     tracks, _ = draw_labelled(collection.table, settings.training.label_share, settings.training.seed)
     collection = dataclasses.replace(collection, table=tracks)

@@ -152,18 +152,12 @@ def within_budget(preset: Preset, costs: dict[str, Cost], hours: float, out: Pat
         costs: of each configuration of a network, as `comparison.estimate` measured them.
         hours: above 0, of all cores together, for each row of a network.
     """
-    seconds, rows, begun = 3600 * hours / (os.cpu_count() or 1), [], begun_epochs(preset, out)
-    costs = dict(costs)
-    for row in preset.rows:
-        if row.network is None:
-            rows.append(row)
-            continue
-        cost = costs[row.configuration]
-        fitting = max(1, int((seconds - cost.other_seconds) / cost.epoch_seconds))
-        epochs = min(preset.epochs[row.configuration], begun.get(row.configuration, fitting))
-        rows.append(Row.of_network(row.configuration, row.network.replace(epochs=epochs)))
-        costs[row.configuration] = dataclasses.replace(cost, epochs=epochs)
-    return dataclasses.replace(preset, rows=rows), costs
+    seconds, begun, epochs = 3600 * hours / (os.cpu_count() or 1), begun_epochs(preset, out), {}
+    for name in dict.fromkeys(row.configuration for row in preset.rows if row.network):
+        fitting = max(1, int((seconds - costs[name].other_seconds) / costs[name].epoch_seconds))
+        epochs[name] = min(preset.epochs[name], begun.get(name, fitting))
+    lowered = {name: dataclasses.replace(costs[name], epochs=n) for name, n in epochs.items()}
+    return _with_epochs(preset, epochs), {**costs, **lowered}
 
 
 def without_cost(preset: Preset, causes: Mapping[str, str]) -> Preset:
@@ -182,10 +176,14 @@ def without_cost(preset: Preset, causes: Mapping[str, str]) -> Preset:
 
 def as_begun(preset: Preset, out: Path) -> Preset:
     """The same with the epochs that rows were begun with."""
-    begun = begun_epochs(preset, out)
+    return _with_epochs(preset, begun_epochs(preset, out))
+
+
+def _with_epochs(preset: Preset, epochs: Mapping[str, int]) -> Preset:
+    """The same with these epochs of configurations."""
     rows = [
-        Row.of_network(row.configuration, row.network.replace(epochs=begun[row.configuration]))
-        if row.network and row.configuration in begun
+        Row.of_network(row.configuration, row.network.replace(epochs=epochs[row.configuration]))
+        if row.configuration in epochs
         else row
         for row in preset.rows
     ]

@@ -165,14 +165,12 @@ def budgets_text(recipes: Sequence[Recipe], budgets: Mapping[str, float | None])
 
 
 def row_cells(recipe: Recipe, preset: Preset, measured: Mapping[str, dict], comparison: Comparison | None) -> list[str]:
-    told, name = recipe.published, configuration(recipe)
-    accuracy = "-" if told is None or told.accuracy is None else f"{told.accuracy}"
-    row, one = measured.get(name), preset.row(recipe)
+    row, one = measured.get(configuration(recipe)), preset.row(recipe)
     found = bool(row and row["seeds"])
     main = next(iter(comparison.metrics)) if comparison else ""
     return [
         _cell(recipe),
-        accuracy,
+        "-" if recipe.accuracy is None else f"{recipe.accuracy}",
         metric_text(comparison.task, row["metrics"][main]) if found else "-",
         str(row["seeds"]) if found else "-",
         _epochs(one, row, preset) if found else "-",

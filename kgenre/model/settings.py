@@ -157,7 +157,7 @@ def row_defaults(selection: ModelSelection) -> dict:
         merged(FEATURES[name].defaults for name in selection.features),
         ARCHS[selection.arch].defaults,
     )
-    if selection.input == SPECTROGRAM:  # rows and columns are the tracks' own: to stretch them costs and gives nothing
+    if selection.input == SPECTROGRAM:  # rows and columns are the tracks' own: to resize them costs and gives nothing
         of_arch = {name: value for name, value in of_arch.items() if name not in ("image_height", "image_width")}
     return expanded({**of_features, **of_arch}, selection.features)
 

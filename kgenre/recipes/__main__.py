@@ -36,7 +36,8 @@ def _recipes(args: argparse.Namespace) -> int:
     for (system, protocol), recipes in itertools.groupby(found, lambda one: (one.system, one.protocol)):
         print(f"{SYSTEMS.get(system, system)}{protocol and f' (published: {protocol})'}")
         for recipe in recipes:
-            print(f"  {recipe.name:<{width}}  {recipe.accuracy_text}".rstrip())
+            accuracy = "" if recipe.accuracy is None else f"{recipe.accuracy} %"
+            print(f"  {recipe.name:<{width}}  {accuracy}".rstrip())
     print("\nBeside the names: published accuracy. `kgenre recipes NAME` prints a recipe and what to type.")
     return 0
 

@@ -49,9 +49,9 @@ class Recipe:
         return self.published.protocol if self.published else ""
 
     @property
-    def accuracy_text(self) -> str:
-        """The published accuracy, "" where it is not known."""
-        return f"{self.published.accuracy} %" if self.published and self.published.accuracy is not None else ""
+    def accuracy(self) -> float | None:
+        """The published accuracy in %, None where it is not known."""
+        return self.published.accuracy if self.published else None
 
     def text(self) -> str:
         """Its file, without the other cells: a file of this recipe alone."""

@@ -196,9 +196,9 @@ def network_of(init: str | None, chosen: dict) -> dict:
     if init is None:
         return {}
     own = ModelSettings.values(Run(init).load_settings())
-    if "data" in chosen and input_of(chosen["data"]) != own["input"]:
+    if "data" in chosen and (given := input_of(chosen["data"])) != own["input"]:
         raise KgenreError(
-            f"`init` needs tracks like those of its run. Received: {chosen['data']} holds {input_of(chosen['data'])}s, "
+            f"`init` needs tracks like those of its run. Received: {chosen['data']} holds {given}s, "
             f"and {init} takes {own['input']}s. Name other --data, or leave --init out."
         )
     for name in ("arch", "feature"):

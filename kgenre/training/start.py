@@ -165,11 +165,8 @@ def begin(settings: RunSettings, run: Run, progress: Progress, collection=None) 
     labelled, drawn = draw_labelled(tracks, training.label_share, training.seed)
     not_drawn = tracks.loc[~tracks["path"].isin(labelled["path"]), "path"]
     left_out = {**collection.left_out, **failures, **dict.fromkeys(not_drawn, "not drawn by --label-share")}
-    resolved = {
-        "task": collection.task,
-        **network,
-        **resolved_input(settings, tracks, shapes),
-    }  # of all tracks: it needs no labels
+    # What spectrograms settle is of all tracks: it needs no labels.
+    resolved = {"task": collection.task, **network, **resolved_input(settings, tracks, shapes)}
     tracks, collection = labelled, replace(collection, protocol=collection.protocol + drawn)
     progress.line(describe(tracks, labels, collection))
     if settings.init is not None:
