@@ -28,6 +28,7 @@ from kgenre.features import __main__ as features
 from kgenre.library.head import load_head, predict, save_heads
 from kgenre.library.retraining import retrain
 from kgenre.library.store import Library
+from kgenre.training.config import named_config
 from kgenre.training.fit import fit
 from kgenre.training.start import begin, new_run
 
@@ -35,16 +36,11 @@ DATA = Path(__file__).parent / "data"
 MADE_IN = Path("/tmp/kgenre-files")
 CORRECTED = "morna"  # a genre that the model does not know
 RATE, SECONDS, GENRES = 8000, 2.0, ("fado", "house")
-SMALLEST = {
-    "arch": "bbnn", "feature": "logmel", "sample_rate_hz": RATE, "slice_seconds": 1.5, "n_mels": 32, "hop_length": 128,
-    "batch_size": 4, "epochs": 2,
-}  # fmt: skip
 # What other runs store: several genres a track, several features, another optimizer, fixed crops, every layer that
 # changes images in training.
 SEVERAL = (
-    "--arch", "bbnn", "--feature", "logmel,mfcc", "--task", "multi", "--sample-rate-hz", "8000",
-    "--slice-seconds", "1.5", "--n-mels", "32", "--hop-length", "128", "--epochs", "1", "--batch-size", "4",
-    "--optimizer", "sgd", "--accumulate", "2", "--crops", "fixed", "--augment", "zoom", "noise", "specaugment",
+    "--feature", "logmel,mfcc", "--task", "multi", "--epochs", "1", "--optimizer", "sgd", "--accumulate", "2",
+    "--crops", "fixed", "--augment", "zoom", "noise", "specaugment",
 )  # fmt: skip
 SPLITS = ("train", "train", "train", "valid", "test")
 RECIPE = """# The smallest run: two genres, audio of 8 kHz.
@@ -95,7 +91,7 @@ def main() -> int:
         (embed, ["--model", str(made / "run"), "--data", data, "--out", str(made / "embeddings.npz")]),
         (embed, ["--model", str(made / "run"), "--data", data, "--out", str(made / "embeddings.parquet")]),
         (prepare, ["--data", data, "--to", str(made / "prepared"), "--sample-rate-hz", str(RATE)]),
-        (train, [*SEVERAL, "--data", several, "--out", str(made / "several")]),
+        (train, ["--config", str(recipe), *SEVERAL, "--data", several, "--out", str(made / "several")]),
         (pretrain, ["--arch", "bbnn", "--feature", "logmel", "--sample-rate-hz", str(RATE), "--slice-seconds", "0.9",
                     "--n-mels", "32", "--hop-length", "128", "--epochs", "1", "--batch-size", "4", "--data", data,
                     "--out", str(made / "pretrained")]),
@@ -107,7 +103,7 @@ def main() -> int:
     ):  # fmt: skip
         if command.main(arguments):
             raise SystemExit(f"{command.__name__} {' '.join(arguments)} failed.")
-    unfinished(data, made / "unfinished")
+    unfinished(recipe, data, made / "unfinished")
     answers = {
         "model": answers_of(made / "run", paths),
         "several": answers_of(made / "several", paths),
@@ -129,9 +125,9 @@ class StopsAfterAnEpoch(Progress):
             raise KeyboardInterrupt
 
 
-def unfinished(data: str, folder: Path) -> None:
+def unfinished(recipe: Path, data: str, folder: Path) -> None:
     """A run that was stopped after its first epoch."""
-    settings, run = new_run({"data": data, **SMALLEST}, folder, False)
+    settings, run = new_run({"data": data}, folder, False, file_values=named_config(str(recipe)).settings)
     try:
         fit(begin(settings, run, Progress()), run, StopsAfterAnEpoch())
     except KeyboardInterrupt:
