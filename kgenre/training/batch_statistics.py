@@ -1,4 +1,4 @@
-"""Statistics of batch normalisation, measured on what the model will be given: slices without augmentation."""
+"""Statistics of batch normalisation, measured on what the model will be given: slices that are not zoomed, shifted or mixed."""
 
 from collections.abc import Iterable
 
@@ -12,8 +12,8 @@ class BatchStatistics:
     """Replaces the moving averages of a model's batch normalisation by means over batches.
 
     The moving averages belong to augmented slices; what the trained model is given has other statistics. On FMA-small
-    that cost 7 points of accuracy with zoomed training images (convpool; docs/results.md), 4 with noise. Layers that
-    are frozen keep theirs. Augmentations whose layer says `in_statistics`, masks, stay on.
+    that cost 7 points of accuracy with zoomed training images (convpool; docs/results.md). Layers that are frozen keep
+    theirs. Augmentations whose layer says `in_statistics`, masks and noise, stay on.
 
     Args:
         model: a functional keras.Model.
