@@ -6,7 +6,7 @@
     model.predict("song.mp3").top(3)
 
 What is listed here is imported when it is first used, so `import kgenre` takes no time and brings no TensorFlow.
-docs/python.md has examples of each.
+docs/python.md has examples.
 """
 
 import importlib

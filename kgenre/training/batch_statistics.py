@@ -1,4 +1,4 @@
-"""Statistics of batch normalisation, measured on what the model will be given: slices that are not zoomed, shifted or mixed."""
+"""Statistics of batch normalisation, measured on what the model will be given: not zoomed, shifted or mixed."""
 
 from collections.abc import Iterable
 
