@@ -15,10 +15,12 @@ and systems.md has what was published beside what they reach here.
 import argparse
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from kgenre import cli
 from kgenre.cli import grid
+from kgenre.collections.settings import DATA
 from kgenre.core.errors import KgenreError
 from kgenre.training.applicable import SELECTORS, applicable_to_any
 from kgenre.training.config import config_values
@@ -42,9 +44,9 @@ def main(argv=None) -> int:
 def _any(args: argparse.Namespace, selected: dict):
     """The settings that any of the networks has."""
     choices = [{**chosen, **selected} for chosen in grid.networks(args, selected)] or [selected]
-    found = applicable_to_any(config_values(args.config, selected), choices)
-    sections = {title: [one for one in own if one.name not in grid.GRID] for title, own in found.sections.items()}
-    return type(found)(sections, [one for one in found.others if one.name not in grid.GRID])
+    found = applicable_to_any(config_values(args.config, selected), choices).without(grid.GRID)
+    found = replace(found, others=[one for one in found.others if one.name not in grid.GRID])  # which are its own flags
+    return found.changed({"data": {"description": f"{DATA}; required, here or in --config", "default": None}})
 
 
 def _compare(args: argparse.Namespace, given: dict, command: str) -> int:

@@ -25,7 +25,8 @@ from kgenre.training.settings import TrainingSettings
 
 def main(argv=None) -> int:
     parser = cli.make_parser("datasets", __doc__)
-    parser.add_argument("data", nargs="?", metavar=DATA_METAVAR, help="the dataset to show (default: list all)")
+    text = "a dataset, or with --describe and --duplicates any collection (default: list all)"
+    parser.add_argument("data", nargs="?", metavar=DATA_METAVAR, help=text)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--download", action="store_true", help="download what is missing of it")
     what.add_argument("--describe", action="store_true", help="tracks, genres, files and overlaps, as text and a page")

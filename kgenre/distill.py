@@ -23,7 +23,7 @@ def main(argv=None) -> int:
     early = cli.Parser(add_help=False)
     cli.add_run_flags(early)
     parser = cli.make_parser("distill", __doc__, parents=[early])
-    parser.add_argument("--teacher", metavar="MODEL[,MODEL...]", help=MODEL)
+    parser.add_argument("--teacher", metavar="MODEL[,MODEL...]", help=f"{MODEL}; required, unless --resume")
     return cli.run_applicable(_distill, parser, early, DISTILLATION.selectors, argv, _applicable)
 
 

@@ -20,7 +20,8 @@ from kgenre.audio.settings import ReaderSettings
 def main(argv=None) -> int:
     parser = cli.make_parser("evaluate", __doc__)
     cli.add_evaluated_flags(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default: in the run folder)")
+    text = "folder for the results (default: in the run folder; required for a model that is no run)"
+    parser.add_argument("--out", type=Path, metavar="DIR", help=text)
     cli.add_collection_flags(parser, "task")
     cli.add_reading_flags(parser)
     cli.add_settings_flags(parser, ReaderSettings, "workers", "max_bad_share")

@@ -25,12 +25,13 @@ from kgenre.serving.exporters.quantizations import DEFAULT_QUANTIZATION, QUANTIZ
 
 def main(argv=None) -> int:
     parser = cli.make_parser("export", __doc__)
-    cli.add_model_flag(parser)
+    cli.add_model_flag(parser, known="default (which is compact), best, musicnn, or a run folder")
     cli.add_unsure_flag(parser)
     rows = "; ".join(f"{name}: {row.description}" for name, row in EXPORTERS.items())
     parser.add_argument(
-        "--out", type=Path, metavar="PATH", help="serving folder, to which a new version is added; or .tflite file"
-    )
+        "--out", type=Path, metavar="PATH",
+        help="serving folder, to which a new version is added; or .tflite file (of a run by default RUN/model.tflite)",
+    )  # fmt: skip
     parser.add_argument("--format", default="saved_model", choices=EXPORTERS, help=f"{rows} (default: saved_model)")
     parser.add_argument(
         "--quantization", choices=QUANTIZATIONS,

@@ -9,7 +9,8 @@ A filter compares names with values, joined by and, or, not and parentheses; `an
   a tag                   its probability: one of those of `kgenre predict --tags`; alone: at least 0.2
   predicted, confidence   the most probable genre and its probability
   corrected               the genre that you gave the song on the page
-  title, artist, album, genre, folder, path (text) and year, seconds (numbers): from tags and files; alone: is known
+  title, artist, album, genre, folder, path (text) and year, seconds (numbers): from tags and files; a name
+  alone: where it is known
 Numbers are compared with = != > >= < <=, text with = != ~ (contains) !~; case does not matter. Names and values
 with spaces or parentheses are quoted, and so is a genre or tag with the name of a field. An unknown year is
 neither less nor greater than any other.
@@ -24,7 +25,7 @@ from kgenre.cli.library import add_flags, list_output, open_songs, positive, wri
 
 def main(argv=None) -> int:
     parser = cli.make_parser("find", __doc__)
-    parser.add_argument("filter", metavar="FILTER")
+    parser.add_argument("filter", metavar="FILTER", help="a condition as above")
     parser.add_argument("-n", type=positive, metavar="N", help="songs at most (default: all)")
     parser.add_argument(
         "--sort",

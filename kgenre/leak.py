@@ -2,10 +2,10 @@
 
     kgenre leak --data DATA --arch ARCH [--seeds N] [--out DIR] [settings as of kgenre train]
 
-Each rung is trained with the same settings and as many steps, and tested on tracks that it should not know: random
-slices of tracks, augmented copies dealt at random, random tracks, the epoch chosen on test, a split by artist, and
-the collection's own split. Writes leak.csv, leak.json, leak.png and report.txt, and a run folder for each rung and
-seed. The same command goes on where it was stopped; what is finished is not repeated.
+Each rung is trained with the same settings and number of steps under one way to split: random slices of tracks,
+augmented copies dealt at random, random tracks, the epoch chosen on test, by artist, and the collection's own.
+Writes leak.csv, leak.json, leak.png and report.txt, and a run folder for each rung and seed. The same command goes on
+where it was stopped; what is finished is not repeated.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
+from kgenre.collections.settings import DATA
 from kgenre.core.errors import KgenreError, check_known
 from kgenre.training.applicable import SELECTORS, applicable
 from kgenre.training.config import config_values, named_config
@@ -33,7 +34,8 @@ def main(argv=None) -> int:
 
 
 def _applicable(args: argparse.Namespace, selected: dict):
-    return applicable(_file_values(args, selected), selected)
+    found = applicable(_file_values(args, selected), selected).without(OWN)
+    return found.changed({"data": {"description": f"{DATA}; required, here or in --config", "default": None}})
 
 
 def _file_values(args: argparse.Namespace, given: dict) -> dict:

@@ -25,7 +25,8 @@ from kgenre.training.settings import TrainingSettings
 def main(argv=None) -> int:
     parser = cli.make_parser("report", __doc__)
     cli.add_evaluated_flags(parser)
-    parser.add_argument("--out", type=Path, metavar="FILE.html", help="the page (default: in the run folder)")
+    text = "the page (default: in the run folder; required for a model that is no run)"
+    parser.add_argument("--out", type=Path, metavar="FILE.html", help=text)
     text = (
         "songs, each of which gets a page, NAME.html in this folder or in that of --out; of one song --out is the page"
     )

@@ -1,8 +1,7 @@
-"""Prints the tables of architectures, features, augmentations, datasets and pretrained weights.
+"""Prints the tables of architectures, features, augmentations, optimizers, datasets and pretrained weights.
 
 kgenre tables
-kgenre tables --update docs/networks.md
-kgenre tables --update docs/collections.md
+kgenre tables --update docs/networks.md       # and docs/training.md, docs/collections.md
 """
 
 import argparse

@@ -67,7 +67,7 @@ def parse_applicable(
 
 
 def add_flag(group, setting: Setting) -> None:
-    text = f"{setting.description} (default: {_default(setting)})".replace("%", "%%")
+    text = f"{setting.description}{_default(setting)}".replace("%", "%%")
     options = {"default": argparse.SUPPRESS, "help": text, "dest": setting.name}
     if setting.kind is tuple:  # without argparse's choices: the settings name the closest one
         options["help"] = f"{', '.join(setting.choices)}, or none: {text}"
@@ -93,9 +93,10 @@ def _flag(setting: Setting) -> str:
 
 
 def _default(setting: Setting) -> str:
-    if isinstance(setting.default, (tuple, list)):
-        return " ".join(setting.default) or "none"
-    return "its own" if setting.default is None else str(setting.default)
+    if setting.default is None:  # its description says what holds then
+        return ""
+    several = isinstance(setting.default, (tuple, list))
+    return f" (default: {(' '.join(setting.default) or 'none') if several else setting.default})"
 
 
 def check_local(path: Path, flag: str) -> None:

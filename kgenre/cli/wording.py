@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from kgenre.model.unsure import UnsureRule
 
 MODEL = (
-    "default, best, musicnn, vggish, fcn-TAGS or crnn-TAGS (TAGS: msd, mtt, jamendo), a run folder, a SavedModel "
-    "folder, a .tflite file, or a mixture of several, mix:NAME,NAME"
+    "default (which is compact), best, musicnn, vggish, fcn-TAGS or crnn-TAGS (TAGS: msd, mtt, jamendo), a run folder, "
+    "a SavedModel folder, a .tflite file, or a mixture of several, mix:NAME,NAME"
 )
 
 
@@ -38,10 +38,12 @@ def collection_options(args: argparse.Namespace, **defaults) -> CollectionOption
     return settings_from(CollectionOptions, args, **defaults)
 
 
-def add_model_flag(parser: argparse.ArgumentParser, default: str = "the default model", **options) -> None:
-    """Adds --model. `default`: what is used without it, as text."""
+def add_model_flag(
+    parser: argparse.ArgumentParser, default: str = "the default model", known: str = MODEL, **options
+) -> None:
+    """Adds --model. `default`: what is used without it, as text; `known`: what it takes."""
     after = f" (default: {default})" if default else ""
-    parser.add_argument("--model", type=Path, metavar="MODEL", help=f"{MODEL}{after}", **options)
+    parser.add_argument("--model", type=Path, metavar="MODEL", help=f"{known}{after}", **options)
 
 
 def add_unsure_flag(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +60,12 @@ def add_evaluated_flags(parser: argparse.ArgumentParser) -> None:
     """Adds --model, --data and --split: the tracks that a model is evaluated on."""
     add_model_flag(parser, default="", required=True)
     add_data_flag(parser, default="the run's own tracks; a model that is not a run needs it")
-    parser.add_argument("--split", default="test", choices=("train", "valid", "test", "all"), help="(default: test)")
+    parser.add_argument(
+        "--split",
+        default="test",
+        choices=("train", "valid", "test", "all"),
+        help="the tracks to evaluate (default: test)",
+    )
 
 
 def warn_if_leaky(model) -> None:

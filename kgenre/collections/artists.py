@@ -121,7 +121,7 @@ def with_artists(table: pd.DataFrame, path, name: str, progress: Progress = SILE
     unused = len(set(known) - set(keys))
     progress.line(
         f"{name}: {sum(map(bool, artists))} of {len(table)} tracks have an artist, from {path}"
-        + (f", which names {unused} others" if unused else "")
+        + (f", which lists {unused} others" if unused else "")
     )
     return table.assign(artist=pd.array(artists, dtype="string"), album=pd.array(albums, dtype="string"))
 

@@ -40,9 +40,9 @@ class CollectionOptions(Settings):
     # Without one: the given split, else by artist, album or track, the first that nearly all tracks have.
     protocol: Literal[*PROTOCOLS] | None = Field(
         None,
-        description="how tracks are split into train, valid and test; "
-        + "; ".join(f"{name}: {row.description}" for name, row in PROTOCOLS.items()),
+        description="how tracks are split into train, valid and test, by default the given split, else by artist, "
+        "album, folder or track; " + "; ".join(f"{name}: {row.description}" for name, row in PROTOCOLS.items()),
     )
     allow_leak: bool = Field(
-        False, description="train although test tracks are known from training; every report will say LEAKY"
+        False, description="accept a split whose test tracks are known from training; every report will say LEAKY"
     )

@@ -8,8 +8,8 @@ import json
 import tomllib
 import types
 import typing
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from annotated_types import Ge, Le
@@ -68,6 +68,22 @@ class Applicable:
 
     sections: dict[str, list[Setting]]
     others: list[Setting]
+
+    def without(self, names: Container[str]) -> "Applicable":
+        """These settings apply to no choice: only to be refused."""
+        others = [setting for settings in self.sections.values() for setting in settings if setting.name in names]
+        kept = {title: [one for one in settings if one.name not in names] for title, settings in self.sections.items()}
+        return Applicable({title: settings for title, settings in kept.items() if settings}, self.others + others)
+
+    def changed(self, changes: Mapping[str, dict]) -> "Applicable":
+        """The named settings with other attributes: {name: {attribute: value}}."""
+        return Applicable(
+            {
+                title: [replace(setting, **changes.get(setting.name, {})) for setting in settings]
+                for title, settings in self.sections.items()
+            },
+            self.others,
+        )
 
 
 def fields_of(settings: type[Settings]) -> dict[str, Setting]:

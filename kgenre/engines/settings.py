@@ -23,7 +23,8 @@ class EngineSettings(Settings):
     )
     parts: str | None = Field(
         None,
-        description="folder for what is computed until all is there, a path or URL that all workers share",
+        description="folder for what is computed until all is there, a path or URL that all workers share; "
+        ".NAME.parts beside the output if not given",
         json_schema_extra={"metavar": "DIR"},
     )
     address: str | None = Field(

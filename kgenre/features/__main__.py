@@ -67,8 +67,10 @@ def _applicable(args: argparse.Namespace, selected: dict) -> Applicable:
         rate = dataclasses.replace(rate, default=FEATURES[feature].defaults.get(rate.name, rate.default))
     own = feature_fields(features)
     every = {name: field for other in FEATURES.values() for name, field in fields_of(other.settings).items()}
+    text = f"what is drawn or written: {', '.join(FEATURES)}; of a song several, with commas between"
+    selector = dataclasses.replace(SELECTOR, description=text)
     return Applicable(
-        {"feature": [SELECTOR, *own.values(), rate]}, [field for name, field in every.items() if name not in own]
+        {"feature": [selector, *own.values(), rate]}, [field for name, field in every.items() if name not in own]
     )
 
 

@@ -54,8 +54,8 @@ class TrainingSettings(Settings):
         1,
         ge=1,
         le=65536,
-        description="steps whose gradients are averaged for one update of the weights, which is then one of so many "
-        "times the batch size",
+        description="steps whose gradients are averaged for each update of the weights: the effective batch is that "
+        "many times the batch size",
     )
     # For runs that are to be compared: however many tracks they have, they learn for as long.
     steps_per_epoch: int | None = Field(
@@ -63,7 +63,7 @@ class TrainingSettings(Settings):
     )
     # To measure what fewer labels cost, and what helps against it.
     label_share: float = Field(
-        1.0, ge=0, le=1, description="share of each genre's train tracks that are learnt from, one at least"
+        1.0, ge=0, le=1, description="share of each genre's train tracks to learn from, at least one"
     )
     balanced: bool = Field(False, description="show each genre as often, however many tracks it has")
     # Off: they raise the probabilities of rare genres above their share of the tracks.
@@ -76,7 +76,9 @@ class TrainingSettings(Settings):
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
         "float32", description="of the network; spectrogram and logits stay float32"
     )
-    seed: int = Field(0, ge=0, le=10**9, description="of weights, split, crops and augmentation")
+    seed: int = Field(
+        0, ge=0, le=10**9, description="of what is drawn at random: weights, a new split, crops, augmentation"
+    )
     # Off, for it costs time: TensorFlow's deterministic kernels, and crops read one after the other.
     deterministic: bool = Field(
         False, description="same seed, same machine: same weights to the last bit (slower on a GPU or beyond the cache)"

@@ -1,16 +1,14 @@
 """Trainings on music without labels: the settings that each has beside those of a run, and those that it lacks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kgenre.core.errors import KgenreError
-from kgenre.core.settings import Applicable, Setting, Settings, fields_of
+from kgenre.core.settings import Applicable, Settings, fields_of
 from kgenre.training.applicable import SELECTORS, applicable
 
-OF_SONGS = (  # what `--data` is
-    "folder of audio, however deep; spectrograms:DIR or FILE.npz; or what `kgenre train` takes, whose genres are not "
-    "read"
-)
+AUDIO = "folder of audio, however deep"  # what `--data` may be
+COLLECTION = "or what `kgenre train` takes, whose genres are not read; required, unless --resume"
 
 
 @dataclass(frozen=True)
@@ -21,7 +19,7 @@ class Unlabelled:
     own: their class.
     defaults: {name: value} of a run's settings that it has otherwise than `kgenre train`.
     without: {name: why} of a run's settings that it does not have.
-    descriptions: {name: text for `--help`} of a run's settings that mean something else here.
+    descriptions: {name: text for `--help`} of a run's settings that mean something else here, `data` among them.
     """
 
     title: str
@@ -37,17 +35,12 @@ class Unlabelled:
 
     def applicable(self, file_values: dict, selected: dict) -> Applicable:
         """The settings that it has, for its flags and its `--help`; as `applicable` of a training."""
-        found = applicable({**self.defaults, **file_values}, selected)
-        sections, others = {}, list(found.others)
-        for title, settings in found.sections.items():
-            kept = [self._described(setting) for setting in settings if setting.name not in self.without]
-            others += [setting for setting in settings if setting.name in self.without]
-            if kept:
-                sections[title] = kept
-        return Applicable({self.title: list(fields_of(self.own).values()), **sections}, others)
-
-    def _described(self, setting: Setting) -> Setting:
-        return replace(setting, description=self.descriptions.get(setting.name, setting.description))
+        found = applicable({**self.defaults, **file_values}, selected).without(self.without)
+        changes = {name: {"description": text} for name, text in self.descriptions.items()}
+        changes["data"] |= {"default": None}  # a run's is the demo collection
+        return Applicable(
+            {self.title: list(fields_of(self.own).values()), **found.changed(changes).sections}, found.others
+        )
 
     def divided(self, given: dict) -> tuple[dict, dict]:
         """Given settings: those of the run, and its own.

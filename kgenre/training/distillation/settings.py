@@ -4,7 +4,7 @@ from pydantic import Field
 
 from kgenre.collections.settings import CollectionOptions
 from kgenre.core.settings import Settings
-from kgenre.training.unlabelled import OF_SONGS, Unlabelled
+from kgenre.training.unlabelled import AUDIO, COLLECTION, Unlabelled
 
 
 class DistillationSettings(Settings):
@@ -38,6 +38,7 @@ DEFAULTS = {"augment": (), "dropout": 0.0}
 # Those that it does not have, and why.
 WITHOUT = {
     **dict.fromkeys(CollectionOptions.model_fields, "is of tracks with genres, and a student needs none"),
+    "input": "is audio: a student hears it",
     "init": "is of `kgenre train`, which can begin with a student's weights",
     "label_share": "is of tracks with genres, and a student needs none",
     "balanced": "is of tracks with genres, and a student needs none",
@@ -47,7 +48,7 @@ WITHOUT = {
 }
 
 DESCRIPTIONS = {
-    "data": OF_SONGS,
+    "data": f"{AUDIO}; {COLLECTION}",
     "epochs": "epochs at most; fewer when the answers on valid come no nearer to the teacher's",
     "patience": "epochs without nearer answers on valid before it stops",
 }

@@ -8,7 +8,7 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.settings import Settings
 from kgenre.model.answer_settings import AnswerSettings
 from kgenre.training.settings import RunSettings
-from kgenre.training.unlabelled import OF_SONGS, Unlabelled
+from kgenre.training.unlabelled import AUDIO, COLLECTION, Unlabelled
 
 
 class PretrainingSettings(Settings):
@@ -42,7 +42,7 @@ WITHOUT = {
     "devices": "is of `kgenre train`: a song is told from the others of the whole batch, of which a device has a share",
 }
 DESCRIPTIONS = {
-    "data": OF_SONGS,
+    "data": f"{AUDIO}; spectrograms:DIR or FILE.npz; {COLLECTION}",
     "slice_overlap": "share that neighbouring slices of a track have in common where all of it is read",
     "epochs": "epochs at most; fewer when the pair accuracy on valid no longer rises",
     "patience": "epochs without a better pair accuracy on valid before it stops",

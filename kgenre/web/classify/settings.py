@@ -18,7 +18,9 @@ class ServeSettings(Settings):
     # than that is no song.
     max_decoded_mib: int = Field(4096, ge=1, le=1 << 20, description="largest size of a song when it is decoded, MiB")
     # Six songs of one impatient person, and two of another.
-    max_requests: int = Field(8, ge=1, le=1024, description="songs taken at once; further ones are told to come again")
+    max_requests: int = Field(
+        8, ge=1, le=1024, description="songs handled at once; further requests are asked to come later"
+    )
     # A telephone between two networks is silent for ten seconds.
     max_stall_seconds: float = Field(30.0, ge=0.1, le=3600, description="longest time that an upload may stand still")
     # An hour of FLAC at 96 kHz decodes and resamples in 20 s on one core.
