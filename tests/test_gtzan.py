@@ -293,7 +293,7 @@ def test_artists_of_csv_are_found_by_id_or_path(tmp_path, text, artists):
     assert told.lines[0].startswith(f"{music}: 2 of 5 tracks have an artist, from {tmp_path}/artists.csv")
     unused = {"b.00009": 2, "short": 1, "album": 0}
     others = next(count for mark, count in unused.items() if mark in text)
-    assert told.lines[0].endswith(f", which names {others} others" if others else "artists.csv")
+    assert told.lines[0].endswith(f", which lists {others} others" if others else "artists.csv")
     if "album" in text:
         assert rows["album"].tolist() == ["M", "", "", "L", ""]
 

@@ -1,7 +1,8 @@
 """The table of augmentations: what is changed at random in training, and where in the chain.
 
 To add one, declare it in a file of this folder (its settings, how it is built) and give it a line here. Flags,
-`--help`, the docs and the tests follow from the table. Those listed are applied in the table's order.
+`--help`, the docs and the tests follow from the table. Those listed are applied by place, within a place in the
+table's order.
 Importing this brings no Keras: the layers, in layers/, are imported when one is built.
 """
 

@@ -36,5 +36,7 @@ def adamw(settings: AdamWSettings, learning_rate, **options):
     return keras.optimizers.AdamW(learning_rate, weight_decay=settings.weight_decay, **options)
 
 
-ADAM = Optimizer(AdamSettings, adam, "steps that gradients of any size make equal", "Kingma and Ba 2015")
+ADAM = Optimizer(
+    AdamSettings, adam, "step sizes that do not depend on the scale of the gradients", "Kingma and Ba 2015"
+)
 ADAMW = Optimizer(AdamWSettings, adamw, "Adam with decoupled weight decay", "Loshchilov and Hutter 2019")
