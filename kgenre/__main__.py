@@ -29,7 +29,7 @@ COMMANDS = {
     "serve": "serve a page that classifies songs, with a JSON API",
     "datasets": "list, download and describe datasets; find duplicates in a collection",
     "recipes": "list the recipes: settings by name, one for each row that one of five projects published",
-    "tables": "print the tables of networks, features, augmentations, datasets and weights",
+    "tables": "print the tables of networks, features, augmentations, optimizers, datasets and weights",
     "default_network": "fit the network of the default model to published taggers",
     "default_head": "fit the genre head of the default model",
 }

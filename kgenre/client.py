@@ -2,7 +2,7 @@
 
     kgenre client http://localhost:8501/v1/models/genres SONG.mp3
     kgenre client http://localhost:8501/v1/models/genres/versions/2 ~/Music --out genres.csv
-    kgenre client grpc://localhost:8500/v1/models/genres/labels/stable 'albums/**/*.flac' --format json --slices
+    kgenre client grpc://localhost:8500/v1/models/genres/labels/stable 'albums/**/*.flac' --format jsonl --slices
 
 The server has what `kgenre export` wrote. Songs are decoded and cut into slices here; answers, output and exit status
 are those of `kgenre predict`. https and grpcs are encrypted. grpc needs `pip install 'kgenre[client]'`; it sends a

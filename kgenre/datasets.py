@@ -34,14 +34,14 @@ def main(argv=None) -> int:
     get = parser.add_argument_group("to download")
     get.add_argument("--to", type=Path, metavar="DIR", help="its folder (default: where --data NAME looks for it)")
     get.add_argument("--mirror", metavar="URL", help="URL of a folder that holds files of the same names")
-    get.add_argument("--sha", nargs="+", metavar="FILE=HEX", help="SHA-1, SHA-256 or MD5 of files of a mirror's own")
+    get.add_argument("--digest", nargs="+", metavar="FILE=HEX", help="SHA-1, SHA-256 or MD5 of files of a mirror's own")
     get.add_argument("--no-verify", action="store_true", help="do not check the digests and sizes of the files")
     look = parser.add_argument_group("to describe, and to find duplicates")
     look.add_argument("--out", type=Path, metavar="FILE", help="the page, .html, or the pairs of duplicates, .csv")
     cli.add_model_flag(look, "statistics for --describe, the default model for --duplicates")
     look.add_argument("--sample", type=int, metavar="N", help="tracks of --describe's map at most (default: 1000)")
     look.add_argument("--threshold", type=float, metavar="X", help="least match of duplicates (default: 0.75)")
-    look.add_argument("--keep", type=Path, metavar="DIR", help="folder of vectors (default: data/inspection)")
+    look.add_argument("--vectors", type=Path, metavar="DIR", help="folder of vectors (default: data/inspection)")
     cli.add_settings_flags(look, ReaderSettings, "workers", "decoder")
     cli.add_settings_flags(look, TrainingSettings, "seed")
     cli.add_collection_flags(look)
@@ -68,7 +68,7 @@ def _download(args: argparse.Namespace) -> int:
     from kgenre.collections.fetch import Source, fetch, parse_digests
 
     name, dataset, folder = dataset_and_folder(args.data, args.to)
-    source = Source(args.mirror, parse_digests(args.sha or [], dataset), not args.no_verify)
+    source = Source(args.mirror, parse_digests(args.digest or [], dataset), not args.no_verify)
     fetch(name, dataset, folder, source, cli.BarProgress())
     print(f"next: {next_command(name, dataset, folder)}")
     return 0
@@ -83,7 +83,7 @@ def _look(args: argparse.Namespace) -> int:
     # To look at what leaks is what this is for.
     options = cli.collection_options(args).model_copy(update={"allow_leak": True})
     collection = load_collection(args.data, seed=seed, progress=progress, options=options)
-    own = {"model": args.model and str(args.model), "keep": args.keep, "workers": reading.workers}
+    own = {"model": args.model and str(args.model), "keep": args.vectors, "workers": reading.workers}
     look = _describe if args.describe else _duplicates
     return look(collection, args, output, decoder=reading.decoder, progress=progress, **own)
 

@@ -9,7 +9,7 @@ WAV files (`wav_bytes`), and describes itself (`about`). Beside it lie models.co
 docker-compose.yml, which are written once and yours to change: `cd DIR && docker compose up` starts TF Serving and
 the web app. docs/serving.md has examples of requests.
 
-A .tflite file answers without TensorFlow: `waveform` float32 (1, clip_samples) -> `probabilities` (1, classes) and
+A .tflite file answers without TensorFlow: `waveform` float32 (1, slice_samples) -> `probabilities` (1, classes) and
 `embedding` (1, d). labels.txt and about.json are in it too, as in a zip archive.
 """
 

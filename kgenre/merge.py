@@ -18,7 +18,9 @@ from kgenre import cli
 
 def main(argv=None) -> int:
     parser = cli.make_parser("merge", __doc__)
-    parser.add_argument("parts", metavar="DIR", help="folder of parts, a path or URL: that of --parts, or .NAME.parts")
+    parser.add_argument(
+        "parts", metavar="DIR", help="folder of parts, a path or URL: that of --parts-folder, or .NAME.parts"
+    )
     parser.add_argument(
         "--out", required=True, type=Path, metavar="FILE|DIR", help="what to write, the --out of the command"
     )

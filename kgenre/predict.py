@@ -2,7 +2,7 @@
 
     kgenre predict SONG.mp3 --tags
     kgenre predict ~/Music --out genres.csv
-    kgenre predict --model models/RUN 'albums/**/*.flac' --format json --slices
+    kgenre predict --model models/RUN 'albums/**/*.flac' --format jsonl --slices
     kgenre predict --model models/SPECTROGRAM_RUN song.npy song.png tracks.npz#3
     kgenre predict --model genres.tflite SONG.mp3     # what `kgenre export --format litert` wrote
 

@@ -104,7 +104,7 @@ def saved_answer(path: Path) -> np.ndarray:
 
 
 def music(config: RunSettings) -> np.ndarray:
-    """Chords in noise 14 dB below them: float32 (examples, 1, clip_samples).
+    """Chords in noise 14 dB below them: float32 (examples, 1, slice_samples).
 
     The noise keeps every bin far from the floor under the decibels, where the gradient jumps, and from the
     zero of a root, where it has no bound.

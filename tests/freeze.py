@@ -90,7 +90,7 @@ def main() -> int:
         (export, ["--model", str(made / "run"), "--format", "litert", "--out", str(made / "model.tflite")]),
         (embed, ["--model", str(made / "run"), "--data", data, "--out", str(made / "embeddings.npz")]),
         (embed, ["--model", str(made / "run"), "--data", data, "--out", str(made / "embeddings.parquet")]),
-        (prepare, ["--data", data, "--to", str(made / "prepared"), "--sample-rate-hz", str(RATE)]),
+        (prepare, ["--data", data, "--out", str(made / "prepared"), "--sample-rate-hz", str(RATE)]),
         (train, ["--config", str(recipe), *SEVERAL, "--data", several, "--out", str(made / "several")]),
         (pretrain, ["--arch", "bbnn", "--feature", "logmel", "--sample-rate-hz", str(RATE), "--slice-seconds", "0.9",
                     "--n-mels", "32", "--hop-length", "128", "--epochs", "1", "--batch-size", "4", "--data", data,

@@ -41,7 +41,7 @@ def write_collection(folder: Path, n_tracks: int = 12, seconds: float = 6.0) -> 
 
 
 def start(data: Path, folder: Path, *options: str, **process) -> subprocess.Popen:
-    command = [sys.executable, "-c", COMMAND, "prepare", "--data", str(data), "--to", str(folder), *OPTIONS, *options]
+    command = [sys.executable, "-c", COMMAND, "prepare", "--data", str(data), "--out", str(folder), *OPTIONS, *options]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, **process
     )

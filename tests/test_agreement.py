@@ -142,11 +142,11 @@ def test_predict_of_a_sampled_track_says_so(model, tracks, tmp_path, capsys):
     assert [(rows[path]["slices"], rows[path]["note"]) for path in songs] == [("3", note), ("1", "")]
     assert predict.main([*options, *songs]) == 0
     assert f"  {note}\n" in capsys.readouterr().out
-    assert predict.main([*options, "--slices", "--format", "json", songs[0]]) == 0
+    assert predict.main([*options, "--slices", "--format", "jsonl", songs[0]]) == 0
     (row,) = map(json.loads, capsys.readouterr().out.splitlines())
     assert (row["slices"], row["note"]) == (3, note)
     assert [part["start"] for part in row["by_slice"]] == pytest.approx([6.583, 19.75, 32.917], abs=1e-3)
-    assert predict.main(["--model", str(model.path), "--slices-per-track", "all", "--format", "json", songs[0]]) == 0
+    assert predict.main(["--model", str(model.path), "--slices-per-track", "all", "--format", "jsonl", songs[0]]) == 0
     (row,) = map(json.loads, capsys.readouterr().out.splitlines())
     assert (row["slices"], row["note"]) == (80, "")
 

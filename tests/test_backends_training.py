@@ -152,7 +152,7 @@ def trained(collection, base, tmp_path_factory) -> dict[str, Path]:
     """
     folders, running, prepared = {}, {}, tmp_path_factory.mktemp("prepared") / "set"
     rate = ["--sample-rate-hz", str(TINY["sample_rate_hz"])]
-    assert prepare.main(["--data", str(collection / "manifest.csv"), "--to", str(prepared), *rate]) == 0
+    assert prepare.main(["--data", str(collection / "manifest.csv"), "--out", str(prepared), *rate]) == 0
     given = {**TRAINING, "data": str(prepared)}
     for backend in BACKENDS:
         if importlib.util.find_spec(backend) is None:

@@ -285,12 +285,12 @@ def test_run_with_unsure_below_says_so_in_each_format(unsure_run, capsys):
     capsys.readouterr()
     assert predict.main([song, *model]) == 0
     assert capsys.readouterr().out.startswith(f"{song}: unsure (")
-    assert predict.main([song, *model, "--format", "json"]) == 0
+    assert predict.main([song, *model, "--format", "jsonl"]) == 0
     assert json.loads(capsys.readouterr().out)["genre"] == "unsure"
     assert predict.main([song, *model, "--format", "csv"]) == 0
     (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert (row["genre"], row["genres"]) == ("unsure", "")
-    assert predict.main([song, *model, "--format", "json", "--unsure-below", "0.01"]) == 0
+    assert predict.main([song, *model, "--format", "jsonl", "--unsure-below", "0.01"]) == 0
     assert json.loads(capsys.readouterr().out)["genre"] in unsure_run.load_labels()
 
 

@@ -28,7 +28,7 @@ FACTS = {
     "keras": "3.15",
     "tensorflow": "2.21",
     "backends": ["jax 0.10"],
-    "decoders": "libsndfile 1.2",
+    "decoder_versions": "libsndfile 1.2",
     "bad_files": {},
 }
 

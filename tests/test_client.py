@@ -129,11 +129,11 @@ def records(path: Path) -> list[dict]:
 
 def test_client_answers_as_predict_does(url, exported, tracks, tmp_path, capsys):
     flags = [str(tracks), "--slices", "--out"]
-    assert predict.main(["--model", str(exported), *flags, str(tmp_path / "local.json")]) == 1
-    local = capsys.readouterr().err.replace("local.json", "")
-    assert client.main([url, *flags, str(tmp_path / "served.json")]) == 1
-    assert capsys.readouterr().err.replace("served.json", "") == local and "nan.wav: " in local
-    expected, found = records(tmp_path / "local.json"), records(tmp_path / "served.json")
+    assert predict.main(["--model", str(exported), *flags, str(tmp_path / "local.jsonl")]) == 1
+    local = capsys.readouterr().err.replace("local.jsonl", "")
+    assert client.main([url, *flags, str(tmp_path / "served.jsonl")]) == 1
+    assert capsys.readouterr().err.replace("served.jsonl", "") == local and "nan.wav: " in local
+    expected, found = records(tmp_path / "local.jsonl"), records(tmp_path / "served.jsonl")
     assert [Path(one["path"]).name for one in found] == [
         "long.mp3", "one slice.wav", "short.flac", "stereo.flac", "stereo.mp3", "stereo.ogg",
     ]  # fmt: skip
@@ -192,7 +192,7 @@ def test_client_grpc_flag_asks_by_grpc(grpc_url, tracks, capsys):
 # --- faults ---------------------------------------------------------------------------------------
 
 LEVEL = SliceSpec(8000, 8000, 4000)
-ABOUT = {**task_values(SINGLE), "sample_rate": 8000, "clip_samples": 8000, "hop_samples": 4000, "input": "waveform",
+ABOUT = {**task_values(SINGLE), "sample_rate": 8000, "slice_samples": 8000, "hop_samples": 4000, "input": "waveform",
          "weights_revision": "w1", "front_end_revision": "f1"}  # fmt: skip
 N_EMBEDDING = 3
 
@@ -259,7 +259,7 @@ def test_client_sends_a_song_in_parts_and_short_ones_together(server, tmp_path, 
     for name, seconds in (("long.wav", 12.0), ("a.wav", 1.0), ("b.wav", 0.7)):
         write_sound(tmp_path / name, music(seconds, 8000, 1), 8000)
     mib = 1.0 if server.url.startswith("http") else 0.25  # eight slices
-    assert client.main([server.url, str(tmp_path), "--max-message-mib", str(mib), "--format", "json"]) == 0
+    assert client.main([server.url, str(tmp_path), "--max-message-mib", str(mib), "--format", "jsonl"]) == 0
     assert [json.loads(line)["slices"] for line in capsys.readouterr().out.splitlines()] == [1, 1, 23]
     assert server.asked == ["about_rows"] + 4 * ["waveform_masked"] + ["about_rows"]  # 25 slices
 
@@ -297,7 +297,7 @@ def test_other_faults_are_not_asked_again(server, quick, status):
 
 
 def test_answer_that_does_not_come_in_time_ends_the_request(server):
-    model = TfServingModel(server.url, ClientSettings(timeout=0.3))
+    model = TfServingModel(server.url, ClientSettings(timeout_seconds=0.3))
     server.stall, began = 2.0, time.monotonic()
     with pytest.raises(KgenreError, match="DEADLINE_EXCEEDED, no answer within 0.3 s. Allow it more time"):
         model(noise(1))
@@ -305,7 +305,7 @@ def test_answer_that_does_not_come_in_time_ends_the_request(server):
 
 
 def test_retries_end_with_the_time_of_the_request(server):
-    model = TfServingModel(server.url, ClientSettings(timeout=1.0))
+    model = TfServingModel(server.url, ClientSettings(timeout_seconds=1.0))
     server.faults[:], began = 9 * [503], time.monotonic()
     with pytest.raises(KgenreError, match="UNAVAILABLE"):
         model(noise(1))
@@ -331,7 +331,7 @@ def test_rest_answer_that_drips_is_late():
         began = time.monotonic()
         with pytest.raises(KgenreError, match="DEADLINE_EXCEEDED"):
             TfServingModel(
-                f"http://127.0.0.1:{listening.getsockname()[1]}/v1/models/genres", ClientSettings(timeout=0.5)
+                f"http://127.0.0.1:{listening.getsockname()[1]}/v1/models/genres", ClientSettings(timeout_seconds=0.5)
             )
         assert time.monotonic() - began < 2.0
 
@@ -360,8 +360,8 @@ def test_server_that_is_away_is_named(kind, quick):
 
 
 def test_model_that_kgenre_did_not_export_is_refused(server, monkeypatch):
-    monkeypatch.delitem(ABOUT, "clip_samples")
-    with pytest.raises(KgenreError, match="not a model that kgenre exported: it does not tell 'clip_samples'"):
+    monkeypatch.delitem(ABOUT, "slice_samples")
+    with pytest.raises(KgenreError, match="not a model that kgenre exported: it does not tell 'slice_samples'"):
         TfServingModel(server.url)
     server.answer = lambda signature, inputs: level_answers("half_plus_two", inputs)
     with pytest.raises(KgenreError, match="not a model that kgenre exported .*half_plus_two"):
@@ -391,7 +391,7 @@ def test_message_larger_than_the_server_takes_is_told():
 
 
 def test_client_of_a_model_of_spectrograms_sends_these(server, tmp_path, capsys):
-    about = {**ABOUT, "sample_rate": 4.0, "clip_samples": 32, "hop_samples": 24, "bins": 12, "input": "spectrogram"}
+    about = {**ABOUT, "sample_rate": 4.0, "slice_samples": 32, "hop_samples": 24, "bins": 12, "input": "spectrogram"}
     server.answer = lambda signature, inputs: (
         {name: np.array([value]) for name, value in about.items()}
         if signature == "about_rows"
@@ -399,7 +399,7 @@ def test_client_of_a_model_of_spectrograms_sends_these(server, tmp_path, capsys)
     )
     frames = np.random.default_rng(0).uniform(0, 1, (77, 12)).astype("float32")
     np.save(tmp_path / "song.npy", frames.T)  # bins first, as the reader takes arrays
-    assert client.main([server.url, str(tmp_path / "song.npy"), "--format", "json"]) == 0
+    assert client.main([server.url, str(tmp_path / "song.npy"), "--format", "jsonl"]) == 0
     found = json.loads(capsys.readouterr().out)
     starts = (0, 24, 45)
     means = np.mean([frames[start : start + 32, : len(LABELS)].mean(axis=0) for start in starts], axis=0)

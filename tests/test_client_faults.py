@@ -64,7 +64,7 @@ def test_rest_answer_that_drips_is_late_and_its_connection_is_cut(first, piece):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         threading.Thread(target=drip, args=(listening,), daemon=True).start()
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1/models/genres"
-        transport = open_transport(url, ClientSettings(timeout=0.5))
+        transport = open_transport(url, ClientSettings(timeout_seconds=0.5))
         began = time.monotonic()
         with pytest.raises(KgenreError, match="DEADLINE_EXCEEDED, no answer within 0.5 s"):
             transport.ask("about_rows", {"row": np.zeros(1, "int32")})
@@ -166,7 +166,7 @@ def test_login_of_an_address_is_sent_by_rest_and_never_shown(capsys):
 
 
 @pytest.mark.parametrize("values", [
-    {"sample_rate": "x"}, {"clip_samples": 0}, {"clip_samples": 1 << 40}, {"labels": [1, 2]}, {"labels": ["a", "a"]},
+    {"sample_rate": "x"}, {"slice_samples": 0}, {"slice_samples": 1 << 40}, {"labels": [1, 2]}, {"labels": ["a", "a"]},
     {"labels": "abc"}, {"input": "picture"}, {"task": 5}, {"bins": 12}, {"thresholds": [0.5]}, {"hop_samples": 0.5},
 ], ids=str)  # fmt: skip
 def test_model_that_describes_itself_wrongly_is_refused_in_one_line(server, monkeypatch, values):

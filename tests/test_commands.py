@@ -117,7 +117,7 @@ def test_predict_answers_for_good_files_and_lists_bad_ones(run, collection, tmp_
     soundfile.write(folder / "silence.wav", np.zeros(RATE), RATE)
     soundfile.write(folder / "one.wav", np.ones(1) * 0.5, RATE)
     soundfile.write(folder / "nan.wav", np.full(RATE, np.nan, "float32"), RATE, subtype="FLOAT")
-    assert predict.main(["--model", str(run.folder), str(folder), "--format", "json", "--slices"]) == 1
+    assert predict.main(["--model", str(run.folder), str(folder), "--format", "jsonl", "--slices"]) == 1
     out, err = capsys.readouterr()
     failed = {Path(line.split(": ")[1]).name for line in err.splitlines() if line.startswith("failed: ")}
     assert failed == {"empty.mp3", "text.mp3", "silence.wav", "one.wav", "nan.wav"}

@@ -107,6 +107,11 @@ def test_folder_of_other_settings_is_refused_and_more_rows_are_not(tmp_path):
     keep_settings(first, tmp_path)
     keep_settings(grid_rows({}, {"data": "demo", "epochs": 2}, ["convpool", "bandattn"], [], ["knn"], [], 3), tmp_path)
     keep_settings(grid_rows({}, {"data": "demo", "epochs": 2, "workers": 1}, ["convpool"], [], [], [], 1), tmp_path)
+    file = first[0].settings_file(tmp_path)
+    held = json.loads(file.read_text())
+    file.write_text(json.dumps({name: value for name, value in held.items() if name != "accumulate"}))
+    keep_settings(first, tmp_path)  # an earlier version may not have had the setting
+    assert json.loads(file.read_text()).keys() == held.keys()
     first[0].folder(tmp_path).mkdir()  # before, it may be given other epochs
     with pytest.raises(KgenreError, match="holds convpool-logmel-seed-0 of other settings. Received: epochs=3, begun"):
         keep_settings(grid_rows({}, {"data": "demo", "epochs": 3}, ["convpool"], [], [], [], 1), tmp_path)

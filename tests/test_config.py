@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kgenre import cli
-from kgenre.__main__ import COMMANDS, main
+from kgenre.__main__ import COMMANDS, command_module, main
 from kgenre.archs import ARCHS
 from kgenre.augment import AUGMENTS
 from kgenre.core.errors import KgenreError
@@ -393,6 +393,13 @@ def test_faulty_flags_exit_with_2(arguments, capsys):
         parsed(*arguments)
     assert caught.value.code == 2
     assert f"argument {arguments[-1 if '=' in arguments[-1] else -2].split('=')[0]}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_abbreviated_help_is_refused(name, capsys):
+    with pytest.raises(SystemExit) as caught:
+        command_module(name).main(["--hel"])
+    assert caught.value.code == 2 and not capsys.readouterr().out
 
 
 def test_abbreviated_flag_is_refused(capsys):

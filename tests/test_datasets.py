@@ -57,7 +57,7 @@ def digests(archives, *names: str) -> list[str]:
 
 
 def command(server, archives, *more: str, name: str = "fma_small", shas=NAMES) -> list[str]:
-    return [name, "--download", "--mirror", f"{server.url}/fma/", "--sha", *digests(archives, *shas), *more]
+    return [name, "--download", "--mirror", f"{server.url}/fma/", "--digest", *digests(archives, *shas), *more]
 
 
 def fails(arguments, capsys) -> str:
@@ -149,7 +149,10 @@ def test_description_says_what_to_type_next(tmp_path):
         ),
         (["--download"], "--download needs a name: kgenre datasets NAME --download. `kgenre datasets` lists them."),
         (["fma_small", "--to", "x"], "--to applies to --download. Received: --to x. Leave it out."),
-        (["fma_small", "--sha", "a=b", "c=d"], "--sha applies to --download. Received: --sha a=b c=d. Leave it out."),
+        (
+            ["fma_small", "--digest", "a=b", "c=d"],
+            "--digest applies to --download. Received: --digest a=b c=d. Leave it out.",
+        ),
         (["fma_small", "--no-verify"], "--no-verify applies to --download. Received: --no-verify. Leave it out."),
         (["fma_small", "--out", "x.csv"], "--out applies to --describe and --duplicates. Received: --out x.csv. "),
         (["demo", "--download"], "demo: has nothing to download. Type `kgenre datasets demo` for how."),
@@ -157,9 +160,15 @@ def test_description_says_what_to_type_next(tmp_path):
             ["fma_small", "--download", "--mirror", "host/x"],
             "`--mirror` takes the URL of a folder",
         ),
-        (["fma_small", "--download", "--sha", "fma_small.zip=12"], "`--sha` takes FILE=HEX, with 40 digits of a SHA-1"),
-        (["fma_small", "--download", "--sha", "ab" * 20], "`--sha` takes FILE=HEX, with 40 digits of a SHA-1"),
-        (["fma_small", "--download", "--sha", "a.zip=" + "ab" * 20], "`--sha`: unknown file 'a.zip'. Known: fma_metad"),
+        (
+            ["fma_small", "--download", "--digest", "fma_small.zip=12"],
+            "`--digest` takes FILE=HEX, with 40 digits of a SHA-1",
+        ),
+        (["fma_small", "--download", "--digest", "ab" * 20], "`--digest` takes FILE=HEX, with 40 digits of a SHA-1"),
+        (
+            ["fma_small", "--download", "--digest", "a.zip=" + "ab" * 20],
+            "`--digest`: unknown file 'a.zip'. Known: fma_metad",
+        ),
     ],
 )
 def test_wrong_flags_are_one_line(arguments, message, capsys):
@@ -234,7 +243,7 @@ def test_declared_digests_are_checked_of_a_mirror(server, capsys):
     text = fails(["fma_small", "--download", "--mirror", f"{server.url}/fma"], capsys)
     assert text.startswith(f"{server.url}/fma/fma_metadata.zip: not the published file: its size must be 358412441 ")
     assert contents(Path("data/fma")) == {}
-    shas = ["--sha", "fma_metadata.zip=" + "0" * 64]
+    shas = ["--digest", "fma_metadata.zip=" + "0" * 64]
     text = fails(["fma_small", "--download", "--mirror", f"{server.url}/fma", *shas], capsys)
     assert "its sha256 must begin with 000000000000. Received: " in text and contents(Path("data/fma")) == {}
 

@@ -161,7 +161,7 @@ def test_agreement_is_told_by_kind_and_tag(student):
 def test_student_predicts_embeds_and_exports(student, music, tmp_path, capsys):
     run, _ = student
     song = start.read_renditions(run)["track"].iloc[0]
-    assert predict.main(["--model", str(run.folder), song, "--format", "json"]) == 0
+    assert predict.main(["--model", str(run.folder), song, "--format", "jsonl"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert set(told["probabilities"]) == set(TAGS) and told["task"] == "multi"
     out = tmp_path / "vectors.npz"

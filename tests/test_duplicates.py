@@ -74,7 +74,7 @@ def level_model(monkeypatch) -> LevelModel:
 
 def searched(data: str, folder: Path, *flags: str) -> tuple[int, pd.DataFrame]:
     out = folder / "pairs.csv"
-    code = datasets.main([data, "--duplicates", "--keep", str(folder), "--out", str(out), "--workers", "1", *flags])
+    code = datasets.main([data, "--duplicates", "--vectors", str(folder), "--out", str(out), "--workers", "1", *flags])
     return code, pd.read_csv(out)
 
 
@@ -137,7 +137,7 @@ def test_duplicates_among_different_songs_are_none(collection, level_model, tmp_
 
 def test_duplicates_stopped_and_repeated_embed_only_what_is_missing(collection, level_model, tmp_path, capsys):
     level_model.stops_at = 2
-    arguments = [str(collection / "manifest.csv"), "--duplicates", "--keep", str(tmp_path), "--workers", "1"]
+    arguments = [str(collection / "manifest.csv"), "--duplicates", "--vectors", str(tmp_path), "--workers", "1"]
     assert datasets.main(arguments) == 130
     level_model.stops_at, before = None, sum(level_model.analysed)
     assert datasets.main(arguments) == 0

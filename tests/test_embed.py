@@ -89,7 +89,7 @@ def test_embed_of_songs_writes_the_outputs_of_each_slice(run, manifest, suffix):
     assert sorted(table.index) == ["a", "b", "c", "d", "e"]
     assert table.loc["e", ["genre", "split", "artist"]].tolist() == ["jazz", "test", "E"]
     assert read.header["model"] == "level" and read.header["identity"] == "one"
-    assert read.header["config"]["hop_samples"] == RATE // 2 and "soxr" in read.header["decoder"]
+    assert read.header["config"]["hop_samples"] == RATE // 2 and "soxr" in read.header["decoder_versions"]
     row = 0
     for track, path in enumerate(read.table["path"]):
         samples = decode(path, RATE).samples

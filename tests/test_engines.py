@@ -155,7 +155,7 @@ def test_damaged_part_is_named_and_computed_again(place, damage):
 
 def test_parts_of_other_settings_are_refused(place):
     compute(Squares(place[1]), ITEMS, place[0], EngineSettings(part="1/2"))
-    with pytest.raises(KgenreError, match="holds parts with version=1, now 2. Name another folder with --parts"):
+    with pytest.raises(KgenreError, match="holds parts with version=1, now 2. Name another folder with --parts-folder"):
         compute(Squares(place[1], version=2), ITEMS, place[0], EngineSettings())
 
 
@@ -315,7 +315,7 @@ def test_embeddings_of_parts_are_those_of_one_run(songs, tmp_path, capsys):
     assert run(embed, songs, "--out", tmp_path / "whole.npz") == 1
     out, parts = tmp_path / "out.npz", tmp_path / "elsewhere"
     for k in (2, 1):
-        run(embed, songs, "--out", out, "--part", f"{k}/2", "--parts", parts)
+        run(embed, songs, "--out", out, "--part", f"{k}/2", "--parts-folder", parts)
     assert run(merge, parts, "--out", out) == 1
     one, other = read_embeddings(tmp_path / "whole.npz"), read_embeddings(out)
     pd.testing.assert_frame_equal(one.table, other.table)

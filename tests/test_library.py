@@ -159,9 +159,11 @@ def test_library_other_file_or_version_is_refused(tmp_path):
         Library(tmp_path / "foreign.sqlite")
     Library(tmp_path / "new.sqlite").close()
     newer = sqlite3.connect(tmp_path / "new.sqlite")
-    for version in (1, FIRST_VERSION - 1, FIRST_VERSION + len(MIGRATIONS)):
+    words = {version: f"tables of version {version}, which no released" for version in (1, FIRST_VERSION - 1)}
+    words[FIRST_VERSION + len(MIGRATIONS)] = "made by a newer kgenre .*Update kgenre, or name another file"
+    for version, text in words.items():
         newer.execute(f"PRAGMA user_version = {version}")
-        with pytest.raises(KgenreError, match=f"made by another version of kgenre .tables of version {version};"):
+        with pytest.raises(KgenreError, match=text):
             Library(tmp_path / "new.sqlite")
     newer.close()
     with pytest.raises(KgenreError, match="no such library"):

@@ -367,7 +367,7 @@ def test_thresholds_of_a_run_are_those_that_its_model_needs_on_valid(run):
 
 
 def test_predict_shows_all_genres_at_or_above_their_threshold(run, songs, capsys):
-    assert predict.main(["--model", str(run), str(songs / "0.wav"), "--format", "json", "--slices"]) == 0
+    assert predict.main(["--model", str(run), str(songs / "0.wav"), "--format", "jsonl", "--slices"]) == 0
     record = json.loads(capsys.readouterr().out)
     task = Run(run).load_task()
     above = {name for name, t in zip(task.labels, task.thresholds) if record["probabilities"][name] >= t - 1e-6}

@@ -8,7 +8,7 @@ import pytest
 from kgenre.cli.output import ENDINGS, Output, add_output_flags, read_output
 from kgenre.core.errors import KgenreError
 
-FORMATS = ("m3u8", "csv", "json")
+FORMATS = ("m3u8", "csv", "jsonl")
 
 
 def read(*flags: str) -> Output:
@@ -22,14 +22,14 @@ def read(*flags: str) -> Output:
     ("flags", "format"),
     [
         ([], "m3u8"),
-        (["--format", "json"], "json"),
+        (["--format", "jsonl"], "jsonl"),
         (["--out", "{folder}/a.csv"], "csv"),
         (["--out", "{folder}/A.CSV"], "csv"),
         (["--out", "{folder}/a.m3u"], "m3u8"),
         (["--out", "{folder}/a"], "m3u8"),
         (["--out", "{folder}/a", "--format", "csv"], "csv"),
         (["--out", "{folder}/a.txt", "--format", "csv"], "csv"),
-        (["--out", "{folder}/a.json", "--format", "json"], "json"),
+        (["--out", "{folder}/a.jsonl", "--format", "jsonl"], "jsonl"),
     ],
     ids=str,
 )
@@ -41,8 +41,8 @@ def test_read_output_format_is_that_of_the_flag_or_the_ending(flags, format, tmp
 @pytest.mark.parametrize(
     ("flags", "rule"),
     [
-        (["--out", "{folder}/a.png"], "a.png: the file's name must end in .m3u8 or .csv or .json. Received: .png."),
-        (["--out", "{folder}/a.csv", "--format", "json"], "must agree. Received: --format json, "),
+        (["--out", "{folder}/a.png"], "a.png: the file's name must end in .m3u8 or .csv or .jsonl. Received: .png."),
+        (["--out", "{folder}/a.csv", "--format", "jsonl"], "must agree. Received: --format jsonl, "),
         (["--out", "{folder}/no/a.csv"], "no such folder"),
         (["--out", "{folder}"], "is a folder"),
     ],

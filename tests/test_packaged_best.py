@@ -188,7 +188,7 @@ def test_tags_of_drawn_weights_are_the_mean_logits_of_the_members(cached):
 
 @pytest.mark.soak
 def test_commands_with_drawn_weights_answer_from_the_cache(cached, song, tmp_path, capsys):
-    assert predict.main([song, "--model", "best", "--format", "json", "--tags"]) == 0
+    assert predict.main([song, "--model", "best", "--format", "jsonl", "--tags"]) == 0
     row = json.loads(capsys.readouterr().out)
     assert sorted(row["probabilities"]) == GENRES and row["slices"] == 2
     assert set(row["tags"]) == set(MODEL.tag_layer().labels) and {"female vocalists", "piano", "happy"} <= set(

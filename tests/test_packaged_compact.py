@@ -60,7 +60,7 @@ def test_files_of_the_model_match_its_card():
 
 
 def test_predict_offline_writes_genres_and_tags(offline, song, capsys):
-    assert predict.main([str(song), "--format", "json", "--tags"]) == 0
+    assert predict.main([str(song), "--format", "jsonl", "--tags"]) == 0
     row = json.loads(capsys.readouterr().out)
     assert sorted(row["probabilities"]) == GENRES
     assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)

@@ -83,7 +83,7 @@ def test_model_equals_head_on_reference_forward_pass(exported):
 
 
 def test_predict_with_musicnn(ready, song, capsys):
-    assert predict.main([str(song), "--model", "musicnn", "--format", "json", "--tags"]) == 0
+    assert predict.main([str(song), "--model", "musicnn", "--format", "jsonl", "--tags"]) == 0
     row = json.loads(capsys.readouterr().out)
     assert sorted(row["probabilities"]) == GENRES and row["slices"] == 4
     assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)

@@ -194,6 +194,16 @@ def test_undo_restores_backups_in_turn_and_keeps_failed_ones(scanned, tmp_path):
         undo(scanned)
 
 
+def test_undo_finds_backup_of_library_that_was_named_from_another_folder(scanned, tmp_path, monkeypatch):
+    song = tmp_path / "music" / "b.flac"
+    before, track = read_genres(song), scanned.id_of(song)
+    monkeypatch.chdir(scanned.path.parent)
+    with Library(Path(scanned.path.name)) as named_from_here:
+        write(named_from_here, plan(named_from_here, {track: ["First"]}).changes)
+    monkeypatch.chdir("/")
+    assert read_genres(song) == ["First"] and len(undo(scanned).changes) == 1 and read_genres(song) == before
+
+
 def test_undo_after_interrupted_writing_restores_tags(scanned, tmp_path, monkeypatch):
     folder, names = tmp_path / "music", ("a.mp3", "b.flac", "c.ogg")
     before = {name: read_genres(folder / name) for name in names}

@@ -72,7 +72,7 @@ def test_read_predictions_of_other_labels_is_refused(tmp_path):
         read_predictions(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", ",".join(COLUMNS) + ",rock\nx,rock,rock,test,,,1,loud\n"])
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", ",".join(COLUMNS) + ",genre:rock\nx,rock,rock,test,,,1,loud\n"])
 def test_read_probabilities_of_unreadable_file_names_it(text, tmp_path):
     (tmp_path / "p.csv").write_text(text)
     with pytest.raises(KgenreError, match=r"p.csv: not a readable file of predictions \("):

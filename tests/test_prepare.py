@@ -83,7 +83,7 @@ def copy(peace, tmp_path) -> Path:
 def test_manifest_index_and_left_out_tell_what_is_there(data, peace):
     manifest = json.loads((peace / "manifest.json").read_text())
     assert manifest["tracks"] == 13 and manifest["files"] == 14 and manifest["left_out"] == 1
-    assert manifest["settings"]["sample_rate_hz"] == RATE and "libsndfile" in manifest["decoders"]
+    assert manifest["settings"]["sample_rate_hz"] == RATE and "libsndfile" in manifest["decoder_versions"][0]
     assert manifest["protocol"] == "split given by the manifest" and manifest["splits"]["train"] == 9
     assert len(manifest["shards"]) == 4
     table = pd.read_csv(peace / "tracks.csv", keep_default_na=False)
@@ -112,7 +112,7 @@ def test_set_can_be_moved(peace, tmp_path):
 
 
 def test_made_split_stays_and_another_can_be_made(tmp_path, collection):
-    assert prepare("--data", collection / "manifest.csv", "--to", tmp_path / "set", "--seed", "3") == 0
+    assert prepare("--data", collection / "manifest.csv", "--out", tmp_path / "set", "--seed", "3") == 0
     made = load_collection(str(collection / "manifest.csv"), seed=3)
     held = load_collection(str(tmp_path / "set"), seed=0)
     assert list(held.table["split"]) == list(made.table["split"]) and held.protocol == made.protocol
@@ -133,7 +133,7 @@ def test_parts_of_files_are_parts_of_their_track(tmp_path, data):
     (tmp_path / "parts.csv").write_text("\n".join(rows) + "\n")
     frame = pd.DataFrame([row.rsplit(",", 2) for row in rows[1:]], columns=["path", "genre", "split"])
     frame.to_csv(tmp_path / "parts.csv", index=False)
-    assert prepare("--data", tmp_path / "parts.csv", "--to", tmp_path / "set", "--allow-leak") == 0
+    assert prepare("--data", tmp_path / "parts.csv", "--out", tmp_path / "set", "--allow-leak") == 0
     held = load_collection(str(tmp_path / "set"), options=CollectionOptions(allow_leak=True)).table
     made = load_collection(str(tmp_path / "parts.csv"), options=CollectionOptions(allow_leak=True)).table
     assert json.loads((tmp_path / "set" / "manifest.json").read_text())["shards"][0]["tracks"] == 4
@@ -149,7 +149,7 @@ def test_two_songs_of_one_name_are_not_one_recording(tmp_path, data):
             folder = tmp_path / "music" / genre / f"{genre}{album}"
             folder.mkdir(parents=True)
             shutil.copy(data.parent / name, folder / f"01 - Intro{Path(name).suffix}")
-    assert prepare("--data", tmp_path / "music", "--to", tmp_path / "set") == 0
+    assert prepare("--data", tmp_path / "music", "--out", tmp_path / "set") == 0
     table = load_collection(str(tmp_path / "set"), options=CollectionOptions(allow_leak=True)).table
     assert set(table["track_id"]) == {f"{name}/01 - Intro" for name in ("ax", "ay", "bx", "by")}
 
@@ -163,7 +163,7 @@ def test_copies_on_two_sides_leak_in_a_set_as_in_files(tmp_path, data):
         shutil.copy(data.parent / name, tmp_path / "music" / f"{number}.flac")
         rows.append(f"{number}.flac,{GENRES[number // 2]},{split},id {number}")
     (tmp_path / "music" / "m.csv").write_text("\n".join(rows) + "\n")
-    assert prepare("--data", tmp_path / "music" / "m.csv", "--to", tmp_path / "set", "--allow-leak") == 0
+    assert prepare("--data", tmp_path / "music" / "m.csv", "--out", tmp_path / "set", "--allow-leak") == 0
     assert "two sides: the same audio" in _load_fault(tmp_path / "set")
     leaky = load_collection(str(tmp_path / "set"), options=CollectionOptions(allow_leak=True)).leaky
     assert leaky.startswith("the split has tracks on two sides: the same audio, as ")
@@ -171,13 +171,13 @@ def test_copies_on_two_sides_leak_in_a_set_as_in_files(tmp_path, data):
 
 # Resuming
 def test_one_process_and_two_write_equal_bytes(data, peace, tmp_path):
-    assert prepare("--data", data, "--to", tmp_path / "set", *OPTIONS) == 0
+    assert prepare("--data", data, "--out", tmp_path / "set", *OPTIONS) == 0
     assert contents(tmp_path / "set") == contents(peace)
 
 
 def test_repeated_command_touches_no_shard(copy, capsys):
     before = {path.name: path.stat().st_mtime_ns for path in copy.glob("shard-*")}
-    assert prepare("--to", copy, "--max-bad-share", "0.5") == 0
+    assert prepare("--out", copy, "--max-bad-share", "0.5") == 0
     assert {path.name: path.stat().st_mtime_ns for path in copy.glob("shard-*")} == before
     assert "13 tracks" in capsys.readouterr().out
 
@@ -201,7 +201,7 @@ def test_kill_between_two_shards_leaves_the_first_as_it_is(data, peace, tmp_path
     assert 2 <= len(done) < 5
     times = {path: path.stat().st_mtime_ns for path in done}
     assert "not finished" in _load_fault(folder)
-    assert prepare("--to", folder, "--max-bad-share", "0.5") == 0
+    assert prepare("--out", folder, "--max-bad-share", "0.5") == 0
     assert {path: path.stat().st_mtime_ns for path in done} == times and contents(folder) == contents(peace)
 
 
@@ -219,22 +219,32 @@ def test_missing_or_cut_shard_is_named_and_written_again_alone(copy, peace, dama
         os.truncate(file, 1000)
     else:
         file.unlink()
-    assert f"{file}: " in _load_fault(copy) and f"`kgenre prepare --to {copy}`" in _load_fault(copy)
+    assert f"{file}: " in _load_fault(copy) and f"`kgenre prepare --out {copy}`" in _load_fault(copy)
     before = {path: path.stat().st_mtime_ns for path in copy.glob("*.shard") if path != file}
-    assert prepare("--to", copy, "--max-bad-share", "0.5") == 0
+    assert prepare("--out", copy, "--max-bad-share", "0.5") == 0
     assert contents(copy) == contents(peace)
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+def test_set_that_another_version_of_the_decoder_began_is_finished_and_tells_both(copy):
+    shards = sorted(copy.glob("*.shard"))
+    facts = json.loads(shards[0].with_suffix(".json").read_text())
+    shards[0].with_suffix(".json").write_text(json.dumps({**facts, "decoder_versions": "libsndfile 0.1"}))
+    shards[1].unlink()
+    assert prepare("--out", copy) == 0
+    versions = json.loads((copy / "manifest.json").read_text())["decoder_versions"]
+    assert len(versions) == 2 and versions[0] == "libsndfile 0.1" and versions[1].startswith("libsndfile 1.")
+
+
 def test_verify_writes_a_damaged_shard_again(copy, peace, capsys):
     flip(copy / "shard-00002.shard", 12345)
-    assert prepare("--to", copy, "--max-bad-share", "0.5") == 0
+    assert prepare("--out", copy, "--max-bad-share", "0.5") == 0
     assert contents(copy) != contents(peace)  # its size does not tell
-    assert prepare("--to", copy, "--max-bad-share", "0.5", "--verify") == 0
+    assert prepare("--out", copy, "--max-bad-share", "0.5", "--verify") == 0
     said = capsys.readouterr().out
     assert "shard-00002.shard is damaged" in said and "written again: shard-00002.shard\n" in said
     assert "--verify" not in said
-    assert prepare("--to", copy, "--verify") == 0
+    assert prepare("--out", copy, "--verify") == 0
     assert "shards that are there are whole" in capsys.readouterr().out
     found = contents(copy)
     found.pop("verified.json")
@@ -246,7 +256,7 @@ def test_parts_and_their_merge_write_the_bytes_of_one_run(data, peace, tmp_path,
     folder = tmp_path / "set"
     for part in ("1/2", "2/2"):
         assert not (folder / "manifest.json").exists()
-        assert prepare("--data", data, "--to", folder, *OPTIONS, "--part", part) == 0
+        assert prepare("--data", data, "--out", folder, *OPTIONS, "--part", part) == 0
     *_, left, following = capsys.readouterr().out.splitlines()
     assert left == f"part 2 of 2: 2 shards, in {tmp_path}/.set.parts"
     command = f"kgenre merge {tmp_path}/.set.parts --out {folder}"
@@ -260,7 +270,7 @@ def test_parts_and_their_merge_write_the_bytes_of_one_run(data, peace, tmp_path,
 
 
 def test_part_whose_shard_was_removed_writes_it_again(data, peace, tmp_path):
-    folder, command = tmp_path / "set", ("--data", data, "--to", tmp_path / "set", *OPTIONS, "--part", "1/2")
+    folder, command = tmp_path / "set", ("--data", data, "--out", tmp_path / "set", *OPTIONS, "--part", "1/2")
     assert prepare(*command) == 0
     first, *others = sorted(folder.glob("*.shard"))
     first.unlink()
@@ -274,19 +284,19 @@ def test_parts_share_the_folder_with_each_other_and_not_with_a_whole_run(data, t
     folder = tmp_path / "set"
     folder.mkdir()
     with locked(folder / ".lock", "busy", shared=True):
-        assert prepare("--data", data, "--to", folder, *OPTIONS, "--part", "1/2") == 0
-        assert "another `kgenre prepare` writes into it" in refusal(capsys, "--to", folder, "--max-bad-share", "0.5")
+        assert prepare("--data", data, "--out", folder, *OPTIONS, "--part", "1/2") == 0
+        assert "another `kgenre prepare` writes into it" in refusal(capsys, "--out", folder, "--max-bad-share", "0.5")
 
 
 def test_parts_are_removed_by_to_alone_and_a_part_without_shards_says_nothing_of_the_others(plain, tmp_path, capsys):
-    command = ("--data", plain / "m.csv", "--to", tmp_path / "set", *PLAIN)
+    command = ("--data", plain / "m.csv", "--out", tmp_path / "set", *PLAIN)
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / ".part-99-plan.json").write_text("{")  # of a writer that was killed
     assert prepare(*command, "--part", "5/5") == 0
     assert capsys.readouterr().out == f"part 5 of 5: 0 shards, in {tmp_path}/.set.parts\n"
     for part in ("1/2", "2/2"):
         assert prepare(*command, "--part", part) == 0
-    assert (tmp_path / ".set.parts").is_dir() and prepare("--to", tmp_path / "set") == 0
+    assert (tmp_path / ".set.parts").is_dir() and prepare("--out", tmp_path / "set") == 0
     assert os.listdir(tmp_path) == ["set"] and not list((tmp_path / "set").glob(".*"))
 
 
@@ -319,48 +329,48 @@ def at_shard(monkeypatch, number: int, change) -> None:
 def test_disk_that_goes_away_leaves_the_other_shards_to_be_written(plain, tmp_path, capsys, monkeypatch):
     folder, away = tmp_path / "set", plain.with_name("away")
     at_shard(monkeypatch, 2, lambda: plain.rename(away))
-    said = refusal(capsys, "--data", plain / "m.csv", "--to", folder, *PLAIN, "--max-bad-share", "0.9")
+    said = refusal(capsys, "--data", plain / "m.csv", "--out", folder, *PLAIN, "--max-bad-share", "0.9")
     assert f"{plain}/2.wav: has changed since the set was begun, or is gone." in said
     assert len(list(folder.glob("*.shard"))) == 2
     away.rename(plain)
     monkeypatch.undo()
-    assert prepare("--to", folder) == 0 and len(load_collection(str(folder)).table) == 4
+    assert prepare("--out", folder) == 0 and len(load_collection(str(folder)).table) == 4
     assert not (folder / "left_out.csv").exists()
 
 
 def test_file_that_changes_while_it_is_prepared_is_not_in_the_set(plain, tmp_path, capsys, monkeypatch):
     at_shard(monkeypatch, 3, lambda: write_sound(plain / "3.wav", music(9.0, 8000, 1, seed=9), 8000))
-    said = refusal(capsys, "--data", plain / "m.csv", "--to", tmp_path / "set", *PLAIN)
+    said = refusal(capsys, "--data", plain / "m.csv", "--out", tmp_path / "set", *PLAIN)
     assert "3.wav: has changed since the set was begun" in said
-    assert "1 changed of 4 files" in refusal(capsys, "--to", tmp_path / "set")
+    assert "1 changed of 4 files" in refusal(capsys, "--out", tmp_path / "set")
     for number in range(4):
         (plain / f"{number}.wav").unlink()
-    said = refusal(capsys, "--to", tmp_path / "set")
+    said = refusal(capsys, "--out", tmp_path / "set")
     assert "4 gone of 4 files" in said and said.endswith("Bring the files back and repeat the command.")
 
 
 def test_file_that_was_not_there_is_taken_when_it_comes(plain, tmp_path):
     song, folder = (plain / "3.wav").rename(plain / "away"), tmp_path / "set"
-    assert prepare("--data", plain / "m.csv", "--to", folder, *PLAIN, "--max-bad-share", "0.5") == 0
+    assert prepare("--data", plain / "m.csv", "--out", folder, *PLAIN, "--max-bad-share", "0.5") == 0
     assert len(load_collection(str(folder)).table) == 3 and "3.wav,cannot" in (folder / "left_out.csv").read_text()
     song.rename(plain / "3.wav")
-    assert prepare("--to", folder) == 0
+    assert prepare("--out", folder) == 0
     assert len(load_collection(str(folder)).table) == 4 and not (folder / "left_out.csv").exists()
 
 
 def test_share_of_bad_files_is_kept_until_another_is_named(plain, tmp_path, capsys):
     (plain / "3.wav").write_text("no")
-    assert prepare("--data", plain / "m.csv", "--to", tmp_path / "set", *PLAIN, "--max-bad-share", "0.5") == 0
-    assert prepare("--to", tmp_path / "set") == 0
-    assert "1 of 4 files cannot be used" in refusal(capsys, "--to", tmp_path / "set", "--max-bad-share", "0.1")
+    assert prepare("--data", plain / "m.csv", "--out", tmp_path / "set", *PLAIN, "--max-bad-share", "0.5") == 0
+    assert prepare("--out", tmp_path / "set") == 0
+    assert "1 of 4 files cannot be used" in refusal(capsys, "--out", tmp_path / "set", "--max-bad-share", "0.1")
 
 
 def test_shards_that_workers_wrote_elsewhere_are_missed(plain, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(work, "write_shard", lambda plan: {"tracks": [[0, 0, 1]]})
-    said = refusal(capsys, "--data", plain / "m.csv", "--to", tmp_path / "set", *PLAIN)
+    said = refusal(capsys, "--data", plain / "m.csv", "--out", tmp_path / "set", *PLAIN)
     assert "4 of 4 files that workers wrote are not there." in said and "need a folder that all share" in said
     monkeypatch.undo()
-    assert prepare("--to", tmp_path / "set") == 0
+    assert prepare("--out", tmp_path / "set") == 0
 
 
 def test_names_of_data_are_kept_with_their_folder(tmp_path, monkeypatch):
@@ -375,7 +385,7 @@ def test_manifest_of_urls_is_prepared_as_its_files_are(plain, tmp_path):
     (plain / "urls.csv").write_text("".join(f"file://{plain}/{row}\n" for row in text.splitlines()[1:]))
     (plain / "urls.csv").write_text("path,genre,split\n" + (plain / "urls.csv").read_text())
     for name in ("m", "urls"):
-        assert prepare("--data", plain / f"{name}.csv", "--to", tmp_path / name, *PLAIN) == 0
+        assert prepare("--data", plain / f"{name}.csv", "--out", tmp_path / name, *PLAIN) == 0
     one, other = (load_collection(str(tmp_path / name)).table["path"] for name in ("m", "urls"))
     assert len(one) == 4 and [*map(member_digest, one)] == [*map(member_digest, other)]
 
@@ -383,7 +393,7 @@ def test_manifest_of_urls_is_prepared_as_its_files_are(plain, tmp_path):
 # What is in the folder of a set, and is not what was written
 @pytest.fixture
 def held(plain, tmp_path) -> Path:
-    assert prepare("--data", plain / "m.csv", "--to", tmp_path / "set", *PLAIN) == 0
+    assert prepare("--data", plain / "m.csv", "--out", tmp_path / "set", *PLAIN) == 0
     return tmp_path / "set"
 
 
@@ -394,13 +404,13 @@ def test_shards_that_changed_places_are_refused_and_written_again(held, capsys):
     (held / "x").rename(second)
     assert "shard-00000.shard is not the shard of its name, but number 1" in _load_fault(held)
     capsys.readouterr()
-    assert prepare("--to", held, "--verify") == 0
+    assert prepare("--out", held, "--verify") == 0
     assert "shard-00000.shard is missing, or is not the one that was written" in capsys.readouterr().out
     assert {**contents(held), "verified.json": b""} == {**before, "verified.json": b""}
 
 
 def test_shard_of_another_set_is_refused(plain, held, tmp_path):
-    assert prepare("--data", plain / "m.csv", "--to", tmp_path / "other", *PLAIN, "--seed", "7") == 0
+    assert prepare("--data", plain / "m.csv", "--out", tmp_path / "other", *PLAIN, "--seed", "7") == 0
     shutil.copy(tmp_path / "other" / "shard-00002.shard", held)
     assert "shard-00002.shard: is a shard of another set" in _load_fault(held)
 
@@ -409,7 +419,7 @@ def test_facts_of_a_shard_that_were_edited_are_not_trusted(held):
     before, file = contents(held), held / "shard-00002.json"
     facts = json.loads(file.read_text())
     file.write_text(json.dumps({**facts, "tracks": [[3, *facts["tracks"][0][1:]]]}))
-    assert prepare("--to", held) == 0
+    assert prepare("--out", held) == 0
     assert contents(held) == before
 
 
@@ -430,11 +440,11 @@ def test_copy_of_a_set_is_verified_without_its_files(plain, held, tmp_path, caps
     copy = Path(shutil.copytree(held, tmp_path / "copy"))
     plain.rename(plain.with_name("gone"))
     capsys.readouterr()
-    assert prepare("--to", copy, "--verify") == 0
+    assert prepare("--out", copy, "--verify") == 0
     assert "4 tracks, 0.04 hours" in capsys.readouterr().out
     flip(copy / "shard-00000.shard", 5000)
     capsys.readouterr()
-    assert main(["prepare", "--to", str(copy), "--verify", "--workers", "1"]) == 2
+    assert main(["prepare", "--out", str(copy), "--verify", "--workers", "1"]) == 2
     found = capsys.readouterr()
     assert "shard-00000.shard is damaged" in found.out and "1 shards cannot be written again." in found.err
     assert "emove" not in found.err and (copy / "shard-00000.json").exists()
@@ -444,70 +454,68 @@ def test_copy_of_a_set_is_verified_without_its_files(plain, held, tmp_path, caps
 def test_changed_collection_is_refused_with_the_next_step(data, tmp_path, capsys):
     music = Path(shutil.copytree(data.parent, tmp_path / "music"))
     manifest, folder = music / "manifest.csv", tmp_path / "set"
-    assert prepare("--data", manifest, "--to", folder, *OPTIONS) == 0
+    assert prepare("--data", manifest, "--out", folder, *OPTIONS) == 0
     os.utime(music / "song 0.mp3", ns=(5, 5))
     shutil.copy(music / "song 2.flac", music / "new.flac")
     with manifest.open("a") as rows:
         rows.write("new.flac,a,valid,another,new\n")
-    said = refusal(capsys, "--data", manifest, "--to", folder, "--max-bad-share", "0.5", "--allow-leak")
+    said = refusal(capsys, "--data", manifest, "--out", folder, "--max-bad-share", "0.5", "--allow-leak")
     assert "was begun with allow_leak=False" in said
     lines = [line for line in manifest.read_text().splitlines() if not line.startswith("song 2.flac")]
     manifest.write_text("\n".join(lines) + "\n")
-    said = refusal(capsys, "--data", manifest, "--to", folder, "--max-bad-share", "0.5")
+    said = refusal(capsys, "--data", manifest, "--out", folder, "--max-bad-share", "0.5")
     assert "1 changed, 1 new, 1 not listed of 14 files" in said and "First: " in said
-    assert said.endswith("Name another folder with --to, or remove this one and prepare it again.")
+    assert said.endswith("Name another folder with --out, or remove this one and prepare it again.")
 
 
 def test_genres_that_changed_need_no_decoding(data, tmp_path):
     music = Path(shutil.copytree(data.parent, tmp_path / "music"))
-    assert prepare("--data", music / "manifest.csv", "--to", tmp_path / "set", *OPTIONS) == 0
+    assert prepare("--data", music / "manifest.csv", "--out", tmp_path / "set", *OPTIONS) == 0
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "set").glob("shard-*")}
     text = (music / "manifest.csv").read_text()
     (music / "manifest.csv").write_text(text.replace("song 0.mp3,a,", "song 0.mp3,b,"))
-    assert prepare("--to", tmp_path / "set", "--max-bad-share", "0.5") == 0
+    assert prepare("--out", tmp_path / "set", "--max-bad-share", "0.5") == 0
     assert load_collection(str(tmp_path / "set")).table["genre"][0] == "b"
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
 def test_refusals_are_one_line_each(data, peace, copy, tmp_path, capsys):
     assert "was begun with sample_rate_hz=22050. Received: 16000." in refusal(
-        capsys, "--to", copy, "--sample-rate-hz", "16000"
+        capsys, "--out", copy, "--sample-rate-hz", "16000"
     )
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file.txt").write_text("mine")
-    assert "holds file.txt, and no set" in refusal(capsys, "--data", data, "--to", tmp_path / "other")
-    assert "no set was begun in it. Name the tracks with --data." in refusal(capsys, "--to", tmp_path / "none")
+    assert "holds file.txt, and no set" in refusal(capsys, "--data", data, "--out", tmp_path / "other")
+    assert "no set was begun in it. Name the tracks with --data." in refusal(capsys, "--out", tmp_path / "none")
     assert not (tmp_path / "none").exists()
     for url in ("memory://set", "s3://bucket/set"):
         assert "a URL, where a folder or file of this machine is written" in refusal(
-            capsys, "--data", data, "--to", url
+            capsys, "--data", data, "--out", url
         )
-    many = refusal(capsys, "--data", data, "--to", tmp_path / "strict", "--max-bad-share", "0.01")
+    many = refusal(capsys, "--data", data, "--out", tmp_path / "strict", "--max-bad-share", "0.01")
     assert "1 of 14 files cannot be used" in many
     plan = json.loads((copy / "plan.json").read_text())
-    (copy / "plan.json").write_text(json.dumps({**plan, "decoders": "libsndfile 0.1"}))
-    assert "was begun with libsndfile 0.1. Received: " in refusal(capsys, "--to", copy)
     (copy / "plan.json").write_text(json.dumps({**plan, "version": 1}))
-    assert "a set of version 1. This kgenre writes version 2." in refusal(capsys, "--to", copy)
+    assert "a set of version 1. This kgenre writes version 2." in refusal(capsys, "--out", copy)
     for text in (json.dumps({**plan, "sources": [[1]]}), json.dumps(plan)[:-9]):
         (copy / "plan.json").write_text(text)
-        assert f"{copy}/plan.json: damaged (" in refusal(capsys, "--to", copy)
-    sliced = refusal(capsys, "--data", data, "--to", tmp_path / "s", "--protocol", "random-slice", "--allow-leak")
+        assert f"{copy}/plan.json: damaged (" in refusal(capsys, "--out", copy)
+    sliced = refusal(capsys, "--data", data, "--out", tmp_path / "s", "--protocol", "random-slice", "--allow-leak")
     assert "Prepare them whole" in sliced
     np.savez(tmp_path / "a.npz", mel=np.zeros((6, 4, 5)), genre=np.array(["a", "b"] * 3), split=["train", "test"] * 3)
-    assert "holds spectrograms" in refusal(capsys, "--data", tmp_path / "a.npz", "--to", tmp_path / "t")
+    assert "holds spectrograms" in refusal(capsys, "--data", tmp_path / "a.npz", "--out", tmp_path / "t")
 
 
 def test_second_run_into_a_folder_is_refused(copy, capsys):
     with locked(copy / ".lock"):
-        assert "another `kgenre prepare` writes into it" in refusal(capsys, "--to", copy)
+        assert "another `kgenre prepare` writes into it" in refusal(capsys, "--out", copy)
     assert not (copy / ".lock").exists()
 
 
 def test_lack_of_space_is_told_before_anything_is_decoded(data, tmp_path, capsys, monkeypatch):
     free = shutil.disk_usage(tmp_path)._replace(free=60 << 20)
     monkeypatch.setattr("kgenre.core.published.shutil.disk_usage", lambda folder: free)
-    said = refusal(capsys, "--data", data, "--to", tmp_path / "set", *OPTIONS)
+    said = refusal(capsys, "--data", data, "--out", tmp_path / "set", *OPTIONS)
     assert "the set (4 shards to write) needs 70.5 MB of free space. Received: 62.9 MB." in said
     assert not list((tmp_path / "set").glob("*.shard"))
 
@@ -521,7 +529,7 @@ def test_full_disk_leaves_nothing_half_written(data, peace, tmp_path, workers):
     status, said = prepare_apart(data, folder, "--workers", workers, preexec_fn=full)
     assert status == 2 and "cannot be written (File too large). Free space there" in said, said
     assert not list(folder.glob("*.shard")) and not list(folder.glob(".part-*"))
-    assert prepare("--to", folder, "--max-bad-share", "0.5") == 0
+    assert prepare("--out", folder, "--max-bad-share", "0.5") == 0
     assert contents(folder) == contents(peace)
 
 
@@ -542,7 +550,7 @@ def test_crops_of_a_plan_are_those_of_the_files(data, peace):
 
 def test_network_trains_evaluates_and_reports_from_a_set(tmp_path, collection, capsys):
     folder, run = tmp_path / "set", Run(tmp_path / "run")
-    assert prepare("--data", collection / "manifest.csv", "--to", folder) == 0
+    assert prepare("--data", collection / "manifest.csv", "--out", folder) == 0
     command = ["train", "--data", str(folder), "--out", str(run.folder), *small_run.SMALL, "--epochs", "1"]
     assert main(command) == 0
     assert "split by artist, seed 0" in capsys.readouterr().out
@@ -557,7 +565,7 @@ def test_network_trains_evaluates_and_reports_from_a_set(tmp_path, collection, c
     again = [*command[:4], str(tmp_path / "damaged"), *command[5:]]
     assert main(again) == 2
     said = capsys.readouterr().err
-    assert "shard-00000.shard is damaged: its block" in said and f"`kgenre prepare --to {folder} --verify`" in said
+    assert "shard-00000.shard is damaged: its block" in said and f"`kgenre prepare --out {folder} --verify`" in said
     assert said.count("left out: ") == 1 and " more: shard-00000.shard" in said and "raise --max" not in said
     assert not (tmp_path / "damaged").exists()
 

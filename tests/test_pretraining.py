@@ -259,7 +259,7 @@ def test_prepared_set_is_read_as_a_collection(tmp_path):
     from kgenre import prepare
 
     data = prepared_sets.write_collection(tmp_path / "music", n_tracks=6, seconds=1.0)
-    assert prepare.main(["--data", str(data), "--to", str(tmp_path / "set"), "--sample-rate-hz", "8000"]) == 0
+    assert prepare.main(["--data", str(data), "--out", str(tmp_path / "set"), "--sample-rate-hz", "8000"]) == 0
     table = songs.load_songs(str(tmp_path / "set"))
     assert len(table) == 6 and table["path"].str.contains(r"\.shard#").all() and (table["genre"] == "").all()
 

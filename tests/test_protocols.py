@@ -257,7 +257,7 @@ def test_parts_of_one_file_stay_together():
 
 def test_part_of_a_file_is_predicted(run, collection, capsys):
     song = str(next((collection / "house").iterdir()))
-    assert predict.main(["--model", str(run.folder), "--format", "json", song + "#t=0.2,1.9"]) == 0
+    assert predict.main(["--model", str(run.folder), "--format", "jsonl", song + "#t=0.2,1.9"]) == 0
     assert json.loads(capsys.readouterr().out)["seconds"] == pytest.approx(1.7, abs=1e-3)
 
 

@@ -101,7 +101,7 @@ def unlucky(songs, out: Path, cluster, progress: Progress, **more) -> dict[str, 
 
 def test_embeddings_are_those_of_this_process_and_ray_is_quiet(cluster, songs, local, tmp_path, capfd):
     out = tmp_path / "ray.parquet"
-    flags = ("--engine", "ray", "--address", cluster.address, "--worker-cpus", "3")
+    flags = ("--engine", "ray", "--ray-address", cluster.address, "--worker-cpus", "3")
     assert embed.main([str(songs), "--out", str(out), *flags]) == 1
     check_same(read_embeddings(out), local)
     shown = capfd.readouterr()
@@ -114,9 +114,9 @@ def test_embeddings_are_those_of_this_process_and_ray_is_quiet(cluster, songs, l
 def test_prepared_set_has_the_bytes_of_one_prepared_here(cluster, songs, tmp_path, capsys):
     rows = [f"{songs}/{number:02d}.wav,{'ab'[number % 2]},train" for number in range(N_SONGS)]
     (tmp_path / "manifest.csv").write_text("\n".join(["path,genre,split", *rows]) + "\n")
-    flags = ("--engine", "ray", "--address", cluster.address, "--worker-cpus", "3")
+    flags = ("--engine", "ray", "--ray-address", cluster.address, "--worker-cpus", "3")
     for name, own in (("here", ("--workers", "1")), ("there", flags)):
-        command = ["--data", str(tmp_path / "manifest.csv"), "--to", str(tmp_path / name), "--shard-mb", "1", *own]
+        command = ["--data", str(tmp_path / "manifest.csv"), "--out", str(tmp_path / name), "--shard-mb", "1", *own]
         assert prepare.main(command) == 0, capsys.readouterr().err
     here, there = (prepared_sets.contents(tmp_path / name) for name in ("here", "there"))
     assert here == there and sum(name.endswith(".shard") for name in here) > 1
@@ -140,13 +140,22 @@ def test_fault_of_a_worker_ends_the_run_with_its_line(cluster, songs, tmp_path):
 
 
 def test_workers_that_no_node_holds_are_refused(cluster, songs, tmp_path, capsys):
-    given = ["--out", str(tmp_path / "x.npz"), "--engine", "ray", "--address", cluster.address, "--worker-cpus", "4"]
+    given = [
+        "--out",
+        str(tmp_path / "x.npz"),
+        "--engine",
+        "ray",
+        "--ray-address",
+        cluster.address,
+        "--worker-cpus",
+        "4",
+    ]
     assert embed.main([str(songs), *given]) == 2
     assert "No node of the cluster has what a worker needs: 4 CPU (most of a node: 3)." in capsys.readouterr().err
 
 
 def test_address_of_no_cluster_is_one_line(songs, tmp_path, capsys):
-    given = ["--out", str(tmp_path / "x.npz"), "--engine", "ray", "--address", "127.0.0.1:1"]
+    given = ["--out", str(tmp_path / "x.npz"), "--engine", "ray", "--ray-address", "127.0.0.1:1"]
     assert embed.main([str(songs), *given]) == 2
     line = capsys.readouterr().err.splitlines()[-1]
     assert "No Ray cluster at 127.0.0.1:1: " in line and "`ray start --head`" in line

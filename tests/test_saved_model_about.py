@@ -14,7 +14,7 @@ def test_about_has_what_a_client_needs_and_about_rows_the_same(waveforms):
     about = values(waveforms.signatures["about"]())
     assert [label.decode() for label in about["labels"]] == list(LABELS)
     spec = waveforms.spec
-    assert (about["sample_rate"], about["clip_samples"], about["hop_samples"]) == (
+    assert (about["sample_rate"], about["slice_samples"], about["hop_samples"]) == (
         spec.sample_rate,
         spec.slice_samples,
         spec.hop_samples,

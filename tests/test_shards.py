@@ -153,7 +153,7 @@ def test_flipped_byte_anywhere_is_found(tmp_path):
             Shard(str(plan.file)).verify()
         cause = caught.value.cause
         assert cause.startswith("shard-00000.shard is ") and "\n" not in cause
-        assert f"`kgenre prepare --to {tmp_path} --verify` writes it again." in cause
+        assert f"`kgenre prepare --out {tmp_path} --verify` writes it again." in cause
         flip(plan.file, int(place))
     Shard(str(plan.file)).verify()
 
@@ -182,7 +182,7 @@ def test_cut_or_missing_shard_is_one_line(tmp_path, shard, share):
     with pytest.raises(AudioError, match=r"shard-00000\.shard is cut, or no shard.*--verify` writes it again\."):
         probe(f"{file}#0")
     file.unlink()
-    with pytest.raises(AudioError, match=r"is missing; none.*`kgenre prepare --to \S+` writes it again\."):
+    with pytest.raises(AudioError, match=r"is missing; none.*`kgenre prepare --out \S+` writes it again\."):
         probe(f"{file}#0")
 
 

@@ -483,7 +483,7 @@ def test_run_learns_the_band_of_a_genre_and_keeps_its_settings(made):
     assert values["input"] == "spectrogram" and not {"feature", "slice_seconds", "decoder"} & set(values)
     assert (values["n_bins"], values["slice_frames"], values["frames_per_second"]) == (BINS, 32, 4.0)
     facts = run.load_facts()
-    assert facts["decoders"].startswith("pillow ") and facts["resolved"]["n_bins"] == BINS
+    assert facts["decoder_versions"].startswith("pillow ") and facts["resolved"]["n_bins"] == BINS
     assert main(["train", "--resume", "--out", str(run.folder)]) == 0
 
 
@@ -511,7 +511,12 @@ def test_export_answers_for_spectrograms_of_any_length(made):
     assert model.slice_spec == SPEC == run.load_settings().slice_spec
     module = tf.saved_model.load(str(model.path))
     about = {name: value.numpy() for name, value in module.signatures["about"]().items()}
-    assert (about["input"], about["bins"], about["sample_rate"], about["clip_samples"]) == (b"spectrogram", 32, 4.0, 32)
+    assert (about["input"], about["bins"], about["sample_rate"], about["slice_samples"]) == (
+        b"spectrogram",
+        32,
+        4.0,
+        32,
+    )
     assert SavedModel.metadata_of_graph(model)["identity"] == model.identity
     trained = KerasModel(run.load_model(), run.load_task(), SPEC)
     for frames in (10, 32, 77):
@@ -530,7 +535,7 @@ def test_predict_takes_members_arrays_and_pictures_and_refuses_songs(made, songs
     np.save(made / "x.npy", values)
     Image.fromarray(values[::-1]).save(made / "y.png")
     names = [str(made / "x.npy"), str(made / "y.png"), f"{made}/a.npz#4"]
-    assert main(["predict", "--model", str(made / "run"), *names, "--format", "json"]) == 0
+    assert main(["predict", "--model", str(made / "run"), *names, "--format", "jsonl"]) == 0
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [record["path"] for record in records] == names
     assert len({json.dumps(record["probabilities"]) for record in records}) == 1
@@ -540,7 +545,7 @@ def test_predict_takes_members_arrays_and_pictures_and_refuses_songs(made, songs
     err = capsys.readouterr().err
     assert "mono.wav: not the name of a spectrogram, which the model takes: " in err
     assert "a.npz#99: no such spectrogram: the file has those from 0 to 47." in err
-    assert main(["predict", "--model", str(made / "run"), str(made / "a.npz"), "--format", "json"]) == 0
+    assert main(["predict", "--model", str(made / "run"), str(made / "a.npz"), "--format", "jsonl"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 48
 
 
@@ -562,7 +567,7 @@ def test_evaluate_and_embed_read_the_collection(made, capsys):
     assert "48 tracks, 0 of them new" in capsys.readouterr().out
     held = read_embeddings(out, slices=False)
     assert held.table["path"].tolist() == [f"{data}#{index}" for index in range(48)]
-    assert held.header["decoder"].startswith("pillow ") and held.header["config"]["bins"] == BINS
+    assert held.header["decoder_versions"].startswith("pillow ") and held.header["config"]["bins"] == BINS
 
 
 def test_baseline_on_statistics_and_on_the_run(made, capsys):

@@ -128,7 +128,7 @@ def test_stored_embedding_file_has_the_vectors_of_the_model(stored, songs, tmp_p
 
 
 def test_stored_set_is_whole_and_has_the_audio(stored, songs):
-    assert prepare.main(["--to", str(stored / "prepared"), "--verify"]) == 0
+    assert prepare.main(["--out", str(stored / "prepared"), "--verify"]) == 0
     table = load_collection(str(stored / "prepared")).table
     assert len(table) == len(songs) and set(table["split"]) == {"train", "valid", "test"}
     spec = SliceSpec(8000, 8000, 8000)

@@ -149,7 +149,7 @@ def test_predict_with_a_tflite_file_that_has_a_rule_says_unsure_in_each_format(r
     capsys.readouterr()
     assert predict.main([song, "--model", str(file)]) == 0
     assert capsys.readouterr().out.startswith(f"{song}: unsure (")
-    assert predict.main([song, "--model", str(file), "--format", "json"]) == 0
+    assert predict.main([song, "--model", str(file), "--format", "jsonl"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert (record["genre"], record["genres"]) == ("unsure", []) and sum(record["probabilities"].values()) > 0.99
     assert predict.main([song, "--model", str(file), "--format", "csv"]) == 0

@@ -42,7 +42,7 @@ def command(*words) -> str:
 
 def predict(folder: Path) -> dict:
     songs = sorted((folder / "music").iterdir())
-    records = [json.loads(line) for line in command("predict", *songs, "--format", "json", "--tags").splitlines()]
+    records = [json.loads(line) for line in command("predict", *songs, "--format", "jsonl", "--tags").splitlines()]
     command("predict", *songs, "--out", folder / "genres.csv")
     return {record["path"]: record["genre"] for record in records}
 

@@ -48,7 +48,7 @@ class ShardError(AudioError):
 
     def __init__(self, file, rule: str, verify: bool = False):
         flag = " --verify" if verify else ""
-        step = f"`kgenre prepare --to {Path(file).parent}{flag}` writes it again."
+        step = f"`kgenre prepare --out {Path(file).parent}{flag}` writes it again."
         self.fault = f"{Path(file).name} {rule}"
         super().__init__(file, f"{self.fault}; none of its tracks is used. {step}")
 

@@ -24,7 +24,7 @@ def spectrogram_statistics(spectrogram: np.ndarray) -> np.ndarray:
 
 def stats_header(decoder: str = AUTO) -> dict:
     """The header of these vectors; `decoder` is of audio, and of no concern."""
-    return make_header("stats", "spectrograms 1", {}, reader_version())
+    return make_header("stats", "spectrograms 1", {}, AUTO, reader_version())
 
 
 def of_tracks(paths: Sequence[str], workers: int, decoder: str = AUTO) -> Iterator[tuple[str, TrackVectors | str]]:

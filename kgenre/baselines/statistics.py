@@ -114,7 +114,8 @@ def stats_header(decoder: str = AUTO) -> dict:
     import librosa
 
     recipe = f"stats 1, librosa {librosa.__version__}, {SIZES}, {MOMENTS}"
-    return make_header("stats", hashlib.sha256(recipe.encode()).hexdigest()[:16], CONFIG, decoder_versions(decoder))
+    identity = hashlib.sha256(recipe.encode()).hexdigest()[:16]
+    return make_header("stats", identity, CONFIG, decoder, decoder_versions(decoder))
 
 
 def of_tracks(paths: Sequence[str], workers: int, decoder: str = AUTO) -> Iterator[tuple[str, TrackVectors | str]]:

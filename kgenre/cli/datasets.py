@@ -16,9 +16,9 @@ SHOWN_FAULTS = 30
 
 # {flag: what it is for}; the description and the duplicates share the flags of reading.
 NEEDS = {
-    **dict.fromkeys(("to", "mirror", "sha", "no_verify"), ("download",)),
+    **dict.fromkeys(("to", "mirror", "digest", "no_verify"), ("download",)),
     "sample": ("describe",), "threshold": ("duplicates",),
-    **dict.fromkeys(("out", "model", "keep"), ("describe", "duplicates")),
+    **dict.fromkeys(("out", "model", "vectors"), ("describe", "duplicates")),
 }  # fmt: skip
 
 

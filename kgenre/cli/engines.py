@@ -17,7 +17,7 @@ ENGINE_FLAGS = tuple(EngineSettings.model_fields)
 
 
 def add_engine_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds --engine, --part, --parts and the flags of workers."""
+    """Adds --engine, --part, --parts-folder and the flags of workers."""
     group = parser.add_argument_group("where it is computed")
     add_settings_flags(group, EngineSettings, *ENGINE_FLAGS)
 
@@ -30,7 +30,7 @@ def engine_settings(args: argparse.Namespace) -> EngineSettings:
     """
     settings = settings_from(EngineSettings, args)
     if settings.engine != "ray":
-        for name in ("address", "worker_cpus", "worker_gpus", "worker_memory_gib", "ray_log"):
+        for name in ("ray_address", "worker_cpus", "worker_gpus", "worker_memory_gib", "ray_log"):
             if name in args:
                 flag = "--" + name.replace("_", "-")
                 raise KgenreError(
@@ -41,8 +41,8 @@ def engine_settings(args: argparse.Namespace) -> EngineSettings:
 
 
 def parts_of(settings: EngineSettings, out: Path) -> str:
-    """The folder of the parts: that of --parts, or the hidden one beside the output."""
-    return settings.parts or folder_beside(out)
+    """The folder of the parts: that of --parts-folder, or the hidden one beside the output."""
+    return settings.parts_folder or folder_beside(out)
 
 
 @contextlib.contextmanager

@@ -46,9 +46,7 @@ def parse_applicable(
     Raises:
         KgenreError: what `applicable` raises.
     """
-    # An abbreviation could stand for one flag before the settings are known, and for another after.
-    parser.allow_abbrev = False
-    first = Parser(prog=parser.prog, parents=[early], add_help=False, allow_abbrev=False)
+    first = Parser(prog=parser.prog, parents=[early], add_help=False)
     for setting in selectors:
         add_flag(first, setting)
     known = vars(first.parse_known_args(argv)[0])

@@ -9,7 +9,7 @@ from kgenre.cli.output import Output, add_output_flags, read_output
 from kgenre.core.errors import KgenreError
 from kgenre.core.text import count
 
-FORMATS = ("m3u8", "csv", "json")
+FORMATS = ("m3u8", "csv", "jsonl")
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

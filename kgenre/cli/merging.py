@@ -78,7 +78,7 @@ def _shards(plan: Plan, folder: PartsFolder, out: Path) -> tuple[dict[str, str],
     from kgenre.preparation.prepare import prepare
     from kgenre.preparation.request import Request
 
-    done = prepare(Request({}, {}), out, 1, engine=EngineSettings(parts=folder.url))
+    done = prepare(Request({}, {}), out, 1, engine=EngineSettings(parts_folder=folder.url))
     return done.failures, done.shards
 
 

@@ -16,7 +16,7 @@ ENDINGS = {
     "text": (".txt",),
     "m3u8": (".m3u8", ".m3u"),
     "csv": (".csv",),
-    "json": (".json", ".jsonl"),
+    "jsonl": (".jsonl",),
     "npz": (".npz",),
     "parquet": (".parquet",),
     "html": (".html", ".htm"),

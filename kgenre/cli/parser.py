@@ -4,7 +4,13 @@ import argparse
 
 
 class Parser(argparse.ArgumentParser):
-    """Tells what is wrong with a flag in one line, without the usage of thirty others before it."""
+    """Tells what is wrong with a flag in one line, without the usage of thirty others before it.
+
+    Flags are not abbreviated: an abbreviation may stand for one flag today, and for two in a later version.
+    """
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, allow_abbrev=False, **options)
 
     def error(self, message: str):
         self.exit(2, f"kgenre: {message}. `{self.prog} --help` lists every flag.\n")

@@ -15,8 +15,8 @@ from kgenre.engines.run import Parts, computed
 from kgenre.engines.settings import EngineSettings
 from kgenre.serving.answers import record_json, record_text, records_csv, records_table, track_record
 
-FORMATS = ("text", "csv", "json", "parquet")
-STREAMED = ("text", "json")  # a song at a time
+FORMATS = ("text", "csv", "jsonl", "parquet")
+STREAMED = ("text", "jsonl")  # a song at a time
 
 
 def prediction_output(out: Path | None, format: str | None = None) -> Output:
@@ -112,7 +112,7 @@ def compute_predictions(
     from kgenre.audio.signature import signature
     from kgenre.serving.predict_work import records_of
 
-    folder = PartsFolder(engine.parts or folder_beside(output.path), work.suffix)
+    folder = PartsFolder(engine.parts_folder or folder_beside(output.path), work.suffix)
     items, labels = {path: list(signature(path) or ()) for path in paths}, list(work.source.open().task.labels)
     with computed(work, items, folder, engine, progress, "analysing", {"labels": labels}) as parts:
         if engine.is_whole:
@@ -150,5 +150,5 @@ def write_records(records: list[dict], output: Output, labels: Sequence[str], by
 def _text(records: list[dict], output: Output, labels, by_slice: bool) -> str:
     if output.format == "csv":
         return records_csv(records, labels, by_slice)
-    write = record_json if output.format == "json" else record_text
+    write = record_json if output.format == "jsonl" else record_text
     return "".join(write(record, by_slice) for record in records)

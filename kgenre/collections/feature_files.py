@@ -143,7 +143,10 @@ def write_features(
     sources = read_sources(out)
     names = file_names(table, FORMATS[files.format].suffix, sources)
     items = {path: [names[path], *(signature(path) or ())] for path in table["path"]}
-    work, folder = FeatureWork(files, out, workers), PartsFolder(engine.parts or folder_beside(out), FeatureWork.suffix)
+    work, folder = (
+        FeatureWork(files, out, workers),
+        PartsFolder(engine.parts_folder or folder_beside(out), FeatureWork.suffix),
+    )
     own = {path: names[path] for path in own_items(work, items, engine)}  # others' may be there since this moment
     keep_own(out, own, {**sources, **{name: path for path, name in names.items() if path not in own}})
     for directory in {out / Path(name).parent for name in names.values()}:

@@ -62,10 +62,10 @@ def parse_digests(texts: Sequence[str], dataset: Dataset) -> dict[str, str]:
         file, _, digest = text.partition("=")
         if not re.fullmatch(r"[0-9a-fA-F]+", digest) or len(digest) not in DIGESTS:
             raise KgenreError(
-                "`--sha` takes FILE=HEX, with 40 digits of a SHA-1, 64 of a SHA-256 or 32 of an MD5. "
+                "`--digest` takes FILE=HEX, with 40 digits of a SHA-1, 64 of a SHA-256 or 32 of an MD5. "
                 f"Received: {text}. Take them from sha1sum or sha256sum."
             )
-        check_known("file", file, [remote.file for remote in dataset.remotes], where="`--sha`: ")
+        check_known("file", file, [remote.file for remote in dataset.remotes], where="`--digest`: ")
         digests[file] = digest.lower()
     return digests
 

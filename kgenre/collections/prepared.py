@@ -35,7 +35,7 @@ def read_prepared(folder: Path) -> Tracks:
     Raises:
         KgenreError: it is not finished, a shard is missing, cut or of another set, or a track is none of its shards.
     """
-    again = f"Give `kgenre prepare --to {folder}`"
+    again = f"Give `kgenre prepare --out {folder}`"
     if not (folder / MANIFEST).is_file():
         raise KgenreError(f"{folder}: this set is not finished. {again}: it goes on.")
     manifest = read_manifest_of(folder)
@@ -66,10 +66,10 @@ def read_manifest_of(folder: Path) -> dict:
     if manifest.get("format") == FORMAT and manifest.get("version") != VERSION:
         raise KgenreError(
             f"{folder}: a set of version {manifest.get('version')}. This kgenre reads version {VERSION}. "
-            "Prepare the collection again in another folder."
+            "Update kgenre, or prepare the collection again in another folder."
         )
     if not {"format", "set", "shards", "parents", "protocol"} <= manifest.keys():
-        raise KgenreError(f"{folder / MANIFEST}: not readable. Remove it, and give `kgenre prepare --to {folder}`.")
+        raise KgenreError(f"{folder / MANIFEST}: not readable. Remove it, and give `kgenre prepare --out {folder}`.")
     return manifest
 
 

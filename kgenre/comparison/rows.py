@@ -215,7 +215,11 @@ def keep_settings(rows: Sequence[Row], out: Path) -> None:
         raise KgenreError(f"Rows of a grid need names of their own. Received twice: {twice[0]}. Compare them apart.")
     for row in rows:
         path = row.settings_file(out)
-        before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else row.settings
+        before = row.settings
+        if path.is_file():
+            before = json.loads(path.read_text(encoding="utf-8"))
+            if row.network is not None:  # what a file of an earlier version lacks has its default
+                before = RunSettings.compose(before).values()
         free = SAME_RESULT if row.begun(out) else SAME_RESULT | {"epochs"}
         for name in sorted({*before, *row.settings} - free):
             if before.get(name) != row.settings.get(name):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 SEPARATOR = "|"
+GENRE = "genre:"  # before the name of a genre, in columns of probabilities
 
 
 def join_genres(genres: Iterable[str]) -> str:

@@ -49,7 +49,7 @@ def header_of(model, policy: ReadPolicy, probabilities: bool = False) -> dict:
     own = {"labels": list(model.task.labels), "slices_per_track": policy.slices_per_track}
     own |= {"probabilities": True} if probabilities else {}
     versions = reader_versions(model.slice_spec, policy.decoder)
-    return make_header(model.name, model.identity, {**model.slice_spec.values(), **own}, versions)
+    return make_header(model.name, model.identity, {**model.slice_spec.values(), **own}, policy.decoder, versions)
 
 
 def vectors_of(result, probabilities: bool = False) -> TrackVectors:

@@ -44,7 +44,7 @@ UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZip
 class Embeddings:
     """The content of an embedding file.
 
-    header: model, identity, config, config_hash, decoder, kgenre (the version).
+    header: model, identity, config, config_hash, decoder, decoder_versions, kgenre (the version).
     table: DataFrame with a row for each track: path, genre, split, artist, album, track_id ("" where unknown),
         seconds, slices (their number), and size and mtime_ns of the audio file when it was read.
     mean, max: over the slices of a track, float32 (tracks, d).

@@ -21,6 +21,7 @@ from kgenre.embeddings.columns import TEXTS, SliceVectors
 from kgenre.embeddings.files import FORMATS, check_names, check_suffix, read_metadata, stream_vectors
 
 MUST_AGREE = {"identity": "another model", "config_hash": "other settings", "decoder": "another decoder"}
+BETWEEN = "; "  # versions of decoders
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,16 @@ class TrackVectors:
     slices: np.ndarray
 
 
-def make_header(model: str, identity: str, config: dict, decoder: str) -> dict:
+def make_header(model: str, identity: str, config: dict, decoder: str, versions: str) -> dict:
     """The header of an embedding file. Vectors are comparable only if identity, config and decoder are equal.
 
     Args:
         model: name of the model, for people.
         identity: hash of what computes the vectors.
         config: settings of what it is given, as JSON takes them.
-        decoder: what reads the tracks, with its versions.
+        decoder: what reads the tracks, as `--decoder` names it.
+        versions: of what reads them. Those of a file that is added to may be several, with semicolons between: an
+            update of a decoder changes samples less than an encoder does, and is no reason to compute all again.
     """
     return {
         "model": model,
@@ -48,6 +51,7 @@ def make_header(model: str, identity: str, config: dict, decoder: str) -> dict:
         "config": config,
         "config_hash": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16],
         "decoder": decoder,
+        "decoder_versions": versions,
         "kgenre": kgenre.__version__,
     }
 
@@ -112,6 +116,8 @@ class Store:
                     f"{source}: holds vectors of {what}: {_differences(name, header, self.header)}. "
                     "Name another file, or delete this one."
                 )
+        versions = [*header["decoder_versions"].split(BETWEEN), *self.header["decoder_versions"].split(BETWEEN)]
+        self.header = {**self.header, "decoder_versions": BETWEEN.join(dict.fromkeys(versions))}
         self.sources.append((source, table))
 
     def _kept(self) -> list[np.ndarray]:

@@ -34,7 +34,7 @@ class VectorWork(Work):
 
     def __init__(self, header: dict, suffix: str):
         self.header, self.suffix = header, suffix.lower()
-        self.settings = {name: header[name] for name in ("identity", "config", "decoder")}
+        self.settings = {name: header[name] for name in ("identity", "config", "decoder", "decoder_versions")}
 
     @abc.abstractmethod
     def vectors(self, threads: int | None) -> Callable[[Items], Iterator[tuple[str, TrackVectors | str]]]:
@@ -75,7 +75,7 @@ def vector_failures(path: Path) -> dict[str, str]:
 
 def check_agrees(header: dict, wanted: dict) -> None:
     """Raises KgenreError where a worker would compute with another model, other settings or another decoder."""
-    for name, what in MUST_AGREE.items():
+    for name, what in {**MUST_AGREE, "decoder_versions": "other versions of the decoder"}.items():
         if header[name] != wanted[name]:
             import socket
 
@@ -96,7 +96,7 @@ def compute_vectors(
     Raises:
         KgenreError: as `engines.run.compute` and `Store.finish`.
     """
-    folder = PartsFolder(engine.parts or folder_beside(store.path), work.suffix)
+    folder = PartsFolder(engine.parts_folder or folder_beside(store.path), work.suffix)
     rows = {name: list(store.rows[name].astype(object)) for name in TEXTS}
     about = {"header": work.header, "rows": rows}
     with computed(work, store.missing, folder, engine, progress, title, about) as parts:

@@ -105,8 +105,9 @@ class PartsFolder:
         if not self.is_local:
             yield
             return
-        folder = make_output_folder(self.url, "--parts")
-        busy = f"{self}: another command has its parts here. Wait for it to end, or name another folder with --parts."
+        folder = make_output_folder(self.url, "--parts-folder")
+        step = "Wait for it to end, or name another folder with --parts-folder."
+        busy = f"{self}: another command has its parts here. {step}"
         try:
             with locked(folder / LOCK, busy, shared=shared):
                 yield

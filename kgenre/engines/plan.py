@@ -67,11 +67,13 @@ class Plan:
         held = Plan.read(folder.url)
         if held.kind != self.kind or held.settings != self.settings:
             what = f"of `{held.kind}`" if held.kind != self.kind else _difference(held.settings, self.settings)
-            raise KgenreError(f"{folder}: holds parts {what}. Name another folder with --parts, or delete this one.")
+            raise KgenreError(
+                f"{folder}: holds parts {what}. Name another folder with --parts-folder, or delete this one."
+            )
         if not is_whole and [chunk.key for chunk in held.chunks] != [chunk.key for chunk in self.chunks]:
             raise KgenreError(
                 f"{folder}: holds parts of another list of tracks ({len(held.items)}, now {len(self.items)}), or tracks"
-                " have changed since. Name another folder with --parts, or delete this one."
+                " have changed since. Name another folder with --parts-folder, or delete this one."
             )
 
     def missing(self, folder: PartsFolder) -> list[int]:

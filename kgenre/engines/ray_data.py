@@ -139,7 +139,7 @@ def _connected(settings: EngineSettings) -> Iterator:
 
 
 def _connect(ray, settings: EngineSettings) -> None:
-    address = settings.address or os.environ.get("RAY_ADDRESS")
+    address = settings.ray_address or os.environ.get("RAY_ADDRESS")
     level = logging.INFO if settings.ray_log else logging.CRITICAL
     try:
         if address and (match := HOST_PORT.fullmatch(address)):  # which Ray itself tries for ten minutes
@@ -157,7 +157,7 @@ def _connect(ray, settings: EngineSettings) -> None:
             ) from error
         raise KgenreError(
             f"No Ray cluster at {address}: {cause}. Start one with `ray start --head`, and name its address with "
-            "--address HOST:PORT."
+            "--ray-address HOST:PORT."
         ) from error
 
 

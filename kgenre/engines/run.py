@@ -115,10 +115,10 @@ def compute(
     there = folder.keys()
     if missing := [chunk for chunk in own if chunk.key not in there]:
         cause = (
-            "Another process has removed them. Repeat the command, with a folder of its own as --parts."
+            "Another process has removed them. Repeat the command, with a folder of its own as --parts-folder."
             if settings.engine == "local"
             else "Workers on other machines need a folder that all share: name it, or a URL such as s3://BUCKET/DIR, "
-            "with --parts."
+            "with --parts-folder."
         )
         raise KgenreError(f"{folder}: {len(missing)} of {len(own)} parts that workers wrote are not there. {cause}")
     parts = collect(work.failures, folder, [there[chunk.key] for chunk in own], n_items)

@@ -21,13 +21,13 @@ class EngineSettings(Settings):
         description="compute the K-th of N parts only, for other schedulers; then `kgenre merge`",
         json_schema_extra={"metavar": "K/N"},
     )
-    parts: str | None = Field(
+    parts_folder: str | None = Field(
         None,
         description="folder for what is computed until all is there, a path or URL that all workers share; "
         ".NAME.parts beside the output if not given",
         json_schema_extra={"metavar": "DIR"},
     )
-    address: str | None = Field(
+    ray_address: str | None = Field(
         None,
         description="of --engine ray: address of the cluster; RAY_ADDRESS, or else Ray is started on this machine",
         json_schema_extra={"metavar": "HOST:PORT"},

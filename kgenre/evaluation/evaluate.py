@@ -141,7 +141,7 @@ def evaluate(
     check_bad_share(reader.failures, len(paths), max_bad_share, len(collection.table))
     sampled = sum("sampled" in facts.flags for facts in reader.facts.values())
     more = {"slices_per_track": policy.slices_per_track, "sampled_tracks": sampled}
-    more["decoder"] = reader_versions(model.slice_spec, policy.decoder)
+    more["decoder_versions"] = reader_versions(model.slice_spec, policy.decoder)
     return write_report(tracks, probabilities, reader.failures, model.task, training_rows, out, more)
 
 

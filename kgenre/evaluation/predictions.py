@@ -1,6 +1,7 @@
 """predictions.csv: the answers for the tracks of a report, beside its metrics.json.
 
-One row a track: what a collection knows of it, then the probability of each label, in the order of the labels.
+One row a track: what a collection knows of it, then the probability of each label, `genre:LABEL`, in the order of the
+labels.
 """
 
 import json
@@ -14,6 +15,7 @@ from kgenre.collections.grouping import group_ids
 from kgenre.collections.tables import COLUMNS
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_text
+from kgenre.core.genres import GENRE
 from kgenre.model.tasks import Task, task_from
 
 FILE = "predictions.csv"
@@ -52,7 +54,7 @@ def write_predictions(path: Path, rows: pd.DataFrame, probabilities: np.ndarray,
         probabilities: (tracks, labels), finite; nine digits of each are kept, so that float32 comes back as it was.
         labels: names, in the order of the columns.
     """
-    table = pd.DataFrame(probabilities, columns=list(labels))
+    table = pd.DataFrame(probabilities, columns=[f"{GENRE}{label}" for label in labels])
     table = pd.concat([rows[COLUMNS].reset_index(drop=True), table], axis=1)
     write_text(path, table.to_csv(index=False, float_format="%.9g"))
 
@@ -65,11 +67,9 @@ def read_probabilities(path: Path) -> tuple[pd.DataFrame, np.ndarray]:
     """
     try:
         table = pd.read_csv(path, dtype="string", keep_default_na=False, encoding_errors="surrogateescape")
-        # By their place: a label may have the name of a column.
-        rows, numbers = table.iloc[:, : len(COLUMNS)], table.iloc[:, len(COLUMNS) :]
-        if list(rows.columns) != COLUMNS:
-            raise ValueError(f"its first columns are not {', '.join(COLUMNS)}")
-        return rows, numbers.to_numpy("float32")
+        if missing := [name for name in COLUMNS if name not in table]:
+            raise ValueError(f"no column {missing[0]}")
+        return table[COLUMNS], table[[name for name in table if name.startswith(GENRE)]].to_numpy("float32")
     except (OSError, ValueError) as error:
         raise KgenreError(f"{path}: not a readable file of predictions ({str(error).splitlines()[0]}).") from error
 

@@ -1,10 +1,10 @@
 """Several features in one network: how they are listed, and how their settings are named in a flat table.
 
-A setting that one of the features has is written alone, `n_mels`. One that several of them have is written with the
-feature before it, `cqt.hop_length`; written alone it means all of them that have it.
+Of one feature its settings are written alone, `n_mels`. Of several each is written with the feature before it,
+`cqt.hop_length`, so that what a file says does not depend on which other settings there are; written alone it means all
+features that have it.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -32,8 +32,7 @@ def split_features(text) -> tuple[str, ...]:
 def owned_names(features: Sequence[str]) -> dict[str, tuple[str, str]]:
     """The settings of features: {name in the flat table: (feature, name among its own)}."""
     fields = [(feature, name) for feature in features for name in FEATURES[feature].settings.model_fields]
-    owners = Counter(name for _, name in fields)
-    return {name if owners[name] == 1 else f"{feature}.{name}": (feature, name) for feature, name in fields}
+    return {name if len(features) == 1 else f"{feature}.{name}": (feature, name) for feature, name in fields}
 
 
 def every_name() -> list[str]:
@@ -45,7 +44,7 @@ def expanded(table: Mapping, features: Sequence[str]) -> dict:
     """A flat table in which what is written for all features is written for each; a feature's own entry beats it."""
     owned = owned_names(features)
     found = {}
-    for name, value in sorted(table.items(), key=lambda entry: entry[0] in owned):
+    for name, value in sorted(table.items(), key=lambda entry: entry[0] in owned):  # what is written for one comes last
         each = [full for full, (_, own) in owned.items() if own == name]
         found.update(dict.fromkeys(each or [name], value))
     return found
@@ -88,6 +87,6 @@ def check_qualified(names: Iterable[str], features: Sequence[str]) -> None:
         if feature not in features:
             raise KgenreError(f"`{name}` is a setting of {feature}, which is not seen. {received} Leave it out.")
         if own in FEATURES[feature].settings.model_fields:
-            raise KgenreError(f"`{name}`: no other feature of this network has {own}. {received} Write {own}.")
+            raise KgenreError(f"`{name}`: this network sees one feature. {received} Write {own}.")
         has = ", ".join(FEATURES[feature].settings.model_fields)
         raise KgenreError(f"`{own}` is not a setting of {feature}, which has: {has}. Received: {name}.")

@@ -75,4 +75,4 @@ def _columns(songs: pd.DataFrame) -> list[str]:
     return [name for name in (*COLUMNS, "distance") if name in songs]
 
 
-WRITERS = {"m3u8": m3u8, "csv": csv_text, "json": json_text}
+WRITERS = {"m3u8": m3u8, "csv": csv_text, "jsonl": json_text}

@@ -21,7 +21,7 @@ from kgenre.library.records import as_text
 from kgenre.library.store import Library
 from kgenre.library.tag_fields import FAULTS, GENRE, MOOD, read_fields, set_fields
 
-BACKUPS = "tags backups"  # name of the library's list of backup files, the newest last
+BACKUPS = "tags backups"  # name of the library's list of backup files beside it, the newest last
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,10 @@ def write(library: Library, changes: Iterable[Change]) -> TagReport:
     """
     written, changes = TagReport(), list(changes)
     backup = library.path.with_name(
-        f"tags-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{time.time_ns() % 10**6}.json"
+        f"tags-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{time.time_ns() % 10**6}.jsonl"
     )
     _write_backup(backup, changes)
-    library.set_meta(BACKUPS, [*backups(library), os.fsdecode(backup)])
+    library.set_meta(BACKUPS, [*backups(library), backup.name])
     for change in changes:
         _apply(library, change, written)
     if not written.changes:
@@ -93,7 +93,7 @@ def write(library: Library, changes: Iterable[Change]) -> TagReport:
 
 
 def backups(library: Library) -> list[str]:
-    """Backup files that were not restored yet, the newest last."""
+    """Names of the backup files beside the library that were not restored yet, the newest last."""
     return library.meta(BACKUPS, [])
 
 
@@ -107,7 +107,7 @@ def undo(library: Library) -> TagReport:
     """
     if not backups(library):
         raise KgenreError("No backup of tags is left to restore.")
-    backup = Path(backups(library)[-1])
+    backup = library.path.with_name(backups(library)[-1])
     try:
         changes = [Change(**json.loads(line)) for line in backup.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError, TypeError) as error:
@@ -141,7 +141,7 @@ def _write_backup(backup: Path, changes: list[Change]) -> None:
 
 
 def _drop_backup(library: Library, backup: Path, unlink: bool = True) -> None:
-    library.set_meta(BACKUPS, [path for path in backups(library) if path != os.fsdecode(backup)])
+    library.set_meta(BACKUPS, [name for name in backups(library) if name != backup.name])
     if unlink:
         backup.unlink(missing_ok=True)
 

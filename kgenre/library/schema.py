@@ -121,9 +121,13 @@ def _steps_done(connection: sqlite3.Connection, path) -> int:
         return 0
     if owner != APPLICATION_ID:
         raise KgenreError(f"{path}: an SQLite file, but not a library of kgenre. Name another file with --library.")
-    if not FIRST_VERSION <= version <= _latest_version():
+    if version > _latest_version():
         raise KgenreError(
-            f"{path}: made by another version of kgenre (tables of version {version}; this version needs "
-            f"{_latest_version()}). Delete the file, or name another one with --library."
+            f"{path}: made by a newer kgenre (tables of version {version}; this one knows up to {_latest_version()}). "
+            "Update kgenre, or name another file with --library."
+        )
+    if version < FIRST_VERSION:
+        raise KgenreError(
+            f"{path}: tables of version {version}, which no released kgenre made. Name another file with --library."
         )
     return version - FIRST_VERSION + 1

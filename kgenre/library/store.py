@@ -168,7 +168,7 @@ class Library(ScanTables, VectorTables):
                 """INSERT INTO spaces (name, identity, config_hash, config, used) VALUES (?, ?, ?, ?, ?)
                 ON CONFLICT (identity, config_hash)
                 DO UPDATE SET used = excluded.used, name = excluded.name, config = excluded.config""",
-                (model.name, model.identity, digest, json.dumps({**config, "versions": versions}), time.time()),
+                (model.name, model.identity, digest, json.dumps({**config, "decoder_versions": versions}), time.time()),
             )
         return next(one for one in self.spaces() if (one.identity, one.config_hash) == (model.identity, digest))
 

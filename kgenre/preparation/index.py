@@ -116,7 +116,7 @@ def _manifest(plan: Plan, facts, shards, table: pd.DataFrame, tracks: Tracks, co
         "version": VERSION,
         "settings": plan.request,
         "set": plan.set_id.hex(),
-        "decoders": plan.decoders,
+        "decoder_versions": sorted({own["decoder_versions"] for own in facts.values()}),
         "protocol": collection.protocol,
         "leaky": collection.leaky,
         "parents": dict(tracks.parents),

@@ -94,20 +94,20 @@ class Plan:
     """What a set is to be.
 
     request: {name: value} of what was asked for.
-    decoders: with versions.
+    decoder_versions: of what was there when it was made; shards that are written later may be of others.
     sources: in the collection's order.
     max_bad_share: of the files, that which was named last.
     """
 
     request: dict
-    decoders: str
+    decoder_versions: str
     sources: tuple[Source, ...]
     max_bad_share: float
 
     @functools.cached_property
     def set_id(self) -> bytes:
         """16 bytes that every shard of this set holds."""
-        text = json.dumps([self.request, self.decoders, self._rows], sort_keys=True)
+        text = json.dumps([self.request, self.decoder_versions, self._rows], sort_keys=True)
         return hashlib.sha256(text.encode()).digest()[:16]
 
     @property
@@ -126,7 +126,7 @@ class Plan:
 
     def save(self, folder: Path) -> None:
         head = {"format": FORMAT, "version": VERSION, "max_bad_share": self.max_bad_share}
-        body = {"request": self.request, "decoders": self.decoders, "sources": self._rows}
+        body = {"request": self.request, "decoder_versions": self.decoder_versions, "sources": self._rows}
         write_json(folder / PLAN, {**head, **body}, indent=None)
 
 
@@ -142,12 +142,12 @@ def read_plan(folder: Path) -> Plan:
         if held["version"] != VERSION:
             raise KgenreError(
                 f"{folder}: a set of version {held['version']}. This kgenre writes version {VERSION}. Name another "
-                "folder with --to."
+                "folder with --out."
             )
         sources = tuple(Source(*row) for row in held["sources"])
-        return Plan(dict(held["request"]), held["decoders"], sources, held["max_bad_share"])
+        return Plan(dict(held["request"]), held["decoder_versions"], sources, held["max_bad_share"])
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise KgenreError(f"{file}: damaged ({error}). Name another folder with --to.") from error
+        raise KgenreError(f"{file}: damaged ({error}). Name another folder with --out.") from error
 
 
 def make_plan(
@@ -194,7 +194,7 @@ def check_unchanged(folder: Path, plan: Plan, paths: Sequence[str]) -> None:
     if kinds:
         counts = ", ".join(f"{count} {kind}" for kind, count in sorted(Counter(kinds.values()).items()))
         first = next(file for file in [*planned, *now] if file in kinds)
-        step = "Name another folder with --to, or remove this one and prepare it again."
+        step = "Name another folder with --out, or remove this one and prepare it again."
         if "gone" in kinds.values():
             step = "Bring the files back and repeat the command."
         raise KgenreError(

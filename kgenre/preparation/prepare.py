@@ -54,8 +54,8 @@ def prepare(
     engine = engine or EngineSettings()
     if not is_prepared(folder):
         request.over(folder, None)  # before a folder is made
-    make_output_folder(folder, "--to")
-    busy = f"{folder}: another `kgenre prepare` writes into it. Wait for it to end, or name another folder with --to."
+    make_output_folder(folder, "--out")
+    busy = f"{folder}: another `kgenre prepare` writes into it. Wait for it to end, or name another folder with --out."
     with locked(folder / LOCK, busy, shared=not engine.is_whole):
         if engine.is_whole:
             remove_parts(folder)  # of writers that were killed
@@ -107,7 +107,6 @@ def _current_plan(folder: Path, plan: Plan | None, values: dict, collection, max
         check_bad_share(failures, len(plan.sources), share)
         plan.save(folder)
         return plan
-    _check_decoders(folder, plan)
     check_unchanged(folder, plan, paths)
     if max_bad_share not in (None, plan.max_bad_share):
         plan = dataclasses.replace(plan, max_bad_share=max_bad_share)
@@ -146,18 +145,8 @@ def _held_plan(folder: Path) -> Plan | None:
         return read_plan(folder)
     own = (LOCK, PLAN)  # the plan may have come this moment, of another part K/N
     if others := sorted(path.name for path in folder.iterdir() if path.name not in own and not is_part(path)):
-        raise KgenreError(f"{folder}: holds {others[0]}, and no set. Name another folder with --to.")
+        raise KgenreError(f"{folder}: holds {others[0]}, and no set. Name another folder with --out.")
     return None
-
-
-def _check_decoders(folder: Path, plan: Plan) -> None:
-    from kgenre.audio.decoders import decoder_versions
-
-    if (now := decoder_versions(plan.request["decoder"])) != plan.decoders:
-        raise KgenreError(
-            f"{folder}: was begun with {plan.decoders}. Received: {now}. Install the former, or name another folder "
-            "with --to."
-        )
 
 
 def _write_missing(
@@ -174,7 +163,7 @@ def _write_missing(
         (folder / MANIFEST).unlink(missing_ok=True)  # it tells that all is there
         needed = sum(source.samples for shard in todo for _, source in shard.sources) * BYTES_PER_SAMPLE
         check_space(folder, needed + SPARE_BYTES, f"the set ({len(todo)} shards to write)")
-    parts = PartsFolder(engine.parts or folder_beside(folder), work.suffix)
+    parts = PartsFolder(engine.parts_folder or folder_beside(folder), work.suffix)
     about = {"unit": "shards", "out": str(folder.resolve())}
     with computed(work, items, parts, engine, progress, "preparing", about, "shards"):
         return len(own)

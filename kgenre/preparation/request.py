@@ -43,7 +43,7 @@ class Request:
                 flag = "--" + name.replace("_", "-")
                 raise KgenreError(
                     f"{folder}: was begun with {name}={held.get(name)}. Received: {value}. Leave {flag} out, or name "
-                    "another folder with --to."
+                    "another folder with --out."
                 )
         return {**self.values, **held}
 

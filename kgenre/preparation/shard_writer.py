@@ -10,6 +10,7 @@ from typing import BinaryIO
 import numpy as np
 
 from kgenre.audio import decode as audio
+from kgenre.audio.decoders import decoder_versions
 from kgenre.audio.errors import AudioError
 from kgenre.audio.facts import SILENT, describe_truncation
 from kgenre.audio.local_file import local_file
@@ -25,6 +26,7 @@ def write_shard(plan: ShardPlan) -> dict:
 
     bytes, sha256: of the shard.
     tracks: [number of the source, first sample in the shard, samples] of each, in order.
+    decoder_versions: of what decoded them.
     notes, failures: {number of the source: text} of the truncated ones, and of those that are not in it.
 
     Raises:
@@ -38,7 +40,7 @@ def write_shard(plan: ShardPlan) -> dict:
             writer = ShardWriter(file, plan)
             for number, source in plan.sources:
                 writer.add(number, source)
-            facts.update(writer.finish())
+            facts.update(writer.finish(), decoder_versions=decoder_versions(plan.decoder))
 
     plan.facts_file.unlink(missing_ok=True)
     write_beside(plan.file, write)

@@ -96,8 +96,8 @@ def setting_table(run: Run, metrics: dict) -> list[str]:
 def versions(run: Run, metrics: dict) -> list[str]:
     facts = run.load_facts()
     trained_on = {"trained on": ", ".join(run.backends)}
-    names = ("kgenre", "keras", "trained on", "tensorflow", "decoders")
-    return [f"- {name}: {escaped({**facts, **trained_on}[name])}" for name in names]
+    names = ("kgenre", "keras", "trained on", "tensorflow", "decoder_versions")
+    return [f"- {name.replace('_', ' ')}: {escaped({**facts, **trained_on}[name])}" for name in names]
 
 
 def licence(run: Run, metrics: dict) -> list[str]:

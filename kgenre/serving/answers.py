@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Sequence
 
-from kgenre.core.genres import join_genres
+from kgenre.core.genres import GENRE, join_genres
 
 TOP_GENRES, TOP_TAGS = 3, 8  # of a line of text
 
@@ -91,12 +91,13 @@ def record_json(record: dict, by_slice: bool) -> str:
 
 
 def records_table(records: list[dict], labels: Sequence[str], by_slice: bool) -> tuple[list[str], list[dict]]:
-    """Columns path, genre, genres, seconds, slices, note, one for each label and each tag; and the rows.
+    """Columns path, genre, genres, seconds, slices, note, genre:NAME of each label, tag:NAME of each tag; and the rows.
 
     With `by_slice` there is a row a slice, its start after the slices; else a row a track.
     """
     tags = sorted(records[0].get("tags", ())) if records else []
-    columns = ["path", "genre", "genres", "seconds", "slices", "note", *(["start"] if by_slice else []), *labels]
+    columns = ["path", "genre", "genres", "seconds", "slices", "note", *(["start"] if by_slice else [])]
+    columns += [f"{GENRE}{label}" for label in labels]
     parts = ((record, part) for record in records for part in (record["by_slice"] if by_slice else [record]))
     return columns + [f"tag:{tag}" for tag in tags], [_row(record, part, tags) for record, part in parts]
 
@@ -121,6 +122,6 @@ def _row(record: dict, part: dict, tags: Sequence[str]) -> dict:
         "slices": record["slices"],
         "note": record["note"],
         **({"start": part["start"]} if "start" in part else {}),
-        **part["probabilities"],
+        **{f"{GENRE}{label}": value for label, value in part["probabilities"].items()},
         **{f"tag:{tag}": record["tags"][tag] for tag in tags},  # of the whole track
     }

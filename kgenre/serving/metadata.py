@@ -13,15 +13,17 @@ from kgenre.model.tasks import Task, task_from, task_values
 # What may be told of a model beside what `metadata_values` gives: why its metrics are too high, when it is unsure, and
 # by what its logits have been divided.
 FACTS = ("leaky", "unsure", "temperature")
+# What an identity is of beside the weights. One more name here, and every stored vector is of another model.
+IDENTIFYING = ("task", "labels", "thresholds", "parents", "sample_rate", "slice_samples", "hop_samples", "bins")
 ABOUT = Path("assets.extra") / "about.json"  # in a SavedModel; TF Serving leaves that folder to us
 
 
 def metadata_values(task: Task, spec: SliceSpec) -> dict:
-    """What the endpoint `about` gives; `clip_samples` is the wire name of slice_samples. `bins` is of spectrograms."""
+    """What the endpoint `about` gives. `bins` is of spectrograms."""
     return {
         **task_values(task),
         "sample_rate": spec.sample_rate,
-        "clip_samples": spec.slice_samples,
+        "slice_samples": spec.slice_samples,
         "hop_samples": spec.hop_samples,
         "input": spec.input,
         **({"bins": spec.bins} if spec.bins else {}),
@@ -30,7 +32,7 @@ def metadata_values(task: Task, spec: SliceSpec) -> dict:
 
 def task_and_spec(metadata: dict) -> tuple[Task, SliceSpec]:
     """The other way round."""
-    sizes = (metadata[name] for name in ("sample_rate", "clip_samples", "hop_samples"))
+    sizes = (metadata[name] for name in ("sample_rate", "slice_samples", "hop_samples"))
     return task_from(metadata), SliceSpec(*sizes, metadata.get("bins", 0))
 
 
@@ -56,7 +58,7 @@ def model_identity(values: dict, weights: Iterable[np.ndarray]) -> str:
 
     Vectors of two formats may be mixed where this is equal, for they agree to 1e-4 (tests/test_litert.py).
     """
-    told = {name: value for name, value in values.items() if name != "input"}  # which `bins` tells, too
+    told = {name: values[name] for name in IDENTIFYING if name in values}
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
     # What layers draw from, integers, is none of the answer.
     floats = (array for array in map(np.asarray, weights) if array.dtype.kind not in "iu")

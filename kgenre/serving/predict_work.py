@@ -77,7 +77,7 @@ def _settings(model: Model, answering: Answering) -> dict:
     policy = answering.policy
     return {
         "identity": model.identity,
-        "decoder": reader_versions(model.slice_spec, policy.decoder),
+        "decoder_versions": reader_versions(model.slice_spec, policy.decoder),
         "slices_per_track": policy.slices_per_track,
         "unsure_below": answering.unsure_below,
         "tags": answering.tags,

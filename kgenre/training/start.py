@@ -270,7 +270,7 @@ def run_facts(settings: RunSettings, task: Task, devices: list[str], failures: d
         "tensorflow": tensorflow_version(),
         "backends": [backend_version()],
         "devices": devices,
-        "decoders": reader_versions(settings.slice_spec, settings.reader.policy.decoder),
+        "decoder_versions": reader_versions(settings.slice_spec, settings.reader.policy.decoder),
         "task": task.name,
         "parameters": {name: list(getattr(task, name)) for name in task.parameters},
         "bad_files": failures,

@@ -21,7 +21,7 @@ class About(BaseModel):
     task: str
     labels: list[str] = Field(min_length=1)
     sample_rate: float = Field(gt=0, le=1e7, allow_inf_nan=False)
-    clip_samples: Size
+    slice_samples: Size
     hop_samples: Size
     input: Literal["waveform", "spectrogram"] = WAVEFORM
     bins: int = Field(0, ge=0, le=1 << 20)
@@ -50,7 +50,7 @@ class About(BaseModel):
     @property
     def spec(self) -> SliceSpec:
         rate = int(self.sample_rate) if self.input == WAVEFORM else self.sample_rate
-        return SliceSpec(rate, self.clip_samples, self.hop_samples, self.bins)
+        return SliceSpec(rate, self.slice_samples, self.hop_samples, self.bins)
 
     def make_task(self) -> Task:
         """Raises KgenreError: a task that kgenre does not know."""

@@ -11,7 +11,9 @@ class ClientSettings(Settings):
     """Limits of one request."""
 
     # The first request after a start waits while TensorFlow sets itself up.
-    timeout: float = Field(60.0, ge=0.1, le=86400, description="seconds that a request may take with all its retries")
+    timeout_seconds: float = Field(
+        60.0, ge=0.1, le=86400, description="time that a request may take with all its retries"
+    )
     # Five minutes of audio by gRPC, one and a half by REST; proxies before a server often take less.
     max_message_mib: float = Field(16.0, ge=0.001, le=2047, description="largest message, MiB; songs are sent in parts")
 

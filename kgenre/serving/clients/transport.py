@@ -27,7 +27,7 @@ NEXT_STEPS = {
     FULL: "Ask again later, or start more servers.",
     AWAY: "Is the address right, and the server running? By itself TF Serving has REST at port 8501 and gRPC at 8500, "
     "http and grpc rather than https and grpcs.",
-    LATE: "Allow it more time with --timeout, or send less at once with --max-message-mib.",
+    LATE: "Allow it more time with --timeout-seconds, or send less at once with --max-message-mib.",
     TOO_LARGE: "Send less at once with --max-message-mib.",
     REFUSED: "Is it a model that kgenre exported?",
     UNSUITED: "Is it a model that kgenre exported?",
@@ -99,7 +99,7 @@ class Transport(abc.ABC):
         Raises:
             ServingError: no answer, after the retries, or none within the time.
         """
-        request, deadline = self.encode(signature, inputs), time.monotonic() + self.settings.timeout
+        request, deadline = self.encode(signature, inputs), time.monotonic() + self.settings.timeout_seconds
         last = WAITS[-1] if self.patient and self._has_answered else None
         for number, wait in enumerate(itertools.chain(WAITS, itertools.repeat(last))):
             check()
@@ -131,7 +131,7 @@ class Transport(abc.ABC):
         return ServingError(self.address.url, code, reason, wait)
 
     def late(self) -> ServingError:
-        return self.fault(LATE, f"no answer within {self.settings.timeout:g} s")
+        return self.fault(LATE, f"no answer within {self.settings.timeout_seconds:g} s")
 
 
 def _sleep(seconds: float, check: Callable[[], None]) -> None:
