@@ -18,6 +18,7 @@ from kgenre.core.settings import fields_of, settings_json
 from kgenre.features import FEATURES
 from kgenre.model.settings import ModelSettings
 from kgenre.training.applicable import SELECTORS, applicable
+from kgenre.training.run import Run
 from kgenre.training.settings import RunSettings, every_class, read_config
 
 CLASSES = every_class()
@@ -426,6 +427,16 @@ def test_help_shows_the_defaults_of_the_file(tmp_path, capsys):
     (tmp_path / "a.toml").write_text('arch = "crnn"\nepochs = 77\n')
     words = help_of(capsys, "--config", str(tmp_path / "a.toml"))
     assert "(default: 77)" in words and "--rnn" in words and "network (default: crnn)" in words
+
+
+@pytest.mark.parametrize(
+    "version, text", [("99.1.0", "made by kgenre 99.1.0, .* Update"), ("0.1.0", "unknown setting")]
+)
+def test_settings_of_a_run_of_a_newer_version_say_so(version, text, tmp_path):
+    (tmp_path / "config.json").write_text('{"arch": "convpool", "flavour": 1}')
+    (tmp_path / "run.json").write_text(json.dumps({"kgenre": version}))
+    with pytest.raises(KgenreError, match=text):
+        Run(tmp_path).load_settings()
 
 
 def test_flags_of_a_run_that_is_resumed_are_those_of_its_network(tmp_path, capsys):

@@ -1,6 +1,7 @@
 """The input of the classic classifiers: a vector a track, from statistics, embeddings or FMA's features.csv."""
 
 import dataclasses
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -221,7 +222,8 @@ def _stored_vectors(request: VectorRequest, path: Path, failures: dict[str, str]
         raise KgenreError(f"{path}: holds none of the tracks of the collection. Embed them with `kgenre embed`.")
     absent = {name: f"not in {path}." for name in request.rows["path"] if name not in by_path}
     model = embeddings.header["model"]
-    description = model if model == "stats" else f"{pool} embedding of {model}"
+    shown = os.path.relpath(model) if Path(model).is_relative_to(Path.cwd()) else model
+    description = model if model == "stats" else f"{pool} embedding of {shown}"
     return Vectors(by_path, {**absent, **failures}, description, embeddings.header, training_rows_of(model))
 
 

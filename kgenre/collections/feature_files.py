@@ -32,7 +32,8 @@ from kgenre.engines.work import Failure, Items, Results
 from kgenre.features import FEATURES
 
 MAX_SECONDS = 300.0  # of a longer track it is the beginning: memory must not grow with an audio book
-TREE = "parents"  # the one of the facts that no file depends on
+# Of the facts, what may be another one when a folder is gone on with.
+FREE = ("parents", "decoder_versions")
 BROKEN = (
     "A process that computes features ended early, perhaps out of memory. Give the command again: it continues where "
     "it stopped. --workers 1 needs the least."
@@ -64,10 +65,11 @@ class FeatureFiles:
         return {
             "feature": self.feature,
             "sample_rate_hz": self.sample_rate,
-            **self.settings,
-            "format": self.format,
+            "settings": dict(self.settings),
+            "file_format": self.format,
             "max_seconds": MAX_SECONDS,
-            "decoder": decoder_versions(self.decoder),
+            "decoder": self.decoder,
+            "decoder_versions": decoder_versions(self.decoder),
             "frames_per_second": self.sample_rate / settings.hop_length,
             "value_range": list(IMAGE_RANGE if self.format == "png" else row.value_range(settings)),
             "bins": [name if isinstance(name, str) else round(float(name), 3) for name in bins],
@@ -91,7 +93,9 @@ class FeatureWork(RecordWork):
 
     def open(self, threads: int | None = None) -> Callable[[Items], Results]:
         if (own := self.files.facts()) != self.settings:
-            raise KgenreError(f"A worker has another decoder: {own['decoder']}. Install the same versions there.")
+            raise KgenreError(
+                f"A worker has another decoder: {own['decoder_versions']}. Install the same versions there."
+            )
         workers = 1 if threads else self.workers  # TensorFlow has threads of its own
 
         def results(items: Items) -> Results:
@@ -134,7 +138,7 @@ def write_features(
     """
     table, facts, engine = (
         collection.table,
-        {**files.facts(), TREE: dict(collection.parents)},
+        {**files.facts(), "parents": dict(collection.parents)},
         engine or EngineSettings(),
     )
     if any(map(is_spectrogram, table["path"])):
@@ -211,10 +215,11 @@ def _check_held(out: Path, facts: dict) -> None:
     file = out / FACTS
     try:
         held = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise KgenreError(f"{file}: not readable ({error}). Name another folder with --out.") from error
-    for name in {**held, **facts}:
-        if held.get(name) != facts.get(name) and name != TREE:
+        held, facts = ({**own["settings"], **own, "settings": None} for own in (held, facts))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise KgenreError(f"{file}: not readable ({error!r}). Name another folder with --out.") from error
+    for name in facts:
+        if held.get(name) != facts.get(name) and name not in FREE:
             raise KgenreError(
                 f"{out}: holds spectrograms with {name}={held.get(name)}. Received: {name}={facts.get(name)}. "
                 "Name another folder with --out."

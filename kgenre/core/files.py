@@ -47,6 +47,11 @@ def write_json(path, value, indent: int | None = 2) -> None:
     write_text(path, json.dumps(value, indent=indent) + "\n")
 
 
+def lasting_name(name: str) -> str:
+    """A name that may be a path, as it is stored: a path that is there is absolute, to be found from other folders."""
+    return os.path.abspath(name) if os.path.exists(name) else name
+
+
 def make_output_folder(folder, flag: str = "--out") -> Path:
     """Creates a folder for results, if it is missing; called before the work, so that no result is lost after it.
 

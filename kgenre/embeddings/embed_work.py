@@ -7,6 +7,7 @@ import numpy as np
 from kgenre.audio.fetched import FetchingReader
 from kgenre.audio.open_reader import reader_versions
 from kgenre.audio.policy import ReadPolicy
+from kgenre.core.files import lasting_name
 from kgenre.embeddings.store import TrackVectors, make_header
 from kgenre.embeddings.work import VectorWork, check_agrees
 from kgenre.engines.work import Items
@@ -49,7 +50,9 @@ def header_of(model, policy: ReadPolicy, probabilities: bool = False) -> dict:
     own = {"labels": list(model.task.labels), "slices_per_track": policy.slices_per_track}
     own |= {"probabilities": True} if probabilities else {}
     versions = reader_versions(model.slice_spec, policy.decoder)
-    return make_header(model.name, model.identity, {**model.slice_spec.values(), **own}, policy.decoder, versions)
+    return make_header(
+        lasting_name(model.name), model.identity, {**model.slice_spec.values(), **own}, policy.decoder, versions
+    )
 
 
 def vectors_of(result, probabilities: bool = False) -> TrackVectors:

@@ -38,7 +38,7 @@ def make_header(model: str, identity: str, config: dict, decoder: str, versions:
     """The header of an embedding file. Vectors are comparable only if identity, config and decoder are equal.
 
     Args:
-        model: name of the model, for people.
+        model: name of the model, or its path, absolute; for people, and to know what it was trained on.
         identity: hash of what computes the vectors.
         config: settings of what it is given, as JSON takes them.
         decoder: what reads the tracks, as `--decoder` names it.

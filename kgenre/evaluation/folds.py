@@ -10,6 +10,7 @@ import statistics
 
 import pandas as pd
 
+import kgenre
 from kgenre.collections import load_collection
 from kgenre.collections.folds import check_folds, fold_collections, fold_options
 from kgenre.collections.label_share import share_text
@@ -90,6 +91,7 @@ def _begin(settings: RunSettings, run: Run, n_folds: int, progress: Progress) ->
     drawn = "" if share == 1 else f"; train tracks drawn in each fold, {share_text(share, seed)}"
     columns = {f"fold_{number}": fold.table["split"] for number, fold in enumerate(folds, 1)}
     facts = {
+        "kgenre": kgenre.__version__,
         "folds": n_folds,
         "task": whole.task,
         "parents": dict(whole.parents),

@@ -16,6 +16,7 @@ import pandas as pd
 
 from kgenre.audio.policy import DEFAULT_POLICY, ReadPolicy
 from kgenre.core.errors import KgenreError
+from kgenre.core.files import lasting_name
 from kgenre.library.records import Space, space_from_row
 from kgenre.library.scan_tables import ScanTables, paths_below
 from kgenre.library.vector_tables import BLOCK_ROWS, VectorTables, among
@@ -143,7 +144,7 @@ class Library(ScanTables, VectorTables):
         if not spaces:
             raise KgenreError(f"{self.path}: no track is analysed yet. Run `kgenre explore DIR`.")
         for space in spaces:
-            if identity is None or identity in (space.identity, space.name):
+            if identity is None or identity == space.identity or lasting_name(identity) == space.name:
                 return space
         known = ", ".join(dict.fromkeys(f"{space.name} ({space.identity})" for space in spaces))
         raise KgenreError(f"{self.path}: has no analysis by the model {identity!r}. Known: {known}.")
@@ -163,12 +164,13 @@ class Library(ScanTables, VectorTables):
         config = {**model.slice_spec.values(), **task_values(model.task), **asdict(policy), "tags": model.tag_names}
         lasting = {name: value for name, value in config.items() if name != "first_slices"}
         digest = hashlib.sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()[:16]
+        kept, now = json.dumps({**config, "decoder_versions": versions}), time.time()
         with self.writing():
             self._db.execute(
                 """INSERT INTO spaces (name, identity, config_hash, config, used) VALUES (?, ?, ?, ?, ?)
                 ON CONFLICT (identity, config_hash)
                 DO UPDATE SET used = excluded.used, name = excluded.name, config = excluded.config""",
-                (model.name, model.identity, digest, json.dumps({**config, "decoder_versions": versions}), time.time()),
+                (lasting_name(model.name), model.identity, digest, kept, now),
             )
         return next(one for one in self.spaces() if (one.identity, one.config_hash) == (model.identity, digest))
 

@@ -1,6 +1,7 @@
 """The run folder: what a training leaves behind, each file written beside and then renamed."""
 
 import json
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+import kgenre
 from kgenre.audio.inputs import input_of
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_json, write_text
@@ -59,7 +61,16 @@ class Run:
                 f"{self.folder}: not a run folder: config.json or run.json is missing. "
                 "Name a folder that `kgenre train` made."
             )
-        return RunSettings.compose(read_config(self / "config.json"))
+        try:
+            return RunSettings.compose(read_config(self / "config.json"))
+        except KgenreError as error:
+            made_by = self.load_facts().get("kgenre", "")
+            if _numbers(made_by) > _numbers(kgenre.__version__):
+                raise KgenreError(
+                    f"{self.folder}: made by kgenre {made_by}, with settings that kgenre {kgenre.__version__} does not "
+                    "know. Update kgenre."
+                ) from error
+            raise
 
     def load_task(self) -> Task:
         facts = self.load_facts()
@@ -217,3 +228,8 @@ def remove_parts(folder) -> None:
             part.unlink(missing_ok=True)
     for part in (Path(folder) / "saved_model").glob(".export-*"):
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _numbers(version: str) -> list[int]:
+    """[0, 2, 0] of 0.2.0.dev0, to tell which of two versions is the newer one."""
+    return [int(number) for number in re.findall(r"\d+", version)[:3]]
