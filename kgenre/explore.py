@@ -36,7 +36,6 @@ def main(argv=None) -> int:
     parser.add_argument("--map", choices=METHODS, help="layout of the map (default: tsne; umap needs umap-learn)")
     parser.add_argument("--remap", action="store_true", help="lay out all tracks again, aligned with the old map")
     result = parser.add_mutually_exclusive_group()
-    result.add_argument("--serve", action="store_true", help="serve the page until Ctrl-C (the default)")
     result.add_argument("--out", type=Path, metavar="FILE", help="write the map as one offline .html file and stop")
     result.add_argument("--scan-only", action="store_true", help="stop after updating the library and the map")
     parser.add_argument("--port", type=int, help="of the page (default: 8642, or any free port)")

@@ -29,7 +29,7 @@ KNOWN_ARCHS = ", ".join(sorted(ARCHS))
 OTHER = {
     "data": "songs.csv", "task": "multi", "level": "all", "min_tracks_per_genre": 4, "artists": "artists.csv",
     "sample_rate_hz": 15000, "slice_seconds": 4.5, "slice_overlap": 0.25,
-    "n_fft": 1024, "hop_length": 300, "n_mels": 50, "fmin_hz": 30.0, "fmax_hz": 7000.0,
+    "n_fft": 1024, "hop_length": 300, "n_mels": 50, "n_frequencies": 60, "fmin_hz": 30.0, "fmax_hz": 7000.0,
     "slice_frames": 64, "n_bins": 96, "frames_per_second": 4.3, "value_low": -60.0, "value_high": 3.0,
     "top_db": 60.0, "image_height": 200, "image_width": 1024, "image_channels": 2, "frame_scaling": True,
     "dropout": 0.2, "weights": "none", "unfreeze": 20, "pooling": "flatten", "scaling": "unit",
@@ -48,6 +48,7 @@ OTHER = {
 RUNS = [
     {"arch": "crnn_parallel", "feature": "logmel", "augment": tuple(AUGMENTS)},
     {"arch": "resnet50", "feature": "cqt", "augment": ()},
+    {"arch": "homebrew", "feature": "logstft", "augment": ()},
     {"arch": "vggish", "augment": ("zoom",), "crops": "fixed", "optimizer": "sgd"},
     {"arch": "convpool", "input": "spectrogram", "augment": ("mixup", "noise")},
 ]
