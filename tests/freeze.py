@@ -16,6 +16,7 @@ import keras
 import numpy as np
 from applicable_settings import compose_applicable
 from audio_files import music, write_sound
+from surface import surface
 from test_archs import small_config, small_model
 
 import kgenre
@@ -30,6 +31,7 @@ from kgenre.library.retraining import retrain
 from kgenre.library.store import Library
 from kgenre.training.config import named_config
 from kgenre.training.fit import fit
+from kgenre.training.run import Run
 from kgenre.training.start import begin, new_run
 
 DATA = Path(__file__).parent / "data"
@@ -111,6 +113,7 @@ def main() -> int:
     }
     with gzip.open(made / "networks.json.gz", "wt", encoding="utf-8") as file:
         json.dump({name: network_values(config) for name, config in configs().items()}, file)
+    (made / "surface.json").write_text(json.dumps(surface(Run(made / "run")), indent=1) + "\n")
     (made / "answers.json").write_text(json.dumps(answers, indent=1) + "\n")
     shutil.copy(recipe, made)
     shutil.copytree(MADE_IN / "music", made / "music", ignore=shutil.ignore_patterns(".kgenre"))
@@ -143,6 +146,7 @@ def configs() -> dict:
         **{f"arch {name}": small_config(name) for name in ARCHS},
         **{f"feature {name}": compose_applicable(tall, feature=name) for name in FEATURES},
         "augmentations": small_config("bbnn", augment=layers),
+        "gain": small_config("bbnn", augment=["gain"]),
     }
 
 

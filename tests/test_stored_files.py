@@ -10,13 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from freeze import CORRECTED, DATA, MADE_IN, answer_of, answers_of, filled, library_answers
+from surface import lost, surface
 
 import kgenre
-from kgenre import embed, prepare, report, train
+from kgenre import embed, export, prepare, report, train
+from kgenre.audio.policy import ReadPolicy
 from kgenre.audio.reader import TrackReader
 from kgenre.audio.slicing import SliceSpec
 from kgenre.collections import load_collection
 from kgenre.embeddings.files import read_embeddings
+from kgenre.embeddings.store import MUST_AGREE
 from kgenre.library.map.update import update_map
 from kgenre.library.store import Library
 from kgenre.model.build import register_layers
@@ -49,6 +52,21 @@ def is_alike(found: dict, expected: dict) -> bool:
 
 def test_version_that_is_released_has_its_files():
     assert "dev" in kgenre.__version__ or (DATA / kgenre.__version__ / "answers.json").is_file()
+
+
+def test_nothing_that_was_typed_or_read_is_lost(stored, run):
+    before, now = json.loads((stored / "surface.json").read_text()), surface(run)
+    assert len(before["settings"]["run"]) > 40 and before["signatures"]["serving_default"]
+    assert lost(before, now) == []
+
+
+def test_what_is_lost_is_found():
+    before = {"commands": {"train": ["--arch"]}, "settings": {"epochs": {"choices": ["a"], "low": 1, "high": None}}}
+    assert lost(before, before) == []
+    now = {"commands": {"train": []}, "settings": {"epochs": {"choices": ["a", "b"], "low": 2, "high": 9}}}
+    faults = lost(before, now)
+    assert faults == [" commands train --arch", " settings epochs low 1 -> 2", " settings epochs high None -> 9"]
+    assert lost({"python": ["Run"], "recipes": ["x"]}, {"python": ["Run", "y"]}) == [" recipes"]
 
 
 @pytest.mark.parametrize("model", ["run", "model.tflite"])
@@ -115,11 +133,18 @@ def test_stored_run_is_trained_on(stored, songs, tmp_path):
     assert Run(tmp_path / "on").finished
 
 
+def test_stored_run_that_is_exported_again_is_the_same_model(stored, tmp_path):
+    assert export.main(["--model", str(stored / "run"), "--out", str(tmp_path / "again")]) == 0
+    assert kgenre.open_model(tmp_path / "again").identity == kgenre.open_model(stored / "run").identity
+
+
 @pytest.mark.parametrize("suffix", [".npz", ".parquet"])
 def test_stored_embedding_file_has_the_vectors_of_the_model(stored, songs, tmp_path, suffix):
     data = ["--data", str(songs[0].parent / "manifest.csv")]
     assert embed.main(["--model", str(stored / "run"), *data, "--out", str(tmp_path / "again.npz")]) == 0
     held, again = read_embeddings(stored / f"embeddings{suffix}"), read_embeddings(tmp_path / "again.npz")
+    for name in MUST_AGREE:  # or the file could not be added to
+        assert held.header[name] == again.header[name], name
     assert held.table["genre"].tolist() == again.table["genre"].tolist() == ["fado", "house"] * 5
     assert np.ptp(held.mean, axis=0).max() > 0.01
     for name in ("mean", "slice_embeddings"):
@@ -135,6 +160,16 @@ def test_stored_set_is_whole_and_has_the_audio(stored, songs):
     for path, number in zip(table["path"], table["track_id"]):
         held, whole = (TrackReader(spec).crop(str(one), 0.5) for one in (path, songs[int(number)]))
         np.testing.assert_allclose(held, whole, rtol=0, atol=1e-4)  # blocks of 16 bits
+
+
+def test_stored_library_is_scanned_again_without_analysing(stored, tmp_path):
+    shutil.copy(stored / "library.sqlite", tmp_path)
+    with Library(tmp_path / "library.sqlite") as library:
+        model = kgenre.open_model(stored / "run")
+        known = ("moved", "copies")  # as the folder in which it was made is gone or is still there
+        report, _ = kgenre.update_library(library, stored / "music", model, policy=ReadPolicy(None))
+        assert len(library.spaces()) == 1 and sum(report.counts[name] for name in known) == 10
+        assert not report.counts["analysed"]
 
 
 def test_stored_library_has_its_corrections_head_and_map(stored, answers):
