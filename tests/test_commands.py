@@ -145,7 +145,8 @@ def test_predict_csv_columns(run, collection, tmp_path):
         out = tmp_path / "out.csv"
         assert predict.main(["--model", str(run / "saved_model" / "1"), str(song), "--out", str(out), *flags]) == 0
         table = pd.read_csv(out)
-        assert list(table.columns) == ["path", "genre", "genres", "seconds", "slices", "note", *extra, *sorted(GENRES)]
+        labels = [f"genre:{name}" for name in sorted(GENRES)]
+        assert list(table.columns) == ["path", "genre", "genres", "seconds", "slices", "note", *extra, *labels]
         assert len(table) == (table["slices"].iloc[0] if flags else 1)
         assert table["seconds"].iloc[0] == pytest.approx(decode(song, RATE).seconds, abs=1e-3)
 

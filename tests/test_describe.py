@@ -128,7 +128,7 @@ def test_lay_out_does_not_depend_on_the_unit_of_a_column():
 def test_describe_command_writes_text_and_page_and_continues(real, tmp_path, monkeypatch, capsys):
     from kgenre.baselines import statistics
 
-    arguments = [str(real), "--describe", "--keep", str(tmp_path), "--out", str(tmp_path / "d.html"), "--workers", "1"]
+    arguments = [str(real), "--describe", "--vectors", str(tmp_path), "--out", str(tmp_path / "d.html"), "--workers", "1"]
     assert datasets.main(arguments) == 0
     text = capsys.readouterr().out
     assert "7 tracks (3 train, 2 valid, 2 test), 2 genres, one genre a track" in text
@@ -143,7 +143,7 @@ def test_describe_command_writes_text_and_page_and_continues(real, tmp_path, mon
 
 def test_describe_command_draws_a_sample_and_says_so(collection, level_model, tmp_path, capsys):
     page = tmp_path / "page.html"
-    arguments = [str(collection / "manifest.csv"), "--describe", "--model", "level", "--keep", str(tmp_path)]
+    arguments = [str(collection / "manifest.csv"), "--describe", "--model", "level", "--vectors", str(tmp_path)]
     assert datasets.main([*arguments, "--sample", "9", "--out", str(page)]) == 0
     text = page.read_text(encoding="utf-8")
     assert "A sample of 9 of 18 tracks by t-SNE of mean embedding of level" in text and text.count('class="point') == 9

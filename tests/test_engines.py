@@ -247,7 +247,7 @@ def test_ray_that_does_not_start_is_one_line_and_joins_no_cluster_unasked(addres
             raise Exception("The current node timed out during startup.\nMore.")
 
     with pytest.raises(KgenreError, match=f"^{rule}.*timed out during startup") as caught:
-        _connect(Ray(), EngineSettings(engine="ray", address=address))
+        _connect(Ray(), EngineSettings(engine="ray", ray_address=address))
     assert "\n" not in str(caught.value) and asked == [address or "local"]
 
 
@@ -296,7 +296,7 @@ def run(command, *arguments) -> int:
     return command.main([str(argument) for argument in arguments])
 
 
-@pytest.mark.parametrize("name", ["genres.csv", "genres.json", "genres.parquet"])
+@pytest.mark.parametrize("name", ["genres.csv", "genres.jsonl", "genres.parquet"])
 def test_predictions_of_parts_are_those_of_one_run(songs, tmp_path, name, capsys):
     pytest.importorskip("pyarrow", reason="pyarrow is not installed") if name.endswith("parquet") else None
     assert run(predict, songs, "--out", tmp_path / name) == 1

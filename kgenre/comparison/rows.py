@@ -219,7 +219,7 @@ def keep_settings(rows: Sequence[Row], out: Path) -> None:
         if path.is_file():
             before = json.loads(path.read_text(encoding="utf-8"))
             if row.network is not None:  # what a file of an earlier version lacks has its default
-                before = RunSettings.compose(before).values()
+                before = json.loads(settings_json(RunSettings.compose(before).values()))
         free = SAME_RESULT if row.begun(out) else SAME_RESULT | {"epochs"}
         for name in sorted({*before, *row.settings} - free):
             if before.get(name) != row.settings.get(name):
