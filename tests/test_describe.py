@@ -128,7 +128,8 @@ def test_lay_out_does_not_depend_on_the_unit_of_a_column():
 def test_describe_command_writes_text_and_page_and_continues(real, tmp_path, monkeypatch, capsys):
     from kgenre.baselines import statistics
 
-    arguments = [str(real), "--describe", "--vectors", str(tmp_path), "--out", str(tmp_path / "d.html"), "--workers", "1"]
+    out = ["--vectors", str(tmp_path), "--out", str(tmp_path / "d.html")]
+    arguments = [str(real), "--describe", *out, "--workers", "1"]
     assert datasets.main(arguments) == 0
     text = capsys.readouterr().out
     assert "7 tracks (3 train, 2 valid, 2 test), 2 genres, one genre a track" in text
