@@ -95,7 +95,7 @@ def unlucky(songs, out: Path, cluster, progress: Progress, **more) -> dict[str, 
     work = UnluckyEmbedding(header_of(model, DEFAULT_POLICY), out.suffix, ModelSource(), 1, DEFAULT_POLICY, False)
     for name, value in more.items():
         setattr(work, name, value)
-    engine = EngineSettings(engine="ray", address=cluster.address, worker_cpus=3)  # one a node
+    engine = EngineSettings(engine="ray", ray_address=cluster.address, worker_cpus=3)  # one a node
     return compute_vectors(Store(out, work.header, song_rows([str(songs)])), work, engine, progress, "embedding")[0]
 
 

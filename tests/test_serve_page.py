@@ -139,7 +139,7 @@ def test_page_bars_and_csv_show_what_the_api_answers(server, tab, files):
     assert [row["file"] for row in rows] == list(FIVE[:-1])
     for row in rows:
         answer = answers[row["file"]]
-        assert float(row["jazz"]) == answer["probabilities"]["jazz"] and row["genre"] == answer["genre"]
+        assert float(row["genre:jazz"]) == answer["probabilities"]["jazz"] and row["genre"] == answer["genre"]
         assert float(row["tag:loud"]) == answer["tags"]["loud"]
 
 

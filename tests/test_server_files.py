@@ -67,8 +67,7 @@ def test_rest_recipe_without_ffmpeg_writes_and_sends_no_request(tmp_path):
     recipe = next(block for block in text.split("```") if "request.json" in block and "ffmpeg -i" in block)
     (tmp_path / "curl").write_text("#!/bin/sh\necho sent >> sent\n")
     (tmp_path / "curl").chmod(0o755)
-    first = recipe.split("curl -d '")[0]
-    done = subprocess.run([shutil.which("bash"), "-c", first], cwd=tmp_path, env={"PATH": str(tmp_path)}, check=False,
+    done = subprocess.run([shutil.which("bash"), "-c", recipe], cwd=tmp_path, env={"PATH": str(tmp_path)}, check=False,
                           capture_output=True, text=True)  # fmt: skip
     assert done.returncode != 0 and "ffmpeg" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["curl"]

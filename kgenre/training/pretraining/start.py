@@ -132,7 +132,7 @@ def reached(run: Run, settings: RunSettings) -> dict:
         "loss": float(best["valid_loss"]),
         "chance": 1 / (valid_batch(settings.training, valid) - 1),
         "epoch": int(best["epoch"]),
-        "n_tracks": valid,
+        "tracks": valid,
     }
 
 
@@ -141,5 +141,5 @@ def describe_reached(metrics: dict) -> str:
     return (
         f"pre-trained without labels: epoch {metrics['epoch']} is kept\n"
         f"Among {others} other slices the most similar one is of the same song for {metrics['pair_accuracy']:.1%} of "
-        f"the slices of {metrics['n_tracks']} valid songs; by chance for {metrics['chance']:.1%}.\n"
+        f"the slices of {metrics['tracks']} valid songs; by chance for {metrics['chance']:.1%}.\n"
     )
