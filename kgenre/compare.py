@@ -20,7 +20,6 @@ from pathlib import Path
 
 from kgenre import cli
 from kgenre.cli import grid
-from kgenre.collections.settings import DATA
 from kgenre.core.errors import KgenreError
 from kgenre.training.applicable import SELECTORS, applicable_to_any
 from kgenre.training.config import config_values
@@ -46,7 +45,7 @@ def _any(args: argparse.Namespace, selected: dict):
     choices = [{**chosen, **selected} for chosen in grid.networks(args, selected)] or [selected]
     found = applicable_to_any(config_values(args.config, selected), choices).without(grid.GRID)
     found = replace(found, others=[one for one in found.others if one.name not in grid.GRID])  # which are its own flags
-    return found.changed({"data": {"description": f"{DATA}; required, here or in --config", "default": None}})
+    return found.required("data", "here or in --config")
 
 
 def _compare(args: argparse.Namespace, given: dict, command: str) -> int:

@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 from kgenre import cli
-from kgenre.collections.settings import DATA
 from kgenre.core.errors import KgenreError, check_known
 from kgenre.training.applicable import SELECTORS, applicable
 from kgenre.training.config import config_values, named_config
@@ -35,7 +34,7 @@ def main(argv=None) -> int:
 
 def _applicable(args: argparse.Namespace, selected: dict):
     found = applicable(_file_values(args, selected), selected).without(OWN)
-    return found.changed({"data": {"description": f"{DATA}; required, here or in --config", "default": None}})
+    return found.required("data", "here or in --config")
 
 
 def _file_values(args: argparse.Namespace, given: dict) -> dict:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kgenre.cli.flags import add_settings_flags, settings_from
 from kgenre.core.errors import KgenreError
-from kgenre.engines.folder import PartsFolder, folder_beside
+from kgenre.engines.folder import PartsFolder, parts_of
 from kgenre.engines.plan import Plan
 from kgenre.engines.settings import EngineSettings
 
@@ -38,11 +38,6 @@ def engine_settings(args: argparse.Namespace) -> EngineSettings:
                 )
     settings.check()  # before the model is opened
     return settings
-
-
-def parts_of(settings: EngineSettings, out: Path) -> str:
-    """The folder of the parts: that of --parts-folder, or the hidden one beside the output."""
-    return settings.parts_folder or folder_beside(out)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from kgenre.cli.output import Output, read_output
 from kgenre.cli.progress import BarProgress
 from kgenre.core.errors import KgenreError
 from kgenre.core.parquet import check_parquet, check_utf8
-from kgenre.engines.folder import PartsFolder, folder_beside
+from kgenre.engines.folder import PartsFolder, parts_of
 from kgenre.engines.plan import Plan
 from kgenre.engines.run import Parts, computed
 from kgenre.engines.settings import EngineSettings
@@ -112,7 +112,7 @@ def compute_predictions(
     from kgenre.audio.signature import signature
     from kgenre.serving.predict_work import records_of
 
-    folder = PartsFolder(engine.parts_folder or folder_beside(output.path), work.suffix)
+    folder = PartsFolder(parts_of(engine, output.path), work.suffix)
     items, labels = {path: list(signature(path) or ()) for path in paths}, list(work.source.open().task.labels)
     with computed(work, items, folder, engine, progress, "analysing", {"labels": labels}) as parts:
         if engine.is_whole:

@@ -23,7 +23,7 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.files import is_part, make_output_folder, remove_parts, write_beside, write_json, write_text
 from kgenre.core.parallel import map_in_processes
 from kgenre.core.progress import SILENT, Progress
-from kgenre.engines.folder import PartsFolder, folder_beside
+from kgenre.engines.folder import PartsFolder, parts_of
 from kgenre.engines.plan import Plan
 from kgenre.engines.records import RecordWork
 from kgenre.engines.run import computed, own_items
@@ -147,10 +147,7 @@ def write_features(
     sources = read_sources(out)
     names = file_names(table, FORMATS[files.format].suffix, sources)
     items = {path: [names[path], *(signature(path) or ())] for path in table["path"]}
-    work, folder = (
-        FeatureWork(files, out, workers),
-        PartsFolder(engine.parts_folder or folder_beside(out), FeatureWork.suffix),
-    )
+    work, folder = FeatureWork(files, out, workers), PartsFolder(parts_of(engine, out), FeatureWork.suffix)
     own = {path: names[path] for path in own_items(work, items, engine)}  # others' may be there since this moment
     keep_own(out, own, {**sources, **{name: path for path, name in names.items() if path not in own}})
     for directory in {out / Path(name).parent for name in names.values()}:

@@ -11,9 +11,9 @@ from kgenre.baselines.classifiers import classifier_names
 from kgenre.collections.settings import CollectionOptions
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_text
-from kgenre.core.settings import settings_json
+from kgenre.core.settings import read_settings_file, settings_json
 from kgenre.training.run import network_of
-from kgenre.training.settings import RunSettings
+from kgenre.training.settings import RunSettings, stored_values
 from kgenre.training.start import CHANGEABLE_ON_RESUME
 
 SAME_RESULT = CHANGEABLE_ON_RESUME - {"patience"}  # what may differ when a command is typed again
@@ -215,11 +215,8 @@ def keep_settings(rows: Sequence[Row], out: Path) -> None:
         raise KgenreError(f"Rows of a grid need names of their own. Received twice: {twice[0]}. Compare them apart.")
     for row in rows:
         path = row.settings_file(out)
-        before = row.settings
-        if path.is_file():
-            before = json.loads(path.read_text(encoding="utf-8"))
-            if row.network is not None:  # what a file of an earlier version lacks has its default
-                before = json.loads(settings_json(RunSettings.compose(before).values()))
+        read = read_settings_file if row.network is None else stored_values
+        before = read(path) if path.is_file() else row.settings
         free = SAME_RESULT if row.begun(out) else SAME_RESULT | {"epochs"}
         for name in sorted({*before, *row.settings} - free):
             if before.get(name) != row.settings.get(name):

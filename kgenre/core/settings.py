@@ -75,15 +75,21 @@ class Applicable:
         kept = {title: [one for one in settings if one.name not in names] for title, settings in self.sections.items()}
         return Applicable({title: settings for title, settings in kept.items() if settings}, self.others + others)
 
-    def changed(self, changes: Mapping[str, dict]) -> "Applicable":
-        """The named settings with other attributes: {name: {attribute: value}}."""
-        return Applicable(
-            {
-                title: [replace(setting, **changes.get(setting.name, {})) for setting in settings]
-                for title, settings in self.sections.items()
-            },
-            self.others,
-        )
+    def described(self, descriptions: Mapping[str, str]) -> "Applicable":
+        """The named settings with other texts for `--help`."""
+        return self._changed({name: {"description": text} for name, text in descriptions.items()})
+
+    def required(self, name: str, where: str) -> "Applicable":
+        """A setting that has no default here; `where` it must be given, in words."""
+        (setting,) = (one for settings in self.sections.values() for one in settings if one.name == name)
+        return self._changed({name: {"description": f"{setting.description}; required, {where}", "default": None}})
+
+    def _changed(self, changes: Mapping[str, dict]) -> "Applicable":
+        sections = {
+            title: [replace(setting, **changes.get(setting.name, {})) for setting in settings]
+            for title, settings in self.sections.items()
+        }
+        return Applicable(sections, self.others)
 
 
 def fields_of(settings: type[Settings]) -> dict[str, Setting]:

@@ -13,7 +13,7 @@ from kgenre.core.progress import Progress
 from kgenre.embeddings.columns import TEXTS
 from kgenre.embeddings.files import FORMATS, read_header
 from kgenre.embeddings.store import MUST_AGREE, Store, TrackVectors
-from kgenre.engines.folder import PartsFolder, folder_beside
+from kgenre.engines.folder import PartsFolder, parts_of
 from kgenre.engines.plan import Plan
 from kgenre.engines.run import computed
 from kgenre.engines.settings import EngineSettings
@@ -96,7 +96,7 @@ def compute_vectors(
     Raises:
         KgenreError: as `engines.run.compute` and `Store.finish`.
     """
-    folder = PartsFolder(engine.parts_folder or folder_beside(store.path), work.suffix)
+    folder = PartsFolder(parts_of(engine, store.path), work.suffix)
     rows = {name: list(store.rows[name].astype(object)) for name in TEXTS}
     about = {"header": work.header, "rows": rows}
     with computed(work, store.missing, folder, engine, progress, title, about) as parts:

@@ -20,6 +20,7 @@ from kgenre.core.errors import KgenreError
 from kgenre.core.files import locked, make_output_folder
 from kgenre.core.urls import is_url
 from kgenre.engines.chunks import Chunk
+from kgenre.engines.settings import EngineSettings
 
 PLAN, LOCK = "plan.json.gz", ".lock"
 # Names of parts, and of what was being written when a worker was killed; another file of the folder is not ours.
@@ -184,3 +185,8 @@ class PartsFolder:
 def folder_beside(file: Path) -> str:
     """The hidden folder beside a file, or a folder, in which its parts lie until it is complete."""
     return str(Path(file).absolute().with_name(f".{Path(file).name}.parts"))
+
+
+def parts_of(settings: EngineSettings, out) -> str:
+    """The folder of the parts: that of --parts-folder, or the hidden one beside the output."""
+    return settings.parts_folder or folder_beside(out)

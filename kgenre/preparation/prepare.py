@@ -15,7 +15,7 @@ from kgenre.core.files import is_part, locked, make_output_folder, remove_parts
 from kgenre.core.parallel import map_in_order
 from kgenre.core.progress import SILENT, Progress
 from kgenre.core.published import check_space
-from kgenre.engines.folder import PartsFolder, folder_beside
+from kgenre.engines.folder import PartsFolder, parts_of
 from kgenre.engines.run import computed, own_items
 from kgenre.engines.settings import EngineSettings
 from kgenre.preparation.index import PreparedSet, what_is_prepared, write_index
@@ -163,7 +163,7 @@ def _write_missing(
         (folder / MANIFEST).unlink(missing_ok=True)  # it tells that all is there
         needed = sum(source.samples for shard in todo for _, source in shard.sources) * BYTES_PER_SAMPLE
         check_space(folder, needed + SPARE_BYTES, f"the set ({len(todo)} shards to write)")
-    parts = PartsFolder(engine.parts_folder or folder_beside(folder), work.suffix)
+    parts = PartsFolder(parts_of(engine, folder), work.suffix)
     about = {"unit": "shards", "out": str(folder.resolve())}
     with computed(work, items, parts, engine, progress, "preparing", about, "shards"):
         return len(own)

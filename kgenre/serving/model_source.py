@@ -2,9 +2,9 @@
 
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from kgenre.core.errors import KgenreError
+from kgenre.core.files import lasting_name
 from kgenre.serving.model import Model
 from kgenre.serving.runtimes import AUTO
 
@@ -45,7 +45,5 @@ class ModelSource:
         return model
 
     def __getstate__(self) -> dict:
-        name = self.name
-        if name and Path(str(name)).exists():  # workers have another current folder
-            name = str(Path(str(name)).absolute())
+        name = self.name and lasting_name(str(self.name))  # workers have another current folder
         return {"name": name, "runtime": self.runtime, "opened": None}

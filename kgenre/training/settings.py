@@ -1,5 +1,6 @@
 """The settings of a run: the model's, with the collection, the augmentations, the training and the reading of files."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from kgenre.audio.settings import INPUT_SETTINGS, READER_SETTINGS, FileSettings,
 from kgenre.augment import AUDIO_PLACES, AUGMENTS, listed
 from kgenre.collections.settings import CollectionOptions, CollectionSettings
 from kgenre.core.errors import KgenreError, check_known
-from kgenre.core.settings import Settings, read_settings_file
+from kgenre.core.settings import Settings, read_settings_file, settings_json
 from kgenre.features import FEATURES
 from kgenre.features.several import every_name, expanded, feature_fields
 from kgenre.model.answer_settings import AnswerSettings
@@ -271,6 +272,11 @@ def every_class() -> list[type[Settings]]:
     rows = [row.settings for table in (FEATURES, ARCHS, AUGMENTS, OPTIMIZERS) for row in table.values()]
     own = [CollectionOptions, *INPUT_SETTINGS.values(), ImageSettings, TrainingSettings, AnswerSettings, ReaderSettings]
     return [RunSelection, *own, *CROP_SETTINGS.values(), *rows]
+
+
+def stored_values(path: str | Path) -> dict:
+    """The settings in a config.json, as JSON has them; what a file of an earlier version lacks has its default."""
+    return json.loads(settings_json(RunSettings.compose(read_settings_file(path)).values()))
 
 
 def read_config(path: str | Path) -> dict:

@@ -8,7 +8,7 @@ from kgenre.core.settings import Applicable, Settings, fields_of
 from kgenre.training.applicable import SELECTORS, applicable
 
 AUDIO = "folder of audio, however deep"  # what `--data` may be
-COLLECTION = "or what `kgenre train` takes, whose genres are not read; required, unless --resume"
+COLLECTION = "or what `kgenre train` takes, whose genres are not read"
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Unlabelled:
     own: their class.
     defaults: {name: value} of a run's settings that it has otherwise than `kgenre train`.
     without: {name: why} of a run's settings that it does not have.
-    descriptions: {name: text for `--help`} of a run's settings that mean something else here, `data` among them.
+    descriptions: {name: text for `--help`} of a run's settings that mean something else here.
     """
 
     title: str
@@ -36,11 +36,8 @@ class Unlabelled:
     def applicable(self, file_values: dict, selected: dict) -> Applicable:
         """The settings that it has, for its flags and its `--help`; as `applicable` of a training."""
         found = applicable({**self.defaults, **file_values}, selected).without(self.without)
-        changes = {name: {"description": text} for name, text in self.descriptions.items()}
-        changes["data"] |= {"default": None}  # a run's is the demo collection
-        return Applicable(
-            {self.title: list(fields_of(self.own).values()), **found.changed(changes).sections}, found.others
-        )
+        found = found.described(self.descriptions).required("data", "unless --resume")
+        return Applicable({self.title: list(fields_of(self.own).values()), **found.sections}, found.others)
 
     def divided(self, given: dict) -> tuple[dict, dict]:
         """Given settings: those of the run, and its own.

@@ -14,7 +14,7 @@ from kgenre.collections.label_share import draw_labelled
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder, write_json, write_text
 from kgenre.core.progress import SILENT, Progress
-from kgenre.core.settings import read_settings_file, settings_json
+from kgenre.core.settings import settings_json
 from kgenre.evaluation.evaluate import release_memory
 from kgenre.evaluation.finish import train_and_evaluate
 from kgenre.evaluation.leak.measure import measure
@@ -22,7 +22,7 @@ from kgenre.evaluation.leak.report import Ladder, write_ladder
 from kgenre.evaluation.leak.rungs import RUNGS, Source
 from kgenre.training.plan import training_plan
 from kgenre.training.run import Run, remove_parts
-from kgenre.training.settings import RunSettings
+from kgenre.training.settings import RunSettings, stored_values
 from kgenre.training.spectrograms import spec_to_cut
 from kgenre.training.start import CHANGEABLE_ON_RESUME
 
@@ -130,8 +130,7 @@ def _checked(settings: RunSettings, out: Path) -> RunSettings:
     """The settings, kept in the folder; those that the folder has must be the same."""
     path, now = out / "config.json", settings.values()
     if path.is_file():
-        # What a file of an earlier version lacks has its default.
-        before = json.loads(settings_json(RunSettings.compose(read_settings_file(path)).values()))
+        before = stored_values(path)
         asked = json.loads(settings_json(now))
         differ = [name for name in asked if asked[name] != before.get(name) and name not in CHANGEABLE_ON_RESUME]
         if differ:
