@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import socket
+import time
 from pathlib import Path
 
 import numpy as np
@@ -834,6 +835,33 @@ def test_tags_dialog_error_is_told_in_the_dialog(server, tab, place):
     tab.click("#write-tags:enabled")
     assert tab.inner_text("#dialog[open] #tags-error") == "No space left on device."
     assert tab.is_enabled("#write-tags") and tab.get_attribute("#tags-error", "role") == "alert"
+
+
+def test_tags_dialog_cannot_write_before_it_shows_what_was_chosen(server, tab, place):
+    opened(tab, f"{server}/#sel={np.base_repr(track_id(place, 'song.ogg'), 36).lower()}")
+    tab.click("#tags")
+    tab.wait_for_selector("#write-tags")
+    held = []
+    tab.route("**/tags/preview", lambda route: held.append(route))
+    tab.check("#overwrite-tags")
+    until(tab, "document.getElementById('write-tags').disabled")
+    tab.uncheck("#overwrite-tags")
+    tab.check("#overwrite-tags")
+    give_up = time.monotonic() + 20
+    while len(held) < 3 and time.monotonic() < give_up:
+        tab.wait_for_timeout(20)
+    overwrites = [route.request.post_data_json["overwrite"] for route in held]
+    assert overwrites == [True, False, True]
+    held[2].continue_()
+    tab.wait_for_selector("#write-tags:enabled")
+    held[1].continue_()  # late, and no longer what is ticked
+    tab.wait_for_timeout(300)
+    assert tab.is_checked("#overwrite-tags") and tab.is_enabled("#write-tags")
+    tab.unroute("**/tags/preview")
+    tab.route("**/tags/preview", lambda route: route.fulfill(status=500, json={"error": "No model."}))
+    tab.uncheck("#overwrite-tags")
+    assert tab.inner_text("#dialog[open] #tags-error") == "No model."
+    assert tab.is_disabled("#write-tags")
 
 
 def test_audio_undecodable_file_is_played_as_excerpt_from_the_slice(server, tab, place):

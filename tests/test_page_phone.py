@@ -86,6 +86,7 @@ def settled(tab, size: str) -> None:
     until(tab, f"kgenre.state.sheet === '{size}' && document.querySelector('#sheet').getAnimations().length === 0")
     below = "half" if size == "full" else size
     until(tab, f"(document.body.dataset.below ?? 'half') === '{below}' || '{size}' === 'full'")
+    until(tab, "kgenre.map.view.height === kgenre.map.element.clientHeight")
 
 
 def drag_sheet(tab, touch, by: float) -> None:

@@ -6,25 +6,27 @@ import { attempt, leftOut, reasonOf, say } from "page/actions/notices.js";
 import { takeTags, wantedTags } from "page/actions/tags.js";
 import { count } from "shared/text.js";
 import { failureTable, isDialogOpen, moreRow, openDialog } from "page/ui/dialog.js";
-import { button, el } from "shared/dom.js";
+import { button, byId, el } from "shared/dom.js";
 
 const MAX_ROWS = 500;
 /** @type {TagChoices} */
 const AT_FIRST = { overwrite: false, several: false, moods: false };
+const NAMES = /** @type {(keyof TagChoices)[]} */ (Object.keys(AT_FIRST));
 
 /** @param {Page} page @returns {Binding[]} */
 export function tagsSection(page) {
-  page.store.subscribe(["tagDialog"], ({ tagDialog }) => { if (tagDialog) attempt(page, preview(page, tagDialog.rows, AT_FIRST)); });
+  page.store.subscribe(["tagDialog"], ({ tagDialog }) => { if (tagDialog) attempt(page, preview(page, tagDialog.rows, { ...AT_FIRST })); });
   return [];
 }
 
-/** @param {Page} page @param {readonly number[]} rows @param {TagChoices} choices @param {boolean} again for the dialog that is open */
+/** @param {Page} page @param {readonly number[]} rows @param {TagChoices} choices what the boxes of the dialog change @param {boolean} again for the dialog that is open */
 async function preview(page, rows, choices, again = false) {
   const { tags } = page.source, wanted = wantedTags(page, rows, choices);
   if (!tags) return;
   /** @type {TagPreview} */
   const plan = await tags.preview(wanted);
   if (again && !isDialogOpen()) return; // it was closed meanwhile
+  if (NAMES.some((name) => wanted[name] !== choices[name])) return; // another answer is on its way
   const write = button(`Write ${count(plan.changes.length, "tag")}`, "Change the files; the old tags are kept for Undo",
     () => change(page, write, () => tags.write({ ...wanted, plan: plan.plan }), "Tags written", "Changed"),
     { class: "main", id: "write-tags", disabled: !plan.changes.length });
@@ -41,12 +43,19 @@ function boxes(page, rows, choices) {
   const { several, tagNames } = page.tracks;
   const box = (/** @type {string} */ id, /** @type {keyof TagChoices} */ name, /** @type {string} */ text) => {
     const input = el("input", { type: "checkbox", id, checked: choices[name],
-      on: { change: () => attempt(page, preview(page, rows, { ...choices, [name]: input.checked }, true)) } });
+      on: { change: () => { choices[name] = input.checked; again(page, rows, choices, input); } } });
     return el("p", {}, el("label", {}, input, ` ${text}`));
   };
   return [several ? null : box("several-genres", "several", "several genres, where further ones have at least 20\u00a0%"),
     tagNames.length ? box("write-moods", "moods", "also moods") : null,
     box("overwrite-tags", "overwrite", "also overwrite genre tags of recordings that you did not correct, and moods")];
+}
+
+/** What would change after a box was ticked; until it is shown, nothing can be written. @param {Page} page @param {readonly number[]} rows @param {TagChoices} choices @param {HTMLInputElement} box */
+async function again(page, rows, choices, box) {
+  byId("write-tags", HTMLButtonElement).disabled = true;
+  document.getElementById("tags-error")?.remove();
+  try { await preview(page, rows, choices, true); } catch (error) { tell(page, box, reasonOf(error)); }
 }
 
 /** @param {TagPreview["changes"]} changes @param {boolean} named whether the fields are named: there are moods too */
@@ -80,10 +89,14 @@ async function change(page, pressed, write, title, text) {
       written.undo ? undoButton(page) : null);
   } catch (error) {
     pressed.disabled = false;
-    const message = reasonOf(error);
-    if (!isDialogOpen() || !pressed.isConnected) return say(page, message);
-    (pressed.closest("p") ?? pressed).after(el("p", { id: "tags-error", class: "bad", role: "alert", text: message })); // a notice would lie behind the dialog
+    tell(page, pressed, reasonOf(error));
   }
+}
+
+/** Below what was used in the dialog, where a notice would lie behind it. @param {Page} page @param {HTMLElement} used @param {string} text */
+function tell(page, used, text) {
+  if (!isDialogOpen() || !used.isConnected) return say(page, text);
+  (used.closest("p") ?? used).after(el("p", { id: "tags-error", class: "bad", role: "alert", text }));
 }
 
 /** @param {Failure[]} failures */
