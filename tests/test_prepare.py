@@ -16,6 +16,7 @@ from audio_files import cut_short, music, write_sound
 from prepared_sets import GENRES, RATE, contents, flip, kill_and_resume, prepare_apart, rounding_bound, write_collection
 
 from kgenre.__main__ import main
+from kgenre.audio.decoders import decoder_versions
 from kgenre.audio.reader import TrackReader
 from kgenre.audio.shards import member_digest
 from kgenre.audio.slicing import SliceSpec
@@ -83,7 +84,7 @@ def copy(peace, tmp_path) -> Path:
 def test_manifest_index_and_left_out_tell_what_is_there(data, peace):
     manifest = json.loads((peace / "manifest.json").read_text())
     assert manifest["tracks"] == 13 and manifest["files"] == 14 and manifest["left_out"] == 1
-    assert manifest["settings"]["sample_rate_hz"] == RATE and "libsndfile" in manifest["decoder_versions"][0]
+    assert manifest["settings"]["sample_rate_hz"] == RATE and manifest["decoder_versions"] == decoder_versions()
     assert manifest["protocol"] == "split given by the manifest" and manifest["splits"]["train"] == 9
     assert len(manifest["shards"]) == 4
     table = pd.read_csv(peace / "tracks.csv", keep_default_na=False)
@@ -233,7 +234,7 @@ def test_set_that_another_version_of_the_decoder_began_is_finished_and_tells_bot
     shards[1].unlink()
     assert prepare("--out", copy) == 0
     versions = json.loads((copy / "manifest.json").read_text())["decoder_versions"]
-    assert len(versions) == 2 and versions[0] == "libsndfile 0.1" and versions[1].startswith("libsndfile 1.")
+    assert versions == f"libsndfile 0.1; {decoder_versions()}"
 
 
 def test_verify_writes_a_damaged_shard_again(copy, peace, capsys):

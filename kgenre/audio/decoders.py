@@ -6,7 +6,7 @@ libsndfile reads first (mp3, ogg, opus, flac, wav, aiff; exact seeks), FFmpeg th
 
 import functools
 import importlib.metadata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from kgenre.audio.errors import AudioError
 from kgenre.audio.inputs import is_in_shard, is_spectrogram
 from kgenre.audio.policy import AUTO
 from kgenre.core.errors import UNREACHABLE, check_known
+
+BETWEEN = "; "  # versions of which some samples are of each
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,11 @@ def decoder_versions(decoder: str = AUTO) -> str:
     check_decoder(decoder)
     components = [name for row in chosen(decoder).values() for name in row.components]
     return ", ".join(f"{name} {_version(name)}" for name in [*components, "soxr"])
+
+
+def united_versions(versions: Iterable[str]) -> str:
+    """What `decoder_versions` said at several times, each once: what is stored for arrays of several decoders."""
+    return BETWEEN.join(dict.fromkeys(one for text in versions for one in text.split(BETWEEN)))
 
 
 def _version(component: str) -> str:

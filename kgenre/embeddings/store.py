@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 import kgenre
+from kgenre.audio.decoders import united_versions
 from kgenre.audio.signature import signature
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import write_beside
@@ -21,7 +22,6 @@ from kgenre.embeddings.columns import TEXTS, SliceVectors
 from kgenre.embeddings.files import FORMATS, check_names, check_suffix, read_metadata, stream_vectors
 
 MUST_AGREE = {"identity": "another model", "config_hash": "other settings", "decoder": "another decoder"}
-BETWEEN = "; "  # versions of decoders
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,8 @@ class Store:
                     f"{source}: holds vectors of {what}: {_differences(name, header, self.header)}. "
                     "Name another file, or delete this one."
                 )
-        versions = [*header["decoder_versions"].split(BETWEEN), *self.header["decoder_versions"].split(BETWEEN)]
-        self.header = {**self.header, "decoder_versions": BETWEEN.join(dict.fromkeys(versions))}
+        versions = united_versions([header["decoder_versions"], self.header["decoder_versions"]])
+        self.header = {**self.header, "decoder_versions": versions}
         self.sources.append((source, table))
 
     def _kept(self) -> list[np.ndarray]:

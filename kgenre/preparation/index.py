@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from kgenre.audio.decoders import united_versions
 from kgenre.audio.fragments import whole_file
 from kgenre.audio.reader import check_bad_share
 from kgenre.collections.datasets.dataset import Tracks
@@ -116,7 +117,7 @@ def _manifest(plan: Plan, facts, shards, table: pd.DataFrame, tracks: Tracks, co
         "version": VERSION,
         "settings": plan.request,
         "set": plan.set_id.hex(),
-        "decoder_versions": sorted({own["decoder_versions"] for own in facts.values()}),
+        "decoder_versions": united_versions(sorted(own["decoder_versions"] for own in facts.values())),
         "protocol": collection.protocol,
         "leaky": collection.leaky,
         "parents": dict(tracks.parents),
