@@ -269,21 +269,28 @@ def test_export_is_asked_in_a_process_of_its_own_whose_last_word_is_told(tmp_pat
         verify.ask(tmp_path, "raise ValueError('no such layer')", {})
 
 
-def test_killed_training_resumes_and_ends_as_an_unbroken_one(run, collection, tmp_path):
-    out = tmp_path / "killed"
-    flags = ["--data", str(collection / "manifest.csv"), *SMALL]
-    log = (tmp_path / "log").open("wb")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "kgenre.train", "--out", str(out), *flags], stdout=log, stderr=log
-    )
+def killed_after_first_epoch(out: Path, log: Path, flags: list[str]) -> int:
+    """Trains in a process of its own and kills it; how many epochs were done."""
+    command = [sys.executable, "-m", "kgenre.train", "--out", str(out), *flags]
+    with log.open("wb") as stream:
+        process = subprocess.Popen(command, stdout=stream, stderr=stream)
     deadline = time.monotonic() + 240
     while not (out / "state.json").exists():  # the first epoch is done, the second is running
-        assert process.poll() is None, (tmp_path / "log").read_text()
+        assert process.poll() is None, log.read_text()
         assert time.monotonic() < deadline
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    done = len(json.loads((out / "state.json").read_text())["history"])
+    return len(json.loads((out / "state.json").read_text())["history"])
+
+
+def test_killed_training_resumes_and_ends_as_an_unbroken_one(run, collection, tmp_path):
+    flags = ["--data", str(collection / "manifest.csv"), *SMALL]
+    for attempt in range(3):  # an epoch takes half a second: on a busy machine the kill may come too late
+        out = tmp_path / f"killed-{attempt}"
+        done = killed_after_first_epoch(out, tmp_path / "log", flags)
+        if done < 3:
+            break
     assert 1 <= done < 3 and not (out / "model.keras").exists()
     (out / ".part-1-state.json").write_text('{"half')  # what a kill while writing leaves
 
