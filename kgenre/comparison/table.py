@@ -24,10 +24,10 @@ METRICS = {  # of each task: those of the table and their titles, the main one f
 }
 NOTES = (
     "Of a metric: mean over the seeds ± their standard deviation, in parentheses the 95 % interval of the mean from a "
-    "bootstrap over artists (tracks where artists are unknown). The interval contains the choice of the test tracks; "
+    "bootstrap over artists (tracks where artists are unknown). The interval contains the choice of the evaluated tracks; "
     "the deviation contains weights, crops and, where the collection has no split of its own, the split.",
     "MACs: multiply-accumulates of the network behind the spectrogram. Train time: epochs with their validation, mean "
-    "over the seeds. Tracks/s: whole test tracks, decoding included, measured one row at a time after training.",
+    "over the seeds. Tracks/s: whole evaluated tracks, decoding included, measured one row at a time after training.",
 )
 
 
@@ -159,7 +159,7 @@ def _pairs_text(comparison: Comparison) -> str:
 
 def pairs_title(comparison: Comparison, order: str = "first minus second") -> str:
     pair, name = comparison.pairs[0], next(iter(comparison.metrics.values()))
-    return f"Pairs: difference of {name}, {order}, on the same {pair.tracks} test tracks"
+    return f"Pairs: difference of {name}, {order}, on the same {pair.tracks} evaluated tracks"
 
 
 def pair_cells(comparison: Comparison, pair: Pair) -> list[str]:
