@@ -44,7 +44,7 @@ def main(argv=None) -> int:
     look.add_argument("--vectors", type=Path, metavar="DIR", help="folder of vectors (default: data/inspection)")
     cli.add_settings_flags(look, ReaderSettings, "workers", "decoder")
     cli.add_settings_flags(look, TrainingSettings, "seed")
-    cli.add_collection_flags(look)
+    cli.add_collection_flags(parser)
     return cli.run(_datasets, parser.parse_args(argv))
 
 

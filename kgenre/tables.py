@@ -1,7 +1,10 @@
-"""Prints the tables of architectures, features, augmentations, optimizers, datasets and pretrained weights.
+"""Prints the tables of networks, features, augmentations, optimizers, datasets and pretrained weights.
 
-kgenre tables
-kgenre tables --update docs/networks.md       # and docs/training.md, docs/collections.md
+    kgenre tables
+    kgenre tables --update docs/networks.md
+
+A file that is updated keeps its text around the tables. Of kgenre's own, docs/networks.md, docs/training.md and
+docs/collections.md hold them.
 """
 
 import argparse

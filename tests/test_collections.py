@@ -109,6 +109,16 @@ def test_dataset_miniature_is_whole_split_by_artist_and_readable(tmp_path, name)
         assert decoded.seconds >= 1.9 and decoded.flags == ()
 
 
+class Lines(Progress):
+    """Keeps the lines that it is told."""
+
+    def __init__(self):
+        self.lines = []
+
+    def line(self, text):
+        self.lines.append(text)
+
+
 @pytest.mark.parametrize("name", DATASETS)
 def test_dataset_declaration_is_complete(name):
     row = DATASETS[name]
@@ -124,11 +134,7 @@ def test_find_dataset_expands_the_home_folder(monkeypatch, tmp_path):
 
 
 def test_load_collection_with_known_faults_leaves_them_out(tmp_path, monkeypatch):
-    class Lines(Progress):
-        def line(self, text):
-            told.append(text)
-
-    told = []
+    told = Lines()
     manifest = write_csv(tmp_path, "path,genre,artist\na.mp3,rock,A\nb.mp3,jazz,B\nc.mp3,jazz,C\n")
     row = dataclasses.replace(
         DATASETS["demo"],
@@ -136,8 +142,8 @@ def test_load_collection_with_known_faults_leaves_them_out(tmp_path, monkeypatch
         known_faults={"b": "silent", "elsewhere": "short"},
     )
     monkeypatch.setitem(DATASETS, "demo", row)
-    assert load_collection("demo", progress=Lines()).table["track_id"].tolist() == ["a", "c"]
-    assert told == ["demo: left out: 1 silent: b"]
+    assert load_collection("demo", progress=told).table["track_id"].tolist() == ["a", "c"]
+    assert told.lines == ["demo: left out: 1 silent: b"]
 
 
 # --- folders --------------------------------------------------------------------------------------
@@ -159,7 +165,8 @@ def test_read_folder_of_genre_folders_lists_audio_by_genre_and_album(tmp_path):
         "empty/readme.md",
     )
     (tmp_path / "rock" / "folder.mp3").mkdir()
-    table = read_folder(tmp_path)
+    table, left_out = read_folder(tmp_path)
+    assert left_out == {str(tmp_path / "loose.mp3"): "in no genre folder"}
     rows = table[["path", "genre", "album"]].to_numpy().tolist()
     found = {Path(path).relative_to(tmp_path).as_posix(): row for path, *row in rows}
     assert found == {
@@ -340,9 +347,19 @@ def test_read_folder_with_tags_gives_artists_and_albums(tmp_path):
     for genre, name, artist in (("rock", "song.mp3", "A"), ("rock", "song.flac", "B"), ("jazz", "song.ogg", "C")):
         (tmp_path / genre).mkdir(exist_ok=True)
         write_tagged(tmp_path / genre, name, artist, f"Best of {artist}")
-    table = read_folder(tmp_path).set_index("track_id", append=True)
+    (tmp_path / "rock" / "Live").mkdir()
+    (tmp_path / "rock" / "song.flac").rename(tmp_path / "rock" / "Live" / "song.flac")
+    table, _ = read_folder(tmp_path)
     assert table["artist"].tolist() == ["C", "B", "A"]
-    assert table["album"].tolist() == ["Best of C", "Best of B", "Best of A"]
+    assert table["album"].tolist() == ["Best of C", "rock/Live", "Best of A"]
+
+
+def test_songs_that_lie_loose_are_told(tmp_path):
+    touch(tmp_path, "rock/a.mp3", "jazz/b.mp3", "loose.mp3")
+    told = Lines()
+    collection = load_collection(str(tmp_path), progress=told)
+    assert f"{tmp_path}: left out: 1 in no genre folder: {tmp_path / 'loose.mp3'}" in told.lines
+    assert collection.left_out == {str(tmp_path / "loose.mp3"): "in no genre folder"}
 
 
 def test_read_manifest_with_artists_reads_no_tags(tmp_path):
@@ -488,7 +505,9 @@ def test_artist_overlap_of_shared_artists_and_tracks_gives_shares():
     unknown = "artists unknown, so the overlap is unknown and the metrics may be optimistic"
     assert artist_overlap(test.assign(artist=""), train) == unknown
     assert artist_overlap(test, train.assign(artist="")) == unknown
-    assert artist_overlap(both.assign(artist=""), train) == "12.5% of the tracks themselves were trained on; " + unknown
+    assert artist_overlap(both.assign(artist=""), train) == (
+        "12.5% of the tracks themselves were trained on, so the metrics are optimistic; artists unknown"
+    )
     assert artist_overlap(test.iloc[:0], train) == artist_overlap(test, train.iloc[:0]) == "none: no tracks to compare"
 
 

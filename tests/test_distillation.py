@@ -8,9 +8,11 @@ from pathlib import Path
 import audio_files
 import exported_models
 import keras
+import mutagen
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 from scipy.stats import pearsonr
 from sklearn.metrics import r2_score
 
@@ -323,6 +325,20 @@ def test_folder_is_split_by_folders_and_told_by_kind(tmp_path):
     again, _ = songs.split_songs(songs.load_songs(str(tmp_path)), seed=1)
     other, _ = songs.split_songs(songs.load_songs(str(tmp_path)), seed=2)
     assert again.equals(table) and not other.equals(table)
+
+
+def test_folder_of_tagged_songs_is_split_by_artist(tmp_path):
+    for number in range(24):
+        path = tmp_path / f"album{number // 4}" / f"{number}.flac"
+        path.parent.mkdir(exist_ok=True)
+        soundfile.write(path, audio_files.music(0.3, 8000, 1, seed=number), 8000)
+        file = mutagen.File(path)
+        file["artist"] = f"artist {number % 12}"
+        file.save()
+    table, protocol = songs.split_songs(songs.load_songs(str(tmp_path)), seed=1)
+    assert protocol == "a tenth each is valid and test, split by artist, seed 1"
+    assert table["artist"].nunique() == 12 and (table.groupby("artist")["split"].nunique() == 1).all()
+    assert set(table["split"]) == {"train", "valid", "test"}
 
 
 def test_copy_of_a_song_is_on_the_side_of_the_song(tmp_path):

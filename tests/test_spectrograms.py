@@ -552,7 +552,10 @@ def test_predict_takes_members_arrays_and_pictures_and_refuses_songs(made, songs
 def test_model_of_audio_refuses_a_spectrogram_in_one_line(run, made, capsys):
     np.save(made / "z.npy", spectrograms(1)[0])
     assert main(["predict", "--model", str(run.folder), str(made / "z.npy")]) == 1
-    assert "z.npy: a spectrogram, by its name, where audio is wanted. Name a song." in capsys.readouterr().err
+    assert (
+        "z.npy: an image or array, which is read as a spectrogram, where audio is wanted. Name a song."
+        in capsys.readouterr().err
+    )
 
 
 def test_evaluate_and_embed_read_the_collection(made, capsys):

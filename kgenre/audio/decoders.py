@@ -176,7 +176,7 @@ def open_source(path, decoder: str = AUTO):
     if is_in_shard(path):
         return _open_shard(path), SHARD_SOURCE
     if is_spectrogram(path):
-        raise AudioError(path, "a spectrogram, by its name, where audio is wanted. Name a song.")
+        raise AudioError(path, "an image or array, which is read as a spectrogram, where audio is wanted. Name a song.")
     path = Path(path)
     try:
         size = path.stat().st_size

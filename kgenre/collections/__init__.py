@@ -99,7 +99,10 @@ def read_tracks(data: str, folder: Path = Path("data"), progress: Progress = SIL
     if dataset := find_dataset(data, folder):
         return _read_dataset(*dataset, progress)
     if data and path.is_dir():
-        return read_prepared(path) if is_prepared(path) else Tracks(read_folder(path, progress))
+        if is_prepared(path):
+            return read_prepared(path)
+        table, left_out = read_folder(path, progress)
+        return Tracks(table, left_out=left_out)
     if path.is_file() and path.suffix.lower() in (".csv", ".parquet"):
         return Tracks(read_manifest(path, progress))
     if path.exists() or len(path.parts) > 1 or path.suffix:

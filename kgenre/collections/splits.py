@@ -211,8 +211,10 @@ def artist_overlap(rows: pd.DataFrame, train: pd.DataFrame) -> str:
     same = track_share(rows, train)
     prefix = f"{same:.1%} of the tracks themselves were trained on; " if same else ""
     shared = artist_share(rows, train)
+    if shared is None and same:
+        return f"{same:.1%} of the tracks themselves were trained on, so the metrics are optimistic; artists unknown"
     if shared is None:
-        return f"{prefix}artists unknown, so the overlap is unknown and the metrics may be optimistic"
+        return "artists unknown, so the overlap is unknown and the metrics may be optimistic"
     unknown, of_train = (rows["artist"] == "").mean(), (train["artist"] == "").mean()
     note = f"; the artist is unknown for {unknown:.1%} of them and for {of_train:.1%} of the training tracks"
     return f"{prefix}{shared:.1%} of the tracks have an artist that was trained on{note if unknown + of_train else ''}"

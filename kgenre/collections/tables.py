@@ -14,6 +14,7 @@ from kgenre.core.urls import is_url
 
 # genre is a track's one genre, "" where it has several and none is the main one; genres are all of them, as
 # core.genres joins them. Unknown values are "".
+NO_GENRE_FOLDER = "in no genre folder"
 COLUMNS = ["path", "genre", "genres", "split", "artist", "album", "track_id"]
 SPLIT_NAMES = {
     "train": "train", "training": "train",
@@ -63,17 +64,22 @@ def read_manifest(path, progress: Progress = SILENT) -> pd.DataFrame:
     return finish_table(table, str(path), progress)
 
 
-def read_folder(folder, progress: Progress = SILENT) -> pd.DataFrame:
+def read_folder(folder, progress: Progress = SILENT) -> tuple[pd.DataFrame, dict[str, str]]:
     """Reads a folder of genre folders: the first folder under it names the genre.
 
-    Audio files at any depth are read. A folder between the genre folder and the file is the album; where no
-    file has such a folder, albums come from the files' tags. Artists come from the tags.
+    Audio files at any depth are read. A folder between the genre folder and the file is the album; without one the
+    album is that of the file's tags. Artists come from the tags.
+
+    Returns:
+        Table with COLUMNS, and {path: cause} of the audio files that lie in no genre folder.
     """
     folder = Path(folder).resolve()
-    rows = []
+    rows, left_out = [], {}
     for file in find_audio_files(folder):
         parts = file.relative_to(folder).parts
-        if len(parts) > 1:
+        if len(parts) == 1:
+            left_out[str(file)] = NO_GENRE_FOLDER
+        else:
             album = "/".join(parts[:-1]) if len(parts) > 2 else ""
             rows.append({"path": str(file), "genre": parts[0], "album": album})
     if not rows:
@@ -82,7 +88,7 @@ def read_folder(folder, progress: Progress = SILENT) -> pd.DataFrame:
             "GENRE/SONG.mp3, or GENRE/ALBUM/SONG.mp3; or give a CSV manifest with path and genre."
         )
     table = pd.DataFrame(rows).reindex(columns=COLUMNS).astype("string").fillna("")
-    return finish_table(table, str(folder), progress)
+    return finish_table(table, str(folder), progress), left_out
 
 
 def _read_csv(path) -> pd.DataFrame:
@@ -100,7 +106,8 @@ def finish_table(table: pd.DataFrame, name: str, progress: Progress = SILENT) ->
     """Checks paths and genres; adds what can be told from the other columns or from tags.
 
     The track id is the file's name where it is missing. What `genre` names is among `genres`; of
-    a single one in `genres`, `genre` is the same. Artists and albums come from the tags where no track has any.
+    a single one in `genres`, `genre` is the same. Where no track has an artist, artists and missing albums come from
+    the tags.
 
     Args:
         table: with COLUMNS; each track has `genre` or `genres`.
@@ -127,8 +134,7 @@ def finish_table(table: pd.DataFrame, name: str, progress: Progress = SILENT) ->
     if (table["artist"] == "").all():
         tags = read_all_tags(list(table["path"]), progress)
         table["artist"] = [tag.artist for tag in tags]
-        if (table["album"] == "").all():
-            table["album"] = [tag.album for tag in tags]
+        table["album"] = [album or tag.album for album, tag in zip(table["album"], tags)]
     return table.astype("string")
 
 

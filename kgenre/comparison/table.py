@@ -24,8 +24,8 @@ METRICS = {  # of each task: those of the table and their titles, the main one f
 }
 NOTES = (
     "Of a metric: mean over the seeds ± their standard deviation, in parentheses the 95 % interval of the mean from a "
-    "bootstrap over artists (tracks where artists are unknown). The interval contains the choice of the evaluated tracks; "
-    "the deviation contains weights, crops and, where the collection has no split of its own, the split.",
+    "bootstrap over artists (tracks where artists are unknown). The interval contains the choice of the evaluated "
+    "tracks; the deviation contains weights, crops and, where the collection has no split of its own, the split.",
     "MACs: multiply-accumulates of the network behind the spectrogram. Train time: epochs with their validation, mean "
     "over the seeds. Tracks/s: whole evaluated tracks, decoding included, measured one row at a time after training.",
 )

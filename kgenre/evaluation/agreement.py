@@ -144,8 +144,11 @@ def summary(metrics: dict) -> str:
     known = [(tag, row["correlation"]) for tag, row in metrics["per_tag"].items() if row["correlation"] is not None]
     known.sort(key=lambda pair: -pair[1])
     named = [f"{tag} {value:.2f}" for tag, value in known]
-    lines += ["", f"  tags that agree best     {', '.join(named[:SHOWN])}"] if named else []
-    lines += [f"  tags that agree least    {', '.join(named[::-1][:SHOWN])}"] if len(named) > SHOWN else []
+    if len(named) > 2 * SHOWN:
+        lines += ["", f"  tags that agree best     {', '.join(named[:SHOWN])}"]
+        lines += [f"  tags that agree least    {', '.join(named[::-1][:SHOWN])}"]
+    elif named:
+        lines += ["", f"  tags, by agreement       {', '.join(named)}"]
     return "\n".join(lines)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from kgenre.audio.inputs import ARRAYS, SPECTROGRAM, SPECTROGRAMS, WAVEFORM
+from kgenre.audio.tags import read_all_tags
 from kgenre.audio.walk import find_files
 from kgenre.collections import find_dataset, labelled_tracks
 from kgenre.collections.checks import SPLITS, is_known, join_recordings
@@ -32,7 +33,8 @@ def load_songs(data: str, input: str = WAVEFORM, progress: Progress = SILENT) ->
     Returns:
         Table with collections.tables.COLUMNS and `kind`, by which agreement is told: the first folder below the one
         that is named, or the genre; genres themselves are left empty, for they are not learnt. In a folder, `album` is
-        the folder that a song lies in. `track_id` names a track wherever the collection lies.
+        the folder that a song lies in, and `artist` that of its tags. `track_id` names a track wherever the collection
+        lies.
 
     Raises:
         KgenreError: nothing of that name, or fewer than three tracks.
@@ -41,7 +43,7 @@ def load_songs(data: str, input: str = WAVEFORM, progress: Progress = SILENT) ->
     if place.suffix.lower() == ARRAYS:
         table = array_rows(place)[0].assign(kind="", genre="", genres="")
     elif _is_plain_folder(data, place, input):
-        table = _of_folder(place.resolve(), input)
+        table = _of_folder(place.resolve(), input, progress)
     else:
         table = _of_collection(data, progress)
     if len(table) < LEAST_TRACKS:
@@ -61,13 +63,15 @@ def _is_plain_folder(data: str, place: Path, input: str) -> bool:
     return find_dataset(data) is None
 
 
-def _of_folder(folder: Path, input: str) -> pd.DataFrame:
+def _of_folder(folder: Path, input: str, progress: Progress) -> pd.DataFrame:
     rows = []
     for file in find_files(folder, input):
         name = file.relative_to(folder)
         kind = name.parts[0] if len(name.parts) > 1 else "."
         rows.append({"path": str(file), "album": str(name.parent), "track_id": name.as_posix(), "kind": kind})
-    return pd.DataFrame(rows, columns=[*COLUMNS, "kind"]).fillna("")
+    table = pd.DataFrame(rows, columns=[*COLUMNS, "kind"]).fillna("")
+    table["artist"] = [tag.artist for tag in read_all_tags(list(table["path"]), progress)]
+    return table
 
 
 def _of_collection(data: str, progress: Progress) -> pd.DataFrame:

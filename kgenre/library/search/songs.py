@@ -101,7 +101,7 @@ class Songs:
         if len({self.recordings.of[row] for row in rows}) != 1:
             paths = [self.library.path_of(self.ids[row]) for row in rows[:MAX_NAMED]]
             named = "; ".join(map(one_line, paths))
-            more = "; ..." if len(rows) > MAX_NAMED else ""
+            more = f"; and {len(rows) - MAX_NAMED} more" if len(rows) > MAX_NAMED else ""
             found = f"{len(rows)} songs match: {named}{more}" if len(rows) else "no song matches"
             raise KgenreError(f"{name}: {found}. Name a file, or words of one song's path, artist or title.")
         return int(rows[0])
