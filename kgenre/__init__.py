@@ -11,7 +11,7 @@ docs/python.md has examples.
 
 import importlib
 
-__version__ = "0.2.0.dev0"
+__version__ = "0.2.0"
 
 # What a notebook needs, and the module that it is from.
 _PUBLIC = {
