@@ -126,7 +126,7 @@ def table(found: pd.DataFrame) -> str:
         cells = []
         for name in (RANDOM, PRETRAINED, FROZEN):
             values = 100 * found.loc[(found["share"] == share) & (found["start"] == name), "accuracy"]
-            cells.append(f"{values.mean():.1f} ± {values.std(ddof=0):.1f}")
+            cells.append(f"{values.mean():.1f}" + (f" ± {values.std():.1f}" if len(values) > 1 else ""))
         lines.append((f"{share:.0%}", *cells))
     return markdown(("labels", RANDOM, PRETRAINED, FROZEN), lines) + "\n"
 

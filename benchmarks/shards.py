@@ -30,7 +30,7 @@ from kgenre.preparation.plan import ShardPlan
 from kgenre.preparation.shard_writer import write_shard
 
 RATE, SECONDS, SLICES, MOST_SONGS, MOST_SECONDS = 22050, (3, 6), 200, 100, 60
-MOST_PREPARED, LEAST_SECONDS = 24, 12  # songs that are compared with their shard: a crop is a part of each
+MOST_PREPARED, LEAST_SECONDS = 24, 6  # songs that are compared with their shard: no shorter than a crop
 RECORD = 10 * RATE  # samples of a record or a FLAC block
 SIZES, CROPS, TRACKS_A_SHARD = (1000, 20000), 4000, 190  # of 30 s, in a shard of 256 MB
 ARRAY_RECORDS = {
@@ -131,6 +131,8 @@ def compare_forms(folder: Path, songs: list[str]) -> None:
 def compare_with_files(folder: Path, songs: list[str]) -> None:
     """Random crops by the reader that training has, from the songs and from a shard of them."""
     songs = [song for song in songs if probe(song).seconds >= LEAST_SECONDS][:MOST_PREPARED]
+    if not songs:
+        return print(f"  not compared with files: no song has {LEAST_SECONDS} s")
     plan = ShardPlan.of_files(folder, 1, songs, RATE)
     began = time.process_time()
     facts = write_shard(plan)

@@ -435,6 +435,7 @@ def test_shards_are_compared_with_other_forms_and_with_files(tmp_path, monkeypat
     shards.main(str(tmp_path))
     said = capsys.readouterr().out
     assert "random slices of 6 s, 2 threads" in said and "prepared in one process" in said
+    assert re.search(r"shards +\d+\.\d crops/s +\d+\.\d\d x files", said)
     assert len(re.findall(r"[36] tracks   peak +\d+\.\d MiB", said)) == 2
     assert len(re.findall(r"shard, int16, each block checked .* 158\.\d MB an hour", said)) == 1
 
