@@ -145,13 +145,8 @@ def compare_with_files(folder: Path, songs: list[str]) -> None:
 
     def crops(paths: list[str]) -> int:
         with ThreadPoolExecutor(1) as pool:  # as in training: malloc gives what a thread frees back to the system
-            list(
-                pool.map(
-                    lambda path, position: reader.crop(str(path), position),
-                    rng.choice(paths, len(positions)),
-                    positions,
-                )
-            )
+            chosen = rng.choice(paths, len(positions))
+            list(pool.map(lambda path, position: reader.crop(str(path), position), chosen, positions))
         return len(positions)
 
     reader = TrackReader(spec)
