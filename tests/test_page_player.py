@@ -552,6 +552,23 @@ def test_neighbours_excluded_and_those_nearer_to_an_avoided_one_are_left_out(pla
         assert client.get(f"/neighbours/{ids[8]}", params={"exclude": list(range(501))}).status_code == 422
 
 
+def test_place_is_the_asked_one_from_the_first_moment(server, browser):
+    with new_tab(browser) as tab:
+        # The browser may know how long a file is some time before it tells the page.
+        tab.add_init_script("""const listen = HTMLMediaElement.prototype.addEventListener;
+            HTMLMediaElement.prototype.addEventListener = function (name, run, options) {
+                const late = (event) => { window.tell = () => run(event); };
+                listen.call(this, name, name === "loadedmetadata" ? late : run, options); };""")
+        opened(tab, server)
+        tab.mouse.click(*place_of(tab, row_of(tab, "Song 3")))
+        until(tab, "window.tell")
+        assert tab.evaluate("[kgenre.sound.seconds, kgenre.sound.inside.deck.sounded]") == [2, False]
+        assert tab.evaluate("kgenre.state.clock.seconds") == 2
+        tab.evaluate("window.tell()")
+        sounds(tab, "Song 3")
+        assert 2 <= tab.evaluate("kgenre.sound.seconds") < 4
+
+
 # The system, and a server that is gone.
 
 

@@ -7,6 +7,7 @@ export class FileVoice {
   #audio = new Audio();
   #from;
   #playing = false;
+  #isReady = false; // for readyState tells of the metadata before the place is set
   #closing = new AbortController();
 
   /** @param {AudioContext} context @param {string} url @param {number} seconds where to begin @param {VoiceEvents} on */
@@ -16,6 +17,7 @@ export class FileVoice {
     this.on = on;
     this.output = context.createMediaElementSource(audio);
     audio.addEventListener("loadedmetadata", () => {
+      this.#isReady = true;
       audio.currentTime = this.#from;
       if (this.#playing) this.play();
     }, { signal });
@@ -25,8 +27,6 @@ export class FileVoice {
     audio.preload = "auto";
     audio.src = url;
   }
-
-  get #isReady() { return this.#audio.readyState > 0; }
 
   get seconds() { return this.#isReady ? this.#audio.currentTime : this.#from; }
 
