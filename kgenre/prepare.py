@@ -63,7 +63,7 @@ def _prepare(args: argparse.Namespace) -> int:
     progress.failures(done.failures)
     print(
         f"{args.out}: {done.tracks} tracks, {done.seconds / 3600:.2f} hours, {done.bytes / 1e6:.0f} MB in "
-        f"{done.shards} shards; {len(done.failures)} files left out"
+        f"{done.shards} shards; {len(done.failures)} files cannot be used"
     )
     print(f"next: kgenre train --data {shlex.quote(str(args.out))}")
     return 0

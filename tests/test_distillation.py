@@ -18,6 +18,7 @@ from sklearn.metrics import r2_score
 
 from kgenre import distill, embed, evaluate, export, predict, train
 from kgenre.audio.decode import decode
+from kgenre.collections.tables import COLUMNS
 from kgenre.core.agreement import Answers, agreement, correlations, cosines, explained, explained_together, intervals
 from kgenre.core.errors import KgenreError
 from kgenre.core.progress import Progress
@@ -339,6 +340,30 @@ def test_folder_of_tagged_songs_is_split_by_artist(tmp_path):
     assert protocol == "a tenth each is valid and test, split by artist, seed 1"
     assert table["artist"].nunique() == 12 and (table.groupby("artist")["split"].nunique() == 1).all()
     assert set(table["split"]) == {"train", "valid", "test"}
+
+
+@pytest.mark.parametrize(
+    "artists, albums, unit",
+    [
+        (["one"] * 191 + [""] * 9, 40, "folder or album"),
+        (["various"] * 190 + [f"artist {number}" for number in range(10)], 40, "folder or album"),
+        (["one"] * 191 + [""] * 9, 3, "track"),
+        (["one"] * 60 + [f"artist {number}" for number in range(14) for _ in range(10)], 40, "artist"),
+    ],
+)
+@pytest.mark.parametrize("seed", range(4))
+def test_artist_of_much_of_the_music_leaves_a_tenth_each_to_valid_and_test(artists, albums, unit, seed):
+    rows = range(200)
+    names = {"path": [f"/{row}.wav" for row in rows], "track_id": [str(row) for row in rows], "artist": artists}
+    table = pd.DataFrame({**names, "album": [f"album {row % albums}" for row in rows]})
+    table["kind"] = np.where(table["artist"] == "one", "much", "other")
+    table = table.reindex(columns=[*COLUMNS, "kind"], fill_value="").astype("string")
+    table, protocol = songs.split_songs(table, seed)
+    assert protocol == f"a tenth each is valid and test, split by {unit}, seed {seed}"
+    assert (table["split"].value_counts()[["valid", "test"]] >= 10).all()
+    assert (table["split"] == "train").sum() >= 150
+    if unit == "artist":  # who is much of the music is learnt from
+        assert set(table["split"][table["artist"] == "one"]) == {"train"}
 
 
 def test_copy_of_a_song_is_on_the_side_of_the_song(tmp_path):

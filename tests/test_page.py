@@ -837,10 +837,24 @@ def test_tags_dialog_error_is_told_in_the_dialog(server, tab, place):
     assert tab.is_enabled("#write-tags") and tab.get_attribute("#tags-error", "role") == "alert"
 
 
-def test_tags_dialog_cannot_write_before_it_shows_what_was_chosen(server, tab, place):
+def test_tags_dialog_nothing_can_be_ticked_while_tags_are_written(server, tab, place):
+    held = []
+    tab.route("**/tags/write", lambda route: held.append(route))
     opened(tab, f"{server}/#sel={np.base_repr(track_id(place, 'song.ogg'), 36).lower()}")
     tab.click("#tags")
-    tab.wait_for_selector("#write-tags")
+    tab.check("#overwrite-tags")
+    with tab.expect_request("**/tags/write"):
+        tab.click("#write-tags:enabled")
+    assert tab.is_disabled("#overwrite-tags") and tab.is_disabled("#write-tags") and tab.is_enabled("#close-dialog")
+    held[0].fulfill(status=500, json={"error": "No space left on device."})
+    tab.wait_for_selector("#tags-error")
+    assert tab.is_enabled("#overwrite-tags") and tab.is_enabled("#write-tags")
+
+
+def test_tags_dialog_cannot_write_before_it_shows_what_was_chosen(server, tab, place):
+    opened(tab, f"{server}/#sel={np.base_repr(track_id(place, 'song.aiff'), 36).lower()}")  # which has a tag
+    tab.click("#tags")
+    tab.wait_for_selector("#write-tags:has-text('Write 0 tags')")
     held = []
     tab.route("**/tags/preview", lambda route: held.append(route))
     tab.check("#overwrite-tags")
@@ -854,14 +868,19 @@ def test_tags_dialog_cannot_write_before_it_shows_what_was_chosen(server, tab, p
     assert overwrites == [True, False, True]
     held[2].continue_()
     tab.wait_for_selector("#write-tags:enabled")
-    held[1].continue_()  # late, and no longer what is ticked
+    assert tab.is_checked("#overwrite-tags") and tab.inner_text("#write-tags") == "Write 1 tag"
+    with tab.expect_response("**/tags/preview"):
+        held[1].continue_()  # late, and no longer what is ticked
     tab.wait_for_timeout(300)
-    assert tab.is_checked("#overwrite-tags") and tab.is_enabled("#write-tags")
+    assert tab.is_checked("#overwrite-tags") and tab.inner_text("#write-tags:enabled") == "Write 1 tag"
     tab.unroute("**/tags/preview")
     tab.route("**/tags/preview", lambda route: route.fulfill(status=500, json={"error": "No model."}))
     tab.uncheck("#overwrite-tags")
     assert tab.inner_text("#dialog[open] #tags-error") == "No model."
-    assert tab.is_disabled("#write-tags")
+    with tab.expect_response("**/tags/preview"):
+        tab.check("#overwrite-tags")
+    tab.wait_for_selector("#tags-error")
+    assert tab.is_disabled("#write-tags") and tab.locator("#tags-error").count() == 1
 
 
 def test_audio_undecodable_file_is_played_as_excerpt_from_the_slice(server, tab, place):

@@ -237,6 +237,16 @@ def test_set_that_another_version_of_the_decoder_began_is_finished_and_tells_bot
     assert versions == f"libsndfile 0.1; {decoder_versions()}"
 
 
+def test_part_of_another_version_of_the_decoder_goes_on(plain, tmp_path, monkeypatch, capsys):
+    command = ("--data", plain / "m.csv", "--out", tmp_path / "set", *PLAIN)
+    assert prepare(*command, "--part", "1/2") == 0
+    for module in ("work", "shard_writer"):
+        monkeypatch.setattr(f"kgenre.preparation.{module}.decoder_versions", lambda decoder: "libsndfile 99")
+    assert prepare(*command, "--part", "2/2") == 0 and prepare("--out", tmp_path / "set") == 0
+    versions = json.loads((tmp_path / "set" / "manifest.json").read_text())["decoder_versions"]
+    assert versions == f"{decoder_versions()}; libsndfile 99"
+
+
 def test_verify_writes_a_damaged_shard_again(copy, peace, capsys):
     flip(copy / "shard-00002.shard", 12345)
     assert prepare("--out", copy, "--max-bad-share", "0.5") == 0

@@ -31,11 +31,11 @@ class ShardWork(RecordWork):
 
     def __init__(self, plan: Plan, folder: Path, workers: int):
         self.folder, self.workers = folder.absolute(), workers
-        versions = decoder_versions(plan.request["decoder"])
-        self.settings = {"request": plan.request, "decoder_versions": versions, "set": plan.set_id.hex()}
+        self.versions = decoder_versions(plan.request["decoder"])  # no setting: other parts may be of others
+        self.settings = {"request": plan.request, "set": plan.set_id.hex()}
 
     def open(self, threads: int | None = None) -> Callable[[Items], Results]:
-        if (own := decoder_versions(self.settings["request"]["decoder"])) != self.settings["decoder_versions"]:
+        if (own := decoder_versions(self.settings["request"]["decoder"])) != self.versions:
             raise KgenreError(f"A worker has another decoder: {own}. Install the same versions there.")
         workers = 1 if threads else self.workers
 

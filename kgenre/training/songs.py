@@ -88,8 +88,8 @@ def split_songs(
     """The table with `split` and `group`, and one sentence on how it was split.
 
     A split that the collection gives is kept. Else a tenth each is valid and test, whole groups: artists, or albums and
-    folders, the first that nearly all tracks have and that makes ten groups; else single tracks. A recording that is
-    there twice is in one group.
+    folders, the first that nearly all tracks have, that makes ten groups, and whose groups are small enough: a part
+    of half a tenth is the least. Else single tracks. A recording that is there twice is in one group.
 
     Args:
         splits: those that are needed; tracks that the collection gives to another are left out.
@@ -101,15 +101,20 @@ def split_songs(
     others = ~table["split"].isin(("", *splits))
     table = table[~others].reset_index(drop=True)
     without = f"; {others.sum()} others are left out" if others.any() else ""
+    is_given = set(splits) <= set(table["split"])
     units = [unit for unit in ("artist", "album") if is_known(table, unit)]
-    candidates = ((unit, join_recordings(table, group_ids(table, unit), progress)) for unit in (*units, "track"))
-    unit, groups = next(found for found in candidates if len(set(found[1])) >= FOLDS or found[0] == "track")
-    table = table.assign(group=pd.array(groups, dtype="string"))
-    if set(splits) <= set(table["split"]):
+    for unit in (*units, "track"):
+        groups = join_recordings(table, group_ids(table, unit), progress)
+        if len(set(groups)) < FOLDS and unit != "track":
+            continue
+        split = table["split"] if is_given else _deal(table["kind"].to_numpy(), groups, seed, splits, least)
+        if is_given or min((split == name).sum() for name in splits[1:]) >= len(table) / FOLDS / 2:
+            break
+    table = table.assign(group=pd.array(groups, dtype="string"), split=pd.array(split, dtype="string"))
+    if is_given:
         given = table[table["split"] != ""].reset_index(drop=True)
         _check_counts(given, splits, least)
         return given, f"split given by the collection{without}"
-    table["split"] = pd.array(_deal(table["kind"].to_numpy(), groups, seed, splits, least), dtype="string")
     _check_counts(table, splits, least)
     name = "folder or album" if unit == "album" else unit
     part = "a tenth each is valid and test" if splits == SPLITS else f"a tenth is {splits[-1]}"
@@ -126,7 +131,10 @@ def _check_counts(table: pd.DataFrame, splits: tuple[str, ...], least: int) -> N
 
 
 def _deal(kinds: np.ndarray, groups: np.ndarray, seed: int, splits: tuple[str, ...], least: int = 1) -> np.ndarray:
-    """One of `splits` for each track; a tenth, or as many tenths as hold `least` tracks, for each but the first."""
+    """One of `splits` for each track; a tenth, or as many tenths as hold `least` tracks, for each but the first.
+
+    Groups of more than two tenths are left to the first, if there are others.
+    """
     split = np.full(len(groups), splits[0], dtype=object)
     if pd.Series(kinds).value_counts().max() < FOLDS:  # folds need as many tracks of some kind
         kinds = np.full(len(groups), "")
@@ -134,7 +142,7 @@ def _deal(kinds: np.ndarray, groups: np.ndarray, seed: int, splits: tuple[str, .
     if len(folds) < len(splits):
         number = np.unique(groups, return_inverse=True)[1] % len(splits)
         return np.array(splits, dtype=object)[number]
-    rest = iter(folds)
+    rest = iter(sorted(folds, key=lambda fold: len(fold[1]) > 2 * len(groups) / FOLDS))
     for name in splits[1:]:
         while (split == name).sum() < least and (fold := next(rest, None)):
             split[fold[1]] = name

@@ -11,7 +11,7 @@ import { button, byId, el } from "shared/dom.js";
 const MAX_ROWS = 500;
 /** @type {TagChoices} */
 const AT_FIRST = { overwrite: false, several: false, moods: false };
-const NAMES = /** @type {(keyof TagChoices)[]} */ (Object.keys(AT_FIRST));
+let asked = 0; // the number of the last question: what comes after it answers no older one
 
 /** @param {Page} page @returns {Binding[]} */
 export function tagsSection(page) {
@@ -21,12 +21,12 @@ export function tagsSection(page) {
 
 /** @param {Page} page @param {readonly number[]} rows @param {TagChoices} choices what the boxes of the dialog change @param {boolean} again for the dialog that is open */
 async function preview(page, rows, choices, again = false) {
-  const { tags } = page.source, wanted = wantedTags(page, rows, choices);
+  const { tags } = page.source, wanted = wantedTags(page, rows, choices), mine = ++asked;
   if (!tags) return;
   /** @type {TagPreview} */
   const plan = await tags.preview(wanted);
   if (again && !isDialogOpen()) return; // it was closed meanwhile
-  if (NAMES.some((name) => wanted[name] !== choices[name])) return; // another answer is on its way
+  if (mine !== asked) return; // another answer is on its way, or tags are being written
   const write = button(`Write ${count(plan.changes.length, "tag")}`, "Change the files; the old tags are kept for Undo",
     () => change(page, write, () => tags.write({ ...wanted, plan: plan.plan }), "Tags written", "Changed"),
     { class: "main", id: "write-tags", disabled: !plan.changes.length });
@@ -54,7 +54,7 @@ function boxes(page, rows, choices) {
 /** What would change after a box was ticked; until it is shown, nothing can be written. @param {Page} page @param {readonly number[]} rows @param {TagChoices} choices @param {HTMLInputElement} box */
 async function again(page, rows, choices, box) {
   byId("write-tags", HTMLButtonElement).disabled = true;
-  document.getElementById("tags-error")?.remove();
+  forgetError();
   try { await preview(page, rows, choices, true); } catch (error) { tell(page, box, reasonOf(error)); }
 }
 
@@ -79,8 +79,10 @@ function undoButton(page) {
 
 /** @param {Page} page @param {HTMLButtonElement} pressed @param {() => Promise<TagsWritten | undefined>} write @param {string} title @param {string} text */
 async function change(page, pressed, write, title, text) {
-  pressed.disabled = true; // once is enough
-  document.getElementById("tags-error")?.remove();
+  const used = controls(); // once is enough, and what is written now is what the boxes say
+  asked++;
+  for (const control of used) control.disabled = true;
+  forgetError();
   try {
     const written = await write();
     if (!written) return;
@@ -88,14 +90,23 @@ async function change(page, pressed, write, title, text) {
     openDialog(title, el("p", { text: `${text}: ${filesOf(written)}.` }), failed(written.failures),
       written.undo ? undoButton(page) : null);
   } catch (error) {
-    pressed.disabled = false;
+    for (const control of used) control.disabled = false;
     tell(page, pressed, reasonOf(error));
   }
 }
 
+/** What can be pressed and ticked beside Close. */
+function controls() {
+  const found = byId("dialog", HTMLDialogElement).querySelectorAll("input:enabled, button:enabled:not(#close-dialog)");
+  return /** @type {(HTMLInputElement | HTMLButtonElement)[]} */ ([...found]);
+}
+
+function forgetError() { document.getElementById("tags-error")?.remove(); }
+
 /** Below what was used in the dialog, where a notice would lie behind it. @param {Page} page @param {HTMLElement} used @param {string} text */
 function tell(page, used, text) {
   if (!isDialogOpen() || !used.isConnected) return say(page, text);
+  forgetError(); // of an answer before this one
   (used.closest("p") ?? used).after(el("p", { id: "tags-error", class: "bad", role: "alert", text }));
 }
 
