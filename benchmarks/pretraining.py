@@ -45,6 +45,7 @@ def main(argv=None) -> int:
     parser.add_argument("--pretrain-epochs", type=int, default=100, metavar="N", help="default: 100")
     parser.add_argument("--epochs", type=int, default=20, metavar="N", help="of each training (default: 20)")
     parser.add_argument("--steps", type=int, default=50, metavar="N", help="an epoch of each training (default: 50)")
+    parser.add_argument("--slice-frames", type=int, metavar="N", help="of a slice (default: 128, or all of a track)")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="reading threads (default: 1)")
     return cli.run(_measure, parser.parse_args(argv))
 
@@ -54,6 +55,7 @@ def _measure(args: argparse.Namespace) -> int:
     keep_arguments(args, out / "arguments.json")
     for seed in range(args.seeds):
         given = {"data": str(args.file), "arch": args.arch, "seed": seed, "workers": args.workers}
+        given |= {"slice_frames": args.slice_frames} if args.slice_frames else {}
         start = pretrained(given, args.pretrain_epochs, out / f"pretrain-{seed}", progress)
         for share in args.shares:
             length = {"label_share": share, "epochs": args.epochs, "patience": args.epochs}
@@ -73,7 +75,7 @@ def _measure(args: argparse.Namespace) -> int:
 
 def keep_arguments(args: argparse.Namespace, path: Path) -> None:
     """Raises KgenreError where the folder was begun with others: its runs are of those. More seeds may be added."""
-    kept = {name: getattr(args, name) for name in ("arch", "pretrain_epochs", "epochs", "steps")}
+    kept = {name: getattr(args, name) for name in ("arch", "pretrain_epochs", "epochs", "steps", "slice_frames")}
     kept["file"] = str(args.file.resolve())
     before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else kept
     for name, value in kept.items():

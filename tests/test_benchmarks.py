@@ -538,7 +538,7 @@ def test_pretraining_is_compared_by_labels_and_gone_on_with_alone_by_the_same_co
     split = np.array(["train"] * 16 + ["valid"] * 8)
     np.savez(tmp_path / "mels.npz", mel=mel, genre=np.array(["low", "high"])[genre], split=split)
     command = [str(tmp_path / "mels.npz"), "--out", str(tmp_path / "out"), "--arch", "convconvpool", "--shares", "0.2"]
-    command += ["--pretrain-epochs", "1", "--epochs", "1", "--steps", "2"]
+    command += ["--pretrain-epochs", "1", "--epochs", "1", "--steps", "2", "--slice-frames", "48"]
     assert pretraining.main([*command, "--seeds", "1"]) == 0
     found = pd.read_csv(tmp_path / "out" / "accuracies.csv")
     assert list(found["start"]) == ["random weights", "pre-trained weights", "embedding as it is"]
@@ -546,8 +546,8 @@ def test_pretraining_is_compared_by_labels_and_gone_on_with_alone_by_the_same_co
     ranges = set()
     for start in ("random", "pre-trained"):
         run = json.loads((tmp_path / "out" / f"{start}-0.2-0" / "config.json").read_text())
-        ranges.add((run["value_low"], run["value_high"]))
-    assert len(ranges) == 1  # both see the same input
+        ranges.add((run["value_low"], run["value_high"], run["slice_frames"]))
+    assert len(ranges) == 1 and ranges.pop()[2] == 48  # both see the same input
     capsys.readouterr()
     assert pretraining.main([*command, "--seeds", "1", "--steps", "3"]) == 2
     assert "was begun with steps=2. Received: 3." in capsys.readouterr().err

@@ -116,6 +116,20 @@ def test_run_without_genres_has_an_embedding_and_tells_its_accuracy(pretrained, 
     assert "epoch   3/3" in printed and f"kgenre train --init {run.folder}" in printed
 
 
+@pytest.mark.parametrize("slice_frames, told", [(None, True), (40, False)])
+def test_songs_that_are_one_slice_are_told(mels, tmp_path, slice_frames, told):
+    lines = []
+
+    class Told(Progress):
+        def line(self, text: str) -> None:
+            lines.append(text)
+
+    given = {**SMALL, "slice_frames": slice_frames, "data": str(mels)}
+    start.begin(start.new_pretraining(given, tmp_path / "start", False), Told())
+    said = "20 of 20 songs are no longer than a slice of 100 frames, so both slices of a pair are the same"
+    assert any(line.startswith(said) for line in lines) == told
+
+
 def test_training_begins_with_the_pretrained_weights(pretrained, mels):
     run, _ = pretrained
     settings = RunSettings.compose(network_of(run.folder, {}), {"data": str(mels), "init": str(run.folder)})

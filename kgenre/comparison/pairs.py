@@ -1,4 +1,4 @@
-"""Paired tests between the rows of the table: which differences are more than the choice of the test tracks."""
+"""Paired tests between the rows of the table: which differences are more than the choice of the evaluated tracks."""
 
 import itertools
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from kgenre.model.tasks import Task
 
 @dataclass(frozen=True)
 class Pair:
-    """Two configurations on the same test tracks.
+    """Two configurations on the same evaluated tracks.
 
     difference: of the main metric, first minus second, of the means over the seeds. interval: its 95 % interval.
     only_first, only_second, p: McNemar's test of the answers of the mean probabilities over the seeds; None where a
@@ -36,7 +36,7 @@ class Pair:
 
 
 def compare_pairs(task: str, metric: str, results: Sequence[Result]) -> list[Pair]:
-    """Every pair of configurations, on the test tracks that all of them answered with all their common seeds.
+    """Every pair of configurations, on the evaluated tracks that all of them answered with all their common seeds.
 
     Args:
         task: "single" or "multi". metric: its main one.

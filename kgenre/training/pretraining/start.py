@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from kgenre.audio.inputs import SPECTROGRAM
 from kgenre.collections.left_out import write_left_out
 from kgenre.core.errors import KgenreError
 from kgenre.core.files import make_output_folder, write_json, write_text
@@ -102,6 +103,7 @@ def begin(work: Pretraining, progress: Progress = SILENT) -> Pretraining:
     counts = ", ".join(f"{(tracks['split'] == split).sum()} {split}" for split in SPLITS)
     progress.line(f"{settings.data}: {len(tracks)} songs: {counts}\nprotocol: {protocol}")
     settings, settled = settle(settings, {**network, **resolved_input(settings, tracks, shapes)})
+    _tell_of_short_songs(settings, tracks, shapes, progress)
     start_backend(settings)
     from kgenre.training.pretraining.fit import contrastive_model
 
@@ -118,6 +120,19 @@ def begin(work: Pretraining, progress: Progress = SILENT) -> Pretraining:
     write_left_out(run / "left_out.csv", failures)
     run.save_setup(settings, [], tracks, facts)
     return Pretraining(run, settings, work.own)
+
+
+def _tell_of_short_songs(settings: RunSettings, tracks, shapes, progress: Progress) -> None:
+    """Says so where most spectrograms have no two parts to tell: a pair is then one slice, augmented twice."""
+    if settings.input != SPECTROGRAM:
+        return
+    slice_frames, frames = settings.spectrogram.slice_frames, [shapes[path][0] for path in tracks["path"]]
+    short = sum(n <= slice_frames for n in frames)
+    if 2 * short > len(frames):
+        progress.line(
+            f"{short} of {len(frames)} songs are no longer than a slice of {slice_frames} frames, so both slices of a "
+            f"pair are the same, augmented twice. For two parts of a song choose fewer --slice-frames."
+        )
 
 
 def reached(run: Run, settings: RunSettings) -> dict:
