@@ -28,7 +28,7 @@ def measure_speeds(runs: Mapping[str, Path], progress: Progress = SILENT) -> dic
 
 
 def tracks_per_second(folder: Path) -> float:
-    """Of a run: its evaluated tracks, decoded, cut and predicted; without the start of the model and the first track."""
+    """Of a run: its evaluated tracks, decoded, cut and predicted; without the model's start and the first track."""
     from kgenre.audio.open_reader import open_reader
     from kgenre.evaluation.evaluate import release_memory
     from kgenre.evaluation.predictions import read_predictions
