@@ -41,13 +41,13 @@ def new_tab(browser, **options):
 
 def opened(tab, address: str):
     tab.goto(address)
-    tab.wait_for_selector("html[data-ready]", timeout=20000)
+    tab.wait_for_selector("html[data-ready]", timeout=60000)
     return tab
 
 
 def until(tab, holds: str) -> None:
     """Waits for an expression to be true; the page's policy lets no script evaluate it there."""
-    give_up = time.monotonic() + 20
+    give_up = time.monotonic() + 60
     while not tab.evaluate(f"Boolean({holds})"):
         assert time.monotonic() < give_up, holds
         tab.wait_for_timeout(20)

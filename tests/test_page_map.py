@@ -44,8 +44,9 @@ def shot(tab, name: str) -> None:
 
 def names(tab, does: str = "") -> list[dict]:
     """The names after something was done and the view has settled."""
-    tab.evaluate("window.settled = 0; kgenre.map.whenSettled(() => { window.settled++; })")
-    tab.evaluate(f"{does or 'kgenre.map.points.request()'}; undefined")
+    count = "window.settled = 0; kgenre.map.whenSettled(() => { window.settled++; })"
+    # In one call, for a view before it may just settle.
+    tab.evaluate(f"{count}; {does or 'kgenre.map.points.request()'}; undefined")
     until(tab, "window.settled > 0")
     return tab.evaluate(NAMES)
 
@@ -206,6 +207,27 @@ def test_whole_map_of_tracks_with_outliers_shows_the_others_large_and_counts_tho
     assert button.count() == 0
     tab.keyboard.press("f")
     assert tab.evaluate(inside) == TRACKS - outside
+
+
+@pytest.mark.parametrize("by", ["key", "double click"])
+def test_view_that_was_moved_by_hand_stays_when_the_window_has_another_size(address, tab, by):
+    opened(tab, address)
+    scale = "(([a], [b]) => b - a)(kgenre.map.view.toPixels(0, 0), kgenre.map.view.toPixels(1, 0))"
+    whole, width = tab.evaluate(scale), tab.evaluate("kgenre.map.view.width")
+    if by == "key":
+        tab.keyboard.press("+")
+    else:
+        tab.mouse.dblclick(*[0.5 * tab.viewport_size[side] for side in ("width", "height")])
+    near = tab.evaluate(scale)
+    assert near > 1.2 * whole
+    tab.set_viewport_size({"width": 1000, "height": 800})
+    until(tab, f"kgenre.map.view.width < {width}")
+    assert tab.evaluate(scale) == pytest.approx(near)
+    tab.keyboard.press("f")
+    fitted = tab.evaluate(scale)
+    tab.set_viewport_size({"width": 1200, "height": 800})
+    until(tab, f"kgenre.map.view.width === {width}")
+    assert fitted < tab.evaluate(scale) == pytest.approx(whole)
 
 
 @pytest.mark.parametrize("size", [(390, 844), (1200, 400)])

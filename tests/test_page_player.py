@@ -18,7 +18,7 @@ from kgenre.web.explore.explorer import Explorer
 
 SHOTS = os.environ.get("KGENRE_SCREENSHOTS")  # a folder to look at the page's pictures in
 SONGS = 14
-SECONDS = 7.0
+SECONDS = 20.0  # no song ends by itself while a slow machine looks at it
 TONE_SECONDS = 65.0
 HZ = 441.0
 
@@ -98,6 +98,17 @@ def shoot(tab, name: str) -> None:
 
 
 # What the player did wrong before.
+
+
+def test_map_of_a_page_that_is_ready_has_the_size_that_the_player_leaves(server, browser):
+    with new_tab(browser) as tab:
+        tab.add_init_script("window.ResizeObserver = class { observe() {} };")  # which comes when it comes
+        opened(tab, server)
+        size = "(({ width, height }) => [width, height])"
+        drawn, seen = (
+            tab.evaluate(f"{size}({of})") for of in ("kgenre.map.view", "kgenre.map.element.getBoundingClientRect()")
+        )
+        assert drawn == pytest.approx(seen, abs=1)
 
 
 def test_escape_and_a_click_beside_a_track_leave_the_music_with_a_pause_button(server, tab):
@@ -204,18 +215,34 @@ def listening_tab(browser):
         yield tab
 
 
+def test_place_waits_where_a_part_comes_late(server, tab):
+    opened(tab, server)
+    play(tab, "Tone")
+    held, end = [], tab.evaluate("kgenre.state.playback.seconds") + 30
+    tab.route(f"**/excerpt/*?start={end:g}&*", lambda route: held.append(route))
+    tab.evaluate(f"kgenre.sound.inside.deck.voice.seek({end - 0.5})")
+    until(tab, f"kgenre.sound.seconds >= {end}")
+    tab.wait_for_timeout(500)
+    assert held and tab.evaluate("kgenre.sound.seconds") == end
+    held[0].continue_()
+    until(tab, f"kgenre.sound.seconds > {end}")
+
+
 def test_format_that_the_browser_cannot_play_has_no_gap_and_can_be_sought(server, listening_tab):
     tab = opened(listening_tab, server)
     parts = []
     tab.on("request", lambda request: parts.append(request.url) if "/excerpt/" in request.url else None)
     play(tab, "Tone")
-    assert len(parts) == 1  # the next part is fetched when it is needed
     start = tab.evaluate("kgenre.state.playback.seconds")
+    tab.keyboard.press(" ")  # what follows takes as long as it takes
+    until(tab, "kgenre.state.playback.paused")
+    assert len(parts) == 1  # the next part is fetched when it is needed
     tab.evaluate(LISTEN, TAP)
     tab.focus("#seek")
+    for key in ("Home", *["ArrowRight"] * 5):  # to where the part that is at hand ends soon
+        tab.keyboard.press(key)
     with tab.expect_event("requestfinished", lambda request: "/excerpt/" in request.url):
-        for _ in range(5):  # to where the part that is at hand ends soon
-            tab.keyboard.press("ArrowRight")
+        tab.keyboard.press(" ")
     tab.evaluate(PRESS_LEFT_AT, start + 25.5)  # both parts are at hand, however slow the server is
     until(tab, f"kgenre.sound.seconds > {start + 31}")
     assert len(parts) == 2 and f"start={start + 30:g}" in parts[1]
@@ -226,11 +253,11 @@ def test_format_that_the_browser_cannot_play_has_no_gap_and_can_be_sought(server
     assert level > 0.05 and heard[:, 1].min() > 0.9 * level  # no silence at the join
     assert heard[:, 2].max() < 2 * np.median(heard[:, 2])  # and no step
     tab.keyboard.press("Home")
-    until(tab, "kgenre.sound.seconds < 3")
+    until(tab, "kgenre.state.playback.seconds === 0 && kgenre.sound.seconds < 30")
     assert tab.evaluate("kgenre.sound.inside.deck.voice.constructor.name") == "PartVoice"
     box = tab.locator(".strip").bounding_box()
     tab.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + 20)
-    until(tab, f"Math.abs(kgenre.sound.seconds - {0.75 * TONE_SECONDS}) < 3")
+    until(tab, f"Math.abs(kgenre.state.playback.seconds - {0.75 * TONE_SECONDS}) < 3")
     tab.focus("#seek")
     tab.keyboard.press("End")
     until(tab, "kgenre.state.playback.paused")  # it ended by itself
@@ -243,12 +270,12 @@ def test_bar_by_mouse_pauses_seeks_and_keeps_the_volume(server, tab):
     opened(tab, server)
     assert "Drift from a random recording" in tab.inner_text("#now") and tab.is_disabled("#seek")
     play(tab, "Song 5")
-    assert tab.inner_text("#total") == "0:07"
+    assert tab.inner_text("#total") == f"0:{SECONDS:02.0f}"
     tab.click("#toggle")
     until(tab, "kgenre.state.playback.paused")
     box = tab.locator(".strip").bounding_box()
     tab.mouse.click(box["x"] + box["width"] / 2, box["y"] + 10)
-    assert tab.evaluate("kgenre.sound.seconds") == pytest.approx(3.5, abs=0.2)
+    assert tab.evaluate("kgenre.sound.seconds") == pytest.approx(SECONDS / 2, abs=0.3)
     assert tab.evaluate("kgenre.state.playback.paused")
     at = tab.evaluate("parseFloat(document.querySelector('.playhead').style.left)")
     assert at == pytest.approx(50, abs=3)
@@ -283,7 +310,7 @@ def test_bar_by_keyboard_alone_plays_seeks_and_names_the_place(server, tab):
     assert tab.evaluate("kgenre.sound.seconds") > TONE_SECONDS - 1
     tab.keyboard.press("Home")
     tab.keyboard.press(" ")  # of the page, on a slider too
-    until(tab, "!kgenre.state.playback.paused && kgenre.sound.seconds > 0.2 && kgenre.sound.seconds < 5")
+    until(tab, "!kgenre.state.playback.paused && kgenre.state.playback.seconds === 0 && kgenre.sound.seconds > 0.2")
 
 
 def test_bar_shows_what_play_would_play(server, tab):
@@ -425,13 +452,13 @@ def test_following_track_is_loaded_before_and_faded_into(server, tab):
     sounds(tab, "Song 2")
     tab.keyboard.press("p")
     sounds(tab, "Tone")
-    tab.evaluate("""() => { window.faded = []; window.timer = setInterval(() => {
-        const { deck, old } = kgenre.sound.inside; window.faded.push([deck.rise.gain.value, old ? 1 : 0]); }, 20); }""")
+    tab.evaluate("""() => { window.curves = []; const real = AudioParam.prototype.setValueCurveAtTime;
+        AudioParam.prototype.setValueCurveAtTime = function (curve, at, seconds) {
+            window.curves.push([curve[0], curve.at(-1), seconds]); return real.call(this, curve, at, seconds); }; }""")
     tab.keyboard.press("n")
     sounds(tab, "Song 2")
-    tab.wait_for_timeout(700)
-    rising = [rise for rise, _ in tab.evaluate("window.faded")]
-    assert any(0.05 < rise < 0.95 for rise in rising) and rising[-1] == pytest.approx(1)
+    assert tab.evaluate("window.curves") == [[0, 1, 0.4], [1, 0, 0.4]]  # the new one rises, the old one falls
+    until(tab, "kgenre.sound.inside.deck.rise.gain.value > 0.99")
     assert tab.evaluate("kgenre.sound.inside.old") is None
 
 
@@ -477,7 +504,7 @@ def test_drift_by_mouse_jumps_farther_and_leaves_out_what_is_like_a_track(server
     tab.select_option("#jump", "4")
     tab.click("#next")
     until(tab, "kgenre.state.queue.at === 1")
-    assert queued(tab) == ["Song 8", "Song 10"]  # 7, 6, 9 are nearer
+    assert queued(tab)[:2] == ["Song 8", "Song 10"]  # 7, 6, 9 are nearer; the one after it may be chosen already
     sounds(tab, "Song 10")
     tab.click("#toggle")
     tab.select_option("#jump", "1")
@@ -566,7 +593,7 @@ def test_place_is_the_asked_one_from_the_first_moment(server, browser):
         assert tab.evaluate("kgenre.state.clock.seconds") == 2
         tab.evaluate("window.tell()")
         sounds(tab, "Song 3")
-        assert 2 <= tab.evaluate("kgenre.sound.seconds") < 4
+        assert 2 <= tab.evaluate("kgenre.sound.seconds") < SECONDS
 
 
 # The system, and a server that is gone.

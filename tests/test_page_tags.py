@@ -105,7 +105,7 @@ def test_tag_typed_in_the_field_colours_the_map_by_its_probability(server, tab, 
     tab.keyboard.press("t")
     tab.fill("#tag", "no such tag")
     tab.keyboard.press("Enter")
-    tab.wait_for_selector("#message.shown:has-text('The model has no tag no such tag')")
+    tab.wait_for_selector("#message:has-text('The model has no tag no such tag')")
     assert tab.evaluate("kgenre.state.tag") == "female vocalists"
 
 

@@ -33,6 +33,7 @@ DROP = """async (files) => {
 }"""
 
 
+SLOWLY = "() => { audio.defaultPlaybackRate = audio.playbackRate = 0.25; }"  # the song does not end meanwhile
 FOCUSED = "(({ id, role, textContent }) => id || role || textContent)(document.activeElement)"
 WATCH_STATUS = """() => {
     const news = document.querySelector("#news");
@@ -148,6 +149,7 @@ def test_page_slice_is_played_from_its_start_and_followed(server, tab, files):
     drop(tab, {"song.ogg": files["song.ogg"]})
     all_ended(tab, 1)
     slider, play = tab.locator("[role=slider]"), tab.locator(".play")
+    tab.evaluate(SLOWLY)
     slider.focus()
     tab.keyboard.press("Home")
     assert slider.get_attribute("aria-valuenow") == "0"
@@ -157,7 +159,7 @@ def test_page_slice_is_played_from_its_start_and_followed(server, tab, files):
     tab.keyboard.press("Enter")
     until(tab, "!audio.paused && audio.currentTime >= 4")
     assert play.inner_text() == "❚❚ Pause" and tab.evaluate("audio.currentTime") < 6
-    until(tab, "document.querySelector('[role=slider]').getAttribute('aria-valuenow') === '5'")  # it follows
+    until(tab, "document.querySelector('[role=slider]').getAttribute('aria-valuenow') >= 5")  # it follows
     play.click()
     until(tab, "audio.paused")
     box = tab.locator(".slices canvas").bounding_box()
@@ -235,6 +237,7 @@ def test_page_on_a_phone_fits_and_has_large_buttons(server, tab, files, songs, t
     assert tab.evaluate("document.documentElement.scrollWidth") <= 360
     heights = tab.evaluate("[...document.querySelectorAll('button')].map((b) => b.getBoundingClientRect().height)")
     assert min(heights) >= 44
+    tab.evaluate(SLOWLY)
     tab.locator(".slices canvas").tap()
     until(tab, "!audio.paused")
     assert violations(tab) == []
@@ -364,10 +367,11 @@ def test_page_timeline_has_times_a_playhead_and_colours_of_all_genres(server, ta
     middle = second["x"] + second["width"] / 2 - canvas["x"]
     assert middle == pytest.approx(canvas["width"] * 2 / 6.5, abs=1.5)
     assert tab.locator(".playhead").is_hidden() and tab.inner_text(".time") == "0:07"
+    tab.evaluate(SLOWLY)
     tab.mouse.click(canvas["x"] + canvas["width"] * 3.5 / 6.5, canvas["y"] + 40)
     until(tab, "audio.currentTime >= 3.2")
     tab.locator(".play").click()
-    until(tab, "audio.paused")
+    until(tab, "audio.paused && document.querySelector('.play').textContent === '▶ Play'")
     now, head = tab.evaluate("audio.currentTime"), tab.locator(".playhead").bounding_box()
     assert head["x"] + 1 - canvas["x"] == pytest.approx(canvas["width"] * now / 6.5, abs=2)
     assert tab.inner_text(".time") == f"0:0{int(now)} / 0:07"

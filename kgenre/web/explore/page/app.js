@@ -55,6 +55,7 @@ async function start() {
   const ofMap = [mapKeysSection, namesSection, outsideSection, pointedSection].flatMap((section) => section(page, map));
   keyboardSection(page, [...others, ...bindings, ...ofMap, ...listening, ...rest, ...theme]);
   Object.assign(window, { kgenre: { ...page, map, sound, get state() { return page.store.state; } } }); // to look inside
+  map.resize(); // to what is left beside all that was shown meanwhile
   document.documentElement.dataset.ready = String(Math.round(performance.now()));
 }
 

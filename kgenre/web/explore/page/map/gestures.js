@@ -24,7 +24,7 @@ export class Gestures {
       const handle = /** @type {(event: Event) => void} */ (this[kind].bind(this));
       glass.addEventListener(kind, handle, { passive: false });
     }
-    glass.addEventListener("dblclick", (event) => map.view.zoom(DOUBLE_CLICK_ZOOM, ...this.#place(event)));
+    glass.addEventListener("dblclick", (event) => map.move(() => map.view.zoom(DOUBLE_CLICK_ZOOM, ...this.#place(event))));
   }
 
   /** @param {MouseEvent} event @returns {Place} */

@@ -48,8 +48,8 @@ export class MapView {
     this.listeners = [];
     this.points = new Points(canvas("#points"), tracks.x, tracks.y, this.view, new Shading(this.grid), () => this.#frame());
     this.gestures = new Gestures(box("#glass"), this);
-    new ResizeObserver(() => this.#resize()).observe(element);
-    this.#resize();
+    new ResizeObserver(() => this.resize()).observe(element);
+    this.resize();
   }
 
   #frame() {
@@ -67,14 +67,18 @@ export class MapView {
   /** The listener is called when something was drawn, and then nothing for a while, and no finger is down. @param {() => void} listener */
   whenSettled(listener) { this.listeners.push(listener); }
 
-  #resize() {
+  /** Draws at the size that the element has now. */
+  resize() {
     this.points.resize();
     this.overlay.resize();
     if (!this.moved) this.fit();
   }
 
-  /** Shows the whole map, without tracks that lie far from all others. */
-  fit() { this.view.fit(this.grid.core, true, this.#covered()); }
+  /** Shows the whole map, at every size of the window, without tracks that lie far from all others. */
+  fit() {
+    this.moved = false;
+    this.view.fit(this.grid.core, true, this.#covered());
+  }
 
   /** Shows all tracks. */
   fitAll() { this.move(() => this.view.fit(this.grid.bounds, false, this.#covered())); }

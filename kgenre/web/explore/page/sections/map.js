@@ -56,9 +56,10 @@ function bindings(map) {
   const { view } = map;
   /** @type {Record<string, () => void>} */
   const moves = {
-    f: () => map.fit(), "+": () => view.zoom(ZOOM), "=": () => view.zoom(ZOOM), "-": () => view.zoom(1 / ZOOM),
+    "+": () => view.zoom(ZOOM), "=": () => view.zoom(ZOOM), "-": () => view.zoom(1 / ZOOM),
     arrowleft: () => view.pan(PAN, 0), arrowright: () => view.pan(-PAN, 0),
     arrowup: () => view.pan(0, PAN), arrowdown: () => view.pan(0, -PAN),
   };
-  return [{ label: "F  +  −  arrows", text: "whole map, zoom, move", keys: Object.keys(moves), run: (key) => moves[key]() }];
+  return [{ label: "F  +  −  arrows", text: "whole map, zoom, move", keys: ["f", ...Object.keys(moves)],
+    run: (key) => { if (key === "f") map.fit(); else map.move(moves[key]); } }];
 }

@@ -5,7 +5,7 @@
 import { attempt, leftOut, reasonOf, say } from "page/actions/notices.js";
 import { takeTags, wantedTags } from "page/actions/tags.js";
 import { count } from "shared/text.js";
-import { failureTable, isDialogOpen, moreRow, openDialog } from "page/ui/dialog.js";
+import { dialogControls, failureTable, isDialogOpen, moreRow, openDialog } from "page/ui/dialog.js";
 import { button, byId, el } from "shared/dom.js";
 
 const MAX_ROWS = 500;
@@ -79,7 +79,7 @@ function undoButton(page) {
 
 /** @param {Page} page @param {HTMLButtonElement} pressed @param {() => Promise<TagsWritten | undefined>} write @param {string} title @param {string} text */
 async function change(page, pressed, write, title, text) {
-  const used = controls(); // once is enough, and what is written now is what the boxes say
+  const used = dialogControls(); // once is enough, and what is written now is what the boxes say
   asked++;
   for (const control of used) control.disabled = true;
   forgetError();
@@ -93,12 +93,6 @@ async function change(page, pressed, write, title, text) {
     for (const control of used) control.disabled = false;
     tell(page, pressed, reasonOf(error));
   }
-}
-
-/** What can be pressed and ticked beside Close. */
-function controls() {
-  const found = byId("dialog", HTMLDialogElement).querySelectorAll("input:enabled, button:enabled:not(#close-dialog)");
-  return /** @type {(HTMLInputElement | HTMLButtonElement)[]} */ ([...found]);
 }
 
 function forgetError() { document.getElementById("tags-error")?.remove(); }

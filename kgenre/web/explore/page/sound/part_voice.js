@@ -15,6 +15,7 @@ export class PartVoice {
   #run = 0; // a new number where what was scheduled is void
   #playing = false;
   #begun = { time: 0, seconds: 0 }; // of the sound, on the context's clock
+  #until = 0; // second to which parts are scheduled: where the next one comes late, nothing sounds from there on
   /** @type {Part[]} */ #parts = [];
   /** @type {{ start: number, answer: Promise<Part> } | null} */ #asked = null;
   /** @type {AudioBufferSourceNode[]} */ #sources = [];
@@ -38,14 +39,14 @@ export class PartVoice {
 
   get seconds() {
     const { time, seconds } = this.#begun;
-    return this.#playing ? Math.max(this.#from, seconds + this.context.currentTime - time) : this.#from;
+    return this.#playing ? Math.max(this.#from, Math.min(this.#until, seconds + this.context.currentTime - time)) : this.#from;
   }
 
   play() {
     if (this.#playing) return;
     this.#playing = true;
     if (this.#from > this.length - ROUNDING) this.#from = 0; // once more
-    this.#begun = { time: Infinity, seconds: this.#from }; // nothing sounds yet
+    this.#begun = { time: Infinity, seconds: this.#until = this.#from }; // nothing sounds yet
     const run = ++this.#run;
     this.#schedule(run).catch((error) => { if (run === this.#run) this.on.failed(error); });
   }
@@ -80,11 +81,11 @@ export class PartVoice {
       const soon = this.context.currentTime + LEAD;
       if (first || when < soon) this.#begun = { time: when = soon, seconds: at }; // late: there was no sound meanwhile
       const isLast = this.#sound(part, at, when);
+      this.#until = part.start + part.buffer.duration;
       if (first) this.on.started();
       if (isLast) return;
-      const next = part.start + part.buffer.duration;
-      when += next - at;
-      at = next;
+      when += this.#until - at;
+      at = this.#until;
       await new Promise((resolve) => setTimeout(resolve, 1000 * (when - this.context.currentTime - AHEAD)));
       if (run !== this.#run) return;
     }

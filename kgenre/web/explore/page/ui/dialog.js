@@ -28,6 +28,12 @@ export function openDialog(title, ...content) {
 
 export function isDialogOpen() { return byId("dialog", HTMLDialogElement).open; }
 
+/** What can be pressed and ticked now, beside Close. */
+export function dialogControls() {
+  const found = byId("dialog", HTMLDialogElement).querySelectorAll("input:enabled, button:enabled:not(#close-dialog)");
+  return /** @type {(HTMLInputElement | HTMLButtonElement)[]} */ ([...found]);
+}
+
 /** To a button that may have been drawn again. @param {Element | null} opener */
 function returnFocus(opener) {
   const again = opener?.isConnected || !opener?.id ? opener : document.getElementById(opener.id);
