@@ -5,7 +5,6 @@ python tests/prepared_sets.py DATA FOLDER     prepares, as the process that is k
 
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -18,6 +17,20 @@ RATE = 22050
 SUFFIXES = (".mp3", ".ogg", ".flac", ".wav", ".m4a", ".opus")
 GENRES = ("a", "b")
 OPTIONS = ("--shard-mb", "1", "--workers", "2", "--max-bad-share", "0.5")
+# Of a process and its workers, as sitecustomize.py: each waits with its next shard, once there is one.
+HELD = """
+import time
+from kgenre.preparation.shard_writer import ShardWriter
+
+add = ShardWriter.add
+
+def held(self, number, source):
+    while any(self.plan.file.parent.glob("shard-*.shard")):
+        time.sleep(0.05)
+    add(self, number, source)
+
+ShardWriter.add = held
+"""
 COMMAND = "import sys; from kgenre.__main__ import main; sys.exit(main(sys.argv[1:]))"
 
 
@@ -57,25 +70,33 @@ def prepare_apart(data: Path, folder: Path, *options: str, **process) -> tuple[i
 def kill_and_resume(data: Path, folder: Path, kills: int, seconds: float, seed: int = 0) -> list[int]:
     """Prepares with as many kills of the command alone; the shards that were there at each.
 
-    The first is when the first shard is there, the others at random points.
+    The first is when a shard is there and before all are, the others at random points.
 
     Args:
         seconds: that it takes in peace.
     """
-    rng, there = random.Random(seed), []
+    rng, there, held = random.Random(seed), [], folder.with_name(f"{folder.name}.held")
+    held.mkdir()
+    (held / "sitecustomize.py").write_text(HELD)
+    path = os.pathsep.join((str(held), str(Path(__file__).parents[1])))
     for kill in range(kills):
-        running = start(data, folder)
+        running = start(data, folder, **({} if kill else {"env": {**os.environ, "PYTHONPATH": path}}))
         if kill:
             time.sleep(rng.uniform(0.1, 1.0) * seconds)
-        while not any(folder.glob("*.shard")) and not kill and running.poll() is None:
+        while not kill and not shards(folder) and running.poll() is None:
             time.sleep(0.002)
-        os.kill(running.pid, signal.SIGKILL)  # its workers must end by themselves
+        running.kill()  # its workers must end by themselves
         running.communicate()
-        there.append(len(list(folder.glob("*.shard"))))
+        there.append(len(shards(folder)))
     status, said = prepare_apart(data, folder)
     if status:
         raise RuntimeError(said)
     return there
+
+
+def shards(folder: Path) -> list[Path]:
+    """Those that are complete."""
+    return list(folder.glob("shard-*.shard"))
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -37,8 +37,10 @@ class PrintedProgress(Progress):
 
 
 class SlowModel(LevelModel):
+    pause = 0.05  # seconds
+
     def __call__(self, slices):
-        time.sleep(0.05)
+        time.sleep(self.pause)
         return super().__call__(slices)
 
 
@@ -55,9 +57,11 @@ def scan_here(file: Path, folder: Path, run: str | None, two_passes: bool) -> No
             scan(library, folder, model, PROGRESSIVE_POLICY, progress=PrintedProgress(), first=first)
 
 
-def scan_apart(file: Path, folder: Path, run: str | None = None, two_passes: bool = False) -> subprocess.Popen:
+def scan_apart(
+    file: Path, folder: Path, run: str | None = None, two_passes: bool = False, pause: float = SlowModel.pause
+) -> subprocess.Popen:
     command = [sys.executable, __file__, str(folder), "--into", str(file), *(["--model", run] if run else [])]
-    command += ["--two-passes"] if two_passes else []
+    command += ["--pause", str(pause), *(["--two-passes"] if two_passes else [])]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
@@ -133,8 +137,10 @@ def main() -> int | None:
     parser.add_argument("--model")
     parser.add_argument("--two-passes", action="store_true")
     parser.add_argument("--into", type=Path)
+    parser.add_argument("--pause", type=float, default=SlowModel.pause)
     args = parser.parse_args()
     if args.into:
+        SlowModel.pause = args.pause
         return scan_here(args.into, args.folder, args.model, args.two_passes)
     with tempfile.TemporaryDirectory() as place:
         began = time.monotonic()

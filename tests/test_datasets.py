@@ -2,12 +2,12 @@
 
 import dataclasses
 import hashlib
+import inspect
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -369,20 +369,6 @@ def test_full_disk_is_one_line_and_the_next_call_goes_on(server, archives, small
 
 # --- kills ----------------------------------------------------------------------------------------
 
-SLOWLY = """
-import sys, time
-from kgenre import datasets
-from kgenre.core import transfer, unzip
-transfer.CHUNK_BYTES = 1 << 12
-write = unzip._write
-def slowly(*arguments):
-    written = write(*arguments)
-    time.sleep(0.04)
-    return written
-unzip._write = slowly
-sys.exit(datasets.main(sys.argv[1:]))
-"""
-
 
 def size_of(folder: Path) -> int:
     """Bytes of all files in it, some of which may go as they are counted."""
@@ -396,27 +382,49 @@ def size_of(folder: Path) -> int:
     return total
 
 
+# Kills itself where its files have so many bytes.
+SLOWLY = f"""
+import os, signal, sys, threading, time
+from pathlib import Path
+from kgenre import datasets
+from kgenre.core import transfer, unzip
+
+{inspect.getsource(size_of)}
+
+def kill_at(mark):
+    while size_of(Path("music")) < mark:
+        time.sleep(0.002)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+threading.Thread(target=kill_at, args=(float(sys.argv[1]),), daemon=True).start()
+transfer.CHUNK_BYTES = 1 << 12
+write = unzip._write
+def slowly(*arguments):
+    written = write(*arguments)
+    time.sleep(0.04)
+    return written
+unzip._write = slowly
+sys.exit(datasets.main(sys.argv[2:]))
+"""
+
+
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.soak)])
 def test_kills_during_download_and_unpacking_end_in_the_same_bytes(kills, server, archives):
     server.rate = 1_000_000
     to, environment = Path("music"), {**os.environ, "PYTHONPATH": str(ROOT)}
-    start = [sys.executable, "-c", SLOWLY, *command(server, archives, "--to", str(to))]
+    flags, quiet = command(server, archives, "--to", str(to)), {"env": environment, "stdout": subprocess.DEVNULL}
     whole = expected(archives)
     # At the end of unpacking, the songs lie there twice: in the archive and unpacked.
     most = len(archives["fma_small.zip"]) + sum(map(len, whole.values()))
     marks = np.sort(np.random.default_rng(kills).uniform(0.05, 0.97, kills)) * most
     phases = []
     for mark in marks:
-        process = subprocess.Popen(start, env=environment, stdout=subprocess.DEVNULL)
-        while process.poll() is None and size_of(to) < mark:
-            time.sleep(0.002)
-        assert process.poll() is None, "it ended before it was killed"
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+        ended = subprocess.run([sys.executable, "-c", SLOWLY, str(mark), *flags], **quiet, check=False)
+        assert ended.returncode == -signal.SIGKILL, "it ended before it was killed"
         phases.append("unpacking" if (to / ".part-fma_small").exists() else "downloading")
         assert not (to / "fma_small").exists()
     assert set(phases) == {"downloading", "unpacking"}
-    assert subprocess.run(start, env=environment, stdout=subprocess.DEVNULL, check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", SLOWLY, "inf", *flags], **quiet, check=False).returncode == 0
     assert contents(to) == whole
     assert sorted(path.name for path in to.iterdir()) == ["fma_metadata", "fma_small"]
     received = [asked for path, asked, _ in server.requests if path == "fma/fma_small.zip"]

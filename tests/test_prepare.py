@@ -4,6 +4,9 @@ import json
 import os
 import resource
 import shutil
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -191,15 +194,30 @@ def test_prepare_that_was_killed_ends_in_equal_bytes(data, undisturbed, tmp_path
     assert any(0 < number < 4 for number in there), there  # of shards: kills in the middle
 
 
+KILLED = """
+import os, signal
+from kgenre.preparation import work
+
+write, done = work.write_shard, []
+
+def killed(plan):
+    if len(done) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    done.append(write(plan))
+    return done[-1]
+
+work.write_shard = killed
+"""
+
+
 def test_kill_between_two_shards_leaves_the_first_as_it_is(data, peace, tmp_path):
     folder = tmp_path / "set"
-    running = prepared_sets.start(data, folder, "--workers", "1")
-    while len(list(folder.glob("shard-*.json"))) < 2 and running.poll() is None:
-        time.sleep(0.002)
-    running.kill()
-    running.communicate()
+    flags = ["--data", str(data), "--out", str(folder), *OPTIONS, "--workers", "1"]
+    command = [sys.executable, "-c", KILLED + prepared_sets.COMMAND, "prepare", *flags]
+    killed = subprocess.run(command, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
     done = {path.with_suffix(".shard") for path in folder.glob("shard-*.json")}
-    assert 2 <= len(done) < 5
+    assert len(done) == 2
     times = {path: path.stat().st_mtime_ns for path in done}
     assert "not finished" in _load_fault(folder)
     assert prepare("--out", folder, "--max-bad-share", "0.5") == 0

@@ -126,9 +126,9 @@ def test_genres_of_tag_separates_lists_but_not_names(values, genres):
 
 
 def test_genres_of_tag_of_endless_spaces_takes_no_time():
-    start = time.perf_counter()
+    start = time.thread_time()
     assert genres_of_tag(["a" + " " * 30_000 + "b"]) == ["a b"]
-    assert time.perf_counter() - start < 2  # tried from each space on, they took 20 s
+    assert time.thread_time() - start < 2  # tried from each space on, they took 20 s
 
 
 @pytest.mark.parametrize("name", WHOLE)
