@@ -288,10 +288,10 @@ def test_tag_agreement_of_models_is_written_without_test_tracks(tmp_path, capsys
 
 
 def test_peak_of_a_process_and_its_child_is_the_sum_of_both():
-    hold = "import subprocess, sys, time; held = bytearray(b'x') * ({} << 20); {}; time.sleep(1)"
-    child = hold.format(60, "pass")
-    alone, _ = peak_mib(["-c", hold.format(0, "pass")])
-    peak, processes = peak_mib(["-c", hold.format(100, f"subprocess.run([sys.executable, '-c', {child!r}])")])
+    hold = "import subprocess, sys, time; held = bytearray(b'x') * ({} << 20); {}; time.sleep({})"
+    child = hold.format(60, "pass", 5)  # so long that memory is measured meanwhile
+    alone, _ = peak_mib(["-c", hold.format(0, "pass", 1)])
+    peak, processes = peak_mib(["-c", hold.format(100, f"subprocess.run([sys.executable, '-c', {child!r}])", 1)])
     # PSS of two interpreters is less than twice that of one, for they share its code.
     assert processes == 2 and 160 + alone < peak < 160 + 3 * alone
     with pytest.raises(RuntimeError, match="exit status 3"):

@@ -294,7 +294,7 @@ def times_of(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def group_is_gone(group: int, seconds: float = 20) -> bool:
+def group_is_gone(group: int, seconds: float = 60) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
@@ -340,19 +340,21 @@ def test_grid_killed_with_its_group_is_finished_by_the_same_command_without_redo
 
 
 def test_grid_ends_its_rows_when_it_is_terminated_and_shows_a_row_that_fails(collection, tmp_path, capsys):
-    out = tmp_path / "grid"
-    flags = ["--data", str(collection / "manifest.csv"), "--classifier", "logistic", "--on", "stats,missing.npz"]
+    out, vectors = tmp_path / "grid", tmp_path / "missing.npz"
+    os.mkfifo(vectors)  # who reads it waits until it is ended
+    flags = ["--data", str(collection / "manifest.csv"), "--classifier", "logistic", "--on", f"stats,{vectors}"]
     process = start(out, *flags)
     wait_for(out / "logs" / "logistic-missing-seed-0.log", process)
     assert compare.main(["--out", str(out), *flags]) == 2
     assert "another `kgenre compare`, or a row that it left behind, works in this folder" in capsys.readouterr().err
     process.terminate()
-    assert process.wait(30) == 128 + signal.SIGTERM and group_is_gone(process.pid)
+    assert process.wait(60) == 128 + signal.SIGTERM and group_is_gone(process.pid)
+    vectors.unlink()
     finished = times_of(out / "logistic-stats-seed-0")
     assert compare.main(["--out", str(out), *flags]) == 1
     assert times_of(out / "logistic-stats-seed-0") == finished
     text = (out / "table.md").read_text()
-    assert "logistic-missing-seed-0 failed: missing.npz: " in text and "| logistic-missing | 0, 1 failed |" in text
+    assert f"logistic-missing-seed-0 failed: {vectors}: " in text and "| logistic-missing | 0, 1 failed |" in text
 
 
 @pytest.mark.soak

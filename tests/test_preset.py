@@ -248,8 +248,9 @@ def test_preset_that_is_killed_goes_on_and_updates_the_tables(mels, tmp_path, ca
     assert group_is_gone(process.pid)
     finished = out / "genre_pred-features-knn-seed-0"
     before = times_of(finished)
-    assert finished / "metrics.json" in before and not (out / "systems.md").exists()
-    (out / "genre_pred-features-bayes-seed-0" / "metrics.json").unlink(missing_ok=True)  # too fast
+    assert finished / "metrics.json" in before
+    for late in ("genre_pred-features-bayes-seed-0/metrics.json", "systems.md"):  # of a row that was too fast
+        (out / late).unlink(missing_ok=True)
     assert compare.main(["--out", str(out), *flags, "--finished"]) == 0
     assert cells_of((out / "systems.md").read_text(), "genre_pred/features/bayes")[-1].endswith("not measured yet")
     assert compare.main(["--out", str(out), *flags, "--update", str(page)]) == 0

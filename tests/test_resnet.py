@@ -204,7 +204,8 @@ def test_imagenet_is_downloaded_once(published, donor, caplog):
     published.stop()  # from here on only the cache can answer
     caplog.clear()
     assert_same_weights(backbone_of(weights="imagenet"), donor)
-    assert not caplog.records and len(published.requests) == 1
+    own = [record for record in caplog.records if record.name.startswith("kgenre")]
+    assert not own and len(published.requests) == 1
 
 
 @pytest.mark.parametrize("fault", ["missing", "refused", "silent", "corrupt"])

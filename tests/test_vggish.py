@@ -366,7 +366,8 @@ def test_module_is_downloaded_once(hub_server, module, weights, caplog):
     backbone = vggish.vggish_backbone(WIDTH)
     vggish.load_module(backbone, vggish.find_module("hub"))
     np.testing.assert_array_equal(backbone.weights[0], weights[0][1])
-    assert not caplog.records and len(hub_server.requests) == 1
+    own = [record for record in caplog.records if record.name.startswith("kgenre")]
+    assert not own and len(hub_server.requests) == 1
     if not hub_server.hub_cache:
         assert [path.name for path in hub_server.cache.iterdir()] == ["vggish-1"]  # the archive is gone
 
