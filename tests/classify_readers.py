@@ -9,11 +9,18 @@ from kgenre.web.classify.reading import prepare_process, read
 
 
 def slow(path, settings):
-    """As `read`, a second later."""
+    """As `read`, half a second later."""
     for number, message in enumerate(read(path, settings)):
         if number == 0 and path:
-            time.sleep(1.0)
+            time.sleep(0.5)
         yield message
+
+
+def held(path, settings):
+    """As `read`, once there is a file `go` in the folder for temporary files."""
+    while path and not os.path.exists(os.environ["TMPDIR"] + "/go"):
+        time.sleep(0.02)
+    yield from read(path, settings)
 
 
 def hang(path, settings):

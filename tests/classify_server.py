@@ -5,10 +5,11 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,21 +72,44 @@ class Server:
 
     def children(self) -> list[int]:
         """Process ids of the decoding processes."""
-        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children") if path.exists() else ()
-        return [int(pid) for task in tasks for pid in task.read_text().split()]
+        found = []
+        for thread in Path(f"/proc/{self.process.pid}/task").glob("*/children"):
+            with contextlib.suppress(OSError):  # it has ended
+                found += map(int, thread.read_text().split())
+        return found
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
 
-def until_free(client: httpx.Client, seconds: float = 8) -> None:
-    """Waits until no song is in the server."""
-    freed = time.monotonic() + seconds
-    while "kgenre_songs_in_flight 0.0" not in client.get("/metrics").text:
-        assert time.monotonic() < freed
-        time.sleep(0.1)
+def wait_for(holds: Callable, seconds: float = 120) -> None:
+    give_up = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+
+
+def until_free(client: httpx.Client) -> None:
+    """Waits until no song is in the server; not as long as a request or a reader stalls by itself, a minute."""
+    wait_for(lambda: "kgenre_songs_in_flight 0.0" in client.get("/metrics").text, 50)
+
+
+def part(name: str, data: bytes) -> bytes:
+    """A file of a form whose boundary is x."""
+    return f'--x\r\nContent-Disposition: form-data; name="{name}"; filename="a.flac"\r\n\r\n'.encode() + data + b"\r\n"
+
+
+def upload(client: httpx.Client, data: bytes, path: str = "/api/predict") -> socket.socket:
+    """A connection that has sent a song to the client's server, and reads no answer."""
+    url, body = client.base_url, part("file", data) + b"--x--\r\n"
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: {url.netloc.decode()}\r\nContent-Length: {len(body)}\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+    )
+    connection = socket.create_connection((url.host, url.port))
+    connection.sendall(head.encode() + body)
+    return connection
 
 
 @contextlib.contextmanager
@@ -125,5 +149,8 @@ def running(
         yield server
     finally:
         process.terminate()
-        process.wait(20)
-        process.stdout.close()
+        try:
+            process.wait(60)
+        finally:
+            process.kill()
+            process.stdout.close()

@@ -104,7 +104,7 @@ def kserve_url(exported, tmp_path_factory):
         yield url
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def grpc_url(exported, tmp_path_factory):
     )
     yield f"grpc://127.0.0.1:{port}/v1/models/genres"
     process.terminate()
-    process.wait(20)
+    process.wait(60)
     process.stdout.close()
 
 
@@ -212,7 +212,9 @@ def level_answers(signature: str, inputs: dict) -> dict:
 
 
 @pytest.fixture(params=SERVERS)
-def server(request):
+def server(request, monkeypatch):
+    # No slow test asks in between whether the model is the same.
+    monkeypatch.setattr("kgenre.serving.tf_serving.CONFIRM_SECONDS", 1e9)
     with SERVERS[request.param](level_answers) as serving:
         yield serving
 
@@ -296,20 +298,22 @@ def test_other_faults_are_not_asked_again(server, quick, status):
     assert len(server.sizes) == 2
 
 
-def test_answer_that_does_not_come_in_time_ends_the_request(server):
-    model = TfServingModel(server.url, ClientSettings(timeout_seconds=0.3))
-    server.stall, began = 2.0, time.monotonic()
+def test_answer_that_does_not_come_in_time_ends_the_request(server, monkeypatch):
+    model = TfServingModel(server.url)
+    monkeypatch.setattr(model._transport, "settings", ClientSettings(timeout_seconds=0.3))
+    server.stall, began = 60.0, time.monotonic()
     with pytest.raises(KgenreError, match="DEADLINE_EXCEEDED, no answer within 0.3 s. Allow it more time"):
         model(noise(1))
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 30
 
 
-def test_retries_end_with_the_time_of_the_request(server):
-    model = TfServingModel(server.url, ClientSettings(timeout_seconds=1.0))
+def test_retries_end_with_the_time_of_the_request(server, monkeypatch):
+    monkeypatch.setattr("kgenre.serving.clients.transport.WAITS", (0.01, 60.0))
+    model = TfServingModel(server.url, ClientSettings(timeout_seconds=30.0))
     server.faults[:], began = 9 * [503], time.monotonic()
     with pytest.raises(KgenreError, match="UNAVAILABLE"):
         model(noise(1))
-    assert time.monotonic() - began < 1.2 and len(server.faults) == 7  # at 0 and 0.5 s
+    assert time.monotonic() - began < 20 and len(server.faults) == 7  # at 0 and 0.01 s
 
 
 def test_rest_answer_that_drips_is_late():
@@ -320,9 +324,9 @@ def test_rest_answer_that_drips_is_late():
             connection, _ = listening.accept()
             with connection:
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\n")
-                for _ in range(40):
+                for _ in range(600):
                     try:
-                        connection.sendall(b" " * 20000)
+                        connection.sendall(b" " * 1000)
                     except OSError:
                         return
                     time.sleep(0.1)
@@ -333,7 +337,7 @@ def test_rest_answer_that_drips_is_late():
             TfServingModel(
                 f"http://127.0.0.1:{listening.getsockname()[1]}/v1/models/genres", ClientSettings(timeout_seconds=0.5)
             )
-        assert time.monotonic() - began < 2.0
+        assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize("kind", SERVERS)

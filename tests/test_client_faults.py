@@ -25,7 +25,9 @@ HEADERS = b"HTTP/1.1 200 OK\r\n"
 
 
 @pytest.fixture(params=SERVERS)
-def server(request):
+def server(request, monkeypatch):
+    # No slow test asks in between whether the model is the same.
+    monkeypatch.setattr("kgenre.serving.tf_serving.CONFIRM_SECONDS", 1e9)
     with SERVERS[request.param](level_answers) as serving:
         yield serving
 
@@ -50,7 +52,7 @@ def test_rest_answer_that_drips_is_late_and_its_connection_is_cut(first, piece):
             connection.recv(65536)
             connection.sendall(first)
             connection.settimeout(0.05)
-            for _ in range(100):
+            for _ in range(1200):  # a minute
                 try:
                     connection.sendall(piece)
                     if connection.recv(65536) == b"":
@@ -68,8 +70,8 @@ def test_rest_answer_that_drips_is_late_and_its_connection_is_cut(first, piece):
         began = time.monotonic()
         with pytest.raises(KgenreError, match="DEADLINE_EXCEEDED, no answer within 0.5 s"):
             transport.ask("about_rows", {"row": np.zeros(1, "int32")})
-        assert time.monotonic() - began < 1.5
-        assert cut.wait(2.0)
+        assert time.monotonic() - began < 30
+        assert cut.wait(30)
 
 
 class GivenUp(Exception):
@@ -80,7 +82,7 @@ class GivenUp(Exception):
 def test_check_ends_a_request_that_waits(server, state):
     model = TfServingModel(server.url)
     if state == "slow":
-        server.stall = 6.0
+        server.stall = 60.0
     else:
         server.faults[:] = 9 * [503]
     began = time.monotonic()
@@ -91,7 +93,7 @@ def test_check_ends_a_request_that_waits(server, state):
 
     with pytest.raises(GivenUp):
         model.ask(noise(1), check)
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 30
     server.stall = 0.0
     server.faults.clear()
     assert len(model(noise(2)).probabilities) == 2

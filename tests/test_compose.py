@@ -94,8 +94,8 @@ def test_health_of_tf_serving_is_that_a_version_of_the_model_is_available(servic
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         command[-1] = command[-1].replace("127.0.0.1/8501", f"127.0.0.1/{server.server_port}")
-        done = subprocess.run([program("bash"), *command[1:]], capture_output=True, check=False, timeout=20)
+        done = subprocess.run([program("bash"), *command[1:]], capture_output=True, check=False, timeout=60)
         server.shutdown()
     assert (done.returncode == 0) == (body == AVAILABLE)
-    closed = subprocess.run([program("bash"), *command[1:]], capture_output=True, check=False, timeout=20)
+    closed = subprocess.run([program("bash"), *command[1:]], capture_output=True, check=False, timeout=60)
     assert closed.returncode != 0  # nothing listens there any more

@@ -37,16 +37,18 @@ from kgenre.web.explore.explorer import Explorer
 
 httpx = pytest.importorskip("httpx", reason="httpx is not installed")
 
+from classify_server import wait_for  # noqa: E402  it needs httpx
+
 RATE = 8000
-WAIT_SECONDS = 120
 SERVED = 7  # songs of the album that is served
 SHOTS = os.environ.get("KGENRE_SCREENSHOTS")  # a folder to look at the page's pictures in
 FIRST = PROGRESSIVE_POLICY.first_slices
 TURNING = "08 turning.wav"
 
-# The server's process: a first pass has been made, and what completes it waits until it is told to go on.
+# The server's process: a first pass has been made, and what completes it waits until it is told to go on. As long as
+# `held_file` exists, it stands still after three songs, unless it is told to stop.
 SERVE = """
-import sys, time
+import os, sys, time
 import libraries
 from kgenre.library.build import open_library, update_library
 from kgenre.web.explore.explorer import Explorer
@@ -58,6 +60,8 @@ Model = getattr(libraries, sys.argv[2])
 class Slow(Model):
     def __call__(self, slices):
         time.sleep(0.6)  # the page asks every four seconds
+        while len(self.analysed) >= 4 and os.path.exists(sys.argv[3]) and not explorer.refinement._stop.is_set():
+            time.sleep(0.02)
         return super().__call__(slices)
 
 with open_library(sys.argv[1]) as library:
@@ -312,11 +316,12 @@ def test_refinement_computes_and_reads_at_a_low_priority(tmp_path):
         before = computing()
         with Refinement(library, folder, model, report.space, 1, changed) as refinement:
             wait_for(lambda: not refinement.status.running)
-            wait_for(lambda: gc.collect() >= 0 and computing() == before)  # its own threads have ended
+            wait_for(lambda: gc.collect() >= 0 and computing().keys() == before.keys())  # its own threads have ended
         assert library.provisional_tracks(report.space) == 0 and refinement.status.done == 3
     own = {number: nice for number, (nice, ticks) in now.items() if number not in before and ticks}
     assert own and set(own.values()) == {low} and read and set(read) == {low}
-    assert before == {number: now[number] for number in before}  # heat-maps are computed there
+    for number, (nice, ticks) in before.items():  # heat-maps are computed there
+        assert now[number][0] == nice and now[number][1] <= ticks + 3  # those of the refinement have five times as many
 
 
 def test_explorer_refreshed_tracks_have_new_genres_with_and_without_a_retrained_head(tmp_path):
@@ -402,7 +407,8 @@ def test_refinement_ended_by_a_fault_says_that_it_ended_early(tmp_path, monkeypa
             assert "ended early" in running.status.error
 
 
-def test_refinement_paused_does_nothing_and_stops_at_once(tmp_path):
+def test_refinement_paused_does_nothing_and_stops_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("kgenre.library.refinement.STOP_SECONDS", 60.0)
     folder, done = write_album(tmp_path / "music", 3), threading.Event()
     with Library(tmp_path / "library.sqlite") as library:
         report, _ = update_library(library, folder, LevelModel(), workers=1, only_first=True)
@@ -413,7 +419,7 @@ def test_refinement_paused_does_nothing_and_stops_at_once(tmp_path):
             time.sleep(1.0)
             assert refinement.status.running and not model.analysed and refinement.status.done == 0
             began = time.monotonic()
-        assert time.monotonic() - began < 5 and not done.is_set() and library.provisional_tracks(report.space) == 4
+        assert time.monotonic() - began < 30 and not done.is_set() and library.provisional_tracks(report.space) == 4
         with Refinement(library, folder, model, report.space, workers=1, finished=done.set) as refinement:
             wait_for(done.is_set)
         assert library.provisional_tracks(report.space) == 0 and refinement.status.error == ""
@@ -438,16 +444,14 @@ def test_policy_of_a_first_pass_without_slices_is_refused():
 # Beside the page.
 
 
-def wait_for(holds) -> None:
-    give_up = time.monotonic() + WAIT_SECONDS
-    while not holds():
-        assert time.monotonic() < give_up
-        time.sleep(0.05)
-
-
 def serving(folder: Path, model: str):
     """The server's process, of a model of libraries, and its address."""
-    return started("-c", SERVE, str(folder), model)
+    return started("-c", SERVE, str(folder), model, str(held_file(folder)))
+
+
+def held_file(folder: Path) -> Path:
+    """The file that makes the server of a folder stand still."""
+    return folder.parent / "held"
 
 
 @pytest.fixture
@@ -472,9 +476,11 @@ def test_refinement_over_http_is_paused_and_resumed_and_tells_what_changed(serve
         assert (
             changes["genres"] is None and changes["refinement"]["paused"] and changes["refinement"]["total"] == SERVED
         )
+        held_file(folder).touch()
         assert client.post("/refinement", json={"paused": False}, headers=token).json()["paused"] is False
         wait_for(lambda: client.get("/changes?since=0").json()["refinement"]["done"] >= 3)
         assert client.post("/refinement", json={"paused": True}, headers=token).json()["paused"]
+        held_file(folder).unlink()
         answers = [None]
 
         def settled() -> bool:  # the batch in hand is done: until then the time that is left changes
@@ -502,10 +508,11 @@ def test_explore_ended_while_refining_loses_the_tracks_in_flight_alone(served, e
     folder, process, address = served
     with httpx.Client(base_url=address, timeout=60) as client:
         token = {"X-Kgenre-Token": re.search('kgenre-token" content="([^"]+)"', client.get("/").text)[1]}
+        held_file(folder).touch()
         client.post("/refinement", json={"paused": False}, headers=token)
         wait_for(lambda: client.get("/changes?since=0").json()["refinement"]["done"] >= 2)
     process.send_signal(ending)
-    process.wait(30)
+    process.wait(120)
     file = folder / ".kgenre" / "library.sqlite"
     check_whole(file)
     with Library(file) as library:
@@ -520,7 +527,7 @@ def test_explore_ended_while_refining_loses_the_tracks_in_flight_alone(served, e
 @pytest.fixture
 def tab(tab):
     """It waits longer than others."""
-    tab.set_default_timeout(1000 * WAIT_SECONDS)
+    tab.set_default_timeout(120_000)
     return tab
 
 
@@ -682,7 +689,8 @@ def test_page_answer_of_before_a_retraining_does_not_overwrite_the_new_genres(se
 
 
 def test_page_pause_survives_a_reload_and_a_hidden_page_asks_nothing(served, tab):
-    _, _, address = served
+    folder, _, address = served
+    held_file(folder).touch()
     asked = []
     tab.on("request", lambda request: asked.append(request.url) if "/changes" in request.url else None)
     tab.goto(address)

@@ -2,6 +2,7 @@
 
 import io
 import os
+import select
 import signal
 import struct
 import threading
@@ -50,24 +51,44 @@ def post(client, data: bytes, name: str = "song.wav"):
     return client.post("/api/predict", files={"file": (name, data)})
 
 
+def answered(client, data: bytes, cause: str = ""):
+    """The answer, asked for again where the machine stood still for as long as a song may take.
+
+    cause: of the song's failure; "given up" is then an answer as any other.
+    """
+    for _ in range(5):
+        found = post(client, data)
+        if "given up" not in found.text or cause == "given up":
+            break
+    return found
+
+
+def good_answer(client, data: bytes) -> dict:
+    found = answered(client, data)
+    assert found.status_code == 200, found.text
+    return found.json()
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.decode().strip("!"))
 def test_decoder_that_fails_costs_its_own_song_alone(server, fault):
     with server.client() as client:
-        before = post(client, wav()).json()
-        failed = post(client, fault + bytes(100))
+        before = good_answer(client, wav())
+        failed = answered(client, fault + bytes(100), CAUSES[fault])
         assert failed.status_code == 422 and CAUSES[fault] in failed.json()["error"]
-        assert post(client, wav()).json() == before
+        assert good_answer(client, wav()) == before
         assert client.get("/healthz").status_code == 200
         assert not [path for path in server.temporary.rglob("song*")]
 
 
 def test_decoder_killed_while_it_is_idle_is_replaced(server):
     with server.client() as client:
-        expected = post(client, wav()).json()
+        expected = good_answer(client, wav())
         for child in server.children():
+            end = os.pidfd_open(child)
             os.kill(child, signal.SIGKILL)
-        time.sleep(0.2)
-        assert post(client, wav()).json() == expected
+            assert select.select([end], [], [], 60)[0]
+            os.close(end)
+        assert good_answer(client, wav()) == expected
 
 
 def test_decoders_failing_beside_good_songs_leave_them_alone(tmp_path):
@@ -75,15 +96,15 @@ def test_decoders_failing_beside_good_songs_leave_them_alone(tmp_path):
     options = {"workers": 2, "max_decode_seconds": SECONDS, "max_decode_mib": 256, "max_requests": 16}
     with running(tmp_path, reader="classify_readers:fault", **options) as server, server.client() as client:
         songs = [wav(1.0 + number) for number in range(4)]
-        expected = [post(client, song).json() for song in songs]
+        expected = [good_answer(client, song) for song in songs]
         kinds = [b"SEGFAULT", b"KILLED!!", b"RAISES!!", b"EXITS!!!"]
-        mixed = [(song, answer) for song, answer in zip(songs, expected)] * 3 + [(kind, None) for kind in kinds] * 2
+        mixed = list(zip(songs, expected)) * 3 + [(kind, None) for kind in kinds] * 2
 
         def ask(pair) -> None:
-            data, answer = pair
+            data, wanted = pair
             with server.client() as own:
-                found = post(own, data if answer else data + bytes(50))
-            assert (found.json() == answer) if answer else found.status_code == 422, found.text
+                found = answered(own, data if wanted else data + bytes(50))
+            assert (found.json() == wanted) if wanted else found.status_code == 422, found.text
 
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(ask, mixed[::2] + mixed[1::2]))
@@ -91,19 +112,20 @@ def test_decoders_failing_beside_good_songs_leave_them_alone(tmp_path):
 
 def test_decoding_waits_for_the_model_do_not_count_as_a_hang(tmp_path):
     """Ten songs for one process: the last one waits longer than a song may take."""
-    with running(tmp_path, reader="classify_readers:slow", workers=1, max_requests=8, max_decode_seconds=1.5) as server:
+    options = {"workers": 1, "max_requests": 10, "max_decode_seconds": 4.0}
+    with running(tmp_path, reader="classify_readers:slow", **options) as server:
         statuses = []
 
         def ask() -> None:
             with server.client() as client:
                 statuses.append(post(client, wav()).status_code)
 
-        threads = [threading.Thread(target=ask) for _ in range(4)]
+        threads = [threading.Thread(target=ask) for _ in range(10)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert statuses == [200] * 4
+        assert statuses == [200] * 10
 
 
 # Real bombs, through the real reader.

@@ -27,6 +27,7 @@ def run_schemathesis(server, examples: int, folder: Path) -> None:
     command = [
         program, "run", f"{server.address}/openapi.json", "--exclude-checks", LEFT_OUT, "--max-examples", str(examples),
         "--seed", "1", "--generation-database", "none", "--no-color", "--continue-on-failure",
+        "--request-timeout", "120", "--suppress-health-check", "too_slow",
     ]  # fmt: skip
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr

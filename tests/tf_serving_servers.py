@@ -10,7 +10,6 @@ import http.server
 import json
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -40,11 +39,11 @@ class Server:
         asked: the signatures of the requests so far, without those that were answered by faults.
         sizes: bytes of all requests.
         models: name, version and label of each, as strings.
-        stall: seconds that an answer takes.
+        stall: seconds that an answer takes, at most until the server ends.
     """
 
     def __init__(self, answer, port: int = 0, faults=(), **options):
-        self.answer, self.faults, self.stall = answer, list(faults), 0.0
+        self.answer, self.faults, self.stall, self.ended = answer, list(faults), 0.0, threading.Event()
         self.asked, self.sizes, self.models = [], [], []
         self.port = self.start(port, **options)
 
@@ -52,13 +51,14 @@ class Server:
         return self
 
     def __exit__(self, *_):
+        self.ended.set()
         self.stop()
 
     def respond(self, model: str, size: int, signature: str, inputs: dict) -> dict:
         """The outputs. Raises Refused."""
         self.models.append(model)
         self.sizes.append(size)
-        time.sleep(self.stall)
+        self.ended.wait(self.stall)
         if self.faults:
             raise Refused(self.faults.pop(0), "The server is\nfull.")
         if model.split("/")[0] != NAME:
