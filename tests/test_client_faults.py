@@ -7,15 +7,18 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import requests
 from audio_files import music, write_sound
 from test_client import ABOUT, LABELS, SERVERS, level_answers, noise
 
 from kgenre import client
 from kgenre.core.errors import KgenreError
 from kgenre.serving import messages
+from kgenre.serving.clients import http_session
 from kgenre.serving.clients.open_transport import open_transport
 from kgenre.serving.clients.settings import ClientSettings
 from kgenre.serving.tf_serving import TfServingModel
@@ -72,6 +75,20 @@ def test_rest_answer_that_drips_is_late_and_its_connection_is_cut(first, piece):
             transport.ask("about_rows", {"row": np.zeros(1, "int32")})
         assert time.monotonic() - began < 30
         assert cut.wait(30)
+
+
+def test_rest_wait_of_a_process_that_stood_still_is_late(monkeypatch):
+    def fails(*_):
+        raise requests.ConnectionError("Read timed out.")
+
+    times = iter([0.0, 0.0])  # of the deadline and of the first look; the process goes on after it
+    monkeypatch.setattr(http_session, "time", SimpleNamespace(monotonic=lambda: next(times, 9.0)))
+    monkeypatch.setattr(http_session.HttpSession, "_post", fails)
+    with pytest.raises(TimeoutError, match="no answer within 3 s"):
+        http_session.HttpSession().post("http://localhost/", b"", 3.0, lambda: None)
+    times = iter([0.0, 0.0, 1.0])
+    with pytest.raises(requests.ConnectionError):
+        http_session.HttpSession().post("http://localhost/", b"", 3.0, lambda: None)
 
 
 class GivenUp(Exception):

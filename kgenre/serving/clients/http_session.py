@@ -63,8 +63,11 @@ class HttpSession:
                         raise
                     check()
             raise TimeoutError(f"no answer within {seconds:g} s")
-        except BaseException:
+        except BaseException as error:
             self._cut()
+            if isinstance(error, requests.RequestException) and time.monotonic() >= deadline:
+                # This process stood still: the thread has told of its own wait before this one did.
+                raise TimeoutError(f"no answer within {seconds:g} s") from error
             raise
 
     def _post(self, url: str, body: bytes, wait: float, auth) -> Answer:

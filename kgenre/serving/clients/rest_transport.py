@@ -56,7 +56,7 @@ class RestTransport(Transport):
         session, url = self._session(), f"{self.address.url}:predict"
         try:
             answer = session.post(url, request, seconds, check, self.address.login)
-        except (TimeoutError, requests.ReadTimeout) as error:  # the latter where this process itself stood still
+        except TimeoutError as error:
             raise self.late() from error
         except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
             raise self.fault(transport.AWAY, f"no answer ({innermost_cause(error)})") from error
