@@ -17,7 +17,7 @@ RATE = 22050
 SUFFIXES = (".mp3", ".ogg", ".flac", ".wav", ".m4a", ".opus")
 GENRES = ("a", "b")
 OPTIONS = ("--shard-mb", "1", "--workers", "2", "--max-bad-share", "0.5")
-# Of a process and its workers, as sitecustomize.py: each waits with its next shard, once there is one.
+# As sitecustomize.py, of a process and its workers: once a shard is there, each waits at its next track to be killed.
 HELD = """
 import time
 from kgenre.preparation.shard_writer import ShardWriter

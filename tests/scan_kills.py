@@ -25,6 +25,8 @@ from kgenre.core.progress import Progress
 from kgenre.library.scan.scan import scan
 from kgenre.library.store import Library
 
+ASKED = "asked"  # what StuckModel says
+
 
 class PrintedProgress(Progress):
     """Prints "DONE of TOTAL TITLE" at the start and after each track."""
@@ -37,17 +39,24 @@ class PrintedProgress(Progress):
 
 
 class SlowModel(LevelModel):
-    pause = 0.05  # seconds
-
     def __call__(self, slices):
-        time.sleep(self.pause)
+        time.sleep(0.05)
         return super().__call__(slices)
 
 
-def scan_here(file: Path, folder: Path, run: str | None, two_passes: bool) -> None:
+class StuckModel(LevelModel):
+    """Says when the first slices come, and does not answer."""
+
+    def __call__(self, slices):
+        print(ASKED, flush=True)
+        time.sleep(600)
+        return super().__call__(slices)
+
+
+def scan_here(file: Path, folder: Path, run: str | None, two_passes: bool, stuck: bool) -> None:
     """The process that is killed; says "0 of TODO" when files are about to be read, and again after each."""
     if run is None:
-        model = SlowModel()
+        model = StuckModel() if stuck else SlowModel()
     else:
         from kgenre.serving.catalogue import open_model
 
@@ -58,10 +67,10 @@ def scan_here(file: Path, folder: Path, run: str | None, two_passes: bool) -> No
 
 
 def scan_apart(
-    file: Path, folder: Path, run: str | None = None, two_passes: bool = False, pause: float = SlowModel.pause
+    file: Path, folder: Path, run: str | None = None, two_passes: bool = False, stuck: bool = False
 ) -> subprocess.Popen:
     command = [sys.executable, __file__, str(folder), "--into", str(file), *(["--model", run] if run else [])]
-    command += ["--pause", str(pause), *(["--two-passes"] if two_passes else [])]
+    command += [*(["--two-passes"] if two_passes else []), *(["--stuck"] if stuck else [])]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
@@ -137,11 +146,10 @@ def main() -> int | None:
     parser.add_argument("--model")
     parser.add_argument("--two-passes", action="store_true")
     parser.add_argument("--into", type=Path)
-    parser.add_argument("--pause", type=float, default=SlowModel.pause)
+    parser.add_argument("--stuck", action="store_true")
     args = parser.parse_args()
     if args.into:
-        SlowModel.pause = args.pause
-        return scan_here(args.into, args.folder, args.model, args.two_passes)
+        return scan_here(args.into, args.folder, args.model, args.two_passes, args.stuck)
     with tempfile.TemporaryDirectory() as place:
         began = time.monotonic()
         said = kill_and_resume(

@@ -382,7 +382,7 @@ def size_of(folder: Path) -> int:
     return total
 
 
-# Kills itself where its files have so many bytes.
+# Kills itself where its files have so many bytes; it looks after each unpacked file too, however late the thread is.
 SLOWLY = f"""
 import os, signal, sys, threading, time
 from pathlib import Path
@@ -391,16 +391,23 @@ from kgenre.core import transfer, unzip
 
 {inspect.getsource(size_of)}
 
-def kill_at(mark):
-    while size_of(Path("music")) < mark:
-        time.sleep(0.002)
-    os.kill(os.getpid(), signal.SIGKILL)
+mark = float(sys.argv[1])
 
-threading.Thread(target=kill_at, args=(float(sys.argv[1]),), daemon=True).start()
+def look():
+    if size_of(Path("music")) >= mark:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def watch():
+    while True:
+        look()
+        time.sleep(0.002)
+
+threading.Thread(target=watch, daemon=True).start()
 transfer.CHUNK_BYTES = 1 << 12
 write = unzip._write
 def slowly(*arguments):
     written = write(*arguments)
+    look()
     time.sleep(0.04)
     return written
 unzip._write = slowly

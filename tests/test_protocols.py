@@ -396,7 +396,16 @@ def test_more_folds_than_artists_are_refused():
 
 
 @pytest.fixture(scope="module")
-def folds(collection, tmp_path_factory):
+def determinism():
+    """What `--deterministic` sets is of the whole process: it ends with this file."""
+    yield
+    from tensorflow.python.framework import config  # what is public only begins it
+
+    config.disable_op_determinism()
+
+
+@pytest.fixture(scope="module")
+def folds(collection, tmp_path_factory, determinism):
     """A folder of two folds, trained in peace."""
     out = tmp_path_factory.mktemp("models") / "folds"
     assert train.main(["--folds", "2", "--out", str(out), *fold_flags(collection)]) == 0
@@ -426,6 +435,7 @@ def test_folds_are_summarised(folds):
 
 
 @pytest.mark.soak
+@pytest.mark.usefixtures("determinism")
 def test_killed_folds_that_are_resumed_end_in_the_same_table(collection, tmp_path):
     """Killed after the first of two epochs of the second fold."""
     out, folds = tmp_path / "killed", tmp_path / "folds"

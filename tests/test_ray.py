@@ -37,7 +37,7 @@ STORE_BYTES = 100 << 20
 HEALTH = {
     "health_check_initial_delay_ms": 0,
     "health_check_period_ms": 500,
-    "health_check_timeout_ms": 1000,
+    "health_check_timeout_ms": 20000,  # of one that is slow; the connection to one that is gone is refused at once
     "health_check_failure_threshold": 3,
 }
 

@@ -199,13 +199,17 @@ def test_needs_three_channels(channels):
     assert str(caught.value) == f"`resnet50` needs 3 channels. Received: {channels}. Set --image-channels 3."
 
 
+def own_records(caplog) -> list[logging.LogRecord]:
+    """Without those of other packages."""
+    return [record for record in caplog.records if record.name.startswith("kgenre")]
+
+
 def test_imagenet_is_downloaded_once(published, donor, caplog):
     assert ARCHS["resnet50"].resolve(small_config(weights="auto").network) == {"weights": "imagenet"}
     published.stop()  # from here on only the cache can answer
     caplog.clear()
     assert_same_weights(backbone_of(weights="imagenet"), donor)
-    own = [record for record in caplog.records if record.name.startswith("kgenre")]
-    assert not own and len(published.requests) == 1
+    assert not own_records(caplog) and len(published.requests) == 1
 
 
 @pytest.mark.parametrize("fault", ["missing", "refused", "silent", "corrupt"])
@@ -234,7 +238,7 @@ def test_imagenet_unavailable_warns_or_raises(fault, published, tmp_path, monkey
         "corrupt": "not the published file: its md5 must begin with",
     }
     assert cause[fault] in text
-    [warning] = caplog.records
+    [warning] = own_records(caplog)
     assert warning.getMessage() == f"{text} Starting from random weights, with every layer trainable."
     assert not file.exists()
 

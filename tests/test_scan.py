@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import time
 from pathlib import Path
 
 import mutagen
@@ -11,7 +10,7 @@ import psutil
 import pytest
 from audio_files import cut_short, music, tone, write_av, write_sound
 from libraries import LevelModel
-from scan_kills import contents, differences, kill_and_resume, scan_apart
+from scan_kills import ASKED, contents, differences, kill_and_resume, scan_apart
 
 from kgenre.audio.decode import decode
 from kgenre.audio.fingerprint import audio_hash, file_hash
@@ -166,9 +165,7 @@ def test_places_and_corrections_go_with_the_audio(library, album):
     for path in sorted(album.iterdir()):
         new, number = album / f"0{path.stem[-1]}.wav", int(path.stem[-1])
         write_sound(new, music(1.0, RATE, 1, seed=number), RATE)
-        os.utime(
-            new, 2 * (10**9 + number,)
-        )  # where several are written within a tick of the clock, their times are equal
+        os.utime(new, (10**9, 10**9 + number))  # written within a tick of the clock, they could have one time
         path.unlink()
     quick(library, album)
     ids, space = [library.id_of(album / f"0{number}.wav") for number in range(4)], library.space()
@@ -489,15 +486,12 @@ def test_reading_processes_end_with_a_killed_scan(tmp_path):
     root.mkdir()
     for number in range(8):
         write_sound(root / f"{number}.wav", music(8.0, RATE, 1, seed=number), RATE)
-    process = scan_apart(tmp_path / "library.sqlite", root, pause=600)
-    process.stdout.readline()
-    scan, give_up = psutil.Process(process.pid), time.monotonic() + 60
-    while not (readers := scan.children()):
-        assert time.monotonic() < give_up
-        time.sleep(0.05)
+    process = scan_apart(tmp_path / "library.sqlite", root, stuck=True)
+    assert ASKED in map(str.strip, process.stdout)  # reads up to there
+    readers = psutil.Process(process.pid).children()
     process.kill()
     process.communicate()
-    assert not psutil.wait_procs(readers, timeout=60)[1]
+    assert readers and not psutil.wait_procs(readers, timeout=60)[1]
 
 
 def test_scan_stopped_by_ctrl_c_keeps_what_was_analysed(library, tmp_path):

@@ -358,6 +358,11 @@ def archive(folder) -> bytes:
     return data.getvalue()
 
 
+def own_messages(caplog) -> list[str]:
+    """Without those of other packages."""
+    return [record.getMessage() for record in caplog.records if record.name.startswith("kgenre")]
+
+
 def test_module_is_downloaded_once(hub_server, module, weights, caplog):
     hub_server.files[ARCHIVE] = archive(module)
     with caplog.at_level(logging.WARNING):
@@ -366,8 +371,7 @@ def test_module_is_downloaded_once(hub_server, module, weights, caplog):
     backbone = vggish.vggish_backbone(WIDTH)
     vggish.load_module(backbone, vggish.find_module("hub"))
     np.testing.assert_array_equal(backbone.weights[0], weights[0][1])
-    own = [record for record in caplog.records if record.name.startswith("kgenre")]
-    assert not own and len(hub_server.requests) == 1
+    assert not own_messages(caplog) and len(hub_server.requests) == 1
     if not hub_server.hub_cache:
         assert [path.name for path in hub_server.cache.iterdir()] == ["vggish-1"]  # the archive is gone
 
@@ -396,8 +400,7 @@ def test_module_unavailable_warns_or_raises(fault, hub_server, module, tmp_path,
     else:
         assert text.startswith(f"VGGish's weights: {file}: not the archive of a TF-Hub module (")
         assert text.endswith("Remove it; it is then fetched again.")
-    warnings = [record.getMessage() for record in caplog.records if record.name.startswith("kgenre")]
-    assert warnings == [f"{text} Starting from random weights, with every layer trainable."]
+    assert own_messages(caplog) == [f"{text} Starting from random weights, with every layer trainable."]
     # no half of a module, which would be taken for a whole one
     assert {path.name for path in hub_server.cache.iterdir()} <= {"vggish-1.tar.gz"}
 
