@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -45,12 +46,17 @@ def opened(tab, address: str):
     return tab
 
 
+def wait_in(tab, holds: Callable, about: str = "") -> None:
+    """Waits for a condition of the test, while the tab goes on and its routes are called."""
+    give_up = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < give_up, about
+        tab.wait_for_timeout(20)
+
+
 def until(tab, holds: str) -> None:
     """Waits for an expression to be true; the page's policy lets no script evaluate it there."""
-    give_up = time.monotonic() + 60
-    while not tab.evaluate(f"Boolean({holds})"):
-        assert time.monotonic() < give_up, holds
-        tab.wait_for_timeout(20)
+    wait_in(tab, lambda: tab.evaluate(f"Boolean({holds})"), holds)
 
 
 def fingers(tab):

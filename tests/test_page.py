@@ -8,13 +8,12 @@ import json
 import re
 import shutil
 import socket
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from audio_files import music, write_sound
-from chromium import drag, fingers, opened, tab_to, until
+from chromium import drag, fingers, opened, tab_to, until, wait_in
 from libraries import LABELS, LevelModel, make_library, retrained
 
 import kgenre.web.explore
@@ -773,9 +772,7 @@ def test_path_that_arrives_late_leaves_what_was_chosen_meanwhile(server, tab):
         tab.keyboard.press("w")
         with tab.expect_request("**/path/*/*"):
             tab.click(f"#neighbours li >> nth={place}")
-    give_up = time.monotonic() + 60
-    while len(held) < 2 and time.monotonic() < give_up:
-        tab.wait_for_timeout(20)
+    wait_in(tab, lambda: len(held) == 2)
     held[1].continue_()
     until(tab, f"kgenre.state.path.at(-1) === {goals[1]}")
     answer_late(tab, held[0], "**/path/*/*")
@@ -867,9 +864,7 @@ def test_tags_dialog_cannot_write_before_it_shows_what_was_chosen(server, tab, p
     until(tab, "document.getElementById('write-tags').disabled")
     tab.uncheck("#overwrite-tags")
     tab.check("#overwrite-tags")
-    give_up = time.monotonic() + 20
-    while len(held) < 3 and time.monotonic() < give_up:
-        tab.wait_for_timeout(20)
+    wait_in(tab, lambda: len(held) == 3)
     overwrites = [route.request.post_data_json["overwrite"] for route in held]
     assert overwrites == [True, False, True]
     held[2].continue_()

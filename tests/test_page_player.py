@@ -239,7 +239,7 @@ def test_format_that_the_browser_cannot_play_has_no_gap_and_can_be_sought(server
     assert len(parts) == 1  # the next part is fetched when it is needed
     tab.evaluate(LISTEN, TAP)
     tab.focus("#seek")
-    for key in ("Home", *["ArrowRight"] * 5):  # to where the part that is at hand ends soon
+    for key in ("Home", *["ArrowRight"] * 5):  # to a place just before the loaded part ends
         tab.keyboard.press(key)
     with tab.expect_event("requestfinished", lambda request: "/excerpt/" in request.url):
         tab.keyboard.press(" ")

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 from audio_files import cut_short, music, write_sound
+from chromium import until, wait_in
 from libraries import DoubtingModel, LevelModel, retrained
 from page_server import started
 from scan_kills import check_whole, contents, differences
@@ -531,10 +532,6 @@ def tab(tab):
     return tab
 
 
-def until(tab, holds: str) -> None:
-    wait_for(lambda: tab.evaluate(f"Boolean({holds})"))
-
-
 def shoot(tab, name: str) -> None:
     if SHOTS:
         tab.screenshot(path=Path(SHOTS) / f"refinement {name}.png")
@@ -669,7 +666,7 @@ def test_page_answer_of_before_a_retraining_does_not_overwrite_the_new_genres(se
         tab.route("**/changes*", keep_first)
         tab.goto(address)
         client.post("/refinement", json={"paused": False}, headers=token)
-        wait_for(lambda: tab.wait_for_timeout(50) or kept)
+        wait_in(tab, lambda: kept)
         client.post("/refinement", json={"paused": True}, headers=token)
         wait_for(lambda: [status(), time.sleep(1.0), status()][::2] == [status()] * 2)
         tab.keyboard.press("r")
@@ -713,4 +710,4 @@ def test_page_pause_survives_a_reload_and_a_hidden_page_asks_nothing(served, tab
     tab.wait_for_timeout(5000)
     assert not asked
     tab.evaluate(f"{hide.format('false')}; document.dispatchEvent(new Event('visibilitychange'))")
-    wait_for(lambda: tab.wait_for_timeout(50) or asked)
+    wait_in(tab, lambda: asked)

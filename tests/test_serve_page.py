@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from chromium import opened, until
+from chromium import opened, until, wait_in
 
 pytest.importorskip("httpx", reason="httpx is not installed")
 
@@ -81,10 +81,7 @@ def drop(tab, files: dict[str, Path]) -> None:
 
 
 def all_ended(tab, n: int) -> None:
-    give_up = time.monotonic() + 60
-    while tab.locator(".song[data-stage=done], .song[data-stage=failed]").count() < n:
-        assert time.monotonic() < give_up
-        tab.wait_for_timeout(50)
+    wait_in(tab, lambda: tab.locator(".song[data-stage=done], .song[data-stage=failed]").count() >= n)
 
 
 def picture(tab, name: str) -> None:
@@ -302,10 +299,7 @@ def test_page_song_removed_while_the_server_is_busy_is_not_asked_again(server, t
     opened(tab, server.address)
     tab.route("**/api/predict/stream", busy)
     drop(tab, {"song.ogg": files["song.ogg"]})
-    give_up = time.monotonic() + 30
-    while len(asked) < 14:  # more often than a server that is away
-        assert time.monotonic() < give_up
-        tab.wait_for_timeout(50)
+    wait_in(tab, lambda: len(asked) >= 14)  # more often than a server that is away
     assert "2 songs are being analysed." in tab.inner_text(".song")
     tab.click("text=Remove")
     assert tab.locator(".song").count() == 0 and tab.evaluate("document.activeElement.id") == "files"

@@ -101,20 +101,21 @@ def split_songs(
     others = ~table["split"].isin(("", *splits))
     table = table[~others].reset_index(drop=True)
     without = f"; {others.sum()} others are left out" if others.any() else ""
-    is_given = set(splits) <= set(table["split"])
     units = [unit for unit in ("artist", "album") if is_known(table, unit)]
-    for unit in (*units, "track"):
-        groups = join_recordings(table, group_ids(table, unit), progress)
-        if len(set(groups)) < FOLDS and unit != "track":
-            continue
-        split = table["split"] if is_given else _deal(table["kind"].to_numpy(), groups, seed, splits, least)
-        if is_given or min((split == name).sum() for name in splits[1:]) >= len(table) / FOLDS / 2:
-            break
-    table = table.assign(group=pd.array(groups, dtype="string"), split=pd.array(split, dtype="string"))
-    if is_given:
+    grouped = ((unit, join_recordings(table, group_ids(table, unit), progress)) for unit in (*units, "track"))
+    candidates = (found for found in grouped if len(set(found[1])) >= FOLDS or found[0] == "track")
+    if set(splits) <= set(table["split"]):
+        _, groups = next(candidates)
+        table = table.assign(group=pd.array(groups, dtype="string"))
         given = table[table["split"] != ""].reset_index(drop=True)
         _check_counts(given, splits, least)
         return given, f"split given by the collection{without}"
+    for found in candidates:
+        unit, groups = found
+        split = _deal(table["kind"].to_numpy(), groups, seed, splits, least)
+        if min((split == name).sum() for name in splits[1:]) >= len(table) / FOLDS / 2:
+            break
+    table = table.assign(group=pd.array(groups, dtype="string"), split=pd.array(split, dtype="string"))
     _check_counts(table, splits, least)
     name = "folder or album" if unit == "album" else unit
     part = "a tenth each is valid and test" if splits == SPLITS else f"a tenth is {splits[-1]}"

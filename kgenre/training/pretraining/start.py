@@ -131,7 +131,7 @@ def _tell_of_short_songs(settings: RunSettings, tracks, shapes, progress: Progre
     if 2 * short > len(frames):
         progress.line(
             f"{short} of {len(frames)} songs are no longer than a slice of {slice_frames} frames, so both slices of a "
-            f"pair are the same, augmented twice. For two parts of a song choose fewer --slice-frames."
+            "pair are the same, augmented twice. For two parts of a song choose fewer --slice-frames."
         )
 
 

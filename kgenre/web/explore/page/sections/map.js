@@ -53,13 +53,12 @@ function paint(page, map, { legend, hidden, selected, dark }) {
 
 /** @param {MapView} map @returns {Binding[]} */
 function bindings(map) {
-  const { view } = map;
+  const zoom = (/** @type {number} */ by) => () => map.move(() => map.view.zoom(by));
+  const pan = (/** @type {number} */ x, /** @type {number} */ y) => () => map.move(() => map.view.pan(x, y));
   /** @type {Record<string, () => void>} */
   const moves = {
-    "+": () => view.zoom(ZOOM), "=": () => view.zoom(ZOOM), "-": () => view.zoom(1 / ZOOM),
-    arrowleft: () => view.pan(PAN, 0), arrowright: () => view.pan(-PAN, 0),
-    arrowup: () => view.pan(0, PAN), arrowdown: () => view.pan(0, -PAN),
+    f: () => map.fit(), "+": zoom(ZOOM), "=": zoom(ZOOM), "-": zoom(1 / ZOOM),
+    arrowleft: pan(PAN, 0), arrowright: pan(-PAN, 0), arrowup: pan(0, PAN), arrowdown: pan(0, -PAN),
   };
-  return [{ label: "F  +  −  arrows", text: "whole map, zoom, move", keys: ["f", ...Object.keys(moves)],
-    run: (key) => { if (key === "f") map.fit(); else map.move(moves[key]); } }];
+  return [{ label: "F  +  −  arrows", text: "whole map, zoom, move", keys: Object.keys(moves), run: (key) => moves[key]() }];
 }
